@@ -1,0 +1,94 @@
+package devdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// postmaster is what Postgres says about itself in the file postmaster.pid of its data directory.
+type postmaster struct {
+	pid   int
+	ready bool
+}
+
+// Lines of postmaster.pid, as src/include/utils/pidfile.h of Postgres numbers them, from 0.
+const (
+	pidFileName   = "postmaster.pid"
+	pidLine       = 0
+	pidStatusLine = 7
+)
+
+// readPostmaster returns false where there is no postmaster.pid, or one that is not yet written.
+func readPostmaster(data string) (postmaster, bool, error) {
+	content, err := os.ReadFile(filepath.Join(data, pidFileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return postmaster{}, false, nil
+	}
+	if err != nil {
+		return postmaster{}, false, fmt.Errorf("read the pid of Postgres: %w", err)
+	}
+	lines := strings.Split(string(content), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(lines[pidLine]))
+	if err != nil {
+		return postmaster{}, false, nil
+	}
+	// A single-user Postgres writes its pid with a minus sign.
+	pm := postmaster{pid: max(pid, -pid)}
+	pm.ready = len(lines) > pidStatusLine && strings.TrimSpace(lines[pidStatusLine]) == "ready"
+	return pm, true, nil
+}
+
+// stopLeftover ends a Postgres that an earlier, killed process left running on the data directory, or waits for it if
+// it is shutting down. The caller holds the directory's lock, so no living process of ours owns it.
+func stopLeftover(ctx context.Context, data string) error {
+	pm, ok, err := readPostmaster(data)
+	if err != nil || !ok {
+		return err
+	}
+	if !isPostgresOn(pm.pid, data) {
+		return removeStalePidFile(pm.pid, data)
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
+		if err := syscall.Kill(pm.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("stop the Postgres (pid %d) that an earlier run left on %s: %w", pm.pid, data, err)
+		}
+		if ended, err := awaitEnd(ctx, pm.pid, data); ended || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the Postgres (pid %d) that an earlier run left on %s does not stop", pm.pid, data)
+}
+
+func awaitEnd(ctx context.Context, pid int, data string) (bool, error) {
+	for deadline := time.Now().Add(fastPatience / 2); time.Now().Before(deadline); {
+		if !isPostgresOn(pid, data) {
+			return true, nil
+		}
+		if err := pause(ctx, pollInterval); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// removeStalePidFile removes the file of a dead Postgres whose pid now belongs to some other process; Postgres takes any
+// living process for a rival and would refuse to start. Where the pid is free, Postgres deals with the file itself, and
+// better, because it also looks for surviving backends.
+func removeStalePidFile(pid int, data string) error {
+	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
+		return nil
+	}
+	err := os.Remove(filepath.Join(data, pidFileName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the stale pid file of Postgres: %w", err)
+	}
+	return nil
+}
