@@ -1,0 +1,207 @@
+package matrix
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestNewPlan(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		m, k, n              int64
+		tileRows, tileCols   int64
+		tiles                int64
+		blockRows, blockCols int64
+		small                bool
+	}{
+		// Nothing to do.
+		{0, 5, 5, 32768, 5, 0, 32768, 5, true},
+		{5, 5, 0, 262144, 1, 0, 262144, 1, true},
+		{0, 0, 0, 262144, 1, 0, 262144, 1, true},
+		{0, math.MaxInt64, 0, 262144, 1, 0, 262144, 1, true},
+		// One tile; the block geometry is GridFor's and the tile may reach beyond the result.
+		{2, 0, 3, 65536, 3, 1, 65536, 3, true},
+		{2, 2, 2, 131072, 2, 1, 131072, 2, true},
+		{300, 300, 300, 512, 300, 1, 512, 300, true},
+		{400, 400, 400, 512, 400, 1, 512, 400, false},
+		{1000, 1, 999, 1024, 999, 1, 256, 999, false},
+		{2000, 2000, 2000, 2048, 2048, 1, 256, 1024, false},
+		{3000, 10, 1500, 3072, 2048, 1, 256, 1024, false},
+		// The standard tile, evened out.
+		{10_000, 10_000, 10_000, 2560, 2048, 20, 256, 1024, false},
+		{4000, 4000, 4000, 2048, 2048, 4, 256, 1024, false},
+		{25_000, 25_000, 25_000, 2560, 2048, 130, 128, 1024, false},
+		{2560, 100, 4096, 2560, 2048, 2, 256, 1024, false},
+		{100_000, 1000, 100_000, 2528, 2048, 40 * 49, 32, 1024, false},
+		// Thin results: longer tiles of the same area.
+		{1_000_000, 1000, 10, 507904, 10, 2, 16384, 10, false},
+		{1_000_000_000, 1, 1, 5_242_880, 1, 191, 262144, 1, false},
+		{1, 1, 1_000_000_000, 1, 5_242_880, 191, 1, 32768, false},
+		{100, 10_000, 10_000, 256, 10_240, 1, 256, 1024, false},
+		{1500, 10, 10_000, 1536, 3072, 4, 256, 1024, false},
+		// Wide results: whole blocks of the result and of a row-major b.
+		{100, 100, 10_000_000, 100, 32768, 306, 1, 32768, false},
+		{100_000, 100, 10_000_000, 160, 32768, 625 * 306, 1, 32768, false},
+		// Long inner dimensions: halved tiles.
+		{10_000, 30_000, 10_000, 1280, 2048, 40, 256, 1024, false},
+		{10_000, 1_000_000, 10_000, 320, 256, 32 * 40, 64, 256, false},
+		{1000, 1_000_000, 1000, 256, 500, 8, 256, 500, false},
+		{100, 100_000_000, 100, 64, 50, 4, 64, 50, false},
+		{64, 1_000_000_000, 64, 4096, 64, 1, 4096, 64, false},
+		{10_000, 1_000_000_000, 10_000, 40, 64, 250 * 157, 40, 64, false},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%d×%d×%d", tt.m, tt.k, tt.n), func(t *testing.T) {
+			t.Parallel()
+			p := NewPlan(tt.m, tt.k, tt.n)
+			want := Plan{M: tt.m, K: tt.k, N: tt.n, TileRows: tt.tileRows, TileCols: tt.tileCols}
+			if p != want {
+				t.Errorf("plan %+v, want %+v", p, want)
+			}
+			if p.Tiles() != tt.tiles {
+				t.Errorf("%d tiles, want %d", p.Tiles(), tt.tiles)
+			}
+			if g, w := p.Grid(), (Grid{tt.m, tt.n, tt.blockRows, tt.blockCols}); g != w {
+				t.Errorf("blocks %+v, want %+v", g, w)
+			}
+			if p.Small() != tt.small {
+				t.Errorf("Small() = %v", p.Small())
+			}
+		})
+	}
+}
+
+func TestPlanTiles(t *testing.T) {
+	t.Parallel()
+	p := NewPlan(4000, 10, 4000)
+	want := []Rect{{0, 0, 2048, 2048}, {0, 2048, 2048, 1952}, {2048, 0, 1952, 2048}, {2048, 2048, 1952, 1952}}
+	for i, r := range want {
+		if got := p.Tile(int64(i)); got != r {
+			t.Errorf("Tile(%d) = %v, want %v", i, got, r)
+		}
+	}
+	if p.FLOPs() != 3.2e8 {
+		t.Errorf("FLOPs() = %g", p.FLOPs())
+	}
+	if got := NewPlan(1<<30, 1<<30, 1<<29).FLOPs(); got != math.Exp2(90) {
+		t.Errorf("FLOPs() = %g, want 2⁹⁰", got)
+	}
+}
+
+// A seeded draw of shapes from 1 to 2³⁰ a side, as far as the three matrices are of a size that Validate accepts.
+func TestPlanProperties(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(5, 6))
+	side := func() int64 { return int64(math.Exp2(rnd.Float64() * 30)) }
+	for range 20_000 {
+		m, k, n := side(), side(), side()
+		p := NewPlan(m, k, n)
+		checkPlanLimits(t, p)
+		checkPlanAlignment(t, p)
+		if t.Failed() {
+			t.Fatalf("%d×%d×%d: %+v, blocks %+v", m, k, n, p, p.Grid())
+		}
+	}
+}
+
+func checkPlanLimits(t *testing.T, p Plan) {
+	t.Helper()
+	rows, cols := min(p.TileRows, p.M), min(p.TileCols, p.N)
+	if rows*cols > maxTileElements {
+		t.Errorf("a tile has %d×%d elements", rows, cols)
+	}
+	if flops(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide {
+		t.Errorf("a tile costs %g", flops(rows, p.K, cols))
+	}
+	// Wherever the limits are not what makes it small, a tile is worth its overhead.
+	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && flops(rows, p.K, cols) < maxTileFLOPs/8 {
+		t.Errorf("tiles of %d×%d are too small", rows, cols)
+	}
+	g := p.Grid()
+	if g.BlockRows*g.BlockCols > maxBlockElements {
+		t.Errorf("blocks of %d×%d are too large", g.BlockRows, g.BlockCols)
+	}
+	if ref := GridFor(p.result()); g.BlockRows > ref.BlockRows || g.BlockCols > ref.BlockCols {
+		t.Errorf("blocks are larger than those of an upload, %+v", ref)
+	}
+}
+
+func checkPlanAlignment(t *testing.T, p Plan) {
+	t.Helper()
+	g := p.Grid()
+	if p.TileRows%g.BlockRows != 0 || p.TileCols%g.BlockCols != 0 {
+		t.Errorf("tiles are not whole blocks")
+	}
+	if ref := GridFor(p.result()); p.TileCols >= ref.BlockCols && p.TileCols%ref.BlockCols != 0 {
+		t.Errorf("tile columns are not aligned to the blocks of b, %+v", ref)
+	}
+}
+
+// Small block and tile sides, so that every element can be counted.
+func TestPlanCoversEveryElementOnce(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(7, 8))
+	for range 300 {
+		p := Plan{M: 1 + rnd.Int64N(40), N: 1 + rnd.Int64N(40), TileRows: 1 + rnd.Int64N(20), TileCols: 1 + rnd.Int64N(20)}
+		owners := make([]int, p.M*p.N)
+		for i := range p.Tiles() {
+			r := p.Tile(i)
+			for row := r.Row; row < r.Row+r.Rows; row++ {
+				for col := r.Col; col < r.Col+r.Cols; col++ {
+					owners[row*p.N+col]++
+				}
+			}
+		}
+		for i, n := range owners {
+			if n != 1 {
+				t.Fatalf("%+v: element %d is in %d tiles", p, i, n)
+			}
+		}
+	}
+}
+
+func TestPlanBlocksHaveOneTile(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(9, 10))
+	for range 200 {
+		p := NewPlan(1+rnd.Int64N(20_000), 1+rnd.Int64N(1_000_000), 1+rnd.Int64N(20_000))
+		g, area := p.Grid(), int64(0)
+		for i := range p.Tiles() {
+			tile := p.Tile(i)
+			for b := range g.Overlapping(tile) {
+				if r := g.Block(b); r.Intersect(tile) != r {
+					t.Fatalf("%+v: block %d is not inside of tile %d", p, b, i)
+				}
+				area += g.Block(b).Elements()
+			}
+		}
+		if area != p.M*p.N {
+			t.Fatalf("%+v: the tiles' blocks have %d elements", p, area)
+		}
+	}
+}
+
+// The largest shapes that Validate accepts must neither overflow nor loop.
+func TestPlanOfHugeShapes(t *testing.T) {
+	t.Parallel()
+	const huge = math.MaxInt64 / 8
+	for _, s := range [][3]int64{
+		{1, 1, huge}, {huge, 1, 1}, {1, huge, 1}, {1, 0, huge}, {huge, 0, 1}, {1 << 30, 1 << 30, 1 << 29},
+		{0, math.MaxInt64, 0}, {math.MaxInt64, 0, 0}, {0, 0, math.MaxInt64}, {1 << 30, 0, 1 << 30},
+	} {
+		p := NewPlan(s[0], s[1], s[2])
+		if p.TileRows < 1 || p.TileCols < 1 || p.Tiles() < 0 || p.Grid().Blocks() < 0 {
+			t.Errorf("%v: %+v", s, p)
+		}
+		if p.Tiles() == 0 {
+			continue
+		}
+		checkPlanAlignment(t, p)
+		last := p.Tile(p.Tiles() - 1)
+		if last.Empty() || last.Row+last.Rows != p.M || last.Col+last.Cols != p.N {
+			t.Errorf("%v: the last tile is %+v", s, last)
+		}
+	}
+}
