@@ -1,0 +1,202 @@
+package matrix
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Striper is an io.WriteCloser that cuts content which arrives element by element, as little-endian bytes in C or in
+// Fortran order, into the blocks of a Grid. It holds one stripe of blocks: BlockRows full rows, or BlockCols full
+// columns in Fortran order. Where a stripe is one line high it holds one block.
+//
+// Write and Close belong to one goroutine; Recycle may be called from any.
+type Striper struct {
+	grid    Grid
+	arrival Grid // grid as the content arrives: grid itself, or its mirror image in Fortran order
+	across  int64
+	size    int64
+	fortran bool
+	emit    func(index int64, block []byte) error
+	pool    *blockPool
+
+	// Where the next byte goes. A segment is what arrives of one block without a break: a line of it, or the whole block
+	// where a stripe is one block.
+	blocks [][]byte // the present stripe, as far as it has arrived
+	stripe int64    // number of the present stripe
+	lines  int64    // segments per block of the present stripe
+	line   int64    // the present segment's line in the stripe
+	block  int64    // the present segment's block in the stripe
+	left   int64    // bytes that the present segment lacks; 0 once the content is complete
+
+	total  int64 // bytes that have arrived
+	closed bool
+	err    error
+}
+
+// errStriperClosed is the programming error of writing to a closed Striper.
+var errStriperClosed = errors.New("matrix: write to a closed Striper")
+
+// NewStriper returns a Striper that calls emit with every block, row-major, and its index in grid: in ascending order in
+// C order, block column by block column in Fortran order. An error of emit ends the Striper and is what Write or Close
+// returns. emit owns the block from then on, and gives it back with Recycle once it is done with it, at once or later.
+//
+// The grid is that of GridFor for content in C order and that of ColumnGridFor for content in Fortran order. In C order
+// grid.Rows may be UnknownRows; in Fortran order that panics.
+func NewStriper(grid Grid, dtype DType, fortran bool, emit func(index int64, block []byte) error) *Striper {
+	s := &Striper{grid: grid, arrival: grid, size: int64(dtype.Size()), fortran: fortran, emit: emit}
+	if fortran {
+		if grid.Rows < 0 {
+			panic("matrix: content in Fortran order needs a known number of rows")
+		}
+		s.arrival = grid.transposed()
+	}
+	s.across = s.arrival.Across()
+	held := s.across
+	if s.arrival.BlockRows == 1 {
+		held = min(held, 1) // A very long row has very many blocks, each complete before the next begins.
+	}
+	s.blocks = make([][]byte, held)
+	s.pool = newBlockPool(grid.BlockRows*grid.BlockCols*s.size, held)
+	s.startStripe()
+	return s
+}
+
+// Write takes the next bytes of the content, cut anywhere. More content than the grid has room for is ErrMalformed.
+func (s *Striper) Write(p []byte) (int, error) {
+	if s.closed {
+		return 0, errStriperClosed
+	}
+	written := 0
+	for written < len(p) && s.err == nil {
+		if s.left == 0 {
+			s.err = fmt.Errorf("%w: more content than its shape has room for", ErrMalformed)
+			break
+		}
+		n := int(min(s.left, int64(len(p)-written)))
+		b := &s.blocks[s.slot()]
+		*b = append(s.pool.grow(*b, n, s.blockBytes()), p[written:written+n]...)
+		written += n
+		s.total += int64(n)
+		if s.left -= int64(n); s.left == 0 {
+			s.err = s.nextSegment()
+		}
+	}
+	return written, s.err
+}
+
+// Close emits what is left of the last stripe where the number of rows was unknown. Content that ends within a row, or
+// before all that the grid promises, is ErrMalformed. Closing twice is harmless.
+func (s *Striper) Close() error {
+	if !s.closed {
+		s.closed = true
+		if s.err == nil {
+			s.err = s.finish()
+		}
+		s.blocks = nil
+	}
+	return s.err
+}
+
+// Rows returns the number of rows of the matrix: what the grid says or, where that is UnknownRows, the complete rows that
+// have arrived. Rows without columns leave no trace in the content and are not counted.
+func (s *Striper) Rows() int64 {
+	if s.grid.Rows >= 0 {
+		return s.grid.Rows
+	}
+	if s.grid.Cols == 0 {
+		return 0
+	}
+	return s.total / (s.grid.Cols * s.size)
+}
+
+// Recycle takes back a block that emit was given. It may be called from any goroutine, also after Close.
+func (s *Striper) Recycle(block []byte) { s.pool.put(block) }
+
+// startStripe makes the first segment of stripe s.stripe the present one, if there is such a stripe.
+func (s *Striper) startStripe() {
+	s.lines, s.line, s.block, s.left = s.arrival.BlockRows, 0, 0, 0
+	if s.arrival.Rows >= 0 {
+		s.lines = min(s.lines, s.arrival.Rows-s.stripe*s.arrival.BlockRows)
+	}
+	if s.lines <= 0 || s.across == 0 {
+		return
+	}
+	s.left = s.lineBytes()
+	if s.across == 1 {
+		s.left *= s.lines
+		s.lines = 1
+	}
+}
+
+// nextSegment moves on from a segment that is complete, and emits its block if that is complete too.
+func (s *Striper) nextSegment() error {
+	if s.line == s.lines-1 {
+		if err := s.emitBlock(); err != nil {
+			return err
+		}
+	}
+	if s.block++; s.block == s.across {
+		s.block = 0
+		s.line++
+	}
+	if s.line < s.lines {
+		s.left = s.lineBytes()
+		return nil
+	}
+	s.stripe++
+	s.pool.trust()
+	s.startStripe()
+	return nil
+}
+
+// finish checks that the content is complete, and emits the blocks of an incomplete last stripe.
+func (s *Striper) finish() error {
+	if s.grid.Rows >= 0 {
+		if want := s.grid.Rows * s.grid.Cols * s.size; s.total != want {
+			return fmt.Errorf("%w: the content ended after %d of %d bytes", ErrMalformed, s.total, want)
+		}
+		return nil
+	}
+	if s.grid.Cols == 0 {
+		return nil
+	}
+	if row := s.grid.Cols * s.size; s.total%row != 0 {
+		return fmt.Errorf("%w: row %d ended after %d of %d bytes", ErrMalformed, s.Rows(), s.total%row, row)
+	}
+	// The rows are complete, so that no block of the stripe has more lines than another.
+	for s.block = range int64(len(s.blocks)) {
+		if len(s.blocks[s.slot()]) == 0 {
+			break
+		}
+		if err := s.emitBlock(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emitBlock hands out the present block.
+func (s *Striper) emitBlock() error {
+	block := s.blocks[s.slot()]
+	s.blocks[s.slot()] = nil
+	if !s.fortran {
+		return s.emit(s.grid.Index(s.stripe, s.block), block)
+	}
+	out := s.pool.get(len(block))
+	transposeBytes(out, block, s.blockWidth(), int(s.size))
+	s.pool.put(block)
+	return s.emit(s.grid.Index(s.block, s.stripe), out)
+}
+
+// slot returns the place of the present block in s.blocks.
+func (s *Striper) slot() int64 { return min(s.block, int64(len(s.blocks))-1) }
+
+// blockWidth returns the elements in a line of the present block, lineBytes their bytes.
+func (s *Striper) blockWidth() int64 {
+	return min(s.arrival.BlockCols, s.arrival.Cols-s.block*s.arrival.BlockCols)
+}
+
+func (s *Striper) lineBytes() int64 { return s.blockWidth() * s.size }
+
+// blockBytes returns the bytes of the present block once it is complete, or more in the last stripe.
+func (s *Striper) blockBytes() int { return int(s.arrival.BlockRows * s.lineBytes()) }

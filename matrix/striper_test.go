@@ -1,0 +1,307 @@
+package matrix
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// appendElement appends element v of a matrix of test values.
+func appendElement(dst []byte, dtype DType, v float64) []byte {
+	if dtype == Float32 {
+		return binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(v)))
+	}
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+}
+
+// testElement is the value at (row, col) of every test matrix: all different, exact in float32 for small matrices.
+func testElement(row, col int64) float64 { return float64(row*1024 + col) }
+
+// testRect returns the bytes of a rectangle of a test matrix, row-major.
+func testRect(r Rect, dtype DType) []byte {
+	b := make([]byte, 0, r.Elements()*int64(dtype.Size()))
+	for row := r.Row; row < r.Row+r.Rows; row++ {
+		for col := r.Col; col < r.Col+r.Cols; col++ {
+			b = appendElement(b, dtype, testElement(row, col))
+		}
+	}
+	return b
+}
+
+// testContent returns the content of a test matrix in C or Fortran order.
+func testContent(s Shape, fortran bool) []byte {
+	if !fortran {
+		return testRect(s.Rect(), s.DType)
+	}
+	b := make([]byte, 0, s.Bytes())
+	for col := range s.Cols {
+		for row := range s.Rows {
+			b = appendElement(b, s.DType, testElement(row, col))
+		}
+	}
+	return b
+}
+
+// checkStriper sends content through a Striper in chunks of next() bytes and checks each block against testRect.
+func checkStriper(t *testing.T, grid Grid, shape Shape, fortran bool, next func() int) {
+	t.Helper()
+	final := grid
+	final.Rows = shape.Rows
+	seen := make(map[int64]bool)
+	var s *Striper
+	s = NewStriper(grid, shape.DType, fortran, func(index int64, block []byte) error {
+		if seen[index] || index < 0 || index >= final.Blocks() {
+			t.Errorf("block %d is emitted twice or out of range", index)
+			return nil
+		}
+		seen[index] = true
+		if want := testRect(final.Block(index), shape.DType); !bytes.Equal(block, want) {
+			t.Errorf("block %d of %+v: %v, want %v", index, final, block, want)
+		}
+		s.Recycle(block)
+		return nil
+	})
+	for content := testContent(shape, fortran); len(content) > 0; {
+		n := min(next(), len(content))
+		if got, err := s.Write(content[:n]); got != n || err != nil {
+			t.Fatalf("Write(%d bytes) = %d, %v", n, got, err)
+		}
+		content = content[n:]
+	}
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close() = %v", err)
+	}
+	if int64(len(seen)) != final.Blocks() {
+		t.Errorf("%d of %d blocks", len(seen), final.Blocks())
+	}
+	if want := final.Rows; s.Rows() != want && shape.Cols > 0 {
+		t.Errorf("%d rows, want %d", s.Rows(), want)
+	}
+}
+
+// Every chunk size that can make a difference, on shapes around the edges of small blocks.
+func TestStriper(t *testing.T) {
+	t.Parallel()
+	for _, dtype := range []DType{Float64, Float32} {
+		for _, blocks := range [][2]int64{{1, 1}, {1, 4}, {3, 1}, {3, 4}, {9, 11}} {
+			for _, shape := range edgeShapes(blocks[0], blocks[1], dtype) {
+				grid := Grid{Rows: shape.Rows, Cols: shape.Cols, BlockRows: blocks[0], BlockCols: blocks[1]}
+				unknown := grid
+				unknown.Rows = UnknownRows
+				for chunk := 1; chunk <= 40; chunk++ {
+					next := func() int { return chunk }
+					checkStriper(t, grid, shape, false, next)
+					checkStriper(t, grid, shape, true, next)
+					checkStriper(t, unknown, shape, false, next)
+				}
+			}
+		}
+	}
+}
+
+// edgeShapes returns shapes around one and two blocks of blockRows × blockCols.
+func edgeShapes(blockRows, blockCols int64, dtype DType) []Shape {
+	var shapes []Shape
+	for _, rows := range []int64{0, 1, blockRows - 1, blockRows, blockRows + 1, 2 * blockRows, 2*blockRows + 1} {
+		for _, cols := range []int64{0, 1, blockCols - 1, blockCols, blockCols + 1, 2*blockCols + 1} {
+			shapes = append(shapes, Shape{Rows: rows, Cols: cols, DType: dtype})
+		}
+	}
+	return shapes
+}
+
+func TestStriperOnRealGrids(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(1, 1))
+	shapes := []Shape{
+		{1, 1, Float64}, {700, 1025, Float64}, {513, 2100, Float32}, {256, 1024, Float64}, {1023, 300, Float64},
+		{100_000, 3, Float32}, {3, 100_000, Float64}, {2, 70_000, Float64}, {600_000, 1, Float64}, {1, 600_000, Float64},
+	}
+	for _, shape := range shapes {
+		t.Run(shape.String(), func(t *testing.T) {
+			next := func() int { return 1 + rnd.IntN(200_000) }
+			checkStriper(t, GridFor(shape), shape, false, next)
+			checkStriper(t, ColumnGridFor(shape), shape, true, next)
+			checkStriper(t, GridFor(Shape{Rows: UnknownRows, Cols: shape.Cols, DType: shape.DType}), shape, false, next)
+		})
+	}
+}
+
+// Content of any length but the right one is refused, and nothing is emitted for what is not complete.
+func TestStriperWrongLength(t *testing.T) {
+	t.Parallel()
+	shape := Shape{Rows: 5, Cols: 3, DType: Float64}
+	content := append(testContent(shape, false), make([]byte, 30)...)
+	for _, fortran := range []bool{false, true} {
+		for n := range len(content) {
+			grid := Grid{Rows: 5, Cols: 3, BlockRows: 2, BlockCols: 2}
+			s := NewStriper(grid, Float64, fortran, func(int64, []byte) error { return nil })
+			written, err := s.Write(content[:n])
+			if tooLong := int64(n) > shape.Bytes(); tooLong != errors.Is(err, ErrMalformed) || int64(written) > shape.Bytes() {
+				t.Errorf("%d bytes: Write() = %d, %v", n, written, err)
+			}
+			if err := s.Close(); errors.Is(err, ErrMalformed) != (int64(n) != shape.Bytes()) {
+				t.Errorf("%d bytes: Close() = %v", n, err)
+			}
+		}
+	}
+}
+
+func TestStriperUnknownRowsEndWithinRow(t *testing.T) {
+	t.Parallel()
+	for n := range 200 {
+		s := NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, false,
+			func(int64, []byte) error { return nil })
+		if _, err := s.Write(make([]byte, n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); errors.Is(err, ErrMalformed) != (n%24 != 0) || s.Rows() != int64(n/24) {
+			t.Errorf("%d bytes: Close() = %v, %d rows", n, err, s.Rows())
+		}
+	}
+}
+
+func TestStriperEmitError(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("the disk is full")
+	for _, fail := range []int64{0, 3, 5} {
+		last := int64(-1)
+		s := NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, false,
+			func(index int64, _ []byte) error {
+				if last = index; index == fail {
+					return failure
+				}
+				return nil
+			})
+		_, err := s.Write(make([]byte, 5*24))
+		if (fail < 4) != errors.Is(err, failure) {
+			t.Errorf("Write() = %v", err)
+		}
+		for range 2 {
+			if err := s.Close(); !errors.Is(err, failure) {
+				t.Errorf("Close() = %v", err)
+			}
+		}
+		if _, err := s.Write([]byte{1}); !errors.Is(err, errStriperClosed) || last != fail {
+			t.Errorf("Write() after Close() = %v, last block %d", err, last)
+		}
+	}
+}
+
+func TestStriperFortranNeedsRows(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, true, nil)
+}
+
+// A header may promise anything; memory is taken for what arrives. Not parallel: it counts what the process allocates.
+func TestStriperTakesMemoryAsContentArrives(t *testing.T) {
+	shapes := []Shape{{1 << 40, 16_384, Float64}, {1, 1 << 50, Float64}, {1 << 50, 1, Float64}, {1 << 20, 1 << 20, Float64}}
+	for _, shape := range shapes {
+		for _, fortran := range []bool{false, true} {
+			grid := GridFor(shape)
+			if fortran {
+				grid = ColumnGridFor(shape)
+			}
+			row := make([]byte, 64<<10)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			s := NewStriper(grid, shape.DType, fortran, func(int64, []byte) error { return nil })
+			_, _ = s.Write(row)
+			runtime.ReadMemStats(&after)
+			allocated := after.TotalAlloc - before.TotalAlloc
+			if allocated > 5*uint64(len(row)) {
+				t.Errorf("%s, Fortran %v: %d bytes for %d of content", shape, fortran, allocated, len(row))
+			}
+		}
+	}
+}
+
+// Blocks may come back from other goroutines at any time, and are not handed out while somebody has them.
+func TestStriperRecycleConcurrently(t *testing.T) {
+	t.Parallel()
+	shape := Shape{Rows: 4000, Cols: 64, DType: Float64}
+	grid := Grid{Rows: 4000, Cols: 64, BlockRows: 16, BlockCols: 16}
+	for _, fortran := range []bool{false, true} {
+		var wg sync.WaitGroup
+		var s *Striper
+		s = NewStriper(grid, shape.DType, fortran, func(index int64, block []byte) error {
+			wg.Go(func() {
+				if !bytes.Equal(block, testRect(grid.Block(index), shape.DType)) {
+					t.Errorf("block %d was overwritten", index)
+				}
+				s.Recycle(block)
+			})
+			return nil
+		})
+		if _, err := s.Write(testContent(shape, fortran)); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		s.Recycle(make([]byte, 16*16*8))
+		s.Recycle(nil)
+	}
+}
+
+func TestTranspose(t *testing.T) {
+	t.Parallel()
+	for rows := range 20 {
+		for cols := range 20 {
+			src, dst := make([]float32, rows*cols), make([]float32, rows*cols)
+			for i := range src {
+				src[i] = float32(i)
+			}
+			transpose(dst, src, cols)
+			for i := range src {
+				if r, c := i/cols, i%cols; dst[c*rows+r] != src[i] {
+					t.Fatalf("%d×%d: element (%d, %d) is lost", rows, cols, r, c)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkStriper(b *testing.B) {
+	for _, shape := range []Shape{{1024, 8192, Float64}, {1024, 8192, Float32}, {1 << 22, 1, Float64}, {40, 100_000, Float64}} {
+		for _, fortran := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/fortran=%v", shape, fortran), func(b *testing.B) {
+				grid := GridFor(shape)
+				if fortran {
+					grid = ColumnGridFor(shape)
+				}
+				content := make([]byte, shape.Bytes())
+				b.SetBytes(shape.Bytes())
+				for b.Loop() {
+					var s *Striper
+					s = NewStriper(grid, shape.DType, fortran, func(_ int64, block []byte) error {
+						s.Recycle(block)
+						return nil
+					})
+					for rest := content; len(rest) > 0; {
+						n := min(len(rest), 32<<10)
+						if _, err := s.Write(rest[:n]); err != nil {
+							b.Fatal(err)
+						}
+						rest = rest[n:]
+					}
+					if err := s.Close(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
