@@ -1,0 +1,78 @@
+package matrix
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+)
+
+// isUserError reports whether err is one of the ways in which a user's matrix can be wrong.
+func isUserError(err error) bool {
+	return errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsupported) || errors.Is(err, ErrShape) || errors.Is(err, ErrTooLarge)
+}
+
+// FuzzNPYReader reads arbitrary files through the reader and the Striper: whatever the bytes, the outcome is a matrix of
+// the promised size or an error that says what is wrong with it.
+func FuzzNPYReader(f *testing.F) {
+	f.Add([]byte{}, 7)
+	f.Add(npyFile(1, npyText("<f8", "False", "(1, 2)"), make([]byte, 16)), 1)
+	f.Add(npyFile(2, npyText(">i8", "True", "(2, 1)"), bytes.Repeat([]byte{0xff}, 16)), 3)
+	f.Add(npyFile(3, npyText("|u1", "True", "(3, 5)"), make([]byte, 15)), 100)
+	f.Add(npyFile(1, npyText("<f4", "False", "(1000000, 1000000)"), make([]byte, 15)), 100)
+	f.Add([]byte("PK\x03\x04"), 1)
+	f.Fuzz(func(t *testing.T, file []byte, chunk int) {
+		r, err := NewNPYReader(bytes.NewReader(file), 1<<50)
+		if err != nil {
+			if !isUserError(err) {
+				t.Fatal(err)
+			}
+			return
+		}
+		h := r.Header()
+		grid := GridFor(h.Shape)
+		if h.Fortran {
+			grid = ColumnGridFor(h.Shape)
+		}
+		total := int64(0)
+		s := NewStriper(grid, h.Shape.DType, h.Fortran, func(i int64, block []byte) error {
+			total += int64(len(block))
+			if want := grid.Block(i).Elements() * int64(h.Shape.DType.Size()); int64(len(block)) != want {
+				t.Errorf("block %d has %d bytes, want %d", i, len(block), want)
+			}
+			return nil
+		})
+		_, err = io.CopyBuffer(struct{ io.Writer }{s}, struct{ io.Reader }{r}, make([]byte, 1+uint(chunk)%4096))
+		complete := err == nil
+		if !complete && !isUserError(err) {
+			t.Fatal(err)
+		}
+		if err := s.Close(); complete && (err != nil || total != h.Shape.Bytes() || int64(len(file)) != h.FileBytes()) {
+			t.Fatalf("%s: %d bytes in blocks, %d in the file, %v", h.Shape, total, len(file), err)
+		}
+	})
+}
+
+// FuzzNPYHeader parses arbitrary header texts. What is accepted can be written and read again.
+func FuzzNPYHeader(f *testing.F) {
+	f.Add(npyText("<f8", "False", "(3, 4)"))
+	f.Add("{'shape': (10L, 2,), 'fortran_order': True, 'descr': '|u1'}  \n")
+	f.Add("{'descr': [('x', '<f8')], 'fortran_order': False, 'shape': (3,), }")
+	f.Add("{\"descr\": '")
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := newNPYHeader(text, 1<<50)
+		if err != nil {
+			if !isUserError(err) || len(err.Error()) > 300 {
+				t.Fatal(err)
+			}
+			return
+		}
+		if h.FileBytes() < h.ContentBytes() || h.Shape.Bytes() < 0 || h.Shape.Bytes() > 1<<50 {
+			t.Fatalf("%q is %+v", text, h)
+		}
+		r, err := NewNPYReader(bytes.NewReader(AppendNPYHeader(nil, h.Shape)), 0)
+		if err != nil || r.Header().Shape != h.Shape {
+			t.Fatalf("%s is not read again: %v", h.Shape, err)
+		}
+	})
+}

@@ -1,0 +1,283 @@
+package matrix
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// npyFloats returns little-endian float64 bytes.
+func npyFloats(values ...float64) []byte {
+	var b []byte
+	for _, v := range values {
+		b = appendElement(b, Float64, v)
+	}
+	return b
+}
+
+// Files written by hand, after the description of the format and not after the code.
+func TestNPYReader(t *testing.T) {
+	t.Parallel()
+	f32 := []byte{0, 0, 0x80, 0x3f, 0, 0, 0x20, 0xc0} // 1, -2.5
+	tests := []struct {
+		descr   string
+		content string
+		want    []byte
+	}{
+		{"<f8", "\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\x04\xc0", npyFloats(1, -2.5)},
+		{"=f8", "\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\x04\xc0", npyFloats(1, -2.5)},
+		{"f8", "\x00\x00\x00\x00\x00\x00\xf0\x3f\x00\x00\x00\x00\x00\x00\x04\xc0", npyFloats(1, -2.5)},
+		{">f8", "\x3f\xf0\x00\x00\x00\x00\x00\x00\xc0\x04\x00\x00\x00\x00\x00\x00", npyFloats(1, -2.5)},
+		{"<f4", "\x00\x00\x80\x3f\x00\x00\x20\xc0", f32},
+		{">f4", "\x3f\x80\x00\x00\xc0\x20\x00\x00", f32},
+		{"|i1", "\x7f\x80", npyFloats(127, -128)},
+		{"|u1", "\x7f\x80", npyFloats(127, 128)},
+		{">i1", "\x7f\x80", npyFloats(127, -128)},
+		{"<i2", "\x01\x02\xfe\xff", npyFloats(513, -2)},
+		{">i2", "\x02\x01\xff\xfe", npyFloats(513, -2)},
+		{"<u2", "\x01\x02\xfe\xff", npyFloats(513, 65534)},
+		{">u2", "\x02\x01\xff\xfe", npyFloats(513, 65534)},
+		{"<i4", "\x01\x00\x00\x02\xfe\xff\xff\xff", npyFloats(33554433, -2)},
+		{">i4", "\x02\x00\x00\x01\xff\xff\xff\xfe", npyFloats(33554433, -2)},
+		{"<u4", "\x01\x00\x00\x02\xfe\xff\xff\xff", npyFloats(33554433, 4294967294)},
+		{">u4", "\x02\x00\x00\x01\xff\xff\xff\xfe", npyFloats(33554433, 4294967294)},
+		{"<i8", "\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00\x00\x00\x00\x00\xe0\xff", npyFloats(1<<53, -1<<53)},
+		{">i8", "\x00\x20\x00\x00\x00\x00\x00\x00\xff\xe0\x00\x00\x00\x00\x00\x00", npyFloats(1<<53, -1<<53)},
+		{"<u8", "\x00\x00\x00\x00\x00\x00\x20\x00\x02\x00\x00\x00\x00\x00\x00\x00", npyFloats(1<<53, 2)},
+		{">u8", "\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02", npyFloats(1<<53, 2)},
+	}
+	for _, tt := range tests {
+		for version := byte(1); version <= 3; version++ {
+			file := npyFile(version, npyText(tt.descr, "False", "(1, 2)"), []byte(tt.content))
+			for name, read := range npyReadings() {
+				if got, err := read(file); err != nil || !bytes.Equal(got, tt.want) {
+					t.Errorf("%s version %d, %s: %v, %v, want %v", tt.descr, version, name, got, err, tt.want)
+				}
+			}
+			checkNPYTruncated(t, file)
+		}
+	}
+}
+
+// npyReadings returns ways to read a file's elements that cut it differently on both sides.
+func npyReadings() map[string]func(file []byte) ([]byte, error) {
+	from := func(wrap func(io.Reader) io.Reader, chunk int) func([]byte) ([]byte, error) {
+		return func(file []byte) ([]byte, error) {
+			r, err := NewNPYReader(wrap(bytes.NewReader(file)), 0)
+			if err != nil {
+				return nil, err
+			}
+			return readChunks(r, chunk)
+		}
+	}
+	plain := func(r io.Reader) io.Reader { return r }
+	return map[string]func([]byte) ([]byte, error){
+		"whole": from(plain, 1<<20), "1 byte": from(plain, 1), "3 bytes": from(plain, 3), "9 bytes": from(plain, 9),
+		"source of single bytes": from(iotest.OneByteReader, 64), "source of halves": from(iotest.HalfReader, 11),
+		"source with early EOF": from(iotest.DataErrReader, 16),
+	}
+}
+
+// readChunks reads r to its end, chunk bytes at a time.
+func readChunks(r io.Reader, chunk int) ([]byte, error) {
+	var all []byte
+	p := make([]byte, chunk)
+	for {
+		n, err := r.Read(p)
+		all = append(all, p[:n]...)
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+}
+
+// checkNPYTruncated cuts a file everywhere, and lengthens it.
+func checkNPYTruncated(t *testing.T, file []byte) {
+	t.Helper()
+	for name, read := range npyReadings() {
+		for n := range len(file) {
+			if _, err := read(file[:n]); !errors.Is(err, ErrMalformed) {
+				t.Fatalf("%q cut to %d bytes, %s: %v", file, n, name, err)
+			}
+		}
+		for _, more := range []string{"\x00", "\n", string(file)} {
+			if _, err := read(append(bytes.Clone(file), more...)); !errors.Is(err, ErrMalformed) {
+				t.Fatalf("%q lengthened by %d bytes, %s: %v", file, len(more), name, err)
+			}
+		}
+	}
+}
+
+func TestNPYReaderMessages(t *testing.T) {
+	t.Parallel()
+	read := func(content []byte) string {
+		r, err := NewNPYReader(bytes.NewReader(npyFile(1, npyText("<f8", "False", "(10, 10)"), content)), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.ReadAll(r)
+		if _, again := r.Read(make([]byte, 8)); again == nil || again.Error() != err.Error() {
+			t.Errorf("%v, then %v", err, again)
+		}
+		return err.Error()
+	}
+	if got := read(make([]byte, 120)); !strings.Contains(got, "800 bytes of 10×10 float64, the content ended after 120 bytes") {
+		t.Error(got)
+	}
+	if got := read(make([]byte, 801)); !strings.Contains(got, "800 bytes of 10×10 float64, the content goes on") {
+		t.Error(got)
+	}
+}
+
+func TestNPYReaderEmptyMatrix(t *testing.T) {
+	t.Parallel()
+	for _, shape := range []string{"(0, 0)", "(0, 5)", "(5, 0)"} {
+		for _, descr := range []string{"<f8", ">i4"} {
+			file := npyFile(1, npyText(descr, "False", shape), nil)
+			for name, read := range npyReadings() {
+				if got, err := read(file); err != nil || len(got) != 0 {
+					t.Errorf("%s %s: %v, %v", shape, name, got, err)
+				}
+			}
+			checkNPYTruncated(t, file)
+		}
+	}
+}
+
+// Bits pass through as they are: signalling and negative NaNs, infinities, denormals, negative zero.
+func TestNPYReaderKeepsBits(t *testing.T) {
+	t.Parallel()
+	patterns := []uint64{
+		0x7ff0000000000001, 0xfff8000000000123, math.Float64bits(math.Inf(-1)), 1, 1 << 63, 0x7fefffffffffffff,
+	}
+	var little, big []byte
+	for _, v := range patterns {
+		little = binary.LittleEndian.AppendUint64(little, v)
+		big = binary.BigEndian.AppendUint64(big, v)
+	}
+	for descr, content := range map[string][]byte{"<f8": little, ">f8": big} {
+		r, err := NewNPYReader(bytes.NewReader(npyFile(1, npyText(descr, "False", "(2, 3)"), content)), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, little) {
+			t.Errorf("%s: %x, %v", descr, got, err)
+		}
+	}
+}
+
+// Integers that float64 cannot hold are named with their place. 20,000 elements are more than one buffer.
+func TestNPYReaderInexact(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		descr string
+		value uint64
+		say   string
+	}{
+		{"i8", 1<<53 + 1, "9007199254740993"},
+		{"i8", math.MaxInt64, "9223372036854775807"},
+		{"i8", 1 << 63, "-9223372036854775808"},
+		{"u8", 1<<53 + 1, "9007199254740993"},
+		{"u8", math.MaxUint64, "18446744073709551615"},
+	}
+	const rows, cols = 100, 200
+	for _, tt := range tests {
+		for _, index := range []int64{0, 1, 8191, 8192, 19_999} {
+			for _, big := range []bool{false, true} {
+				order, descr := binary.ByteOrder(binary.LittleEndian), "<"+tt.descr
+				if big {
+					order, descr = binary.BigEndian, ">"+tt.descr
+				}
+				content := make([]byte, rows*cols*8)
+				order.PutUint64(content[8*index:], tt.value)
+				for fortran, place := range map[string]string{
+					"False": fmt.Sprintf("[%d, %d]", index/cols, index%cols),
+					"True":  fmt.Sprintf("[%d, %d]", index%rows, index/rows),
+				} {
+					checkInexact(t, npyFile(1, npyText(descr, fortran, "(100, 200)"), content), index, place+" is the integer "+tt.say)
+				}
+			}
+		}
+	}
+}
+
+func checkInexact(t *testing.T, file []byte, index int64, say string) {
+	t.Helper()
+	for _, chunk := range []int{5, 64, 1 << 20} {
+		r, err := NewNPYReader(bytes.NewReader(file), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := readChunks(r, chunk)
+		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), say) {
+			t.Errorf("%v, want it to say %q", err, say)
+		}
+		if int64(len(got)) != 8*index {
+			t.Errorf("%d bytes before the bad element, want %d", len(got), 8*index)
+		}
+	}
+}
+
+// A header that promises the most that is allowed takes no more memory than one that promises nothing.
+func TestNPYReaderMemory(t *testing.T) {
+	for _, descr := range []string{"<f8", ">f8", "<i4"} {
+		file := npyFile(1, npyText(descr, "False", "(1073741824, 1024)"), make([]byte, 100))
+		got := testing.AllocsPerRun(1, func() {
+			r, err := NewNPYReader(bytes.NewReader(file), 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, err = io.Copy(io.Discard, r)
+			if !errors.Is(err, ErrMalformed) {
+				t.Error(err)
+			}
+		})
+		if got > 50 {
+			t.Errorf("%s: %v allocations", descr, got)
+		}
+	}
+}
+
+func BenchmarkNPYReader(b *testing.B) {
+	const rows, cols = 2048, 1024
+	for _, descr := range []string{"<f8", "<f4", ">f8", ">f4", "|i1", "<i2", "<i4", ">i4", "<i8", "<u8"} {
+		b.Run(descr, func(b *testing.B) {
+			e, err := parseNPYDescr(descr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			file := npyFile(1, npyText(descr, "False", "(2048, 1024)"), make([]byte, rows*cols*e.size))
+			p := make([]byte, 256<<10)
+			b.SetBytes(rows * cols * int64(e.dtype.Size()))
+			for b.Loop() {
+				r, err := NewNPYReader(bytes.NewReader(file), 0)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for err == nil {
+					_, err = r.Read(p)
+				}
+				if !errors.Is(err, io.EOF) {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkAppendNPYHeader(b *testing.B) {
+	var dst []byte
+	for b.Loop() {
+		dst = AppendNPYHeader(dst[:0], Shape{10_000, 10_000, Float64})
+	}
+}
