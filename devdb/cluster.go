@@ -67,13 +67,13 @@ func clusterVersion(data string) (int, error) {
 }
 
 // ensure makes the cluster if there is none, and reads its password.
-func (c *cluster) ensure(ctx context.Context, ephemeral bool) error {
+func (c *cluster) ensure(ctx context.Context) error {
 	major, err := clusterVersion(c.data)
 	if err != nil {
 		return err
 	}
 	if major == 0 {
-		if err := c.create(ctx, ephemeral); err != nil {
+		if err := c.create(ctx); err != nil {
 			return err
 		}
 	}
@@ -87,12 +87,12 @@ func (c *cluster) ensure(ctx context.Context, ephemeral bool) error {
 
 // create runs initdb in a directory beside the final one and renames it at the end, so that an interrupted one is never
 // taken for a database and the next start begins again.
-func (c *cluster) create(ctx context.Context, ephemeral bool) error {
+func (c *cluster) create(ctx context.Context) error {
 	unfinished := c.data + unfinishedSuffix
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove an unfinished database: %w", err)
 	}
-	if err := c.initialize(ctx, unfinished, ephemeral); err != nil {
+	if err := c.initialize(ctx, unfinished); err != nil {
 		return fmt.Errorf("make the database: %w", err)
 	}
 	if err := os.Rename(unfinished, c.data); err != nil {
@@ -101,7 +101,7 @@ func (c *cluster) create(ctx context.Context, ephemeral bool) error {
 	return syncDir(filepath.Dir(c.data))
 }
 
-func (c *cluster) initialize(ctx context.Context, dir string, ephemeral bool) error {
+func (c *cluster) initialize(ctx context.Context, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (c *cluster) initialize(ctx context.Context, dir string, ephemeral bool) er
 		"--pgdata=" + dir, "--username=" + roleName, "--pwfile=" + password, "--auth=scram-sha-256",
 		"--encoding=UTF8", "--locale=" + locale(),
 	}
-	if ephemeral {
+	if !c.fsync {
 		args = append(args, "--no-sync")
 	}
 	if _, err := c.account.run(ctx, dir, c.bin.path("initdb"), args...); err != nil {

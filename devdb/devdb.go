@@ -89,7 +89,7 @@ func startIn(ctx context.Context, pl *place, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	c := &cluster{bin: bin, account: acct, data: pl.data(), logFile: pl.logFile(), fsync: !cfg.NoFsync}
-	if err := c.ensure(ctx, pl.ephemeral); err != nil {
+	if err := c.ensure(ctx); err != nil {
 		return nil, err
 	}
 	if err := stopLeftover(ctx, c.data); err != nil {
