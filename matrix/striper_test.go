@@ -256,24 +256,6 @@ func TestStriperRecycleConcurrently(t *testing.T) {
 	}
 }
 
-func TestTranspose(t *testing.T) {
-	t.Parallel()
-	for rows := range 20 {
-		for cols := range 20 {
-			src, dst := make([]float32, rows*cols), make([]float32, rows*cols)
-			for i := range src {
-				src[i] = float32(i)
-			}
-			transpose(dst, src, cols)
-			for i := range src {
-				if r, c := i/cols, i%cols; dst[c*rows+r] != src[i] {
-					t.Fatalf("%d×%d: element (%d, %d) is lost", rows, cols, r, c)
-				}
-			}
-		}
-	}
-}
-
 func BenchmarkStriper(b *testing.B) {
 	for _, shape := range []Shape{{1024, 8192, Float64}, {1024, 8192, Float32}, {1 << 22, 1, Float64}, {40, 100_000, Float64}} {
 		for _, fortran := range []bool{false, true} {
