@@ -1,0 +1,96 @@
+// Package migrations brings a database to the schema that this binary works with: River's tables, then ours.
+package migrations
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// lockKey is the advisory lock that lets several processes call Up at once: one works, the others wait and find it done.
+const lockKey = 0x6d696c6c72616365 // "millrace"
+
+// Up applies every migration that the database does not have yet. It is safe to call twice and by several at once.
+func Up(ctx context.Context, pool *pgxpool.Pool) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(lockKey)); err != nil {
+		return fmt.Errorf("waiting for other migrations: %w", err)
+	}
+	defer func() { // a cancelled context must not leave the lock with a connection of the pool
+		_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockKey))
+	}()
+	if err := upRiver(ctx, pool); err != nil {
+		return fmt.Errorf("migrating the queue's tables: %w", err)
+	}
+	if err := upOurs(ctx, pool); err != nil {
+		return fmt.Errorf("migrating Millrace's tables: %w", err)
+	}
+	return nil
+}
+
+func upRiver(ctx context.Context, pool *pgxpool.Pool) error {
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
+}
+
+func upOurs(ctx context.Context, pool *pgxpool.Pool) error {
+	db := stdlib.OpenDBFromPool(pool)
+	defer func() { _ = db.Close() }()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// ErrPending says that the database is older than this binary.
+var ErrPending = errors.New("the database is not at the schema of this version, run `millrace migrate`")
+
+// Check returns ErrPending when Up would have something to do. A database that is newer than the binary is fine: each
+// migration works with the version before it.
+func Check(ctx context.Context, pool *pgxpool.Pool) error {
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	if err != nil {
+		return err
+	}
+	result, err := migrator.Validate(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("looking at the queue's tables: %w", err)
+	}
+	if !result.OK {
+		return ErrPending
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	defer func() { _ = db.Close() }()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
+	if err != nil {
+		return err
+	}
+	pending, err := provider.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("looking at Millrace's tables: %w", err)
+	}
+	if pending {
+		return ErrPending
+	}
+	return nil
+}

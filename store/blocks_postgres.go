@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// PostgresBlocks keeps blocks in a table of their own, uncompressed (STORAGE EXTERNAL), so that a part of one can be
+// read without the rest.
+type PostgresBlocks struct {
+	pool    *pgxpool.Pool
+	queries *Queries
+}
+
+// NewPostgresBlocks returns the block store in the database of pool.
+func NewPostgresBlocks(pool *pgxpool.Pool) *PostgresBlocks {
+	return &PostgresBlocks{pool: pool, queries: &Queries{db: pool}}
+}
+
+// Put implements Blocks.
+func (p *PostgresBlocks) Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
+	if err := p.queries.InsertBlock(ctx, matrix, index, data); err != nil {
+		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
+	}
+	return nil
+}
+
+// readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted, where
+// a scan would make 2 MiB of garbage for each block.
+const readBlock = `SELECT substring(data FROM $3::int FOR $4::int) FROM blocks WHERE matrix_id = $1 AND index = $2`
+
+// Read implements Blocks.
+func (p *PostgresBlocks) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
+	rows, err := p.pool.Query(ctx, readBlock, pgx.QueryResultFormats{pgx.BinaryFormatCode}, matrix, index, offset+1, len(dst))
+	if err != nil {
+		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
+	}
+	defer rows.Close()
+	found := -1
+	if rows.Next() {
+		found = copy(dst, rows.RawValues()[0])
+	}
+	rows.Close()
+	switch err := rows.Err(); {
+	case err != nil:
+		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
+	case found < len(dst):
+		return fmt.Errorf("block %d of matrix %s: %w", index, matrix, ErrBlockMissing)
+	}
+	return nil
+}
+
+// Delete implements Blocks.
+func (p *PostgresBlocks) Delete(ctx context.Context, matrix uuid.UUID) error {
+	if err := p.queries.DeleteBlocks(ctx, matrix); err != nil {
+		return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
+	}
+	return nil
+}
+
+// Owners implements Blocks.
+func (p *PostgresBlocks) Owners(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error) {
+	owners, err := p.queries.ListBlockOwners(ctx, int32(min(limit, 1<<30)), after)
+	if err != nil {
+		return nil, fmt.Errorf("listing the matrices that have blocks: %w", err)
+	}
+	return owners, nil
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/millrace/millrace/matrix"
+)
+
+// MaxInline is the size in bytes up to which a content lives in its matrix's row.
+const MaxInline = 64 << 10
+
+// Shape returns the size of the matrix.
+func (m Matrix) Shape() matrix.Shape { return matrix.Shape{Rows: m.Rows, Cols: m.Cols, DType: m.DType} }
+
+// Grid returns how the content is cut into blocks; it has no blocks when the content is not in the block store.
+func (m Matrix) Grid() matrix.Grid {
+	return matrix.Grid{Rows: m.Rows, Cols: m.Cols, BlockRows: m.BlockRows, BlockCols: m.BlockCols}
+}
+
+// InBlocks reports whether the content is in the block store.
+func (m Matrix) InBlocks() bool { return m.BlockRows > 0 }
+
+// NewRandom returns the row of a matrix that is generated where it is needed, not stored.
+func NewRandom(shape matrix.Shape, seed uint64) Matrix {
+	bits := int64(seed) //nolint:gosec // the same 64 bits: Postgres has no unsigned type
+	return Matrix{
+		ID: newID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: FromRandom, State: Ready, Seed: &bits,
+	}
+}
+
+// newID returns a UUIDv7: rows that are written together stay together in the index.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Matrix returns the row of a matrix. ErrNotFound when there is none.
+func (s *Store) Matrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+	m, err := s.GetMatrix(ctx, id)
+	return m, notFound(err, "matrix", id)
+}
+
+// ReadyMatrix is Matrix for those who need the content. ErrNotReady while it is being written.
+func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+	m, err := s.Matrix(ctx, id)
+	if err == nil && m.State != Ready {
+		return m, fmt.Errorf("matrix %s: %w", id, ErrNotReady)
+	}
+	return m, err
+}
+
+// Insert writes the row of a new matrix.
+func (q *Queries) Insert(ctx context.Context, m Matrix, s *Store) (Matrix, error) {
+	return q.InsertMatrix(ctx, InsertMatrixParams{
+		ID: m.ID, Rows: m.Rows, Cols: m.Cols, DType: m.DType, Source: m.Source, State: m.State,
+		BlockRows: m.BlockRows, BlockCols: m.BlockCols, Seed: m.Seed, Content: m.Content, Digest: m.Digest,
+		Retention: s.Retention,
+	})
+}
+
+// Remove deletes a matrix that nothing refers to, its row first: blocks without a row are swept, a row without its
+// blocks would be a broken promise.
+func (s *Store) Remove(ctx context.Context, m Matrix) error {
+	if _, err := s.DeleteMatrix(ctx, m.ID); err != nil {
+		return fmt.Errorf("deleting matrix %s: %w", m.ID, err)
+	}
+	if !m.InBlocks() {
+		return nil
+	}
+	return s.Blocks.Delete(ctx, m.ID)
+}

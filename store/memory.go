@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// ErrBusy says that too many large matrices are on their way in or out; it passes.
+var ErrBusy = errors.New("too many large transfers at once, try again later")
+
+const (
+	// DefaultTransferMemory bounds the buffers of all uploads and downloads of one process, in bytes.
+	DefaultTransferMemory = 128 << 20
+	// memoryWait is how long a transfer waits for its share before its client is told to come back.
+	memoryWait = 20 * time.Second
+
+	readMemory = 32 << 20 // the two windows of a matrix.RowReader
+)
+
+// budget shares out the memory of transfers. A transfer that wants more than there is gets all of it.
+type budget struct {
+	shares *semaphore.Weighted
+	size   int64
+}
+
+func newBudget(size int64) *budget { return &budget{shares: semaphore.NewWeighted(size), size: size} }
+
+// reserve waits for n bytes and returns the function that gives them back.
+func (b *budget) reserve(ctx context.Context, n int64) (release func(), err error) {
+	n = min(n, b.size)
+	waiting, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	if err := b.shares.Acquire(waiting, n); err != nil {
+		if ctx.Err() == nil {
+			err = ErrBusy
+		}
+		return nil, fmt.Errorf("waiting for %d bytes of memory: %w", n, err)
+	}
+	return func() { b.shares.Release(n) }, nil
+}
+
+// ReserveRead waits for the memory that it takes to read a matrix as a stream, and returns the function that gives it
+// back. ErrBusy when it takes too long.
+func (s *Store) ReserveRead(ctx context.Context, m Matrix) (release func(), err error) {
+	if !m.InBlocks() && m.Seed == nil {
+		return func() {}, nil
+	}
+	return s.memory.reserve(ctx, min(readMemory, 2*m.Shape().Bytes()))
+}

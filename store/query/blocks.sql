@@ -1,0 +1,16 @@
+-- name: InsertBlock :exec
+-- The first writer wins: blocks never change once they are written.
+INSERT INTO blocks (matrix_id, index, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- name: DeleteBlocks :exec
+DELETE FROM blocks WHERE matrix_id = $1;
+
+-- name: ListBlockOwners :many
+-- The next matrices, in order of id, that have blocks: a loose index scan, one probe of the index per matrix.
+WITH RECURSIVE owners AS (
+    (SELECT b.matrix_id FROM blocks b WHERE b.matrix_id > @after ORDER BY b.matrix_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT b.matrix_id FROM blocks b WHERE b.matrix_id > o.matrix_id ORDER BY b.matrix_id LIMIT 1)
+    FROM owners o WHERE o.matrix_id IS NOT NULL
+)
+SELECT matrix_id::uuid FROM owners WHERE matrix_id IS NOT NULL LIMIT @max_rows;

@@ -1,0 +1,59 @@
+-- name: InsertMultiplication :one
+INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total,
+                             first_job, last_job, started_at, finished_at, expires_at)
+VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tiles_total,
+        @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
+RETURNING *;
+
+-- name: GetMultiplication :one
+SELECT sqlc.embed(p), a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype
+FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
+WHERE p.id = $1;
+
+-- name: GetProduct :one
+-- The product with its three matrices, as a tile needs them.
+SELECT sqlc.embed(p), sqlc.embed(a), sqlc.embed(b), sqlc.embed(c)
+FROM multiplications p
+JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
+WHERE p.id = $1;
+
+-- name: StartMultiplication :exec
+UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending';
+
+-- name: CountTile :one
+-- One more tile is done; the last one completes the product. No row: the product has ended already.
+UPDATE multiplications SET
+    tiles_completed = tiles_completed + 1,
+    state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
+    started_at      = coalesce(started_at, @started_at),
+    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
+    expires_at      = now() + @retention::interval
+WHERE id = @id AND state IN ('pending', 'in_progress')
+RETURNING state, c;
+
+-- name: EndMultiplication :execrows
+-- Ends a product that is not finished, as failed or cancelled.
+UPDATE multiplications SET
+    state = @state, failure = @failure, finished_at = now(), expires_at = now() + @retention::interval
+WHERE id = @id AND state IN ('pending', 'in_progress');
+
+-- name: LockMultiplication :one
+SELECT * FROM multiplications WHERE id = $1 FOR UPDATE;
+
+-- name: ListUnsettled :many
+-- Products that are not finished although none of their jobs is still to be worked.
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+WHERE p.state IN ('pending', 'in_progress')
+  AND NOT EXISTS (SELECT 1 FROM river_job j
+                  WHERE j.id BETWEEN p.first_job AND p.last_job
+                    AND j.args->>'multiplication_id' = p.id::text
+                    AND j.finalized_at IS NULL)
+LIMIT @max_rows;
+
+-- name: DeleteExpiredMultiplications :execrows
+DELETE FROM multiplications WHERE id IN (
+    SELECT p.id FROM multiplications p
+    WHERE p.expires_at < now() AND p.state NOT IN ('pending', 'in_progress')
+    ORDER BY p.expires_at
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED);

@@ -1,0 +1,61 @@
+-- name: CountTiles :one
+-- What River holds about the tiles of one product. Errors of tiles that crashed their worker are counted as attempts too.
+SELECT count(*) FILTER (WHERE state = 'running')::bigint                            AS running,
+       count(*) FILTER (WHERE errors IS NOT NULL AND finalized_at IS NULL
+                          AND state <> 'running')::bigint                           AS retrying,
+       coalesce(sum(attempt + coalesce((metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
+FROM river_job
+WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text;
+
+-- name: ListTileErrors :many
+-- The newest errors first.
+SELECT (j.args->>'tile')::bigint AS tile, coalesce((e.error->>'attempt')::int, 0)::int AS attempt,
+       (e.error->>'at')::timestamptz AS at, coalesce(e.error->>'error', '')::text AS message
+FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS e(error)
+WHERE j.id BETWEEN @first_job AND @last_job AND j.args->>'multiplication_id' = @multiplication_id::text
+ORDER BY 3 DESC
+LIMIT @max_rows;
+
+-- name: CompleteTileJob :execrows
+-- A tile that is computed, checked and stored is done, whoever runs its job now: a worker that lost its lease while it
+-- computed has still done the work.
+UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $1 AND finalized_at IS NULL;
+
+-- name: CancelWaitingTiles :exec
+UPDATE river_job SET state = 'cancelled', finalized_at = now()
+WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text
+  AND finalized_at IS NULL AND state <> 'running';
+
+-- name: ListRunningTiles :many
+SELECT id FROM river_job
+WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text AND state = 'running';
+
+-- name: RescueLostJobs :many
+-- Takes the running jobs of workers without a lease back into the queue. A crash is not an attempt: it is counted apart,
+-- and a job that has crashed its worker too often is discarded. River's own rescuer would do neither for an hour.
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? 'cancel_attempted_at' THEN 'cancelled'
+                  WHEN lost.crashes >= @max_crashes::int THEN 'discarded'
+                  ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? 'cancel_attempted_at' OR lost.crashes >= @max_crashes::int THEN now() END,
+    scheduled_at = now(),
+    attempt      = greatest(j.attempt - 1, 0),
+    metadata     = j.metadata || jsonb_build_object('crashes', lost.crashes),
+    errors       = array_append(j.errors, jsonb_build_object(
+        'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'attempt', j.attempt,
+        'error', format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
+                        lost.worker, lost.crashes, @max_crashes::int),
+        'trace', ''))
+FROM (
+    SELECT r.id, coalesce((r.metadata->>'crashes')::int, 0) + 1 AS crashes,
+           r.attempted_by[array_upper(r.attempted_by, 1)] AS worker
+    FROM river_job r
+    WHERE r.state = 'running' AND r.attempted_at < now() - @lease::interval
+      AND NOT EXISTS (SELECT 1 FROM workers w
+                      WHERE w.id = r.attempted_by[array_upper(r.attempted_by, 1)] AND w.renewed_at > now() - @lease::interval)
+    FOR UPDATE SKIP LOCKED
+) AS lost
+WHERE j.id = lost.id
+RETURNING j.id, j.kind, j.state, coalesce(j.args->>'multiplication_id', '')::text AS multiplication_id,
+          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile;

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"sync"
+
+	"github.com/google/uuid"
+	"github.com/millrace/millrace/matrix"
+)
+
+// Source returns the content of a matrix, wherever it is: generated, in its row, or in the block store.
+func (s *Store) Source(m Matrix) matrix.Source {
+	switch {
+	case m.Seed != nil:
+		return matrix.NewRandom(m.Shape(), uint64(*m.Seed)) //nolint:gosec // the same 64 bits
+	case m.InBlocks():
+		return &blockSource{id: m.ID, grid: m.Grid(), dtype: m.DType, blocks: s.Blocks}
+	default:
+		return inlineSource{shape: m.Shape(), content: m.Content}
+	}
+}
+
+// inlineSource gives out a content that is in memory.
+type inlineSource struct {
+	shape   matrix.Shape
+	content []byte
+}
+
+func (s inlineSource) Shape() matrix.Shape { return s.shape }
+
+func (s inlineSource) ReadRect(_ context.Context, r matrix.Rect, dst []byte) error {
+	copyRows(dst, r, s.content, s.shape.Rect(), r, int64(s.shape.DType.Size()))
+	return nil
+}
+
+// blockSource gives out a content that is in the block store.
+type blockSource struct {
+	id     uuid.UUID
+	grid   matrix.Grid
+	dtype  matrix.DType
+	blocks Blocks
+}
+
+func (s *blockSource) Shape() matrix.Shape {
+	return matrix.Shape{Rows: s.grid.Rows, Cols: s.grid.Cols, DType: s.dtype}
+}
+
+// scratch holds buffers for blocks of which only some columns are wanted.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// ReadRect implements matrix.Source. Of each block it reads the rows that are wanted, whole: they are contiguous.
+func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) error {
+	size := int64(s.dtype.Size())
+	for index := range s.grid.Overlapping(r) {
+		block := s.grid.Block(index)
+		part := block.Intersect(r)
+		rows := matrix.Rect{Row: part.Row, Col: block.Col, Rows: part.Rows, Cols: block.Cols}
+		offset := (rows.Row - block.Row) * block.Cols * size
+		if rows.Col == r.Col && rows.Cols == r.Cols { // as wide as what is wanted: no detour
+			at := (rows.Row - r.Row) * r.Cols * size
+			if err := s.blocks.Read(ctx, s.id, index, offset, dst[at:at+rows.Elements()*size]); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.readPart(ctx, index, offset, dst, r, rows, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPart reads rows of a block and copies part of them to where it belongs in dst, which holds r.
+func (s *blockSource) readPart(ctx context.Context, index, offset int64, dst []byte, r, rows, part matrix.Rect) error {
+	size := int64(s.dtype.Size())
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	if need := rows.Elements() * size; int64(cap(*buf)) < need {
+		*buf = make([]byte, need)
+	} else {
+		*buf = (*buf)[:need]
+	}
+	if err := s.blocks.Read(ctx, s.id, index, offset, *buf); err != nil {
+		return err
+	}
+	copyRows(dst, r, *buf, rows, part, size)
+	return nil
+}
+
+// copyRows copies the elements of part from src, which holds the rectangle from, to dst, which holds the rectangle to;
+// both are row-major, elements are size bytes.
+func copyRows(dst []byte, to matrix.Rect, src []byte, from, part matrix.Rect, size int64) {
+	for row := part.Row; row < part.Row+part.Rows; row++ {
+		d := ((row-to.Row)*to.Cols + part.Col - to.Col) * size
+		s := ((row-from.Row)*from.Cols + part.Col - from.Col) * size
+		copy(dst[d:d+part.Cols*size], src[s:s+part.Cols*size])
+	}
+}
+
+// WriteRect stores a rectangle of a matrix whose borders are borders of blocks; content is row-major.
+func (s *Store) WriteRect(ctx context.Context, m Matrix, r matrix.Rect, content []byte) error {
+	size := int64(m.DType.Size())
+	grid := m.Grid()
+	for index := range grid.Overlapping(r) {
+		block := grid.Block(index)
+		data := make([]byte, block.Elements()*size)
+		copyRows(data, block, content, r, block, size)
+		if err := s.Blocks.Put(ctx, m.ID, index, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
