@@ -90,7 +90,10 @@ func TestGridBlocks(t *testing.T) {
 
 func TestGridWithoutElements(t *testing.T) {
 	t.Parallel()
-	for _, s := range []Shape{{0, 5, Float64}, {5, 0, Float64}, {0, 0, Float32}, {math.MaxInt64, 0, Float64}, {0, math.MaxInt64, Float64}} {
+	shapes := []Shape{
+		{0, 5, Float64}, {5, 0, Float64}, {0, 0, Float32}, {math.MaxInt64, 0, Float64}, {0, math.MaxInt64, Float64},
+	}
+	for _, s := range shapes {
 		for _, g := range []Grid{GridFor(s), ColumnGridFor(s)} {
 			if g.Blocks() != 0 {
 				t.Errorf("%s: %d blocks", s, g.Blocks())

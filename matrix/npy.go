@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// NPYMediaType is the media type of .npy content.
-const NPYMediaType = "application/x-npy"
-
 // The .npy format, as in NumPy's numpy/lib/format.py: the magic string, two bytes of version, the header's length (two
 // bytes in version 1, four later), the header (the text of a Python dictionary), then the elements without padding.
 const (

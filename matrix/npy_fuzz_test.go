@@ -9,7 +9,8 @@ import (
 
 // isUserError reports whether err is one of the ways in which a user's matrix can be wrong.
 func isUserError(err error) bool {
-	return errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsupported) || errors.Is(err, ErrShape) || errors.Is(err, ErrTooLarge)
+	return errors.Is(err, ErrMalformed) || errors.Is(err, ErrUnsupported) ||
+		errors.Is(err, ErrShape) || errors.Is(err, ErrTooLarge)
 }
 
 // FuzzNPYReader reads arbitrary files through the reader and the Striper: whatever the bytes, the outcome is a matrix of

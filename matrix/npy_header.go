@@ -26,7 +26,7 @@ func readNPYHeader(r io.Reader, maxBytes int64) (NPYHeader, error) {
 		size = int64(binary.LittleEndian.Uint32(length))
 	}
 	if size > maxNPYHeader {
-		return NPYHeader{}, fmt.Errorf("%w: the .npy header has %d bytes, at most %d are read", ErrMalformed, size, maxNPYHeader)
+		return NPYHeader{}, fmt.Errorf("%w: a .npy header of %d bytes, at most %d are read", ErrMalformed, size, maxNPYHeader)
 	}
 	text := make([]byte, size)
 	if err := readNPYPart(r, text); err != nil {
@@ -116,7 +116,7 @@ func newNPYShape(dims []int64, dtype DType, maxBytes int64) (Shape, error) {
 		return Shape{}, fmt.Errorf("%w: 1-dimensional array, reshape it to n×1 or 1×n: a.reshape(-1, 1) or a.reshape(1, -1)",
 			ErrUnsupported)
 	default:
-		return Shape{}, fmt.Errorf("%w: %d-dimensional array, only two-dimensional ones are matrices: send a slice of it, a[0]",
+		return Shape{}, fmt.Errorf("%w: %d-dimensional array, only two-dimensional ones are matrices: send a slice, a[0]",
 			ErrUnsupported, len(dims))
 	}
 	if maxBytes <= 0 || maxBytes > maxNPYContent {

@@ -43,7 +43,7 @@ func TestParseNPYDictMalformed(t *testing.T) {
 		"{'descr': '<f8, " + rest + "}", "{'descr': '<f8\", " + rest + "}", "{'descr': '\\x3cf8', " + rest + "}",
 		"{'descr': '<f8\n', " + rest + "}", "{'descr': None, " + rest + "}", "{'descr': 8, " + rest + "}",
 		"{'descr': b'<f8', " + rest + "}", "{'descr': '<f' '8', " + rest + "}", "{'descr': {}, " + rest + "}",
-		"{'descr': '', " + rest + "}", "{'descr': '<', " + rest + "}",
+		"{'descr': '<f8', 'shape': (3, 4), 'fortran_order': True", "{'descr': '', " + rest + "}", "{'descr': '<', " + rest + "}",
 	} {
 		checkNPYHeaderError(t, text, ErrMalformed)
 	}
@@ -75,7 +75,8 @@ func checkNPYHeaderError(t *testing.T, text string, want error) {
 func TestNPYUnsupportedDescr(t *testing.T) {
 	t.Parallel()
 	for descr, say := range map[string]string{
-		"|O": "object", "|b1": "bool", "?": "bool", "<c16": "a.real", ">c8": "complex", "<f2": "np.float64", "<f16": "np.float64",
+		"|O": "object", "|b1": "bool", "?": "bool", "<c16": "a.real", ">c8": "complex",
+		"<f2": "np.float64", "<f16": "np.float64",
 		"<f12": "np.float64", "|S8": "text", "<U3": "text", "|a4": "text", "<M8[ns]": "times", "<m8[s]": "times", "|V16": "raw",
 		"float64": "float64", "d": "dtype", "<i3": "dtype", "<i16": "dtype", "<x8": "dtype", "<<f8": "dtype", "<f8 ": "dtype",
 		"<f88": "dtype", "é8": "dtype",
@@ -94,15 +95,17 @@ func TestNPYUnsupportedDescr(t *testing.T) {
 func TestNPYShapeErrors(t *testing.T) {
 	t.Parallel()
 	digits := strings.Repeat("9", 1000)
-	for shape, want := range map[string]error{
-		"()": ErrUnsupported, "(5,)": ErrUnsupported, "(2, 3, 4)": ErrUnsupported, "(1, 2, 3, 4, )": ErrUnsupported,
-		"(" + strings.Repeat("1, ", 2000) + ")": ErrUnsupported,
-		"(-1, 3)":                               ErrShape, "(3, -1)": ErrShape, "(-0, 3)": ErrShape, "(-" + digits + ", 3)": ErrShape,
-		"(9223372036854775808, 0)": ErrTooLarge, "(" + digits + ", 1)": ErrTooLarge, "(3, " + digits + "L)": ErrTooLarge,
-		"(9223372036854775807, 9223372036854775807)": ErrTooLarge, "(4294967296, 4294967296)": ErrTooLarge,
-		"(1152921504606846976, 1)": ErrTooLarge, "(1048576, 131073)": ErrTooLarge,
+	for want, shapes := range map[error][]string{
+		ErrUnsupported: {"()", "(5,)", "(2, 3, 4)", "(1, 2, 3, 4, )", "(" + strings.Repeat("1, ", 2000) + ")"},
+		ErrShape:       {"(-1, 3)", "(3, -1)", "(-0, 3)", "(-" + digits + ", 3)"},
+		ErrTooLarge: {
+			"(9223372036854775808, 0)", "(" + digits + ", 1)", "(3, " + digits + "L)", "(1152921504606846976, 1)",
+			"(9223372036854775807, 9223372036854775807)", "(4294967296, 4294967296)", "(1048576, 131073)",
+		},
 	} {
-		checkNPYHeaderError(t, npyText("<f8", "False", shape), want)
+		for _, shape := range shapes {
+			checkNPYHeaderError(t, npyText("<f8", "False", shape), want)
+		}
 	}
 }
 
@@ -127,8 +130,10 @@ func TestNPYLimit(t *testing.T) {
 func TestNPYOtherFormats(t *testing.T) {
 	t.Parallel()
 	for start, say := range map[string]string{
-		"": "empty", "PK\x03\x04\x14\x00\x00\x00\x00": "npz", "\x1f\x8b\x08": "gzip", "\x89HDF\r\n\x1a\n": "HDF5",
-		`{"values": [[1]]}`: "JSON", "[[1]]": "JSON", "1,2\n3,4\n": "not a .npy", "\x93": "ends within", "\x93NUMPX\x01\x00": "not a .npy",
+		"": "empty", "PK\x03\x04\x14\x00\x00\x00\x00": "npz",
+		"\x1f\x8b\x08": "gzip", "\x89HDF\r\n\x1a\n": "HDF5",
+		`{"values": [[1]]}`: "JSON", "[[1]]": "JSON", "1,2\n3,4\n": "not a .npy",
+		"\x93": "ends within", "\x93NUMPX\x01\x00": "not a .npy",
 		"\x93NUMPY": "ends within", "\x93NUMPY\x01\x00": "ends within", "\x93NUMPY\x01\x00\x10": "ends within",
 		"\x93NUMPY\x02\x00\xff\xff\xff\xff": "4294967295", "\x93NUMPY\x03\x00\x01\x00\x01\x00": "65537",
 		"\x93NUMPY\x01\x00\x00\x00": "'{'",
@@ -151,7 +156,7 @@ func TestNPYHeaderSourceError(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("connection reset")
 	file := npyFile(1, npyText("<f8", "False", "(1, 1)"), make([]byte, 8))
-	for n := range len(file) {
+	for n := range len(file) + 1 {
 		src := io.MultiReader(bytes.NewReader(file[:n]), iotest.ErrReader(failure))
 		r, err := NewNPYReader(src, 0)
 		if err == nil {

@@ -32,7 +32,10 @@ func TestAppendNPYHeader(t *testing.T) {
 	if len(got) != 128 || strings.TrimRight(got, " \n") != want || got[127] != '\n' {
 		t.Errorf("header %q", got)
 	}
-	for _, s := range []Shape{{0, 0, Float32}, {1, 1, Float64}, {math.MaxInt64, 0, Float64}, {0, math.MaxInt64, Float32}, {1 << 30, 1 << 29, Float64}} {
+	shapes := []Shape{
+		{0, 0, Float32}, {1, 1, Float64}, {math.MaxInt64, 0, Float64}, {0, math.MaxInt64, Float32}, {1 << 30, 1 << 29, Float64},
+	}
+	for _, s := range shapes {
 		b := AppendNPYHeader(nil, s)
 		if len(b)%npyAlign != 0 {
 			t.Errorf("%s: %d bytes", s, len(b))

@@ -90,7 +90,7 @@ func TestPlanTiles(t *testing.T) {
 	}
 }
 
-// A seeded draw of shapes from 1 to 2³⁰ a side, as far as the three matrices are of a size that Validate accepts.
+// A seeded draw of shapes, from 1 to 2³⁰ a side and as likely small as large.
 func TestPlanProperties(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(5, 6))

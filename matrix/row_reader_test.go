@@ -72,7 +72,10 @@ func TestWindowRows(t *testing.T) {
 			t.Errorf("windowRows(%d, %d) = %d, want %d", tt.fit, tt.align, got, tt.want)
 		}
 	}
-	for _, s := range []Shape{{10_000, 10_000, Float64}, {5, 10_000_000, Float64}, {1 << 40, 1, Float32}, {7, 0, Float64}, {0, 7, Float64}} {
+	shapes := []Shape{
+		{10_000, 10_000, Float64}, {5, 10_000_000, Float64}, {1 << 40, 1, Float32}, {7, 0, Float64}, {0, 7, Float64},
+	}
+	for _, s := range shapes {
 		g := windowGrid(s, 256, maxWindowBytes)
 		if size := g.BlockRows * g.BlockCols * int64(s.DType.Size()); size > maxWindowBytes || size < 1 {
 			t.Errorf("%s: windows of %d×%d", s, g.BlockRows, g.BlockCols)
@@ -83,7 +86,9 @@ func TestWindowRows(t *testing.T) {
 // The standard library's own conformance test, on windows of all kinds.
 func TestRowReaderConforms(t *testing.T) {
 	verifyNoLeaks(t)
-	shapes := []Shape{{0, 0, Float64}, {0, 9, Float64}, {9, 0, Float32}, {1, 1, Float32}, {13, 7, Float64}, {3, 50, Float32}, {40, 1, Float64}}
+	shapes := []Shape{
+		{0, 0, Float64}, {0, 9, Float64}, {9, 0, Float32}, {1, 1, Float32}, {13, 7, Float64}, {3, 50, Float32}, {40, 1, Float64},
+	}
 	for _, shape := range shapes {
 		for _, align := range []int64{0, 1, 2, 3, 4, 100} {
 			for _, window := range []int64{1, 8, 50, 56, 120, 1 << 20} {

@@ -204,7 +204,16 @@ func TestStriperFortranNeedsRows(t *testing.T) {
 	NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, true, nil)
 }
 
-// A header may promise anything; memory is taken for what arrives. Not parallel: it counts what the process allocates.
+// allocatedBytes returns what the process allocates while f runs. Tests that use it must not be parallel.
+func allocatedBytes(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A header may promise anything; memory is taken for what arrives.
 func TestStriperTakesMemoryAsContentArrives(t *testing.T) {
 	shapes := []Shape{{1 << 40, 16_384, Float64}, {1, 1 << 50, Float64}, {1 << 50, 1, Float64}, {1 << 20, 1 << 20, Float64}}
 	for _, shape := range shapes {
@@ -214,12 +223,10 @@ func TestStriperTakesMemoryAsContentArrives(t *testing.T) {
 				grid = ColumnGridFor(shape)
 			}
 			row := make([]byte, 64<<10)
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			s := NewStriper(grid, shape.DType, fortran, func(int64, []byte) error { return nil })
-			_, _ = s.Write(row)
-			runtime.ReadMemStats(&after)
-			allocated := after.TotalAlloc - before.TotalAlloc
+			allocated := allocatedBytes(func() {
+				s := NewStriper(grid, shape.DType, fortran, func(int64, []byte) error { return nil })
+				_, _ = s.Write(row)
+			})
 			if allocated > 5*uint64(len(row)) {
 				t.Errorf("%s, Fortran %v: %d bytes for %d of content", shape, fortran, allocated, len(row))
 			}
@@ -257,7 +264,8 @@ func TestStriperRecycleConcurrently(t *testing.T) {
 }
 
 func BenchmarkStriper(b *testing.B) {
-	for _, shape := range []Shape{{1024, 8192, Float64}, {1024, 8192, Float32}, {1 << 22, 1, Float64}, {40, 100_000, Float64}} {
+	shapes := []Shape{{1024, 8192, Float64}, {1024, 8192, Float32}, {1 << 22, 1, Float64}, {40, 100_000, Float64}}
+	for _, shape := range shapes {
 		for _, fortran := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/fortran=%v", shape, fortran), func(b *testing.B) {
 				grid := GridFor(shape)
