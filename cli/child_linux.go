@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// childAttr puts a child into a process group of its own, so that Ctrl-C reaches it through us, and ends it with us.
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}
+
+// peakMemory returns the largest resident set that a running process has had, in bytes; 0 when it is not known.
+func peakMemory(pid int) int64 {
+	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = file.Close() }()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if text, found := strings.CutPrefix(lines.Text(), "VmHWM:"); found {
+			var kib int64
+			_, _ = fmt.Sscanf(text, "%d", &kib)
+			return kib << 10
+		}
+	}
+	return 0
+}

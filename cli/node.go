@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// node is one running process of a deployment: some of an API, the queue's maintenance and workers.
+type node struct {
+	jobs     *jobs.Client
+	api, ops *server
+	kernel   matrix.Kernel // nil when it does not work on tiles
+}
+
+// nodeConfig says what a node does. A node with an address leads and serves; one without is a worker.
+type nodeConfig struct {
+	addr, opsAddr string
+	work          WorkConfig
+	limits        handlers.Limits
+	blas          string // the library that was asked for
+	works         bool
+}
+
+// startNode starts the parts in the order in which they need each other.
+func startNode(ctx context.Context, pool *pgxpool.Pool, s *store.Store, c nodeConfig, log *slog.Logger) (_ *node, err error) {
+	n := &node{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.stop())
+		}
+	}()
+	var engine *matrix.Engine
+	if c.works {
+		if n.kernel, err = openKernel(c.blas, log); err != nil {
+			return nil, err
+		}
+		engine = matrix.NewEngine(n.kernel)
+	}
+	if n.jobs, err = jobs.NewClient(s, engine, c.work.jobs(c.works, c.addr != ""), log); err != nil {
+		return nil, err
+	}
+	if err = n.jobs.Start(ctx); err != nil {
+		return nil, err
+	}
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(pool), log); err != nil {
+		return nil, err
+	}
+	if c.addr != "" {
+		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, c.limits, version(), log), log)
+	}
+	return n, err
+}
+
+// stop ends the parts in the reverse order: no new work comes in, then the present work ends.
+func (n *node) stop() error {
+	var errs []error
+	if n.api != nil {
+		errs = append(errs, n.api.stop())
+	}
+	if n.jobs != nil {
+		n.jobs.Stop()
+	}
+	if n.ops != nil {
+		errs = append(errs, n.ops.stop())
+	}
+	return errors.Join(errs...)
+}
+
+// wait returns when ctx is done or a part has ended by itself; stop tells why.
+func (n *node) wait(ctx context.Context) {
+	var api chan struct{} // of a worker, never
+	if n.api != nil {
+		api = n.api.done
+	}
+	select {
+	case <-ctx.Done():
+	case <-api:
+	case <-n.ops.done:
+	}
+}
+
+// openKernel loads the BLAS library that was asked for and says which one it is.
+func openKernel(path string, log *slog.Logger) (matrix.Kernel, error) {
+	kernel, err := matrix.OpenKernel(path)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("arithmetic", "kernel", kernel.Name())
+	if matrix.Builtin(kernel) && path == "" {
+		log.Warn(builtinHint)
+	}
+	return kernel, nil
+}
+
+const builtinHint = "no BLAS library was found; one would be about eight times faster than the built-in kernel: install " +
+	"libopenblas0-pthread (Debian, Ubuntu) or openblas (Fedora, Homebrew), or name one with --blas"

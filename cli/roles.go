@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/millrace/millrace/migrations"
+)
+
+// apiConnections is how many database connections an API uses: requests hold one only while a statement runs.
+const apiConnections = 16
+
+// apiCommand serves HTTP and runs the queue's maintenance.
+type apiCommand struct {
+	DatabaseConfig
+	StoreConfig
+	LimitsConfig
+	Addr    string `default:":8080" help:"Address of the API."`
+	OpsAddr string `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+}
+
+// Run implements the command.
+func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
+	logStart(log, "api", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "addr", c.Addr, "ops_addr", c.OpsAddr)
+	work := WorkConfig{SoftStop: drainTimeout}
+	return serve(ctx, c.DatabaseConfig, c.StoreConfig, apiConnections, nodeConfig{
+		addr: c.Addr, opsAddr: c.OpsAddr, work: work, limits: c.limits(),
+	}, log)
+}
+
+// workerCommand works on tiles.
+type workerCommand struct {
+	DatabaseConfig
+	StoreConfig
+	WorkConfig
+	OpsAddr string `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+}
+
+// Run implements the command.
+func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if err := c.WorkConfig.validate(); err != nil {
+		return err
+	}
+	logStart(log, "worker", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "tiles", c.tiles(),
+		"small", c.small(), "soft_stop", c.SoftStop, "lease", c.Lease, "ops_addr", c.OpsAddr)
+	return serve(ctx, c.DatabaseConfig, c.StoreConfig, c.connections(), nodeConfig{
+		opsAddr: c.OpsAddr, work: c.WorkConfig, blas: c.BLAS, works: true,
+	}, log)
+}
+
+// serve runs a node on a migrated database until ctx is done.
+func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc nodeConfig, log *slog.Logger) error {
+	if err := sc.validate(); err != nil {
+		return err
+	}
+	pool, err := db.open(ctx, conns)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := migrations.Check(ctx, pool); err != nil {
+		return err
+	}
+	s, err := sc.open(pool)
+	if err != nil {
+		return err
+	}
+	n, err := startNode(ctx, pool, s, nc, log)
+	if err != nil {
+		return err
+	}
+	log.Info("ready")
+	n.wait(ctx)
+	log.Info("stopping")
+	if err := n.stop(); err != nil {
+		return err
+	}
+	if ctx.Err() == nil {
+		return errors.New("a listener ended by itself")
+	}
+	return nil
+}
+
+// migrateCommand migrates the database.
+type migrateCommand struct {
+	DatabaseConfig
+}
+
+// Run implements the command.
+func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	pool, err := c.open(ctx, 2)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := migrations.Up(ctx, pool); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	log.Info("the database is up to date")
+	return nil
+}

@@ -1,0 +1,102 @@
+// Package handlers is the HTTP side of Millrace: one file per resource, all routes on one page, and one table from error
+// to status.
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/store"
+)
+
+// Limits bounds what one request may ask for.
+type Limits struct {
+	MaxMatrixBytes int64 // of one operand's content
+	MaxJSONValues  int64 // elements of a result that is served as JSON
+}
+
+// API answers requests.
+type API struct {
+	store  *store.Store
+	jobs   *jobs.Client
+	limits Limits
+	log    *slog.Logger
+}
+
+// New returns the handler of all routes.
+func New(s *store.Store, c *jobs.Client, limits Limits, version string, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	a := &API{store: s, jobs: c, limits: limits, log: log}
+	a.register(humago.New(exactMux{mux}, config(version)))
+	return withProblems(mux, withDeadlines(mux))
+}
+
+// OpenAPI returns the description of the API as YAML, OpenAPI 3.1.
+func OpenAPI(version string) ([]byte, error) {
+	api := humago.New(exactMux{http.NewServeMux()}, config(version))
+	(&API{}).register(api)
+	return api.OpenAPI().YAML()
+}
+
+// exactMux takes a path with a slash at its end for that path, not for all that begins with it.
+type exactMux struct{ *http.ServeMux }
+
+// HandleFunc implements humago.Mux.
+func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	if strings.HasSuffix(pattern, "/") {
+		pattern += "{$}"
+	}
+	m.ServeMux.HandleFunc(pattern, handler)
+}
+
+func config(version string) huma.Config {
+	c := huma.DefaultConfig("Millrace", version)
+	c.Info.Description = "Distributed matrix multiplication: post two matrices, the product is queued, cut into tiles, " +
+		"worked by however many workers there are, checked, and handed back."
+	c.DocsPath = ""     // its page loads from a CDN
+	c.CreateHooks = nil // no $schema members in answers
+	return c
+}
+
+// register adds every route.
+func (a *API) register(api huma.API) {
+	const multiplication = "/v1/multiplications/{id}"
+	const matrix = "/v1/matrices/{id}"
+
+	registerStream(api, submitSimpleOperation(), a.submitSimple)
+	registerStream(api, submitOperation(), a.submit)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplication, Tags: []string{"multiplications"},
+		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
+	}, a.getMultiplication)
+	huma.Register(api, contentOperation("get-result", multiplication+"/result", "multiplications",
+		"The product", "Of a multiplication that is not completed the answer is 409."), a.getResult)
+	huma.Register(api, huma.Operation{
+		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplication + "/cancel",
+		Tags: []string{"multiplications"}, Summary: "Cancel a multiplication",
+		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
+		Errors:      []int{http.StatusNotFound, http.StatusConflict},
+	}, a.cancelMultiplication)
+
+	registerStream(api, createMatrixOperation(), a.createMatrix)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-matrix", Method: http.MethodGet, Path: matrix, Tags: []string{"matrices"},
+		Summary: "Shape and state of a matrix", Errors: []int{http.StatusNotFound},
+	}, a.getMatrix)
+	huma.Register(api, contentOperation("get-matrix-content", matrix+"/content", "matrices",
+		"The elements of a matrix", "Of a matrix that is still being uploaded the answer is 409."), a.getContent)
+}
+
+// registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every
+// body whose JSON schema it knows into memory.
+func registerStream[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	documented := op.RequestBody
+	op.RequestBody = nil
+	huma.Register(api, op, handler)
+	api.OpenAPI().Paths[op.Path].Post.RequestBody = documented
+}

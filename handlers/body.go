@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+const (
+	mediaNPY       = "application/x-npy"
+	mediaJSON      = "application/json"
+	mediaMultipart = "multipart/form-data"
+	mediaBytes     = "application/octet-stream"
+)
+
+// body is the input of an operation that reads its body itself, as a stream: matrices do not fit in memory.
+type body struct {
+	reader io.Reader
+	header func(name string) string
+}
+
+// Resolve implements huma.Resolver.
+func (b *body) Resolve(ctx huma.Context) []error {
+	b.reader, b.header = ctx.BodyReader(), ctx.Header
+	return nil
+}
+
+// mediaType returns the type of the body and its parameters.
+func (b *body) mediaType() (string, map[string]string, error) {
+	value := b.header("Content-Type")
+	kind, params, err := mime.ParseMediaType(value)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: Content-Type %q", errMediaType, value)
+	}
+	return kind, params, nil
+}
+
+// operands receives the matrices of one request and removes what it has stored of them if the request fails.
+type operands struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the request
+	store   *store.Store
+	limit   int64
+	uploads []*store.Upload
+}
+
+// abort removes everything that was stored.
+func (o *operands) abort() error {
+	var first error
+	for _, u := range o.uploads {
+		if err := u.Abort(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// upload begins to receive a matrix.
+func (o *operands) upload(shape matrix.Shape, fortran bool, source store.MatrixSource) *store.Upload {
+	u := o.store.NewUpload(o.ctx, shape, fortran, source)
+	o.uploads = append(o.uploads, u)
+	return u
+}
+
+// finish ends an upload.
+func (o *operands) finish(u *store.Upload) (jobs.Operand, error) {
+	m, err := u.Finish()
+	return jobs.Operand{Matrix: m, Stored: m.InBlocks()}, err
+}
+
+// copyBuffer is large enough that conversions run over whole cache lines of elements, small enough to stay in the cache.
+const copyBuffer = 256 << 10
+
+// readNPY receives a .npy file of size bytes, or of unknown size when that is negative.
+func (o *operands) readNPY(r io.Reader, size int64) (jobs.Operand, error) {
+	npy, err := matrix.NewNPYReader(bufio.NewReaderSize(r, copyBuffer), o.limit)
+	if err != nil {
+		return jobs.Operand{}, err
+	}
+	if want := npy.Header().FileBytes(); size >= 0 && size != want {
+		return jobs.Operand{}, fmt.Errorf("%w: a .npy file of %s has %d bytes, the body has %d",
+			matrix.ErrMalformed, npy.Header().Shape, want, size)
+	}
+	u := o.upload(npy.Header().Shape, npy.Header().Fortran, store.FromUpload)
+	if _, err := io.CopyBuffer(onlyWriter{u}, npy, make([]byte, copyBuffer)); err != nil {
+		return jobs.Operand{}, err
+	}
+	return o.finish(u)
+}
+
+// onlyWriter hides every method but Write, so that io.CopyBuffer uses the buffer that it is given.
+type onlyWriter struct{ io.Writer }

@@ -1,0 +1,311 @@
+package handlers
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// jsonReader reads the JSON forms of operands as a stream: the numbers of a matrix go to the store as they come, never
+// through a tree of values. Memory is one stripe of rows, whatever the size of the body.
+type jsonReader struct {
+	*jsontext.Decoder
+	operands *operands
+}
+
+func newJSONReader(r io.Reader, o *operands) *jsonReader {
+	return &jsonReader{Decoder: jsontext.NewDecoder(r), operands: o}
+}
+
+// object reads an object and calls member for the value of each of its members.
+func (j *jsonReader) object(at string, member func(name string) error) error {
+	if err := j.begin(at, '{', "an object"); err != nil {
+		return err
+	}
+	for j.PeekKind() != '}' {
+		token, err := j.ReadToken()
+		if err != nil {
+			return j.malformed(err)
+		}
+		if err := member(token.String()); err != nil {
+			return err
+		}
+	}
+	return j.end()
+}
+
+// begin reads the token that opens an object or an array.
+func (j *jsonReader) begin(at string, kind jsontext.Kind, what string) error {
+	if got := j.PeekKind(); got != kind {
+		return j.unexpected(at, what)
+	}
+	return j.end()
+}
+
+// end reads a token of which only the kind matters.
+func (j *jsonReader) end() error {
+	if _, err := j.ReadToken(); err != nil {
+		return j.malformed(err)
+	}
+	return nil
+}
+
+// eof checks that nothing follows.
+func (j *jsonReader) eof() error {
+	switch _, err := j.ReadToken(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return j.malformed(err)
+	}
+	return fmt.Errorf("%w: something follows after the end of the JSON value", errBadRequest)
+}
+
+// malformed says that the body is not JSON, unless the body could not be read at all.
+func (j *jsonReader) malformed(err error) error {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Errorf("%w: %s", errInvalid, trimPrefix(err))
+	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: malformed JSON: %s", errBadRequest, trimPrefix(err))
+	}
+	return fmt.Errorf("reading the body: %w", err)
+}
+
+func trimPrefix(err error) string { return strings.TrimPrefix(err.Error(), "jsontext: ") }
+
+// unexpected says that a value at a place is not what it should be; if it is not even JSON, that.
+func (j *jsonReader) unexpected(at, want string) error {
+	token, err := j.ReadToken()
+	if err != nil {
+		return j.malformed(err)
+	}
+	got := map[jsontext.Kind]string{
+		'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
+	}[token.Kind()]
+	return fmt.Errorf("%w: %s must be %s, it is %s", errInvalid, at, want, got)
+}
+
+func unknownMember(at, name, known string) error {
+	return fmt.Errorf("%w: %s has no member %q, there are %s", errInvalid, at, name, known)
+}
+
+// integer reads a whole number between low and high.
+func (j *jsonReader) integer(at string, low, high int64) (int64, error) {
+	text, err := j.number(at)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40s", errInvalid, at, low, high, text)
+	}
+	return n, nil
+}
+
+// number reads the text of a number; it is valid until the next read.
+func (j *jsonReader) number(at string) (string, error) {
+	if j.PeekKind() != '0' {
+		return "", j.unexpected(at, "a number")
+	}
+	value, err := j.ReadValue()
+	if err != nil {
+		return "", j.malformed(err)
+	}
+	return string(value), nil
+}
+
+// text reads a string.
+func (j *jsonReader) text(at string) (string, error) {
+	if j.PeekKind() != '"' {
+		return "", j.unexpected(at, "a string")
+	}
+	token, err := j.ReadToken()
+	if err != nil {
+		return "", j.malformed(err)
+	}
+	return token.String(), nil
+}
+
+const operandForms = `"matrix_id", "values" or "random"`
+
+// operand reads one of the three forms of an operand.
+func (j *jsonReader) operand(at string) (jobs.Operand, error) {
+	var o jobs.Operand
+	forms := 0
+	err := j.object(at, func(name string) (err error) {
+		if forms++; forms > 1 {
+			return fmt.Errorf("%w: %s must have exactly one of %s", errInvalid, at, operandForms)
+		}
+		switch name {
+		case "matrix_id":
+			o, err = j.reference(at + ".matrix_id")
+		case "values":
+			o, err = j.values(at + ".values")
+		case "random":
+			o, err = j.random(at + ".random")
+		default:
+			err = unknownMember(at, name, operandForms)
+		}
+		return err
+	})
+	if err == nil && forms == 0 {
+		err = fmt.Errorf("%w: %s must have one of %s", errInvalid, at, operandForms)
+	}
+	return o, err
+}
+
+// reference reads the id of a matrix that is stored already.
+func (j *jsonReader) reference(at string) (jobs.Operand, error) {
+	text, err := j.text(at)
+	if err != nil {
+		return jobs.Operand{}, err
+	}
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return jobs.Operand{}, fmt.Errorf("%w: %s: there is no matrix %.60q", errInvalid, at, text)
+	}
+	m, err := j.operands.store.ReadyMatrix(j.operands.ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: %s: there is no matrix %q", errInvalid, at, text)
+	}
+	return jobs.Operand{Matrix: m, Stored: true}, err
+}
+
+// random reads the description of a generated matrix.
+func (j *jsonReader) random(at string) (jobs.Operand, error) {
+	shape := matrix.Shape{Rows: -1, Cols: -1, DType: matrix.Float64}
+	var seed uint64
+	err := j.object(at, func(name string) (err error) {
+		switch name {
+		case "rows":
+			shape.Rows, err = j.integer(at+".rows", 0, math.MaxInt64)
+		case "cols":
+			shape.Cols, err = j.integer(at+".cols", 0, math.MaxInt64)
+		case "seed":
+			var n int64
+			n, err = j.integer(at+".seed", 0, math.MaxInt64)
+			seed = uint64(n) //nolint:gosec // not negative
+		case "dtype":
+			shape.DType, err = j.dtype(at + ".dtype")
+		default:
+			err = unknownMember(at, name, `"rows", "cols", "seed" and "dtype"`)
+		}
+		return err
+	})
+	if err == nil && (shape.Rows < 0 || shape.Cols < 0) {
+		err = fmt.Errorf("%w: %s must have \"rows\" and \"cols\"", errInvalid, at)
+	}
+	if err == nil {
+		err = shape.Validate(0) // it takes no room: any size that can be counted will do
+	}
+	if err != nil {
+		return jobs.Operand{}, err
+	}
+	return jobs.Operand{Matrix: store.NewRandom(shape, seed)}, nil
+}
+
+func (j *jsonReader) dtype(at string) (matrix.DType, error) {
+	name, err := j.text(at)
+	if err != nil {
+		return "", err
+	}
+	dtype, err := matrix.ParseDType(name)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", at, err)
+	}
+	return dtype, nil
+}
+
+// maxJSONCols is the longest row that is taken as JSON. The first row must be read to its end before it is known how
+// the matrix is cut into blocks.
+const maxJSONCols = 1 << 20
+
+// values reads an array of rows of numbers.
+func (j *jsonReader) values(at string) (jobs.Operand, error) {
+	if err := j.begin(at, '[', "an array of rows"); err != nil {
+		return jobs.Operand{}, err
+	}
+	var upload *store.Upload
+	var row []byte // one row's elements
+	var rows, cols int64
+	for ; j.PeekKind() == '['; rows++ {
+		var err error
+		if row, err = j.row(row[:0], at, rows); err != nil {
+			return jobs.Operand{}, err
+		}
+		if rows == 0 {
+			cols = int64(len(row) / 8)
+		} else if got := int64(len(row) / 8); got != cols {
+			return jobs.Operand{}, fmt.Errorf("%w: ragged rows, %s[%d] has %d numbers and %s[0] has %d",
+				matrix.ErrShape, at, rows, got, at, cols)
+		}
+		if limit := j.operands.limit; limit > 0 && cols > 0 && (rows+1) > limit/8/cols {
+			return jobs.Operand{}, fmt.Errorf("%w: %s has more than the allowed %d bytes", matrix.ErrTooLarge, at, limit)
+		}
+		if cols == 0 {
+			continue
+		}
+		if upload == nil {
+			shape := matrix.Shape{Rows: matrix.UnknownRows, Cols: cols, DType: matrix.Float64}
+			upload = j.operands.upload(shape, false, store.FromInline)
+		}
+		if _, err := upload.Write(row); err != nil {
+			return jobs.Operand{}, err
+		}
+	}
+	if j.PeekKind() != ']' {
+		return jobs.Operand{}, j.unexpected(fmt.Sprintf("%s[%d]", at, rows), "an array of numbers")
+	}
+	if err := j.end(); err != nil {
+		return jobs.Operand{}, err
+	}
+	if upload == nil { // no numbers at all
+		upload = j.operands.upload(matrix.Shape{Rows: rows, DType: matrix.Float64}, false, store.FromInline)
+	}
+	return j.operands.finish(upload)
+}
+
+// row appends the numbers of the next array to dst, as little-endian float64.
+func (j *jsonReader) row(dst []byte, at string, index int64) ([]byte, error) {
+	if err := j.end(); err != nil {
+		return dst, err
+	}
+	for j.PeekKind() == '0' {
+		text, err := j.ReadValue()
+		if err != nil {
+			return dst, j.malformed(err)
+		}
+		f, err := parseFloat(text)
+		if err != nil {
+			return dst, fmt.Errorf("%w: %s[%d][%d] is %.40s, which float64 cannot hold", errInvalid, at, index, len(dst)/8, text)
+		}
+		if len(dst) >= 8*maxJSONCols {
+			return dst, fmt.Errorf("%w: %s[%d] has more than %d numbers, upload such a matrix as .npy",
+				matrix.ErrTooLarge, at, index, maxJSONCols)
+		}
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
+	}
+	if j.PeekKind() != ']' {
+		return dst, j.unexpected(fmt.Sprintf("%s[%d][%d]", at, index, len(dst)/8), "a number")
+	}
+	return dst, j.end()
+}
+
+// parseFloat returns the float64 nearest to the number in text, which is valid JSON. It fails for what is beyond the
+// largest one.
+func parseFloat(text []byte) (float64, error) {
+	return strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64) // ParseFloat keeps no reference
+}

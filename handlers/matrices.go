@@ -1,0 +1,147 @@
+package handlers
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// Matrix is a stored matrix as every route shows it.
+type Matrix struct {
+	ID        string             `json:"id"`
+	Rows      int64              `json:"rows"`
+	Cols      int64              `json:"cols"`
+	DType     matrix.DType       `json:"dtype" enum:"float64,float32"`
+	State     store.MatrixState  `json:"state" enum:"uploading,ready"`
+	Source    store.MatrixSource `json:"source" enum:"upload,inline,random,product"`
+	Bytes     int64              `json:"bytes" doc:"Size of the elements"`
+	Digest    string             `json:"digest,omitempty" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
+	CreatedAt time.Time          `json:"created_at"`
+	ExpiresAt time.Time          `json:"expires_at" doc:"When the matrix will be removed, unless a multiplication still needs it"`
+}
+
+func newMatrixBody(m store.Matrix) Matrix {
+	body := Matrix{
+		ID: m.ID.String(), Rows: m.Rows, Cols: m.Cols, DType: m.DType, State: m.State, Source: m.Source,
+		Bytes: m.Shape().Bytes(), CreatedAt: m.CreatedAt.UTC(), ExpiresAt: m.ExpiresAt.UTC(),
+	}
+	if m.Digest != nil {
+		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)
+	}
+	return body
+}
+
+type matrixOutput struct {
+	Body Matrix
+}
+
+type createdOutput struct {
+	Location string `header:"Location" doc:"Path of the matrix"`
+	Body     Matrix
+}
+
+// createMatrix answers POST /v1/matrices.
+func (a *API) createMatrix(ctx context.Context, in *body) (*createdOutput, error) {
+	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	m, err := a.receiveMatrix(ctx, in, o)
+	if err != nil {
+		if e := o.abort(); e != nil {
+			a.log.WarnContext(ctx, "removing a rejected matrix", "error", e)
+		}
+		return nil, a.fail(ctx, err)
+	}
+	return &createdOutput{Location: "/v1/matrices/" + m.ID.String(), Body: newMatrixBody(m)}, nil
+}
+
+func (a *API) receiveMatrix(ctx context.Context, in *body, o *operands) (store.Matrix, error) {
+	operand, err := readMatrix(in, o)
+	if err != nil || operand.Stored {
+		return operand.Matrix, err
+	}
+	var m store.Matrix
+	err = a.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
+		m, err = q.Insert(ctx, operand.Matrix, a.store)
+		return err
+	})
+	return m, err
+}
+
+// readMatrix reads the body of POST /v1/matrices: a .npy file, or an operand in JSON, or only its rows.
+func readMatrix(in *body, o *operands) (jobs.Operand, error) {
+	kind, _, err := in.mediaType()
+	if err != nil {
+		return jobs.Operand{}, err
+	}
+	switch kind {
+	case mediaNPY, mediaBytes:
+		return o.readNPY(in.reader, contentLength(in))
+	case mediaJSON:
+		j := newJSONReader(in.reader, o)
+		read := j.operand
+		if j.PeekKind() == '[' {
+			read = j.values
+		}
+		operand, err := read("the body")
+		if err == nil {
+			err = j.eof()
+		}
+		if err == nil && operand.Stored && len(o.uploads) == 0 {
+			err = fmt.Errorf("%w: matrix_id names a matrix that is stored already", errInvalid)
+		}
+		return operand, err
+	}
+	return jobs.Operand{}, fmt.Errorf("%w: %s, send %s or %s", errMediaType, kind, mediaNPY, mediaJSON)
+}
+
+// contentLength returns the size that the client says its body has, -1 when it does not.
+func contentLength(in *body) int64 {
+	n, err := strconv.ParseInt(in.header("Content-Length"), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// getMatrix answers GET /v1/matrices/{id}.
+func (a *API) getMatrix(ctx context.Context, in *IDParam) (*matrixOutput, error) {
+	id, err := in.parseID("matrix")
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	m, err := a.store.Matrix(ctx, id)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return &matrixOutput{Body: newMatrixBody(m)}, nil
+}
+
+func createMatrixOperation() huma.Operation {
+	values := [][]int{{1, 2}, {3, 4}}
+	return huma.Operation{
+		OperationID: "create-matrix", Method: http.MethodPost, Path: "/v1/matrices", Tags: []string{"matrices"},
+		Summary: "Upload a matrix", DefaultStatus: http.StatusCreated,
+		Description: "A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, " +
+			"float32 and the integers that float64 holds exactly. Or JSON.",
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			mediaNPY: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+			mediaJSON: {
+				Schema: &huma.Schema{OneOf: []*huma.Schema{
+					valuesSchema(),
+					objectSchema(map[string]*huma.Schema{"values": valuesSchema()}, "values"),
+					objectSchema(map[string]*huma.Schema{"random": randomSchema()}, "random"),
+				}},
+				Example: map[string]any{"values": values},
+			},
+		}},
+		Errors: bodyErrors,
+	}
+}

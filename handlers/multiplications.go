@@ -1,0 +1,163 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// Multiplication is a product as every route shows it.
+type Multiplication struct {
+	ID         string        `json:"id"`
+	State      store.State   `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
+	Priority   int           `json:"priority" minimum:"1" maximum:"4" doc:"1 is the most urgent"`
+	Shape      ProductShape  `json:"shape" doc:"A is m×k, B is k×n, the product is m×n"`
+	DType      matrix.DType  `json:"dtype" enum:"float64,float32" doc:"Of the product: float32 if both operands are"`
+	A          OperandInfo   `json:"a"`
+	B          OperandInfo   `json:"b"`
+	Tiles      TileCounts    `json:"tiles"`
+	Progress   float64       `json:"progress" doc:"Completed tiles over all tiles, 0 to 1"`
+	Attempts   int64         `json:"attempts" doc:"How often tiles have been started"`
+	Failure    string        `json:"failure,omitempty" doc:"Why it failed"`
+	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most"`
+	CreatedAt  time.Time     `json:"created_at"`
+	StartedAt  *time.Time    `json:"started_at,omitempty"`
+	FinishedAt *time.Time    `json:"finished_at,omitempty"`
+	ExpiresAt  *time.Time    `json:"expires_at,omitempty" doc:"When the multiplication and its result will be removed"`
+	Result     *ResultNotice `json:"result,omitempty" doc:"Once the state is completed"`
+}
+
+// ProductShape gives the three dimensions of a product.
+type ProductShape struct {
+	M int64 `json:"m"`
+	K int64 `json:"k"`
+	N int64 `json:"n"`
+}
+
+// OperandInfo names a matrix and its shape.
+type OperandInfo struct {
+	MatrixID string       `json:"matrix_id"`
+	Rows     int64        `json:"rows"`
+	Cols     int64        `json:"cols"`
+	DType    matrix.DType `json:"dtype" enum:"float64,float32"`
+}
+
+// TileCounts says how far the work is.
+type TileCounts struct {
+	Total     int64 `json:"total"`
+	Completed int64 `json:"completed"`
+	Running   int64 `json:"running"`
+	Retrying  int64 `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+}
+
+// TileError is one failed attempt at one tile.
+type TileError struct {
+	At      time.Time `json:"at"`
+	Tile    int64     `json:"tile"`
+	Attempt int       `json:"attempt"`
+	Message string    `json:"message"`
+}
+
+// ResultNotice says where the product is.
+type ResultNotice struct {
+	OperandInfo
+	Href     string `json:"href" doc:"Path of the product's content"`
+	Bytes    int64  `json:"bytes" doc:"Size of the elements"`
+	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
+}
+
+func multiplicationPath(id uuid.UUID) string { return "/v1/multiplications/" + id.String() }
+
+func newMultiplicationBody(s store.Status) Multiplication {
+	p := s.Multiplication
+	m := Multiplication{
+		ID: p.ID.String(), State: p.State, Priority: int(p.Priority),
+		Shape: ProductShape{M: p.M, K: p.K, N: p.N}, DType: p.DType,
+		A: OperandInfo{MatrixID: p.A.String(), Rows: s.ARows, Cols: s.ACols, DType: s.ADType},
+		B: OperandInfo{MatrixID: p.B.String(), Rows: s.BRows, Cols: s.BCols, DType: s.BDType},
+		Tiles: TileCounts{
+			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Tiles.Running, Retrying: s.Tiles.Retrying,
+		},
+		Progress: progress(p), Attempts: s.Tiles.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
+		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
+	}
+	if p.Failure != nil {
+		m.Failure = *p.Failure
+	}
+	for _, e := range s.Errors {
+		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: e.Message})
+	}
+	if p.State.Final() {
+		m.ExpiresAt = utc(&p.ExpiresAt)
+	}
+	if p.State == store.Completed {
+		m.Result = &ResultNotice{
+			OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
+			Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
+		}
+	}
+	return m
+}
+
+// progress is exact: tiles done over tiles planned. A product without elements is done from the start.
+func progress(p store.Multiplication) float64 {
+	if p.TilesTotal == 0 {
+		return 1
+	}
+	return float64(p.TilesCompleted) / float64(p.TilesTotal)
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// IDParam is the path parameter of all routes of one resource.
+type IDParam struct {
+	ID string `path:"id"`
+}
+
+// parseID returns the id. Ids are opaque: one that is not of our form names nothing.
+func (in IDParam) parseID(what string) (uuid.UUID, error) {
+	id, err := uuid.Parse(in.ID)
+	if err != nil {
+		return id, fmt.Errorf("%s %.60q: %w", what, in.ID, store.ErrNotFound)
+	}
+	return id, nil
+}
+
+type multiplicationOutput struct {
+	Body Multiplication
+}
+
+// getMultiplication answers GET /v1/multiplications/{id}.
+func (a *API) getMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+	id, err := in.parseID("multiplication")
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	status, err := a.store.Status(ctx, id)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return &multiplicationOutput{Body: newMultiplicationBody(status)}, nil
+}
+
+// cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
+func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+	id, err := in.parseID("multiplication")
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	if err := a.jobs.Cancel(ctx, id); err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return a.getMultiplication(ctx, in)
+}

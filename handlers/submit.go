@@ -1,0 +1,252 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+)
+
+// acceptedOutput is the answer to a submission.
+type acceptedOutput struct {
+	Location string `header:"Location" doc:"Path of the multiplication"`
+	Body     Multiplication
+}
+
+// submission gathers the members of a request for a product, in whatever order they come.
+type submission struct {
+	jobs.Submission
+	hasA, hasB bool
+}
+
+// take notes one operand.
+func (s *submission) take(name string, o jobs.Operand) {
+	if name == "a" {
+		s.A, s.hasA = o, true
+	} else {
+		s.B, s.hasB = o, true
+	}
+}
+
+func (s *submission) check(a, b string) error {
+	if !s.hasA || !s.hasB {
+		return fmt.Errorf("%w: both %q and %q are required", errInvalid, a, b)
+	}
+	return nil
+}
+
+// submit answers POST /v1/multiplications.
+func (a *API) submit(ctx context.Context, in *body) (*acceptedOutput, error) {
+	kind, params, err := in.mediaType()
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	switch kind {
+	case mediaJSON:
+		return a.accept(ctx, func(o *operands) (submission, error) { return readSubmission(in.reader, o) })
+	case mediaMultipart:
+		return a.accept(ctx, func(o *operands) (submission, error) {
+			return readMultipart(multipart.NewReader(in.reader, params["boundary"]), o)
+		})
+	}
+	return nil, a.fail(ctx, fmt.Errorf("%w: %s, send %s or %s", errMediaType, kind, mediaJSON, mediaMultipart))
+}
+
+// submitSimple answers POST /matrix_multiplication/.
+func (a *API) submitSimple(ctx context.Context, in *body) (*acceptedOutput, error) {
+	kind, _, err := in.mediaType()
+	if err == nil && kind != mediaJSON {
+		err = fmt.Errorf("%w: %s, send %s", errMediaType, kind, mediaJSON)
+	}
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return a.accept(ctx, func(o *operands) (submission, error) { return readSimple(in.reader, o) })
+}
+
+// accept reads a submission, queues it, and answers with what was queued. If anything is wrong, nothing of it stays.
+func (a *API) accept(ctx context.Context, read func(*operands) (submission, error)) (*acceptedOutput, error) {
+	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	s, err := read(o)
+	var id uuid.UUID
+	if err == nil {
+		id, err = a.jobs.Submit(ctx, s.Submission)
+	}
+	if err != nil {
+		if e := o.abort(); e != nil {
+			a.log.WarnContext(ctx, "removing the operands of a rejected request", "error", e)
+		}
+		return nil, a.fail(ctx, err)
+	}
+	status, err := a.store.Status(ctx, id)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	m := newMultiplicationBody(status)
+	return &acceptedOutput{Location: multiplicationPath(id), Body: m}, nil
+}
+
+// readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.
+func readSubmission(r io.Reader, o *operands) (submission, error) {
+	s := submission{Submission: jobs.Submission{Priority: jobs.DefaultPriority}}
+	j := newJSONReader(r, o)
+	err := j.object("the body", func(name string) error {
+		switch name {
+		case "a", "b":
+			operand, err := j.operand(name)
+			s.take(name, operand)
+			return err
+		case "priority":
+			n, err := j.integer(name, 1, 4)
+			s.Priority = int(n)
+			return err
+		}
+		return unknownMember("the body", name, `"a", "b" and "priority"`)
+	})
+	return s, errors.Join(err, endOf(j, err), s.checkUnless(err, "a", "b"))
+}
+
+// readSimple reads {"A": [[…]], "B": [[…]]}.
+func readSimple(r io.Reader, o *operands) (submission, error) {
+	s := submission{Submission: jobs.Submission{Priority: jobs.DefaultPriority}}
+	j := newJSONReader(r, o)
+	err := j.object("the body", func(name string) error {
+		switch name {
+		case "A", "B":
+			operand, err := j.values(name)
+			s.take(map[string]string{"A": "a", "B": "b"}[name], operand)
+			return err
+		}
+		return unknownMember("the body", name, `"A" and "B"`)
+	})
+	return s, errors.Join(err, endOf(j, err), s.checkUnless(err, "A", "B"))
+}
+
+// endOf checks that the body ends where its value does, unless there was an error before.
+func endOf(j *jsonReader, err error) error {
+	if err != nil {
+		return nil
+	}
+	return j.eof()
+}
+
+func (s *submission) checkUnless(err error, a, b string) error {
+	if err != nil {
+		return nil
+	}
+	return s.check(a, b)
+}
+
+// maxFieldBytes is the size of a form field that is not a matrix.
+const maxFieldBytes = 100
+
+// readMultipart reads the parts a and b as .npy files, and priority.
+func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
+	s := submission{Submission: jobs.Submission{Priority: jobs.DefaultPriority}}
+	for {
+		part, err := r.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return s, s.check("a", "b")
+		}
+		if err != nil {
+			return s, multipartError(err)
+		}
+		if err := s.readPart(part, o); err != nil {
+			return s, err
+		}
+	}
+}
+
+func (s *submission) readPart(part *multipart.Part, o *operands) error {
+	name := part.FormName()
+	switch {
+	case name == "a" && !s.hasA, name == "b" && !s.hasB:
+		operand, err := o.readNPY(part, -1)
+		if err != nil {
+			return fmt.Errorf("part %s: %w", name, multipartError(err))
+		}
+		s.take(name, operand)
+		return nil
+	case name == "a", name == "b":
+		return fmt.Errorf("%w: there are two parts %q", errInvalid, name)
+	case name == "priority":
+		text, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
+		if err != nil {
+			return multipartError(err)
+		}
+		n, err := strconv.Atoi(string(text))
+		if err != nil || n < 1 || n > 4 {
+			return fmt.Errorf("%w: priority must be a whole number from 1 to 4, it is %.40q", errInvalid, text)
+		}
+		s.Priority = n
+		return nil
+	}
+	return fmt.Errorf("%w: there is no part %.60q, there are a, b and priority", errInvalid, name)
+}
+
+// multipartError calls what the multipart reader finds wrong a fault of the request. It has no error values of its own,
+// but everything that it passes on from below has.
+func multipartError(err error) error {
+	for _, s := range statuses {
+		if errors.Is(err, s.err) {
+			return err
+		}
+	}
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return fmt.Errorf("%w: %w", matrix.ErrTooLarge, err)
+	}
+	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
+}
+
+func submitSimpleOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "submit-simple", Method: http.MethodPost, Path: "/matrix_multiplication/",
+		Tags: []string{"multiplications"}, Summary: "Multiply two small matrices",
+		DefaultStatus: http.StatusAccepted,
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {
+			Schema:  objectSchema(map[string]*huma.Schema{"A": valuesSchema(), "B": valuesSchema()}, "A", "B"),
+			Example: map[string]any{"A": [][]int{{1, 2}, {3, 4}}, "B": [][]int{{5, 6}, {7, 8}}},
+		}}},
+		Errors: bodyErrors,
+	}
+}
+
+func submitOperation() huma.Operation {
+	file := &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file"}
+	priority := prioritySchema()
+	return huma.Operation{
+		OperationID: "submit-multiplication", Method: http.MethodPost, Path: "/v1/multiplications",
+		Tags: []string{"multiplications"}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
+		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
+			"matrices that need neither upload nor storage, or .npy files.",
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			mediaJSON: {
+				Schema: objectSchema(map[string]*huma.Schema{
+					"a": operandSchema(), "b": operandSchema(), "priority": priority,
+				}, "a", "b"),
+				Example: map[string]any{
+					"a": map[string]any{"values": [][]int{{1, 2}, {3, 4}}}, "b": map[string]any{"values": [][]int{{5, 6}, {7, 8}}},
+				},
+			},
+			mediaMultipart: {
+				Schema: objectSchema(map[string]*huma.Schema{"a": file, "b": file, "priority": priority}, "a", "b"),
+			},
+		}},
+		Errors: bodyErrors,
+	}
+}
+
+// bodyErrors are the statuses that every operation which takes matrices may answer with.
+var bodyErrors = []int{
+	http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge,
+	http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
+}

@@ -1,0 +1,152 @@
+// Package jobs holds everything that knows River: the kinds of jobs and their workers, submitting and cancelling,
+// retries, leases and maintenance.
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// queueMaintenance is worked by the processes that lead, not by workers.
+const queueMaintenance = "maintenance"
+
+// Timing of the queues. A notification wakes a queue at once, but River sends at most one per cooldown and queue; what
+// falls between two is found by polling, so the queue of small products, whose clients wait, polls often.
+const (
+	notifyCooldown = 5 * time.Millisecond
+	smallCooldown  = 2 * time.Millisecond
+	smallPoll      = 50 * time.Millisecond
+	tilesCooldown  = 10 * time.Millisecond
+	tilesPoll      = 500 * time.Millisecond
+)
+
+// Config says what a process does with the queue.
+type Config struct {
+	Work     bool          // compute tiles
+	Lead     bool          // run River's leader and the maintenance jobs
+	Tiles    int           // tiles computed at a time
+	Small    int           // small products computed at a time
+	SoftStop time.Duration // how long running tiles may take to finish after the order to stop
+	Lease    time.Duration // how long a worker may be silent before its jobs are given to others; 0: DefaultLease
+}
+
+// Client is a process's part in the queue.
+type Client struct {
+	store  *store.Store
+	river  *river.Client[pgx.Tx]
+	config Config
+	log    *slog.Logger
+	id     string
+	stop   sync.Once
+	halt   context.CancelFunc // ends the lease and the rescue loop
+	loops  sync.WaitGroup
+}
+
+// NewClient returns a client that submits and, once it is started, does what config says.
+func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.Logger) (*Client, error) {
+	if config.Lease <= 0 {
+		config.Lease = DefaultLease
+	}
+	c := &Client{store: s, config: config, log: log, id: clientID()}
+	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &tileWorker{store: s, engine: engine})
+	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
+	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
+	if err != nil {
+		return nil, fmt.Errorf("configuring the queue: %w", err)
+	}
+	c.river = rc
+	return c, nil
+}
+
+func (c *Client) riverConfig(workers *river.Workers) *river.Config {
+	config := &river.Config{
+		ID:              c.id,
+		Logger:          c.log,
+		Workers:         workers,
+		RetryPolicy:     retryPolicy{},
+		ErrorHandler:    &errorHandler{client: c, log: c.log},
+		MaxAttempts:     maxAttempts,
+		FetchCooldown:   notifyCooldown,
+		SoftStopTimeout: c.config.SoftStop,
+		// The error history of a product is read from its jobs: they must outlive it.
+		CompletedJobRetentionPeriod: 2 * c.store.Retention,
+		CancelledJobRetentionPeriod: 2 * c.store.Retention,
+		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
+		Queues:                      map[string]river.QueueConfig{},
+		LeaderElectionDisabled:      !c.config.Lead,
+	}
+	if c.config.Work {
+		config.Queues[QueueSmall] = river.QueueConfig{
+			MaxWorkers: c.config.Small, FetchCooldown: smallCooldown, FetchPollInterval: smallPoll,
+		}
+		config.Queues[QueueTiles] = river.QueueConfig{
+			MaxWorkers: c.config.Tiles, FetchCooldown: tilesCooldown, FetchPollInterval: tilesPoll,
+		}
+	}
+	if c.config.Lead {
+		config.Queues[queueMaintenance] = river.QueueConfig{MaxWorkers: 1}
+		config.PeriodicJobs = periodicJobs()
+	}
+	return config
+}
+
+// clientID names this process in leases, in the attempts of jobs and in the logs.
+func clientID() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:8])
+}
+
+// Start begins to work jobs. The context bounds the start only; Stop ends the work.
+func (c *Client) Start(ctx context.Context) error {
+	if err := c.store.RenewLease(ctx, c.id); err != nil { // before the first job is fetched
+		return fmt.Errorf("taking a lease: %w", err)
+	}
+	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
+	c.halt = halt
+	c.loops.Go(func() { c.renewLease(loops) })
+	if c.config.Lead {
+		c.loops.Go(func() { c.rescueLoop(loops) })
+	}
+	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
+		halt()
+		c.loops.Wait()
+		return fmt.Errorf("starting the queue: %w", err)
+	}
+	return nil
+}
+
+// Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
+// returns when all of it is done. It may be called twice, or without Start.
+func (c *Client) Stop() {
+	c.stop.Do(func() {
+		if c.halt == nil {
+			return
+		}
+		if err := c.river.Stop(context.Background()); err != nil {
+			c.log.Error("stopping the queue", "error", err)
+		}
+		c.halt()
+		c.loops.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
+		defer cancel()
+		if err := c.store.ReleaseLease(ctx, c.id); err != nil {
+			c.log.Warn("releasing the lease", "error", err)
+		}
+	})
+}

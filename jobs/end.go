@@ -1,0 +1,89 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/store"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// ErrFinal says that a multiplication has an outcome already, so that it cannot be cancelled.
+var ErrFinal = errors.New("the multiplication has ended")
+
+// Cancel ends a product that is not finished: no tile of it will start, and the running ones are told to stop.
+// store.ErrNotFound: there is none of that id. ErrFinal: it has ended before; cancelling twice is no error.
+func (c *Client) Cancel(ctx context.Context, id uuid.UUID) error {
+	ended, err := c.end(ctx, id, store.Cancelled, "", 0)
+	if err != nil || ended {
+		return err
+	}
+	p, err := c.store.Product(ctx, id)
+	if err == nil && p.State != store.Cancelled {
+		return fmt.Errorf("multiplication %s is %s: %w", id, p.State, ErrFinal)
+	}
+	return err
+}
+
+// end gives an active product its outcome, failed or cancelled, and stops its jobs but the one that is except. It reports
+// false when the product had an outcome before.
+func (c *Client) end(ctx context.Context, id uuid.UUID, state store.State, reason string, except int64) (bool, error) {
+	var ended bool
+	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
+		p, err := q.LockMultiplication(ctx, id)
+		if err != nil {
+			return err
+		}
+		params := store.EndMultiplicationParams{ID: id, State: state, Retention: c.store.Retention}
+		if reason != "" {
+			params.Failure = &reason
+		}
+		n, err := q.EndMultiplication(ctx, params)
+		if err != nil || n == 0 {
+			return err
+		}
+		ended = true
+		return c.stopTilesTx(ctx, tx, q, p, except)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
+	}
+	if err != nil {
+		return false, fmt.Errorf("ending multiplication %s: %w", id, err)
+	}
+	return ended, nil
+}
+
+// stopTilesTx cancels the waiting jobs of a product in one statement and the running ones, which are few, by River, which
+// tells their workers.
+func (c *Client) stopTilesTx(ctx context.Context, tx pgx.Tx, q *store.Queries, p store.Multiplication, except int64) error {
+	if err := q.CancelWaitingTiles(ctx, p.FirstJob, p.LastJob, p.ID.String()); err != nil {
+		return err
+	}
+	running, err := q.ListRunningTiles(ctx, p.FirstJob, p.LastJob, p.ID.String())
+	if err != nil {
+		return err
+	}
+	for _, job := range running {
+		if job == except {
+			continue
+		}
+		if _, err := c.river.JobCancelTx(ctx, tx, job); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// tileArgs returns the args of a job if it is a tile.
+func tileArgs(job *rivertype.JobRow) (TileArgs, error) {
+	var args TileArgs
+	if job.Kind != args.Kind() {
+		return args, fmt.Errorf("job %d is a %s", job.ID, job.Kind)
+	}
+	return args, json.Unmarshal(job.EncodedArgs, &args)
+}

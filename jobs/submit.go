@@ -1,0 +1,166 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/riverqueue/river"
+)
+
+// DefaultPriority is the priority of a product whose client sets none. 1 is the most urgent, 4 the least.
+const DefaultPriority = 2
+
+// maxTiles is the size of the largest product in tiles: all of them are queued in one transaction.
+const maxTiles = 200_000
+
+// Operand is one side of a product: a matrix that is in the database, or one whose row is to be written with the
+// product's.
+type Operand struct {
+	Matrix store.Matrix
+	Stored bool
+}
+
+// Submission is an order for a product.
+type Submission struct {
+	A, B     Operand
+	Priority int // 1 to 4
+}
+
+// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it is more
+// than Millrace takes on.
+func CheckShapes(a, b matrix.Shape) error {
+	if a.Cols != b.Rows {
+		return fmt.Errorf("%w: a is %d×%d and b is %d×%d, the columns of a must equal the rows of b",
+			matrix.ErrShape, a.Rows, a.Cols, b.Rows, b.Cols)
+	}
+	result := matrix.Shape{Rows: a.Rows, Cols: b.Cols, DType: matrix.Promote(a.DType, b.DType)}
+	if err := result.Validate(0); err != nil {
+		return fmt.Errorf("the product: %w", err)
+	}
+	if tiles := matrix.NewPlan(a.Rows, a.Cols, b.Cols).Tiles(); tiles > maxTiles {
+		return fmt.Errorf("%w: the product would take %d tiles, at most %d are allowed", matrix.ErrTooLarge, tiles, maxTiles)
+	}
+	return nil
+}
+
+// Submit accepts a product: one transaction writes its row, the rows of operands that are not stored yet, and its jobs.
+// Errors: those of CheckShapes, and store.ErrNotFound or store.ErrNotReady for an operand that is not there any more.
+func (c *Client) Submit(ctx context.Context, s Submission) (uuid.UUID, error) {
+	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape()); err != nil {
+		return uuid.Nil, err
+	}
+	p := newMultiplication(s)
+	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
+		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
+			return err
+		}
+		if err := c.insertTilesTx(ctx, tx, &p); err != nil {
+			return err
+		}
+		_, err := q.InsertMultiplication(ctx, p)
+		return err
+	})
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("submitting: %w", err)
+	}
+	return p.ID, nil
+}
+
+// newMultiplication plans a product. One without elements is complete as soon as it is submitted.
+func newMultiplication(s Submission) store.InsertMultiplicationParams {
+	a, b := s.A.Matrix, s.B.Matrix
+	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
+	p := store.InsertMultiplicationParams{
+		ID: uuid.Must(uuid.NewV7()), A: a.ID, B: b.ID, C: uuid.Must(uuid.NewV7()),
+		Priority: int16(s.Priority), //nolint:gosec // 1 to 4
+		State:    store.Pending,
+		M:        plan.M, K: plan.K, N: plan.N, DType: matrix.Promote(a.DType, b.DType),
+		TileRows: plan.TileRows, TileCols: plan.TileCols, TilesTotal: plan.Tiles(), LastJob: -1,
+	}
+	if p.TilesTotal == 0 {
+		now := time.Now()
+		p.State, p.StartedAt, p.FinishedAt = store.Completed, &now, &now
+	}
+	return p
+}
+
+// writeMatricesTx writes the rows of the product's matrices and keeps those that are there already from expiring.
+func (c *Client) writeMatricesTx(ctx context.Context, q *store.Queries, s Submission, p store.InsertMultiplicationParams) error {
+	var stored []uuid.UUID
+	for _, o := range []Operand{s.A, s.B} {
+		if o.Stored {
+			stored = append(stored, o.Matrix.ID)
+		} else if _, err := q.Insert(ctx, o.Matrix, c.store); err != nil {
+			return err
+		}
+	}
+	if len(stored) > 0 {
+		if err := c.keepMatricesTx(ctx, q, stored); err != nil {
+			return err
+		}
+	}
+	_, err := q.Insert(ctx, productMatrix(p), c.store)
+	return err
+}
+
+func (c *Client) keepMatricesTx(ctx context.Context, q *store.Queries, ids []uuid.UUID) error {
+	found, err := q.LockReadyMatrices(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !slices.Contains(found, id) {
+			return fmt.Errorf("matrix %s: %w", id, store.ErrNotFound)
+		}
+	}
+	return q.KeepMatrices(ctx, c.store.Retention, ids)
+}
+
+// productMatrix is the row of the result: in blocks, unless one small tile is all of it.
+func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
+	c := store.Matrix{
+		ID: p.C, Rows: p.M, Cols: p.N, DType: p.DType, Source: store.FromProduct, State: store.Uploading,
+	}
+	if p.State == store.Completed {
+		c.State = store.Ready
+	}
+	if p.TilesTotal > 1 || c.Shape().Bytes() > store.MaxInline {
+		plan := matrix.Plan{M: p.M, K: p.K, N: p.N, TileRows: p.TileRows, TileCols: p.TileCols}
+		c.BlockRows, c.BlockCols = plan.Grid().BlockRows, plan.Grid().BlockCols
+	}
+	return c
+}
+
+// insertTilesTx queues one job per tile and notes the range of their ids in p.
+func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMultiplicationParams) error {
+	if p.TilesTotal == 0 {
+		return nil
+	}
+	opts := &river.InsertOpts{Queue: QueueTiles, Priority: int(p.Priority), MaxAttempts: maxAttempts}
+	if matrix.NewPlan(p.M, p.K, p.N).Small() {
+		opts.Queue = QueueSmall
+	}
+	params := make([]river.InsertManyParams, p.TilesTotal)
+	for i := range params {
+		params[i] = river.InsertManyParams{Args: TileArgs{MultiplicationID: p.ID, Tile: int64(i)}, InsertOpts: opts}
+	}
+	results, err := c.river.InsertManyTx(ctx, tx, params)
+	if err != nil {
+		return fmt.Errorf("queueing %d tiles: %w", len(params), err)
+	}
+	if len(results) != len(params) {
+		return errors.New("the queue did not take all tiles")
+	}
+	p.FirstJob, p.LastJob = results[0].Job.ID, results[0].Job.ID
+	for _, r := range results {
+		p.FirstJob, p.LastJob = min(p.FirstJob, r.Job.ID), max(p.LastJob, r.Job.ID)
+	}
+	return nil
+}

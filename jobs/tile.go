@@ -1,0 +1,126 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/riverqueue/river"
+)
+
+const (
+	// QueueSmall is for products that cost less than 10 ms as a whole: they are never stuck behind large ones.
+	QueueSmall = "small"
+	// QueueTiles is for the tiles of all other products.
+	QueueTiles = "tiles"
+
+	// maxAttempts is how often a tile is tried before its product fails.
+	maxAttempts = 10
+	// tileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
+	tileTimeout = 15 * time.Minute
+	// finishTimeout bounds how long a computed tile is tried to be stored while its process is told to stop.
+	finishTimeout = 30 * time.Second
+)
+
+// errEnded says that the product of a tile has ended without it, by a failure or because a client cancelled it.
+var errEnded = errors.New("the multiplication has ended")
+
+// TileArgs is one tile of a product: a bounded piece of work. Numbers never travel in args.
+type TileArgs struct {
+	MultiplicationID uuid.UUID `json:"multiplication_id"`
+	Tile             int64     `json:"tile"`
+}
+
+// Kind implements river.JobArgs.
+func (TileArgs) Kind() string { return "multiply_tile" }
+
+// tileWorker computes tiles.
+type tileWorker struct {
+	river.WorkerDefaults[TileArgs]
+	store  *store.Store
+	engine *matrix.Engine
+}
+
+// Timeout implements river.Worker.
+func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTimeout }
+
+// Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then
+// completes the job in the transaction that counts the tile. To do so twice is harmless.
+func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
+	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && p.State.Final() {
+		return river.JobCancel(errEnded)
+	}
+	if err != nil {
+		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	}
+	if p.State == store.Pending && job.Queue != QueueSmall { // a small one ends before anybody could look
+		if err := w.store.StartMultiplication(ctx, p.ID); err != nil {
+			return fmt.Errorf("starting multiplication %s: %w", p.ID, err)
+		}
+	}
+	if job.Args.Tile < 0 || job.Args.Tile >= p.TilesTotal {
+		return fmt.Errorf("%w: tile %d of %d", errPermanent, job.Args.Tile, p.TilesTotal)
+	}
+	rect := p.Plan().Tile(job.Args.Tile)
+	tile, err := w.engine.MultiplyTile(ctx, w.store.Source(p.A), w.store.Source(p.B), rect, p.DType)
+	if err != nil {
+		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
+	}
+	defer tile.Release()
+	return w.finish(ctx, job, p, rect, tile.Bytes())
+}
+
+// finish stores a computed tile. It outlives the order to stop: the work is done and worth keeping.
+func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p store.Product, rect matrix.Rect, c []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	var content []byte
+	if p.C.InBlocks() {
+		if err := w.store.WriteRect(ctx, p.C, rect, c); err != nil {
+			return fmt.Errorf("storing tile %d: %w", job.Args.Tile, err)
+		}
+	} else {
+		content = c
+	}
+	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
+		return completeTileTx(ctx, q, w.store.Retention, job, content)
+	})
+	if errors.Is(err, errEnded) { // cancelled meanwhile, or another worker has done the same tile
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
+	}
+	return nil
+}
+
+// completeTileTx counts the tile and completes its job; the last tile completes the product, whose content is given
+// when it lives in its row. The row of the product is locked before that of the job, everywhere, so that nothing deadlocks.
+// It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
+// the job is completed once, and the count stays exact.
+func completeTileTx(ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], content []byte) error {
+	counted, err := q.CountTile(ctx, job.AttemptedAt, retention, job.Args.MultiplicationID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errEnded
+	}
+	if err != nil {
+		return err
+	}
+	completed, err := q.CompleteTileJob(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	if completed == 0 {
+		return errEnded // rolls the count back
+	}
+	if counted.State != store.Completed {
+		return nil
+	}
+	return q.CompleteProduct(ctx, content, retention, counted.C)
+}
