@@ -31,7 +31,9 @@ func accountFor(data string, exists bool) (account, error) {
 		return ownerOf(data)
 	}
 	if os.Geteuid() != 0 {
-		return account{name: "uid " + strconv.Itoa(os.Geteuid()), uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil
+		uid, gid := os.Geteuid(), os.Getegid()
+		//nolint:gosec // the system's ids have 32 bits
+		return account{name: "uid " + strconv.Itoa(uid), uid: uint32(uid), gid: uint32(gid)}, nil
 	}
 	for _, name := range serviceUsers {
 		if u, err := user.Lookup(name); err == nil {

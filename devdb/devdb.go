@@ -154,11 +154,11 @@ func (s *Server) stopSignal() syscall.Signal {
 }
 
 // url is the connection string of one database of the cluster.
-func (c *cluster) url(port int, database string) string {
+func (c *cluster) url(port uint32, database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(roleName, c.password),
-		Host:     net.JoinHostPort(loopback, strconv.Itoa(port)),
+		Host:     net.JoinHostPort(loopback, strconv.FormatUint(uint64(port), 10)),
 		Path:     "/" + database,
 		RawQuery: "sslmode=disable",
 	}

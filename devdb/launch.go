@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -35,7 +36,7 @@ var transientLogs = []string{"could not create any TCP/IP sockets", "pre-existin
 // run is a Postgres that accepts connections.
 type run struct {
 	process   *process
-	port      int
+	port      uint32
 	logOffset int64 // where its part of the log file begins
 }
 
@@ -44,7 +45,7 @@ func (c *cluster) launch(ctx context.Context) (run, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		port, err := freePort()
+		port, err := freePort(ctx)
 		if err != nil {
 			return run{}, err
 		}
@@ -58,7 +59,7 @@ func (c *cluster) launch(ctx context.Context) (run, error) {
 	}
 }
 
-func (c *cluster) launchOn(ctx context.Context, port int) (run, error) {
+func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	log, err := os.OpenFile(c.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return run{}, fmt.Errorf("open the log of Postgres: %w", err)
@@ -68,7 +69,8 @@ func (c *cluster) launchOn(ctx context.Context, port int) (run, error) {
 	if err != nil {
 		return run{}, fmt.Errorf("open the log of Postgres: %w", err)
 	}
-	cmd := exec.Command(c.bin.path("postgres"), append([]string{"-D", c.data}, settings(port, c.fsync)...)...)
+	args := append([]string{"-D", c.data}, settings(port, c.fsync)...)
+	cmd := exec.Command(c.bin.path("postgres"), args...) //nolint:noctx // the server outlives the start
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.data, environ(), sysProcAttr(c.account)
 	cmd.Stdout, cmd.Stderr = log, log
 	p, err := startProcess(cmd)
@@ -116,7 +118,7 @@ func (c *cluster) startFailure(r run) error {
 }
 
 // ensureDatabase creates the database on the first start.
-func (c *cluster) ensureDatabase(ctx context.Context, port int) error {
+func (c *cluster) ensureDatabase(ctx context.Context, port uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.url(port, "postgres"))
@@ -158,14 +160,12 @@ func (c *cluster) logTail(offset int64) string {
 }
 
 // freePort asks the system for a port that nobody uses at the moment.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+func freePort(ctx context.Context) (uint32, error) {
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, errors.Join(fmt.Errorf("find a free port: unexpected address %v", l.Addr()), l.Close())
-	}
-	return addr.Port, l.Close()
+	addr, err := netip.ParseAddrPort(l.Addr().String())
+	return uint32(addr.Port()), errors.Join(err, l.Close())
 }

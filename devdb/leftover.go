@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,9 +35,9 @@ func readPostmaster(data string) (postmaster, bool, error) {
 		return postmaster{}, false, fmt.Errorf("read the pid of Postgres: %w", err)
 	}
 	lines := strings.Split(string(content), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[pidLine]))
-	if err != nil {
-		return postmaster{}, false, nil
+	var pid int
+	if _, err := fmt.Sscan(lines[pidLine], &pid); err != nil {
+		return postmaster{}, false, nil //nolint:nilerr // Postgres is writing the file at this moment
 	}
 	// A single-user Postgres writes its pid with a minus sign.
 	pm := postmaster{pid: max(pid, -pid)}

@@ -170,10 +170,10 @@ func (a account) reaches(ctx context.Context, bin binaries, dir string) error {
 
 func rotateLog(path string) error {
 	info, err := os.Stat(path)
-	if err != nil || info.Size() < maxLogBytes {
-		return nil
+	if err == nil && info.Size() > maxLogBytes {
+		err = os.Rename(path, path+".old")
 	}
-	if err := os.Rename(path, path+".old"); err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("put the old log of Postgres aside: %w", err)
 	}
 	return nil

@@ -158,7 +158,7 @@ func TestTakenPortIsTransient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	_, err = s.cluster.launchOn(t.Context(), taken.Addr().(*net.TCPAddr).Port)
+	_, err = s.cluster.launchOn(t.Context(), uint32(taken.Addr().(*net.TCPAddr).Port))
 	if !errors.Is(err, errTransient) || !strings.Contains(err.Error(), "Address already in use") {
 		t.Errorf("got %v, want a transient error with Postgres's log", err)
 	}

@@ -4,10 +4,10 @@ import "strconv"
 
 // settings are Postgres's command line. They stay out of postgresql.conf, so that a database made by an older version of
 // this program starts with the settings of this one.
-func settings(port int, fsync bool) []string {
+func settings(port uint32, fsync bool) []string {
 	values := []string{
 		"listen_addresses=" + loopback,
-		"port=" + strconv.Itoa(port),
+		"port=" + strconv.FormatUint(uint64(port), 10),
 		// A socket's path is limited to some 100 bytes, which a data directory can exceed. TCP serves everybody.
 		"unix_socket_directories=",
 		"max_connections=200",
