@@ -1,0 +1,75 @@
+# The commands of this repository. Go is all that has to be installed; scripts/setup.sh sees to the rest.
+
+# An almost empty environment lacks what Go needs: its own folder in PATH, and a home for its caches.
+export PATH := $(PATH):/usr/local/go/bin
+ifeq ($(HOME),)
+  export HOME := $(shell home=$$(eval echo "~$$(id -un 2>/dev/null)"); [ -w "$$home" ] && echo "$$home" || echo "$(CURDIR)/.cache")
+endif
+
+# git may refuse to tell the commit, to root for example in somebody else's checkout, and go build would then fail.
+GOFLAGS += -buildvcs=false
+export GOFLAGS
+VCS = $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
+
+TOOL = go tool -modfile=tools/go.mod
+
+# Every package that uses Postgres starts its own: more than two at a time starve each other on a small machine.
+TEST_FLAGS ?= -p 2 -timeout 10m
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup-demo build ## Multiply two matrices on a private Millrace and check the result (N=10000 for larger ones)
+	@bin/millrace demo $(if $(N),--size $(N)) $(ARGS)
+
+.PHONY: dev
+dev: setup-demo build ## Run everything on this machine, data in .millrace/ (ARGS='--addr :8080')
+	@bin/millrace dev $(ARGS)
+
+.PHONY: build
+build: need-go ## Build bin/millrace
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
+
+.PHONY: test
+test: setup-test ## Run all tests
+	go vet ./...
+	@race=$$(scripts/setup.sh race); [ -n "$$race" ] && export CGO_ENABLED=1; set -x; \
+	  go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
+
+.PHONY: bench
+bench: setup-test ## Run the benchmarks (BENCH=pattern)
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+
+.PHONY: lint
+lint: need-go ## Check the code with golangci-lint
+	@sh -n scripts/setup.sh
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: fmt
+fmt: need-go ## Format the code
+	$(TOOL) golangci-lint fmt ./...
+
+.PHONY: generate
+generate: need-go ## Regenerate the generated files
+	$(TOOL) sqlc generate
+
+.PHONY: check-generate
+check-generate: need-go ## Check that the generated files are current
+	$(TOOL) sqlc diff
+
+.PHONY: check
+check: lint check-generate test ## Everything that CI checks
+
+.PHONY: clean
+clean: ## Remove what was built (not the data in .millrace/)
+	rm -rf bin
+
+.PHONY: need-go
+need-go:
+	@command -v go >/dev/null || { echo "Millrace is built with Go 1.26 or newer: https://go.dev/dl/" >&2; exit 1; }
+
+.PHONY: setup-demo setup-test
+setup-demo setup-test: setup-%: need-go
+	@scripts/setup.sh $*

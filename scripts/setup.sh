@@ -1,0 +1,120 @@
+#!/bin/sh
+# setup.sh demo|test: installs what `make demo` or `make test` needs and this machine lacks.
+#
+# As root on Debian or Ubuntu it installs the missing packages with apt-get. Elsewhere it says what to install, and goes
+# on as long as there is a way to: without Postgres the demonstration downloads it, without BLAS the built-in kernel
+# multiplies, without a C compiler the tests run without the race detector. Only CI=true makes a gap in the tests an error.
+#
+# Says nothing and installs nothing when nothing is missing.
+#
+# setup.sh race: prints -race if the race detector, which needs cgo, can be built here.
+set -eu
+
+# dpkg wants the sbin folders, which the PATH of an almost empty environment may lack.
+PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/sbin:/sbin
+export PATH
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# any_file is true if one of its arguments, globs that the shell has expanded, exists.
+any_file() {
+  for file in "$@"; do
+    [ -e "$file" ] && return 0
+  done
+  return 1
+}
+
+# The places where devdb looks, with its own download as the last.
+has_postgres() {
+  command -v postgres >/dev/null ||
+    any_file /usr/lib/postgresql/*/bin/postgres /usr/libexec/postgresql*/postgres /usr/pgsql-*/bin/postgres \
+      /opt/homebrew/opt/postgresql*/bin/postgres /usr/local/opt/postgresql*/bin/postgres \
+      /Applications/Postgres.app/Contents/Versions/*/bin/postgres /var/cache/millrace/postgres-*/bin/postgres \
+      "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}"/millrace/postgres-*/bin/postgres \
+      "${HOME:-/nonexistent}"/Library/Caches/millrace/postgres-*/bin/postgres
+}
+
+has_blas() {
+  [ -n "${MILLRACE_BLAS:-}" ] || [ "$(uname -s)" = Darwin ] ||
+    any_file /usr/lib/*/libopenblas.so.0 /usr/lib/*/openblas-*/libopenblas.so.0 /usr/lib*/libopenblas*.so* \
+      /usr/local/lib/libopenblas*.so*
+}
+
+has_c_compiler() {
+  printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' |
+    ${CC:-$(go env CC)} -x c -o /dev/null - >/dev/null 2>&1
+}
+
+has_numpy() {
+  for python in python3 /usr/bin/python3; do
+    "$python" -c 'import numpy' >/dev/null 2>&1 && return 0
+  done
+  return 1
+}
+
+# missing prints the Debian packages that the command lacks.
+missing() {
+  has_postgres || echo postgresql
+  has_blas || echo libopenblas0-pthread
+  [ "$1" = test ] || return 0
+  has_c_compiler || echo gcc libc6-dev
+  has_numpy || echo python3-numpy
+}
+
+can_install() { [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
+
+# install_packages installs Debian packages, showing what apt-get says only if it fails.
+install_packages() {
+  say "installing $* with apt-get"
+  # Debian's postgresql would start a server on port 5432 and at every boot. Millrace runs its own, so for as long as
+  # this installation takes, packages create no cluster. Clusters that exist are not touched.
+  no_cluster=/etc/postgresql-common/createcluster.d/millrace-setup.conf
+  log=$(mktemp)
+  trap 'rm -f "$no_cluster" "$log"' EXIT
+  trap 'exit 1' HUP INT TERM
+  mkdir -p "${no_cluster%/*}"
+  echo 'create_main_cluster = false' >"$no_cluster"
+  export DEBIAN_FRONTEND=noninteractive
+  if { apt-get update && apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+    return 0
+  fi
+  tail -n 20 "$log" >&2
+  say "apt-get failed"
+}
+
+# hint says what a package that stays missing is for, and what happens without it.
+hint() {
+  case $1 in
+    postgresql) say "no PostgreSQL: 'apt-get install postgresql', 'dnf install postgresql-server' or 'brew install" \
+      "postgresql@17'. Without it the demonstration downloads it, and tests that need it are skipped." ;;
+    libopenblas0-pthread) say "no OpenBLAS: 'apt-get install libopenblas0-pthread', 'dnf install openblas' or 'brew" \
+      "install openblas'. Without it the built-in kernel multiplies, several times slower." ;;
+    gcc) say "no C compiler: 'apt-get install gcc libc6-dev', 'dnf install gcc' or 'xcode-select --install'." \
+      "Without it the tests run without the race detector." ;;
+    python3-numpy) say "no NumPy: 'apt-get install python3-numpy', 'dnf install python3-numpy' or 'pip install numpy'." \
+      "Without it the tests of the .npy format against NumPy are skipped." ;;
+  esac
+}
+
+setup() {
+  packages=$(missing "$1")
+  [ -n "$packages" ] || return 0
+  if can_install; then
+    # shellcheck disable=SC2086 # a list of words
+    install_packages $packages
+    packages=$(missing "$1")
+  fi
+  for package in $packages; do
+    hint "$package"
+  done
+  if [ "$1" = test ] && [ "${CI:-}" = true ] && [ -n "$packages" ]; then
+    say "CI=true: nothing may be missing"
+    return 1
+  fi
+}
+
+case ${1:-} in
+  demo | test) setup "$1" ;;
+  race) if has_c_compiler; then echo -race; fi ;;
+  *) echo "usage: $0 demo|test|race" >&2; exit 2 ;;
+esac
