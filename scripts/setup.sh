@@ -42,7 +42,7 @@ has_blas() {
 
 has_c_compiler() {
   printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' |
-    ${CC:-$(go env CC)} -x c -o /dev/null - >/dev/null 2>&1
+    ${CC:-gcc} -x c -o /dev/null - >/dev/null 2>&1
 }
 
 has_numpy() {
