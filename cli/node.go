@@ -73,6 +73,15 @@ func (n *node) stop() error {
 	return errors.Join(errs...)
 }
 
+// logReady says that all parts run, and where.
+func (n *node) logReady(log *slog.Logger) {
+	if n.api != nil {
+		log.Info("serving", "api", n.api.url(), "ops", n.ops.url())
+		return
+	}
+	log.Info("ready", "ops", n.ops.url())
+}
+
 // wait returns when ctx is done or a part has ended by itself; stop tells why.
 func (n *node) wait(ctx context.Context) {
 	var api chan struct{} // of a worker, never

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/millrace/millrace/migrations"
 )
@@ -17,14 +18,18 @@ type apiCommand struct {
 	DatabaseConfig
 	StoreConfig
 	LimitsConfig
-	Addr    string `default:":8080" help:"Address of the API."`
-	OpsAddr string `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+	Addr    string        `default:":8080" help:"Address of the API."`
+	OpsAddr string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+	Lease   time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to others; as for the workers."`
 }
 
 // Run implements the command.
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	logStart(log, "api", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "addr", c.Addr, "ops_addr", c.OpsAddr)
-	work := WorkConfig{SoftStop: drainTimeout}
+	work := WorkConfig{SoftStop: drainTimeout, Lease: c.Lease}
+	if err := work.validate(); err != nil {
+		return err
+	}
 	return serve(ctx, c.DatabaseConfig, c.StoreConfig, apiConnections, nodeConfig{
 		addr: c.Addr, opsAddr: c.OpsAddr, work: work, limits: c.limits(),
 	}, log)
@@ -71,7 +76,7 @@ func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc
 	if err != nil {
 		return err
 	}
-	log.Info("ready")
+	n.logReady(log)
 	n.wait(ctx)
 	log.Info("stopping")
 	if err := n.stop(); err != nil {
