@@ -3,9 +3,11 @@ package handlers
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
+	"os"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/millrace/millrace/jobs"
@@ -28,8 +30,20 @@ type body struct {
 
 // Resolve implements huma.Resolver.
 func (b *body) Resolve(ctx huma.Context) []error {
-	b.reader, b.header = ctx.BodyReader(), ctx.Header
+	b.reader, b.header = bodyReader{ctx.BodyReader()}, ctx.Header
 	return nil
+}
+
+// bodyReader marks what goes wrong while a body is read as the client's doing: a connection that breaks, chunks that make
+// no sense. That a client stalls has an error of its own.
+type bodyReader struct{ io.Reader }
+
+func (b bodyReader) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) { //nolint:errorlint // io.Reader's EOF is never wrapped
+		err = fmt.Errorf("%w: the body cannot be read: %w", errBadRequest, err)
+	}
+	return n, err
 }
 
 // mediaType returns the type of the body and its parameters.

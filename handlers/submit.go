@@ -1,18 +1,19 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
 )
 
 // acceptedOutput is the answer to a submission.
@@ -150,10 +151,11 @@ const maxFieldBytes = 100
 
 // readMultipart reads the parts a and b as .npy files, and priority.
 func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
-	s := submission{Submission: jobs.Submission{Priority: jobs.DefaultPriority}}
+	var s submission
 	for {
 		part, err := r.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
+			s.Priority = cmp.Or(s.Priority, jobs.DefaultPriority)
 			return s, s.check("a", "b")
 		}
 		if err != nil {
@@ -169,40 +171,50 @@ func (s *submission) readPart(part *multipart.Part, o *operands) error {
 	name := part.FormName()
 	switch {
 	case name == "a" && !s.hasA, name == "b" && !s.hasB:
-		operand, err := o.readNPY(part, -1)
+		operand, err := o.readNPY(partReader{part}, -1)
 		if err != nil {
-			return fmt.Errorf("part %s: %w", name, multipartError(err))
+			return fmt.Errorf("part %s: %w", name, err)
 		}
 		s.take(name, operand)
 		return nil
-	case name == "a", name == "b":
+	case name == "a", name == "b", name == "priority" && s.Priority != 0:
 		return fmt.Errorf("%w: there are two parts %q", errInvalid, name)
 	case name == "priority":
-		text, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
-		if err != nil {
-			return multipartError(err)
-		}
-		n, err := strconv.Atoi(string(text))
-		if err != nil || n < 1 || n > 4 {
-			return fmt.Errorf("%w: priority must be a whole number from 1 to 4, it is %.40q", errInvalid, text)
-		}
-		s.Priority = n
-		return nil
+		return s.readPriority(part)
 	}
 	return fmt.Errorf("%w: there is no part %.60q, there are a, b and priority", errInvalid, name)
+}
+
+// readPriority reads the part that is not a file.
+func (s *submission) readPriority(part *multipart.Part) error {
+	text, err := io.ReadAll(io.LimitReader(partReader{part}, maxFieldBytes))
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 || n > 4 {
+		return fmt.Errorf("%w: priority must be a whole number from 1 to 4, it is %.40q", errInvalid, text)
+	}
+	s.Priority = n
+	return nil
+}
+
+// partReader gives the errors of the multipart reader their form, before they mix with those of the store.
+type partReader struct{ *multipart.Part }
+
+func (p partReader) Read(b []byte) (int, error) {
+	n, err := p.Part.Read(b)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		err = multipartError(err)
+	}
+	return n, err
 }
 
 // multipartError calls what the multipart reader finds wrong a fault of the request. It has no error values of its own,
 // but everything that it passes on from below has.
 func multipartError(err error) error {
-	for _, s := range statuses {
-		if errors.Is(err, s.err) {
-			return err
-		}
-	}
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
-		return fmt.Errorf("%w: %w", matrix.ErrTooLarge, err)
+	if errors.Is(err, errBadRequest) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
 	}
 	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
 }
