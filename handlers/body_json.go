@@ -25,7 +25,28 @@ type jsonReader struct {
 }
 
 func newJSONReader(r io.Reader, o *operands) *jsonReader {
-	return &jsonReader{Decoder: jsontext.NewDecoder(r), operands: o}
+	bounded := &tokenReader{Reader: r}
+	bounded.decoder = jsontext.NewDecoder(bounded)
+	return &jsonReader{Decoder: bounded.decoder, operands: o}
+}
+
+// maxToken is the longest string, number or white space that is read, in bytes.
+const maxToken = 64 << 10
+
+// tokenReader bounds what a decoder holds in memory: it keeps all that it has read since the last token.
+type tokenReader struct {
+	io.Reader
+	decoder *jsontext.Decoder
+	read    int64
+}
+
+func (t *tokenReader) Read(p []byte) (int, error) {
+	if t.read-t.decoder.InputOffset() > maxToken {
+		return 0, fmt.Errorf("%w: a JSON string, number or white space is longer than %d bytes", errInvalid, maxToken)
+	}
+	n, err := t.Reader.Read(p)
+	t.read += int64(n)
+	return n, err
 }
 
 // object reads an object and calls member for the value of each of its members.
@@ -81,7 +102,10 @@ func (j *jsonReader) malformed(err error) error {
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: malformed JSON: %s", errBadRequest, trimPrefix(err))
 	}
-	return fmt.Errorf("reading the body: %w", err)
+	if cause := errors.Unwrap(err); cause != nil {
+		return cause
+	}
+	return err
 }
 
 func trimPrefix(err error) string { return strings.TrimPrefix(err.Error(), "jsontext: ") }
@@ -99,7 +123,7 @@ func (j *jsonReader) unexpected(at, want string) error {
 }
 
 func unknownMember(at, name, known string) error {
-	return fmt.Errorf("%w: %s has no member %q, there are %s", errInvalid, at, name, known)
+	return fmt.Errorf("%w: %s has no member %.60q, there are %s", errInvalid, at, name, known)
 }
 
 // integer reads a whole number between low and high.
@@ -184,6 +208,10 @@ func (j *jsonReader) reference(at string) (jobs.Operand, error) {
 	return jobs.Operand{Matrix: m, Stored: true}, err
 }
 
+// maxRandomBytes bounds a matrix that takes no room: any size will do of which the bytes, those of a .npy file around it
+// included, can be counted.
+const maxRandomBytes = 1 << 62
+
 // random reads the description of a generated matrix.
 func (j *jsonReader) random(at string) (jobs.Operand, error) {
 	shape := matrix.Shape{Rows: -1, Cols: -1, DType: matrix.Float64}
@@ -209,7 +237,7 @@ func (j *jsonReader) random(at string) (jobs.Operand, error) {
 		err = fmt.Errorf("%w: %s must have \"rows\" and \"cols\"", errInvalid, at)
 	}
 	if err == nil {
-		err = shape.Validate(0) // it takes no room: any size that can be counted will do
+		err = shape.Validate(maxRandomBytes)
 	}
 	if err != nil {
 		return jobs.Operand{}, err
@@ -223,8 +251,8 @@ func (j *jsonReader) dtype(at string) (matrix.DType, error) {
 		return "", err
 	}
 	dtype, err := matrix.ParseDType(name)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", at, err)
+	if err != nil || name == "" { // which means float64 to others
+		return "", fmt.Errorf("%w: %s must be %q or %q, it is %.40q", errInvalid, at, matrix.Float64, matrix.Float32, name)
 	}
 	return dtype, nil
 }
