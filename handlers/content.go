@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -57,9 +59,8 @@ func (a *API) getContent(ctx context.Context, in *contentInput) (*huma.StreamRes
 // serve answers with the content of a matrix in the form that the client accepts.
 func (a *API) serve(ctx context.Context, m store.Matrix, accept string) (*huma.StreamResponse, error) {
 	kind, err := negotiate(accept)
-	if err == nil && kind == mediaJSON && m.Shape().Elements() > a.limits.MaxJSONValues {
-		err = fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s",
-			errNotAccepted, m.Shape(), a.limits.MaxJSONValues, mediaNPY)
+	if err == nil && kind == mediaJSON {
+		err = a.checkJSON(m.Shape())
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -77,13 +78,9 @@ func (a *API) serve(ctx context.Context, m store.Matrix, accept string) (*huma.S
 		r, w := humago.Unwrap(hc)
 		file := matrix.NewRowReader(r.Context(), a.store.Source(m), m.BlockRows)
 		defer func() { _ = file.Close() }()
-		header := w.Header()
-		header.Set("Content-Type", mediaNPY)
-		header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": m.ID.String() + ".npy"}))
-		header.Set("ETag", etag(m.ID, "npy"))
-		header.Set("Vary", "Accept")
-		// It knows Range, If-Range, If-None-Match and HEAD.
-		http.ServeContent(w, r, "", time.Time{}, &loggedReader{ReadSeeker: file, report: func(err error) {
+		w.Header().Set("Content-Disposition",
+			mime.FormatMediaType("attachment", map[string]string{"filename": m.ID.String() + ".npy"}))
+		serveForm(w, r, m.ID, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
 			if r.Context().Err() == nil {
 				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", m.ID, "error", err)
 			}
@@ -91,8 +88,14 @@ func (a *API) serve(ctx context.Context, m store.Matrix, accept string) (*huma.S
 	}}, nil
 }
 
-// etag names one form of a content, which never changes.
-func etag(id uuid.UUID, form string) string { return `"` + id.String() + "-" + form + `"` }
+// serveForm sends one form of a matrix, which never changes, or what the conditions and the ranges of the request leave
+// of it.
+func serveForm(w http.ResponseWriter, r *http.Request, id uuid.UUID, kind string, content io.ReadSeeker) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("ETag", `"`+id.String()+"-"+path.Base(kind)+`"`)
+	w.Header().Set("Vary", "Accept")
+	http.ServeContent(w, r, "", time.Time{}, content)
+}
 
 // loggedReader reports what goes wrong while a body is on its way, when it is too late for a status. The client sees a
 // body that ends early.
@@ -153,6 +156,14 @@ func quality(accept, kind string) float64 {
 	return best
 }
 
+// checkJSON refuses what is too large for JSON. Each row counts, too: one without numbers takes room all the same.
+func (a *API) checkJSON(s matrix.Shape) error {
+	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
+		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s", errNotAccepted, s, limit, mediaNPY)
+	}
+	return nil
+}
+
 // serveJSON answers with {"rows", "cols", "values"}. The body is made before the status is sent: whether a matrix can be
 // written as JSON shows only at its last element.
 func (a *API) serveJSON(ctx context.Context, m store.Matrix) (*huma.StreamResponse, error) {
@@ -165,12 +176,8 @@ func (a *API) serveJSON(ctx context.Context, m store.Matrix) (*huma.StreamRespon
 		return nil, a.fail(ctx, err)
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		hc.SetHeader("Content-Type", mediaJSON)
-		hc.SetHeader("Content-Length", strconv.Itoa(len(text)))
-		hc.SetHeader("ETag", etag(m.ID, "json"))
-		hc.SetHeader("Vary", "Accept")
-		hc.SetStatus(http.StatusOK)
-		_, _ = hc.BodyWriter().Write(text) // the client may be gone
+		r, w := humago.Unwrap(hc)
+		serveForm(w, r, m.ID, mediaJSON, bytes.NewReader(text))
 	}}, nil
 }
 
@@ -205,7 +212,7 @@ func element(content []byte, i int64, dtype matrix.DType) float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(content[8*i:]))
 }
 
-func contentOperation(id, path, tag, summary, description string) huma.Operation {
+func contentOperation(id, route, tag, summary, description string) huma.Operation {
 	result := objectSchema(map[string]*huma.Schema{
 		"rows": {Type: huma.TypeInteger, Format: "int64"}, "cols": {Type: huma.TypeInteger, Format: "int64"}, "values": valuesSchema(),
 	}, "rows", "cols", "values")
@@ -214,7 +221,7 @@ func contentOperation(id, path, tag, summary, description string) huma.Operation
 		mediaJSON: {Schema: result, Example: map[string]any{"rows": 2, "cols": 2, "values": [][]int{{19, 22}, {43, 50}}}},
 	}
 	return huma.Operation{
-		OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{tag}, Summary: summary,
+		OperationID: id, Method: http.MethodGet, Path: route, Tags: []string{tag}, Summary: summary,
 		Description: description + " Ranges of the .npy form may be asked for. NaN and infinities have no JSON form.",
 		Responses: map[string]*huma.Response{
 			"200": {Description: "The elements", Content: content},
