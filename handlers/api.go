@@ -33,7 +33,7 @@ func New(s *store.Store, c *jobs.Client, limits Limits, version string, log *slo
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: c, limits: limits, log: log}
 	a.register(humago.New(exactMux{mux}, config(version)))
-	return withProblems(mux, withDeadlines(mux))
+	return withDeadlines(withProblems(mux), stallTimeout)
 }
 
 // OpenAPI returns the description of the API as YAML, OpenAPI 3.1.

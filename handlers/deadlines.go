@@ -11,42 +11,57 @@ import (
 const stallTimeout = 30 * time.Second
 
 // withDeadlines gives up on clients that stall, in both directions.
-func withDeadlines(next http.Handler) http.Handler {
+func withDeadlines(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A server without deadlines has none to set, and nothing to give up.
 		control := http.NewResponseController(w)
-		r.Body = &deadlineReader{ReadCloser: r.Body, control: control}
-		next.ServeHTTP(&deadlineWriter{ResponseWriter: w, control: control}, r)
+		reading := deadline{set: control.SetReadDeadline, timeout: timeout}
+		writing := deadline{set: control.SetWriteDeadline, timeout: timeout}
+		r.Body = &deadlineReader{ReadCloser: r.Body, deadline: reading}
+		next.ServeHTTP(&deadlineWriter{ResponseWriter: w, deadline: writing}, r)
+		// What is still in buffers is written from now on, and the deadline of an earlier answer on the same connection
+		// may be over.
+		_ = writing.set(time.Now().Add(timeout))
 	})
 }
 
-// deadlineStep is how old a deadline may get before it is set anew: not on each of many small reads.
-const deadlineStep = time.Second
+// deadline is moved on with each read or write.
+type deadline struct {
+	set     func(time.Time) error
+	timeout time.Duration
+	last    time.Time
+}
+
+// extend sets the deadline anew, but not on each of many small reads.
+func (d *deadline) extend() {
+	if now := time.Now(); now.Sub(d.last) > d.timeout/30 {
+		d.last = now
+		_ = d.set(now.Add(d.timeout))
+	}
+}
 
 type deadlineReader struct {
 	io.ReadCloser
-	control *http.ResponseController
-	set     time.Time
+	deadline deadline
 }
 
 func (d *deadlineReader) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(d.set) > deadlineStep {
-		d.set = now
-		_ = d.control.SetReadDeadline(now.Add(stallTimeout)) // a server without deadlines has none to set
+	d.deadline.extend()
+	n, err := d.ReadCloser.Read(p)
+	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		// The server goes on reading, to notice a client that hangs up. One that waits for its answer is not stalled.
+		_ = d.deadline.set(time.Time{})
 	}
-	return d.ReadCloser.Read(p)
+	return n, err
 }
 
 type deadlineWriter struct {
 	http.ResponseWriter
-	control *http.ResponseController
-	set     time.Time
+	deadline deadline
 }
 
 func (d *deadlineWriter) Write(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(d.set) > deadlineStep {
-		d.set = now
-		_ = d.control.SetWriteDeadline(now.Add(stallTimeout))
-	}
+	d.deadline.extend()
 	return d.ResponseWriter.Write(p)
 }
 

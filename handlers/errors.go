@@ -65,11 +65,11 @@ func (a *API) fail(ctx context.Context, err error) error {
 }
 
 // withProblems gives the answers of the mux itself, 404 and 405, the form of all other errors.
-func withProblems(mux *http.ServeMux, next http.Handler) http.Handler {
+func withProblems(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		own, pattern := mux.Handler(r)
 		if pattern != "" {
-			next.ServeHTTP(w, r)
+			mux.ServeHTTP(w, r)
 			return
 		}
 		answer := &statusRecorder{header: w.Header(), status: http.StatusOK}
