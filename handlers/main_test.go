@@ -1,0 +1,261 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+// testBundle is a whole service on a database of its own.
+type testBundle struct {
+	handler http.Handler
+	server  *httptest.Server
+	store   *store.Store
+	jobs    *jobs.Client
+}
+
+// options says what differs from a service that works and keeps its blocks in Postgres.
+type options struct {
+	idle   bool // nobody works: what is submitted stays pending
+	files  bool // blocks are in a directory
+	limits handlers.Limits
+}
+
+var testLimits = handlers.Limits{MaxMatrixBytes: 64 << 20, MaxJSONValues: 100_000}
+
+func setup(t testing.TB) *testBundle { return setupWith(t, options{}) }
+
+func setupWith(t testing.TB, o options) *testBundle {
+	t.Helper()
+	pool := testdb.New(t)
+	address := "postgres"
+	if o.files {
+		address = "file://" + t.TempDir()
+	}
+	blocks, err := store.OpenBlocks(address, pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernel, err := matrix.OpenKernel("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.limits == (handlers.Limits{}) {
+		o.limits = testLimits
+	}
+	b := &testBundle{store: store.Open(pool, blocks, time.Hour)}
+	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	config := jobs.Config{Work: !o.idle, Lead: !o.idle, Tiles: 2, Small: 4, SoftStop: time.Second}
+	if b.jobs, err = jobs.NewClient(b.store, matrix.NewEngine(kernel), config, log); err != nil {
+		t.Fatal(err)
+	}
+	if !o.idle {
+		if err := b.jobs.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(b.jobs.Stop)
+	b.handler = handlers.New(b.store, b.jobs, o.limits, "test", log)
+	b.server = httptest.NewServer(b.handler)
+	t.Cleanup(b.server.Close)
+	return b
+}
+
+// logWriter fails the test for every error that the service logs: no request of any test may cause one.
+type logWriter struct{ t testing.TB }
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	w.t.Errorf("logged: %s", p)
+	return len(p), nil
+}
+
+// answer is a response that has been read.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
+// do sends a request with pairs of header names and values and reads the answer. Every error must be a problem.
+func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, b.server.URL+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := b.server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	a := answer{Response: response}
+	if a.body, err = io.ReadAll(response.Body); err != nil {
+		t.Fatal(err)
+	}
+	if a.StatusCode >= 400 && method != http.MethodHead {
+		a.checkProblem(t)
+	}
+	return a
+}
+
+func (b *testBundle) get(t testing.TB, path string, headers ...string) answer {
+	t.Helper()
+	return b.do(t, http.MethodGet, path, nil, headers...)
+}
+
+func (b *testBundle) post(t testing.TB, path, contentType string, body []byte) answer {
+	t.Helper()
+	return b.do(t, http.MethodPost, path, bytes.NewReader(body), "Content-Type", contentType)
+}
+
+// want fails the test unless the answer has the status.
+func (a answer) want(t testing.TB, status int) answer {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("%s %s: %s, want %d: %.300s", a.Request.Method, a.Request.URL.Path, a.Status, status, a.body)
+	}
+	return a
+}
+
+// checkProblem checks the form that all errors have.
+func (a answer) checkProblem(t testing.TB) {
+	t.Helper()
+	var p struct {
+		Title, Detail string
+		Status        int
+	}
+	if err := json.Unmarshal(a.body, &p); err != nil {
+		t.Fatalf("%s: %v: %.300s", a.Status, err, a.body)
+	}
+	if kind := a.Header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("%s is of type %q", a.Status, kind)
+	}
+	if p.Status != a.StatusCode || p.Title == "" || p.Detail == "" || len(p.Detail) > 600 {
+		t.Errorf("%s has the body %.1000s", a.Status, a.body)
+	}
+}
+
+// decode reads a body as T, which must know all of its members.
+func decode[T any](t testing.TB, a answer) T {
+	t.Helper()
+	var v T
+	d := json.NewDecoder(bytes.NewReader(a.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%v: %.300s", err, a.body)
+	}
+	return v
+}
+
+const (
+	npyType  = "application/x-npy"
+	jsonType = "application/json"
+)
+
+// submit sends a submission that is in order.
+func (b *testBundle) submit(t testing.TB, body string) handlers.Multiplication {
+	t.Helper()
+	a := b.post(t, "/v1/multiplications", jsonType, []byte(body)).want(t, http.StatusAccepted)
+	return decode[handlers.Multiplication](t, a)
+}
+
+// upload stores a .npy file.
+func (b *testBundle) upload(t testing.TB, file []byte) handlers.Matrix {
+	t.Helper()
+	return decode[handlers.Matrix](t, b.post(t, "/v1/matrices", npyType, file).want(t, http.StatusCreated))
+}
+
+// status returns the present state of a multiplication.
+func (b *testBundle) status(t testing.TB, id string) handlers.Multiplication {
+	t.Helper()
+	return decode[handlers.Multiplication](t, b.get(t, "/v1/multiplications/"+id).want(t, http.StatusOK))
+}
+
+// await asks for a multiplication until it is as done says.
+func (b *testBundle) await(t testing.TB, id string, done func(handlers.Multiplication) bool) handlers.Multiplication {
+	t.Helper()
+	var m handlers.Multiplication
+	eventually(t, func() bool {
+		m = b.status(t, id)
+		return done(m)
+	})
+	return m
+}
+
+// complete waits until a multiplication has a result.
+func (b *testBundle) complete(t testing.TB, id string) handlers.Multiplication {
+	t.Helper()
+	m := b.await(t, id, func(m handlers.Multiplication) bool { return m.State.Final() })
+	if m.State != store.Completed {
+		t.Fatalf("%s is %s: %s", id, m.State, m.Failure)
+	}
+	return m
+}
+
+// eventually returns once done does so truly. It is meant for states that nobody announces to a client.
+func eventually(t testing.TB, done func() bool) {
+	t.Helper()
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-ticker.C:
+		case <-limit.Done():
+			t.Fatal("it does not come to pass")
+		}
+	}
+}
+
+// kept counts what is stored, other than maintenance.
+type kept struct{ matrices, owners, multiplications, tiles int }
+
+func (b *testBundle) kept(t testing.TB) kept {
+	t.Helper()
+	var k kept
+	err := b.store.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM matrices), (SELECT count(*) FROM multiplications),
+		(SELECT count(*) FROM river_job WHERE kind = 'multiply_tile')`).Scan(&k.matrices, &k.multiplications, &k.tiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.owners = len(owners)
+	return k
+}
+
+// rejects sends what is not in order. The answer must have the status and say all of the words, and nothing may stay.
+func (b *testBundle) rejects(t testing.TB, path, contentType string, body io.Reader, status int, words ...string) {
+	t.Helper()
+	before := b.kept(t)
+	a := b.do(t, http.MethodPost, path, body, "Content-Type", contentType).want(t, status)
+	for _, word := range words {
+		if !strings.Contains(string(a.body), word) {
+			t.Errorf("the answer does not say %q: %s", word, a.body)
+		}
+	}
+	if after := b.kept(t); after != before {
+		t.Errorf("there were %+v, now there are %+v", before, after)
+	}
+}
