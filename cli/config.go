@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
@@ -21,6 +23,9 @@ type DatabaseConfig struct {
 
 // open connects to the database with up to conns connections.
 func (c DatabaseConfig) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
+	if c.DatabaseURL == "" {
+		return nil, errors.New("DATABASE_URL is empty")
+	}
 	config, err := pgxpool.ParseConfig(c.DatabaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -126,5 +131,5 @@ func (c WorkConfig) jobs(work, lead bool) jobs.Config {
 
 // logStart writes down what a process was started with, secrets left out.
 func logStart(log *slog.Logger, role string, attrs ...any) {
-	log.Info("starting millrace "+role, append([]any{"version", version(), "cpus", runtime.GOMAXPROCS(0)}, attrs...)...)
+	log.With("role", role, "version", version(), "cpus", runtime.GOMAXPROCS(0)).Info("starting", attrs...)
 }

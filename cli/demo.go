@@ -82,7 +82,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		fmt.Fprintf(d.out, "%-10s %s\n", "", builtinHint)
 	}
 	for i, name := range []string{"A.npy", "B.npy"} {
-		if err := d.generate(ctx, name, uint64(i+1)); err != nil { //nolint:gosec // 1 and 2
+		if err := d.generate(ctx, name, uint64(i+1)); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ type devCommand struct {
 
 // Run implements the command.
 func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (err error) {
-	if err := c.WorkConfig.validate(); err != nil {
+	if err := c.validate(); err != nil {
 		return err
 	}
 	sc, err := c.storeConfig()

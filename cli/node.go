@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"

@@ -65,11 +65,11 @@ func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc
 		return err
 	}
 	defer pool.Close()
-	if err := migrations.Check(ctx, pool); err != nil {
-		return err
-	}
 	s, err := sc.open(pool)
 	if err != nil {
+		return err
+	}
+	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
 	n, err := startNode(ctx, pool, s, nc, log)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/millrace/millrace/devdb/testdb"
 )
 
@@ -42,9 +43,9 @@ func (d *deployment) startAPI() *process {
 	return p
 }
 
-func (d *deployment) startWorker(flags ...string) *process {
+func (d *deployment) startWorker() *process {
 	d.t.Helper()
-	p := start(d.t, d.env, append([]string{"worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--lease=1s"}, flags...)...)
+	p := start(d.t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--lease=1s")
 	p.untilLogs("msg=ready")
 	return p
 }
@@ -141,7 +142,7 @@ func TestRolesRefuse(t *testing.T) {
 		want string
 	}{
 		"not migrated":     {[]string{empty}, []string{"api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, 1, "millrace migrate"},
-		"no database":      {[]string{"DATABASE_URL="}, []string{"worker"}, 2, "database-url"},
+		"no database":      {[]string{"DATABASE_URL="}, []string{"worker"}, 1, "DATABASE_URL is empty"},
 		"bad database URL": {[]string{"DATABASE_URL=postgres://%"}, []string{"api"}, 1, "DATABASE_URL"},
 		"nobody there":     {[]string{"DATABASE_URL=postgres://127.0.0.1:1/x"}, []string{"migrate"}, 1, "connecting to the database"},
 		"bad block store":  {[]string{empty}, []string{"worker", "--blocks=ftp://x"}, 1, "block store"},

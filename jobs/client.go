@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
 )
 
 // queueMaintenance is worked by the processes that lead, not by workers.

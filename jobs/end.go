@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/millrace/millrace/store"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/store"
 )
 
 // ErrFinal says that a multiplication has an outcome already, so that it cannot be cancelled.

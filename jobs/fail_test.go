@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"

@@ -8,10 +8,11 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
 )
 
 // errPermanent marks errors that no other attempt can mend.
@@ -41,7 +42,7 @@ type retryPolicy struct{}
 
 // NextRetry implements river.ClientRetryPolicy.
 func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(backoff(job.Attempt, rand.Float64()))
+	return time.Now().Add(backoff(job.Attempt, rand.Float64())) //nolint:gosec // jitter is no secret
 }
 
 // backoff returns the pause after the given attempt, which counts from 1; jitter is in [0,1).

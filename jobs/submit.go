@@ -9,9 +9,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
-	"github.com/riverqueue/river"
 )
 
 // DefaultPriority is the priority of a product whose client sets none. 1 is the most urgent, 4 the least.

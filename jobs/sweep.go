@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/millrace/millrace/store"
 	"github.com/riverqueue/river"
+
+	"github.com/millrace/millrace/store"
 )
 
 const (

@@ -8,9 +8,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
-	"github.com/riverqueue/river"
 )
 
 const (

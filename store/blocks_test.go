@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/store"
 )

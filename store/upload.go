@@ -8,8 +8,9 @@ import (
 	"io"
 	"sync"
 
-	"github.com/millrace/millrace/matrix"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace/millrace/matrix"
 )
 
 // blockWriters is how many blocks of one upload are written at a time, while the next ones are filled.
