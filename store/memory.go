@@ -49,5 +49,5 @@ func (s *Store) ReserveRead(ctx context.Context, m Matrix) (release func(), err 
 	if !m.InBlocks() && m.Seed == nil {
 		return func() {}, nil
 	}
-	return s.memory.reserve(ctx, min(readMemory, 2*m.Shape().Bytes()))
+	return s.memory.reserve(ctx, 2*min(readMemory/2, m.Shape().Bytes()))
 }
