@@ -64,32 +64,42 @@ func (a *API) fail(ctx context.Context, err error) error {
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
 }
 
-// withProblems gives the answers of the mux itself, 404 and 405, the form of all other errors.
-func withProblems(mux *http.ServeMux) http.Handler {
+const problemType = "application/problem+json"
+
+// withProblems gives the errors of the standard library, those of its mux and of http.ServeContent, the form of all
+// others.
+func withProblems(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		answer := &statusRecorder{header: w.Header(), status: http.StatusOK}
-		own.ServeHTTP(answer, r)
-		writeProblem(w, answer.status, fmt.Sprintf("%s %s", r.Method, r.URL.Path))
+		next.ServeHTTP(&problemWriter{ResponseWriter: w, request: r}, r)
 	})
 }
 
-func writeProblem(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail))
+type problemWriter struct {
+	http.ResponseWriter
+	request  *http.Request
+	replaced bool // what follows is the body of the error that was replaced
 }
 
-// statusRecorder keeps the status and the headers of an answer and drops its body.
-type statusRecorder struct {
-	header http.Header
-	status int
+func (w *problemWriter) WriteHeader(status int) {
+	header := w.Header()
+	if status < http.StatusBadRequest || header.Get("Content-Type") == problemType {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.replaced = true
+	header.Set("Content-Type", problemType)
+	header.Del("Content-Disposition")
+	w.ResponseWriter.WriteHeader(status)
+	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)
+	_ = json.NewEncoder(w.ResponseWriter).Encode(huma.NewError(status, detail)) // the client may be gone
 }
 
-func (s *statusRecorder) Header() http.Header         { return s.header }
-func (s *statusRecorder) Write(p []byte) (int, error) { return len(p), nil }
-func (s *statusRecorder) WriteHeader(status int)      { s.status = status }
+func (w *problemWriter) Write(p []byte) (int, error) {
+	if w.replaced {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (w *problemWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
