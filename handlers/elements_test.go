@@ -86,9 +86,9 @@ func (e elements) fortran() []byte {
 
 // json is the rows as text.
 func (e elements) json() string {
-	rows := make([][]float64, e.Rows)
+	rows := make([][]float64, e.Rows) // none of them nil, which would be null
 	for i := range rows {
-		rows[i] = e.data[int64(i)*e.Cols : int64(i+1)*e.Cols]
+		rows[i] = append([]float64{}, e.data[int64(i)*e.Cols:int64(i+1)*e.Cols]...)
 	}
 	text, err := json.Marshal(rows)
 	if err != nil {
