@@ -1,0 +1,92 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// These tests look for goroutines that were left, so that they do not run in parallel with others.
+
+var errEnough = errors.New("enough")
+
+//nolint:paralleltest // See above.
+func TestEngineCancelledWhileComputing(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancelCause(context.Background())
+	// The first panel takes five calls.
+	random := NewRandom(Shape{Rows: 20_000, Cols: 20_000, DType: Float64}, 1)
+	calls := 0
+	kernel := hookedKernel{Kernel: noKernel{}, hook: func(int, int, []float64, int) {
+		if calls++; calls == 3 {
+			cancel(errEnough)
+		}
+	}}
+	_, err := NewEngine(kernel).MultiplyTile(ctx, random, random, Rect{Rows: 500, Cols: 2048}, Float64)
+	if !errors.Is(err, errEnough) || calls != 3 {
+		t.Errorf("%v after %d calls", err, calls)
+	}
+}
+
+// noKernel takes no time.
+type noKernel struct{ Kernel }
+
+func (noKernel) Dgemm(int, int, int, []float64, int, []float64, int, []float64, int, bool) {}
+
+//nolint:paralleltest // See above.
+func TestEngineCancelledWhileReading(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	rnd := rand.New(rand.NewPCG(1, 2))
+	a, b := newMemorySource[float64](rnd, 5, 5000), newMemorySource[float64](rnd, 5000, 6)
+	for blocked := range 4 {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		reads := 0
+		waiting := hookedSource{a, func(ctx context.Context) error {
+			if reads++; reads <= blocked {
+				return nil
+			}
+			cancel(errEnough)
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		_, err := NewEngine(newBuiltin()).MultiplyTile(ctx, waiting, b, Rect{Rows: 5, Cols: 6}, Float64)
+		if !errors.Is(err, errEnough) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+//nolint:paralleltest // See above.
+func TestEngineCancelledBefore(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	random := NewRandom(Shape{Rows: 10, Cols: 10, DType: Float64}, 1)
+	if _, err := NewEngine(newBuiltin()).MultiplyTile(ctx, random, random, Rect{Rows: 9, Cols: 9}, Float64); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// An operand that fails ends the reading of the other one, and of the next panels when the present one turns out wrong.
+//
+//nolint:paralleltest // See above.
+func TestEngineStopsReading(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	rnd := rand.New(rand.NewPCG(3, 4))
+	a, b := newMemorySource[float64](rnd, 5, 5000), newMemorySource[float64](rnd, 5000, 6)
+	var ended atomic.Int32
+	blocks := hookedSource{a, func(ctx context.Context) error {
+		<-ctx.Done()
+		ended.Add(1)
+		return ctx.Err()
+	}}
+	fails := hookedSource{b, func(context.Context) error { return errEnough }}
+	_, err := NewEngine(newBuiltin()).MultiplyTile(context.Background(), blocks, fails, Rect{Rows: 5, Cols: 6}, Float64)
+	if !errors.Is(err, errEnough) || ended.Load() != 1 {
+		t.Errorf("%v, %d reads ended", err, ended.Load())
+	}
+}
