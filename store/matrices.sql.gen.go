@@ -189,10 +189,11 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 }
 
 const keepMatrices = `-- name: KeepMatrices :exec
-UPDATE matrices SET expires_at = greatest(expires_at, now() + $1::interval) WHERE id = ANY($2::uuid[])
+UPDATE matrices SET expires_at = now() + $1::interval
+WHERE id = ANY($2::uuid[]) AND expires_at < now() + 0.99 * $1::interval
 `
 
-// Operands live as long as the product that uses them.
+// Operands live as long as the product that uses them. One that is used again and again is not written each time.
 func (q *Queries) KeepMatrices(ctx context.Context, retention time.Duration, ids []uuid.UUID) error {
 	_, err := q.db.Exec(ctx, keepMatrices, retention, ids)
 	return err

@@ -13,8 +13,9 @@ WHERE id = @id AND state = 'uploading'
 RETURNING *;
 
 -- name: KeepMatrices :exec
--- Operands live as long as the product that uses them.
-UPDATE matrices SET expires_at = greatest(expires_at, now() + @retention::interval) WHERE id = ANY(@ids::uuid[]);
+-- Operands live as long as the product that uses them. One that is used again and again is not written each time.
+UPDATE matrices SET expires_at = now() + @retention::interval
+WHERE id = ANY(@ids::uuid[]) AND expires_at < now() + 0.99 * @retention::interval;
 
 -- name: LockReadyMatrices :many
 -- The lock keeps the sweeper from deleting an operand between the look and the reference to it.
