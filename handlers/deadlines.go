@@ -19,9 +19,7 @@ func withDeadlines(next http.Handler, timeout time.Duration) http.Handler {
 		writing := deadline{set: control.SetWriteDeadline, timeout: timeout}
 		r.Body = &deadlineReader{ReadCloser: r.Body, deadline: reading}
 		next.ServeHTTP(&deadlineWriter{ResponseWriter: w, deadline: writing}, r)
-		// What is still in buffers is written from now on, and the deadline of an earlier answer on the same connection
-		// may be over.
-		_ = writing.set(time.Now().Add(timeout))
+		_ = writing.set(time.Now().Add(timeout)) // what is still in buffers is sent from now on
 	})
 }
 
@@ -49,7 +47,8 @@ func (d *deadlineReader) Read(p []byte) (int, error) {
 	d.deadline.extend()
 	n, err := d.ReadCloser.Read(p)
 	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		// The server goes on reading, to notice a client that hangs up. One that waits for its answer is not stalled.
+		// The server goes on reading, to notice a client that hangs up, and without a deadline; this read may just have set
+		// one. A client that waits for its answer is not stalled.
 		_ = d.deadline.set(time.Time{})
 	}
 	return n, err
