@@ -48,6 +48,7 @@ type helper struct {
 
 func startHelper(t *testing.T, dir string) helper {
 	t.Helper()
+	needPostgres(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), helperDir+"="+dir)
 	cmd.Stderr = os.Stderr
@@ -88,9 +89,26 @@ func reachableTempDir(t *testing.T) string {
 	return dir
 }
 
+// needPostgres skips the test where no Postgres is installed, but not in CI.
+func needPostgres(t *testing.T) {
+	t.Helper()
+	acct, err := accountFor("", false)
+	if err == nil {
+		_, err = findBinaries(t.Context(), Config{NoDownload: true}, acct, 0)
+	}
+	if err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+}
+
 // start starts a server that the test need not stop.
 func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
+	needPostgres(t)
 	cfg.NoFsync = true
 	s, err := Start(t.Context(), cfg)
 	if err != nil {

@@ -48,6 +48,7 @@ func TestUnreachableDirectoryAsRoot(t *testing.T) {
 
 func TestClearErrors(t *testing.T) {
 	t.Parallel()
+	needPostgres(t)
 	tests := []struct {
 		name    string
 		prepare func(t *testing.T, dir string)
