@@ -66,7 +66,11 @@ func findBinaries(ctx context.Context, cfg Config, acct account, major int) (bin
 	if major != 0 {
 		err = fmt.Errorf("%w for a database that PostgreSQL %d made", err, major)
 	}
-	return binaries{}, fmt.Errorf("%w; %s: %w", err, installHint, errors.Join(reasons...))
+	err = fmt.Errorf("%w; %s", err, installHint)
+	if len(reasons) > 0 {
+		err = fmt.Errorf("%w; tried: %w", err, errors.Join(reasons...))
+	}
+	return binaries{}, err
 }
 
 // installed looks through the candidates, and returns why it turned down those that it did not take.
