@@ -52,7 +52,7 @@ func (c *check[T]) begin(rows, cols int) {
 	c.r = resized(c.r, cols)
 	for l := range c.r {
 		// The sign and the fraction of a random word, with the exponent of numbers from 1/2 to 1.
-		bits := rand.Uint64()
+		bits := rand.Uint64() //nolint:gosec // It is the machine that is checked, not an adversary.
 		c.r[l] = checkScale * math.Float64frombits(bits&^(0x7ff<<52)|0x3fe<<52)
 	}
 	c.sum, c.bound = resized(c.sum, rows), resized(c.bound, rows)
@@ -161,11 +161,11 @@ func (c *check[T]) finishRow(i int, line []T) error {
 	if err := checkRow(&c.nonFinite, i, line); err != nil || c.rowLeftOut(i) {
 		return err
 	}
-	got := 0.0
-	if len(c.columns) == 0 {
-		got = dot(line, c.r)
-	} else {
+	var got float64
+	if len(c.columns) > 0 {
 		got, _ = dotLeavingOut(line, c.r)
+	} else {
+		got = dot(line, c.r)
 	}
 	difference, tolerance := math.Abs(got-c.sum[i]), c.coef*c.bound[i]+c.floor
 	if difference <= tolerance {

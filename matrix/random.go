@@ -52,7 +52,8 @@ func generate[T Float](ctx context.Context, r Random, rect Rect, dst []byte, fil
 		if i%256 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		state := r.seed + uint64((rect.Row+i)*r.shape.Cols+rect.Col)*splitMixGamma
+		index := (rect.Row+i)*r.shape.Cols + rect.Col
+		state := r.seed + uint64(index)*splitMixGamma //nolint:gosec // Arithmetic modulo 2⁶⁴ is what is wanted.
 		row := dst[int(i)*rowBytes : int(i+1)*rowBytes]
 		if isAligned[T](row) {
 			fill(state, AsFloats[T](row))

@@ -14,7 +14,6 @@ import (
 
 var errEnough = errors.New("enough")
 
-//nolint:paralleltest // See above.
 func TestEngineCancelledWhileComputing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -37,7 +36,6 @@ type noKernel struct{ Kernel }
 
 func (noKernel) Dgemm(int, int, int, []float64, int, []float64, int, []float64, int, bool) {}
 
-//nolint:paralleltest // See above.
 func TestEngineCancelledWhileReading(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -60,7 +58,6 @@ func TestEngineCancelledWhileReading(t *testing.T) {
 	}
 }
 
-//nolint:paralleltest // See above.
 func TestEngineCancelledBefore(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -71,9 +68,7 @@ func TestEngineCancelledBefore(t *testing.T) {
 	}
 }
 
-// An operand that fails ends the reading of the other one, and of the next panels when the present one turns out wrong.
-//
-//nolint:paralleltest // See above.
+// An operand that fails ends the reading of the other one.
 func TestEngineStopsReading(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	rnd := rand.New(rand.NewPCG(3, 4))

@@ -8,10 +8,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The time that one call of a kernel should take, since it cannot be interrupted, and the work of the first one, 10 ms
-// of a BLAS and 100 ms of a slow machine without.
 const (
-	callTime   = 150 * time.Millisecond
+	// callTime is how long a call of the kernel, which nothing can interrupt, should take at most. A BLAS gets through
+	// the panels of a tile of full size in less: another call would have it pack B again, 1 % of its time.
+	callTime = 300 * time.Millisecond
+	// firstFLOPs is the work of the first call: 10 ms of a BLAS, 100 ms of a slow machine without.
 	firstFLOPs = 5e8
 	// minCallRows keeps a BLAS from packing B for the sake of a few rows.
 	minCallRows = 64
@@ -80,7 +81,7 @@ func (r *tileRun[T]) run(ctx context.Context) error {
 		if err := r.add(ctx, r.plan.step(i), slot); err != nil {
 			if i+1 < steps {
 				stop()
-				<-r.slots[(i+1)%2].done
+				<-r.slots[(i+1)%2].done //nolint:errcheck // Only that it has ended matters.
 			}
 			return err
 		}
@@ -164,7 +165,8 @@ func (r *tileRun[T]) multiply(
 			return err
 		}
 		start := time.Now()
-		rows := min(m-i, max(minCallRows, int(r.callFLOPs/perRow)))
+		atMost := max(minCallRows, int(r.callFLOPs/perRow))
+		rows := int(evenOut(int64(m-i), int64(atMost), 1))
 		Gemm(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate)
 		elapsed := time.Since(start)
 		r.tile.Stats.Kernel += elapsed
