@@ -33,7 +33,7 @@ type Plan struct {
 // blocks of the result, and of b where that is stored row-major: two tiles of 2,048 and 1,952 rows, not 2,560 and 1,440.
 func NewPlan(m, k, n int64) Plan {
 	p := Plan{M: m, K: k, N: n}
-	g := GridFor(p.result())
+	g := p.largestBlocks()
 	if m == 0 || n == 0 {
 		p.TileRows, p.TileCols = g.BlockRows, g.BlockCols
 		return p
@@ -93,12 +93,22 @@ func (p Plan) tiles() Grid {
 	return Grid{Rows: p.M, Cols: p.N, BlockRows: p.TileRows, BlockCols: p.TileCols}
 }
 
-// Grid returns the geometry of the result's blocks. It is that of GridFor wherever the tiles allow: each block lies in
-// exactly one tile, which is that block's only writer.
+// Grid returns the geometry of the result's blocks: each lies in exactly one tile, which is that block's only writer. It is
+// that of GridFor but for wide results: tiles come in any order, so that no stripe has to fit in memory, and fewer, larger
+// blocks are stored faster.
 func (p Plan) Grid() Grid {
-	g := GridFor(p.result())
+	g := p.largestBlocks()
 	g.BlockRows = blockSide(p.TileRows, g.BlockRows)
 	g.BlockCols = blockSide(p.TileCols, g.BlockCols)
+	return g
+}
+
+// largestBlocks is GridFor of the result with blocks as high as blocks may be, whatever a stripe of them takes.
+func (p Plan) largestBlocks() Grid {
+	g := GridFor(Shape{Rows: p.M, Cols: p.N, DType: Float64}) // the element type has no say in geometry
+	for 2*g.BlockRows*g.BlockCols <= maxBlockElements {
+		g.BlockRows *= 2
+	}
 	return g
 }
 
@@ -110,9 +120,6 @@ func (p Plan) Small() bool {
 	m, k, n := float64(p.M), float64(p.K), float64(p.N)
 	return p.Tiles() <= 1 && p.FLOPs() <= maxSmallFLOPs && m*k+k*n+m*n <= maxSmallElements
 }
-
-// result returns the result's shape; its element type has no say in geometry.
-func (p Plan) result() Shape { return Shape{Rows: p.M, Cols: p.N, DType: Float64} }
 
 // blockSide returns the longest block side that is at most limit and divides the tile's side evenly, as far as that can
 // be had by halving limit.

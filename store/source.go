@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/matrix"
 )
@@ -46,8 +47,18 @@ func (s *blockSource) Shape() matrix.Shape {
 	return matrix.Shape{Rows: s.grid.Rows, Cols: s.grid.Cols, DType: s.dtype}
 }
 
-// scratch holds buffers for blocks of which only some columns are wanted.
+// scratch holds buffers of the size of a block.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// takeScratch returns a buffer of n bytes, which the caller puts back.
+func takeScratch(n int64) *[]byte {
+	buf := scratch.Get().(*[]byte)
+	if int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	}
+	*buf = (*buf)[:n]
+	return buf
+}
 
 // ReadRect implements matrix.Source. Of each block it reads the rows that are wanted, whole: they are contiguous.
 func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) error {
@@ -74,13 +85,8 @@ func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) e
 // readPart reads rows of a block and copies part of them to where it belongs in dst, which holds r.
 func (s *blockSource) readPart(ctx context.Context, index, offset int64, dst []byte, r, rows, part matrix.Rect) error {
 	size := int64(s.dtype.Size())
-	buf := scratch.Get().(*[]byte)
+	buf := takeScratch(rows.Elements() * size)
 	defer scratch.Put(buf)
-	if need := rows.Elements() * size; int64(cap(*buf)) < need {
-		*buf = make([]byte, need)
-	} else {
-		*buf = (*buf)[:need]
-	}
 	if err := s.blocks.Read(ctx, s.id, index, offset, *buf); err != nil {
 		return err
 	}
@@ -98,17 +104,21 @@ func copyRows(dst []byte, to matrix.Rect, src []byte, from, part matrix.Rect, si
 	}
 }
 
-// WriteRect stores a rectangle of a matrix whose borders are borders of blocks; content is row-major.
+// WriteRect stores a rectangle of a matrix whose borders are borders of blocks; content is row-major. Several blocks are on
+// their way at a time, since each waits for the disk.
 func (s *Store) WriteRect(ctx context.Context, m Matrix, r matrix.Rect, content []byte) error {
 	size := int64(m.DType.Size())
 	grid := m.Grid()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(blockWriters)
 	for index := range grid.Overlapping(r) {
-		block := grid.Block(index)
-		data := make([]byte, block.Elements()*size)
-		copyRows(data, block, content, r, block, size)
-		if err := s.Blocks.Put(ctx, m.ID, index, data); err != nil {
-			return err
-		}
+		group.Go(func() error {
+			block := grid.Block(index)
+			buf := takeScratch(block.Elements() * size)
+			defer scratch.Put(buf)
+			copyRows(*buf, block, content, r, block, size)
+			return s.Blocks.Put(ctx, m.ID, index, *buf)
+		})
 	}
-	return nil
+	return group.Wait()
 }

@@ -1,0 +1,38 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// BenchmarkUpload writes a matrix of 128 MB, in either order.
+func BenchmarkUpload(b *testing.B) {
+	shape := matrix.Shape{Rows: 1600, Cols: 10000, DType: matrix.Float64}
+	data := content(shape)
+	s := open(b)
+	for name, blocks := range map[string]store.Blocks{"postgres": store.NewPostgresBlocks(testdb.New(b)), "file": s.Blocks} {
+		for order, fortran := range map[string]bool{"rows": false, "columns": true} {
+			b.Run(name+"/"+order, func(b *testing.B) {
+				s.Blocks = blocks
+				b.SetBytes(shape.Bytes())
+				for b.Loop() {
+					u := s.NewUpload(b.Context(), shape, fortran, store.FromUpload)
+					for at := 0; at < len(data); at += 256 << 10 {
+						if _, err := u.Write(data[at:min(at+256<<10, len(data))]); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if _, err := u.Finish(); err != nil {
+						b.Fatal(err)
+					}
+					if err := u.Abort(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
