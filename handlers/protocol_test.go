@@ -1,0 +1,166 @@
+package handlers_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+func TestContentTypes(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	file := someElements(300, 100).npy()
+	const unsupported = http.StatusUnsupportedMediaType
+	for path, types := range map[string][]string{
+		"/matrix_multiplication/": {npyType, "multipart/form-data; boundary=x"},
+		"/v1/multiplications":     {npyType, "multipart/mixed; boundary=x", "application/octet-stream"},
+		"/v1/matrices":            {"multipart/form-data; boundary=x", "application/x-hdf5"},
+	} {
+		types = append(types, "text/plain", "application/x-www-form-urlencoded", "application/xml", "application", "/", ";", "application/json; =")
+		for _, contentType := range types {
+			b.rejects(t, path, contentType, bytes.NewReader(file), unsupported, "unsupported media type")
+		}
+		before := b.kept(t)
+		b.do(t, http.MethodPost, path, bytes.NewReader(file)).want(t, unsupported)
+		if after := b.kept(t); after != before {
+			t.Errorf("there were %+v, now there are %+v", before, after)
+		}
+	}
+}
+
+func TestNoSuchRoute(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	for _, path := range []string{
+		"/", "/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/v1/matrices/", "/v1/multiplications/", "/matrix_multiplication/x",
+		"/v1/matrices/x/y", "/V1/matrices", "/favicon.ico",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+			b.do(t, method, path, nil).want(t, http.StatusNotFound)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	id := uuid.NewString()
+	for path, allowed := range map[string]string{
+		"/matrix_multiplication/":               "POST",
+		"/v1/multiplications/" + id:             "GET, HEAD",
+		"/v1/multiplications/" + id + "/result": "GET, HEAD",
+		"/v1/multiplications/" + id + "/cancel": "POST",
+		"/v1/matrices/" + id + "/content":       "GET, HEAD",
+		"/v1/matrices":                          "POST",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodOptions, "NONSENSE"} {
+			if strings.Contains(allowed, method) {
+				continue
+			}
+			a := b.do(t, method, path, nil).want(t, http.StatusMethodNotAllowed)
+			if got := a.Header.Get("Allow"); got != allowed {
+				t.Errorf("%s %s: Allow is %q, want %q", method, path, got, allowed)
+			}
+		}
+	}
+}
+
+// rawPost writes a request head by head and returns the connection.
+func (b *testBundle) rawPost(t *testing.T, path, contentType, length string, body []byte) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", b.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%s\r\n\r\n", path, contentType, length)
+	if _, err := conn.Write(append([]byte(head), body...)); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// Lengths that are not those of the body.
+func TestLyingLength(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	file := someElements(300, 100).npy()
+	multipart, both := form(t, part{"a", file}, part{"b", someElements(100, 1).npy()})
+	json := []byte(`{"a": {"values": ` + someElements(100, 100).json() + `}, "b": {"values": [[1]]}}`)
+	for _, c := range []struct {
+		path, contentType, length string
+		body                      []byte
+		status                    int
+	}{
+		{"/v1/matrices", npyType, fmt.Sprintf("Content-Length: %d", len(file)+1), file, bad},
+		{"/v1/matrices", npyType, fmt.Sprintf("Content-Length: %d", len(file)-1), file[:len(file)-1], bad},
+		{"/v1/matrices", npyType, fmt.Sprintf("Content-Length: %d", len(file)), file[:len(file)-1], bad},
+		{"/v1/matrices", npyType, fmt.Sprintf("Content-Length: %d", len(file)), file[:100_000], bad},
+		{"/v1/matrices", npyType, "Content-Length: 0", nil, bad},
+		{"/v1/matrices", npyType, "Content-Length: 9223372036854775807", file, bad},
+		{"/v1/matrices", npyType, "Content-Length: -1", nil, bad},
+		{"/v1/matrices", npyType, "Transfer-Encoding: chunked", append([]byte("186a0\r\n"), file...), bad},
+		{"/v1/matrices", npyType, "Transfer-Encoding: chunked", append([]byte("nonsense\r\n"), file...), bad},
+		{"/v1/matrices", npyType, "Transfer-Encoding: chunked", append([]byte("-1\r\n"), file...), bad},
+		{"/v1/multiplications", multipart, fmt.Sprintf("Content-Length: %d", len(both)), both[:len(both)-100], bad},
+		{"/v1/multiplications", multipart, "Transfer-Encoding: chunked", append([]byte("186a0\r\n"), both...), bad},
+		{"/v1/multiplications", jsonType, fmt.Sprintf("Content-Length: %d", len(json)+1), json, bad},
+		{"/v1/multiplications", jsonType, "Transfer-Encoding: chunked", append([]byte("2710\r\n"), json...), bad},
+		{"/v1/multiplications", jsonType, "Transfer-Encoding: chunked", append([]byte("x\r\n"), json...), bad},
+	} {
+		before := b.kept(t)
+		conn := b.rawPost(t, c.path, c.contentType, c.length, c.body)
+		if err := conn.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.length, err)
+			continue
+		}
+		text, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != c.status {
+			t.Errorf("%s %s: %s, %s", c.contentType, c.length, response.Status, text)
+		}
+		if after := b.kept(t); after != before {
+			t.Errorf("%s: there were %+v, now there are %+v", c.length, before, after)
+		}
+	}
+}
+
+// Clients that are gone in the middle of an upload leave nothing behind, on either block store, and wake nobody up.
+func TestDisconnect(t *testing.T) {
+	t.Parallel()
+	for _, files := range []bool{false, true} {
+		b := setupWith(t, options{idle: true, files: files})
+		file := someElements(1000, 700).npy()
+		multipart, both := form(t, part{"a", file}, part{"b", file})
+		for _, abrupt := range []bool{false, true} {
+			for _, c := range []struct {
+				path, contentType string
+				body              []byte
+			}{{"/v1/matrices", npyType, file}, {"/v1/multiplications", multipart, both}} {
+				sent := c.body[:len(c.body)*3/4]
+				conn := b.rawPost(t, c.path, c.contentType, fmt.Sprintf("Content-Length: %d", len(c.body)), sent)
+				eventually(t, func() bool { return b.kept(t).owners > 0 }) // it has got as far as the block store
+				if abrupt {
+					if err := conn.SetLinger(0); err != nil { // a reset
+						t.Fatal(err)
+					}
+				}
+				if err := conn.Close(); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, func() bool { return b.kept(t) == kept{} })
+			}
+		}
+	}
+}
