@@ -97,7 +97,7 @@ func (c *devCommand) announce(out streams, n *node, db *devdb.Server) {
 		return
 	}
 	fmt.Fprintf(out.out, "Millrace is ready.\n  API      %s\n  ops      %s/metrics\n  database %s\nStop with Ctrl-C; the data stay in %s.\n",
-		n.api.url(), n.ops.url(), DatabaseConfig{DatabaseURL: db.URL()}, c.Data)
+		n.api.url(), n.ops.url(), db.URL(), c.Data)
 }
 
 func (c *devCommand) storeConfig() (StoreConfig, error) {

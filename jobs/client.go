@@ -75,7 +75,7 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 	config := &river.Config{
 		ID:              c.id,
-		Logger:          c.log,
+		Logger:          riverLog(c.log),
 		Workers:         workers,
 		RetryPolicy:     retryPolicy{},
 		ErrorHandler:    &errorHandler{client: c, log: c.log},
