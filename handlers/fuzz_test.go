@@ -1,0 +1,39 @@
+package handlers_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// FuzzSubmission sends arbitrary text to the routes that read JSON. It is accepted or refused, never an error of ours.
+func FuzzSubmission(f *testing.F) {
+	b := setupWith(f, options{idle: true})
+	for _, text := range []string{
+		`{"A": [[1,2],[3,4]], "B": [[5,6],[7,8]]}`,
+		`{"a": {"values": [[1, -2.5e3]]}, "b": {"random": {"rows": 2, "cols": 3, "seed": 1, "dtype": "float32"}}, "priority": 4}`,
+		`{"b": {"matrix_id": "01890a5d-ac96-774b-bcce-b302099a8057"}, "a": {"values": [[], []]}}`,
+		`{"values": [[0.1], [1e-999]]}`,
+		`{"random": {"rows": 9223372036854775807, "cols": 0}}`,
+		`[[1], [2]]`,
+		"{\"\xff\": [[[",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, path := range []string{"/matrix_multiplication/", "/v1/multiplications", "/v1/matrices"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(text))
+			r.Header.Set("Content-Type", jsonType)
+			w := httptest.NewRecorder()
+			b.handler.ServeHTTP(w, r)
+			a := answer{Response: w.Result(), body: w.Body.Bytes()}
+			switch {
+			case a.StatusCode >= 500 || a.StatusCode < 200:
+				t.Errorf("%s: %s: %s", path, a.Status, a.body)
+			case a.StatusCode >= 400:
+				a.checkProblem(t)
+			}
+		}
+	})
+}
