@@ -72,7 +72,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// rawPost writes a request head by head and returns the connection.
+// rawPost writes a request with a length of its own and returns the connection.
 func (b *testBundle) rawPost(t *testing.T, path, contentType, length string, body []byte) *net.TCPConn {
 	t.Helper()
 	conn, err := net.Dial("tcp", b.server.Listener.Addr().String())
@@ -81,9 +81,7 @@ func (b *testBundle) rawPost(t *testing.T, path, contentType, length string, bod
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%s\r\n\r\n", path, contentType, length)
-	if _, err := conn.Write(append([]byte(head), body...)); err != nil {
-		t.Fatal(err)
-	}
+	_, _ = conn.Write(append([]byte(head), body...)) // the server may answer and hang up before it has all of it
 	return conn.(*net.TCPConn)
 }
 
@@ -117,9 +115,7 @@ func TestLyingLength(t *testing.T) {
 	} {
 		before := b.kept(t)
 		conn := b.rawPost(t, c.path, c.contentType, c.length, c.body)
-		if err := conn.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
+		_ = conn.CloseWrite() // the server may have answered and hung up
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Errorf("%s: %v", c.length, err)
