@@ -107,9 +107,10 @@ func (a account) run(ctx context.Context, dir, name string, args ...string) (str
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, environ(), sysProcAttr(a)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	// initdb has children of its own, which would hold the output pipe open.
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
+	// initdb feeds a Postgres through a pipe. When initdb ends, that reads to the end, cleans up its shared memory, which
+	// a signal would make it leave behind, and closes the output, for which Run waits.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err)

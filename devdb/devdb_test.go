@@ -136,7 +136,7 @@ func TestPostgresDies(t *testing.T) {
 func TestCancelDuringStart(t *testing.T) {
 	needPostgres(t)
 	t.Setenv("TMPDIR", reachableTempDir(t))
-	for _, after := range []time.Duration{0, 100 * time.Millisecond, 700 * time.Millisecond} {
+	for _, after := range []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		s, err := Start(ctx, Config{NoFsync: true})
 		cancel()

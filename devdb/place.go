@@ -2,8 +2,6 @@ package devdb
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,16 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 const (
-	// systemDir is for root only: a database goes here if the user that Postgres runs as cannot reach Config.Dir.
-	systemDir = "/var/lib/millrace"
-
-	// locationName is the file in Config.Dir that says which directory below systemDir has its database.
-	locationName = "location"
-
 	dataName    = "data"
 	logFileName = "postgres.log"
 
@@ -112,34 +103,6 @@ func (pl *place) settle(ctx context.Context, acct account, bin binaries, log *sl
 			acct.name, pl.base, reason)
 	}
 	return pl.moveToSystemDir(acct, log)
-}
-
-// moveToSystemDir gives a new database a directory that the account can reach, and leaves a note of it in the one that
-// was asked for, where the next start finds it.
-func (pl *place) moveToSystemDir(acct account, log *slog.Logger) error {
-	sum := sha256.Sum256([]byte(pl.dir))
-	base := filepath.Join(systemDir, filepath.Base(pl.dir)+"-"+hex.EncodeToString(sum[:6]))
-	// Without the note, what is there belongs to a directory of the same name that its owner has since deleted.
-	if _, err := os.Stat(base); err == nil {
-		old := base + ".old-" + time.Now().UTC().Format("20060102T150405.000")
-		if err := os.Rename(base, old); err != nil {
-			return fmt.Errorf("put an abandoned database aside: %w", err)
-		}
-		log.Warn("an older database of this directory was put aside; remove it if it is not needed",
-			"directory", pl.dir, "aside", old)
-	}
-	for _, dir := range []string{systemDir, base} {
-		if err := makeReachable(dir); err != nil {
-			return err
-		}
-	}
-	if err := os.WriteFile(filepath.Join(pl.dir, locationName), []byte(base+"\n"), 0o644); err != nil {
-		return fmt.Errorf("note where the database is: %w", err)
-	}
-	log.Info("the database is kept elsewhere, because the user that Postgres runs as cannot reach its directory",
-		"user", acct.name, "directory", pl.dir, "kept_in", base)
-	pl.base = base
-	return nil
 }
 
 // makeReachable makes a directory which other users can pass through, though not list, whatever the umask. One that
