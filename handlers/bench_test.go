@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/store"
 )

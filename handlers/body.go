@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"

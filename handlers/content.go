@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )

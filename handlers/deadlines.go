@@ -46,7 +46,7 @@ type deadlineReader struct {
 func (d *deadlineReader) Read(p []byte) (int, error) {
 	d.deadline.extend()
 	n, err := d.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == io.EOF {
 		// The server goes on reading, to notice a client that hangs up, and without a deadline; this read may just have set
 		// one. A client that waits for its answer is not stalled.
 		_ = d.deadline.set(time.Time{})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"

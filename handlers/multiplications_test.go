@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/store"
 )

@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/jobs"
 )
 
@@ -97,9 +99,7 @@ func (a *API) accept(ctx context.Context, read func(*operands) (submission, erro
 
 // readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.
 func readSubmission(r io.Reader, o *operands) (submission, error) {
-	s := submission{Submission: jobs.Submission{Priority: jobs.DefaultPriority}}
-	j := newJSONReader(r, o)
-	err := j.object("the body", func(name string) error {
+	return readMembers(r, o, "a", "b", func(j *jsonReader, s *submission, name string) error {
 		switch name {
 		case "a", "b":
 			operand, err := j.operand(name)
@@ -112,38 +112,33 @@ func readSubmission(r io.Reader, o *operands) (submission, error) {
 		}
 		return unknownMember("the body", name, `"a", "b" and "priority"`)
 	})
-	return s, errors.Join(err, endOf(j, err), s.checkUnless(err, "a", "b"))
 }
 
 // readSimple reads {"A": [[…]], "B": [[…]]}.
 func readSimple(r io.Reader, o *operands) (submission, error) {
+	return readMembers(r, o, "A", "B", func(j *jsonReader, s *submission, name string) error {
+		if name != "A" && name != "B" {
+			return unknownMember("the body", name, `"A" and "B"`)
+		}
+		operand, err := j.values(name)
+		s.take(strings.ToLower(name), operand)
+		return err
+	})
+}
+
+// readMembers reads an object that must have the operands a and b.
+func readMembers(
+	r io.Reader, o *operands, a, b string, member func(j *jsonReader, s *submission, name string) error,
+) (submission, error) {
 	s := submission{Submission: jobs.Submission{Priority: jobs.DefaultPriority}}
 	j := newJSONReader(r, o)
-	err := j.object("the body", func(name string) error {
-		switch name {
-		case "A", "B":
-			operand, err := j.values(name)
-			s.take(map[string]string{"A": "a", "B": "b"}[name], operand)
-			return err
-		}
-		return unknownMember("the body", name, `"A" and "B"`)
-	})
-	return s, errors.Join(err, endOf(j, err), s.checkUnless(err, "A", "B"))
-}
-
-// endOf checks that the body ends where its value does, unless there was an error before.
-func endOf(j *jsonReader, err error) error {
-	if err != nil {
-		return nil
+	if err := j.object("the body", func(name string) error { return member(j, &s, name) }); err != nil {
+		return s, err
 	}
-	return j.eof()
-}
-
-func (s *submission) checkUnless(err error, a, b string) error {
-	if err != nil {
-		return nil
+	if err := j.eof(); err != nil {
+		return s, err
 	}
-	return s.check(a, b)
+	return s, s.check(a, b)
 }
 
 // maxFieldBytes is the size of a form field that is not a matrix.
@@ -154,7 +149,7 @@ func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
 	var s submission
 	for {
 		part, err := r.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
+		if err == io.EOF { // wrapped, it is a body that ends too early
 			s.Priority = cmp.Or(s.Priority, jobs.DefaultPriority)
 			return s, s.check("a", "b")
 		}

@@ -58,7 +58,7 @@ func AppendNPYHeader(dst []byte, s Shape) []byte {
 	padding := npyAlign - (prefix+len(dict)+1)%npyAlign
 	dst = append(dst, npyMagic...)
 	dst = append(dst, 1, 0)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(dict)+padding+1))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(dict)+padding+1)) //nolint:gosec // at most a few hundred
 	dst = append(dst, dict...)
 	dst = append(dst, strings.Repeat(" ", padding)...)
 	return append(dst, '\n')

@@ -148,7 +148,7 @@ func (r *NPYReader) inexact(i int64, raw []byte) error {
 	}
 	value := fmt.Sprint(binary.LittleEndian.Uint64(raw))
 	if r.header.element.kind == 'i' {
-		value = fmt.Sprint(int64(binary.LittleEndian.Uint64(raw)))
+		value = fmt.Sprint(int64(binary.LittleEndian.Uint64(raw))) //nolint:gosec // the same 64 bits
 	}
 	return fmt.Errorf("%w: element [%d, %d] is the integer %s, float64 holds integers exactly up to ±2⁵³",
 		ErrUnsupported, row, col, value)
