@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,6 +16,9 @@ import (
 
 // blockWriters is how many blocks of one upload are written at a time, while the next ones are filled.
 const blockWriters = 4
+
+// putTimeout is how long one block may take to be written.
+const putTimeout = 30 * time.Second
 
 // Upload writes the content of a new matrix. Small contents stay in memory until Finish; larger ones are cut into
 // blocks, of which one stripe is in memory. It is not safe for concurrent use.
@@ -193,7 +197,14 @@ func newBlockWriter(ctx context.Context, blocks Blocks, m Matrix, grid matrix.Gr
 		}
 		group.Go(func() error {
 			defer w.striper.Recycle(block)
-			return blocks.Put(ctx, m.ID, index, block)
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			// What has begun is brought to its end: of a statement that is cancelled nobody knows whether, and when, the
+			// database still commits it, perhaps after Abort has removed the others.
+			putting, done := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
+			defer done()
+			return blocks.Put(putting, m.ID, index, block)
 		})
 		return nil
 	})
