@@ -79,7 +79,7 @@ func (c StoreConfig) open(pool *pgxpool.Pool) (*store.Store, error) {
 
 // LimitsConfig bounds what one request may ask for.
 type LimitsConfig struct {
-	MaxMatrixBytes int64 `default:"1099511627776" help:"Largest operand that is accepted, in bytes."`
+	MaxMatrixBytes int64 `default:"1099511627776" help:"Largest matrix that is accepted or computed, in bytes."`
 	MaxJSONValues  int64 `default:"1000000" help:"Largest matrix that is served as JSON, in elements; .npy has no limit."`
 }
 

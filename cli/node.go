@@ -109,5 +109,5 @@ func openKernel(path string, log *slog.Logger) (matrix.Kernel, error) {
 	return kernel, nil
 }
 
-const builtinHint = "no BLAS library was found; one would be about eight times faster than the built-in kernel: install " +
+const builtinHint = "no BLAS library was found; one would be about five times faster than the built-in kernel: install " +
 	"libopenblas0-pthread (Debian, Ubuntu) or openblas (Fedora, Homebrew), or name one with --blas"

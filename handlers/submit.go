@@ -81,6 +81,7 @@ func (a *API) accept(ctx context.Context, read func(*operands) (submission, erro
 	s, err := read(o)
 	var id uuid.UUID
 	if err == nil {
+		s.MaxBytes = a.limits.MaxMatrixBytes
 		id, err = a.jobs.Submit(ctx, s.Submission)
 	}
 	if err != nil {

@@ -18,8 +18,13 @@ import (
 // DefaultPriority is the priority of a product whose client sets none. 1 is the most urgent, 4 the least.
 const DefaultPriority = 2
 
-// maxTiles is the size of the largest product in tiles: all of them are queued in one transaction.
-const maxTiles = 200_000
+const (
+	// maxTiles is the size of the largest product in tiles: all of them are queued in one transaction.
+	maxTiles = 200_000
+	// maxTileReads is how many elements of its operands one tile may read. Tiles are not cut along the inner dimension; with
+	// one that is longer than about 10⁹ a tile would not end within tileTimeout.
+	maxTileReads = 1 << 36
+)
 
 // Operand is one side of a product: a matrix that is in the database, or one whose row is to be written with the
 // product's.
@@ -31,22 +36,29 @@ type Operand struct {
 // Submission is an order for a product.
 type Submission struct {
 	A, B     Operand
-	Priority int // 1 to 4
+	Priority int   // 1 to 4
+	MaxBytes int64 // of the result; 0 means no limit
 }
 
-// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it is more
-// than Millrace takes on.
-func CheckShapes(a, b matrix.Shape) error {
+// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it has more
+// than maxBytes, if that is positive, or is more than Millrace takes on.
+func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
 	if a.Cols != b.Rows {
 		return fmt.Errorf("%w: a is %d×%d and b is %d×%d, the columns of a must equal the rows of b",
 			matrix.ErrShape, a.Rows, a.Cols, b.Rows, b.Cols)
 	}
 	result := matrix.Shape{Rows: a.Rows, Cols: b.Cols, DType: matrix.Promote(a.DType, b.DType)}
-	if err := result.Validate(0); err != nil {
+	if err := result.Validate(maxBytes); err != nil {
 		return fmt.Errorf("the product: %w", err)
 	}
-	if tiles := matrix.NewPlan(a.Rows, a.Cols, b.Cols).Tiles(); tiles > maxTiles {
-		return fmt.Errorf("%w: the product would take %d tiles, at most %d are allowed", matrix.ErrTooLarge, tiles, maxTiles)
+	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
+	if plan.Tiles() > maxTiles {
+		return fmt.Errorf("%w: the product would take %d tiles, at most %d are allowed", matrix.ErrTooLarge, plan.Tiles(), maxTiles)
+	}
+	sides := min(plan.TileRows, plan.M) + min(plan.TileCols, plan.N)
+	if plan.Tiles() > 0 && plan.K > maxTileReads/sides {
+		return fmt.Errorf("%w: the inner dimension is %d, at most %d are allowed in a product of this shape",
+			matrix.ErrTooLarge, plan.K, maxTileReads/sides)
 	}
 	return nil
 }
@@ -54,7 +66,7 @@ func CheckShapes(a, b matrix.Shape) error {
 // Submit accepts a product: one transaction writes its row, the rows of operands that are not stored yet, and its jobs.
 // Errors: those of CheckShapes, and store.ErrNotFound or store.ErrNotReady for an operand that is not there any more.
 func (c *Client) Submit(ctx context.Context, s Submission) (uuid.UUID, error) {
-	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape()); err != nil {
+	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return uuid.Nil, err
 	}
 	p := newMultiplication(s)

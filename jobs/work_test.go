@@ -95,11 +95,13 @@ func TestSubmitRejects(t *testing.T) {
 		"inner dimensions":   {random(2, 3), random(4, 2), matrix.ErrShape},
 		"too many tiles":     {random(1<<21, 1<<21), random(1<<21, 1<<21), matrix.ErrTooLarge},
 		"result overflows":   {random(1<<40, 1), random(1, 1<<40), matrix.ErrTooLarge},
+		"endless tile":       {random(1, 1<<50), random(1<<50, 1), matrix.ErrTooLarge},
+		"result too large":   {random(1<<20, 1), random(1, 1<<20), matrix.ErrTooLarge},
 		"operand is gone":    {gone, random(2, 2), store.ErrNotFound},
 		"other one is gone":  {random(2, 2), gone, store.ErrNotFound},
 		"and the same twice": {gone, gone, store.ErrNotFound},
 	} {
-		if _, err := c.Submit(t.Context(), jobs.Submission{A: test.a, B: test.b, Priority: 1}); !errors.Is(err, test.want) {
+		if _, err := c.Submit(t.Context(), jobs.Submission{A: test.a, B: test.b, Priority: 1, MaxBytes: 1 << 40}); !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
