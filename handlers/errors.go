@@ -52,17 +52,24 @@ func (a *API) fail(ctx context.Context, err error) error {
 		if !errors.Is(err, s.err) {
 			continue
 		}
-		answer := huma.NewError(s.status, err.Error())
 		if s.status == http.StatusServiceUnavailable {
-			return huma.ErrorWithHeaders(answer, http.Header{"Retry-After": {"5"}})
+			return tryLater(err.Error())
 		}
-		return answer
+		return huma.NewError(s.status, err.Error())
 	}
 	if ctx.Err() != nil { // the client is gone, there is nobody to tell
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
 	}
 	a.log.ErrorContext(ctx, "request failed", "error", err)
+	if store.Unavailable(err) {
+		return tryLater("the database is not available, try again later")
+	}
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
+}
+
+// tryLater is the answer when the same request may succeed soon.
+func tryLater(detail string) error {
+	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
 }
 
 const problemType = "application/problem+json"

@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -76,6 +79,21 @@ func Open(pool *pgxpool.Pool, blocks Blocks, retention time.Duration) *Store {
 // InTx runs f in a transaction and commits it, unless f returns an error.
 func (s *Store) InTx(ctx context.Context, f func(tx pgx.Tx, q *Queries) error) error {
 	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return f(tx, s.WithTx(tx)) })
+}
+
+// Unavailable reports whether an error says that the database cannot be reached, or is going down or coming up. It passes;
+// what was committed is safe.
+func Unavailable(err error) bool {
+	var connect *pgconn.ConnectError
+	var server *pgconn.PgError
+	switch {
+	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	case errors.As(err, &server):
+		class := server.Code[:min(2, len(server.Code))]
+		return class == "08" || class == "53" || strings.HasPrefix(server.Code, "57P") // lost, out of resources, shut down
+	}
+	return false
 }
 
 // notFound turns the driver's word for an empty answer into ours.

@@ -1,0 +1,59 @@
+package handlers_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// TestDatabaseUnavailable: while there is no database clients are told to come back, and nothing about it.
+func TestDatabaseUnavailable(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody:secret@127.0.0.1:1/nowhere?connect_timeout=5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	kernel, err := matrix.OpenKernel("builtin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	client, err := jobs.NewClient(s, matrix.NewEngine(kernel), jobs.Config{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := handlers.New(s, client, testLimits, "test", log)
+	for _, request := range []struct{ method, path, body string }{
+		{http.MethodGet, "/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e", ""},
+		{http.MethodPost, "/v1/multiplications", `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`},
+		{http.MethodPost, "/v1/matrices", `[[1]]`},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), request.method, request.path, strings.NewReader(request.body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		text, err := io.ReadAll(w.Result().Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d, %s", request.method, request.path, w.Code, text)
+		}
+		if strings.Contains(string(text), "127.0.0.1") || strings.Contains(string(text), "secret") {
+			t.Errorf("the answer tells where the database is: %s", text)
+		}
+	}
+}
