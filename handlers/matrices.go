@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -68,12 +67,7 @@ func (a *API) receiveMatrix(ctx context.Context, in *body, o *operands) (store.M
 	if err != nil || operand.Stored {
 		return operand.Matrix, err
 	}
-	var m store.Matrix
-	err = a.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
-		m, err = q.Insert(ctx, operand.Matrix, a.store)
-		return err
-	})
-	return m, err
+	return a.store.Insert(ctx, operand.Matrix, a.store.Retention)
 }
 
 // readMatrix reads the body of POST /v1/matrices: a .npy file, or an operand in JSON, or only its rows.

@@ -13,7 +13,7 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// ErrFinal says that a multiplication has an outcome already, so that it cannot be cancelled.
+// ErrFinal says that a multiplication has an outcome already: it cannot be cancelled, and its tiles are of no use.
 var ErrFinal = errors.New("the multiplication has ended")
 
 // Cancel ends a product that is not finished: no tile of it will start, and the running ones are told to stop.

@@ -110,7 +110,7 @@ func (c *Client) writeMatricesTx(ctx context.Context, q *store.Queries, s Submis
 	for _, o := range []Operand{s.A, s.B} {
 		if o.Stored {
 			stored = append(stored, o.Matrix.ID)
-		} else if _, err := q.Insert(ctx, o.Matrix, c.store); err != nil {
+		} else if _, err := q.Insert(ctx, o.Matrix, c.store.Retention); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,7 @@ func (c *Client) writeMatricesTx(ctx context.Context, q *store.Queries, s Submis
 			return err
 		}
 	}
-	_, err := q.Insert(ctx, productMatrix(p), c.store)
+	_, err := q.Insert(ctx, productMatrix(p), c.store.Retention)
 	return err
 }
 

@@ -28,9 +28,6 @@ const (
 	finishTimeout = 30 * time.Second
 )
 
-// errEnded says that the product of a tile has ended without it, by a failure or because a client cancelled it.
-var errEnded = errors.New("the multiplication has ended")
-
 // TileArgs is one tile of a product: a bounded piece of work. Numbers never travel in args.
 type TileArgs struct {
 	MultiplicationID uuid.UUID `json:"multiplication_id"`
@@ -55,7 +52,7 @@ func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTi
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && p.State.Final() {
-		return river.JobCancel(errEnded)
+		return river.JobCancel(ErrFinal)
 	}
 	if err != nil {
 		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
@@ -92,7 +89,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
 		return completeTileTx(ctx, q, w.store.Retention, job, content)
 	})
-	if errors.Is(err, errEnded) { // cancelled meanwhile, or another worker has done the same tile
+	if errors.Is(err, ErrFinal) { // cancelled meanwhile, or another worker has done the same tile
 		return nil
 	}
 	if err != nil {
@@ -108,7 +105,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 func completeTileTx(ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], content []byte) error {
 	counted, err := q.CountTile(ctx, job.AttemptedAt, retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return errEnded
+		return ErrFinal
 	}
 	if err != nil {
 		return err
@@ -118,7 +115,7 @@ func completeTileTx(ctx context.Context, q *store.Queries, retention time.Durati
 		return err
 	}
 	if completed == 0 {
-		return errEnded // rolls the count back
+		return ErrFinal // rolls the count back
 	}
 	if counted.State != store.Completed {
 		return nil

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -49,12 +50,12 @@ func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	return m, err
 }
 
-// Insert writes the row of a new matrix.
-func (q *Queries) Insert(ctx context.Context, m Matrix, s *Store) (Matrix, error) {
+// Insert writes the row of a new matrix that is kept for a time.
+func (q *Queries) Insert(ctx context.Context, m Matrix, retention time.Duration) (Matrix, error) {
 	return q.InsertMatrix(ctx, InsertMatrixParams{
 		ID: m.ID, Rows: m.Rows, Cols: m.Cols, DType: m.DType, Source: m.Source, State: m.State,
 		BlockRows: m.BlockRows, BlockCols: m.BlockCols, Seed: m.Seed, Content: m.Content, Digest: m.Digest,
-		Retention: s.Retention,
+		Retention: retention,
 	})
 }
 

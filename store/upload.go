@@ -80,7 +80,7 @@ func (u *Upload) spill() error {
 	u.release = sync.OnceFunc(release)
 	row := u.matrix
 	row.Rows = max(row.Rows, 0) // not known yet
-	if _, err := u.store.Insert(u.ctx, row, u.store); err != nil {
+	if _, err := u.store.Insert(u.ctx, row, u.store.Retention); err != nil {
 		u.release()
 		u.matrix.BlockRows = 0
 		return fmt.Errorf("beginning an upload: %w", err)

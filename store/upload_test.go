@@ -229,7 +229,7 @@ func TestRandomSeedsAreUnsigned(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	shape := matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}
-	m, err := s.Insert(t.Context(), store.NewRandom(shape, 1<<63+5), s)
+	m, err := s.Insert(t.Context(), store.NewRandom(shape, 1<<63+5), s.Retention)
 	if err != nil {
 		t.Fatal(err)
 	}
