@@ -98,7 +98,7 @@ func (b *testBundle) cancel(t *testing.T, id string) answer {
 
 func TestCancel(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setupWith(t, options{limits: handlers.Limits{MaxMatrixBytes: 4 << 30}})
 	idle := setupWith(t, options{idle: true})
 	const small = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
 	t.Run("pending", func(t *testing.T) {
