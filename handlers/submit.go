@@ -13,9 +13,9 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/store"
 )
 
 // acceptedOutput is the answer to a submission.
@@ -79,10 +79,10 @@ func (a *API) submitSimple(ctx context.Context, in *body) (*acceptedOutput, erro
 func (a *API) accept(ctx context.Context, read func(*operands) (submission, error)) (*acceptedOutput, error) {
 	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
 	s, err := read(o)
-	var id uuid.UUID
+	var status store.Status
 	if err == nil {
 		s.MaxBytes = a.limits.MaxMatrixBytes
-		id, err = a.jobs.Submit(ctx, s.Submission)
+		status, err = a.jobs.Submit(ctx, s.Submission)
 	}
 	if err != nil {
 		if e := o.abort(); e != nil {
@@ -90,12 +90,7 @@ func (a *API) accept(ctx context.Context, read func(*operands) (submission, erro
 		}
 		return nil, a.fail(ctx, err)
 	}
-	status, err := a.store.Status(ctx, id)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	m := newMultiplicationBody(status)
-	return &acceptedOutput{Location: multiplicationPath(id), Body: m}, nil
+	return &acceptedOutput{Location: multiplicationPath(status.Multiplication.ID), Body: newMultiplicationBody(status)}, nil
 }
 
 // readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.

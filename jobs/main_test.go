@@ -83,7 +83,7 @@ func (b *testBundle) start() *jobs.Client {
 // submit queues the product of two random matrices, m×k and k×n.
 func (b *testBundle) submit(c *jobs.Client, m, k, n int64) uuid.UUID {
 	b.t.Helper()
-	id, err := c.Submit(b.t.Context(), jobs.Submission{
+	status, err := c.Submit(b.t.Context(), jobs.Submission{
 		A:        jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: m, Cols: k, DType: matrix.Float64}, 1)},
 		B:        jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: k, Cols: n, DType: matrix.Float64}, 2)},
 		Priority: jobs.DefaultPriority,
@@ -91,7 +91,7 @@ func (b *testBundle) submit(c *jobs.Client, m, k, n int64) uuid.UUID {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return id
+	return status.Multiplication.ID
 }
 
 // fourTiles is the shape of a cheap product of four tiles.

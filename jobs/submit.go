@@ -63,13 +63,15 @@ func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
 	return nil
 }
 
-// Submit accepts a product: one transaction writes its row, the rows of operands that are not stored yet, and its jobs.
+// Submit accepts a product: one transaction writes its row, the rows of operands that are not stored yet, and its jobs. It
+// returns the status of the moment, before anybody has worked.
 // Errors: those of CheckShapes, and store.ErrNotFound or store.ErrNotReady for an operand that is not there any more.
-func (c *Client) Submit(ctx context.Context, s Submission) (uuid.UUID, error) {
+func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error) {
 	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
-		return uuid.Nil, err
+		return store.Status{}, err
 	}
 	p := newMultiplication(s)
+	var row store.Multiplication
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
 			return err
@@ -77,13 +79,17 @@ func (c *Client) Submit(ctx context.Context, s Submission) (uuid.UUID, error) {
 		if err := c.insertTilesTx(ctx, tx, &p); err != nil {
 			return err
 		}
-		_, err := q.InsertMultiplication(ctx, p)
+		var err error
+		row, err = q.InsertMultiplication(ctx, p)
 		return err
 	})
 	if err != nil {
-		return uuid.Nil, fmt.Errorf("submitting: %w", err)
+		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
-	return p.ID, nil
+	a, b := s.A.Matrix, s.B.Matrix
+	return store.Status{GetMultiplicationRow: store.GetMultiplicationRow{
+		Multiplication: row, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
+	}}, nil
 }
 
 // newMultiplication plans a product. One without elements is complete as soon as it is submitted.

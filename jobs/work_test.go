@@ -115,10 +115,11 @@ func TestOneOperandTwice(t *testing.T) {
 	c := b.start()
 	m := b.upload(200, 200)
 	operand := jobs.Operand{Matrix: m, Stored: true}
-	id, err := c.Submit(t.Context(), jobs.Submission{A: operand, B: operand, Priority: 1})
+	submitted, err := c.Submit(t.Context(), jobs.Submission{A: operand, B: operand, Priority: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := submitted.Multiplication.ID
 	b.ends(id, store.Completed)
 	p, err := b.store.Product(t.Context(), id)
 	if err != nil {
@@ -156,10 +157,11 @@ func TestMissingBlockIsRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	operand := jobs.Operand{Matrix: m, Stored: true}
-	id, err := c.Submit(t.Context(), jobs.Submission{A: operand, B: operand, Priority: 1})
+	submitted, err := c.Submit(t.Context(), jobs.Submission{A: operand, B: operand, Priority: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := submitted.Multiplication.ID
 	failed := b.until(id, "retrying", func(s store.Status) bool { return s.Tiles.Retrying == 1 })
 	if !strings.Contains(failed.Errors[0].Message, store.ErrBlockMissing.Error()) {
 		t.Errorf("errors %+v", failed.Errors)
