@@ -84,11 +84,29 @@ func (a *API) register(api huma.API) {
 		Errors:      []int{http.StatusNotFound, http.StatusConflict},
 	}, a.cancelMultiplication)
 
+	huma.Register(api, huma.Operation{
+		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplication + "/retry",
+		Tags: []string{"multiplications"}, Summary: "Retry a failed or cancelled multiplication",
+		Description: "The tiles that are not completed run again, with a full set of attempts.",
+		Errors:      []int{http.StatusNotFound, http.StatusConflict},
+	}, a.retryMultiplication)
+	huma.Register(api, huma.Operation{
+		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplication,
+		Tags: []string{"multiplications"}, Summary: "Remove a multiplication and its result",
+		Description: "One that is being worked on must be cancelled first.", DefaultStatus: http.StatusNoContent,
+		Errors: []int{http.StatusNotFound, http.StatusConflict},
+	}, a.deleteMultiplication)
+
 	registerStream(api, createMatrixOperation(), a.createMatrix)
 	huma.Register(api, huma.Operation{
 		OperationID: "get-matrix", Method: http.MethodGet, Path: matrix, Tags: []string{"matrices"},
 		Summary: "Shape and state of a matrix", Errors: []int{http.StatusNotFound},
 	}, a.getMatrix)
+	huma.Register(api, huma.Operation{
+		OperationID: "delete-matrix", Method: http.MethodDelete, Path: matrix, Tags: []string{"matrices"},
+		Summary: "Remove a matrix", Description: "One that is part of a multiplication cannot be removed.",
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict},
+	}, a.deleteMatrix)
 	huma.Register(api, contentOperation("get-matrix-content", matrix+"/content", "matrices",
 		"The elements of a matrix", "Of a matrix that is still being uploaded the answer is 409."), a.getContent)
 }

@@ -41,7 +41,9 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
+	{store.ErrInUse, http.StatusConflict},
 	{jobs.ErrFinal, http.StatusConflict},
+	{jobs.ErrActive, http.StatusConflict},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }
 

@@ -119,6 +119,18 @@ func (a *API) getMatrix(ctx context.Context, in *IDParam) (*matrixOutput, error)
 	return &matrixOutput{Body: newMatrixBody(m)}, nil
 }
 
+// deleteMatrix answers DELETE /v1/matrices/{id}.
+func (a *API) deleteMatrix(ctx context.Context, in *IDParam) (*struct{}, error) {
+	id, err := in.parseID("matrix")
+	if err == nil {
+		err = a.store.DeleteUnusedMatrix(ctx, id)
+	}
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return nil, nil
+}
+
 func createMatrixOperation() huma.Operation {
 	values := [][]int{{1, 2}, {3, 4}}
 	return huma.Operation{

@@ -162,3 +162,27 @@ func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplic
 	}
 	return a.getMultiplication(ctx, in)
 }
+
+// retryMultiplication answers POST /v1/multiplications/{id}/retry.
+func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+	id, err := in.parseID("multiplication")
+	if err == nil {
+		err = a.jobs.Retry(ctx, id)
+	}
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return a.getMultiplication(ctx, in)
+}
+
+// deleteMultiplication answers DELETE /v1/multiplications/{id}.
+func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{}, error) {
+	id, err := in.parseID("multiplication")
+	if err == nil {
+		err = a.store.DeleteProduct(ctx, id)
+	}
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return nil, nil
+}

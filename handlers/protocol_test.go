@@ -54,9 +54,11 @@ func TestMethods(t *testing.T) {
 	id := uuid.NewString()
 	for path, allowed := range map[string]string{
 		"/matrix_multiplication/":               "POST",
-		"/v1/multiplications/" + id:             "GET, HEAD",
+		"/v1/multiplications/" + id:             "DELETE, GET, HEAD",
 		"/v1/multiplications/" + id + "/result": "GET, HEAD",
 		"/v1/multiplications/" + id + "/cancel": "POST",
+		"/v1/multiplications/" + id + "/retry":  "POST",
+		"/v1/matrices/" + id:                    "DELETE, GET, HEAD",
 		"/v1/matrices/" + id + "/content":       "GET, HEAD",
 		"/v1/matrices":                          "POST",
 	} {

@@ -42,7 +42,8 @@ type retryPolicy struct{}
 
 // NextRetry implements river.ClientRetryPolicy.
 func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(backoff(job.Attempt, rand.Float64())) //nolint:gosec // jitter is no secret
+	since := job.Attempt - (job.MaxAttempts - maxAttempts) // a retry by hand adds attempts and begins anew
+	return time.Now().Add(backoff(since, rand.Float64()))  //nolint:gosec // jitter is no secret
 }
 
 // backoff returns the pause after the given attempt, which counts from 1; jitter is in [0,1).

@@ -89,8 +89,10 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
 		return completeTileTx(ctx, q, w.store.Retention, job, content)
 	})
-	if errors.Is(err, ErrFinal) { // cancelled meanwhile, or another worker has done the same tile
-		return nil
+	if errors.Is(err, ErrFinal) {
+		// Cancelled meanwhile: a job that River called completed would be missing when the product is retried. Or another
+		// worker has done the same tile: then the job is completed, and stays so.
+		return river.JobCancel(err)
 	}
 	if err != nil {
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)

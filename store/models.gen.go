@@ -127,6 +127,7 @@ type RiverJob struct {
 	Errors      [][]byte
 	FinalizedAt *time.Time
 	Kind        string
+	MaxAttempts int16
 	Metadata    []byte
 	Queue       string
 	State       RiverJobState

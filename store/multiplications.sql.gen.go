@@ -54,6 +54,18 @@ func (q *Queries) DeleteExpiredMultiplications(ctx context.Context, maxRows int3
 	return result.RowsAffected(), nil
 }
 
+const deleteMultiplication = `-- name: DeleteMultiplication :execrows
+DELETE FROM multiplications WHERE id = $1
+`
+
+func (q *Queries) DeleteMultiplication(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteMultiplication, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const endMultiplication = `-- name: EndMultiplication :execrows
 UPDATE multiplications SET
     state = $1, failure = $2, finished_at = now(), expires_at = now() + $3::interval
@@ -360,6 +372,46 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.ExpiresAt,
 	)
 	return i, err
+}
+
+const matrixUsers = `-- name: MatrixUsers :many
+SELECT id FROM multiplications WHERE a = $1 OR b = $1 OR c = $1 ORDER BY id LIMIT $2
+`
+
+// The products that a matrix is part of.
+func (q *Queries) MatrixUsers(ctx context.Context, iD uuid.UUID, maxRows int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, matrixUsers, iD, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const reopenMultiplication = `-- name: ReopenMultiplication :exec
+UPDATE multiplications SET
+    state       = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'in_progress' END,
+    failure     = NULL,
+    finished_at = NULL,
+    expires_at  = now() + $1::interval
+WHERE id = $2 AND state IN ('failed', 'cancelled')
+`
+
+// Takes back a failure or a cancellation; what was completed stays completed.
+func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Duration, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, reopenMultiplication, retention, iD)
+	return err
 }
 
 const startMultiplication = `-- name: StartMultiplication :exec

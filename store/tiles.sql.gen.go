@@ -137,6 +137,35 @@ func (q *Queries) ListTileErrors(ctx context.Context, arg ListTileErrorsParams) 
 	return items, nil
 }
 
+const requeueTiles = `-- name: RequeueTiles :execrows
+UPDATE river_job SET
+    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + $1::smallint,
+    metadata = metadata - 'cancel_attempted_at' - 'crashes'
+WHERE id BETWEEN $2 AND $3 AND args->>'multiplication_id' = $4::text
+  AND state IN ('cancelled', 'discarded')
+`
+
+type RequeueTilesParams struct {
+	MoreAttempts     int16
+	FirstJob         int64
+	LastJob          int64
+	MultiplicationID string
+}
+
+// All tiles that are not completed run again, with a full set of attempts; the history of their errors stays.
+func (q *Queries) RequeueTiles(ctx context.Context, arg RequeueTilesParams) (int64, error) {
+	result, err := q.db.Exec(ctx, requeueTiles,
+		arg.MoreAttempts,
+		arg.FirstJob,
+		arg.LastJob,
+		arg.MultiplicationID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const rescueLostJobs = `-- name: RescueLostJobs :many
 UPDATE river_job j SET
     state = (CASE WHEN j.metadata ? 'cancel_attempted_at' THEN 'cancelled'

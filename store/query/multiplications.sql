@@ -57,3 +57,19 @@ DELETE FROM multiplications WHERE id IN (
     ORDER BY p.expires_at
     LIMIT @max_rows
     FOR UPDATE SKIP LOCKED);
+
+-- name: ReopenMultiplication :exec
+-- Takes back a failure or a cancellation; what was completed stays completed.
+UPDATE multiplications SET
+    state       = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'in_progress' END,
+    failure     = NULL,
+    finished_at = NULL,
+    expires_at  = now() + @retention::interval
+WHERE id = @id AND state IN ('failed', 'cancelled');
+
+-- name: DeleteMultiplication :execrows
+DELETE FROM multiplications WHERE id = $1;
+
+-- name: MatrixUsers :many
+-- The products that a matrix is part of.
+SELECT id FROM multiplications WHERE a = @id OR b = @id OR c = @id ORDER BY id LIMIT @max_rows;

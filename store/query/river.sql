@@ -12,6 +12,7 @@ CREATE TABLE river_job (
     errors       jsonb[],
     finalized_at timestamptz,
     kind         text            NOT NULL,
+    max_attempts smallint        NOT NULL,
     metadata     jsonb           NOT NULL,
     queue        text            NOT NULL,
     state        river_job_state NOT NULL,

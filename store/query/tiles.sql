@@ -59,3 +59,11 @@ FROM (
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.state, coalesce(j.args->>'multiplication_id', '')::text AS multiplication_id,
           coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile;
+
+-- name: RequeueTiles :execrows
+-- All tiles that are not completed run again, with a full set of attempts; the history of their errors stays.
+UPDATE river_job SET
+    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + @more_attempts::smallint,
+    metadata = metadata - 'cancel_attempted_at' - 'crashes'
+WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text
+  AND state IN ('cancelled', 'discarded');
