@@ -62,14 +62,13 @@ func (c *devCommand) serve(ctx context.Context, db *devdb.Server, sc StoreConfig
 	if err != nil {
 		return err
 	}
-	n, err := startNode(ctx, pool, s, nodeConfig{
-		addr: c.Addr, opsAddr: c.OpsAddr, work: c.WorkConfig, limits: c.limits(), blas: c.BLAS, works: true,
+	n, err := startNode(ctx, s, nodeConfig{
+		addr: c.Addr, opsAddr: c.OpsAddr, work: c.WorkConfig, limits: c.limits(), works: true,
 	}, log)
 	if err != nil {
 		return err
 	}
 	c.announce(out, n, db)
-	ended := errors.New("a listener ended by itself")
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { // without its database there is nothing to serve
@@ -79,12 +78,9 @@ func (c *devCommand) serve(ctx context.Context, db *devdb.Server, sc StoreConfig
 		case <-ctx.Done():
 		}
 	}()
-	n.wait(ctx)
-	if ctx.Err() != nil {
-		ended = db.Err()
-	}
+	err = n.wait(ctx)
 	log.Info("stopping")
-	return errors.Join(ended, n.stop())
+	return errors.Join(err, db.Err(), n.stop())
 }
 
 // announce says where everything is.

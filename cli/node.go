@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -25,12 +23,11 @@ type nodeConfig struct {
 	addr, opsAddr string
 	work          WorkConfig
 	limits        handlers.Limits
-	blas          string // the library that was asked for
 	works         bool
 }
 
 // startNode starts the parts in the order in which they need each other.
-func startNode(ctx context.Context, pool *pgxpool.Pool, s *store.Store, c nodeConfig, log *slog.Logger) (_ *node, err error) {
+func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (_ *node, err error) {
 	n := &node{}
 	defer func() {
 		if err != nil {
@@ -39,7 +36,7 @@ func startNode(ctx context.Context, pool *pgxpool.Pool, s *store.Store, c nodeCo
 	}()
 	var engine *matrix.Engine
 	if c.works {
-		if n.kernel, err = openKernel(c.blas, log); err != nil {
+		if n.kernel, err = openKernel(c.work.BLAS, log); err != nil {
 			return nil, err
 		}
 		engine = matrix.NewEngine(n.kernel)
@@ -50,7 +47,7 @@ func startNode(ctx context.Context, pool *pgxpool.Pool, s *store.Store, c nodeCo
 	if err = n.jobs.Start(ctx); err != nil {
 		return nil, err
 	}
-	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(pool), log); err != nil {
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool), log); err != nil {
 		return nil, err
 	}
 	if c.addr != "" {
@@ -83,17 +80,22 @@ func (n *node) logReady(log *slog.Logger) {
 	log.Info("ready", "ops", n.ops.url())
 }
 
-// wait returns when ctx is done or a part has ended by itself; stop tells why.
-func (n *node) wait(ctx context.Context) {
+// errEnded says that a part of a node has ended although nobody told it to; stop tells why.
+var errEnded = errors.New("a listener ended by itself")
+
+// wait returns nil when ctx is done, or errEnded.
+func (n *node) wait(ctx context.Context) error {
 	var api chan struct{} // of a worker, never
 	if n.api != nil {
 		api = n.api.done
 	}
 	select {
 	case <-ctx.Done():
+		return nil
 	case <-api:
 	case <-n.ops.done:
 	}
+	return errEnded
 }
 
 // openKernel loads the BLAS library that was asked for and says which one it is.

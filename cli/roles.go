@@ -51,7 +51,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	logStart(log, "worker", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "tiles", c.tiles(),
 		"small", c.small(), "soft_stop", c.SoftStop, "lease", c.Lease, "ops_addr", c.OpsAddr)
 	return serve(ctx, c.DatabaseConfig, c.StoreConfig, c.connections(), nodeConfig{
-		opsAddr: c.OpsAddr, work: c.WorkConfig, blas: c.BLAS, works: true,
+		opsAddr: c.OpsAddr, work: c.WorkConfig, works: true,
 	}, log)
 }
 
@@ -72,20 +72,14 @@ func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc
 	if err := migrations.Check(ctx, pool); err != nil {
 		return err
 	}
-	n, err := startNode(ctx, pool, s, nc, log)
+	n, err := startNode(ctx, s, nc, log)
 	if err != nil {
 		return err
 	}
 	n.logReady(log)
-	n.wait(ctx)
+	err = n.wait(ctx)
 	log.Info("stopping")
-	if err := n.stop(); err != nil {
-		return err
-	}
-	if ctx.Err() == nil {
-		return errors.New("a listener ended by itself")
-	}
-	return nil
+	return errors.Join(err, n.stop())
 }
 
 // migrateCommand migrates the database.

@@ -97,7 +97,7 @@ func newMultiplication(s Submission) store.InsertMultiplicationParams {
 	a, b := s.A.Matrix, s.B.Matrix
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
 	p := store.InsertMultiplicationParams{
-		ID: uuid.Must(uuid.NewV7()), A: a.ID, B: b.ID, C: uuid.Must(uuid.NewV7()),
+		ID: store.NewID(), A: a.ID, B: b.ID, C: store.NewID(),
 		Priority: int16(s.Priority), //nolint:gosec // 1 to 4
 		State:    store.Pending,
 		M:        plan.M, K: plan.K, N: plan.N, DType: matrix.Promote(a.DType, b.DType),
@@ -142,6 +142,10 @@ func (c *Client) keepMatricesTx(ctx context.Context, q *store.Queries, ids []uui
 	return q.KeepMatrices(ctx, c.store.Retention, ids)
 }
 
+func planOf(p store.InsertMultiplicationParams) matrix.Plan {
+	return matrix.Plan{M: p.M, K: p.K, N: p.N, TileRows: p.TileRows, TileCols: p.TileCols}
+}
+
 // productMatrix is the row of the result: in blocks, unless one small tile is all of it.
 func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 	c := store.Matrix{
@@ -151,8 +155,8 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 		c.State = store.Ready
 	}
 	if p.TilesTotal > 1 || c.Shape().Bytes() > store.MaxInline {
-		plan := matrix.Plan{M: p.M, K: p.K, N: p.N, TileRows: p.TileRows, TileCols: p.TileCols}
-		c.BlockRows, c.BlockCols = plan.Grid().BlockRows, plan.Grid().BlockCols
+		grid := planOf(p).Grid()
+		c.BlockRows, c.BlockCols = grid.BlockRows, grid.BlockCols
 	}
 	return c
 }
@@ -163,7 +167,7 @@ func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMu
 		return nil
 	}
 	opts := &river.InsertOpts{Queue: QueueTiles, Priority: int(p.Priority), MaxAttempts: maxAttempts}
-	if matrix.NewPlan(p.M, p.K, p.N).Small() {
+	if planOf(*p).Small() {
 		opts.Queue = QueueSmall
 	}
 	params := make([]river.InsertManyParams, p.TilesTotal)

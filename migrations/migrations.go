@@ -52,14 +52,21 @@ func upRiver(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 func upOurs(ctx context.Context, pool *pgxpool.Pool) error {
+	return withOurs(pool, func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
+}
+
+// withOurs gives f the migrations of Millrace's own tables.
+func withOurs(pool *pgxpool.Pool, f func(*goose.Provider) error) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { _ = db.Close() }()
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	return f(provider)
 }
 
 // ErrPending says that the database is older than this binary.
@@ -79,13 +86,11 @@ func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	if !result.OK {
 		return ErrPending
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	defer func() { _ = db.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
-	if err != nil {
+	var pending bool
+	err = withOurs(pool, func(p *goose.Provider) (err error) {
+		pending, err = p.HasPending(ctx)
 		return err
-	}
-	pending, err := provider.HasPending(ctx)
+	})
 	if err != nil {
 		return fmt.Errorf("looking at Millrace's tables: %w", err)
 	}

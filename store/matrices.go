@@ -28,12 +28,12 @@ func (m Matrix) InBlocks() bool { return m.BlockRows > 0 }
 func NewRandom(shape matrix.Shape, seed uint64) Matrix {
 	bits := int64(seed) //nolint:gosec // the same 64 bits: Postgres has no unsigned type
 	return Matrix{
-		ID: newID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: FromRandom, State: Ready, Seed: &bits,
+		ID: NewID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: FromRandom, State: Ready, Seed: &bits,
 	}
 }
 
-// newID returns a UUIDv7: rows that are written together stay together in the index.
-func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+// NewID returns a UUIDv7: rows that are written together stay together in the index.
+func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // Matrix returns the row of a matrix. ErrNotFound when there is none.
 func (s *Store) Matrix(ctx context.Context, id uuid.UUID) (Matrix, error) {

@@ -38,7 +38,7 @@ type Upload struct {
 // Abort.
 func (s *Store) NewUpload(ctx context.Context, shape matrix.Shape, fortran bool, source MatrixSource) *Upload {
 	u := &Upload{store: s, ctx: ctx, fortran: fortran, matrix: Matrix{
-		ID: newID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: source, State: Uploading,
+		ID: NewID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: source, State: Uploading,
 	}}
 	if !fortran && shape.Rows >= 0 {
 		u.digest = sha256.New()
