@@ -66,49 +66,19 @@ func config(version string) huma.Config {
 
 // register adds every route.
 func (a *API) register(api huma.API) {
-	const multiplication = "/v1/multiplications/{id}"
-	const matrix = "/v1/matrices/{id}"
-
 	registerStream(api, submitSimpleOperation(), a.submitSimple)
-	registerStream(api, submitOperation(), a.submit)
-	huma.Register(api, huma.Operation{
-		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplication, Tags: []string{"multiplications"},
-		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
-	}, a.getMultiplication)
-	huma.Register(api, contentOperation("get-result", multiplication+"/result", "multiplications",
-		"The product", "Of a multiplication that is not completed the answer is 409."), a.getResult)
-	huma.Register(api, huma.Operation{
-		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplication + "/cancel",
-		Tags: []string{"multiplications"}, Summary: "Cancel a multiplication",
-		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
-	}, a.cancelMultiplication)
 
-	huma.Register(api, huma.Operation{
-		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplication + "/retry",
-		Tags: []string{"multiplications"}, Summary: "Retry a failed or cancelled multiplication",
-		Description: "The tiles that are not completed run again, with a full set of attempts.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
-	}, a.retryMultiplication)
-	huma.Register(api, huma.Operation{
-		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplication,
-		Tags: []string{"multiplications"}, Summary: "Remove a multiplication and its result",
-		Description: "One that is being worked on must be cancelled first.", DefaultStatus: http.StatusNoContent,
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, a.deleteMultiplication)
+	registerStream(api, submitOperation(), a.submit)
+	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
+	huma.Register(api, getResultOperation(), a.getResult)
+	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)
+	huma.Register(api, retryMultiplicationOperation(), a.retryMultiplication)
+	huma.Register(api, deleteMultiplicationOperation(), a.deleteMultiplication)
 
 	registerStream(api, createMatrixOperation(), a.createMatrix)
-	huma.Register(api, huma.Operation{
-		OperationID: "get-matrix", Method: http.MethodGet, Path: matrix, Tags: []string{"matrices"},
-		Summary: "Shape and state of a matrix", Errors: []int{http.StatusNotFound},
-	}, a.getMatrix)
-	huma.Register(api, huma.Operation{
-		OperationID: "delete-matrix", Method: http.MethodDelete, Path: matrix, Tags: []string{"matrices"},
-		Summary: "Remove a matrix", Description: "One that is part of a multiplication cannot be removed.",
-		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, a.deleteMatrix)
-	huma.Register(api, contentOperation("get-matrix-content", matrix+"/content", "matrices",
-		"The elements of a matrix", "Of a matrix that is still being uploaded the answer is 409."), a.getContent)
+	huma.Register(api, getMatrixOperation(), a.getMatrix)
+	huma.Register(api, getContentOperation(), a.getContent)
+	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
 }
 
 // registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every

@@ -213,6 +213,16 @@ func element(content []byte, i int64, dtype matrix.DType) float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(content[8*i:]))
 }
 
+func getResultOperation() huma.Operation {
+	return contentOperation("get-result", multiplicationRoute+"/result", multiplicationsTag, "The product",
+		"Of a multiplication that is not completed the answer is 409.")
+}
+
+func getContentOperation() huma.Operation {
+	return contentOperation("get-matrix-content", matrixRoute+"/content", matricesTag, "The elements of a matrix",
+		"Of a matrix that is still being uploaded the answer is 409.")
+}
+
 func contentOperation(id, route, tag, summary, description string) huma.Operation {
 	result := objectSchema(map[string]*huma.Schema{
 		"rows": {Type: huma.TypeInteger, Format: "int64"}, "cols": {Type: huma.TypeInteger, Format: "int64"}, "values": valuesSchema(),

@@ -29,6 +29,12 @@ type Matrix struct {
 	ExpiresAt time.Time          `json:"expires_at" doc:"When the matrix will be removed, unless a multiplication still needs it"`
 }
 
+const (
+	matricesPath = "/v1/matrices"
+	matrixRoute  = matricesPath + "/{id}"
+	matricesTag  = "matrices"
+)
+
 func newMatrixBody(m store.Matrix) Matrix {
 	body := Matrix{
 		ID: m.ID.String(), Rows: m.Rows, Cols: m.Cols, DType: m.DType, State: m.State, Source: m.Source,
@@ -59,7 +65,7 @@ func (a *API) createMatrix(ctx context.Context, in *body) (*createdOutput, error
 		}
 		return nil, a.fail(ctx, err)
 	}
-	return &createdOutput{Location: "/v1/matrices/" + m.ID.String(), Body: newMatrixBody(m)}, nil
+	return &createdOutput{Location: matricesPath + "/" + m.ID.String(), Body: newMatrixBody(m)}, nil
 }
 
 func (a *API) receiveMatrix(ctx context.Context, in *body, o *operands) (store.Matrix, error) {
@@ -134,7 +140,7 @@ func (a *API) deleteMatrix(ctx context.Context, in *IDParam) (*struct{}, error) 
 func createMatrixOperation() huma.Operation {
 	values := [][]int{{1, 2}, {3, 4}}
 	return huma.Operation{
-		OperationID: "create-matrix", Method: http.MethodPost, Path: "/v1/matrices", Tags: []string{"matrices"},
+		OperationID: "create-matrix", Method: http.MethodPost, Path: matricesPath, Tags: []string{matricesTag},
 		Summary: "Upload a matrix", DefaultStatus: http.StatusCreated,
 		Description: "A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, " +
 			"float32 and the integers that float64 holds exactly. Or JSON.",
@@ -150,5 +156,20 @@ func createMatrixOperation() huma.Operation {
 			},
 		}},
 		Errors: bodyErrors,
+	}
+}
+
+func getMatrixOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-matrix", Method: http.MethodGet, Path: matrixRoute, Tags: []string{matricesTag},
+		Summary: "Shape and state of a matrix", Errors: []int{http.StatusNotFound},
+	}
+}
+
+func deleteMatrixOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "delete-matrix", Method: http.MethodDelete, Path: matrixRoute, Tags: []string{matricesTag},
+		Summary: "Remove a matrix", Description: "One that is part of a multiplication cannot be removed.",
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}
 }

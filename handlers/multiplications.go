@@ -3,8 +3,10 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
@@ -71,7 +73,13 @@ type ResultNotice struct {
 	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
 }
 
-func multiplicationPath(id uuid.UUID) string { return "/v1/multiplications/" + id.String() }
+const (
+	multiplicationsPath = "/v1/multiplications"
+	multiplicationRoute = multiplicationsPath + "/{id}"
+	multiplicationsTag  = "multiplications"
+)
+
+func multiplicationPath(id uuid.UUID) string { return multiplicationsPath + "/" + id.String() }
 
 func newMultiplicationBody(s store.Status) Multiplication {
 	p := s.Multiplication
@@ -185,4 +193,38 @@ func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{},
 		return nil, a.fail(ctx, err)
 	}
 	return nil, nil
+}
+
+func getMultiplicationOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
+		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
+	}
+}
+
+func cancelMultiplicationOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/cancel",
+		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
+		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
+		Errors:      []int{http.StatusNotFound, http.StatusConflict},
+	}
+}
+
+func retryMultiplicationOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/retry",
+		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
+		Description: "The tiles that are not completed run again, with a full set of attempts.",
+		Errors:      []int{http.StatusNotFound, http.StatusConflict},
+	}
+}
+
+func deleteMultiplicationOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplicationRoute,
+		Tags: []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
+		Description: "One that is being worked on must be cancelled first.", DefaultStatus: http.StatusNoContent,
+		Errors: []int{http.StatusNotFound, http.StatusConflict},
+	}
 }

@@ -213,7 +213,7 @@ func multipartError(err error) error {
 func submitSimpleOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "submit-simple", Method: http.MethodPost, Path: "/matrix_multiplication/",
-		Tags: []string{"multiplications"}, Summary: "Multiply two small matrices",
+		Tags: []string{multiplicationsTag}, Summary: "Multiply two small matrices",
 		DefaultStatus: http.StatusAccepted,
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {
 			Schema:  objectSchema(map[string]*huma.Schema{"A": valuesSchema(), "B": valuesSchema()}, "A", "B"),
@@ -227,8 +227,8 @@ func submitOperation() huma.Operation {
 	file := &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file"}
 	priority := prioritySchema()
 	return huma.Operation{
-		OperationID: "submit-multiplication", Method: http.MethodPost, Path: "/v1/multiplications",
-		Tags: []string{"multiplications"}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
+		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
+		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
 		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
 			"matrices that need neither upload nor storage, or .npy files.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
