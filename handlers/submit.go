@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
@@ -208,48 +205,4 @@ func multipartError(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
-}
-
-func submitSimpleOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "submit-simple", Method: http.MethodPost, Path: "/matrix_multiplication/",
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two small matrices",
-		DefaultStatus: http.StatusAccepted,
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {
-			Schema:  objectSchema(map[string]*huma.Schema{"A": valuesSchema(), "B": valuesSchema()}, "A", "B"),
-			Example: map[string]any{"A": [][]int{{1, 2}, {3, 4}}, "B": [][]int{{5, 6}, {7, 8}}},
-		}}},
-		Errors: bodyErrors,
-	}
-}
-
-func submitOperation() huma.Operation {
-	file := &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file"}
-	priority := prioritySchema()
-	return huma.Operation{
-		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
-		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
-			"matrices that need neither upload nor storage, or .npy files.",
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			mediaJSON: {
-				Schema: objectSchema(map[string]*huma.Schema{
-					"a": operandSchema(), "b": operandSchema(), "priority": priority,
-				}, "a", "b"),
-				Example: map[string]any{
-					"a": map[string]any{"values": [][]int{{1, 2}, {3, 4}}}, "b": map[string]any{"values": [][]int{{5, 6}, {7, 8}}},
-				},
-			},
-			mediaMultipart: {
-				Schema: objectSchema(map[string]*huma.Schema{"a": file, "b": file, "priority": priority}, "a", "b"),
-			},
-		}},
-		Errors: bodyErrors,
-	}
-}
-
-// bodyErrors are the statuses that every operation which takes matrices may answer with.
-var bodyErrors = []int{
-	http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge,
-	http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
 }
