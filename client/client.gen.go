@@ -80,25 +80,52 @@ func (e MatrixState) Valid() bool {
 
 // Defines values for MultiplicationState.
 const (
-	Cancelled  MultiplicationState = "cancelled"
-	Completed  MultiplicationState = "completed"
-	Failed     MultiplicationState = "failed"
-	InProgress MultiplicationState = "in_progress"
-	Pending    MultiplicationState = "pending"
+	MultiplicationStateCancelled  MultiplicationState = "cancelled"
+	MultiplicationStateCompleted  MultiplicationState = "completed"
+	MultiplicationStateFailed     MultiplicationState = "failed"
+	MultiplicationStateInProgress MultiplicationState = "in_progress"
+	MultiplicationStatePending    MultiplicationState = "pending"
 )
 
 // Valid indicates whether the value is a known member of the MultiplicationState enum.
 func (e MultiplicationState) Valid() bool {
 	switch e {
-	case Cancelled:
+	case MultiplicationStateCancelled:
 		return true
-	case Completed:
+	case MultiplicationStateCompleted:
 		return true
-	case Failed:
+	case MultiplicationStateFailed:
 		return true
-	case InProgress:
+	case MultiplicationStateInProgress:
 		return true
-	case Pending:
+	case MultiplicationStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMultiplicationsParamsState.
+const (
+	ListMultiplicationsParamsStateCancelled  ListMultiplicationsParamsState = "cancelled"
+	ListMultiplicationsParamsStateCompleted  ListMultiplicationsParamsState = "completed"
+	ListMultiplicationsParamsStateFailed     ListMultiplicationsParamsState = "failed"
+	ListMultiplicationsParamsStateInProgress ListMultiplicationsParamsState = "in_progress"
+	ListMultiplicationsParamsStatePending    ListMultiplicationsParamsState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListMultiplicationsParamsState enum.
+func (e ListMultiplicationsParamsState) Valid() bool {
+	switch e {
+	case ListMultiplicationsParamsStateCancelled:
+		return true
+	case ListMultiplicationsParamsStateCompleted:
+		return true
+	case ListMultiplicationsParamsStateFailed:
+		return true
+	case ListMultiplicationsParamsStateInProgress:
+		return true
+	case ListMultiplicationsParamsStatePending:
 		return true
 	default:
 		return false
@@ -224,6 +251,19 @@ type Multiplication struct {
 
 // MultiplicationState defines model for Multiplication.State.
 type MultiplicationState string
+
+// MultiplicationList One page of multiplications.
+//
+// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+type MultiplicationList struct {
+	// Items The newest first
+	//
+	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
+	Items []Multiplication `json:"items"`
+
+	// NextCursor The cursor of the next page; absent on the last one
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
 
 // NewMatrix A matrix to store: numbers, or the description of a random matrix.
 //
@@ -415,8 +455,20 @@ type CreateMatrixJSONBody struct {
 	union json.RawMessage
 }
 
+// GetMatrixParams defines parameters for GetMatrix.
+type GetMatrixParams struct {
+	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // GetMatrixContentParams defines parameters for GetMatrixContent.
 type GetMatrixContentParams struct {
+	// Rows Only these rows, first:end as in Python: 0:100 are the first hundred, 100: all but them
+	Rows *string `form:"rows,omitempty" json:"rows,omitempty"`
+
+	// Cols Only these columns, first:end as in Python
+	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
+
 	// Range The bytes that are wanted.
 	Range *string `json:"Range,omitempty"`
 
@@ -430,6 +482,33 @@ type GetMatrixContentParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// ListMultiplicationsParams defines parameters for ListMultiplications.
+type ListMultiplicationsParams struct {
+	// State Only those in this state; may be given several times
+	State []ListMultiplicationsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// MatrixID Only those of which this matrix is an operand or the product
+	MatrixID *string `form:"matrix_id,omitempty" json:"matrix_id,omitempty"`
+
+	// CreatedSince Only those created at this time or later
+	CreatedSince *time.Time `form:"created_since,omitempty" json:"created_since,omitempty"`
+
+	// CreatedBefore Only those created before this time
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+
+	// Limit How many a page has at most
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor Where the page begins: next_cursor of the page before, with the same filters
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// ListMultiplicationsParamsState defines parameters for ListMultiplications.
+type ListMultiplicationsParamsState string
+
 // SubmitMultiplicationMultipartBody defines parameters for SubmitMultiplication.
 type SubmitMultiplicationMultipartBody struct {
 	// A A .npy file, as np.save writes it
@@ -442,8 +521,20 @@ type SubmitMultiplicationMultipartBody struct {
 	Priority *int32 `json:"priority,omitempty"`
 }
 
+// GetMultiplicationParams defines parameters for GetMultiplication.
+type GetMultiplicationParams struct {
+	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // GetResultParams defines parameters for GetResult.
 type GetResultParams struct {
+	// Rows Only these rows, first:end as in Python: 0:100 are the first hundred, 100: all but them
+	Rows *string `form:"rows,omitempty" json:"rows,omitempty"`
+
+	// Cols Only these columns, first:end as in Python
+	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
+
 	// Range The bytes that are wanted.
 	Range *string `json:"Range,omitempty"`
 
@@ -653,16 +744,23 @@ type ClientInterface interface {
 	// Its elements are at `…/content`.
 	//
 	// Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
-	GetMatrix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetMatrix(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMatrixContent The elements of a matrix
 	//
 	// Of a matrix that is still being uploaded the answer is 409.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 	//
 	// Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 	GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMultiplications List multiplications
+	//
+	// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+	//
+	// Corresponds with GET /v1/multiplications (the `ListMultiplications` operationId).
+	ListMultiplications(ctx context.Context, params *ListMultiplicationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SubmitMultiplicationWithBody Multiply two matrices
 	//
@@ -694,7 +792,7 @@ type ClientInterface interface {
 	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end.
 	//
 	// Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
-	GetMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetMultiplication(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelMultiplication Cancel a multiplication
 	//
@@ -707,7 +805,7 @@ type ClientInterface interface {
 	//
 	// Of a multiplication that is not completed the answer is 409.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 	//
 	// Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 	GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -818,8 +916,8 @@ func (c *Operations) DeleteMatrix(ctx context.Context, id string, reqEditors ...
 // Its elements are at `…/content`.
 //
 // Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
-func (c *Operations) GetMatrix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetMatrixRequest(c.Server, id)
+func (c *Operations) GetMatrix(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMatrixRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -834,11 +932,28 @@ func (c *Operations) GetMatrix(ctx context.Context, id string, reqEditors ...Req
 //
 // Of a matrix that is still being uploaded the answer is 409.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 //
 // Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 func (c *Operations) GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetMatrixContentRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMultiplications List multiplications
+//
+// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+//
+// Corresponds with GET /v1/multiplications (the `ListMultiplications` operationId).
+func (c *Operations) ListMultiplications(ctx context.Context, params *ListMultiplicationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMultiplicationsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -909,8 +1024,8 @@ func (c *Operations) DeleteMultiplication(ctx context.Context, id string, reqEdi
 // Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end.
 //
 // Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
-func (c *Operations) GetMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetMultiplicationRequest(c.Server, id)
+func (c *Operations) GetMultiplication(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMultiplicationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -942,7 +1057,7 @@ func (c *Operations) CancelMultiplication(ctx context.Context, id string, reqEdi
 //
 // Of a multiplication that is not completed the answer is 409.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 //
 // Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 func (c *Operations) GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1089,7 +1204,7 @@ func NewDeleteMatrixRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewGetMatrixRequest constructs an http.Request for the GetMatrix method
-func NewGetMatrixRequest(server string, id string) (*http.Request, error) {
+func NewGetMatrixRequest(server string, id string, params *GetMatrixParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1119,6 +1234,21 @@ func NewGetMatrixRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -1146,6 +1276,45 @@ func NewGetMatrixContentRequest(server string, id string, params *GetMatrixConte
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Rows != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "rows", *params.Rows, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cols != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cols", *params.Cols, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1197,6 +1366,135 @@ func NewGetMatrixContentRequest(server string, id string, params *GetMatrixConte
 			}
 
 			req.Header.Set("If-Match", headerParam3)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListMultiplicationsRequest constructs an http.Request for the ListMultiplications method
+func NewListMultiplicationsRequest(server string, params *ListMultiplicationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/multiplications")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MatrixID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "matrix_id", *params.MatrixID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedSince != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_since", *params.CreatedSince, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_before", *params.CreatedBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
 		}
 
 	}
@@ -1279,7 +1577,7 @@ func NewDeleteMultiplicationRequest(server string, id string) (*http.Request, er
 }
 
 // NewGetMultiplicationRequest constructs an http.Request for the GetMultiplication method
-func NewGetMultiplicationRequest(server string, id string) (*http.Request, error) {
+func NewGetMultiplicationRequest(server string, id string, params *GetMultiplicationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1307,6 +1605,21 @@ func NewGetMultiplicationRequest(server string, id string) (*http.Request, error
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -1370,6 +1683,45 @@ func NewGetResultRequest(server string, id string, params *GetResultParams) (*ht
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Rows != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "rows", *params.Rows, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cols != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cols", *params.Cols, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -1558,18 +1910,27 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
-	GetMatrixWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMatrixResponse, error)
+	GetMatrixWithResponse(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*GetMatrixResponse, error)
 
 	// GetMatrixContentWithResponse The elements of a matrix
 	//
 	// Of a matrix that is still being uploaded the answer is 409.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 	GetMatrixContentWithResponse(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*GetMatrixContentResponse, error)
+
+	// ListMultiplicationsWithResponse List multiplications
+	//
+	// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/multiplications (the `ListMultiplications` operationId).
+	ListMultiplicationsWithResponse(ctx context.Context, params *ListMultiplicationsParams, reqEditors ...RequestEditorFn) (*ListMultiplicationsResponse, error)
 
 	// SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 	//
@@ -1605,7 +1966,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
-	GetMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMultiplicationResponse, error)
+	GetMultiplicationWithResponse(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*GetMultiplicationResponse, error)
 
 	// CancelMultiplicationWithResponse Cancel a multiplication
 	//
@@ -1620,7 +1981,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Of a multiplication that is not completed the answer is 409.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1914,6 +2275,16 @@ func (r DeleteMatrixResponse) ContentType() string {
 	return ""
 }
 
+// GetMatrixResponse200Headers the declared response headers of an HTTP 200 response for GetMatrix
+type GetMatrixResponse200Headers struct {
+	ETag string
+}
+
+// GetMatrixResponse304Headers the declared response headers of an HTTP 304 response for GetMatrix
+type GetMatrixResponse304Headers struct {
+	ETag string
+}
+
 // GetMatrixResponse503Headers the declared response headers of an HTTP 503 response for GetMatrix
 type GetMatrixResponse503Headers struct {
 	RetryAfter int32
@@ -1930,6 +2301,10 @@ type GetMatrixResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMatrixResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetMatrixResponse304Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetMatrixResponse503Headers
 }
@@ -2039,6 +2414,8 @@ type GetMatrixContentResponse struct {
 	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
 	ApplicationProblemJSON416 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2087,6 +2464,11 @@ func (r GetMatrixContentResponse) GetApplicationProblemJSON416() *Problem {
 	return r.ApplicationProblemJSON416
 }
 
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMatrixContentResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r GetMatrixContentResponse) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
@@ -2120,6 +2502,90 @@ func (r GetMatrixContentResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetMatrixContentResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMultiplicationsResponse200Headers the declared response headers of an HTTP 200 response for ListMultiplications
+type ListMultiplicationsResponse200Headers struct {
+	ETag string
+	Link *string
+}
+
+// ListMultiplicationsResponse304Headers the declared response headers of an HTTP 304 response for ListMultiplications
+type ListMultiplicationsResponse304Headers struct {
+	ETag string
+}
+
+// ListMultiplicationsResponse503Headers the declared response headers of an HTTP 503 response for ListMultiplications
+type ListMultiplicationsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListMultiplicationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MultiplicationList
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListMultiplicationsResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListMultiplicationsResponse304Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListMultiplicationsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMultiplicationsResponse) GetJSON200() *MultiplicationList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListMultiplicationsResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListMultiplicationsResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListMultiplicationsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMultiplicationsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMultiplicationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMultiplicationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMultiplicationsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2306,6 +2772,16 @@ func (r DeleteMultiplicationResponse) ContentType() string {
 	return ""
 }
 
+// GetMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for GetMultiplication
+type GetMultiplicationResponse200Headers struct {
+	ETag string
+}
+
+// GetMultiplicationResponse304Headers the declared response headers of an HTTP 304 response for GetMultiplication
+type GetMultiplicationResponse304Headers struct {
+	ETag string
+}
+
 // GetMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplication
 type GetMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -2322,6 +2798,10 @@ type GetMultiplicationResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMultiplicationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetMultiplicationResponse304Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetMultiplicationResponse503Headers
 }
@@ -2375,6 +2855,11 @@ func (r GetMultiplicationResponse) ContentType() string {
 	return ""
 }
 
+// CancelMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for CancelMultiplication
+type CancelMultiplicationResponse200Headers struct {
+	ETag string
+}
+
 // CancelMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for CancelMultiplication
 type CancelMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -2393,6 +2878,8 @@ type CancelMultiplicationResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CancelMultiplicationResponse200Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CancelMultiplicationResponse503Headers
 }
@@ -2507,6 +2994,8 @@ type GetResultResponse struct {
 	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
 	ApplicationProblemJSON416 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2555,6 +3044,11 @@ func (r GetResultResponse) GetApplicationProblemJSON416() *Problem {
 	return r.ApplicationProblemJSON416
 }
 
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetResultResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r GetResultResponse) GetApplicationProblemJSON500() *InternalError {
 	return r.ApplicationProblemJSON500
@@ -2594,6 +3088,11 @@ func (r GetResultResponse) ContentType() string {
 	return ""
 }
 
+// RetryMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for RetryMultiplication
+type RetryMultiplicationResponse200Headers struct {
+	ETag string
+}
+
 // RetryMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for RetryMultiplication
 type RetryMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -2612,6 +3111,8 @@ type RetryMultiplicationResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RetryMultiplicationResponse200Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *RetryMultiplicationResponse503Headers
 }
@@ -2752,8 +3253,8 @@ func (c *ClientWithResponses) DeleteMatrixWithResponse(ctx context.Context, id s
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
-func (c *ClientWithResponses) GetMatrixWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMatrixResponse, error) {
-	rsp, err := c.GetMatrix(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetMatrixWithResponse(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*GetMatrixResponse, error) {
+	rsp, err := c.GetMatrix(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2764,7 +3265,7 @@ func (c *ClientWithResponses) GetMatrixWithResponse(ctx context.Context, id stri
 //
 // Of a matrix that is still being uploaded the answer is 409.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2775,6 +3276,21 @@ func (c *ClientWithResponses) GetMatrixContentWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseGetMatrixContentResponse(rsp)
+}
+
+// ListMultiplicationsWithResponse List multiplications
+//
+// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/multiplications (the `ListMultiplications` operationId).
+func (c *ClientWithResponses) ListMultiplicationsWithResponse(ctx context.Context, params *ListMultiplicationsParams, reqEditors ...RequestEditorFn) (*ListMultiplicationsResponse, error) {
+	rsp, err := c.ListMultiplications(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMultiplicationsResponse(rsp)
 }
 
 // SubmitMultiplicationWithBodyWithResponse Multiply two matrices
@@ -2829,8 +3345,8 @@ func (c *ClientWithResponses) DeleteMultiplicationWithResponse(ctx context.Conte
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
-func (c *ClientWithResponses) GetMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetMultiplicationResponse, error) {
-	rsp, err := c.GetMultiplication(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetMultiplicationWithResponse(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*GetMultiplicationResponse, error) {
+	rsp, err := c.GetMultiplication(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -2856,7 +3372,7 @@ func (c *ClientWithResponses) CancelMultiplicationWithResponse(ctx context.Conte
 //
 // Of a multiplication that is not completed the answer is 409.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form.
+// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3164,6 +3680,9 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3188,6 +3707,26 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMatrixResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetMatrixResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetMatrixResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -3261,6 +3800,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -3411,6 +3957,96 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 		response.Headers416 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetMatrixContentResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMultiplicationsResponse parses an HTTP response from a ListMultiplicationsWithResponse call
+func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMultiplicationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MultiplicationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListMultiplicationsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListMultiplicationsResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListMultiplicationsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -3613,6 +4249,9 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 		}
 		response.JSON200 = &dest
 
+	case rsp.StatusCode == 304:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -3637,6 +4276,26 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMultiplicationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetMultiplicationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers304 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -3704,6 +4363,16 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers CancelMultiplicationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
 		var headers CancelMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -3777,6 +4446,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON416 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -3992,6 +4668,16 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers RetryMultiplicationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
 		var headers RetryMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

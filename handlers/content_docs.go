@@ -25,7 +25,8 @@ func contentOperation(path string, op huma.Operation, notFound, conflict documen
 	op.Method = http.MethodGet
 	op.Description += "\n\nThe form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. " +
 		"The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no " +
-		"JSON form."
+		"JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and " +
+		"ranges."
 	op.Parameters = conditions()
 	whole := success(http.StatusOK, "The elements.", exampleElements, "ETag", "Accept-Ranges", "Vary", "Content-Disposition")
 	whole.Content[mediaJSON].Schema = ref("Elements")
@@ -41,29 +42,12 @@ func contentOperation(path string, op huma.Operation, notFound, conflict documen
 		problem(http.StatusNotAcceptable, "The client accepts no form that there is, or the matrix has no JSON form: it is too "+
 			"large for one, or has elements that are not finite.",
 			"not acceptable: matrices are served as application/x-npy or application/json"),
+		problem(http.StatusUnprocessableEntity, "The window is not one of this matrix.", "invalid request: rows=0:100 is no part of 0:1"),
 		problem(http.StatusPreconditionFailed, "`If-Match` names another form.", "GET "+path, "ETag", "Vary"),
 		problem(http.StatusRequestedRangeNotSatisfiable, "The range is not one of this content.",
 			"GET "+path, "Content-Range", "Vary"),
 	)
 	return op
-}
-
-// conditions are the request headers that http.ServeContent knows.
-func conditions() []*huma.Param {
-	header := func(name, description, pattern, example string) *huma.Param {
-		return &huma.Param{
-			Name: name, In: "header", Description: description, Example: example,
-			Schema: &huma.Schema{Type: huma.TypeString, Pattern: pattern, MaxLength: new(200)},
-		}
-	}
-	const tags = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
-	tag := `"` + exampleMatrixC + `-x-npy"`
-	return []*huma.Param{
-		header("Range", "The bytes that are wanted.", `^bytes=[0-9, -]+$`, "bytes=128-159"),
-		header("If-Range", "The range is meant for the content of this ETag; of another one, all is sent.", `^"[^"]*"$`, tag),
-		header("If-None-Match", "Answer 304 if the form still has this ETag.", tags, tag),
-		header("If-Match", "Answer 412 unless the form has this ETag.", tags, tag),
-	}
 }
 
 // npyExample stands for a file: what it holds cannot be shown here.

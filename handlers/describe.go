@@ -82,28 +82,11 @@ func describeHeaders(c *huma.Components, r *huma.Response) {
 	}
 }
 
-// describeParameter returns a copy of a parameter with what its struct tags cannot say; the original's schema is what
-// Huma validates with, and an id that is not of our form is no invalid parameter but the name of nothing.
-func describeParameter(route string, p *huma.Param) *huma.Param {
-	described := *p
-	if p.In == "path" && p.Name == "id" {
-		example := exampleID
-		described.Description = "Id of the multiplication, as its creation answered it."
-		if strings.HasPrefix(route, matricesPath) {
-			example = exampleMatrixA
-			described.Description = "Id of the matrix, as its creation answered it."
-		}
-		described.Schema, described.Example = idSchema(), example
+func idParameter(route string) huma.Param {
+	if strings.HasPrefix(route, matricesPath) {
+		return huma.Param{Description: "Id of the matrix, as its creation answered it.", Schema: idSchema(), Example: exampleMatrixA}
 	}
-	if p.Schema != nil && described.Schema == p.Schema {
-		schema := *p.Schema
-		describeSchema(&schema)
-		described.Schema = &schema
-		if described.Example == nil && len(schema.Examples) > 0 { // where Huma's struct tag puts it
-			described.Example, schema.Examples = schema.Examples[0], nil
-		}
-	}
-	return &described
+	return huma.Param{Description: "Id of the multiplication, as its creation answered it.", Schema: idSchema(), Example: exampleID}
 }
 
 // maxCount is the largest number of whatever this API counts.

@@ -3,8 +3,10 @@ package handlers_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -181,6 +183,8 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 		"submit-multiplication 415": post(products, "text/plain", `1`),
 		"submit-multiplication 422": post(products, jsonType, `{"a": {"values": [[1, 2]]}, "b": {"values": [[1]]}}`),
 
+		"list-multiplications 422": send(idle, http.MethodGet, products+"?cursor=1"),
+
 		"create-matrix 400": post(matrices, jsonType, `{"values": [[1, 2]`),
 		"create-matrix 413": post(matrices, npyType, huge),
 		"create-matrix 415": post(matrices, "text/plain", `1`),
@@ -207,6 +211,7 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 	} {
 		faults[name+" 406"] = send(busy, http.MethodGet, path, "Accept", "text/html")
 		faults[name+" 412"] = send(busy, http.MethodGet, path, "If-Match", `"another"`)
+		faults[name+" 422"] = send(busy, http.MethodGet, path+"?rows=0:100")
 		faults[name+" 416"] = send(busy, http.MethodGet, path, "Range", "bytes=1000000-")
 	}
 	return faults
@@ -251,4 +256,61 @@ func TestAnswerExamples(t *testing.T) {
 	if g, _ := json.Marshal(result); string(g) != string(text) {
 		t.Errorf("the product is %s, the example says %s", g, text)
 	}
+}
+
+// Every example of a parameter is sent, and accepted. ETags that examples name are replaced by those of the answers.
+func TestParameterExamples(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	operand := `{"values": ` + someElements(100, 100).json() + `}`
+	m := b.complete(t, b.submit(t, `{"a": `+operand+`, "b": `+operand+`}`).ID)
+	sent := 0
+	for _, route := range describedAPI(t).routes {
+		if route.Method != http.MethodGet {
+			continue
+		}
+		id := m.ID
+		if strings.HasPrefix(route.Path, "/v1/matrices") {
+			id = m.Result.MatrixID
+		}
+		path := strings.ReplaceAll(route.Path, "{id}", id)
+		for _, p := range route.Operation.Parameters {
+			sent++
+			t.Run(route.Operation.OperationID+" "+p.Value.Name, func(t *testing.T) {
+				tag := b.get(t, path).Header.Get("ETag")
+				query, headers := parameter(t, p.Value, tag)
+				a := b.get(t, path+query, headers...)
+				if a.StatusCode >= 400 || a.StatusCode == http.StatusOK && p.Value.Name == "Range" {
+					t.Errorf("%s: %v is answered with %s: %.300s", path, p.Value.Example, a.Status, a.body)
+				}
+			})
+		}
+	}
+	if sent < 15 {
+		t.Errorf("%d parameters", sent)
+	}
+}
+
+// parameter returns the example of a parameter as a query or as a header.
+func parameter(t *testing.T, p *openapi3.Parameter, tag string) (query string, headers []string) {
+	t.Helper()
+	values, ok := p.Example.([]any)
+	if !ok {
+		values = []any{p.Example}
+	}
+	switch p.In {
+	case "header":
+		value := values[0].(string)
+		if strings.HasPrefix(value, `"`) {
+			value = tag
+		}
+		return "", []string{p.Name, value}
+	case "query":
+		all := url.Values{}
+		for _, v := range values {
+			all.Add(p.Name, fmt.Sprint(v))
+		}
+		return "?" + all.Encode(), nil
+	}
+	return "", nil
 }

@@ -42,7 +42,7 @@ func getMatrixOperation() huma.Operation {
 		OperationID: "get-matrix", Method: http.MethodGet, Path: matrixRoute, Tags: []string{matricesTag},
 		Summary:     "Shape and state of a matrix",
 		Description: "Its elements are at `…/content`.",
-		Responses:   responses(success(http.StatusOK, "The matrix.", exampleMatrix()), noSuchMatrix),
+		Responses:   responses(success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"), notModified, noSuchMatrix),
 	}
 }
 

@@ -11,13 +11,32 @@ import (
 var noSuchMultiplication = problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.",
 	"multiplication "+exampleID+": not found")
 
+// notModified is the answer to a client that has the present one.
+var notModified = success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
+
+func listMultiplicationsOperation() huma.Operation {
+	return huma.Operation{
+		OperationID: "list-multiplications", Method: http.MethodGet, Path: multiplicationsPath, Tags: []string{multiplicationsTag},
+		Summary: "List multiplications",
+		Description: "The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, " +
+			"or the `Link` header, until there is none.",
+		Responses: responses(
+			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"), notModified,
+			problem(http.StatusUnprocessableEntity, "A parameter is not one of those that there are.",
+				`invalid request: cursor "1" is not the next_cursor of any page`),
+		),
+	}
+}
+
 func getMultiplicationOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
 		Summary: "State and progress of a multiplication",
 		Description: "Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the " +
 			"work has succeeded in the end.",
-		Responses: responses(success(http.StatusOK, "The multiplication as it is now.", exampleCompleted()), noSuchMultiplication),
+		Responses: responses(
+			success(http.StatusOK, "The multiplication as it is now.", exampleCompleted(), "ETag"), notModified, noSuchMultiplication,
+		),
 	}
 }
 
@@ -27,7 +46,7 @@ func cancelMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
 		Responses: responses(
-			success(http.StatusOK, "It is cancelled.", exampleCancelled()),
+			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "ETag"),
 			noSuchMultiplication,
 			problem(http.StatusConflict, "It has ended already.", "multiplication "+exampleID+" is completed: the multiplication has ended"),
 		),
@@ -40,7 +59,7 @@ func retryMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
 		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
 		Responses: responses(
-			success(http.StatusOK, "It is back in the queue.", examplePending()),
+			success(http.StatusOK, "It is back in the queue.", examplePending(), "ETag"),
 			problem(http.StatusNotFound, noSuchMultiplication.Description, "retrying multiplication "+exampleID+": not found"),
 			problem(http.StatusConflict, "It is still being worked on, or it is completed.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),

@@ -87,8 +87,12 @@ var headerDocs = map[string]huma.Header{
 		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^bytes (\*|\d+-\d+)/\d+$`, MaxLength: new(64)}, Example: "bytes 128-159/160",
 	},
 	"ETag": {
-		Description: "Names this form of the content, for If-Range, If-Match and If-None-Match.", Required: true,
+		Description: "Names what the body is now; another body has another one. It is for If-None-Match, and of a matrix for If-Match and If-Range.", Required: true,
 		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^(W/)?"[^"]*"$`, MaxLength: new(100)}, Example: `"` + exampleMatrixC + `-x-npy"`,
+	},
+	"Link": {
+		Description: "The address of the next page as rel=\"next\", unless this is the last one.",
+		Schema:      textSchema(2000), Example: `<` + multiplicationsPath + `?cursor=AAY3lFD_4EgBogor4U59hpIdplKLVWKe>; rel="next"`,
 	},
 	"Location": {
 		Description: "Path of what was created.", Required: true,
