@@ -102,6 +102,9 @@ func (c OutputConfig) fetch(
 		return size, false, c.explain(m.ID, err)
 	}
 	bar.say(rate(size, time.Since(start)))
+	if c.Output != "-" {
+		fmt.Fprintf(log, "%-10s %s, %d×%d %s\n", "done", c.Output, m.Result.Rows, m.Result.Cols, m.Result.Dtype)
+	}
 	return size, verified, nil
 }
 

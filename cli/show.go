@@ -50,6 +50,7 @@ func (c *showCommand) Run(ctx context.Context, out streams) error {
 // follow shows the progress of a product until it ends.
 func follow(ctx context.Context, remote *client.Client, id string, w io.Writer) (client.Multiplication, error) {
 	var bar *progress
+	start := time.Now()
 	m, err := remote.Wait(ctx, id, func(m client.Multiplication) {
 		if bar == nil {
 			bar = newProgress(w, "multiply", m.Tiles.Total, false)
@@ -58,6 +59,9 @@ func follow(ctx context.Context, remote *client.Client, id string, w io.Writer) 
 	})
 	if bar != nil {
 		bar.close()
+	}
+	if err == nil && m.State == client.MultiplicationStateCompleted {
+		bar.say(fmt.Sprintf("%d tiles in %.2f s", m.Tiles.Total, time.Since(start).Seconds()))
 	}
 	return m, err
 }
