@@ -22,6 +22,16 @@ func (c *Client) Retry(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
+	c.changes.Changed(id)
+	return nil
+}
+
+// Delete removes a product that has ended. Errors: those of store.DeleteProduct.
+func (c *Client) Delete(ctx context.Context, id uuid.UUID) error {
+	if err := c.store.DeleteProduct(ctx, id); err != nil {
+		return err
+	}
+	c.changes.Ended(id)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // queueMaintenance is worked by the processes that lead, not by workers.
@@ -44,14 +45,15 @@ type Config struct {
 
 // Client is a process's part in the queue.
 type Client struct {
-	store  *store.Store
-	river  *river.Client[pgx.Tx]
-	config Config
-	log    *slog.Logger
-	id     string
-	stop   sync.Once
-	halt   context.CancelFunc // ends the lease and the rescue loop
-	loops  sync.WaitGroup
+	store   *store.Store
+	river   *river.Client[pgx.Tx]
+	changes *watch.Announcer
+	config  Config
+	log     *slog.Logger
+	id      string
+	stop    sync.Once
+	halt    context.CancelFunc // ends the lease and the rescue loop
+	loops   sync.WaitGroup
 }
 
 // NewClient returns a client that submits and, once it is started, does what config says.
@@ -59,10 +61,10 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}
-	c := &Client{store: s, config: config, log: log, id: clientID()}
+	c := &Client{store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID()}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine})
+	river.AddWorker(workers, &tileWorker{store: s, engine: engine, changes: c.changes})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
@@ -136,6 +138,7 @@ func (c *Client) Start(ctx context.Context) error {
 // returns when all of it is done. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
+		defer c.changes.Stop()
 		if c.halt == nil {
 			return
 		}

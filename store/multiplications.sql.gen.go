@@ -553,11 +553,14 @@ func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Durat
 	return err
 }
 
-const startMultiplication = `-- name: StartMultiplication :exec
+const startMultiplication = `-- name: StartMultiplication :execrows
 UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending'
 `
 
-func (q *Queries) StartMultiplication(ctx context.Context, id uuid.UUID) error {
-	_, err := q.db.Exec(ctx, startMultiplication, id)
-	return err
+func (q *Queries) StartMultiplication(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, startMultiplication, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
