@@ -140,7 +140,7 @@ func quality(accept, kind string) float64 {
 		switch name {
 		case kind:
 			level = 3
-		case "application/*":
+		case path.Dir(kind) + "/*":
 			level = 2
 		case "*/*":
 			level = 1
@@ -184,7 +184,14 @@ func (a *API) serveJSON(ctx context.Context, m store.Matrix) (*huma.StreamRespon
 
 // appendJSON appends a matrix as JSON: the shortest decimals that read back as the same numbers.
 func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
-	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": [`, shape.Rows, shape.Cols)
+	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
+	dst, err := appendRows(dst, shape, content)
+	return append(dst, "}\n"...), err
+}
+
+// appendRows appends the rows of a matrix as JSON.
+func appendRows(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
+	dst = append(dst, '[')
 	bits := 8 * shape.DType.Size()
 	for i := range shape.Rows {
 		if i > 0 {
@@ -203,7 +210,7 @@ func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) 
 		}
 		dst = append(dst, ']')
 	}
-	return append(dst, "]}\n"...), nil
+	return append(dst, ']'), nil
 }
 
 func element(content []byte, i int64, dtype matrix.DType) float64 {
