@@ -126,11 +126,12 @@ func (q *Queries) ListPresent(ctx context.Context, ids []uuid.UUID) ([]Multiplic
 }
 
 const notify = `-- name: Notify :exec
-SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, payload) FROM unnest($2::text[]) AS payload
+SELECT set_config('synchronous_commit', 'off', true), pg_notify(current_schema() || '.' || ($1::text[])[n.i], n.payload)
+FROM unnest($2::text[]) WITH ORDINALITY AS n(payload, i)
 `
 
-// Sent in a transaction of its own, which nobody waits for: notifications make commits wait for each other.
-func (q *Queries) Notify(ctx context.Context, channel string, payloads []string) error {
-	_, err := q.db.Exec(ctx, notify, channel, payloads)
+// Notifications make commits wait for each other, so they are sent in a transaction of their own, which nobody waits for.
+func (q *Queries) Notify(ctx context.Context, channels []string, payloads []string) error {
+	_, err := q.db.Exec(ctx, notify, channels, payloads)
 	return err
 }

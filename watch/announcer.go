@@ -16,64 +16,78 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// The channels of the notifications; what is sent are ids of products, separated by commas. Most of those who follow a
-// product wait for its end only, so the two are told apart before anything is read.
-const (
-	endsChannel     = "millrace_ends"     // it has ended, or is gone
-	progressChannel = "millrace_progress" // anything else about it has changed
+// Channel is what notifications are sent on.
+type Channel struct {
+	Name  string        // behind that of the schema, so that several installations can share a database
+	Pause time.Duration // between two notifications: what comes in between is sent together
+	Apart bool          // each word is a notification of its own, not one of several in a text
+}
+
+// The channels of this package; what is sent are ids of products. Most of those who follow a product wait for its end
+// only, so the two are told apart before anything is read.
+var (
+	// ends: a product has ended, or is gone. The pause is less than people notice.
+	ends = Channel{Name: "millrace_ends", Pause: 5 * time.Millisecond}
+	// progress: anything else about a product has changed. Nobody reads more than a few dozen steps a second.
+	progress = Channel{Name: "millrace_progress", Pause: 40 * time.Millisecond}
 )
 
 const (
-	// endsPause is how long after a notification the next one about ends may be sent: what comes together is sent together.
-	// It is much less than people notice and much more than Postgres needs for one.
-	endsPause = 5 * time.Millisecond
-	// progressPause is the same for everything else. Nobody reads more than a few dozen steps a second.
-	progressPause = 40 * time.Millisecond
 	// sendTimeout bounds how long one attempt takes while the database does not answer.
 	sendTimeout = 5 * time.Second
-	// maxPending bounds what is kept to be sent; hubs find the rest when they poll.
+	// maxPending bounds what is kept to be sent on one channel; who listens finds the rest when it polls.
 	maxPending = 10_000
-	// maxPayload is how many ids go into one notification, which Postgres limits to 8,000 bytes.
-	maxPayload = 200
+	// maxPayload is how long a notification may be; Postgres takes less than 8,000 bytes.
+	maxPayload = 7_900
 )
 
-// Announcer tells the hubs of all processes which products have changed. A notification in the transaction of the change
-// would make all such transactions commit one after the other, so they are sent afterwards, several changes at once, and
-// nobody waits for them. One that is lost costs time, nothing else: hubs poll.
+// Announcer sends notifications of changes. One in the transaction of the change would make all such transactions commit
+// one after the other, so they are sent afterwards, several at once, and nobody waits for them. One that is lost costs
+// time, nothing else: who listens also polls.
 type Announcer struct {
 	store *store.Store
 	log   *slog.Logger
 
-	mu             sync.Mutex
-	ends, progress map[uuid.UUID]struct{}
-	sending        bool // a sender runs
-	stopped        bool
-	last           time.Time     // of the newest notification
-	wake           chan struct{} // the sender must look again
-	sender         sync.WaitGroup
+	mu      sync.Mutex
+	boxes   map[Channel]*outbox
+	pending int  // over all boxes
+	sending bool // a sender runs
+	stopped bool
+	wake    chan struct{} // the sender must look again
+	sender  sync.WaitGroup
+}
+
+// outbox is what is to be sent on one channel.
+type outbox struct {
+	words map[string]struct{}
+	last  time.Time // when something was sent
 }
 
 // NewAnnouncer returns an announcer, which runs from the first change on until Stop.
 func NewAnnouncer(s *store.Store, log *slog.Logger) *Announcer {
-	return &Announcer{
-		store: s, log: log, wake: make(chan struct{}, 1),
-		ends: map[uuid.UUID]struct{}{}, progress: map[uuid.UUID]struct{}{},
-	}
+	return &Announcer{store: s, log: log, boxes: map[Channel]*outbox{}, wake: make(chan struct{}, 1)}
 }
 
 // Ended announces that a product has ended or is gone. It does not wait.
-func (a *Announcer) Ended(id uuid.UUID) { a.add(a.ends, id) }
+func (a *Announcer) Ended(id uuid.UUID) { a.Announce(ends, id.String()) }
 
 // Changed announces that a product has gone on. It does not wait.
-func (a *Announcer) Changed(id uuid.UUID) { a.add(a.progress, id) }
+func (a *Announcer) Changed(id uuid.UUID) { a.Announce(progress, id.String()) }
 
-func (a *Announcer) add(to map[uuid.UUID]struct{}, id uuid.UUID) {
+// Announce sends a word on a channel, soon and together with others. It does not wait.
+func (a *Announcer) Announce(c Channel, word string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stopped || len(to) >= maxPending {
+	box := a.boxes[c]
+	if box == nil {
+		box = &outbox{words: map[string]struct{}{}}
+		a.boxes[c] = box
+	}
+	if _, ok := box.words[word]; ok || a.stopped || len(box.words) >= maxPending {
 		return
 	}
-	to[id] = struct{}{}
+	box.words[word] = struct{}{}
+	a.pending++
 	if !a.sending {
 		a.sending = true
 		a.sender.Go(a.send)
@@ -102,83 +116,77 @@ func (a *Announcer) Stop() {
 // send sends until there is nothing left to be sent.
 func (a *Announcer) send() {
 	for {
-		ends, progress, pause, more := a.take()
-		if !more {
-			return
-		}
-		if pause > 0 {
+		channels, payloads, pause := a.take()
+		switch {
+		case len(channels) > 0:
+			a.notify(channels, payloads)
+		case pause > 0:
 			select {
 			case <-time.After(pause):
 			case <-a.wake:
 			}
-			continue
+		default:
+			return
 		}
-		a.notify(endsChannel, ends)
-		a.notify(progressChannel, progress)
 	}
 }
 
-// take returns the ids that are to be sent now, or how long to wait before some are. Without any it reports false, and the
-// sender is taken to have ended.
-func (a *Announcer) take() (ends, progress []uuid.UUID, pause time.Duration, more bool) {
+// take returns the notifications that are to be sent now, or else how long to wait before some are. If it returns neither,
+// the sender is taken to have ended.
+func (a *Announcer) take() (channels, payloads []string, pause time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.ends)+len(a.progress) == 0 {
-		a.sending = false
-		return nil, nil, 0, false
-	}
-	if !a.stopped {
-		pause = progressPause
-		if len(a.ends) > 0 {
-			pause = endsPause
+	now := time.Now()
+	for c, box := range a.boxes {
+		if len(box.words) == 0 {
+			continue
 		}
-		if pause -= time.Since(a.last); pause > 0 {
-			return nil, nil, pause, true
+		if left := c.Pause - now.Sub(box.last); left > 0 && !a.stopped {
+			if pause == 0 || left < pause {
+				pause = left
+			}
+			continue
 		}
+		for _, payload := range c.payloads(box.words) {
+			channels, payloads = append(channels, c.Name), append(payloads, payload)
+		}
+		a.pending -= len(box.words)
+		clear(box.words)
+		box.last = now
 	}
-	a.last = time.Now()
-	return drain(a.ends), drain(a.progress), 0, true
+	a.sending = len(channels) > 0 || a.pending > 0
+	return channels, payloads, pause
 }
 
-// drain empties a set.
-func drain(set map[uuid.UUID]struct{}) []uuid.UUID {
-	ids := make([]uuid.UUID, 0, len(set))
-	for id := range set {
-		ids = append(ids, id)
-	}
-	clear(set)
-	return ids
-}
-
-func (a *Announcer) notify(channel string, ids []uuid.UUID) {
-	if len(ids) == 0 {
-		return
-	}
+func (a *Announcer) notify(channels, payloads []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 	defer cancel()
-	if err := a.store.Notify(ctx, channel, payloads(ids)); err != nil {
-		a.log.WarnContext(ctx, "announcing changes; those who follow them will see them a little later", "changes", len(ids), "error", err)
+	if err := a.store.Notify(ctx, channels, payloads); err != nil {
+		a.log.WarnContext(ctx, "announcing changes; who waits for them will see them a little later", "error", err)
 	}
 }
 
-// payloads writes ids down, as many in one text as a notification can hold.
-func payloads(ids []uuid.UUID) []string {
+// payloads writes words down, as many in one text as a notification can hold, separated by spaces.
+func (c Channel) payloads(words map[string]struct{}) []string {
 	var texts []string
-	for len(ids) > 0 {
-		n := min(len(ids), maxPayload)
-		words := make([]string, n)
-		for i, id := range ids[:n] {
-			words[i] = id.String()
+	var text strings.Builder
+	for word := range words {
+		if text.Len() > 0 && (c.Apart || text.Len()+1+len(word) > maxPayload) {
+			texts = append(texts, text.String())
+			text.Reset()
 		}
-		texts, ids = append(texts, strings.Join(words, ",")), ids[n:]
+		if text.Len() > 0 {
+			text.WriteByte(' ')
+		}
+		text.WriteString(word)
 	}
-	return texts
+	return append(texts, text.String())
 }
 
-// parsePayload is the reverse of payloads. What is no id is from a version that knows more than this one.
-func parsePayload(text string) []uuid.UUID {
+// parseIDs returns the ids in a notification. What is no id is from a version that knows more than this one.
+func parseIDs(text string) []uuid.UUID {
 	var ids []uuid.UUID
-	for word := range strings.SplitSeq(text, ",") {
+	for word := range strings.FieldsSeq(text) {
 		if id, err := uuid.Parse(word); err == nil {
 			ids = append(ids, id)
 		}

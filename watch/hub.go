@@ -86,6 +86,13 @@ func (h *Hub) Stop() {
 	})
 }
 
+// Followed returns how many products somebody waits for or streams.
+func (h *Hub) Followed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.topics)
+}
+
 // topic is one product that somebody follows.
 type topic struct {
 	id        uuid.UUID
@@ -147,7 +154,7 @@ func (h *Hub) run(ctx context.Context) {
 			return
 		case <-h.soon:
 			if pause == nil {
-				pause = time.After(progressPause - time.Since(last))
+				pause = time.After(progress.Pause - time.Since(last))
 			}
 			continue
 		case <-pause:

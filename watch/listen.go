@@ -2,8 +2,8 @@ package watch
 
 import (
 	"context"
-	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -73,12 +73,18 @@ func (h *Hub) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, fmt.Sprintf("LISTEN %s; LISTEN %s", endsChannel, progressChannel)); err != nil {
+	var schema string
+	if err = conn.QueryRow(ctx, "SELECT current_schema()").Scan(&schema); err == nil {
+		_, err = conn.Exec(ctx, "LISTEN "+quoted(schema, ends)+"; LISTEN "+quoted(schema, progress))
+	}
+	if err != nil {
 		_ = conn.Close(ctx) // the first error counts
 		return nil, err
 	}
 	return conn, nil
 }
+
+func quoted(schema string, c Channel) string { return pgx.Identifier{schema + "." + c.Name}.Sanitize() }
 
 // heard notes what a notification is about, if anybody follows that.
 func (h *Hub) heard(channel, payload string) {
@@ -87,11 +93,11 @@ func (h *Hub) heard(channel, payload string) {
 	if len(h.topics) == 0 {
 		return
 	}
-	for _, id := range parsePayload(payload) {
+	for _, id := range parseIDs(payload) {
 		t := h.topics[id]
 		switch {
 		case t == nil:
-		case channel == endsChannel:
+		case strings.HasSuffix(channel, ends.Name):
 			t.dirty = true
 			signal(h.wake)
 		case t.followers > 0: // those who wait for the end need not know

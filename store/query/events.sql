@@ -16,5 +16,6 @@ CROSS JOIN LATERAL (
 SELECT id, content FROM matrices WHERE id = ANY(@ids::uuid[]);
 
 -- name: Notify :exec
--- Sent in a transaction of its own, which nobody waits for: notifications make commits wait for each other.
-SELECT set_config('synchronous_commit', 'off', true), pg_notify(@channel, payload) FROM unnest(@payloads::text[]) AS payload;
+-- Notifications make commits wait for each other, so they are sent in a transaction of their own, which nobody waits for.
+SELECT set_config('synchronous_commit', 'off', true), pg_notify(current_schema() || '.' || (@channels::text[])[n.i], n.payload)
+FROM unnest(@payloads::text[]) WITH ORDINALITY AS n(payload, i);
