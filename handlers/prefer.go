@@ -49,8 +49,8 @@ func waitPreference(header string) (time.Duration, bool) {
 			continue
 		}
 		value = strings.TrimSpace(value)
-		if quoted, ok := strings.CutPrefix(value, `"`); ok {
-			value = strings.TrimSuffix(quoted, `"`)
+		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+			value = value[1 : n-1]
 		}
 		seconds, err := strconv.ParseUint(value, 10, 64)
 		if errors.Is(err, strconv.ErrRange) {
