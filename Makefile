@@ -58,7 +58,7 @@ GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
 .PHONY: generate
 generate: need-go ## Regenerate the generated files
 	$(TOOL) sqlc generate
-	go run . openapi >openapi/openapi.yaml.new && mv openapi/openapi.yaml.new openapi/openapi.yaml
+	go run openapi/generate.go >openapi/openapi.yaml.new && mv openapi/openapi.yaml.new openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
 
 .PHONY: check-generate

@@ -147,7 +147,7 @@ func (b *clientBundle) testListAndShow(t *testing.T) {
 	id = b.api.submit(`{"a": {"random": {"rows": 10000, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 10000}}}`)
 	stdout, _ = b.ok(t, "show", id, "--watch", "--json")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
-	if last := decodeJSON[client.Multiplication](t, lines[len(lines)-1]); len(lines) < 2 || last.State != client.MultiplicationStateCompleted {
+	if last := decodeJSON[client.Event](t, lines[len(lines)-1]); len(lines) < 22 || last.State != client.MultiplicationEventStateCompleted {
 		t.Errorf("%s", stdout)
 	}
 	stdout, _ = b.ok(t, "show", id, "--watch")

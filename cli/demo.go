@@ -138,7 +138,7 @@ func (d *demo) multiply(ctx context.Context) error {
 		return err
 	}
 	bar := newProgress(d.out, "multiply", p.Tiles.Total, false)
-	p, err = d.client.Wait(ctx, p.ID, func(p client.Multiplication) { bar.set(p.Tiles.Completed) })
+	p, err = d.client.Wait(ctx, p.ID, func(e client.Event) { bar.set(e.Tiles.Completed) })
 	if err == nil {
 		err = outcome(p)
 	}

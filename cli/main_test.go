@@ -194,7 +194,7 @@ func (a api) completes(id string) client.Multiplication {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
 	defer cancel()
-	m, err := a.Wait(ctx, id, func(client.Multiplication) {})
+	m, err := a.Wait(ctx, id, func(client.Event) {})
 	if err != nil {
 		a.t.Fatal(err)
 	}

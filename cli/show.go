@@ -14,7 +14,7 @@ import (
 // showCommand shows a product.
 type showCommand struct {
 	ProductConfig
-	Watch bool `short:"w" help:"Go on until the product ends; with --json, print an object on one line for each change."`
+	Watch bool `short:"w" help:"Go on until the product ends; with --json, print each change as an object on a line of its own."`
 }
 
 // Help implements kong.HelpProvider.
@@ -31,12 +31,8 @@ func (c *showCommand) Run(ctx context.Context, out streams) error {
 	}
 	if c.JSON {
 		encoder := json.NewEncoder(out.out)
-		last := ""
-		_, err := remote.Wait(ctx, c.ID, func(m client.Multiplication) {
-			if now := fmt.Sprint(m.State, m.Tiles, m.Attempts); now != last {
-				last = now
-				_ = encoder.Encode(m) // who does not listen any more will not miss it
-			}
+		_, err := remote.Wait(ctx, c.ID, func(e client.Event) {
+			_ = encoder.Encode(e) // who does not listen any more will not miss it
 		})
 		return err
 	}
@@ -51,11 +47,11 @@ func (c *showCommand) Run(ctx context.Context, out streams) error {
 func follow(ctx context.Context, remote *client.Client, id string, w io.Writer) (client.Multiplication, error) {
 	var bar *progress
 	start := time.Now()
-	m, err := remote.Wait(ctx, id, func(m client.Multiplication) {
+	m, err := remote.Wait(ctx, id, func(e client.Event) {
 		if bar == nil {
-			bar = newProgress(w, "multiply", m.Tiles.Total, false)
+			bar = newProgress(w, "multiply", e.Tiles.Total, false)
 		}
-		bar.set(m.Tiles.Completed)
+		bar.set(e.Tiles.Completed)
 	})
 	if bar != nil {
 		bar.close()

@@ -105,6 +105,33 @@ func (e MultiplicationState) Valid() bool {
 	}
 }
 
+// Defines values for MultiplicationEventState.
+const (
+	MultiplicationEventStateCancelled  MultiplicationEventState = "cancelled"
+	MultiplicationEventStateCompleted  MultiplicationEventState = "completed"
+	MultiplicationEventStateFailed     MultiplicationEventState = "failed"
+	MultiplicationEventStateInProgress MultiplicationEventState = "in_progress"
+	MultiplicationEventStatePending    MultiplicationEventState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the MultiplicationEventState enum.
+func (e MultiplicationEventState) Valid() bool {
+	switch e {
+	case MultiplicationEventStateCancelled:
+		return true
+	case MultiplicationEventStateCompleted:
+		return true
+	case MultiplicationEventStateFailed:
+		return true
+	case MultiplicationEventStateInProgress:
+		return true
+	case MultiplicationEventStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListMultiplicationsParamsState.
 const (
 	ListMultiplicationsParamsStateCancelled  ListMultiplicationsParamsState = "cancelled"
@@ -146,6 +173,14 @@ type Elements struct {
 	//
 	// Examples: [[1,2],[3,4]]
 	Values Values `json:"values"`
+}
+
+// EventTileCounts How far the work was.
+//
+// Examples: {"completed":1,"total":2}
+type EventTileCounts struct {
+	Completed int64 `json:"completed"`
+	Total     int64 `json:"total"`
 }
 
 // Fault One parameter that is wrong.
@@ -233,7 +268,7 @@ type Multiplication struct {
 
 	// Result Once the state is completed
 	//
-	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true}
+	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
 	Result *ResultNotice `json:"result,omitempty"`
 
 	// Shape A is m×k, B is k×n, the product is m×n
@@ -251,6 +286,36 @@ type Multiplication struct {
 
 // MultiplicationState defines model for Multiplication.State.
 type MultiplicationState string
+
+// MultiplicationEvent One change of a multiplication: the data of one server-sent event.
+//
+// Examples: {"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}}
+type MultiplicationEvent struct {
+	At time.Time `json:"at"`
+
+	// Failure Why it failed, in the last event
+	Failure *string `json:"failure,omitempty"`
+
+	// ID Of the multiplication
+	ID string `json:"id"`
+
+	// Progress Completed tiles over all tiles
+	Progress float64 `json:"progress"`
+
+	// Result Once the state is completed
+	//
+	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
+	Result *ResultNotice            `json:"result,omitempty"`
+	State  MultiplicationEventState `json:"state"`
+
+	// Tiles How far the work was.
+	//
+	// Examples: {"completed":1,"total":2}
+	Tiles EventTileCounts `json:"tiles"`
+}
+
+// MultiplicationEventState defines model for MultiplicationEvent.State.
+type MultiplicationEventState string
 
 // MultiplicationList One page of multiplications.
 //
@@ -357,7 +422,7 @@ type RandomMatrix struct {
 
 // ResultNotice Where the product is.
 //
-// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true}
+// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
 type ResultNotice struct {
 	// Bytes Size of the elements
 	Bytes int64 `json:"bytes"`
@@ -370,6 +435,11 @@ type ResultNotice struct {
 	Href     string `json:"href"`
 	MatrixID string `json:"matrix_id"`
 	Rows     int64  `json:"rows"`
+
+	// Values The product itself, in answers to Prefer: wait; if it has 64 KiB or less and all of its numbers are finite
+	//
+	// Examples: [[19,22],[43,50]]
+	Values [][]float64 `json:"values,omitempty"`
 
 	// Verified Every tile was checked by Freivalds' algorithm before it was stored
 	Verified bool `json:"verified"`
@@ -450,6 +520,12 @@ type Timeout = Problem
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type Unavailable = Problem
 
+// SubmitSimpleParams defines parameters for SubmitSimple.
+type SubmitSimpleParams struct {
+	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
 // CreateMatrixJSONBody defines parameters for CreateMatrix.
 type CreateMatrixJSONBody struct {
 	union json.RawMessage
@@ -521,10 +597,28 @@ type SubmitMultiplicationMultipartBody struct {
 	Priority *int32 `json:"priority,omitempty"`
 }
 
+// SubmitMultiplicationParams defines parameters for SubmitMultiplication.
+type SubmitMultiplicationParams struct {
+	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
 // GetMultiplicationParams defines parameters for GetMultiplication.
 type GetMultiplicationParams struct {
 	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+
+	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// GetMultiplicationEventsParams defines parameters for GetMultiplicationEvents.
+type GetMultiplicationEventsParams struct {
+	// LastEventIDQuery The same, for clients that cannot set the header
+	LastEventIDQuery *string `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
+
+	// LastEventID The id of the last event that the client has seen: the stream goes on after it. Browsers send it by themselves when they reconnect.
+	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // GetResultParams defines parameters for GetResult.
@@ -546,6 +640,12 @@ type GetResultParams struct {
 
 	// IfMatch Answer 412 unless the form has this ETag.
 	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// RetryMultiplicationParams defines parameters for RetryMultiplication.
+type RetryMultiplicationParams struct {
+	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	Prefer *string `json:"Prefer,omitempty"`
 }
 
 // SubmitSimpleJSONRequestBody defines body for SubmitSimple for application/json ContentType.
@@ -703,7 +803,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-	SubmitSimpleWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SubmitSimpleWithBody(ctx context.Context, params *SubmitSimpleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SubmitSimple Multiply two small matrices
 	//
@@ -712,7 +812,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-	SubmitSimple(ctx context.Context, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SubmitSimple(ctx context.Context, params *SubmitSimpleParams, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateMatrixWithBody Upload a matrix
 	//
@@ -764,21 +864,21 @@ type ClientInterface interface {
 
 	// SubmitMultiplicationWithBody Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-	SubmitMultiplicationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SubmitMultiplicationWithBody(ctx context.Context, params *SubmitMultiplicationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SubmitMultiplication Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-	SubmitMultiplication(ctx context.Context, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SubmitMultiplication(ctx context.Context, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteMultiplication Remove a multiplication and its result
 	//
@@ -789,7 +889,7 @@ type ClientInterface interface {
 
 	// GetMultiplication State and progress of a multiplication
 	//
-	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end.
+	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
 	//
 	// Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
 	GetMultiplication(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -800,6 +900,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
 	CancelMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMultiplicationEvents Follow a multiplication
+	//
+	// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+	//
+	// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
+	GetMultiplicationEvents(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetResult The product
 	//
@@ -815,7 +922,7 @@ type ClientInterface interface {
 	// The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
-	RetryMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // SubmitSimpleWithBody Multiply two small matrices
@@ -825,8 +932,8 @@ type ClientInterface interface {
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-func (c *Operations) SubmitSimpleWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSubmitSimpleRequestWithBody(c.Server, contentType, body)
+func (c *Operations) SubmitSimpleWithBody(ctx context.Context, params *SubmitSimpleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitSimpleRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -844,8 +951,8 @@ func (c *Operations) SubmitSimpleWithBody(ctx context.Context, contentType strin
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-func (c *Operations) SubmitSimple(ctx context.Context, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSubmitSimpleRequest(c.Server, body)
+func (c *Operations) SubmitSimple(ctx context.Context, params *SubmitSimpleParams, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitSimpleRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -966,13 +1073,13 @@ func (c *Operations) ListMultiplications(ctx context.Context, params *ListMultip
 
 // SubmitMultiplicationWithBody Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-func (c *Operations) SubmitMultiplicationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSubmitMultiplicationRequestWithBody(c.Server, contentType, body)
+func (c *Operations) SubmitMultiplicationWithBody(ctx context.Context, params *SubmitMultiplicationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitMultiplicationRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -985,13 +1092,13 @@ func (c *Operations) SubmitMultiplicationWithBody(ctx context.Context, contentTy
 
 // SubmitMultiplication Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-func (c *Operations) SubmitMultiplication(ctx context.Context, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSubmitMultiplicationRequest(c.Server, body)
+func (c *Operations) SubmitMultiplication(ctx context.Context, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitMultiplicationRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1021,7 +1128,7 @@ func (c *Operations) DeleteMultiplication(ctx context.Context, id string, reqEdi
 
 // GetMultiplication State and progress of a multiplication
 //
-// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end.
+// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
 //
 // Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
 func (c *Operations) GetMultiplication(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1043,6 +1150,23 @@ func (c *Operations) GetMultiplication(ctx context.Context, id string, params *G
 // Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
 func (c *Operations) CancelMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelMultiplicationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMultiplicationEvents Follow a multiplication
+//
+// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+//
+// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
+func (c *Operations) GetMultiplicationEvents(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMultiplicationEventsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1077,8 +1201,8 @@ func (c *Operations) GetResult(ctx context.Context, id string, params *GetResult
 // The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.
 //
 // Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
-func (c *Operations) RetryMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRetryMultiplicationRequest(c.Server, id)
+func (c *Operations) RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryMultiplicationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1090,18 +1214,18 @@ func (c *Operations) RetryMultiplication(ctx context.Context, id string, reqEdit
 }
 
 // NewSubmitSimpleRequest calls the generic SubmitSimple builder with application/json body
-func NewSubmitSimpleRequest(server string, body SubmitSimpleJSONRequestBody) (*http.Request, error) {
+func NewSubmitSimpleRequest(server string, params *SubmitSimpleParams, body SubmitSimpleJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSubmitSimpleRequestWithBody(server, "application/json", bodyReader)
+	return NewSubmitSimpleRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewSubmitSimpleRequestWithBody constructs an http.Request for the SubmitSimple method, with any body, and a specified content type
-func NewSubmitSimpleRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewSubmitSimpleRequestWithBody(server string, params *SubmitSimpleParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -1125,6 +1249,21 @@ func NewSubmitSimpleRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -1503,18 +1642,18 @@ func NewListMultiplicationsRequest(server string, params *ListMultiplicationsPar
 }
 
 // NewSubmitMultiplicationRequest calls the generic SubmitMultiplication builder with application/json body
-func NewSubmitMultiplicationRequest(server string, body SubmitMultiplicationJSONRequestBody) (*http.Request, error) {
+func NewSubmitMultiplicationRequest(server string, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSubmitMultiplicationRequestWithBody(server, "application/json", bodyReader)
+	return NewSubmitMultiplicationRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewSubmitMultiplicationRequestWithBody constructs an http.Request for the SubmitMultiplication method, with any body, and a specified content type
-func NewSubmitMultiplicationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewSubmitMultiplicationRequestWithBody(server string, params *SubmitMultiplicationParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -1538,6 +1677,21 @@ func NewSubmitMultiplicationRequestWithBody(server string, contentType string, b
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -1620,6 +1774,17 @@ func NewGetMultiplicationRequest(server string, id string, params *GetMultiplica
 			req.Header.Set("If-None-Match", headerParam0)
 		}
 
+		if params.Prefer != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -1654,6 +1819,82 @@ func NewCancelMultiplicationRequest(server string, id string) (*http.Request, er
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetMultiplicationEventsRequest constructs an http.Request for the GetMultiplicationEvents method
+func NewGetMultiplicationEventsRequest(server string, id string, params *GetMultiplicationEventsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/multiplications/%s/events", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.LastEventIDQuery != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "last_event_id", *params.LastEventIDQuery, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.LastEventID != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", *params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Last-Event-ID", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -1781,7 +2022,7 @@ func NewGetResultRequest(server string, id string, params *GetResultParams) (*ht
 }
 
 // NewRetryMultiplicationRequest constructs an http.Request for the RetryMultiplication method
-func NewRetryMultiplicationRequest(server string, id string) (*http.Request, error) {
+func NewRetryMultiplicationRequest(server string, id string, params *RetryMultiplicationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1809,6 +2050,21 @@ func NewRetryMultiplicationRequest(server string, id string) (*http.Request, err
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Prefer != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -1865,7 +2121,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-	SubmitSimpleWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error)
+	SubmitSimpleWithBodyWithResponse(ctx context.Context, params *SubmitSimpleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error)
 
 	// SubmitSimpleWithResponse Multiply two small matrices
 	//
@@ -1874,7 +2130,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-	SubmitSimpleWithResponse(ctx context.Context, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error)
+	SubmitSimpleWithResponse(ctx context.Context, params *SubmitSimpleParams, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error)
 
 	// CreateMatrixWithBodyWithResponse Upload a matrix
 	//
@@ -1934,21 +2190,21 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-	SubmitMultiplicationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error)
+	SubmitMultiplicationWithBodyWithResponse(ctx context.Context, params *SubmitMultiplicationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error)
 
 	// SubmitMultiplicationWithResponse Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-	SubmitMultiplicationWithResponse(ctx context.Context, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error)
+	SubmitMultiplicationWithResponse(ctx context.Context, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error)
 
 	// DeleteMultiplicationWithResponse Remove a multiplication and its result
 	//
@@ -1961,7 +2217,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetMultiplicationWithResponse State and progress of a multiplication
 	//
-	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end.
+	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1976,6 +2232,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
 	CancelMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CancelMultiplicationResponse, error)
+
+	// GetMultiplicationEventsWithResponse Follow a multiplication
+	//
+	// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
+	GetMultiplicationEventsWithResponse(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*GetMultiplicationEventsResponse, error)
 
 	// GetResultWithResponse The product
 	//
@@ -1995,12 +2260,19 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
-	RetryMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
+	RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
+}
+
+// SubmitSimpleResponse200Headers the declared response headers of an HTTP 200 response for SubmitSimple
+type SubmitSimpleResponse200Headers struct {
+	Location          string
+	PreferenceApplied *string
 }
 
 // SubmitSimpleResponse202Headers the declared response headers of an HTTP 202 response for SubmitSimple
 type SubmitSimpleResponse202Headers struct {
-	Location string
+	Location          string
+	PreferenceApplied *string
 }
 
 // SubmitSimpleResponse503Headers the declared response headers of an HTTP 503 response for SubmitSimple
@@ -2027,6 +2299,8 @@ type SubmitSimpleResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SubmitSimpleResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitSimpleResponse202Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -2592,9 +2866,16 @@ func (r ListMultiplicationsResponse) ContentType() string {
 	return ""
 }
 
+// SubmitMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for SubmitMultiplication
+type SubmitMultiplicationResponse200Headers struct {
+	Location          string
+	PreferenceApplied *string
+}
+
 // SubmitMultiplicationResponse202Headers the declared response headers of an HTTP 202 response for SubmitMultiplication
 type SubmitMultiplicationResponse202Headers struct {
-	Location string
+	Location          string
+	PreferenceApplied *string
 }
 
 // SubmitMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for SubmitMultiplication
@@ -2623,6 +2904,8 @@ type SubmitMultiplicationResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SubmitMultiplicationResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitMultiplicationResponse202Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -2774,7 +3057,9 @@ func (r DeleteMultiplicationResponse) ContentType() string {
 
 // GetMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for GetMultiplication
 type GetMultiplicationResponse200Headers struct {
-	ETag string
+	ETag              string
+	PreferenceApplied *string
+	Vary              *string
 }
 
 // GetMultiplicationResponse304Headers the declared response headers of an HTTP 304 response for GetMultiplication
@@ -2857,7 +3142,9 @@ func (r GetMultiplicationResponse) ContentType() string {
 
 // CancelMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for CancelMultiplication
 type CancelMultiplicationResponse200Headers struct {
-	ETag string
+	ETag              string
+	PreferenceApplied *string
+	Vary              *string
 }
 
 // CancelMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for CancelMultiplication
@@ -2932,6 +3219,90 @@ func (r CancelMultiplicationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CancelMultiplicationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetMultiplicationEventsResponse200Headers the declared response headers of an HTTP 200 response for GetMultiplicationEvents
+type GetMultiplicationEventsResponse200Headers struct {
+	CacheControl    *string
+	XAccelBuffering *string
+}
+
+// GetMultiplicationEventsResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplicationEvents
+type GetMultiplicationEventsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetMultiplicationEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMultiplicationEventsResponse200Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetMultiplicationEventsResponse503Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON406() *Problem {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetMultiplicationEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMultiplicationEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMultiplicationEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMultiplicationEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3090,7 +3461,9 @@ func (r GetResultResponse) ContentType() string {
 
 // RetryMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for RetryMultiplication
 type RetryMultiplicationResponse200Headers struct {
-	ETag string
+	ETag              string
+	PreferenceApplied *string
+	Vary              *string
 }
 
 // RetryMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for RetryMultiplication
@@ -3178,8 +3551,8 @@ func (r RetryMultiplicationResponse) ContentType() string {
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-func (c *ClientWithResponses) SubmitSimpleWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error) {
-	rsp, err := c.SubmitSimpleWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SubmitSimpleWithBodyWithResponse(ctx context.Context, params *SubmitSimpleParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error) {
+	rsp, err := c.SubmitSimpleWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3193,8 +3566,8 @@ func (c *ClientWithResponses) SubmitSimpleWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /matrix_multiplication/ (the `SubmitSimple` operationId).
-func (c *ClientWithResponses) SubmitSimpleWithResponse(ctx context.Context, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error) {
-	rsp, err := c.SubmitSimple(ctx, body, reqEditors...)
+func (c *ClientWithResponses) SubmitSimpleWithResponse(ctx context.Context, params *SubmitSimpleParams, body SubmitSimpleJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitSimpleResponse, error) {
+	rsp, err := c.SubmitSimple(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3295,13 +3668,13 @@ func (c *ClientWithResponses) ListMultiplicationsWithResponse(ctx context.Contex
 
 // SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-func (c *ClientWithResponses) SubmitMultiplicationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error) {
-	rsp, err := c.SubmitMultiplicationWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) SubmitMultiplicationWithBodyWithResponse(ctx context.Context, params *SubmitMultiplicationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error) {
+	rsp, err := c.SubmitMultiplicationWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3310,13 +3683,13 @@ func (c *ClientWithResponses) SubmitMultiplicationWithBodyWithResponse(ctx conte
 
 // SubmitMultiplicationWithResponse Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files.
+// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
-func (c *ClientWithResponses) SubmitMultiplicationWithResponse(ctx context.Context, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error) {
-	rsp, err := c.SubmitMultiplication(ctx, body, reqEditors...)
+func (c *ClientWithResponses) SubmitMultiplicationWithResponse(ctx context.Context, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error) {
+	rsp, err := c.SubmitMultiplication(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3340,7 +3713,7 @@ func (c *ClientWithResponses) DeleteMultiplicationWithResponse(ctx context.Conte
 
 // GetMultiplicationWithResponse State and progress of a multiplication
 //
-// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end.
+// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -3368,6 +3741,21 @@ func (c *ClientWithResponses) CancelMultiplicationWithResponse(ctx context.Conte
 	return ParseCancelMultiplicationResponse(rsp)
 }
 
+// GetMultiplicationEventsWithResponse Follow a multiplication
+//
+// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
+func (c *ClientWithResponses) GetMultiplicationEventsWithResponse(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*GetMultiplicationEventsResponse, error) {
+	rsp, err := c.GetMultiplicationEvents(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMultiplicationEventsResponse(rsp)
+}
+
 // GetResultWithResponse The product
 //
 // Of a multiplication that is not completed the answer is 409.
@@ -3392,8 +3780,8 @@ func (c *ClientWithResponses) GetResultWithResponse(ctx context.Context, id stri
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
-func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error) {
-	rsp, err := c.RetryMultiplication(ctx, id, reqEditors...)
+func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error) {
+	rsp, err := c.RetryMultiplication(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3473,6 +3861,23 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers SubmitSimpleResponse200Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitSimpleResponse202Headers
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
@@ -3481,6 +3886,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.Location = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
 		}
 		response.Headers202 = &headers
 	case rsp.StatusCode == 503:
@@ -4140,6 +4552,23 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers SubmitMultiplicationResponse200Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitMultiplicationResponse202Headers
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
@@ -4148,6 +4577,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.Location = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
 		}
 		response.Headers202 = &headers
 	case rsp.StatusCode == 503:
@@ -4285,6 +4721,20 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.ETag = value
 		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMultiplicationResponse304Headers
@@ -4372,9 +4822,110 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.ETag = value
 		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
 		var headers CancelMultiplicationResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetMultiplicationEventsResponse parses an HTTP response from a GetMultiplicationEventsWithResponse call
+func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicationEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMultiplicationEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMultiplicationEventsResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("X-Accel-Buffering"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Accel-Buffering", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XAccelBuffering = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetMultiplicationEventsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -4676,6 +5227,20 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 503:

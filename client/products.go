@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"time"
 )
 
 // Final reports whether the state is an outcome.
@@ -17,7 +16,7 @@ func Stored(id string) Operand { return Operand{MatrixID: &id} }
 // Submit queues a product.
 func (c *Client) Submit(ctx context.Context, s Submission) (Multiplication, error) {
 	key := once()
-	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.SubmitMultiplication(ctx, s, key) })
+	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.SubmitMultiplication(ctx, nil, s, key) })
 }
 
 // Multiplication returns a product and how far it is.
@@ -39,34 +38,10 @@ func (c *Client) Cancel(ctx context.Context, id string) (Multiplication, error) 
 // Retry puts a product that has failed or was cancelled back into the queue.
 func (c *Client) Retry(ctx context.Context, id string) (Multiplication, error) {
 	key := once()
-	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.RetryMultiplication(ctx, id, key) })
+	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.RetryMultiplication(ctx, id, nil, key) })
 }
 
 // List returns a page of products, the newest first.
 func (c *Client) List(ctx context.Context, params ListMultiplicationsParams) (MultiplicationList, error) {
 	return call[MultiplicationList](ctx, c, func() (*http.Response, error) { return c.ListMultiplications(ctx, &params) })
-}
-
-// pollInterval is how often Wait looks where there are no events.
-const pollInterval = 200 * time.Millisecond
-
-// Wait returns when a product has ended, however it has. It calls seen with each state on the way.
-func (c *Client) Wait(ctx context.Context, id string, seen func(Multiplication)) (Multiplication, error) {
-	ticker := time.NewTicker(pollInterval)
-	defer ticker.Stop()
-	for {
-		m, err := c.Multiplication(ctx, id)
-		if err != nil {
-			return m, err
-		}
-		seen(m)
-		if m.State.Final() {
-			return m, nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return m, ctx.Err()
-		}
-	}
 }

@@ -33,7 +33,7 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []string{npyType} {
+	for _, kind := range []string{npyType, "multipart/byteranges", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
 	d := &description{T: spec, mux: http.NewServeMux(), routes: map[string]*routers.Route{}}

@@ -59,6 +59,13 @@ func exampleCompleted() Multiplication {
 	return m
 }
 
+// exampleSmall is the same as it is answered to a client that has waited for it.
+func exampleSmall() Multiplication {
+	m := exampleCompleted()
+	m.Result.Values = Rows("[[19,22],[43,50]]")
+	return m
+}
+
 func exampleCancelled() Multiplication {
 	m := examplePending()
 	finished := exampleTime.Add(time.Second)
@@ -80,24 +87,26 @@ var componentDocs = map[string]struct {
 	description string
 	example     any
 }{
-	"DType":              {"The type of a matrix's elements.", nil},
-	"Elements":           {"A matrix as JSON: the shortest decimals that read back as the same numbers.", exampleElements},
-	"Fault":              {"One parameter that is wrong.", exampleFault},
-	"Matrix":             {"A stored matrix.", exampleMatrix()},
-	"Multiplication":     {"A product and how far it is. Members that have no value yet are absent.", exampleCompleted()},
-	"MultiplicationList": {"One page of multiplications.", exampleList()},
-	"NewMatrix":          {"A matrix to store: numbers, or the description of a random matrix.", map[string]any{"values": exampleTwo}},
-	"Operand":            {"One side of a product: a stored matrix, numbers, or a random matrix.", map[string]any{"matrix_id": exampleMatrixA}},
-	"OperandInfo":        {"A matrix that is part of a product.", examplePending().A},
-	"Problem":            {"An error, as RFC 9457 has it.", problemExample(404, "multiplication "+exampleID+": not found")},
-	"ProductShape":       {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
-	"RandomMatrix":       {"A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.", exampleRandom},
-	"ResultNotice":       {"Where the product is.", exampleCompleted().Result},
-	"SimpleSubmission":   {"Two small matrices to multiply.", map[string]any{"A": exampleTwo, "B": exampleTwoB}},
-	"Submission":         {"Two matrices to multiply.", exampleSubmission()},
-	"TileCounts":         {"How far the work is.", exampleCompleted().Tiles},
-	"TileError":          {"One attempt at one tile that failed.", exampleTileError()},
-	"Values":             {"Rows of numbers, all of the same length.", exampleTwo},
+	"DType":               {"The type of a matrix's elements.", nil},
+	"Elements":            {"A matrix as JSON: the shortest decimals that read back as the same numbers.", exampleElements},
+	"Fault":               {"One parameter that is wrong.", exampleFault},
+	"Matrix":              {"A stored matrix.", exampleMatrix()},
+	"Multiplication":      {"A product and how far it is. Members that have no value yet are absent.", exampleCompleted()},
+	"EventTileCounts":     {"How far the work was.", exampleEvent().Tiles},
+	"MultiplicationEvent": {"One change of a multiplication: the data of one server-sent event.", exampleEvent()},
+	"MultiplicationList":  {"One page of multiplications.", exampleList()},
+	"NewMatrix":           {"A matrix to store: numbers, or the description of a random matrix.", map[string]any{"values": exampleTwo}},
+	"Operand":             {"One side of a product: a stored matrix, numbers, or a random matrix.", map[string]any{"matrix_id": exampleMatrixA}},
+	"OperandInfo":         {"A matrix that is part of a product.", examplePending().A},
+	"Problem":             {"An error, as RFC 9457 has it.", problemExample(404, "multiplication "+exampleID+": not found")},
+	"ProductShape":        {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
+	"RandomMatrix":        {"A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.", exampleRandom},
+	"ResultNotice":        {"Where the product is.", exampleSmall().Result},
+	"SimpleSubmission":    {"Two small matrices to multiply.", map[string]any{"A": exampleTwo, "B": exampleTwoB}},
+	"Submission":          {"Two matrices to multiply.", exampleSubmission()},
+	"TileCounts":          {"How far the work is.", exampleCompleted().Tiles},
+	"TileError":           {"One attempt at one tile that failed.", exampleTileError()},
+	"Values":              {"Rows of numbers, all of the same length.", exampleTwo},
 }
 
 func exampleSubmission() map[string]any {

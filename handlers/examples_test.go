@@ -201,6 +201,10 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 		"delete-multiplication 404": send(idle, http.MethodDelete, products+nothing),
 		"delete-multiplication 409": send(idle, http.MethodDelete, products+"/"+pending.ID),
 
+		"get-multiplication-events 400": send(idle, http.MethodGet, products+"/"+pending.ID+"/events?last_event_id=x"),
+		"get-multiplication-events 404": send(idle, http.MethodGet, products+nothing+"/events"),
+		"get-multiplication-events 406": send(idle, http.MethodGet, products+"/"+pending.ID+"/events", "Accept", "text/html"),
+
 		"get-result 404":         send(idle, http.MethodGet, products+nothing+"/result"),
 		"get-result 409":         send(idle, http.MethodGet, products+"/"+pending.ID+"/result"),
 		"get-matrix-content 404": send(idle, http.MethodGet, matrices+nothing+"/content"),

@@ -33,9 +33,10 @@ func getMultiplicationOperation() huma.Operation {
 		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
 		Summary: "State and progress of a multiplication",
 		Description: "Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the " +
-			"work has succeeded in the end.",
+			"work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.",
 		Responses: responses(
-			success(http.StatusOK, "The multiplication as it is now.", exampleCompleted(), "ETag"), notModified, noSuchMultiplication,
+			success(http.StatusOK, "The multiplication as it is now.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
+			notModified, noSuchMultiplication,
 		),
 	}
 }
@@ -46,7 +47,7 @@ func cancelMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
 		Responses: responses(
-			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "ETag"),
+			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "ETag", "Vary"),
 			noSuchMultiplication,
 			problem(http.StatusConflict, "It has ended already.", "multiplication "+exampleID+" is completed: the multiplication has ended"),
 		),
@@ -59,7 +60,7 @@ func retryMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
 		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
 		Responses: responses(
-			success(http.StatusOK, "It is back in the queue.", examplePending(), "ETag"),
+			success(http.StatusOK, "It is back in the queue.", examplePending(), "ETag", "Preference-Applied", "Vary"),
 			problem(http.StatusNotFound, noSuchMultiplication.Description, "retrying multiplication "+exampleID+": not found"),
 			problem(http.StatusConflict, "It is still being worked on, or it is completed.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),

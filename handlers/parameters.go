@@ -21,8 +21,11 @@ var parameterDocs = map[string]huma.Param{
 		Description: "Answer 412 unless the form has this ETag.", Example: exampleTag,
 		Schema: &huma.Schema{Type: huma.TypeString, Pattern: tagsPattern, MaxLength: new(1000)},
 	},
-	"rows": {Schema: slicePattern},
-	"cols": {Schema: slicePattern},
+	"Prefer":        {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
+	"Last-Event-ID": {Schema: eventID, Example: "3"},
+	"last_event_id": {Schema: eventID, Example: "3", Extensions: map[string]any{"x-go-name": "LastEventIDQuery"}},
+	"rows":          {Schema: slicePattern},
+	"cols":          {Schema: slicePattern},
 	"matrix_id": {
 		Example: exampleMatrixA, Schema: idSchema(),
 	},
@@ -43,6 +46,9 @@ const (
 	exampleTag  = `"` + exampleMatrixC + `-x-npy"`
 	tagsPattern = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
 )
+
+// eventID counts the events of a stream.
+var eventID = &huma.Schema{Type: huma.TypeString, Pattern: `^\d+$`, MaxLength: new(19)}
 
 // slicePattern is first:end as in Python.
 var slicePattern = &huma.Schema{Type: huma.TypeString, Pattern: `^\d*:\d*$`, MaxLength: new(39)}
@@ -81,6 +87,7 @@ func describeParameter(route string, p *huma.Param) *huma.Param {
 	if docs.Schema != nil {
 		described.Schema = docs.Schema
 	}
+	described.Extensions = docs.Extensions
 	describeSchema(described.Schema)
 	return &described
 }

@@ -78,6 +78,10 @@ var headerDocs = map[string]huma.Header{
 		Description: "Ranges of this form of the matrix may be asked for.", Required: true,
 		Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"bytes"}}, Example: "bytes",
 	},
+	"Cache-Control": {
+		Description: "Nobody between the server and the client keeps the answer.",
+		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"no-store"}}, Example: "no-store",
+	},
 	"Content-Disposition": {
 		Description: "A name for the file.",
 		Schema:      textSchema(200), Example: "attachment; filename=" + exampleMatrixC + ".npy",
@@ -98,12 +102,20 @@ var headerDocs = map[string]huma.Header{
 		Description: "Path of what was created.", Required: true,
 		Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference", MaxLength: new(200)}, Example: multiplicationsPath + "/" + exampleID,
 	},
+	"Preference-Applied": {
+		Description: "`wait=N`, if the answer has waited for the end of the multiplication, or for N seconds (RFC 7240).",
+		Schema:      &huma.Schema{Type: huma.TypeString, Pattern: `^wait=\d+$`, MaxLength: new(20)}, Example: "wait=10",
+	},
 	"Retry-After": {
 		Description: "Seconds to wait before the next attempt.", Required: true,
 		Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int32", Minimum: new(0.0), Maximum: new(3600.0)}, Example: 5,
 	},
+	"X-Accel-Buffering": {
+		Description: "Asks a proxy not to hold events back.",
+		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"no"}}, Example: "no",
+	},
 	"Vary": {
-		Description: "The form of the content depends on these headers of the request.",
+		Description: "The answer depends on these headers of the request.",
 		Schema:      textSchema(200), Example: "Accept",
 	},
 }

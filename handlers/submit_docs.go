@@ -19,7 +19,9 @@ func submitSimpleOperation() huma.Operation {
 		},
 		Responses: responses(append(
 			bodyProblems("/A", "text/plain, send application/json", hugeProduct, wrongShapes),
-			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location"),
+			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location", "Preference-Applied"),
+			success(http.StatusOK, "The product has ended while the answer waited, as `Prefer: wait=N` asked it to.", exampleSmall(),
+				"Location", "Preference-Applied"),
 		)...),
 	}
 }
@@ -29,14 +31,17 @@ func submitOperation() huma.Operation {
 		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
 		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
 		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
-			"matrices that need neither upload nor storage, or .npy files.",
+			"matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and " +
+			"has it in `result.values` if it is small.",
 		RequestBody: &huma.RequestBody{
 			Description: "The operands as JSON, or as .npy files.", Required: true,
 			Content: map[string]*huma.MediaType{mediaJSON: submissionJSON(), mediaMultipart: submissionFiles()},
 		},
 		Responses: responses(append(
 			bodyProblems("/a/values", "text/plain, send application/json or multipart/form-data", hugeProduct, wrongShapes),
-			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location"),
+			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location", "Preference-Applied"),
+			success(http.StatusOK, "The product has ended while the answer waited, as `Prefer: wait=N` asked it to.", exampleSmall(),
+				"Location", "Preference-Applied"),
 			problem(http.StatusConflict, "A matrix that is named is still being uploaded.", "matrix "+exampleMatrixA+": matrix is not ready"),
 		)...),
 	}
