@@ -31,6 +31,8 @@ func TestClient(t *testing.T) {
 	t.Run("partial file", b.testPartialFile)
 	t.Run("failed product", b.testFailed)
 	t.Run("list and show", b.testListAndShow)
+	t.Run("broken events", b.testBrokenEvents)
+	t.Run("no events", b.testNoEvents)
 	t.Run("refusals", b.testRefusals)
 	p.exit(syscall.SIGTERM)
 }
@@ -39,6 +41,8 @@ type clientBundle struct {
 	env []string
 	api api
 }
+
+func (b *clientBundle) server() string { return strings.TrimPrefix(b.env[0], "MILLRACE_SERVER=") }
 
 // ok runs a command that must succeed.
 func (b *clientBundle) ok(t *testing.T, args ...string) (stdout, stderr string) {

@@ -13,7 +13,7 @@ import (
 
 // A download that breaks twice goes on where it broke.
 func (b *clientBundle) testBrokenDownload(t *testing.T) {
-	p := startProxy(t, strings.TrimPrefix(b.env[0], "MILLRACE_SERVER="), nil, 1<<20, 1<<20)
+	p := startProxy(t, b.server(), nil, 1<<20, 1<<20)
 	out := filepath.Join(t.TempDir(), "C.npy")
 	_, stderr := b.ok(t, "multiply", "random:700x40:1", "random:40x600:2", "-o", out, "--server="+p.url())
 	whole := filepath.Join(t.TempDir(), "C.npy")
@@ -42,7 +42,7 @@ func (b *clientBundle) testPartialFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, part := range map[string][]byte{"nothing": nil, "a part": whole[:100_000], "all of it": whole} {
-		p := startProxy(t, strings.TrimPrefix(b.env[0], "MILLRACE_SERVER="), nil)
+		p := startProxy(t, b.server(), nil)
 		out := filepath.Join(t.TempDir(), "C.npy")
 		if err := os.WriteFile(out+"."+id+".part", part, 0o600); err != nil {
 			t.Fatal(err)
