@@ -28,6 +28,10 @@ demo: setup-demo build ## Multiply two matrices on a private Millrace and check 
 dev: setup-demo build ## Run everything on this machine, data in .millrace/ (ARGS='--addr :8080')
 	@bin/millrace dev $(ARGS)
 
+.PHONY: burst
+burst: build ## Submit 1,000 products in a minute to a running system (SERVER=http://127.0.0.1:8080 SIZE=256 ARGS='--plot burst.svg')
+	@bin/millrace load $(if $(SERVER),--server $(SERVER)) --rate 16.67 --count 1000 --size $(or $(SIZE),256) $(ARGS)
+
 .PHONY: build
 build: need-go ## Build bin/millrace
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .

@@ -34,6 +34,8 @@ func TestClient(t *testing.T) {
 	t.Run("broken events", b.testBrokenEvents)
 	t.Run("no events", b.testNoEvents)
 	t.Run("refusals", b.testRefusals)
+	t.Run("load", b.testLoad)
+	t.Run("load refused", b.testLoadRefused)
 	p.exit(syscall.SIGTERM)
 }
 

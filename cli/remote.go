@@ -18,11 +18,11 @@ type RemoteConfig struct {
 }
 
 // connect returns a client of the server, which writes to log when it has to try again.
-func (c RemoteConfig) connect(log io.Writer) (*client.Client, error) {
+func (c RemoteConfig) connect(log io.Writer, options ...client.ClientOption) (*client.Client, error) {
 	if u, err := url.Parse(c.Server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, usagef("--server must be an address like http://127.0.0.1:8080, it is %q", c.Server)
 	}
-	remote, err := client.New(c.Server)
+	remote, err := client.New(c.Server, options...)
 	if err != nil {
 		return nil, usageError{err}
 	}

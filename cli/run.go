@@ -21,6 +21,7 @@ type commands struct {
 	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a product that is not done."`
 	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a product that has failed or was cancelled."`
 	Result   resultCommand   `cmd:"" group:"client" help:"Download a product, or what is missing of it."`
+	Load     loadCommand     `cmd:"" group:"client" help:"Submit many products and measure how long they take."`
 
 	Demo    demoCommand    `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, show the figures, leave nothing behind."`
 	Dev     devCommand     `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`

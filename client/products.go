@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 )
 
@@ -17,6 +19,18 @@ func Stored(id string) Operand { return Operand{MatrixID: &id} }
 func (c *Client) Submit(ctx context.Context, s Submission) (Multiplication, error) {
 	key := once()
 	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.SubmitMultiplication(ctx, nil, s, key) })
+}
+
+// SubmitBody queues a product that is described by a body of n bytes: the JSON of a Submission, or a form with the files a
+// and b. It is sent once only: a reader cannot be read again.
+func (c *Client) SubmitBody(ctx context.Context, contentType string, body io.Reader, n int64) (Multiplication, error) {
+	var m Multiplication
+	answer, err := c.SubmitMultiplicationWithBody(ctx, nil, contentType, body, length(n))
+	if err := c.check(answer, err); err != nil {
+		return m, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	return m, json.NewDecoder(answer.Body).Decode(&m)
 }
 
 // Multiplication returns a product and how far it is.

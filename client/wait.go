@@ -35,6 +35,18 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Event)) (Multipl
 	return c.Multiplication(ctx, id)
 }
 
+// Await returns a product when it has ended, as Wait does, for those who do not care how far it is: the server answers when
+// there is something to say.
+func (c *Client) Await(ctx context.Context, id string) (Multiplication, error) {
+	wait := &GetMultiplicationParams{Prefer: new("wait=60")}
+	for {
+		m, err := call[Multiplication](ctx, c, func() (*http.Response, error) { return c.GetMultiplication(ctx, id, wait) })
+		if err != nil || m.State.Final() {
+			return m, err
+		}
+	}
+}
+
 // pollInterval is the least time between two looks at a product.
 const pollInterval = 200 * time.Millisecond
 
