@@ -75,8 +75,9 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 
 // describeHeaders moves the headers that headerDocs knows to the components.
 func describeHeaders(c *huma.Components, r *huma.Response) {
+	docs := headerDocs()
 	for name := range r.Headers {
-		if h, ok := headerDocs[name]; ok {
+		if h, ok := docs[name]; ok {
 			c.Headers[name] = &huma.Header{Description: h.Description, Required: h.Required, Schema: h.Schema, Example: h.Example}
 			r.Headers[name] = &huma.Header{Ref: "#/components/headers/" + name}
 		}

@@ -8,11 +8,14 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-var noSuchMultiplication = problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.",
-	"multiplication "+exampleID+": not found")
+func noSuchMultiplication() documented {
+	return problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.", "multiplication "+exampleID+": not found")
+}
 
 // notModified is the answer to a client that has the present one.
-var notModified = success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
+func notModified() documented {
+	return success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
+}
 
 func listMultiplicationsOperation() huma.Operation {
 	return huma.Operation{
@@ -21,7 +24,7 @@ func listMultiplicationsOperation() huma.Operation {
 		Description: "The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, " +
 			"or the `Link` header, until there is none.",
 		Responses: responses(
-			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"), notModified,
+			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"), notModified(),
 			problem(http.StatusUnprocessableEntity, "A parameter is not one of those that there are.",
 				`invalid request: cursor "1" is not the next_cursor of any page`),
 		),
@@ -36,7 +39,7 @@ func getMultiplicationOperation() huma.Operation {
 			"work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.",
 		Responses: responses(
 			success(http.StatusOK, "The multiplication as it is now.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
-			notModified, noSuchMultiplication,
+			notModified(), noSuchMultiplication(),
 		),
 	}
 }
@@ -48,7 +51,7 @@ func cancelMultiplicationOperation() huma.Operation {
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
 		Responses: responses(
 			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "ETag", "Vary"),
-			noSuchMultiplication,
+			noSuchMultiplication(),
 			problem(http.StatusConflict, "It has ended already.", "multiplication "+exampleID+" is completed: the multiplication has ended"),
 		),
 	}
@@ -61,7 +64,7 @@ func retryMultiplicationOperation() huma.Operation {
 		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
 		Responses: responses(
 			success(http.StatusOK, "It is back in the queue.", examplePending(), "ETag", "Preference-Applied", "Vary"),
-			problem(http.StatusNotFound, noSuchMultiplication.Description, "retrying multiplication "+exampleID+": not found"),
+			problem(http.StatusNotFound, noSuchMultiplication().Description, "retrying multiplication "+exampleID+": not found"),
 			problem(http.StatusConflict, "It is still being worked on, or it is completed.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
 		),
@@ -76,7 +79,7 @@ func deleteMultiplicationOperation() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "It is gone.", nil),
-			noSuchMultiplication,
+			noSuchMultiplication(),
 			problem(http.StatusConflict, "It is being worked on.",
 				"multiplication "+exampleID+" is "+string(store.Pending)+", cancel it first: in use"),
 		),
