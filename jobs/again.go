@@ -44,11 +44,16 @@ func (c *Client) retryTx(ctx context.Context, q *store.Queries, id uuid.UUID) er
 	if len(running) > 0 {
 		return ErrActive
 	}
-	if err := q.ReopenMultiplication(ctx, c.store.Retention, id); err != nil {
+	return c.reopenTx(ctx, q, p)
+}
+
+// reopenTx gives a product back its active state and queues its tiles that were stopped.
+func (c *Client) reopenTx(ctx context.Context, q *store.Queries, p store.Multiplication) error {
+	if err := q.ReopenMultiplication(ctx, c.store.Retention, p.ID); err != nil {
 		return err
 	}
-	_, err = q.RequeueTiles(ctx, store.RequeueTilesParams{
-		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: id.String(),
+	_, err := q.RequeueTiles(ctx, store.RequeueTilesParams{
+		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: p.ID.String(),
 	})
 	return err
 }

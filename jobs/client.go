@@ -62,7 +62,7 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	c := &Client{store: s, config: config, log: log, id: clientID()}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine})
+	river.AddWorker(workers, &tileWorker{store: s, client: c, engine: engine})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
