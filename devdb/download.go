@@ -34,6 +34,9 @@ func download(ctx context.Context, cfg Config, acct account, cache string, major
 	if major == 0 {
 		major = defaultMajor
 	}
+	if err := ctx.Err(); err != nil { // or the select below might see a failure of the same moment first
+		return binaries{}, err
+	}
 	version, ok := downloadVersions[major]
 	if !ok {
 		return binaries{}, fmt.Errorf("there is no download of PostgreSQL %d", major)

@@ -69,6 +69,7 @@ func (a *API) register(api huma.API) {
 	registerStream(api, submitSimpleOperation(), a.submitSimple)
 
 	registerStream(api, submitOperation(), a.submit)
+	huma.Register(api, listMultiplicationsOperation(), a.listMultiplications)
 	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
 	huma.Register(api, getResultOperation(), a.getResult)
 	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)

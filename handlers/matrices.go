@@ -46,7 +46,13 @@ func newMatrixBody(m store.Matrix) Matrix {
 	return body
 }
 
+type matrixInput struct {
+	IDParam
+	Conditional
+}
+
 type matrixOutput struct {
+	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
 	Body Matrix
 }
 
@@ -113,7 +119,7 @@ func contentLength(in *body) int64 {
 }
 
 // getMatrix answers GET /v1/matrices/{id}.
-func (a *API) getMatrix(ctx context.Context, in *IDParam) (*matrixOutput, error) {
+func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, error) {
 	id, err := in.parseID("matrix")
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -122,7 +128,9 @@ func (a *API) getMatrix(ctx context.Context, in *IDParam) (*matrixOutput, error)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &matrixOutput{Body: newMatrixBody(m)}, nil
+	out := &matrixOutput{Body: newMatrixBody(m)}
+	out.ETag, err = in.check(out.Body)
+	return out, err
 }
 
 // deleteMatrix answers DELETE /v1/matrices/{id}.

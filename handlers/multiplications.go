@@ -89,9 +89,9 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		A: OperandInfo{MatrixID: p.A.String(), Rows: s.ARows, Cols: s.ACols, DType: s.ADType},
 		B: OperandInfo{MatrixID: p.B.String(), Rows: s.BRows, Cols: s.BCols, DType: s.BDType},
 		Tiles: TileCounts{
-			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Tiles.Running, Retrying: s.Tiles.Retrying,
+			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Running, Retrying: s.Retrying,
 		},
-		Progress: progress(p), Attempts: s.Tiles.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
+		Progress: progress(p), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
 	}
 	if p.Failure != nil {
@@ -142,12 +142,18 @@ func (in IDParam) parseID(what string) (uuid.UUID, error) {
 	return id, nil
 }
 
+type multiplicationInput struct {
+	IDParam
+	Conditional
+}
+
 type multiplicationOutput struct {
+	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
 	Body Multiplication
 }
 
 // getMultiplication answers GET /v1/multiplications/{id}.
-func (a *API) getMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*multiplicationOutput, error) {
 	id, err := in.parseID("multiplication")
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -156,7 +162,9 @@ func (a *API) getMultiplication(ctx context.Context, in *IDParam) (*multiplicati
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &multiplicationOutput{Body: newMultiplicationBody(status)}, nil
+	out := &multiplicationOutput{Body: newMultiplicationBody(status)}
+	out.ETag, err = in.check(out.Body)
+	return out, err
 }
 
 // cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
@@ -168,7 +176,7 @@ func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplic
 	if err := a.jobs.Cancel(ctx, id); err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.getMultiplication(ctx, in)
+	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
 }
 
 // retryMultiplication answers POST /v1/multiplications/{id}/retry.
@@ -180,7 +188,7 @@ func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplica
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.getMultiplication(ctx, in)
+	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
 }
 
 // deleteMultiplication answers DELETE /v1/multiplications/{id}.

@@ -62,8 +62,8 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	time.Sleep(3 * time.Second) // the lease would have run out twice
 	release()
 	status := b.ends(id, store.Completed)
-	if lease != 1 || len(status.Errors) != 0 || status.Tiles.Attempts != 1 {
-		t.Errorf("%d leases, %+v, %+v", lease, status.Tiles, status.Errors)
+	if lease != 1 || len(status.Errors) != 0 || status.Attempts != 1 {
+		t.Errorf("%d leases, %+v, %+v", lease, status.ListStatusesRow, status.Errors)
 	}
 }
 
@@ -110,9 +110,9 @@ func TestSoftStop(t *testing.T) {
 	release()
 	<-stopped
 	c.Stop() // twice is fine
-	status := b.until(id, "back in the queue", func(s store.Status) bool { return s.Tiles.Running == 0 })
-	if status.Tiles.Attempts != 0 || len(status.Errors) != 0 {
-		t.Errorf("%+v, %+v", status.Tiles, status.Errors)
+	status := b.until(id, "back in the queue", func(s store.Status) bool { return s.Running == 0 })
+	if status.Attempts != 0 || len(status.Errors) != 0 {
+		t.Errorf("%+v, %+v", status.ListStatusesRow, status.Errors)
 	}
 	if n := b.count("SELECT count(*) FROM workers"); n != 0 {
 		t.Errorf("%d leases are left", n)

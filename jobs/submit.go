@@ -88,7 +88,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
 	a, b := s.A.Matrix, s.B.Matrix
-	return store.Status{GetMultiplicationRow: store.GetMultiplicationRow{
+	return store.Status{ListStatusesRow: store.ListStatusesRow{
 		Multiplication: row, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
 	}}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 
 	"github.com/millrace/millrace/store"
@@ -85,10 +86,8 @@ func (w *sweepWorker) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range unsettled {
-		errors, err := w.store.ListTileErrors(ctx, store.ListTileErrorsParams{
-			FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: p.ID.String(), MaxRows: 1,
-		})
+	for _, id := range unsettled {
+		errors, err := w.store.ListTileErrors(ctx, 1, []uuid.UUID{id})
 		if err != nil {
 			return err
 		}
@@ -96,7 +95,7 @@ func (w *sweepWorker) settle(ctx context.Context) error {
 		if len(errors) > 0 {
 			reason = fmt.Sprintf("tile %d, attempt %d: %s", errors[0].Tile, errors[0].Attempt, errors[0].Message)
 		}
-		if _, err := w.client.end(ctx, p.ID, store.Failed, reason, 0); err != nil {
+		if _, err := w.client.end(ctx, id, store.Failed, reason, 0); err != nil {
 			return err
 		}
 	}

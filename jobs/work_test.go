@@ -18,8 +18,8 @@ func TestProductIsRight(t *testing.T) {
 		m, k, n := shape[0], shape[1], shape[2]
 		id := b.submit(c, m, k, n)
 		status := b.ends(id, store.Completed)
-		if p := status.Multiplication; p.TilesCompleted != p.TilesTotal || status.Tiles.Attempts != p.TilesTotal || len(status.Errors) != 0 {
-			t.Errorf("%v: %d of %d tiles, %+v, %v", shape, p.TilesCompleted, p.TilesTotal, status.Tiles, status.Errors)
+		if p := status.Multiplication; p.TilesCompleted != p.TilesTotal || status.Attempts != p.TilesTotal || len(status.Errors) != 0 {
+			t.Errorf("%v: %d of %d tiles, %+v, %v", shape, p.TilesCompleted, p.TilesTotal, status.ListStatusesRow, status.Errors)
 		}
 		p, err := b.store.Product(t.Context(), id)
 		if err != nil {
@@ -134,8 +134,8 @@ func TestFailedCheckIsRetried(t *testing.T) {
 	b.kernel.corrupt.Store(1)
 	c := b.start()
 	status := b.ends(b.submit(c, 300, 300, 300), store.Completed)
-	if status.Tiles.Attempts != 2 || len(status.Errors) != 1 || !strings.Contains(status.Errors[0].Message, matrix.ErrCheck.Error()) {
-		t.Errorf("attempts %d, errors %+v", status.Tiles.Attempts, status.Errors)
+	if status.Attempts != 2 || len(status.Errors) != 1 || !strings.Contains(status.Errors[0].Message, matrix.ErrCheck.Error()) {
+		t.Errorf("attempts %d, errors %+v", status.Attempts, status.Errors)
 	}
 	p, err := b.store.Product(t.Context(), status.Multiplication.ID)
 	if err != nil {
@@ -162,7 +162,7 @@ func TestMissingBlockIsRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := submitted.Multiplication.ID
-	failed := b.until(id, "retrying", func(s store.Status) bool { return s.Tiles.Retrying == 1 })
+	failed := b.until(id, "retrying", func(s store.Status) bool { return s.Retrying == 1 })
 	if !strings.Contains(failed.Errors[0].Message, store.ErrBlockMissing.Error()) {
 		t.Errorf("errors %+v", failed.Errors)
 	}

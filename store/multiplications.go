@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -38,24 +39,52 @@ const maxErrorsShown = 50
 
 // Status is a multiplication as a client sees it, with what River knows about its tiles.
 type Status struct {
-	GetMultiplicationRow
-	Tiles  CountTilesRow
+	ListStatusesRow
 	Errors []ListTileErrorsRow // the newest first
 }
 
 // Status returns the present state of a multiplication. ErrNotFound when there is none of that id.
 func (s *Store) Status(ctx context.Context, id uuid.UUID) (Status, error) {
-	var status Status
-	var err error
-	if status.GetMultiplicationRow, err = s.GetMultiplication(ctx, id); err != nil {
-		return status, notFound(err, "multiplication", id)
+	statuses, err := s.Statuses(ctx, []uuid.UUID{id})
+	if err == nil && len(statuses) == 0 {
+		err = fmt.Errorf("multiplication %v: %w", id, ErrNotFound)
 	}
-	p := status.Multiplication
-	if status.Tiles, err = s.CountTiles(ctx, p.FirstJob, p.LastJob, id.String()); err != nil {
-		return status, err
+	if err != nil {
+		return Status{}, err
 	}
-	status.Errors, err = s.ListTileErrors(ctx, ListTileErrorsParams{
-		FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: id.String(), MaxRows: maxErrorsShown,
-	})
-	return status, err
+	return statuses[0], nil
+}
+
+// Statuses returns the present states of some multiplications, in the order of their ids. Those that are not there any
+// more are left out.
+func (s *Store) Statuses(ctx context.Context, ids []uuid.UUID) ([]Status, error) {
+	rows, err := s.ListStatuses(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading multiplications: %w", err)
+	}
+	found := make(map[uuid.UUID]*Status, len(rows))
+	var failing []uuid.UUID
+	for _, row := range rows {
+		found[row.Multiplication.ID] = &Status{ListStatusesRow: row}
+		if row.Failures > 0 {
+			failing = append(failing, row.Multiplication.ID)
+		}
+	}
+	if len(failing) > 0 { // few have errors
+		errors, err := s.ListTileErrors(ctx, maxErrorsShown, failing)
+		if err != nil {
+			return nil, fmt.Errorf("reading the errors of multiplications: %w", err)
+		}
+		for _, e := range errors {
+			status := found[e.MultiplicationID]
+			status.Errors = append(status.Errors, e)
+		}
+	}
+	statuses := make([]Status, 0, len(rows))
+	for _, id := range ids {
+		if status, ok := found[id]; ok {
+			statuses = append(statuses, *status)
+		}
+	}
+	return statuses, nil
 }

@@ -93,57 +93,6 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 	return result.RowsAffected(), nil
 }
 
-const getMultiplication = `-- name: GetMultiplication :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype
-FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
-WHERE p.id = $1
-`
-
-type GetMultiplicationRow struct {
-	Multiplication Multiplication
-	ARows          int64
-	ACols          int64
-	ADType         matrix.DType
-	BRows          int64
-	BCols          int64
-	BDType         matrix.DType
-}
-
-func (q *Queries) GetMultiplication(ctx context.Context, id uuid.UUID) (GetMultiplicationRow, error) {
-	row := q.db.QueryRow(ctx, getMultiplication, id)
-	var i GetMultiplicationRow
-	err := row.Scan(
-		&i.Multiplication.ID,
-		&i.Multiplication.A,
-		&i.Multiplication.B,
-		&i.Multiplication.C,
-		&i.Multiplication.Priority,
-		&i.Multiplication.State,
-		&i.Multiplication.M,
-		&i.Multiplication.K,
-		&i.Multiplication.N,
-		&i.Multiplication.DType,
-		&i.Multiplication.TileRows,
-		&i.Multiplication.TileCols,
-		&i.Multiplication.TilesTotal,
-		&i.Multiplication.TilesCompleted,
-		&i.Multiplication.FirstJob,
-		&i.Multiplication.LastJob,
-		&i.Multiplication.Failure,
-		&i.Multiplication.CreatedAt,
-		&i.Multiplication.StartedAt,
-		&i.Multiplication.FinishedAt,
-		&i.Multiplication.ExpiresAt,
-		&i.ARows,
-		&i.ACols,
-		&i.ADType,
-		&i.BRows,
-		&i.BCols,
-		&i.BDType,
-	)
-	return i, err
-}
-
 const getProduct = `-- name: GetProduct :one
 SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at
 FROM multiplications p
@@ -304,8 +253,203 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 	return i, err
 }
 
+const listMultiplications = `-- name: ListMultiplications :many
+SELECT page.id, page.created_at
+FROM unnest($1::text[]) AS wanted(state)
+CROSS JOIN LATERAL (
+    SELECT p.id, p.created_at FROM multiplications p
+    WHERE p.state = wanted.state
+      AND (p.created_at, p.id) < ($2::timestamptz, $3::uuid) AND p.created_at >= $4::timestamptz
+    ORDER BY p.created_at DESC, p.id DESC
+    LIMIT $5
+) AS page
+ORDER BY page.created_at DESC, page.id DESC
+LIMIT $5
+`
+
+type ListMultiplicationsParams struct {
+	States   []string
+	Before   time.Time
+	BeforeID uuid.UUID
+	Since    time.Time
+	MaxRows  int32
+}
+
+type ListMultiplicationsRow struct {
+	ID        uuid.UUID
+	CreatedAt time.Time
+}
+
+// One page, the newest first: of each state its newest, and of those the newest. Each state is one walk along the index.
+func (q *Queries) ListMultiplications(ctx context.Context, arg ListMultiplicationsParams) ([]ListMultiplicationsRow, error) {
+	rows, err := q.db.Query(ctx, listMultiplications,
+		arg.States,
+		arg.Before,
+		arg.BeforeID,
+		arg.Since,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListMultiplicationsRow
+	for rows.Next() {
+		var i ListMultiplicationsRow
+		if err := rows.Scan(&i.ID, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listMultiplicationsOf = `-- name: ListMultiplicationsOf :many
+SELECT p.id, p.created_at
+FROM multiplications p
+WHERE p.id IN (SELECT x.id FROM multiplications x WHERE x.a = $1 UNION ALL
+               SELECT x.id FROM multiplications x WHERE x.b = $1 UNION ALL
+               SELECT x.id FROM multiplications x WHERE x.c = $1)
+  AND p.state = ANY($2::text[])
+  AND (p.created_at, p.id) < ($3::timestamptz, $4::uuid) AND p.created_at >= $5::timestamptz
+ORDER BY p.created_at DESC, p.id DESC
+LIMIT $6
+`
+
+type ListMultiplicationsOfParams struct {
+	MatrixID uuid.UUID
+	States   []string
+	Before   time.Time
+	BeforeID uuid.UUID
+	Since    time.Time
+	MaxRows  int32
+}
+
+type ListMultiplicationsOfRow struct {
+	ID        uuid.UUID
+	CreatedAt time.Time
+}
+
+// One page of the products that a matrix is part of.
+func (q *Queries) ListMultiplicationsOf(ctx context.Context, arg ListMultiplicationsOfParams) ([]ListMultiplicationsOfRow, error) {
+	rows, err := q.db.Query(ctx, listMultiplicationsOf,
+		arg.MatrixID,
+		arg.States,
+		arg.Before,
+		arg.BeforeID,
+		arg.Since,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListMultiplicationsOfRow
+	for rows.Next() {
+		var i ListMultiplicationsOfRow
+		if err := rows.Scan(&i.ID, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listStatuses = `-- name: ListStatuses :many
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
+       t.running, t.retrying, t.discarded, t.failures, t.attempts
+FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
+           count(*) FILTER (WHERE j.errors IS NOT NULL AND j.finalized_at IS NULL
+                              AND j.state <> 'running')::bigint                           AS retrying,
+           count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
+           count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
+           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
+    FROM river_job j
+    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+) AS t
+WHERE p.id = ANY($1::uuid[])
+`
+
+type ListStatusesRow struct {
+	Multiplication Multiplication
+	ARows          int64
+	ACols          int64
+	ADType         matrix.DType
+	BRows          int64
+	BCols          int64
+	BDType         matrix.DType
+	Running        int64
+	Retrying       int64
+	Discarded      int64
+	Failures       int64
+	Attempts       int64
+}
+
+// Products with the shapes of their operands and what River holds about their tiles. A tile that crashed its worker was
+// started, too, although a crash is no failed attempt.
+func (q *Queries) ListStatuses(ctx context.Context, ids []uuid.UUID) ([]ListStatusesRow, error) {
+	rows, err := q.db.Query(ctx, listStatuses, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListStatusesRow
+	for rows.Next() {
+		var i ListStatusesRow
+		if err := rows.Scan(
+			&i.Multiplication.ID,
+			&i.Multiplication.A,
+			&i.Multiplication.B,
+			&i.Multiplication.C,
+			&i.Multiplication.Priority,
+			&i.Multiplication.State,
+			&i.Multiplication.M,
+			&i.Multiplication.K,
+			&i.Multiplication.N,
+			&i.Multiplication.DType,
+			&i.Multiplication.TileRows,
+			&i.Multiplication.TileCols,
+			&i.Multiplication.TilesTotal,
+			&i.Multiplication.TilesCompleted,
+			&i.Multiplication.FirstJob,
+			&i.Multiplication.LastJob,
+			&i.Multiplication.Failure,
+			&i.Multiplication.CreatedAt,
+			&i.Multiplication.StartedAt,
+			&i.Multiplication.FinishedAt,
+			&i.Multiplication.ExpiresAt,
+			&i.ARows,
+			&i.ACols,
+			&i.ADType,
+			&i.BRows,
+			&i.BCols,
+			&i.BDType,
+			&i.Running,
+			&i.Retrying,
+			&i.Discarded,
+			&i.Failures,
+			&i.Attempts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUnsettled = `-- name: ListUnsettled :many
-SELECT p.id, p.first_job, p.last_job FROM multiplications p
+SELECT p.id FROM multiplications p
 WHERE p.state IN ('pending', 'in_progress')
   AND NOT EXISTS (SELECT 1 FROM river_job j
                   WHERE j.id BETWEEN p.first_job AND p.last_job
@@ -314,26 +458,20 @@ WHERE p.state IN ('pending', 'in_progress')
 LIMIT $1
 `
 
-type ListUnsettledRow struct {
-	ID       uuid.UUID
-	FirstJob int64
-	LastJob  int64
-}
-
 // Products that are not finished although none of their jobs is still to be worked.
-func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]ListUnsettledRow, error) {
+func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, listUnsettled, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ListUnsettledRow
+	var items []uuid.UUID
 	for rows.Next() {
-		var i ListUnsettledRow
-		if err := rows.Scan(&i.ID, &i.FirstJob, &i.LastJob); err != nil {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const attemptIsWanted = `-- name: AttemptIsWanted :one
@@ -67,36 +69,6 @@ func (q *Queries) CountStoppingTiles(ctx context.Context, firstJob int64, lastJo
 	return count, err
 }
 
-const countTiles = `-- name: CountTiles :one
-SELECT count(*) FILTER (WHERE state = 'running')::bigint                            AS running,
-       count(*) FILTER (WHERE errors IS NOT NULL AND finalized_at IS NULL
-                          AND state <> 'running')::bigint                           AS retrying,
-       count(*) FILTER (WHERE state = 'discarded')::bigint                          AS discarded,
-       coalesce(sum(attempt + coalesce((metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-`
-
-type CountTilesRow struct {
-	Running   int64
-	Retrying  int64
-	Discarded int64
-	Attempts  int64
-}
-
-// What River holds about the tiles of one product. Errors of tiles that crashed their worker are counted as attempts too.
-func (q *Queries) CountTiles(ctx context.Context, firstJob int64, lastJob int64, multiplicationID string) (CountTilesRow, error) {
-	row := q.db.QueryRow(ctx, countTiles, firstJob, lastJob, multiplicationID)
-	var i CountTilesRow
-	err := row.Scan(
-		&i.Running,
-		&i.Retrying,
-		&i.Discarded,
-		&i.Attempts,
-	)
-	return i, err
-}
-
 const listRunningTiles = `-- name: ListRunningTiles :many
 SELECT id FROM river_job
 WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND state = 'running'
@@ -123,36 +95,31 @@ func (q *Queries) ListRunningTiles(ctx context.Context, firstJob int64, lastJob 
 }
 
 const listTileErrors = `-- name: ListTileErrors :many
-SELECT (j.args->>'tile')::bigint AS tile, coalesce((e.error->>'attempt')::int, 0)::int AS attempt,
-       (e.error->>'at')::timestamptz AS at, coalesce(e.error->>'error', '')::text AS message
-FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS e(error)
-WHERE j.id BETWEEN $1 AND $2 AND j.args->>'multiplication_id' = $3::text
-ORDER BY 3 DESC
-LIMIT $4
+SELECT p.id AS multiplication_id, e.tile, e.attempt, e.at, e.message
+FROM multiplications p
+CROSS JOIN LATERAL (
+    SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>'attempt')::int, 0)::int AS attempt,
+           (x.error->>'at')::timestamptz AS at, coalesce(x.error->>'error', '')::text AS message
+    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    ORDER BY 3 DESC
+    LIMIT $1
+) AS e
+WHERE p.id = ANY($2::uuid[])
+ORDER BY e.at DESC
 `
 
-type ListTileErrorsParams struct {
-	FirstJob         int64
-	LastJob          int64
-	MultiplicationID string
-	MaxRows          int32
-}
-
 type ListTileErrorsRow struct {
-	Tile    int64
-	Attempt int32
-	At      time.Time
-	Message string
+	MultiplicationID uuid.UUID
+	Tile             int64
+	Attempt          int32
+	At               time.Time
+	Message          string
 }
 
-// The newest errors first.
-func (q *Queries) ListTileErrors(ctx context.Context, arg ListTileErrorsParams) ([]ListTileErrorsRow, error) {
-	rows, err := q.db.Query(ctx, listTileErrors,
-		arg.FirstJob,
-		arg.LastJob,
-		arg.MultiplicationID,
-		arg.MaxRows,
-	)
+// The newest errors of each of some products, the newest first.
+func (q *Queries) ListTileErrors(ctx context.Context, maxRows int32, ids []uuid.UUID) ([]ListTileErrorsRow, error) {
+	rows, err := q.db.Query(ctx, listTileErrors, maxRows, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +128,7 @@ func (q *Queries) ListTileErrors(ctx context.Context, arg ListTileErrorsParams) 
 	for rows.Next() {
 		var i ListTileErrorsRow
 		if err := rows.Scan(
+			&i.MultiplicationID,
 			&i.Tile,
 			&i.Attempt,
 			&i.At,

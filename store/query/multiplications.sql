@@ -5,10 +5,49 @@ VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @til
         @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
 RETURNING *;
 
--- name: GetMultiplication :one
-SELECT sqlc.embed(p), a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype
+-- name: ListStatuses :many
+-- Products with the shapes of their operands and what River holds about their tiles. A tile that crashed its worker was
+-- started, too, although a crash is no failed attempt.
+SELECT sqlc.embed(p), a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
+       t.running, t.retrying, t.discarded, t.failures, t.attempts
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
-WHERE p.id = $1;
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
+           count(*) FILTER (WHERE j.errors IS NOT NULL AND j.finalized_at IS NULL
+                              AND j.state <> 'running')::bigint                           AS retrying,
+           count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
+           count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
+           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
+    FROM river_job j
+    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+) AS t
+WHERE p.id = ANY(@ids::uuid[]);
+
+-- name: ListMultiplications :many
+-- One page, the newest first: of each state its newest, and of those the newest. Each state is one walk along the index.
+SELECT page.id, page.created_at
+FROM unnest(@states::text[]) AS wanted(state)
+CROSS JOIN LATERAL (
+    SELECT p.id, p.created_at FROM multiplications p
+    WHERE p.state = wanted.state
+      AND (p.created_at, p.id) < (@before::timestamptz, @before_id::uuid) AND p.created_at >= @since::timestamptz
+    ORDER BY p.created_at DESC, p.id DESC
+    LIMIT @max_rows
+) AS page
+ORDER BY page.created_at DESC, page.id DESC
+LIMIT @max_rows;
+
+-- name: ListMultiplicationsOf :many
+-- One page of the products that a matrix is part of.
+SELECT p.id, p.created_at
+FROM multiplications p
+WHERE p.id IN (SELECT x.id FROM multiplications x WHERE x.a = @matrix_id UNION ALL
+               SELECT x.id FROM multiplications x WHERE x.b = @matrix_id UNION ALL
+               SELECT x.id FROM multiplications x WHERE x.c = @matrix_id)
+  AND p.state = ANY(@states::text[])
+  AND (p.created_at, p.id) < (@before::timestamptz, @before_id::uuid) AND p.created_at >= @since::timestamptz
+ORDER BY p.created_at DESC, p.id DESC
+LIMIT @max_rows;
 
 -- name: GetProduct :one
 -- The product with its three matrices, as a tile needs them.
@@ -42,7 +81,7 @@ SELECT * FROM multiplications WHERE id = $1 FOR UPDATE;
 
 -- name: ListUnsettled :many
 -- Products that are not finished although none of their jobs is still to be worked.
-SELECT p.id, p.first_job, p.last_job FROM multiplications p
+SELECT p.id FROM multiplications p
 WHERE p.state IN ('pending', 'in_progress')
   AND NOT EXISTS (SELECT 1 FROM river_job j
                   WHERE j.id BETWEEN p.first_job AND p.last_job

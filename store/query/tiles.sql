@@ -1,21 +1,17 @@
--- name: CountTiles :one
--- What River holds about the tiles of one product. Errors of tiles that crashed their worker are counted as attempts too.
-SELECT count(*) FILTER (WHERE state = 'running')::bigint                            AS running,
-       count(*) FILTER (WHERE errors IS NOT NULL AND finalized_at IS NULL
-                          AND state <> 'running')::bigint                           AS retrying,
-       count(*) FILTER (WHERE state = 'discarded')::bigint                          AS discarded,
-       coalesce(sum(attempt + coalesce((metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-FROM river_job
-WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text;
-
 -- name: ListTileErrors :many
--- The newest errors first.
-SELECT (j.args->>'tile')::bigint AS tile, coalesce((e.error->>'attempt')::int, 0)::int AS attempt,
-       (e.error->>'at')::timestamptz AS at, coalesce(e.error->>'error', '')::text AS message
-FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS e(error)
-WHERE j.id BETWEEN @first_job AND @last_job AND j.args->>'multiplication_id' = @multiplication_id::text
-ORDER BY 3 DESC
-LIMIT @max_rows;
+-- The newest errors of each of some products, the newest first.
+SELECT p.id AS multiplication_id, e.tile, e.attempt, e.at, e.message
+FROM multiplications p
+CROSS JOIN LATERAL (
+    SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>'attempt')::int, 0)::int AS attempt,
+           (x.error->>'at')::timestamptz AS at, coalesce(x.error->>'error', '')::text AS message
+    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    ORDER BY 3 DESC
+    LIMIT @max_rows
+) AS e
+WHERE p.id = ANY(@ids::uuid[])
+ORDER BY e.at DESC;
 
 -- name: CompleteTileJob :execrows
 -- A tile that is computed, checked and stored is done, whoever runs its job now: a worker that lost its lease while it
