@@ -14,6 +14,7 @@ import (
 // node is one running process of a deployment: some of an API, the queue's maintenance and workers.
 type node struct {
 	jobs     *jobs.Client
+	ui       *jobs.UI // nil: there is none
 	api, ops *server
 	kernel   matrix.Kernel // nil when it does not work on tiles
 }
@@ -23,6 +24,7 @@ type nodeConfig struct {
 	addr, opsAddr string
 	work          WorkConfig
 	limits        handlers.Limits
+	riverUI       bool
 	works         bool
 }
 
@@ -51,9 +53,22 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		return nil, err
 	}
 	if c.addr != "" {
-		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, c.limits, version(), log), log)
+		err = n.serveAPI(ctx, s, c, log)
 	}
 	return n, err
+}
+
+// serveAPI starts the API and what is served beside it.
+func (n *node) serveAPI(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (err error) {
+	site := handlers.Site{Version: version(), OpsPort: n.ops.port()}
+	if c.riverUI {
+		if n.ui, err = n.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
+			return err
+		}
+		site.RiverUI = n.ui
+	}
+	n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, c.limits, site, log), log)
+	return err
 }
 
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.
@@ -61,6 +76,9 @@ func (n *node) stop() error {
 	var errs []error
 	if n.api != nil {
 		errs = append(errs, n.api.stop())
+	}
+	if n.ui != nil {
+		n.ui.Stop()
 	}
 	if n.jobs != nil {
 		n.jobs.Stop()

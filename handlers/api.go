@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
 )
 
@@ -23,18 +25,22 @@ type Limits struct {
 
 // API answers requests.
 type API struct {
-	store  *store.Store
-	jobs   *jobs.Client
-	limits Limits
-	log    *slog.Logger
+	store     *store.Store
+	jobs      *jobs.Client
+	limits    Limits
+	site      Site
+	started   time.Time
+	overviews overviews
+	log       *slog.Logger
 }
 
 // New returns the handler of all routes.
-func New(s *store.Store, c *jobs.Client, limits Limits, version string, log *slog.Logger) http.Handler {
+func New(s *store.Store, c *jobs.Client, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: c, limits: limits, log: log}
-	a.register(humago.New(exactMux{mux}, config(version)))
-	return withDeadlines(withProblems(mux), stallTimeout)
+	a := &API{store: s, jobs: c, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log}
+	a.register(humago.New(exactMux{mux}, config(site.Version)))
+	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
+	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
 }
 
 // OpenAPI returns the description of the API as YAML, OpenAPI 3.1.
@@ -80,6 +86,8 @@ func (a *API) register(api huma.API) {
 	huma.Register(api, getMatrixOperation(), a.getMatrix)
 	huma.Register(api, getContentOperation(), a.getContent)
 	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
+
+	huma.Register(api, getOverviewOperation(), a.getOverview)
 }
 
 // registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every

@@ -90,7 +90,7 @@ func (a *API) accept(ctx context.Context, read func(*operands) (submission, erro
 		}
 		return nil, a.fail(ctx, err)
 	}
-	return &acceptedOutput{Location: multiplicationPath(status.Multiplication.ID), Body: newMultiplicationBody(status)}, nil
+	return &acceptedOutput{Location: multiplicationPath(status.Multiplication.ID), Body: a.multiplicationBody(status)}, nil
 }
 
 // readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.
