@@ -24,8 +24,8 @@ const (
 	// Swagger UI draws its icons from data: URLs in its style sheet.
 	docsPolicy = common + "style-src 'self'; img-src 'self' data:"
 
-	// RiverUIPolicy is for River UI, which is mounted by others.
-	RiverUIPolicy = common + "style-src 'self'; img-src 'self' data:; font-src 'self'"
+	// RiverUIPolicy is for River UI, which is mounted by others. Its messages bring their styles as elements of the page.
+	RiverUIPolicy = common + "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
 // Links says what the pages may link to.
