@@ -8,16 +8,24 @@ import (
 	"testing"
 )
 
-// tryItOut submits the example of an operation on the docs page and returns the answer's body.
-func (b *tab) tryItOut(path string) string {
+// operation is the selector of the block of a POST on the docs page.
+func operation(path string) string { return fmt.Sprintf(`.opblock-post:has([data-path="%s"])`, path) }
+
+// beginTryItOut opens an operation and its editor.
+func (b *tab) beginTryItOut(path string) {
 	b.t.Helper()
-	block := fmt.Sprintf(`.opblock-post:has([data-path="%s"])`, path)
-	b.click(block + " .opblock-summary-control")
+	b.click(operation(path) + " .opblock-summary-control")
 	b.sees(`location.hash.length > 2`) // a deep link to the operation
-	b.click(block + " .try-out__btn")
-	b.click(block + " .execute")
-	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s .live-responses-table .response .response-col_status')?.innerText)`, block))
-	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s .live-responses-table .response .response-col_description code').innerText`, block))
+	b.click(operation(path) + " .try-out__btn")
+}
+
+// execute submits what the editor holds and returns the answer's body.
+func (b *tab) execute(path string) string {
+	b.t.Helper()
+	const answer = " .live-responses-table .response "
+	b.click(operation(path) + " .execute")
+	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s')?.innerText)`, operation(path)+answer+".response-col_status"))
+	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, operation(path)+answer+".response-col_description code"))
 }
 
 // The docs page submits a real product, and nothing of it comes from elsewhere.
@@ -28,7 +36,8 @@ func TestDocs(t *testing.T) {
 	b := open(t)
 	b.open(d.url + "/docs")
 	for _, path := range []string{"/v1/multiplications", "/matrix_multiplication/"} {
-		answer := b.tryItOut(path)
+		b.beginTryItOut(path)
+		answer := b.execute(path)
 		var p product
 		if err := json.Unmarshal([]byte(answer), &p); err != nil {
 			t.Fatalf("%v: %s", err, answer)

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds a wait that should end long before.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // until waits for a state that nobody announces.
 func until(t *testing.T, what string, condition func() bool) {
