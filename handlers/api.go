@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // Limits bounds what one request may ask for.
@@ -27,17 +28,22 @@ type Limits struct {
 type API struct {
 	store     *store.Store
 	jobs      *jobs.Client
+	hub       *watch.Hub
 	limits    Limits
 	site      Site
 	started   time.Time
 	overviews overviews
 	log       *slog.Logger
+	heartbeat time.Duration // of streams of events
 }
 
 // New returns the handler of all routes.
-func New(s *store.Store, c *jobs.Client, limits Limits, site Site, log *slog.Logger) http.Handler {
+func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: c, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log}
+	a := &API{
+		store: s, jobs: c, hub: hub, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log,
+		heartbeat: heartbeat,
+	}
 	a.register(humago.New(exactMux{mux}, config(site.Version)))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
@@ -77,6 +83,7 @@ func (a *API) register(api huma.API) {
 	registerStream(api, submitOperation(), a.submit)
 	huma.Register(api, listMultiplicationsOperation(), a.listMultiplications)
 	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
+	huma.Register(api, getEventsOperation(api), a.getEvents)
 	huma.Register(api, getResultOperation(), a.getResult)
 	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)
 	huma.Register(api, retryMultiplicationOperation(), a.retryMultiplication)

@@ -17,14 +17,14 @@ func setupSite(t *testing.T, idle bool) *testBundle {
 	return setupWith(t, options{idle: idle, riverUI: true, site: handlers.Site{Version: "v1.2.3", OpsPort: 9090}})
 }
 
-// fourTiles is too much for the queue of small products.
-const fourTiles = `{"a": {"random": {"rows": 2600, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 2100}}}`
+// fourLargeTiles is too much for the queue of small products.
+const fourLargeTiles = `{"a": {"random": {"rows": 2600, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 2100}}}`
 
 func TestOverview(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
 	b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
-	b.submit(t, fourTiles)
+	b.submit(t, fourLargeTiles)
 	for _, sql := range []string{
 		"UPDATE river_job SET state = 'running' WHERE queue = 'tiles' AND args->>'tile' = '0'",
 		"UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE queue = 'tiles' AND args->>'tile' = '1'",
@@ -166,7 +166,7 @@ func TestWithoutRiverUI(t *testing.T) {
 	if o := decode[handlers.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)); o.Links.RiverUI != "" {
 		t.Errorf("%+v", o.Links)
 	}
-	if m := b.submit(t, fourTiles); m.Links.Jobs != "" {
+	if m := b.submit(t, fourLargeTiles); m.Links.Jobs != "" {
 		t.Errorf("%+v", m.Links)
 	}
 	if page := string(b.get(t, "/docs/").want(t, http.StatusOK).body); strings.Contains(page, "riverui") {
@@ -179,7 +179,7 @@ func TestLinkToJobs(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
 	single := b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
-	several := b.submit(t, fourTiles)
+	several := b.submit(t, fourLargeTiles)
 	empty := b.submit(t, `{"a": {"random": {"rows": 0, "cols": 2}}, "b": {"random": {"rows": 2, "cols": 3}}}`)
 	if empty.Links.Jobs != "" {
 		t.Errorf("of a product without tiles: %s", empty.Links.Jobs)
