@@ -187,6 +187,8 @@ func TestLinkToJobs(t *testing.T) {
 	if path := "/riverui/jobs/"; !strings.HasPrefix(single.Links.Jobs, path) || len(single.Links.Jobs) == len(path) {
 		t.Errorf("of a single tile: %s", single.Links.Jobs)
 	}
+	b.get(t, single.Links.Self).want(t, http.StatusOK)
+	b.do(t, http.MethodHead, single.Links.Events, nil).want(t, http.StatusOK)
 	for _, c := range []struct {
 		state  store.State
 		sql    string
