@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -65,6 +66,13 @@ func (d *description) route(r *http.Request) *routers.Route {
 	return d.routes[pattern]
 }
 
+// everyAnswer are the headers that say nothing of an operation: those of the protocol, and those that all answers have to make
+// browsers cautious.
+var everyAnswer = map[string]bool{
+	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
+	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
+}
+
 // maxChecked is the size of the largest body that is compared with its schema.
 const maxChecked = 64 << 10
 
@@ -75,7 +83,7 @@ func (d *description) check(ctx context.Context, a answer) error {
 		return nil
 	}
 	if response := route.Operation.Responses.Status(a.StatusCode); response != nil {
-		described := map[string]bool{"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true, "X-Content-Type-Options": true}
+		described := maps.Clone(everyAnswer)
 		for name := range response.Value.Headers {
 			described[http.CanonicalHeaderKey(name)] = true
 		}
