@@ -150,6 +150,24 @@ func (e QueueStateName) Valid() bool {
 	}
 }
 
+// Defines values for StreamedEventEvent.
+const (
+	Progress StreamedEventEvent = "progress"
+	State    StreamedEventEvent = "state"
+)
+
+// Valid indicates whether the value is a known member of the StreamedEventEvent enum.
+func (e StreamedEventEvent) Valid() bool {
+	switch e {
+	case Progress:
+		return true
+	case State:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListMultiplicationsParamsState.
 const (
 	ListMultiplicationsParamsStateCancelled  ListMultiplicationsParamsState = "cancelled"
@@ -543,6 +561,25 @@ type SimpleSubmission struct {
 	// Examples: [[1,2],[3,4]]
 	B Values `json:"B"`
 }
+
+// StreamedEvent One server-sent event.
+//
+// Examples: {"data":{"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}},"event":"progress","id":3}
+type StreamedEvent struct {
+	// Data One change of a multiplication: the data of one server-sent event.
+	//
+	// Examples: {"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}}
+	Data MultiplicationEvent `json:"data"`
+
+	// Event What has changed
+	Event StreamedEventEvent `json:"event"`
+
+	// ID Counts from 1 without gaps; for Last-Event-ID
+	ID int64 `json:"id"`
+}
+
+// StreamedEventEvent What has changed
+type StreamedEventEvent string
 
 // Submission Two matrices to multiply.
 //

@@ -21,11 +21,16 @@ var parameterDocs = map[string]huma.Param{
 		Description: "Answer 412 unless the form has this ETag.", Example: exampleTag,
 		Schema: &huma.Schema{Type: huma.TypeString, Pattern: tagsPattern, MaxLength: new(1000)},
 	},
-	"Prefer":        {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
-	"Last-Event-ID": {Schema: eventID, Example: "3"},
-	"last_event_id": {Schema: eventID, Example: "3", Extensions: map[string]any{"x-go-name": "LastEventIDQuery"}},
-	"rows":          {Schema: slicePattern},
-	"cols":          {Schema: slicePattern},
+	"Idempotency-Key":     {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^[ -~]+$`, MaxLength: new(257)}}, // quotes included
+	"Content-Digest":      {Schema: digestSchema(), Example: exampleDigest},
+	"Repr-Digest":         {Schema: digestSchema(), Example: exampleDigest},
+	"Want-Repr-Digest":    {Schema: wantSchema(), Example: "sha-256=1"},
+	"Want-Content-Digest": {Schema: wantSchema(), Example: "sha-256=1"},
+	"Prefer":              {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
+	"Last-Event-ID":       {Schema: eventID, Example: "3"},
+	"last_event_id":       {Schema: eventID, Example: "3", Extensions: map[string]any{"x-go-name": "LastEventIDQuery"}},
+	"rows":                {Schema: slicePattern},
+	"cols":                {Schema: slicePattern},
 	"matrix_id": {
 		Example: exampleMatrixA, Schema: idSchema(),
 	},
@@ -42,9 +47,20 @@ var parameterDocs = map[string]huma.Param{
 	},
 }
 
+// digestSchema is a dictionary of digests by algorithm (RFC 9530).
+func digestSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9-]+=:[A-Za-z0-9+/=]*:`, MaxLength: new(1000)}
+}
+
+// wantSchema is a dictionary of weights by algorithm (RFC 9530).
+func wantSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9-]+=\d+`, MaxLength: new(200)}
+}
+
 const (
-	exampleTag  = `"` + exampleMatrixC + `-x-npy"`
-	tagsPattern = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
+	exampleDigest = "sha-256=:a/JscX+vwCEvzksPcf27NQj0POs+bVx9Ym3ezV7ZGEQ=:"
+	exampleTag    = `"` + exampleMatrixC + `-x-npy"`
+	tagsPattern   = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
 )
 
 // eventID counts the events of a stream.

@@ -86,6 +86,16 @@ var headerDocs = map[string]huma.Header{
 		Description: "A name for the file.",
 		Schema:      textSchema(200), Example: "attachment; filename=" + exampleMatrixC + ".npy",
 	},
+	"Content-Digest": {
+		Description: "SHA-256 of the body (RFC 9530).", Schema: digestSchema(), Example: exampleDigest,
+	},
+	"Repr-Digest": {
+		Description: "SHA-256 of the whole content, of which the body may be a range (RFC 9530).", Schema: digestSchema(), Example: exampleDigest,
+	},
+	"Idempotent-Replayed": {
+		Description: "`true` when the request has been accepted before under the same `Idempotency-Key`: this is the first answer again.",
+		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}, Example: "true",
+	},
 	"Content-Range": {
 		Description: "Which bytes of how many these are; of an answer 416 only how many there are.", Required: true,
 		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^bytes (\*|\d+-\d+)/\d+$`, MaxLength: new(64)}, Example: "bytes 128-159/160",
