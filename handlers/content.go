@@ -1,12 +1,9 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"path"
@@ -25,6 +22,7 @@ import (
 // contentInput is the request for a matrix's elements.
 type contentInput struct {
 	IDParam
+	Window
 	Accept string `header:"Accept" doc:"application/x-npy (the default) or application/json"`
 }
 
@@ -41,7 +39,7 @@ func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResp
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.serve(ctx, p.C, in.Accept)
+	return a.serve(ctx, p.C, in)
 }
 
 // getContent answers GET /v1/matrices/{id}/content.
@@ -54,46 +52,74 @@ func (a *API) getContent(ctx context.Context, in *contentInput) (*huma.StreamRes
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.serve(ctx, m, in.Accept)
+	return a.serve(ctx, m, in)
+}
+
+// part is what a client asked for of a matrix: all of it, or a window.
+type part struct {
+	matrix.Source
+	id    uuid.UUID
+	name  string // distinguishes it from the other parts of the matrix
+	align int64  // see matrix.NewRowReader
+}
+
+// partOf returns the part of a matrix that a request asks for.
+func (a *API) partOf(m store.Matrix, w Window) (part, error) {
+	p := part{Source: a.store.Source(m), id: m.ID, name: m.ID.String(), align: m.BlockRows}
+	if w.whole() {
+		return p, nil
+	}
+	rect, err := w.rect(m.Shape())
+	if err != nil {
+		return p, err
+	}
+	p.Source = matrix.NewWindow(p.Source, rect)
+	p.name = fmt.Sprintf("%s-%d-%d-%d-%d", m.ID, rect.Row, rect.Row+rect.Rows, rect.Col, rect.Col+rect.Cols)
+	if p.align > 0 && rect.Row%p.align != 0 {
+		p.align = 0
+	}
+	return p, nil
 }
 
 // serve answers with the content of a matrix in the form that the client accepts.
-func (a *API) serve(ctx context.Context, m store.Matrix, accept string) (*huma.StreamResponse, error) {
-	kind, err := negotiate(accept)
+func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*huma.StreamResponse, error) {
+	kind, err := negotiate(in.Accept)
+	var p part
+	if err == nil {
+		p, err = a.partOf(m, in.Window)
+	}
 	if err == nil && kind == mediaJSON {
-		err = a.checkJSON(m.Shape())
+		err = a.checkJSON(p.Shape())
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	release, err := a.store.ReserveRead(ctx, m)
+	release, err := a.store.ReserveRead(ctx, m, p.Shape().Bytes())
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	if kind == mediaJSON {
 		defer release()
-		return a.serveJSON(ctx, m)
+		return a.serveJSON(ctx, p)
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		file := matrix.NewRowReader(r.Context(), a.store.Source(m), m.BlockRows)
+		file := matrix.NewRowReader(r.Context(), p, p.align)
 		defer func() { _ = file.Close() }()
-		w.Header().Set("Content-Disposition",
-			mime.FormatMediaType("attachment", map[string]string{"filename": m.ID.String() + ".npy"}))
-		serveForm(w, r, m.ID, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
+		p.serve(w, r, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
 			if r.Context().Err() == nil {
-				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", m.ID, "error", err)
+				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
 			}
 		}})
 	}}, nil
 }
 
-// serveForm sends one form of a matrix, which never changes, or what the conditions and the ranges of the request leave
-// of it.
-func serveForm(w http.ResponseWriter, r *http.Request, id uuid.UUID, kind string, content io.ReadSeeker) {
+// serve sends one form of a part, which never changes, or what the conditions and the ranges of the request leave of it.
+func (p part) serve(w http.ResponseWriter, r *http.Request, kind string, content io.ReadSeeker) {
 	w.Header().Set("Content-Type", kind)
-	w.Header().Set("ETag", `"`+id.String()+"-"+path.Base(kind)+`"`)
+	w.Header().Set("ETag", `"`+p.name+"-"+path.Base(kind)+`"`)
 	w.Header().Set("Vary", "Accept")
 	http.ServeContent(w, r, "", time.Time{}, content)
 }
@@ -155,69 +181,6 @@ func quality(accept, kind string) float64 {
 		best, specific = q, level
 	}
 	return best
-}
-
-// checkJSON refuses what is too large for JSON. Each row counts, too: one without numbers takes room all the same.
-func (a *API) checkJSON(s matrix.Shape) error {
-	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
-		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s", errNotAccepted, s, limit, mediaNPY)
-	}
-	return nil
-}
-
-// serveJSON answers with {"rows", "cols", "values"}. The body is made before the status is sent: whether a matrix can be
-// written as JSON shows only at its last element.
-func (a *API) serveJSON(ctx context.Context, m store.Matrix) (*huma.StreamResponse, error) {
-	content := make([]byte, m.Shape().Bytes())
-	if err := a.store.Source(m).ReadRect(ctx, m.Shape().Rect(), content); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	text, err := appendJSON(nil, m.Shape(), content)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		r, w := humago.Unwrap(hc)
-		serveForm(w, r, m.ID, mediaJSON, bytes.NewReader(text))
-	}}, nil
-}
-
-// appendJSON appends a matrix as JSON: the shortest decimals that read back as the same numbers.
-func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
-	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
-	dst, err := appendRows(dst, shape, content)
-	return append(dst, "}\n"...), err
-}
-
-// appendRows appends the rows of a matrix as JSON.
-func appendRows(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
-	dst = append(dst, '[')
-	bits := 8 * shape.DType.Size()
-	for i := range shape.Rows {
-		if i > 0 {
-			dst = append(dst, ", "...)
-		}
-		dst = append(dst, '[')
-		for j := range shape.Cols {
-			if j > 0 {
-				dst = append(dst, ", "...)
-			}
-			f := element(content, i*shape.Cols+j, shape.DType)
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				return nil, fmt.Errorf("%w: element [%d][%d] is %v, which JSON cannot hold, ask for %s", errNotAccepted, i, j, f, mediaNPY)
-			}
-			dst = strconv.AppendFloat(dst, f, 'g', -1, bits)
-		}
-		dst = append(dst, ']')
-	}
-	return append(dst, ']'), nil
-}
-
-func element(content []byte, i int64, dtype matrix.DType) float64 {
-	if dtype == matrix.Float32 {
-		return float64(math.Float32frombits(binary.LittleEndian.Uint32(content[4*i:])))
-	}
-	return math.Float64frombits(binary.LittleEndian.Uint64(content[8*i:]))
 }
 
 func getResultOperation() huma.Operation {

@@ -54,6 +54,7 @@ func TestMethods(t *testing.T) {
 	id := uuid.NewString()
 	for path, allowed := range map[string]string{
 		"/matrix_multiplication/":               "POST",
+		"/v1/multiplications":                   "GET, HEAD, POST",
 		"/v1/multiplications/" + id:             "DELETE, GET, HEAD",
 		"/v1/multiplications/" + id + "/result": "GET, HEAD",
 		"/v1/multiplications/" + id + "/cancel": "POST",

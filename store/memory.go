@@ -43,11 +43,11 @@ func (b *budget) reserve(ctx context.Context, n int64) (release func(), err erro
 	return func() { b.shares.Release(n) }, nil
 }
 
-// ReserveRead waits for the memory that it takes to read a matrix as a stream, and returns the function that gives it
-// back. ErrBusy when it takes too long.
-func (s *Store) ReserveRead(ctx context.Context, m Matrix) (release func(), err error) {
+// ReserveRead waits for the memory that it takes to read some bytes of a matrix as a stream, and returns the function that
+// gives it back. ErrBusy when it takes too long.
+func (s *Store) ReserveRead(ctx context.Context, m Matrix, bytes int64) (release func(), err error) {
 	if !m.InBlocks() && m.Seed == nil {
 		return func() {}, nil
 	}
-	return s.memory.reserve(ctx, 2*min(readMemory/2, m.Shape().Bytes()))
+	return s.memory.reserve(ctx, 2*min(readMemory/2, bytes))
 }
