@@ -156,7 +156,7 @@ type multiplicationInput struct {
 type multiplicationOutput struct {
 	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
 	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
-	Vary              string `header:"Vary"`
+	Vary              string `header:"Vary" doc:"Prefer: what has waited may have more in it"`
 	Body              Multiplication
 }
 
@@ -225,7 +225,9 @@ func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{},
 func getMultiplicationOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
-		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
+		Summary:     "State and progress of a multiplication",
+		Description: "At once, or with Prefer: wait as soon as it has ended.",
+		Errors:      []int{http.StatusNotFound},
 	}
 }
 

@@ -246,7 +246,7 @@ func submitSimpleOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "submit-simple", Method: http.MethodPost, Path: "/matrix_multiplication/",
 		Tags: []string{multiplicationsTag}, Summary: "Multiply two small matrices",
-		DefaultStatus: http.StatusAccepted,
+		DefaultStatus: http.StatusAccepted, Responses: endedInTime(),
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {
 			Schema:  objectSchema(map[string]*huma.Schema{"A": valuesSchema(), "B": valuesSchema()}, "A", "B"),
 			Example: map[string]any{"A": [][]int{{1, 2}, {3, 4}}, "B": [][]int{{5, 6}, {7, 8}}},
@@ -261,7 +261,8 @@ func submitOperation() huma.Operation {
 	return huma.Operation{
 		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
 		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
-		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
+		Responses: endedInTime(),
+		Description: "The product is queued and the answer comes at once, or with Prefer: wait when it has ended. Operands are stored matrices, numbers, random " +
 			"matrices that need neither upload nor storage, or .npy files.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			mediaJSON: {
