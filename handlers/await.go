@@ -77,19 +77,6 @@ func (a *API) awaitAccepted(ctx context.Context, w Waiting, id uuid.UUID, out *a
 	}
 }
 
-// endedInTime describes the answer to a submission whose client has waited long enough.
-func endedInTime() map[string]*huma.Response {
-	text := &huma.Schema{Type: huma.TypeString}
-	return map[string]*huma.Response{"200": {
-		Description: "The multiplication has ended while the client waited",
-		Headers: map[string]*huma.Header{
-			"Location":           {Schema: text, Description: "Path of the multiplication"},
-			"Preference-Applied": {Schema: text, Description: "wait=N"},
-		},
-		Content: map[string]*huma.MediaType{mediaJSON: {Schema: &huma.Schema{Ref: "#/components/schemas/Multiplication"}}},
-	}}
-}
-
 // Rows are rows of numbers as JSON text.
 type Rows []byte
 
@@ -105,6 +92,7 @@ func (r *Rows) UnmarshalJSON(text []byte) error {
 // Schema implements huma.SchemaProvider.
 func (Rows) Schema(huma.Registry) *huma.Schema {
 	s := valuesSchema()
+	s.Examples = []any{[][]int{{19, 22}, {43, 50}}}
 	s.Description = "The product itself, in answers to Prefer: wait; if it has 64 KiB or less and all of its numbers are finite"
 	return s
 }
