@@ -166,7 +166,7 @@ type multiplicationInput struct {
 type multiplicationOutput struct {
 	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
 	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
-	Vary              string `header:"Vary"`
+	Vary              string `header:"Vary" doc:"Prefer: what has waited may have more in it"`
 	Body              Multiplication
 }
 
