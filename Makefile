@@ -46,6 +46,11 @@ test: setup-test ## Run all tests
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
 
+.PHONY: screenshots
+screenshots: setup-test ## Take the pictures in docs/images again
+	@mkdir -p docs/images
+	go test ./browser -count=1 -run '^TestScreenshots$$' -v -args -screenshots=$(CURDIR)/docs/images
+
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@sh -n scripts/setup.sh

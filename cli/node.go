@@ -15,6 +15,7 @@ import (
 // node is one running process of a deployment: some of an API, the queue's maintenance and workers.
 type node struct {
 	jobs     *jobs.Client
+	ui       *jobs.UI   // nil: there is none
 	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
 	kernel   matrix.Kernel // nil when it does not work on tiles
@@ -25,6 +26,7 @@ type nodeConfig struct {
 	addr, opsAddr string
 	work          WorkConfig
 	limits        handlers.Limits
+	riverUI       bool
 	works         bool
 }
 
@@ -53,11 +55,24 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		return nil, err
 	}
 	if c.addr != "" {
-		n.hub = watch.NewHub(s, log)
-		n.hub.Start(ctx)
-		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, n.hub, c.limits, version(), log), log)
+		err = n.serveAPI(ctx, s, c, log)
 	}
 	return n, err
+}
+
+// serveAPI starts the API and what is served beside it.
+func (n *node) serveAPI(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (err error) {
+	site := handlers.Site{Version: version(), OpsPort: n.ops.port()}
+	if c.riverUI {
+		if n.ui, err = n.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
+			return err
+		}
+		site.RiverUI = n.ui
+	}
+	n.hub = watch.NewHub(s, log)
+	n.hub.Start(ctx)
+	n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, n.hub, c.limits, site, log), log)
+	return err
 }
 
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.
@@ -68,6 +83,9 @@ func (n *node) stop() error {
 	}
 	if n.api != nil {
 		errs = append(errs, n.api.stop())
+	}
+	if n.ui != nil {
+		n.ui.Stop()
 	}
 	if n.jobs != nil {
 		n.jobs.Stop()

@@ -132,6 +132,24 @@ func (e MultiplicationEventState) Valid() bool {
 	}
 }
 
+// Defines values for QueueStateName.
+const (
+	Small QueueStateName = "small"
+	Tiles QueueStateName = "tiles"
+)
+
+// Valid indicates whether the value is a known member of the QueueStateName enum.
+func (e QueueStateName) Valid() bool {
+	switch e {
+	case Small:
+		return true
+	case Tiles:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for StreamedEventEvent.
 const (
 	Progress StreamedEventEvent = "progress"
@@ -177,6 +195,14 @@ func (e ListMultiplicationsParamsState) Valid() bool {
 	}
 }
 
+// ActiveMultiplications How many multiplications are not finished.
+//
+// Examples: {"in_progress":1,"pending":0}
+type ActiveMultiplications struct {
+	InProgress int64 `json:"in_progress"`
+	Pending    int64 `json:"pending"`
+}
+
 // DType The type of a matrix's elements.
 type DType string
 
@@ -203,7 +229,7 @@ type EventTileCounts struct {
 
 // Fault One parameter that is wrong.
 //
-// Examples: {"location":"query.priority","message":"expected number \u003c= 4","value":9}
+// Examples: {"location":"query.colour","message":"unknown query parameter","value":""}
 type Fault struct {
 	// Location Where
 	Location *string `json:"location,omitempty"`
@@ -246,7 +272,7 @@ type MatrixState string
 
 // Multiplication A product and how far it is. Members that have no value yet are absent.
 //
-// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
+// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
 type Multiplication struct {
 	// A A matrix that is part of a product.
 	//
@@ -277,6 +303,11 @@ type Multiplication struct {
 	Failure    *string    `json:"failure,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	ID         string     `json:"id"`
+
+	// Links The paths at which there is more about a multiplication.
+	//
+	// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+	Links ProductLinks `json:"links"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
@@ -337,11 +368,11 @@ type MultiplicationEventState string
 
 // MultiplicationList One page of multiplications.
 //
-// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 type MultiplicationList struct {
 	// Items The newest first
 	//
-	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
+	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
 	Items []Multiplication `json:"items"`
 
 	// NextCursor The cursor of the next page; absent on the last one
@@ -393,6 +424,50 @@ type OperandInfo struct {
 	Rows     int64  `json:"rows"`
 }
 
+// Overview What runs here, what there is to do, and where to look further.
+//
+// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
+type Overview struct {
+	// Links The paths of pages.
+	//
+	// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
+	Links OverviewLinks `json:"links"`
+
+	// Multiplications Those that are not finished
+	//
+	// Examples: {"in_progress":1,"pending":0}
+	Multiplications ActiveMultiplications `json:"multiplications"`
+
+	// ObservedAt When the numbers were taken; a second ago at most, unless counting took long
+	ObservedAt time.Time `json:"observed_at"`
+
+	// OpsPort Port of /metrics, /livez and /readyz of the API that answers
+	OpsPort *int64 `json:"ops_port,omitempty"`
+
+	// Queues Examples: [{"name":"small","retrying":0,"running":0,"waiting":0}]
+	Queues []QueueState `json:"queues"`
+
+	// StartedAt When the API that answers was started
+	StartedAt time.Time `json:"started_at"`
+
+	// Version Of the API that answers
+	Version string `json:"version"`
+
+	// Workers Processes that compute tiles
+	Workers int64 `json:"workers"`
+}
+
+// OverviewLinks The paths of pages.
+//
+// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
+type OverviewLinks struct {
+	Docs    string `json:"docs"`
+	Openapi string `json:"openapi"`
+
+	// RiverUI Absent when it is turned off
+	RiverUI *string `json:"river_ui,omitempty"`
+}
+
 // Problem An error, as RFC 9457 has it.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
@@ -402,7 +477,7 @@ type Problem struct {
 
 	// Errors What is wrong with each parameter, where it is parameters that are wrong
 	//
-	// Examples: [{"location":"query.priority","message":"expected number \u003c= 4","value":9}]
+	// Examples: [{"location":"query.colour","message":"unknown query parameter","value":""}]
 	Errors []Fault `json:"errors,omitempty"`
 
 	// Status The HTTP status
@@ -410,6 +485,18 @@ type Problem struct {
 
 	// Title The meaning of the status
 	Title string `json:"title"`
+}
+
+// ProductLinks The paths at which there is more about a multiplication.
+//
+// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+type ProductLinks struct {
+	// Events Its changes as they happen, as server-sent events
+	Events string `json:"events"`
+
+	// Jobs Its jobs in River UI, for people; absent where River UI is turned off
+	Jobs *string `json:"jobs,omitempty"`
+	Self string  `json:"self"`
 }
 
 // ProductShape The three dimensions of a product: A is m×k, B is k×n, the product is m×n.
@@ -420,6 +507,22 @@ type ProductShape struct {
 	M int64 `json:"m"`
 	N int64 `json:"n"`
 }
+
+// QueueState How many tiles are to be computed.
+//
+// Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
+type QueueState struct {
+	// Name small: products of less than 10 ms as a whole; tiles: all others
+	Name QueueStateName `json:"name"`
+
+	// Retrying Failed at least once and waiting for the next attempt
+	Retrying int64 `json:"retrying"`
+	Running  int64 `json:"running"`
+	Waiting  int64 `json:"waiting"`
+}
+
+// QueueStateName small: products of less than 10 ms as a whole; tiles: all others
+type QueueStateName string
 
 // RandomMatrix A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.
 //
@@ -546,6 +649,11 @@ type Values = [][]float64
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InternalError = Problem
+
+// InvalidParameter An error, as RFC 9457 has it.
+//
+// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+type InvalidParameter = Problem
 
 // Timeout An error, as RFC 9457 has it.
 //
@@ -960,6 +1068,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOverview What runs here, and what there is to do
+	//
+	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	//
+	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // SubmitSimpleWithBody Multiply two small matrices
@@ -1240,6 +1355,23 @@ func (c *Operations) GetResult(ctx context.Context, id string, params *GetResult
 // Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 func (c *Operations) RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryMultiplicationRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOverview What runs here, and what there is to do
+//
+// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+//
+// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+func (c *Operations) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOverviewRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2107,6 +2239,33 @@ func NewRetryMultiplicationRequest(server string, id string, params *RetryMultip
 	return req, nil
 }
 
+// NewGetOverviewRequest constructs an http.Request for the GetOverview method
+func NewGetOverviewRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/overview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Operations) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2298,6 +2457,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
+
+	// GetOverviewWithResponse What runs here, and what there is to do
+	//
+	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+	GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error)
 }
 
 // SubmitSimpleResponse200Headers the declared response headers of an HTTP 200 response for SubmitSimple
@@ -2529,6 +2697,8 @@ type DeleteMatrixResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2545,6 +2715,11 @@ func (r DeleteMatrixResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteMatrixResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteMatrixResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2608,6 +2783,8 @@ type GetMatrixResponse struct {
 	JSON200 *Matrix
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2628,6 +2805,11 @@ func (r GetMatrixResponse) GetJSON200() *Matrix {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetMatrixResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMatrixResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3035,6 +3217,8 @@ type DeleteMultiplicationResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3051,6 +3235,11 @@ func (r DeleteMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3116,6 +3305,8 @@ type GetMultiplicationResponse struct {
 	JSON200 *Multiplication
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3136,6 +3327,11 @@ func (r GetMultiplicationResponse) GetJSON200() *Multiplication {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3198,6 +3394,8 @@ type CancelMultiplicationResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3221,6 +3419,11 @@ func (r CancelMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r CancelMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r CancelMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3282,6 +3485,8 @@ type GetMultiplicationEventsResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
 	ApplicationProblemJSON406 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3305,6 +3510,11 @@ func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON404() *Problem
 // GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
 func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON406() *Problem {
 	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3517,6 +3727,8 @@ type RetryMultiplicationResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3540,6 +3752,11 @@ func (r RetryMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r RetryMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r RetryMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3575,6 +3792,82 @@ func (r RetryMultiplicationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RetryMultiplicationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOverviewResponse200Headers the declared response headers of an HTTP 200 response for GetOverview
+type GetOverviewResponse200Headers struct {
+	CacheControl *string
+}
+
+// GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
+type GetOverviewResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetOverviewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Overview
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOverviewResponse200Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOverviewResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOverviewResponse) GetJSON200() *Overview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOverviewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOverviewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOverviewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOverviewResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -3823,6 +4116,21 @@ func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseRetryMultiplicationResponse(rsp)
+}
+
+// GetOverviewWithResponse What runs here, and what there is to do
+//
+// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+func (c *ClientWithResponses) GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error) {
+	rsp, err := c.GetOverview(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOverviewResponse(rsp)
 }
 
 // ParseSubmitSimpleResponse parses an HTTP response from a SubmitSimpleWithResponse call
@@ -4076,6 +4384,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4138,6 +4453,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -4669,6 +4991,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4731,6 +5060,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -4833,6 +5169,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4926,6 +5269,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			return nil, err
 		}
 		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -5239,6 +5589,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5282,6 +5639,76 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
 		var headers RetryMultiplicationResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOverviewResponse parses an HTTP response from a GetOverviewWithResponse call
+func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOverviewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Overview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOverviewResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOverviewResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

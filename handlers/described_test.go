@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -95,6 +96,13 @@ func (d *description) route(r *http.Request) *routers.Route {
 	return d.routes[pattern]
 }
 
+// everyAnswer are the headers that say nothing of an operation: those of the protocol, and those that all answers have to make
+// browsers cautious.
+var everyAnswer = map[string]bool{
+	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
+	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
+}
+
 // maxChecked is the size of the largest body that is compared with its schema.
 const maxChecked = 64 << 10
 
@@ -105,7 +113,7 @@ func (d *description) check(ctx context.Context, a answer) error {
 		return nil
 	}
 	if response := route.Operation.Responses.Status(a.StatusCode); response != nil {
-		described := map[string]bool{"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true, "X-Content-Type-Options": true}
+		described := maps.Clone(everyAnswer)
 		for name := range response.Value.Headers {
 			described[http.CanonicalHeaderKey(name)] = true
 		}

@@ -65,7 +65,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	}
 	out := &listOutput{Body: MultiplicationList{Items: make([]Multiplication, len(statuses))}}
 	for i, status := range statuses {
-		out.Body.Items[i] = newMultiplicationBody(status)
+		out.Body.Items[i] = a.multiplicationBody(status)
 	}
 	if next != nil {
 		out.Body.NextCursor = formatCursor(*next)

@@ -31,6 +31,7 @@ type Multiplication struct {
 	FinishedAt *time.Time    `json:"finished_at,omitempty"`
 	ExpiresAt  *time.Time    `json:"expires_at,omitempty" doc:"When the multiplication and its result will be removed"`
 	Result     *ResultNotice `json:"result,omitempty" doc:"Once the state is completed"`
+	Links      ProductLinks  `json:"links"`
 }
 
 // ProductShape gives the three dimensions of a product.
@@ -82,7 +83,7 @@ const (
 
 func multiplicationPath(id uuid.UUID) string { return multiplicationsPath + "/" + id.String() }
 
-func newMultiplicationBody(s store.Status) Multiplication {
+func (a *API) multiplicationBody(s store.Status) Multiplication {
 	p := s.Multiplication
 	m := Multiplication{
 		ID: p.ID.String(), State: p.State, Priority: int(p.Priority),
@@ -94,6 +95,7 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		},
 		Progress: progress(p.TilesCompleted, p.TilesTotal), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
+		Links: a.productLinks(s),
 	}
 	if p.Failure != nil {
 		m.Failure = bounded(*p.Failure)
@@ -110,8 +112,12 @@ func newMultiplicationBody(s store.Status) Multiplication {
 	return m
 }
 
-// bounded cuts a message that is longer than any that one reads: the trace of a panic, for example.
+// bounded cuts a message that is longer than any that one reads, the trace of a panic for example, and says so if there is
+// none.
 func bounded(message string) string {
+	if strings.TrimSpace(message) == "" {
+		return "unknown error"
+	}
 	if len(message) > maxDetail {
 		return strings.ToValidUTF8(message[:maxDetail], "")
 	}
@@ -164,7 +170,7 @@ type multiplicationInput struct {
 type multiplicationOutput struct {
 	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
 	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
-	Vary              string `header:"Vary"`
+	Vary              string `header:"Vary" doc:"Prefer: what has waited may have more in it"`
 	Body              Multiplication
 }
 

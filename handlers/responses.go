@@ -59,6 +59,9 @@ type sharedResponse struct {
 
 func (s sharedResponse) response(status int) *huma.Response {
 	d := problem(status, s.when, s.detail, s.headers...)
+	if status == http.StatusUnprocessableEntity {
+		d.Content[problemType].Example.(map[string]any)["errors"] = []any{exampleFault}
+	}
 	return &d.Response
 }
 
@@ -68,6 +71,8 @@ var sharedResponses = map[int]sharedResponse{
 		"the body cannot be read: i/o timeout", nil},
 	http.StatusInternalServerError: {"InternalError", "A fault of the server, which its log tells more about. To try again is safe and may help.",
 		"internal error, see the log of the API", nil},
+	http.StatusUnprocessableEntity: {"InvalidParameter", "A parameter is not one of those that there are, or its value is not.",
+		"validation failed", nil},
 	http.StatusServiceUnavailable: {"Unavailable", "The server is short of memory for transfers, or its database is away. What was accepted is safe.",
 		"the database is not available, try again later", []string{"Retry-After"}},
 }

@@ -108,7 +108,7 @@ func (a *API) accept(ctx context.Context, in *submitInput, read func(*operands) 
 		return nil, a.fail(ctx, err)
 	}
 	id := status.Multiplication.ID
-	out := &acceptedOutput{Status: http.StatusAccepted, Location: multiplicationPath(id), Body: newMultiplicationBody(status)}
+	out := &acceptedOutput{Status: http.StatusAccepted, Location: multiplicationPath(id), Body: a.multiplicationBody(status)}
 	a.awaitAccepted(ctx, in.Waiting, id, out)
 	return out, nil
 }

@@ -72,10 +72,10 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}
-	c := &Client{store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID()}
+	c := &Client{store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID(config.Work)}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine, changes: c.changes})
+	river.AddWorker(workers, &tileWorker{store: s, client: c, engine: engine, changes: c.changes})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
@@ -119,13 +119,20 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 	return config
 }
 
+// maintenanceOnly begins the names of processes that compute no tiles.
+const maintenanceOnly = "api@"
+
 // clientID names this process in leases, in the attempts of jobs and in the logs.
-func clientID() string {
+func clientID(works bool) string {
+	role := maintenanceOnly
+	if works {
+		role = "worker@"
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:8])
+	return fmt.Sprintf("%s%.60s-%d-%s", role, host, os.Getpid(), rand.Text()[:8])
 }
 
 // Start begins to work jobs. The context bounds the start only; Stop ends the work.

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -87,7 +88,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
 	if row.TilesTotal > 0 {
-		c.wake(queueOf(row.Plan()))
+		c.wake(Queue(row.Plan()))
 	}
 	a, b := s.A.Matrix, s.B.Matrix
 	return store.Status{ListStatusesRow: store.ListStatusesRow{
@@ -164,12 +165,29 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 	return c
 }
 
-// queueOf returns where the tiles of a product are queued.
-func queueOf(p matrix.Plan) string {
-	if p.Small() {
+// Queue returns the queue in which the tiles of a product are.
+func Queue(plan matrix.Plan) string {
+	if plan.Small() {
 		return QueueSmall
 	}
 	return QueueTiles
+}
+
+// tileMetadata is what a job tells about its product, to people and to programs that search River's jobs.
+type tileMetadata struct {
+	MultiplicationID uuid.UUID `json:"multiplication_id"`
+	Product          string    `json:"product"`
+}
+
+// tileOpts says how the tiles of a product are queued. Their tag is the product's id: by it River UI finds them.
+func tileOpts(p store.InsertMultiplicationParams) (*river.InsertOpts, error) {
+	metadata, err := json.Marshal(tileMetadata{
+		MultiplicationID: p.ID, Product: fmt.Sprintf("%d×%d times %d×%d, %s", p.M, p.K, p.K, p.N, p.DType),
+	})
+	return &river.InsertOpts{
+		Queue: Queue(planOf(p)), Priority: int(p.Priority), MaxAttempts: maxAttempts,
+		Tags: []string{p.ID.String()}, Metadata: metadata,
+	}, err
 }
 
 // insertTilesTx queues one job per tile and notes the range of their ids in p.
@@ -177,7 +195,10 @@ func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMu
 	if p.TilesTotal == 0 {
 		return nil
 	}
-	opts := &river.InsertOpts{Queue: queueOf(planOf(*p)), Priority: int(p.Priority), MaxAttempts: maxAttempts}
+	opts, err := tileOpts(*p)
+	if err != nil {
+		return err
+	}
 	params := make([]river.InsertManyParams, p.TilesTotal)
 	for i := range params {
 		params[i] = river.InsertManyParams{Args: TileArgs{MultiplicationID: p.ID, Tile: int64(i)}, InsertOpts: opts}

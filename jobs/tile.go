@@ -42,6 +42,7 @@ func (TileArgs) Kind() string { return "multiply_tile" }
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
 	store   *store.Store
+	client  *Client
 	engine  *matrix.Engine
 	changes *watch.Announcer
 }
@@ -52,12 +53,12 @@ func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTi
 // Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then
 // completes the job in the transaction that counts the tile. To do so twice is harmless.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
-	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && p.State.Final() {
-		return river.JobCancel(ErrFinal)
+	if counted(job.JobRow) {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	p, err := w.product(ctx, job)
+	if err != nil || p.State == store.Completed {
+		return err
 	}
 	if p.State == store.Pending && job.Queue != QueueSmall { // a small one ends before anybody could look
 		started, err := w.store.StartMultiplication(ctx, p.ID)
@@ -80,6 +81,20 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 	return w.finish(ctx, job, p, rect, tile.Bytes())
 }
 
+// product returns what the job is a tile of. One that has ended wants no more tiles, unless the job was retried by hand.
+func (w *tileWorker) product(ctx context.Context, job *river.Job[TileArgs]) (store.Product, error) {
+	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return p, river.JobCancel(errors.New("the multiplication has been deleted"))
+	case err != nil:
+		return p, fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	case p.State == store.Failed || p.State == store.Cancelled:
+		return w.client.resume(ctx, job.JobRow, p)
+	}
+	return p, nil
+}
+
 // finish stores a computed tile. It outlives the order to stop: the work is done and worth keeping.
 func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p store.Product, rect matrix.Rect, c []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
@@ -94,7 +109,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	}
 	var state store.State
 	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
-		state, err = completeTileTx(ctx, q, w.store.Retention, job, content)
+		state, err = completeTileTx(ctx, q, w.store.Retention, job, p.TilesTotal > 1, content)
 		return err
 	})
 	if errors.Is(err, ErrFinal) {
@@ -119,7 +134,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
 func completeTileTx(
-	ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], content []byte,
+	ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], several bool, content []byte,
 ) (store.State, error) {
 	counted, err := q.CountTile(ctx, job.AttemptedAt, retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -128,7 +143,7 @@ func completeTileTx(
 	if err != nil {
 		return "", err
 	}
-	completed, err := q.CompleteTileJob(ctx, job.ID)
+	completed, err := q.CompleteTileJob(ctx, several, job.ID)
 	if err != nil {
 		return "", err
 	}
