@@ -71,6 +71,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 		return store.Status{}, err
 	}
 	p := newMultiplication(s)
+	p.Retention = c.store.Retention
 	var row store.Multiplication
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
