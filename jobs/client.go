@@ -9,11 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -34,24 +37,27 @@ const (
 
 // Config says what a process does with the queue.
 type Config struct {
-	Work     bool          // compute tiles
-	Lead     bool          // run River's leader and the maintenance jobs
-	Tiles    int           // tiles computed at a time
-	Small    int           // small products computed at a time
-	SoftStop time.Duration // how long running tiles may take to finish after the order to stop
-	Lease    time.Duration // how long a worker may be silent before its jobs are given to others; 0: DefaultLease
+	Work     bool                  // compute tiles
+	Lead     bool                  // run River's leader and the maintenance jobs
+	Tiles    int                   // tiles computed at a time
+	Small    int                   // small products computed at a time
+	SoftStop time.Duration         // how long running tiles may take to finish after the order to stop
+	Lease    time.Duration         // how long a worker may be silent before its jobs are given to others; 0: DefaultLease
+	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 }
 
 // Client is a process's part in the queue.
 type Client struct {
-	store  *store.Store
-	river  *river.Client[pgx.Tx]
-	config Config
-	log    *slog.Logger
-	id     string
-	stop   sync.Once
-	halt   context.CancelFunc // ends the lease and the rescue loop
-	loops  sync.WaitGroup
+	store   *store.Store
+	river   *river.Client[pgx.Tx]
+	config  Config
+	log     *slog.Logger
+	id      string
+	metrics *metrics
+	seen    atomic.Pointer[Queues] // what was seen last of the queues, by a process that leads
+	stop    sync.Once
+	halt    context.CancelFunc // ends the lease and the rescue loop
+	loops   sync.WaitGroup
 }
 
 // NewClient returns a client that submits and, once it is started, does what config says.
@@ -59,16 +65,19 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}
-	c := &Client{store: s, config: config, log: log, id: clientID()}
+	c := &Client{store: s, config: config, log: log, id: clientID(), metrics: newMetrics(config)}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine})
+	river.AddWorker(workers, &tileWorker{store: s, engine: engine, metrics: c.metrics})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the queue: %w", err)
 	}
 	c.river = rc
+	if config.Lead && config.Metrics != nil {
+		config.Metrics.MustRegister(newQueueCollector(c))
+	}
 	return c, nil
 }
 
@@ -79,6 +88,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		Workers:         workers,
 		RetryPolicy:     retryPolicy{},
 		ErrorHandler:    &errorHandler{client: c, log: c.log},
+		Middleware:      []rivertype.Middleware{c.metrics},
 		MaxAttempts:     maxAttempts,
 		FetchCooldown:   notifyCooldown,
 		SoftStopTimeout: c.config.SoftStop,
@@ -123,6 +133,8 @@ func (c *Client) Start(ctx context.Context) error {
 	c.loops.Go(func() { c.renewLease(loops) })
 	if c.config.Lead {
 		c.loops.Go(func() { c.rescueLoop(loops) })
+		c.refreshQueues(ctx) // the first scrape finds all series
+		c.loops.Go(func() { every(loops, refreshInterval, c.refreshQueues) })
 	}
 	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
 		halt()

@@ -87,6 +87,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 	if err != nil {
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
+	c.metrics.submission(row)
 	a, b := s.A.Matrix, s.B.Matrix
 	return store.Status{ListStatusesRow: store.ListStatusesRow{
 		Multiplication: row, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
