@@ -26,6 +26,17 @@ type nodeConfig struct {
 	works         bool
 }
 
+// role names what the node does as its command does.
+func (c nodeConfig) role() string {
+	switch {
+	case c.addr == "":
+		return "worker"
+	case c.works:
+		return "dev"
+	}
+	return "api"
+}
+
 // startNode starts the parts in the order in which they need each other.
 func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (_ *node, err error) {
 	n := &node{}
@@ -34,6 +45,8 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 			err = errors.Join(err, n.stop())
 		}
 	}()
+	registry := newRegistry()
+	s.Observe(registry)
 	var engine *matrix.Engine
 	if c.works {
 		if n.kernel, err = openKernel(c.work.BLAS, log); err != nil {
@@ -41,17 +54,21 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		}
 		engine = matrix.NewEngine(n.kernel)
 	}
-	if n.jobs, err = jobs.NewClient(s, engine, c.work.jobs(c.works, c.addr != ""), log); err != nil {
+	registry.MustRegister(newBuildInfo(c.role(), n.kernel))
+	config := c.work.jobs(c.works, c.addr != "")
+	config.Metrics = registry
+	if n.jobs, err = jobs.NewClient(s, engine, config, log); err != nil {
 		return nil, err
 	}
 	if err = n.jobs.Start(ctx); err != nil {
 		return nil, err
 	}
-	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool), log); err != nil {
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool, registry), log); err != nil {
 		return nil, err
 	}
 	if c.addr != "" {
-		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, c.limits, version(), log), log)
+		api := handlers.New(s, n.jobs, c.limits, version(), log)
+		n.api, err = listen(ctx, c.addr, handlers.Observed(api, registry), log)
 	}
 	return n, err
 }
