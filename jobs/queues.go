@@ -69,7 +69,7 @@ func (c *Client) refreshQueues(ctx context.Context) {
 	seen, err := c.readQueues(ctx)
 	if err == nil {
 		c.seen.Store(&seen)
-	} else if ctx.Err() != context.Canceled { //nolint:errorlint // ctx.Err's values are never wrapped
+	} else if ctx.Err() != context.Canceled {
 		c.log.WarnContext(ctx, "looking at the queues", "error", err)
 	}
 }
