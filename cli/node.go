@@ -9,11 +9,13 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // node is one running process of a deployment: some of an API, the queue's maintenance and workers.
 type node struct {
 	jobs     *jobs.Client
+	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
 	kernel   matrix.Kernel // nil when it does not work on tiles
 }
@@ -67,7 +69,9 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		return nil, err
 	}
 	if c.addr != "" {
-		api := handlers.New(s, n.jobs, c.limits, version(), log)
+		n.hub = watch.NewHub(s, log)
+		n.hub.Start(ctx)
+		api := handlers.New(s, n.jobs, n.hub, c.limits, version(), log)
 		n.api, err = listen(ctx, c.addr, handlers.Observed(api, registry), log)
 	}
 	return n, err
@@ -76,6 +80,9 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.
 func (n *node) stop() error {
 	var errs []error
+	if n.hub != nil { // who waits or follows would hold up the API
+		n.hub.Stop()
+	}
 	if n.api != nil {
 		errs = append(errs, n.api.stop())
 	}

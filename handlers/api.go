@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // Limits bounds what one request may ask for.
@@ -23,16 +25,18 @@ type Limits struct {
 
 // API answers requests.
 type API struct {
-	store  *store.Store
-	jobs   *jobs.Client
-	limits Limits
-	log    *slog.Logger
+	store     *store.Store
+	jobs      *jobs.Client
+	hub       *watch.Hub
+	limits    Limits
+	log       *slog.Logger
+	heartbeat time.Duration // of streams of events
 }
 
 // New returns the handler of all routes.
-func New(s *store.Store, c *jobs.Client, limits Limits, version string, log *slog.Logger) http.Handler {
+func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, version string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: c, limits: limits, log: log}
+	a := &API{store: s, jobs: c, hub: hub, limits: limits, log: log, heartbeat: heartbeat}
 	a.register(humago.New(exactMux{mux}, config(version)))
 	return withDeadlines(withProblems(mux), stallTimeout)
 }
@@ -71,6 +75,7 @@ func (a *API) register(api huma.API) {
 	registerStream(api, submitOperation(), a.submit)
 	huma.Register(api, listMultiplicationsOperation(), a.listMultiplications)
 	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
+	huma.Register(api, getEventsOperation(api), a.getEvents)
 	huma.Register(api, getResultOperation(), a.getResult)
 	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)
 	huma.Register(api, retryMultiplicationOperation(), a.retryMultiplication)

@@ -166,7 +166,7 @@ func quality(accept, kind string) float64 {
 		switch name {
 		case kind:
 			level = 3
-		case "application/*":
+		case path.Dir(kind) + "/*":
 			level = 2
 		case "*/*":
 			level = 1

@@ -71,6 +71,7 @@ type ResultNotice struct {
 	Href     string `json:"href" doc:"Path of the product's content"`
 	Bytes    int64  `json:"bytes" doc:"Size of the elements"`
 	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
+	Values   Rows   `json:"values,omitempty"`
 }
 
 const (
@@ -91,7 +92,7 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		Tiles: TileCounts{
 			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Running, Retrying: s.Retrying,
 		},
-		Progress: progress(p), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
+		Progress: progress(p.TilesCompleted, p.TilesTotal), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
 	}
 	if p.Failure != nil {
@@ -104,20 +105,24 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		m.ExpiresAt = utc(&p.ExpiresAt)
 	}
 	if p.State == store.Completed {
-		m.Result = &ResultNotice{
-			OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
-			Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
-		}
+		m.Result = newResultNotice(p)
 	}
 	return m
 }
 
+func newResultNotice(p store.Multiplication) *ResultNotice {
+	return &ResultNotice{
+		OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
+		Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
+	}
+}
+
 // progress is exact: tiles done over tiles planned. A product without elements is done from the start.
-func progress(p store.Multiplication) float64 {
-	if p.TilesTotal == 0 {
+func progress(completed, total int64) float64 {
+	if total == 0 {
 		return 1
 	}
-	return float64(p.TilesCompleted) / float64(p.TilesTotal)
+	return float64(completed) / float64(total)
 }
 
 func utc(t *time.Time) *time.Time {
@@ -145,11 +150,14 @@ func (in IDParam) parseID(what string) (uuid.UUID, error) {
 type multiplicationInput struct {
 	IDParam
 	Conditional
+	Waiting
 }
 
 type multiplicationOutput struct {
-	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
-	Body Multiplication
+	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
+	Vary              string `header:"Vary"`
+	Body              Multiplication
 }
 
 // getMultiplication answers GET /v1/multiplications/{id}.
@@ -158,13 +166,19 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	status, err := a.store.Status(ctx, id)
+	out := &multiplicationOutput{Vary: "Prefer"}
+	var o outcome
+	if in.asked {
+		out.PreferenceApplied = in.applied()
+		o, err = a.await(ctx, id, in.Waiting)
+	} else {
+		o, err = a.present(ctx, id)
+	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &multiplicationOutput{Body: newMultiplicationBody(status)}
-	out.ETag, err = in.check(out.Body)
-	return out, err
+	out.Body, out.ETag = o.body, o.etag
+	return out, in.compare(o.etag)
 }
 
 // cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
@@ -179,8 +193,13 @@ func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplic
 	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
 }
 
+type retryInput struct {
+	IDParam
+	Waiting
+}
+
 // retryMultiplication answers POST /v1/multiplications/{id}/retry.
-func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*multiplicationOutput, error) {
 	id, err := in.parseID("multiplication")
 	if err == nil {
 		err = a.jobs.Retry(ctx, id)
@@ -188,14 +207,14 @@ func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplica
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
+	return a.getMultiplication(ctx, &multiplicationInput{IDParam: in.IDParam, Waiting: in.Waiting})
 }
 
 // deleteMultiplication answers DELETE /v1/multiplications/{id}.
 func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{}, error) {
 	id, err := in.parseID("multiplication")
 	if err == nil {
-		err = a.store.DeleteProduct(ctx, id)
+		err = a.jobs.Delete(ctx, id)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)

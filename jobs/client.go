@@ -20,20 +20,32 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // queueMaintenance is worked by the processes that lead, not by workers.
 const queueMaintenance = "maintenance"
 
-// Timing of the queues. A notification wakes a queue at once, but River sends at most one per cooldown and queue; what
-// falls between two is found by polling, so the queue of small products, whose clients wait, polls often.
+// Timing of the queues. A notification wakes a queue at once; one that is lost is made good by polling.
 const (
-	notifyCooldown = 5 * time.Millisecond
-	smallCooldown  = 2 * time.Millisecond
-	smallPoll      = 50 * time.Millisecond
-	tilesCooldown  = 10 * time.Millisecond
-	tilesPoll      = 500 * time.Millisecond
+	smallCooldown = 2 * time.Millisecond
+	smallPoll     = 250 * time.Millisecond
+	tilesCooldown = 10 * time.Millisecond
+	tilesPoll     = 500 * time.Millisecond
+	// maintenancePoll is when a sweep begins that River's leader has enqueued.
+	maintenancePoll = time.Second
+	// riverNotifies keeps River from sending notifications itself: it would do so in the transactions of submissions, which
+	// would then commit one after the other, and it drops one that follows another too soon.
+	riverNotifies = 24 * time.Hour
 )
+
+// wakeChannel is where River listens for new jobs.
+var wakeChannel = watch.Channel{Name: "river_insert", Pause: smallCooldown, Apart: true}
+
+// wake tells the workers that there are jobs in a queue. To be called after the transaction that put them there.
+func (c *Client) wake(queue string) {
+	c.changes.Announce(wakeChannel, fmt.Sprintf(`{"queue":%q}`, queue))
+}
 
 // Config says what a process does with the queue.
 type Config struct {
@@ -50,6 +62,7 @@ type Config struct {
 type Client struct {
 	store   *store.Store
 	river   *river.Client[pgx.Tx]
+	changes *watch.Announcer
 	config  Config
 	log     *slog.Logger
 	id      string
@@ -65,10 +78,10 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}
-	c := &Client{store: s, config: config, log: log, id: clientID(), metrics: newMetrics(config)}
+	c := &Client{store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID(), metrics: newMetrics(config)}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine, metrics: c.metrics})
+	river.AddWorker(workers, &tileWorker{store: s, engine: engine, changes: c.changes, metrics: c.metrics})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
@@ -83,14 +96,14 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 
 func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 	config := &river.Config{
-		ID:              c.id,
-		Logger:          riverLog(c.log),
-		Workers:         workers,
-		RetryPolicy:     retryPolicy{},
-		ErrorHandler:    &errorHandler{client: c, log: c.log},
-		Middleware:      []rivertype.Middleware{c.metrics},
-		MaxAttempts:     maxAttempts,
-		FetchCooldown:   notifyCooldown,
+		ID:            c.id,
+		Logger:        riverLog(c.log),
+		Workers:       workers,
+		RetryPolicy:   retryPolicy{},
+		ErrorHandler:  &errorHandler{client: c, log: c.log},
+		Middleware:    []rivertype.Middleware{c.metrics},
+		MaxAttempts:   maxAttempts,
+		FetchCooldown: riverNotifies, FetchPollInterval: riverNotifies,
 		SoftStopTimeout: c.config.SoftStop,
 		// The error history of a product is read from its jobs: they must outlive it.
 		CompletedJobRetentionPeriod: 2 * c.store.Retention,
@@ -108,7 +121,9 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		}
 	}
 	if c.config.Lead {
-		config.Queues[queueMaintenance] = river.QueueConfig{MaxWorkers: 1}
+		config.Queues[queueMaintenance] = river.QueueConfig{
+			MaxWorkers: 1, FetchCooldown: tilesCooldown, FetchPollInterval: maintenancePoll,
+		}
 		config.PeriodicJobs = periodicJobs()
 	}
 	return config
@@ -148,6 +163,7 @@ func (c *Client) Start(ctx context.Context) error {
 // returns when all of it is done. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
+		defer c.changes.Stop()
 		if c.halt == nil {
 			return
 		}

@@ -58,6 +58,7 @@ func (c *Client) end(ctx context.Context, id uuid.UUID, state store.State, reaso
 	}
 	if ended {
 		c.metrics.ended.WithLabelValues(string(state)).Inc()
+		c.changes.Ended(id)
 	}
 	return ended, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
 
@@ -133,12 +132,4 @@ func secondsPerJob(w store.EstimateWorkRow) float64 {
 		return w.Flops * assumedPerFLOP
 	}
 	return w.Flops * w.RecentSeconds / w.RecentFlops
-}
-
-// queueOf returns the queue in which the tiles of a product are.
-func queueOf(plan matrix.Plan) string {
-	if plan.Small() {
-		return QueueSmall
-	}
-	return QueueTiles
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 const (
@@ -42,6 +43,7 @@ type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
 	store   *store.Store
 	engine  *matrix.Engine
+	changes *watch.Announcer
 	metrics *metrics
 }
 
@@ -59,8 +61,12 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
 	}
 	if p.State == store.Pending && job.Queue != QueueSmall { // a small one ends before anybody could look
-		if err := w.store.StartMultiplication(ctx, p.ID); err != nil {
+		started, err := w.store.StartMultiplication(ctx, p.ID)
+		if err != nil {
 			return fmt.Errorf("starting multiplication %s: %w", p.ID, err)
+		}
+		if started > 0 {
+			w.changes.Changed(p.ID)
 		}
 	}
 	if job.Args.Tile < 0 || job.Args.Tile >= p.TilesTotal {
@@ -103,6 +109,9 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	}
 	if state.Final() {
 		w.metrics.completion(p.Multiplication)
+		w.changes.Ended(p.ID)
+	} else {
+		w.changes.Changed(p.ID)
 	}
 	return nil
 }
