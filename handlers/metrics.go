@@ -63,7 +63,7 @@ func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Re
 		m.requests.WithLabelValues(route, method, answer.class()).Inc()
 		m.received.WithLabelValues(route, method).Observe(float64(body.bytes))
 		m.sent.WithLabelValues(route, method).Observe(float64(answer.bytes))
-		if !waits(r) {
+		if !waits(r, answer.Header()) {
 			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
 		}
 	}()
@@ -98,9 +98,10 @@ func methodOf(r *http.Request) string {
 	return "other"
 }
 
-// waits reports whether a request asks for an answer later than soon: how long it takes is no measure of the service.
-func waits(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Prefer"), "wait") || strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+// waits reports whether a request asks for an answer later than soon, or is answered for as long as its client listens: how
+// long that takes is no measure of the service.
+func waits(r *http.Request, answer http.Header) bool {
+	return strings.Contains(r.Header.Get("Prefer"), "wait") || strings.HasPrefix(answer.Get("Content-Type"), "text/event-stream")
 }
 
 // countedBody counts what is read of a request.

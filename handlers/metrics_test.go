@@ -29,6 +29,15 @@ func TestRequestsAreObserved(t *testing.T) {
 		b.get(t, "/v1/multiplications/"+uuid.NewString()).want(t, http.StatusNotFound)
 	}
 	b.get(t, created.Header.Get("Location"), "Prefer", "wait=1").want(t, http.StatusOK)
+	id := strings.TrimPrefix(created.Header.Get("Location"), "/v1/multiplications/")
+	events := b.follow(t, id)
+	if _, err := events.next(); err != nil { // the head and an event are here before the end
+		t.Fatal(err)
+	}
+	b.do(t, http.MethodPost, "/v1/multiplications/"+id+"/cancel", nil).want(t, http.StatusOK)
+	for err := error(nil); err == nil; { // until the stream ends
+		_, err = events.next()
+	}
 	b.get(t, "/v1/nothing/"+uuid.NewString()).want(t, http.StatusNotFound)
 	b.do(t, "INVENTED", "/v1/multiplications", nil)
 	b.server.Close() // all requests have been observed
@@ -49,20 +58,25 @@ func TestRequestsAreObserved(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"millrace_http_requests_total POST /matrix_multiplication/ 2xx":       1,
-		"millrace_http_requests_total GET /v1/multiplications/{id} 4xx":       2,
-		"millrace_http_requests_total GET /v1/multiplications/{id} 2xx":       1,
-		"millrace_http_requests_total GET /v1/multiplications/{id} 5xx":       0,
-		"millrace_http_requests_total GET unmatched 4xx":                      1,
-		"millrace_http_requests_total other unmatched 4xx":                    1,
-		"millrace_http_request_duration_seconds GET /v1/multiplications/{id}": 2, // not that which waited
-		"millrace_http_request_size_bytes POST /matrix_multiplication/":       1,
-		"millrace_http_response_size_bytes GET /v1/multiplications/{id}":      3,
-		"millrace_http_requests_in_flight":                                    0,
+		"millrace_http_requests_total POST /matrix_multiplication/ 2xx":         1,
+		"millrace_http_requests_total GET /v1/multiplications/{id} 4xx":         2,
+		"millrace_http_requests_total GET /v1/multiplications/{id} 2xx":         1,
+		"millrace_http_requests_total GET /v1/multiplications/{id} 5xx":         0,
+		"millrace_http_requests_total GET unmatched 4xx":                        1,
+		"millrace_http_requests_total other unmatched 4xx":                      1,
+		"millrace_http_request_duration_seconds GET /v1/multiplications/{id}":   2, // not that which waited
+		"millrace_http_request_size_bytes POST /matrix_multiplication/":         1,
+		"millrace_http_response_size_bytes GET /v1/multiplications/{id}":        3,
+		"millrace_http_requests_total GET /v1/multiplications/{id}/events 2xx":  1,
+		"millrace_http_response_size_bytes GET /v1/multiplications/{id}/events": 1,
+		"millrace_http_requests_in_flight":                                      0,
 	} {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s is %v (%t), want %v", name, value, ok, want)
 		}
+	}
+	if _, ok := got["millrace_http_request_duration_seconds GET /v1/multiplications/{id}/events"]; ok {
+		t.Error("how long somebody listens is observed as if it were work")
 	}
 	for name := range got {
 		if strings.Contains(name, "nothing") || strings.Contains(name, "INVENTED") {
