@@ -76,7 +76,7 @@ func observe(t *testing.T) map[string]exported {
 	main, worker := d.startAPI(), d.startWorker()
 	d.api.completes(d.api.submit(manyTiles))
 	everything, dev := startDev(t, filepath.Join(t.TempDir(), "data"))
-	devAPI := api{t, dev.API}
+	devAPI := connect(t, dev.API)
 	devAPI.completes(devAPI.submit(twoByTwo))
 
 	ops := func(p *process) map[string]exported {

@@ -17,7 +17,7 @@ func TestStopWhileClientsWait(t *testing.T) {
 	id := d.api.submit(twoByTwo) // nobody works
 	status := make(chan int, 1)
 	go func() {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.api.base+"/v1/multiplications/"+id, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.server+"/v1/multiplications/"+id, nil)
 		if err != nil {
 			t.Error(err)
 		}
@@ -37,7 +37,7 @@ func TestStopWhileClientsWait(t *testing.T) {
 			`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%ListPresent%' AND pid <> pg_backend_pid()`).Scan(&n)
 		return err == nil && n > 0
 	})
-	events, err := http.Get(d.api.base + "/v1/multiplications/" + id + "/events")
+	events, err := http.Get(d.server + "/v1/multiplications/" + id + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}

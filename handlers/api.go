@@ -37,15 +37,8 @@ type API struct {
 func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, version string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: c, hub: hub, limits: limits, log: log, heartbeat: heartbeat}
-	a.register(humago.New(exactMux{mux}, config(version)))
+	a.register(humago.New(exactMux{mux}, config()))
 	return withDeadlines(withProblems(mux), stallTimeout)
-}
-
-// OpenAPI returns the description of the API as YAML, OpenAPI 3.1.
-func OpenAPI(version string) ([]byte, error) {
-	api := humago.New(exactMux{http.NewServeMux()}, config(version))
-	(&API{}).register(api)
-	return api.OpenAPI().YAML()
 }
 
 // exactMux takes a path with a slash at its end for that path, not for all that begins with it.
@@ -57,15 +50,6 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 		pattern += "{$}"
 	}
 	m.ServeMux.HandleFunc(pattern, handler)
-}
-
-func config(version string) huma.Config {
-	c := huma.DefaultConfig("Millrace", version)
-	c.Info.Description = "Distributed matrix multiplication: post two matrices, the product is queued, cut into tiles, " +
-		"worked by however many workers there are, checked, and handed back."
-	c.DocsPath = ""     // its page loads from a CDN
-	c.CreateHooks = nil // no $schema members in answers
-	return c
 }
 
 // register adds every route.
@@ -85,6 +69,8 @@ func (a *API) register(api huma.API) {
 	huma.Register(api, getMatrixOperation(), a.getMatrix)
 	huma.Register(api, getContentOperation(), a.getContent)
 	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
+
+	describe(api.OpenAPI())
 }
 
 // registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every

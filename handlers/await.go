@@ -92,6 +92,7 @@ func (r *Rows) UnmarshalJSON(text []byte) error {
 // Schema implements huma.SchemaProvider.
 func (Rows) Schema(huma.Registry) *huma.Schema {
 	s := valuesSchema()
+	s.Examples = []any{[][]int{{19, 22}, {43, 50}}}
 	s.Description = "The product itself, in answers to Prefer: wait; if it has 64 KiB or less and all of its numbers are finite"
 	return s
 }

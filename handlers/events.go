@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -30,12 +29,12 @@ const (
 
 // MultiplicationEvent is one change of a multiplication: the data of one server-sent event.
 type MultiplicationEvent struct {
-	ID       string          `json:"id" doc:"Of the multiplication"`
+	ID       string          `json:"id" doc:"Of the multiplication" format:"uuid" maxLength:"36"`
 	State    store.State     `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
-	Progress float64         `json:"progress" doc:"Completed tiles over all tiles, 0 to 1"`
+	Progress float64         `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
 	Tiles    EventTileCounts `json:"tiles"`
 	At       time.Time       `json:"at"`
-	Failure  string          `json:"failure,omitempty" doc:"Why it failed, in the last event"`
+	Failure  string          `json:"failure,omitempty" doc:"Why it failed, in the last event" pattern:"\\S" maxLength:"4096"`
 	Result   *ResultNotice   `json:"result,omitempty" doc:"Once the state is completed"`
 }
 
@@ -48,7 +47,7 @@ type EventTileCounts struct {
 // eventsInput is the request for a stream of events.
 type eventsInput struct {
 	IDParam
-	Accept      string `header:"Accept" doc:"text/event-stream"`
+	Accept      string `header:"Accept" hidden:"true"`
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has seen: the stream goes on after it. Browsers send it by themselves when they reconnect."`
 	LastEvent   string `query:"last_event_id" doc:"The same, for clients that cannot set the header"`
 }
@@ -192,43 +191,3 @@ func newEventBody(e watch.Event, p store.Multiplication) MultiplicationEvent {
 	}
 	return body
 }
-
-func getEventsOperation(api huma.API) huma.Operation {
-	data := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[MultiplicationEvent](), true, "MultiplicationEvent")
-	return huma.Operation{
-		OperationID: "get-multiplication-events", Method: http.MethodGet, Path: multiplicationRoute + "/events",
-		Tags: []string{multiplicationsTag}, Summary: "Follow a multiplication",
-		Description: "Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the " +
-			"progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up " +
-			"again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then " +
-			"gets 204. While nothing happens a comment is sent every 15 seconds.",
-		Responses: map[string]*huma.Response{
-			"200": {
-				Description: "The events, from the first one or from the one after Last-Event-ID on",
-				Headers: map[string]*huma.Header{
-					"Cache-Control": {Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"no-store"}}},
-				},
-				Content: map[string]*huma.MediaType{mediaEvents: {
-					Schema: &huma.Schema{
-						Type: huma.TypeString, Description: "Events; the data of each is a MultiplicationEvent as one line of JSON",
-						Extensions: map[string]any{"x-event-data": data},
-					},
-					Example: exampleEvents,
-				}},
-			},
-			"204": {Description: "The multiplication has ended, and the client has seen its last event"},
-		},
-		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusNotAcceptable, http.StatusServiceUnavailable},
-	}
-}
-
-// exampleEvents is the end of a stream, of a product with two tiles.
-const exampleEvents = `id: 3
-event: progress
-data: {"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},"at":"2026-01-02T03:04:05Z"}
-
-id: 4
-event: state
-data: {"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","state":"completed","progress":1,"tiles":{"total":2,"completed":2},"at":"2026-01-02T03:04:06Z","result":{"matrix_id":"01a20a2b-e14e-7d87-8c0f-0d4f7a1f4f5c","rows":2000,"cols":2000,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","bytes":32000000,"verified":true}}
-
-`

@@ -119,6 +119,9 @@ func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, heade
 	if a.StatusCode >= 400 && method != http.MethodHead {
 		a.checkProblem(t)
 	}
+	if err := describedAPI(t).check(t.Context(), a); err != nil {
+		t.Errorf("%v\n%.600q", err, a.body)
+	}
 	return a
 }
 

@@ -3,10 +3,9 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
@@ -15,7 +14,7 @@ import (
 
 // Multiplication is a product as every route shows it.
 type Multiplication struct {
-	ID         string        `json:"id"`
+	ID         string        `json:"id" format:"uuid" maxLength:"36"`
 	State      store.State   `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
 	Priority   int           `json:"priority" minimum:"1" maximum:"4" doc:"1 is the most urgent"`
 	Shape      ProductShape  `json:"shape" doc:"A is m×k, B is k×n, the product is m×n"`
@@ -23,10 +22,10 @@ type Multiplication struct {
 	A          OperandInfo   `json:"a"`
 	B          OperandInfo   `json:"b"`
 	Tiles      TileCounts    `json:"tiles"`
-	Progress   float64       `json:"progress" doc:"Completed tiles over all tiles, 0 to 1"`
+	Progress   float64       `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
 	Attempts   int64         `json:"attempts" doc:"How often tiles have been started"`
-	Failure    string        `json:"failure,omitempty" doc:"Why it failed"`
-	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most"`
+	Failure    string        `json:"failure,omitempty" doc:"Why it failed" pattern:"\\S" maxLength:"4096"`
+	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most" nullable:"false" maxItems:"50"`
 	CreatedAt  time.Time     `json:"created_at"`
 	StartedAt  *time.Time    `json:"started_at,omitempty"`
 	FinishedAt *time.Time    `json:"finished_at,omitempty"`
@@ -43,7 +42,7 @@ type ProductShape struct {
 
 // OperandInfo names a matrix and its shape.
 type OperandInfo struct {
-	MatrixID string       `json:"matrix_id"`
+	MatrixID string       `json:"matrix_id" format:"uuid" maxLength:"36"`
 	Rows     int64        `json:"rows"`
 	Cols     int64        `json:"cols"`
 	DType    matrix.DType `json:"dtype" enum:"float64,float32"`
@@ -62,19 +61,20 @@ type TileError struct {
 	At      time.Time `json:"at"`
 	Tile    int64     `json:"tile"`
 	Attempt int       `json:"attempt"`
-	Message string    `json:"message"`
+	Message string    `json:"message" pattern:"\\S" maxLength:"4096"`
 }
 
 // ResultNotice says where the product is.
 type ResultNotice struct {
 	OperandInfo
-	Href     string `json:"href" doc:"Path of the product's content"`
+	Href     string `json:"href" doc:"Path of the product's content" format:"uri-reference" maxLength:"200"`
 	Bytes    int64  `json:"bytes" doc:"Size of the elements"`
 	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
 	Values   Rows   `json:"values,omitempty"`
 }
 
 const (
+	simplePath          = "/matrix_multiplication/"
 	multiplicationsPath = "/v1/multiplications"
 	multiplicationRoute = multiplicationsPath + "/{id}"
 	multiplicationsTag  = "multiplications"
@@ -96,10 +96,10 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
 	}
 	if p.Failure != nil {
-		m.Failure = *p.Failure
+		m.Failure = bounded(*p.Failure)
 	}
 	for _, e := range s.Errors {
-		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: e.Message})
+		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: bounded(e.Message)})
 	}
 	if p.State.Final() {
 		m.ExpiresAt = utc(&p.ExpiresAt)
@@ -108,6 +108,14 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		m.Result = newResultNotice(p)
 	}
 	return m
+}
+
+// bounded cuts a message that is longer than any that one reads: the trace of a panic, for example.
+func bounded(message string) string {
+	if len(message) > maxDetail {
+		return strings.ToValidUTF8(message[:maxDetail], "")
+	}
+	return message
 }
 
 func newResultNotice(p store.Multiplication) *ResultNotice {
@@ -220,38 +228,4 @@ func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{},
 		return nil, a.fail(ctx, err)
 	}
 	return nil, nil
-}
-
-func getMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
-		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
-	}
-}
-
-func cancelMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/cancel",
-		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
-		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
-	}
-}
-
-func retryMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/retry",
-		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
-		Description: "The tiles that are not completed run again, with a full set of attempts.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
-	}
-}
-
-func deleteMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplicationRoute,
-		Tags: []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
-		Description: "One that is being worked on must be cancelled first.", DefaultStatus: http.StatusNoContent,
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}
 }

@@ -42,7 +42,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	}
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
-	a.register(humago.New(exactMux{mux}, config("test")))
+	a.register(humago.New(exactMux{mux}, config()))
 	server := httptest.NewServer(withDeadlines(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
