@@ -42,6 +42,10 @@ test: setup-test ## Run all tests
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
 
+.PHONY: simulate
+simulate: need-go ## Replay requests against the workers' HPA: plots and tables in docs/
+	go run ./scaling/simulate
+
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint
 	@sh -n scripts/setup.sh
