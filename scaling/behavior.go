@@ -46,7 +46,7 @@ func (c *Controller) bound(now time.Duration, current int32, rules *autoscaling.
 	var limit int32
 	for i, p := range rules.Policies {
 		cutoff := now - seconds(p.PeriodSeconds)
-		start := current - sum(since(c.ups, cutoff)) + sum(since(c.downs, cutoff))
+		start := current - sum(c.ups, cutoff) + sum(c.downs, cutoff)
 		proposed := propose(p, start, direction)
 		further := direction*proposed > direction*limit
 		if i == 0 || further == (*rules.SelectPolicy != autoscaling.MinChangePolicySelect) {
@@ -66,10 +66,10 @@ func propose(p autoscaling.HPAScalingPolicy, start, direction int32) int32 {
 	return int32(float64(start) * (1 - float64(p.Value)/100))
 }
 
-func sum(events []event) int32 {
-	var n int32
-	for _, e := range events {
-		n += e.replicas
+// since returns the recommendations after a time, of those in order of time.
+func since(recommendations []event, cutoff time.Duration) []event {
+	for len(recommendations) > 0 && recommendations[0].at <= cutoff {
+		recommendations = recommendations[1:]
 	}
-	return n
+	return recommendations
 }

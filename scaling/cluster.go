@@ -42,7 +42,7 @@ type cluster struct {
 	pods       []*pod // oldest first
 	created    int
 
-	waiting  [queues][]*job
+	waiting  [queues]line
 	running  [queues]int
 	database [queues]time.Duration // when it will have done all that it was asked for
 
@@ -78,7 +78,7 @@ func (c *cluster) upTo(d time.Duration) time.Duration {
 // export is the API's: it counts the jobs that are waiting or running.
 func (c *cluster) export() {
 	for q := range queues {
-		c.depth.exported[q] = len(c.waiting[q])
+		c.depth.exported[q] = c.waiting[q].len()
 		if !c.model.WaitingOnly {
 			c.depth.exported[q] += c.running[q]
 		}

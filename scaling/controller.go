@@ -51,7 +51,7 @@ func (c *Controller) Sync(now time.Duration, seen Observation) int32 {
 	if c.recommendations == nil { // recordInitialRecommendation
 		c.recommendations = []event{{now, current}}
 	}
-	desired := current
+	var desired int32
 	switch {
 	case current == 0: // somebody has switched scaling off
 		return 0
@@ -70,14 +70,26 @@ func (c *Controller) Sync(now time.Duration, seen Observation) int32 {
 	return desired
 }
 
-// record is storeScaleEvent. An event that is older than every policy's period counts no more and may go.
+// record is storeScaleEvent.
 func (c *Controller) record(now time.Duration, current, desired int32) {
 	switch {
 	case desired > current:
-		c.ups = append(since(c.ups, now-longestPeriod(c.spec.Behavior.ScaleUp)), event{now, desired - current})
+		c.ups = remember(c.ups, event{now, desired - current}, c.spec.Behavior.ScaleUp)
 	case desired < current:
-		c.downs = append(since(c.downs, now-longestPeriod(c.spec.Behavior.ScaleDown)), event{now, current - desired})
+		c.downs = remember(c.downs, event{now, current - desired}, c.spec.Behavior.ScaleDown)
 	}
+}
+
+// remember adds an event, in the place of one that is older than all periods of its direction. The other direction's
+// periods may be longer: it depends on such places what that direction is allowed.
+func remember(events []event, e event, rules *autoscaling.HPAScalingRules) []event {
+	for i := len(events) - 1; i >= 0; i-- {
+		if events[i].at < e.at-longestPeriod(rules) {
+			events[i] = e
+			return events
+		}
+	}
+	return append(events, e)
 }
 
 func longestPeriod(rules *autoscaling.HPAScalingRules) time.Duration {
@@ -88,12 +100,15 @@ func longestPeriod(rules *autoscaling.HPAScalingRules) time.Duration {
 	return seconds(longest)
 }
 
-// since returns the events after a time; those at that very time do not count, as for the controller.
-func since(events []event, cutoff time.Duration) []event {
-	for len(events) > 0 && events[0].at <= cutoff {
-		events = events[1:]
+// sum returns the replicas of all events after a time; those at that very time do not count.
+func sum(events []event, after time.Duration) int32 {
+	var n int32
+	for _, e := range events {
+		if e.at > after {
+			n += e.replicas
+		}
 	}
-	return events
+	return n
 }
 
 func seconds(s int32) time.Duration { return time.Duration(s) * time.Second }

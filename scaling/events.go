@@ -35,7 +35,7 @@ func (t *timeline) every(first, interval time.Duration, happen func()) {
 // run lets everything happen until a time, or until done says so.
 func (t *timeline) run(until time.Duration, done func() bool) {
 	for len(t.planned) > 0 && t.planned[0].at <= until && !done() {
-		next := heap.Pop(&t.planned).(plannedEvent) //nolint:errcheck // nothing else is in there
+		next := heap.Pop(&t.planned).(plannedEvent)
 		t.now = next.at
 		next.happen()
 	}
@@ -53,7 +53,7 @@ func (p plannedEvents) Less(i, j int) bool {
 func (p plannedEvents) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
 
 // Push implements heap.Interface.
-func (p *plannedEvents) Push(x any) { *p = append(*p, x.(plannedEvent)) } //nolint:errcheck // nothing else is pushed
+func (p *plannedEvents) Push(x any) { *p = append(*p, x.(plannedEvent)) }
 
 // Pop implements heap.Interface.
 func (p *plannedEvents) Pop() any {

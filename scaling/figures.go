@@ -10,6 +10,7 @@ import (
 type Figures struct {
 	Requests   int
 	Jobs       int
+	Count      [queues]int       // of jobs, by queue
 	Most       int               // workers that took jobs at a time
 	Reached    time.Duration     // from the first request until as many did
 	Drained    time.Duration     // from the first request until all were done
@@ -29,6 +30,7 @@ func (r *Result) Figures() Figures {
 	first := r.requests[0].arrived
 	for _, q := range r.requests {
 		f.Jobs += q.kind.Jobs
+		f.Count[q.kind.Queue] += q.kind.Jobs
 		f.Drained = max(f.Drained, q.finished-first)
 	}
 	for q := range queues {
@@ -45,6 +47,17 @@ func (r *Result) Figures() Figures {
 	}
 	f.Busy = r.work.Seconds() / (f.PodTime.Seconds() * float64(r.cores))
 	return f
+}
+
+// Answers returns how long requests took until they were done.
+func (r *Result) Answers(urgent bool) (count int, times Quantiles) {
+	var answers []time.Duration
+	for _, q := range r.requests {
+		if q.kind.Urgent == urgent {
+			answers = append(answers, q.finished-q.arrived)
+		}
+	}
+	return len(answers), quantiles(answers)
 }
 
 func quantiles(times []time.Duration) Quantiles {

@@ -11,13 +11,15 @@ import (
 // What products cost: on a core of an AMD EPYC (Zen 4) with OpenBLAS, operands random, results in Postgres unless it is said
 // otherwise. docs/scaling.md says how it was measured.
 var (
-	n2     = &Product{"2×2", small, 1, 400 * time.Microsecond, 6 * time.Millisecond, 1600 * time.Microsecond}
-	n1000  = &Product{"1,000²", tiles, 1, 52 * time.Millisecond, 10 * time.Millisecond, 42 * time.Millisecond}
-	n10000 = &Product{"10,000²", tiles, 20, 1920 * time.Millisecond, 50 * time.Millisecond, 235 * time.Millisecond}
+	n2     = &Product{"2×2", small, 1, 400 * time.Microsecond, 6 * time.Millisecond, 1600 * time.Microsecond, false}
+	n1000  = &Product{"1,000²", tiles, 1, 52 * time.Millisecond, 10 * time.Millisecond, 42 * time.Millisecond, false}
+	n10000 = &Product{"10,000²", tiles, 20, 1920 * time.Millisecond, 50 * time.Millisecond, 235 * time.Millisecond, false}
 	// uploaded operands are read from Postgres, too.
-	uploaded = &Product{"10,000², uploaded", tiles, 20, 2100 * time.Millisecond, 50 * time.Millisecond, 1230 * time.Millisecond}
+	uploaded = &Product{"10,000², uploaded", tiles, 20, 2100 * time.Millisecond, 50 * time.Millisecond, 1230 * time.Millisecond, false}
+	// urgent is what somebody waits for.
+	urgent = &Product{"10,000², urgent", tiles, 20, n10000.CPU, n10000.Waits, n10000.Database, true}
 	// builtin is what the largest tile takes without a BLAS library.
-	builtin = &Product{"largest tile, built-in kernel", tiles, 1, time.Minute, 50 * time.Millisecond, 235 * time.Millisecond}
+	builtin = &Product{"largest tile, built-in kernel", tiles, 1, time.Minute, 50 * time.Millisecond, 235 * time.Millisecond, false}
 )
 
 // quiet is how long nothing happens at the beginning of a pattern.

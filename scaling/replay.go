@@ -47,6 +47,7 @@ func Replay(hpa *autoscaling.HorizontalPodAutoscaler, model Model, pattern Patte
 	c.run(longest, func() bool {
 		return c.now > end && c.result.unfinished == 0 && c.replicas == *hpa.Spec.MinReplicas && len(c.pods) == int(c.replicas)
 	})
+	c.observe()
 	return c.result
 }
 
@@ -58,9 +59,9 @@ func (c *cluster) observe() {
 		}
 	}
 	for q := range queues {
-		p.Depth[q] = len(c.waiting[q]) + c.running[q]
-		if len(c.waiting[q]) > 0 {
-			p.Oldest[q] = c.now - c.waiting[q][0].since
+		p.Depth[q] = c.waiting[q].len() + c.running[q]
+		if c.waiting[q].len() > 0 {
+			p.Oldest[q] = c.now - c.waiting[q].next().since
 		}
 	}
 	c.result.Points = append(c.result.Points, p)

@@ -1,8 +1,10 @@
 package scaling
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -35,19 +37,19 @@ func WriteOutage(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Mo
 
 func writePatterns(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model, patterns []Pattern) error {
 	t := table{w: w}
-	t.row("requests", "number", "jobs", "workers, at most", "after", "all done after", "tiles wait p50", "p95", "at most", "pod minutes", "cores busy")
+	t.row("requests", "number", "jobs", "workers, at most", "after", "all done after", "jobs wait p50", "p95", "at most", "pod minutes", "cores busy")
 	t.row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:")
 	for _, p := range patterns {
 		f := Replay(hpa, model, p, Seed).Figures()
 		reached, drained, wait := "", "", f.Wait[tiles]
+		if f.Count[tiles] == 0 {
+			wait = f.Wait[small]
+		}
 		if p.Sudden {
 			drained = short(f.Drained)
 			if f.Most > 1 {
 				reached = short(f.Reached)
 			}
-		}
-		if wait == (Quantiles{}) && p.Name == "burst-2" {
-			wait = f.Wait[small]
 		}
 		t.row(p.Title, f.Requests, f.Jobs, f.Most, reached, drained, short(wait.P50), short(wait.P95), short(wait.Max), pm(f), pc(f.Busy))
 	}
@@ -80,6 +82,28 @@ func WriteCounts(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Mo
 		h, m := v.Apply(hpa, model)
 		f := Replay(h, m, long, Seed).Figures()
 		t.row(v.Name, short(f.Wait[tiles].P50), short(f.Wait[tiles].P95), fmt.Sprintf("%d of %d", f.HandedBack, f.Jobs), f.Changes, pm(f), pc(f.Busy))
+	}
+	return t.err
+}
+
+// WriteUrgent writes what a higher priority is worth in a backlog.
+func WriteUrgent(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
+	both := Pattern{Arrivals: func(chance *rand.Rand) []Arrival {
+		some := random("", "", 15*time.Minute, constant, stream{urgent, 2})
+		all := slices.Concat(burst("", n10000).Arrivals(chance), some.Arrivals(chance))
+		slices.SortStableFunc(all, func(a, b Arrival) int { return cmp.Compare(a.At, b.At) })
+		return all
+	}}
+	r := Replay(hpa, model, both, Seed)
+	t := table{w: w}
+	t.row("priority", "requests", "done after: p50", "p95", "at most")
+	t.row("---", "---:", "---:", "---:", "---:")
+	for _, of := range []struct {
+		name   string
+		urgent bool
+	}{{"1", true}, {"2, the default", false}} {
+		n, times := r.Answers(of.urgent)
+		t.row(of.name, n, short(times.P50), short(times.P95), short(times.Max))
 	}
 	return t.err
 }

@@ -34,12 +34,12 @@ func Variants() []Variant {
 		{"CPU at 50 %", cpuTarget(50)},
 		{"CPU at 90 %", cpuTarget(90)},
 		{"up: no window", up(0, pods(20, 15))},
-		{"up: no window, Kubernetes' default policies", up(0, pods(4, 15), percent(100, 15))},
-		{"up: window, Kubernetes' default policies", up(20, pods(4, 15), percent(100, 15))},
+		{"up: no window, Kubernetes' default policies", up(0, pods(4, 15), percent(100))},
+		{"up: window, Kubernetes' default policies", up(20, pods(4, 15), percent(100))},
 		{"down: window of 60 s", down(60, pods(1, 30))},
 		{"down: window of 180 s", down(180, pods(1, 30))},
 		{"down: one per 60 s", down(300, pods(1, 60))},
-		{"down: Kubernetes' default, all at once", down(300, percent(100, 15))},
+		{"down: Kubernetes' default, all at once", down(300, percent(100))},
 	}
 }
 
@@ -110,6 +110,7 @@ func pods(n, period int32) autoscaling.HPAScalingPolicy {
 	return autoscaling.HPAScalingPolicy{Type: autoscaling.PodsScalingPolicy, Value: n, PeriodSeconds: period}
 }
 
-func percent(n, period int32) autoscaling.HPAScalingPolicy {
-	return autoscaling.HPAScalingPolicy{Type: autoscaling.PercentScalingPolicy, Value: n, PeriodSeconds: period}
+// percent is a policy for the period of Kubernetes' defaults.
+func percent(n int32) autoscaling.HPAScalingPolicy {
+	return autoscaling.HPAScalingPolicy{Type: autoscaling.PercentScalingPolicy, Value: n, PeriodSeconds: 15}
 }

@@ -16,24 +16,21 @@ func (c *cluster) arrive(kind *Product) {
 	c.dispatch()
 }
 
-// put queues a job, at the end.
+// put queues a job.
 func (c *cluster) put(j *job) {
 	j.since = c.now
-	q := j.request.kind.Queue
-	c.waiting[q] = append(c.waiting[q], j)
+	c.waiting[j.request.kind.Queue].put(j)
 }
 
 // dispatch starts jobs for as long as a worker has room. Workers are told of jobs within milliseconds.
 func (c *cluster) dispatch() {
 	for q := range queues {
-		for len(c.waiting[q]) > 0 {
+		for c.waiting[q].len() > 0 {
 			p := c.freest(q)
 			if p == nil {
 				break
 			}
-			j := c.waiting[q][0]
-			c.waiting[q] = c.waiting[q][1:]
-			c.start(j, p)
+			c.start(c.waiting[q].take(), p)
 		}
 	}
 }
