@@ -56,6 +56,9 @@ func (c *Client) end(ctx context.Context, id uuid.UUID, state store.State, reaso
 	if err != nil {
 		return false, fmt.Errorf("ending multiplication %s: %w", id, err)
 	}
+	if ended {
+		c.changes.Ended(id)
+	}
 	return ended, nil
 }
 
