@@ -38,6 +38,7 @@ func TestCPU(t *testing.T) {
 		"up":                               {30, podsUsing(nil, 300, 500, 700), 5},
 		"up, less for an unready pod":      {30, podsUsing([]bool{no, yes, yes}, 300, 500, 700), 4},
 		"not up, for unready pods":         {30, podsUsing([]bool{yes, no, no}, 400, 500, 700), 3},
+		"up, but for unready pods within":  {30, podsUsing([]bool{yes, yes, no, no}, 650, 650, 0, 0), 4},
 		"down":                             {50, podsUsing(nil, 100, 300, 500, 250, 250), 3},
 		"down, unready pods do not count":  {50, podsUsing([]bool{yes, yes, yes, no, no}, 100, 300, 500, 250, 250), 2},
 		"missing, on target":               {100, podsUsing(nil, 1000, none), 2},
