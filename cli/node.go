@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -30,6 +32,17 @@ type nodeConfig struct {
 	works         bool
 }
 
+// role names what the node does as its command does.
+func (c nodeConfig) role() string {
+	switch {
+	case c.addr == "":
+		return "worker"
+	case c.works:
+		return "dev"
+	}
+	return "api"
+}
+
 // startNode starts the parts in the order in which they need each other.
 func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (_ *node, err error) {
 	n := &node{}
@@ -38,6 +51,8 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 			err = errors.Join(err, n.stop())
 		}
 	}()
+	registry := newRegistry()
+	s.Observe(registry)
 	var engine *matrix.Engine
 	if c.works {
 		if n.kernel, err = openKernel(c.work.BLAS, log); err != nil {
@@ -45,23 +60,28 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		}
 		engine = matrix.NewEngine(n.kernel)
 	}
-	if n.jobs, err = jobs.NewClient(s, engine, c.work.jobs(c.works, c.addr != ""), log); err != nil {
+	registry.MustRegister(newBuildInfo(c.role(), n.kernel))
+	config := c.work.jobs(c.works, c.addr != "")
+	config.Metrics = registry
+	if n.jobs, err = jobs.NewClient(s, engine, config, log); err != nil {
 		return nil, err
 	}
 	if err = n.jobs.Start(ctx); err != nil {
 		return nil, err
 	}
-	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool), log); err != nil {
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool, registry), log); err != nil {
 		return nil, err
 	}
 	if c.addr != "" {
-		err = n.serveAPI(ctx, s, c, log)
+		err = n.serveAPI(ctx, s, c, registry, log)
 	}
 	return n, err
 }
 
 // serveAPI starts the API and what is served beside it.
-func (n *node) serveAPI(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (err error) {
+func (n *node) serveAPI(
+	ctx context.Context, s *store.Store, c nodeConfig, registry *prometheus.Registry, log *slog.Logger,
+) (err error) {
 	site := handlers.Site{Version: version(), OpsPort: n.ops.port()}
 	if c.riverUI {
 		if n.ui, err = n.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
@@ -71,7 +91,8 @@ func (n *node) serveAPI(ctx context.Context, s *store.Store, c nodeConfig, log *
 	}
 	n.hub = watch.NewHub(s, log)
 	n.hub.Start(ctx)
-	n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, n.hub, c.limits, site, log), log)
+	api := handlers.New(s, n.jobs, n.hub, c.limits, site, log)
+	n.api, err = listen(ctx, c.addr, handlers.Observed(api, registry), log)
 	return err
 }
 

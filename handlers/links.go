@@ -37,7 +37,7 @@ func jobsPage(s store.Status) string {
 	case p.FirstJob == p.LastJob:
 		return fmt.Sprintf("%sjobs/%d", riverUIPath, p.FirstJob)
 	}
-	query := url.Values{"queue": {jobs.Queue(p.Plan())}, "tags": {p.ID.String()}, "state": {string(tellingState(s))}}
+	query := url.Values{"queue": {jobs.QueueOf(p.Plan())}, "tags": {p.ID.String()}, "state": {string(tellingState(s))}}
 	return riverUIPath + "jobs?" + query.Encode()
 }
 

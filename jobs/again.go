@@ -27,7 +27,7 @@ func (c *Client) Retry(ctx context.Context, id uuid.UUID) error {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
 	c.changes.Changed(id)
-	c.wake(Queue(p.Plan()))
+	c.wake(QueueOf(p.Plan()))
 	return nil
 }
 

@@ -42,7 +42,7 @@ func (c *Client) resume(ctx context.Context, job *rivertype.JobRow, p store.Prod
 		return p, fmt.Errorf("taking up multiplication %s again: %w", p.ID, err)
 	}
 	c.changes.Changed(p.ID)
-	c.wake(Queue(p.Plan()))
+	c.wake(QueueOf(p.Plan()))
 	c.log.InfoContext(ctx, "a retried job takes up its multiplication again", "job", job.ID, "multiplication", p.ID)
 	return c.store.Product(ctx, p.ID)
 }

@@ -57,6 +57,7 @@ func (c *Client) end(ctx context.Context, id uuid.UUID, state store.State, reaso
 		return false, fmt.Errorf("ending multiplication %s: %w", id, err)
 	}
 	if ended {
+		c.metrics.ended.WithLabelValues(string(state)).Inc()
 		c.changes.Ended(id)
 	}
 	return ended, nil

@@ -72,6 +72,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 		return store.Status{}, err
 	}
 	p := newMultiplication(s)
+	p.Retention = c.store.Retention
 	var row store.Multiplication
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
@@ -87,8 +88,9 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 	if err != nil {
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
+	c.metrics.submission(row)
 	if row.TilesTotal > 0 {
-		c.wake(Queue(row.Plan()))
+		c.wake(QueueOf(row.Plan()))
 	}
 	a, b := s.A.Matrix, s.B.Matrix
 	return store.Status{ListStatusesRow: store.ListStatusesRow{
@@ -165,8 +167,8 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 	return c
 }
 
-// Queue returns the queue in which the tiles of a product are.
-func Queue(plan matrix.Plan) string {
+// QueueOf returns the queue in which the tiles of a product are.
+func QueueOf(plan matrix.Plan) string {
 	if plan.Small() {
 		return QueueSmall
 	}
@@ -185,7 +187,7 @@ func tileOpts(p store.InsertMultiplicationParams) (*river.InsertOpts, error) {
 		MultiplicationID: p.ID, Product: fmt.Sprintf("%d×%d times %d×%d, %s", p.M, p.K, p.K, p.N, p.DType),
 	})
 	return &river.InsertOpts{
-		Queue: Queue(planOf(p)), Priority: int(p.Priority), MaxAttempts: maxAttempts,
+		Queue: QueueOf(planOf(p)), Priority: int(p.Priority), MaxAttempts: maxAttempts,
 		Tags: []string{p.ID.String()}, Metadata: metadata,
 	}, err
 }

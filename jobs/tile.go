@@ -45,6 +45,7 @@ type tileWorker struct {
 	client  *Client
 	engine  *matrix.Engine
 	changes *watch.Announcer
+	metrics *metrics
 }
 
 // Timeout implements river.Worker.
@@ -78,6 +79,7 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
 	defer tile.Release()
+	w.metrics.tile(tile.Stats)
 	return w.finish(ctx, job, p, rect, tile.Bytes())
 }
 
@@ -121,6 +123,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
 	}
 	if state.Final() {
+		w.metrics.completion(p.Multiplication)
 		w.changes.Ended(p.ID)
 	} else {
 		w.changes.Changed(p.ID)

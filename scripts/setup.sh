@@ -7,6 +7,9 @@
 #
 # Says nothing and installs nothing when nothing is missing.
 #
+# setup.sh promtool: prints the path of Prometheus' promtool. Debian has it in a package with the server, of which it takes
+# the one file, into bin/, so that nothing is installed and no server starts.
+#
 # setup.sh race: prints -race if the race detector, which needs cgo, can be built here.
 set -eu
 
@@ -127,8 +130,42 @@ setup() {
   fi
 }
 
+find_promtool() {
+  if command -v promtool; then
+    return
+  fi
+  bin=$(cd "$(dirname "$0")/.." && pwd)/bin
+  if ! [ -x "$bin/promtool" ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
+    fetch_promtool "$bin" || say "promtool could not be fetched"
+  fi
+  if [ -x "$bin/promtool" ]; then
+    echo "$bin/promtool"
+    return
+  fi
+  say "no promtool: 'apt-get install prometheus' or 'brew install prometheus'. Without it the alert rules are not checked."
+  [ "${CI:-}" != true ]
+}
+
+# fetch_promtool puts promtool from Debian's package into a directory.
+fetch_promtool() {
+  say "fetching promtool from Debian's package prometheus"
+  dir=$(mktemp -d)
+  trap 'rm -rf "$dir"' EXIT
+  trap 'exit 1' HUP INT TERM
+  [ "$(id -u)" != 0 ] || apt-get update >"$dir/log" 2>&1 || true
+  if ! (cd "$dir" && apt-get download prometheus) >>"$dir/log" 2>&1; then
+    tail -n 20 "$dir/log" >&2
+    return 1
+  fi
+  mkdir -p "$1"
+  dpkg-deb --fsys-tarfile "$dir"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$1/promtool.new"
+  chmod +x "$1/promtool.new"
+  mv "$1/promtool.new" "$1/promtool"
+}
+
 case ${1:-} in
   demo | test) setup "$1" ;;
+  promtool) find_promtool ;;
   race) if has_c_compiler; then echo -race; fi ;;
-  *) echo "usage: $0 demo|test|race" >&2; exit 2 ;;
+  *) echo "usage: $0 demo|test|promtool|race" >&2; exit 2 ;;
 esac
