@@ -109,6 +109,8 @@ func (d *Download) edit(_ context.Context, r *http.Request) error {
 		r.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.done))
 		if d.tag != "" {
 			r.Header.Set("If-Range", d.tag)
+		} else { // what there is comes from who knows where: it is worth the server's time to compute a digest
+			r.Header.Set("Want-Repr-Digest", "sha-256=1")
 		}
 	}
 	return nil
