@@ -195,7 +195,9 @@ func (e ListMultiplicationsParamsState) Valid() bool {
 	}
 }
 
-// ActiveMultiplications defines model for ActiveMultiplications.
+// ActiveMultiplications How many multiplications are not finished.
+//
+// Examples: {"in_progress":2,"pending":1}
 type ActiveMultiplications struct {
 	InProgress int64 `json:"in_progress"`
 	Pending    int64 `json:"pending"`
@@ -270,7 +272,7 @@ type MatrixState string
 
 // Multiplication A product and how far it is. Members that have no value yet are absent.
 //
-// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
+// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/4711","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
 type Multiplication struct {
 	// A A matrix that is part of a product.
 	//
@@ -298,10 +300,14 @@ type Multiplication struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// Failure Why it failed
-	Failure    *string      `json:"failure,omitempty"`
-	FinishedAt *time.Time   `json:"finished_at,omitempty"`
-	ID         string       `json:"id"`
-	Links      ProductLinks `json:"links"`
+	Failure    *string    `json:"failure,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	ID         string     `json:"id"`
+
+	// Links Paths at which there is more about a multiplication.
+	//
+	// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/4711","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+	Links ProductLinks `json:"links"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
@@ -362,11 +368,11 @@ type MultiplicationEventState string
 
 // MultiplicationList One page of multiplications.
 //
-// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/4711","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 type MultiplicationList struct {
 	// Items The newest first
 	//
-	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
+	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/4711","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
 	Items []Multiplication `json:"items"`
 
 	// NextCursor The cursor of the next page; absent on the last one
@@ -418,11 +424,18 @@ type OperandInfo struct {
 	Rows     int64  `json:"rows"`
 }
 
-// Overview defines model for Overview.
+// Overview What runs here, what there is to do, and where to look further.
+//
+// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":2,"pending":1},"observed_at":"2026-01-05T10:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":1,"running":4,"waiting":38}],"started_at":"2026-01-05T09:30:00.125Z","version":"v1.0.0","workers":2}
 type Overview struct {
+	// Links Pages for people
+	//
+	// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
 	Links OverviewLinks `json:"links"`
 
 	// Multiplications Those that are not finished
+	//
+	// Examples: {"in_progress":2,"pending":1}
 	Multiplications ActiveMultiplications `json:"multiplications"`
 
 	// ObservedAt When the numbers were taken; a second ago at most, unless counting took long
@@ -431,7 +444,7 @@ type Overview struct {
 	// OpsPort Port of /metrics, /livez and /readyz of the API that answers
 	OpsPort *int64 `json:"ops_port,omitempty"`
 
-	// Queues Examples: [null]
+	// Queues Examples: [{"name":"tiles","retrying":1,"running":4,"waiting":38}]
 	Queues []QueueState `json:"queues"`
 
 	// StartedAt When the API that answers was started
@@ -444,7 +457,9 @@ type Overview struct {
 	Workers int64 `json:"workers"`
 }
 
-// OverviewLinks defines model for OverviewLinks.
+// OverviewLinks Paths of pages for people.
+//
+// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
 type OverviewLinks struct {
 	Docs    string `json:"docs"`
 	Openapi string `json:"openapi"`
@@ -472,7 +487,9 @@ type Problem struct {
 	Title string `json:"title"`
 }
 
-// ProductLinks defines model for ProductLinks.
+// ProductLinks Paths at which there is more about a multiplication.
+//
+// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/4711","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
 type ProductLinks struct {
 	// Events Its changes as they happen, as server-sent events
 	Events string `json:"events"`
@@ -491,15 +508,22 @@ type ProductShape struct {
 	N int64 `json:"n"`
 }
 
-// QueueState defines model for QueueState.
+// QueueState The tiles of a queue that are to be computed.
+//
+// Examples: {"name":"tiles","retrying":1,"running":4,"waiting":38}
 type QueueState struct {
+	// Estimated So many are waiting that their number is an estimate
+	Estimated *bool `json:"estimated,omitempty"`
+
 	// Name small: products of less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
 	Running  int64 `json:"running"`
-	Waiting  int64 `json:"waiting"`
+
+	// Waiting Not begun
+	Waiting int64 `json:"waiting"`
 }
 
 // QueueStateName small: products of less than 10 ms as a whole; tiles: all others
@@ -1047,7 +1071,7 @@ type ClientInterface interface {
 
 	// GetOverview What runs here, and what there is to do
 	//
-	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers are of the whole system; `version`, `started_at` and `ops_port` are those of the API that answers.
 	//
 	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
 	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1343,7 +1367,7 @@ func (c *Operations) RetryMultiplication(ctx context.Context, id string, params 
 
 // GetOverview What runs here, and what there is to do
 //
-// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers are of the whole system; `version`, `started_at` and `ops_port` are those of the API that answers.
 //
 // Corresponds with GET /v1/overview (the `GetOverview` operationId).
 func (c *Operations) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2436,7 +2460,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOverviewWithResponse What runs here, and what there is to do
 	//
-	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers are of the whole system; `version`, `started_at` and `ops_port` are those of the API that answers.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4040,7 +4064,7 @@ func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Contex
 
 // GetOverviewWithResponse What runs here, and what there is to do
 //
-// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers are of the whole system; `version`, `started_at` and `ops_port` are those of the API that answers.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -32,6 +32,7 @@ func config() huma.Config {
 	c.Tags = []*huma.Tag{
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of products."},
 		{Name: multiplicationsTag, Description: "Products: submitting, following, cancelling, and fetching the result."},
+		{Name: overviewTag, Description: "The system as a whole."},
 	}
 	c.DocsPath = ""     // its page loads from a CDN
 	c.SchemasPath = ""  // they are in the description
