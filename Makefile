@@ -55,6 +55,10 @@ screenshots: setup-test ## Take the pictures in docs/images again
 	@mkdir -p docs/images
 	go test ./browser -count=1 -run '^TestScreenshots$$' -v -args -screenshots=$(CURDIR)/docs/images
 
+.PHONY: simulate
+simulate: need-go ## Replay requests against the workers' HPA: plots and tables in docs/
+	go run ./scaling/simulate
+
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@sh -n scripts/setup.sh

@@ -26,7 +26,7 @@ func TestRiverUIFlag(t *testing.T) {
 			if status := statusOf(t, base+"/riverui/api/queues"); status != test.want {
 				t.Errorf("%d", status)
 			}
-			overview, err := connect(t, base).GetOverviewWithResponse(t.Context(), nil)
+			overview, err := connect(t, base).GetOverviewWithResponse(t.Context())
 			if err != nil || overview.JSON200 == nil {
 				t.Fatalf("%v, %s", err, overview.Body)
 			}
