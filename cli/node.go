@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
@@ -15,6 +16,7 @@ import (
 type node struct {
 	jobs     *jobs.Client
 	api, ops *server
+	draining draining
 	kernel   matrix.Kernel // nil when it does not work on tiles
 }
 
@@ -24,6 +26,7 @@ type nodeConfig struct {
 	work          WorkConfig
 	limits        handlers.Limits
 	works         bool
+	drain         time.Duration // how long it still takes new requests after the order to stop
 }
 
 // startNode starts the parts in the order in which they need each other.
@@ -47,11 +50,14 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 	if err = n.jobs.Start(ctx); err != nil {
 		return nil, err
 	}
-	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool), log); err != nil {
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool, &n.draining), log); err != nil {
 		return nil, err
 	}
 	if c.addr != "" {
-		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, c.limits, version(), log), log)
+		n.api, err = listen(ctx, c.addr, n.draining.closing(handlers.New(s, n.jobs, c.limits, version(), log)), log)
+	}
+	if n.api != nil {
+		n.api.patience = c.work.SoftStop
 	}
 	return n, err
 }
