@@ -16,11 +16,12 @@ func TestDrain(t *testing.T) {
 	d := deploy(t)
 	d.env = append(d.env, "MILLRACE_DRAIN=10s")
 	main := d.startAPI()
+	base := apiAddress.FindStringSubmatch(main.stderr.String())[1]
 	ops := opsAddress.FindStringSubmatch(main.stderr.String())[1]
 	if _, stderr, code := run(t, nil, "health", "--ops-addr="+ops[len("http://"):]); code != 0 {
 		t.Errorf("health of a running API: %s", stderr)
 	}
-	if answer := fetch(t, d.api.base+"/openapi.json"); answer.Close {
+	if answer := fetch(t, base+"/openapi.json"); answer.Close {
 		t.Error("a running API closed a connection")
 	}
 
@@ -32,7 +33,7 @@ func TestDrain(t *testing.T) {
 	if answer := fetch(t, ops+"/livez"); answer.StatusCode != http.StatusOK {
 		t.Errorf("livez: %s", answer.Status)
 	}
-	if answer := fetch(t, d.api.base+"/openapi.json"); answer.StatusCode != http.StatusOK || !answer.Close {
+	if answer := fetch(t, base+"/openapi.json"); answer.StatusCode != http.StatusOK || !answer.Close {
 		t.Errorf("%s, closes: %t", answer.Status, answer.Close)
 	}
 	id := d.api.submit(manyTiles)

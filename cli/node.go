@@ -10,11 +10,14 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // node is one running process of a deployment: some of an API, the queue's maintenance and workers.
 type node struct {
 	jobs     *jobs.Client
+	ui       *jobs.UI   // nil: there is none
+	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
 	draining draining
 	kernel   matrix.Kernel // nil when it does not work on tiles
@@ -25,6 +28,7 @@ type nodeConfig struct {
 	addr, opsAddr string
 	work          WorkConfig
 	limits        handlers.Limits
+	riverUI       bool
 	works         bool
 	drain         time.Duration // how long it still takes new requests after the order to stop
 }
@@ -54,19 +58,41 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		return nil, err
 	}
 	if c.addr != "" {
-		n.api, err = listen(ctx, c.addr, n.draining.closing(handlers.New(s, n.jobs, c.limits, version(), log)), log)
-	}
-	if n.api != nil {
-		n.api.patience = c.work.SoftStop
+		err = n.serveAPI(ctx, s, c, log)
 	}
 	return n, err
+}
+
+// serveAPI starts the API and what is served beside it.
+func (n *node) serveAPI(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logger) (err error) {
+	site := handlers.Site{Version: version(), OpsPort: n.ops.port()}
+	if c.riverUI {
+		if n.ui, err = n.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
+			return err
+		}
+		site.RiverUI = n.ui
+	}
+	n.hub = watch.NewHub(s, log)
+	n.hub.Start(ctx)
+	api := n.draining.closing(handlers.New(s, n.jobs, n.hub, c.limits, site, log))
+	if n.api, err = listen(ctx, c.addr, api, log); err != nil {
+		return err
+	}
+	n.api.patience = c.work.SoftStop
+	return nil
 }
 
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.
 func (n *node) stop() error {
 	var errs []error
+	if n.hub != nil { // who waits or follows would hold up the API
+		n.hub.Stop()
+	}
 	if n.api != nil {
 		errs = append(errs, n.api.stop())
+	}
+	if n.ui != nil {
+		n.ui.Stop()
 	}
 	if n.jobs != nil {
 		n.jobs.Stop()

@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
@@ -29,13 +30,16 @@ type testBundle struct {
 	server  *httptest.Server
 	store   *store.Store
 	jobs    *jobs.Client
+	hub     *watch.Hub
 }
 
 // options says what differs from a service that works and keeps its blocks in Postgres.
 type options struct {
-	idle   bool // nobody works: what is submitted stays pending
-	files  bool // blocks are in a directory
-	limits handlers.Limits
+	idle    bool // nobody works: what is submitted stays pending
+	files   bool // blocks are in a directory
+	riverUI bool
+	limits  handlers.Limits
+	site    handlers.Site
 }
 
 var testLimits = handlers.Limits{MaxMatrixBytes: 64 << 20, MaxJSONValues: 100_000}
@@ -60,6 +64,9 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if o.limits == (handlers.Limits{}) {
 		o.limits = testLimits
 	}
+	if o.site.Version == "" {
+		o.site.Version = "test"
+	}
 	b := &testBundle{store: store.Open(pool, blocks, time.Hour)}
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	config := jobs.Config{Work: !o.idle, Lead: !o.idle, Tiles: 2, Small: 4, SoftStop: time.Second}
@@ -72,9 +79,20 @@ func setupWith(t testing.TB, o options) *testBundle {
 		}
 	}
 	t.Cleanup(b.jobs.Stop)
-	b.handler = handlers.New(b.store, b.jobs, o.limits, "test", log)
+	if o.riverUI {
+		ui, err := b.jobs.NewUI(handlers.RiverUIPrefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(ui.Stop)
+		o.site.RiverUI = ui
+	}
+	b.hub = watch.NewHub(b.store, log)
+	b.hub.Start(t.Context())
+	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, o.site, log)
 	b.server = httptest.NewServer(b.handler)
 	t.Cleanup(b.server.Close)
+	t.Cleanup(b.hub.Stop) // before the server, which waits for all who wait
 	return b
 }
 
@@ -95,6 +113,19 @@ type answer struct {
 // do sends a request with pairs of header names and values and reads the answer. Every error must be a problem.
 func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
 	t.Helper()
+	a := b.send(t, method, path, body, headers...)
+	if a.StatusCode >= 400 && method != http.MethodHead {
+		a.checkProblem(t)
+	}
+	if err := describedAPI(t).check(t.Context(), a); err != nil {
+		t.Errorf("%v\n%.600q", err, a.body)
+	}
+	return a
+}
+
+// send is do for what is not part of our API.
+func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.server.URL+path, body)
 	if err != nil {
 		t.Fatal(err)
@@ -110,9 +141,6 @@ func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, heade
 	a := answer{Response: response}
 	if a.body, err = io.ReadAll(response.Body); err != nil {
 		t.Fatal(err)
-	}
-	if a.StatusCode >= 400 && method != http.MethodHead {
-		a.checkProblem(t)
 	}
 	return a
 }

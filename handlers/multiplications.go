@@ -3,10 +3,9 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
@@ -15,7 +14,7 @@ import (
 
 // Multiplication is a product as every route shows it.
 type Multiplication struct {
-	ID         string        `json:"id"`
+	ID         string        `json:"id" format:"uuid" maxLength:"36"`
 	State      store.State   `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
 	Priority   int           `json:"priority" minimum:"1" maximum:"4" doc:"1 is the most urgent"`
 	Shape      ProductShape  `json:"shape" doc:"A is m×k, B is k×n, the product is m×n"`
@@ -23,15 +22,16 @@ type Multiplication struct {
 	A          OperandInfo   `json:"a"`
 	B          OperandInfo   `json:"b"`
 	Tiles      TileCounts    `json:"tiles"`
-	Progress   float64       `json:"progress" doc:"Completed tiles over all tiles, 0 to 1"`
+	Progress   float64       `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
 	Attempts   int64         `json:"attempts" doc:"How often tiles have been started"`
-	Failure    string        `json:"failure,omitempty" doc:"Why it failed"`
-	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most"`
+	Failure    string        `json:"failure,omitempty" doc:"Why it failed" pattern:"\\S" maxLength:"4096"`
+	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most" nullable:"false" maxItems:"50"`
 	CreatedAt  time.Time     `json:"created_at"`
 	StartedAt  *time.Time    `json:"started_at,omitempty"`
 	FinishedAt *time.Time    `json:"finished_at,omitempty"`
 	ExpiresAt  *time.Time    `json:"expires_at,omitempty" doc:"When the multiplication and its result will be removed"`
 	Result     *ResultNotice `json:"result,omitempty" doc:"Once the state is completed"`
+	Links      ProductLinks  `json:"links"`
 }
 
 // ProductShape gives the three dimensions of a product.
@@ -43,7 +43,7 @@ type ProductShape struct {
 
 // OperandInfo names a matrix and its shape.
 type OperandInfo struct {
-	MatrixID string       `json:"matrix_id"`
+	MatrixID string       `json:"matrix_id" format:"uuid" maxLength:"36"`
 	Rows     int64        `json:"rows"`
 	Cols     int64        `json:"cols"`
 	DType    matrix.DType `json:"dtype" enum:"float64,float32"`
@@ -62,18 +62,20 @@ type TileError struct {
 	At      time.Time `json:"at"`
 	Tile    int64     `json:"tile"`
 	Attempt int       `json:"attempt"`
-	Message string    `json:"message"`
+	Message string    `json:"message" pattern:"\\S" maxLength:"4096"`
 }
 
 // ResultNotice says where the product is.
 type ResultNotice struct {
 	OperandInfo
-	Href     string `json:"href" doc:"Path of the product's content"`
+	Href     string `json:"href" doc:"Path of the product's content" format:"uri-reference" maxLength:"200"`
 	Bytes    int64  `json:"bytes" doc:"Size of the elements"`
 	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
+	Values   Rows   `json:"values,omitempty"`
 }
 
 const (
+	simplePath          = "/matrix_multiplication/"
 	multiplicationsPath = "/v1/multiplications"
 	multiplicationRoute = multiplicationsPath + "/{id}"
 	multiplicationsTag  = "multiplications"
@@ -81,7 +83,7 @@ const (
 
 func multiplicationPath(id uuid.UUID) string { return multiplicationsPath + "/" + id.String() }
 
-func newMultiplicationBody(s store.Status) Multiplication {
+func (a *API) multiplicationBody(s store.Status) Multiplication {
 	p := s.Multiplication
 	m := Multiplication{
 		ID: p.ID.String(), State: p.State, Priority: int(p.Priority),
@@ -91,33 +93,46 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		Tiles: TileCounts{
 			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Running, Retrying: s.Retrying,
 		},
-		Progress: progress(p), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
+		Progress: progress(p.TilesCompleted, p.TilesTotal), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
+		Links: a.productLinks(s),
 	}
 	if p.Failure != nil {
-		m.Failure = *p.Failure
+		m.Failure = bounded(*p.Failure)
 	}
 	for _, e := range s.Errors {
-		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: e.Message})
+		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: bounded(e.Message)})
 	}
 	if p.State.Final() {
 		m.ExpiresAt = utc(&p.ExpiresAt)
 	}
 	if p.State == store.Completed {
-		m.Result = &ResultNotice{
-			OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
-			Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
-		}
+		m.Result = newResultNotice(p)
 	}
 	return m
 }
 
+// bounded cuts a message that is longer than any that one reads: the trace of a panic, for example.
+func bounded(message string) string {
+	if len(message) > maxDetail {
+		return strings.ToValidUTF8(message[:maxDetail], "")
+	}
+	return message
+}
+
+func newResultNotice(p store.Multiplication) *ResultNotice {
+	return &ResultNotice{
+		OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
+		Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
+	}
+}
+
 // progress is exact: tiles done over tiles planned. A product without elements is done from the start.
-func progress(p store.Multiplication) float64 {
-	if p.TilesTotal == 0 {
+func progress(completed, total int64) float64 {
+	if total == 0 {
 		return 1
 	}
-	return float64(p.TilesCompleted) / float64(p.TilesTotal)
+	return float64(completed) / float64(total)
 }
 
 func utc(t *time.Time) *time.Time {
@@ -145,11 +160,14 @@ func (in IDParam) parseID(what string) (uuid.UUID, error) {
 type multiplicationInput struct {
 	IDParam
 	Conditional
+	Waiting
 }
 
 type multiplicationOutput struct {
-	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
-	Body Multiplication
+	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
+	Vary              string `header:"Vary" doc:"Prefer: what has waited may have more in it"`
+	Body              Multiplication
 }
 
 // getMultiplication answers GET /v1/multiplications/{id}.
@@ -158,13 +176,19 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	status, err := a.store.Status(ctx, id)
+	out := &multiplicationOutput{Vary: "Prefer"}
+	var o outcome
+	if in.asked {
+		out.PreferenceApplied = in.applied()
+		o, err = a.await(ctx, id, in.Waiting)
+	} else {
+		o, err = a.present(ctx, id)
+	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &multiplicationOutput{Body: newMultiplicationBody(status)}
-	out.ETag, err = in.check(out.Body)
-	return out, err
+	out.Body, out.ETag = o.body, o.etag
+	return out, in.compare(o.etag)
 }
 
 // cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
@@ -179,8 +203,13 @@ func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplic
 	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
 }
 
+type retryInput struct {
+	IDParam
+	Waiting
+}
+
 // retryMultiplication answers POST /v1/multiplications/{id}/retry.
-func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*multiplicationOutput, error) {
 	id, err := in.parseID("multiplication")
 	if err == nil {
 		err = a.jobs.Retry(ctx, id)
@@ -188,51 +217,17 @@ func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplica
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
+	return a.getMultiplication(ctx, &multiplicationInput{IDParam: in.IDParam, Waiting: in.Waiting})
 }
 
 // deleteMultiplication answers DELETE /v1/multiplications/{id}.
 func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{}, error) {
 	id, err := in.parseID("multiplication")
 	if err == nil {
-		err = a.store.DeleteProduct(ctx, id)
+		err = a.jobs.Delete(ctx, id)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return nil, nil
-}
-
-func getMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
-		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
-	}
-}
-
-func cancelMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/cancel",
-		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
-		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
-	}
-}
-
-func retryMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/retry",
-		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
-		Description: "The tiles that are not completed run again, with a full set of attempts.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
-	}
-}
-
-func deleteMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplicationRoute,
-		Tags: []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
-		Description: "One that is being worked on must be cancelled first.", DefaultStatus: http.StatusNoContent,
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}
 }

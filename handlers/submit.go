@@ -20,8 +20,21 @@ import (
 
 // acceptedOutput is the answer to a submission.
 type acceptedOutput struct {
-	Location string `header:"Location" doc:"Path of the multiplication"`
-	Body     Multiplication
+	Status            int
+	Location          string `header:"Location" doc:"Path of the multiplication"`
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
+	Body              Multiplication
+}
+
+// submitInput is the request for a product.
+type submitInput struct {
+	body
+	Waiting
+}
+
+// Resolve implements huma.Resolver.
+func (in *submitInput) Resolve(ctx huma.Context) []error {
+	return append(in.body.Resolve(ctx), in.Waiting.Resolve(ctx)...)
 }
 
 // submission gathers the members of a request for a product, in whatever order they come.
@@ -47,24 +60,28 @@ func (s *submission) check(a, b string) error {
 }
 
 // submit answers POST /v1/multiplications.
-func (a *API) submit(ctx context.Context, in *body) (*acceptedOutput, error) {
+func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
 	kind, params, err := in.mediaType()
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	switch kind {
 	case mediaJSON:
-		return a.accept(ctx, func(o *operands) (submission, error) { return readSubmission(in.reader, o) })
+		return a.accept(ctx, in, func(o *operands) (submission, error) { return readSubmission(in.reader, o) })
 	case mediaMultipart:
-		return a.accept(ctx, func(o *operands) (submission, error) {
-			return readMultipart(multipart.NewReader(in.reader, params["boundary"]), o)
+		return a.accept(ctx, in, func(o *operands) (submission, error) {
+			s, err := readMultipart(multipart.NewReader(in.reader, params["boundary"]), o)
+			if err == nil {
+				err = drain(in.reader)
+			}
+			return s, err
 		})
 	}
 	return nil, a.fail(ctx, fmt.Errorf("%w: %s, send %s or %s", errMediaType, kind, mediaJSON, mediaMultipart))
 }
 
 // submitSimple answers POST /matrix_multiplication/.
-func (a *API) submitSimple(ctx context.Context, in *body) (*acceptedOutput, error) {
+func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
 	kind, _, err := in.mediaType()
 	if err == nil && kind != mediaJSON {
 		err = fmt.Errorf("%w: %s, send %s", errMediaType, kind, mediaJSON)
@@ -72,11 +89,11 @@ func (a *API) submitSimple(ctx context.Context, in *body) (*acceptedOutput, erro
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.accept(ctx, func(o *operands) (submission, error) { return readSimple(in.reader, o) })
+	return a.accept(ctx, in, func(o *operands) (submission, error) { return readSimple(in.reader, o) })
 }
 
 // accept reads a submission, queues it, and answers with what was queued. If anything is wrong, nothing of it stays.
-func (a *API) accept(ctx context.Context, read func(*operands) (submission, error)) (*acceptedOutput, error) {
+func (a *API) accept(ctx context.Context, in *submitInput, read func(*operands) (submission, error)) (*acceptedOutput, error) {
 	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
 	s, err := read(o)
 	var status store.Status
@@ -90,7 +107,10 @@ func (a *API) accept(ctx context.Context, read func(*operands) (submission, erro
 		}
 		return nil, a.fail(ctx, err)
 	}
-	return &acceptedOutput{Location: multiplicationPath(status.Multiplication.ID), Body: newMultiplicationBody(status)}, nil
+	id := status.Multiplication.ID
+	out := &acceptedOutput{Status: http.StatusAccepted, Location: multiplicationPath(id), Body: a.multiplicationBody(status)}
+	a.awaitAccepted(ctx, in.Waiting, id, out)
+	return out, nil
 }
 
 // readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.
@@ -135,6 +155,18 @@ func readMembers(
 		return s, err
 	}
 	return s, s.check(a, b)
+}
+
+// maxEpilogue is how many bytes may follow the last part of a multipart body; they mean nothing.
+const maxEpilogue = 64 << 10
+
+// drain reads what is left of a body: only when all of it has been read does the server notice a client that hangs up.
+func drain(r io.Reader) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(r, maxEpilogue))
+	if err == nil && n == maxEpilogue {
+		err = fmt.Errorf("%w: something follows after the last part", errBadRequest)
+	}
+	return err
 }
 
 // maxFieldBytes is the size of a form field that is not a matrix.
@@ -208,48 +240,4 @@ func multipartError(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
-}
-
-func submitSimpleOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "submit-simple", Method: http.MethodPost, Path: "/matrix_multiplication/",
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two small matrices",
-		DefaultStatus: http.StatusAccepted,
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {
-			Schema:  objectSchema(map[string]*huma.Schema{"A": valuesSchema(), "B": valuesSchema()}, "A", "B"),
-			Example: map[string]any{"A": [][]int{{1, 2}, {3, 4}}, "B": [][]int{{5, 6}, {7, 8}}},
-		}}},
-		Errors: bodyErrors,
-	}
-}
-
-func submitOperation() huma.Operation {
-	file := &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file"}
-	priority := prioritySchema()
-	return huma.Operation{
-		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
-		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
-			"matrices that need neither upload nor storage, or .npy files.",
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			mediaJSON: {
-				Schema: objectSchema(map[string]*huma.Schema{
-					"a": operandSchema(), "b": operandSchema(), "priority": priority,
-				}, "a", "b"),
-				Example: map[string]any{
-					"a": map[string]any{"values": [][]int{{1, 2}, {3, 4}}}, "b": map[string]any{"values": [][]int{{5, 6}, {7, 8}}},
-				},
-			},
-			mediaMultipart: {
-				Schema: objectSchema(map[string]*huma.Schema{"a": file, "b": file, "priority": priority}, "a", "b"),
-			},
-		}},
-		Errors: bodyErrors,
-	}
-}
-
-// bodyErrors are the statuses that every operation which takes matrices may answer with.
-var bodyErrors = []int{
-	http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge,
-	http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
 }

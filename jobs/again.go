@@ -18,37 +18,57 @@ var ErrActive = errors.New("the multiplication is still being worked on")
 // of attempts. store.ErrNotFound: there is none of that id. ErrActive: it has not ended, or its last tiles are about to
 // stop. ErrFinal: it is completed.
 func (c *Client) Retry(ctx context.Context, id uuid.UUID) error {
-	err := c.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error { return c.retryTx(ctx, q, id) })
+	var p store.Multiplication
+	err := c.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
+		p, err = c.retryTx(ctx, q, id)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
+	c.changes.Changed(id)
+	c.wake(Queue(p.Plan()))
 	return nil
 }
 
-func (c *Client) retryTx(ctx context.Context, q *store.Queries, id uuid.UUID) error {
+// Delete removes a product that has ended. Errors: those of store.DeleteProduct.
+func (c *Client) Delete(ctx context.Context, id uuid.UUID) error {
+	if err := c.store.DeleteProduct(ctx, id); err != nil {
+		return err
+	}
+	c.changes.Ended(id)
+	return nil
+}
+
+func (c *Client) retryTx(ctx context.Context, q *store.Queries, id uuid.UUID) (store.Multiplication, error) {
 	p, err := q.LockMultiplication(ctx, id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return store.ErrNotFound
+		return p, store.ErrNotFound
 	case err != nil:
-		return err
+		return p, err
 	case p.State == store.Completed:
-		return ErrFinal
+		return p, ErrFinal
 	case !p.State.Final():
-		return ErrActive
+		return p, ErrActive
 	}
 	running, err := q.ListRunningTiles(ctx, p.FirstJob, p.LastJob, id.String())
 	if err != nil {
-		return err
+		return p, err
 	}
 	if len(running) > 0 {
-		return ErrActive
+		return p, ErrActive
 	}
-	if err := q.ReopenMultiplication(ctx, c.store.Retention, id); err != nil {
+	return p, c.reopenTx(ctx, q, p)
+}
+
+// reopenTx gives a product back its active state and queues its tiles that were stopped.
+func (c *Client) reopenTx(ctx context.Context, q *store.Queries, p store.Multiplication) error {
+	if err := q.ReopenMultiplication(ctx, c.store.Retention, p.ID); err != nil {
 		return err
 	}
-	_, err = q.RequeueTiles(ctx, store.RequeueTilesParams{
-		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: id.String(),
+	_, err := q.RequeueTiles(ctx, store.RequeueTilesParams{
+		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: p.ID.String(),
 	})
 	return err
 }

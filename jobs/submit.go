@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,6 +87,9 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 	if err != nil {
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
+	if row.TilesTotal > 0 {
+		c.wake(Queue(row.Plan()))
+	}
 	a, b := s.A.Matrix, s.B.Matrix
 	return store.Status{ListStatusesRow: store.ListStatusesRow{
 		Multiplication: row, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
@@ -161,14 +165,39 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 	return c
 }
 
+// Queue returns the queue in which the tiles of a product are.
+func Queue(plan matrix.Plan) string {
+	if plan.Small() {
+		return QueueSmall
+	}
+	return QueueTiles
+}
+
+// tileMetadata is what a job tells about its product, to people and to programs that search River's jobs.
+type tileMetadata struct {
+	MultiplicationID uuid.UUID `json:"multiplication_id"`
+	Product          string    `json:"product"`
+}
+
+// tileOpts says how the tiles of a product are queued. Their tag is the product's id: by it River UI finds them.
+func tileOpts(p store.InsertMultiplicationParams) (*river.InsertOpts, error) {
+	metadata, err := json.Marshal(tileMetadata{
+		MultiplicationID: p.ID, Product: fmt.Sprintf("%d×%d times %d×%d, %s", p.M, p.K, p.K, p.N, p.DType),
+	})
+	return &river.InsertOpts{
+		Queue: Queue(planOf(p)), Priority: int(p.Priority), MaxAttempts: maxAttempts,
+		Tags: []string{p.ID.String()}, Metadata: metadata,
+	}, err
+}
+
 // insertTilesTx queues one job per tile and notes the range of their ids in p.
 func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMultiplicationParams) error {
 	if p.TilesTotal == 0 {
 		return nil
 	}
-	opts := &river.InsertOpts{Queue: QueueTiles, Priority: int(p.Priority), MaxAttempts: maxAttempts}
-	if planOf(*p).Small() {
-		opts.Queue = QueueSmall
+	opts, err := tileOpts(*p)
+	if err != nil {
+		return err
 	}
 	params := make([]river.InsertManyParams, p.TilesTotal)
 	for i := range params {

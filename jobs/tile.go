@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 const (
@@ -40,8 +41,10 @@ func (TileArgs) Kind() string { return "multiply_tile" }
 // tileWorker computes tiles.
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
-	store  *store.Store
-	engine *matrix.Engine
+	store   *store.Store
+	client  *Client
+	engine  *matrix.Engine
+	changes *watch.Announcer
 }
 
 // Timeout implements river.Worker.
@@ -50,16 +53,20 @@ func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTi
 // Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then
 // completes the job in the transaction that counts the tile. To do so twice is harmless.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
-	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && p.State.Final() {
-		return river.JobCancel(ErrFinal)
+	if counted(job.JobRow) {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	p, err := w.product(ctx, job)
+	if err != nil || p.State == store.Completed {
+		return err
 	}
 	if p.State == store.Pending && job.Queue != QueueSmall { // a small one ends before anybody could look
-		if err := w.store.StartMultiplication(ctx, p.ID); err != nil {
+		started, err := w.store.StartMultiplication(ctx, p.ID)
+		if err != nil {
 			return fmt.Errorf("starting multiplication %s: %w", p.ID, err)
+		}
+		if started > 0 {
+			w.changes.Changed(p.ID)
 		}
 	}
 	if job.Args.Tile < 0 || job.Args.Tile >= p.TilesTotal {
@@ -74,6 +81,20 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 	return w.finish(ctx, job, p, rect, tile.Bytes())
 }
 
+// product returns what the job is a tile of. One that has ended wants no more tiles, unless the job was retried by hand.
+func (w *tileWorker) product(ctx context.Context, job *river.Job[TileArgs]) (store.Product, error) {
+	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return p, river.JobCancel(errors.New("the multiplication has been deleted"))
+	case err != nil:
+		return p, fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	case p.State == store.Failed || p.State == store.Cancelled:
+		return w.client.resume(ctx, job.JobRow, p)
+	}
+	return p, nil
+}
+
 // finish stores a computed tile. It outlives the order to stop: the work is done and worth keeping.
 func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p store.Product, rect matrix.Rect, c []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
@@ -86,8 +107,10 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	} else {
 		content = c
 	}
-	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
-		return completeTileTx(ctx, q, w.store.Retention, job, content)
+	var state store.State
+	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
+		state, err = completeTileTx(ctx, q, w.store.Retention, job, p.TilesTotal > 1, content)
+		return err
 	})
 	if errors.Is(err, ErrFinal) {
 		// Cancelled meanwhile: a job that River called completed would be missing when the product is retried. Or another
@@ -97,30 +120,38 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	if err != nil {
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
 	}
+	if state.Final() {
+		w.changes.Ended(p.ID)
+	} else {
+		w.changes.Changed(p.ID)
+	}
 	return nil
 }
 
 // completeTileTx counts the tile and completes its job; the last tile completes the product, whose content is given
-// when it lives in its row. The row of the product is locked before that of the job, everywhere, so that nothing deadlocks.
+// when it lives in its row. It returns the state that the product is in then. The row of the product is locked before that
+// of the job, everywhere, so that nothing deadlocks.
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
-func completeTileTx(ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], content []byte) error {
+func completeTileTx(
+	ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], several bool, content []byte,
+) (store.State, error) {
 	counted, err := q.CountTile(ctx, job.AttemptedAt, retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrFinal
+		return "", ErrFinal
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	completed, err := q.CompleteTileJob(ctx, job.ID)
+	completed, err := q.CompleteTileJob(ctx, several, job.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if completed == 0 {
-		return ErrFinal // rolls the count back
+		return "", ErrFinal // rolls the count back
 	}
 	if counted.State != store.Completed {
-		return nil
+		return counted.State, nil
 	}
-	return q.CompleteProduct(ctx, content, retention, counted.C)
+	return counted.State, q.CompleteProduct(ctx, content, retention, counted.C)
 }

@@ -52,6 +52,13 @@ has_numpy() {
   return 1
 }
 
+has_chromium() {
+  for browser in chromium chromium-browser google-chrome; do
+    command -v "$browser" >/dev/null && return 0
+  done
+  return 1
+}
+
 # missing prints the Debian packages that the command lacks.
 missing() {
   has_postgres || echo postgresql
@@ -59,6 +66,7 @@ missing() {
   [ "$1" = test ] || return 0
   has_c_compiler || echo gcc libc6-dev
   has_numpy || echo python3-numpy
+  has_chromium || echo chromium fonts-dejavu-core
 }
 
 can_install() { [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
@@ -75,10 +83,14 @@ install_packages() {
   mkdir -p "${no_cluster%/*}"
   echo 'create_main_cluster = false' >"$no_cluster"
   export DEBIAN_FRONTEND=noninteractive
-  if { apt-get update && apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+  apt_install() { apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; }
+  if { apt-get update && apt_install "$@"; } >"$log" 2>&1; then
     return 0
   fi
   tail -n 20 "$log" >&2
+  for package in "$@"; do # one that this system does not have must not keep it from the others
+    apt_install "$package" >"$log" 2>&1 || say "cannot install $package"
+  done
   say "apt-get failed"
 }
 
@@ -91,6 +103,8 @@ hint() {
       "install openblas'. Without it the built-in kernel multiplies, several times slower." ;;
     gcc) say "no C compiler: 'apt-get install gcc libc6-dev', 'dnf install gcc' or 'xcode-select --install'." \
       "Without it the tests run without the race detector." ;;
+    chromium) say "no Chromium: 'apt-get install chromium fonts-dejavu-core', 'dnf install chromium' or 'brew install" \
+      "chromium'. Without it the tests of the pages are skipped." ;;
     python3-numpy) say "no NumPy: 'apt-get install python3-numpy', 'dnf install python3-numpy' or 'pip install numpy'." \
       "Without it the tests of the .npy format against NumPy are skipped." ;;
   esac

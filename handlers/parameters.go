@@ -1,0 +1,109 @@
+package handlers
+
+import "github.com/danielgtaylor/huma/v2"
+
+// parameterDocs describes the parameters of requests that struct tags cannot, or that occur in many requests. A description
+// beside the field goes before the one here.
+var parameterDocs = map[string]huma.Param{
+	"Range": {
+		Description: "The bytes that are wanted.", Example: "bytes=128-159",
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^bytes=[0-9, -]+$`, MaxLength: new(200)},
+	},
+	"If-Range": {
+		Description: "The range is meant for the content of this ETag; of another one, all is sent.", Example: exampleTag,
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^"[^"]*"$`, MaxLength: new(200)},
+	},
+	"If-None-Match": {
+		Description: "Answer 304 if the form still has this ETag.", Example: exampleTag,
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: tagsPattern, MaxLength: new(1000)},
+	},
+	"If-Match": {
+		Description: "Answer 412 unless the form has this ETag.", Example: exampleTag,
+		Schema: &huma.Schema{Type: huma.TypeString, Pattern: tagsPattern, MaxLength: new(1000)},
+	},
+	"Idempotency-Key":     {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^[ -~]+$`, MaxLength: new(257)}}, // quotes included
+	"Content-Digest":      {Schema: digestSchema(), Example: exampleDigest},
+	"Repr-Digest":         {Schema: digestSchema(), Example: exampleDigest},
+	"Want-Repr-Digest":    {Schema: wantSchema(), Example: "sha-256=1"},
+	"Want-Content-Digest": {Schema: wantSchema(), Example: "sha-256=1"},
+	"Prefer":              {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
+	"Last-Event-ID":       {Schema: eventID, Example: "3"},
+	"last_event_id":       {Schema: eventID, Example: "3", Extensions: map[string]any{"x-go-name": "LastEventIDQuery"}},
+	"rows":                {Schema: slicePattern},
+	"cols":                {Schema: slicePattern},
+	"matrix_id": {
+		Example: exampleMatrixA, Schema: idSchema(),
+	},
+	"cursor": {
+		Example: "AAY3lFD_4EgBogor4U59hpIdplKLVWKe",
+		Schema:  &huma.Schema{Type: huma.TypeString, Pattern: `^[A-Za-z0-9_-]*$`, MaxLength: new(32)},
+	},
+	"limit": {Example: 50},
+	"state": {
+		Schema: &huma.Schema{
+			Type: huma.TypeArray, MaxItems: new(5),
+			Items: &huma.Schema{Type: huma.TypeString, Enum: []any{"pending", "in_progress", "completed", "failed", "cancelled"}},
+		},
+	},
+}
+
+// digestSchema is a dictionary of digests by algorithm (RFC 9530).
+func digestSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9-]+=:[A-Za-z0-9+/=]*:`, MaxLength: new(1000)}
+}
+
+// wantSchema is a dictionary of weights by algorithm (RFC 9530).
+func wantSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9-]+=\d+`, MaxLength: new(200)}
+}
+
+const (
+	exampleDigest = "sha-256=:a/JscX+vwCEvzksPcf27NQj0POs+bVx9Ym3ezV7ZGEQ=:"
+	exampleTag    = `"` + exampleMatrixC + `-x-npy"`
+	tagsPattern   = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
+)
+
+// eventID counts the events of a stream.
+var eventID = &huma.Schema{Type: huma.TypeString, Pattern: `^\d+$`, MaxLength: new(19)}
+
+// slicePattern is first:end as in Python.
+var slicePattern = &huma.Schema{Type: huma.TypeString, Pattern: `^\d*:\d*$`, MaxLength: new(39)}
+
+// conditions are the request headers that http.ServeContent knows.
+func conditions() []*huma.Param {
+	var all []*huma.Param
+	for _, name := range []string{"Range", "If-Range", "If-None-Match", "If-Match"} {
+		all = append(all, &huma.Param{Name: name, In: "header"})
+	}
+	return all
+}
+
+// describeParameter returns a copy of a parameter with what its struct tags do not say. Huma goes on to check requests
+// with the original, which is less strict: an id that is not of our form is no invalid parameter but the name of nothing.
+func describeParameter(route string, p *huma.Param) *huma.Param {
+	described := *p
+	docs := parameterDocs[p.Name]
+	if p.In == "path" && p.Name == "id" {
+		docs = idParameter(route)
+	}
+	if p.Schema != nil { // Huma puts what the tags say into the schema
+		schema := *p.Schema
+		if described.Example == nil && len(schema.Examples) > 0 {
+			described.Example = schema.Examples[0]
+		}
+		schema.Examples, schema.Description = nil, ""
+		described.Schema = &schema
+	}
+	if described.Description == "" {
+		described.Description = docs.Description
+	}
+	if described.Example == nil {
+		described.Example = docs.Example
+	}
+	if docs.Schema != nil {
+		described.Schema = docs.Schema
+	}
+	described.Extensions = docs.Extensions
+	describeSchema(described.Schema)
+	return &described
+}
