@@ -96,11 +96,21 @@ func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc
 // migrateCommand migrates the database.
 type migrateCommand struct {
 	DatabaseConfig
+	Wait time.Duration `default:"0s" help:"How long to wait for a database that does not answer yet."`
 }
 
 // Run implements the command.
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	deadline := time.Now().Add(c.Wait)
 	pool, err := c.open(ctx, 2)
+	for err != nil && ctx.Err() == nil && time.Now().Before(deadline) {
+		log.Info("waiting for the database", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+		pool, err = c.open(ctx, 2)
+	}
 	if err != nil {
 		return err
 	}
