@@ -512,13 +512,18 @@ type ProductShape struct {
 //
 // Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
 type QueueState struct {
+	// Estimated So many are waiting that their number is an estimate
+	Estimated *bool `json:"estimated,omitempty"`
+
 	// Name small: products of less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
 	Running  int64 `json:"running"`
-	Waiting  int64 `json:"waiting"`
+
+	// Waiting Not begun
+	Waiting int64 `json:"waiting"`
 }
 
 // QueueStateName small: products of less than 10 ms as a whole; tiles: all others

@@ -24,10 +24,11 @@ type Overview struct {
 
 // QueueState counts the tiles that are to be computed.
 type QueueState struct {
-	Name     string `json:"name" enum:"small,tiles" doc:"small: products of less than 10 ms as a whole; tiles: all others"`
-	Waiting  int64  `json:"waiting"`
-	Running  int64  `json:"running"`
-	Retrying int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+	Name      string `json:"name" enum:"small,tiles" doc:"small: products of less than 10 ms as a whole; tiles: all others"`
+	Waiting   int64  `json:"waiting" doc:"Not begun"`
+	Running   int64  `json:"running"`
+	Retrying  int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+	Estimated bool   `json:"estimated,omitempty" doc:"So many are waiting that their number is an estimate"`
 }
 
 // ActiveMultiplications counts the multiplications that are not finished.
@@ -104,6 +105,9 @@ func (o *overviews) look(ctx context.Context) error {
 	return nil
 }
 
+// micros is a time as exact as all others are.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
 type overviewOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         Overview
@@ -116,12 +120,12 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, er
 		return nil, a.fail(ctx, err)
 	}
 	body := Overview{
-		Version: a.site.Version, StartedAt: a.started.UTC(), ObservedAt: at.UTC(), Workers: seen.Workers,
+		Version: a.site.Version, StartedAt: micros(a.started), ObservedAt: micros(at), Workers: seen.Workers,
 		Multiplications: ActiveMultiplications(seen.Active), OpsPort: a.site.OpsPort,
 		Links: OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
 	}
 	for _, q := range seen.Queues {
-		body.Queues = append(body.Queues, QueueState{Name: q.Queue, Waiting: q.Waiting, Running: q.Running, Retrying: q.Retrying})
+		body.Queues = append(body.Queues, QueueState(q))
 	}
 	if a.site.RiverUI != nil {
 		body.Links.RiverUI = riverUIPath
