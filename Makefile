@@ -75,7 +75,8 @@ GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
 .PHONY: generate
 generate: need-go ## Regenerate the generated files
 	$(TOOL) sqlc generate
-	go run openapi/generate.go >openapi/openapi.yaml.new && mv openapi/openapi.yaml.new openapi/openapi.yaml
+	@mkdir -p bin
+	go run openapi/generate.go >bin/openapi.yaml && mv bin/openapi.yaml openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
 	@$(operator_rules) >kustomize/components/prometheus-operator/rules.yaml
 

@@ -28,7 +28,7 @@ func config() huma.Config {
 	c.Info.Description = about
 	c.Info.Contact = &huma.Contact{Name: "Millrace", URL: "https://github.com/millrace/millrace"}
 	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
-	c.Servers = []*huma.Server{{URL: "/", Description: "The server that this description comes from"}}
+	c.Servers = []*huma.Server{{URL: ".", Description: "The server that this description comes from, wherever it is mounted"}}
 	c.Tags = []*huma.Tag{
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of products."},
 		{Name: multiplicationsTag, Description: "Products: submitting, following, cancelling, and fetching the result."},
