@@ -42,6 +42,7 @@ var statuses = []struct {
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
 	{store.ErrInUse, http.StatusConflict},
+	{store.ErrKeyUsed, http.StatusConflict},
 	{jobs.ErrFinal, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -167,28 +168,47 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	return out, err
 }
 
+// changeInput is a request to change a multiplication. Its body, if it has one, says nothing.
+type changeInput struct {
+	IDParam
+	IdempotencyParam
+}
+
+type changedOutput struct {
+	Status int
+	Replayed
+	Body rendered[Multiplication]
+}
+
 // cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
-func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
-	id, err := in.parseID("multiplication")
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	if err := a.jobs.Cancel(ctx, id); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
+func (a *API) cancelMultiplication(ctx context.Context, in *changeInput) (*changedOutput, error) {
+	return a.change(ctx, in, a.jobs.Cancel)
 }
 
 // retryMultiplication answers POST /v1/multiplications/{id}/retry.
-func (a *API) retryMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
+func (a *API) retryMultiplication(ctx context.Context, in *changeInput) (*changedOutput, error) {
+	return a.change(ctx, in, a.jobs.Retry)
+}
+
+// change does something to a multiplication and answers with what has become of it.
+func (a *API) change(
+	ctx context.Context, in *changeInput, do func(context.Context, uuid.UUID, ...jobs.AnswerTx) error,
+) (*changedOutput, error) {
+	r := request{path: in.path}
 	id, err := in.parseID("multiplication")
 	if err == nil {
-		err = a.jobs.Retry(ctx, id)
+		r.key, err = in.key()
+	}
+	var answer reply
+	if err == nil {
+		answer, err = a.once(ctx, r, func() error { return nil }, func(keep keepTx) error {
+			return do(ctx, id, showTx(http.StatusOK, keep))
+		})
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
+	return &changedOutput{Status: answer.status, Replayed: answer.header(), Body: rendered[Multiplication]{answer.body}}, nil
 }
 
 // deleteMultiplication answers DELETE /v1/multiplications/{id}.
@@ -215,7 +235,7 @@ func cancelMultiplicationOperation() huma.Operation {
 		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/cancel",
 		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
+		Errors:      changeErrors,
 	}
 }
 
@@ -224,8 +244,13 @@ func retryMultiplicationOperation() huma.Operation {
 		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/retry",
 		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
 		Description: "The tiles that are not completed run again, with a full set of attempts.",
-		Errors:      []int{http.StatusNotFound, http.StatusConflict},
+		Errors:      changeErrors,
 	}
+}
+
+// changeErrors are the statuses that every operation which changes a multiplication may answer with.
+var changeErrors = []int{
+	http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
 }
 
 func deleteMultiplicationOperation() huma.Operation {

@@ -3,12 +3,9 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -20,8 +17,10 @@ import (
 
 // acceptedOutput is the answer to a submission.
 type acceptedOutput struct {
+	Status   int
 	Location string `header:"Location" doc:"Path of the multiplication"`
-	Body     Multiplication
+	Replayed
+	Body rendered[Multiplication]
 }
 
 // submission gathers the members of a request for a product, in whatever order they come.
@@ -48,49 +47,65 @@ func (s *submission) check(a, b string) error {
 
 // submit answers POST /v1/multiplications.
 func (a *API) submit(ctx context.Context, in *body) (*acceptedOutput, error) {
-	kind, params, err := in.mediaType()
+	r, err := in.request(mediaJSON, mediaMultipart)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	switch kind {
-	case mediaJSON:
-		return a.accept(ctx, func(o *operands) (submission, error) { return readSubmission(in.reader, o) })
-	case mediaMultipart:
-		return a.accept(ctx, func(o *operands) (submission, error) {
-			return readMultipart(multipart.NewReader(in.reader, params["boundary"]), o)
-		})
-	}
-	return nil, a.fail(ctx, fmt.Errorf("%w: %s, send %s or %s", errMediaType, kind, mediaJSON, mediaMultipart))
+	answer, err := a.accept(ctx, r, func(o *operands) (submission, error) {
+		if r.body.form != nil {
+			return readMultipart(r.body.form, o)
+		}
+		return readSubmission(r.body, o)
+	})
+	return a.accepted(ctx, answer, err)
 }
 
 // submitSimple answers POST /matrix_multiplication/.
 func (a *API) submitSimple(ctx context.Context, in *body) (*acceptedOutput, error) {
-	kind, _, err := in.mediaType()
-	if err == nil && kind != mediaJSON {
-		err = fmt.Errorf("%w: %s, send %s", errMediaType, kind, mediaJSON)
-	}
+	r, err := in.request(mediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.accept(ctx, func(o *operands) (submission, error) { return readSimple(in.reader, o) })
+	answer, err := a.accept(ctx, r, func(o *operands) (submission, error) { return readSimple(r.body, o) })
+	return a.accepted(ctx, answer, err)
 }
 
-// accept reads a submission, queues it, and answers with what was queued. If anything is wrong, nothing of it stays.
-func (a *API) accept(ctx context.Context, read func(*operands) (submission, error)) (*acceptedOutput, error) {
-	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
-	s, err := read(o)
-	var status store.Status
-	if err == nil {
-		s.MaxBytes = a.limits.MaxMatrixBytes
-		status, err = a.jobs.Submit(ctx, s.Submission)
-	}
+// accepted is the answer to a submission as it is sent.
+func (a *API) accepted(ctx context.Context, answer reply, err error) (*acceptedOutput, error) {
 	if err != nil {
-		if e := o.abort(); e != nil {
-			a.log.WarnContext(ctx, "removing the operands of a rejected request", "error", e)
-		}
 		return nil, a.fail(ctx, err)
 	}
-	return &acceptedOutput{Location: multiplicationPath(status.Multiplication.ID), Body: newMultiplicationBody(status)}, nil
+	return &acceptedOutput{
+		Status: answer.status, Location: answer.location, Replayed: answer.header(),
+		Body: rendered[Multiplication]{answer.body},
+	}, nil
+}
+
+// accept reads a submission, queues it, and returns the answer. If anything is wrong, nothing of it stays.
+func (a *API) accept(ctx context.Context, r request, read func(*operands) (submission, error)) (reply, error) {
+	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	var s submission
+	answer, err := a.once(ctx, r, func() (err error) {
+		s, err = read(o)
+		return err
+	}, func(keep keepTx) error {
+		s.MaxBytes, s.AnswerTx = a.limits.MaxMatrixBytes, showTx(http.StatusAccepted, keep)
+		_, err := a.jobs.Submit(ctx, s.Submission)
+		return err
+	})
+	o.end(err == nil && !answer.replayed, a.log)
+	return answer, err
+}
+
+// showTx answers with a multiplication as the transaction leaves it.
+func showTx(status int, keep keepTx) jobs.AnswerTx {
+	return func(ctx context.Context, q *store.Queries, s store.Status) error {
+		answer, err := newReply(status, multiplicationPath(s.Multiplication.ID), newMultiplicationBody(s))
+		if err != nil {
+			return err
+		}
+		return keep(ctx, q, answer)
+	}
 }
 
 // readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.
@@ -141,16 +156,16 @@ func readMembers(
 const maxFieldBytes = 100
 
 // readMultipart reads the parts a and b as .npy files, and priority.
-func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
+func readMultipart(r *formReader, o *operands) (submission, error) {
 	var s submission
 	for {
-		part, err := r.NextRawPart()
+		part, err := r.next()
 		if err == io.EOF { // wrapped, it is a body that ends too early
 			s.Priority = cmp.Or(s.Priority, jobs.DefaultPriority)
 			return s, s.check("a", "b")
 		}
 		if err != nil {
-			return s, multipartError(err)
+			return s, err
 		}
 		if err := s.readPart(part, o); err != nil {
 			return s, err
@@ -158,11 +173,11 @@ func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
 	}
 }
 
-func (s *submission) readPart(part *multipart.Part, o *operands) error {
-	name := part.FormName()
+func (s *submission) readPart(part *formPart, o *operands) error {
+	name := part.name
 	switch {
 	case name == "a" && !s.hasA, name == "b" && !s.hasB:
-		operand, err := o.readNPY(partReader{part}, -1)
+		operand, err := o.readNPY(part, -1)
 		if err != nil {
 			return fmt.Errorf("part %s: %w", name, err)
 		}
@@ -177,8 +192,8 @@ func (s *submission) readPart(part *multipart.Part, o *operands) error {
 }
 
 // readPriority reads the part that is not a file.
-func (s *submission) readPriority(part *multipart.Part) error {
-	text, err := io.ReadAll(io.LimitReader(partReader{part}, maxFieldBytes))
+func (s *submission) readPriority(part io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
 	if err != nil {
 		return err
 	}
@@ -188,26 +203,6 @@ func (s *submission) readPriority(part *multipart.Part) error {
 	}
 	s.Priority = n
 	return nil
-}
-
-// partReader gives the errors of the multipart reader their form, before they mix with those of the store.
-type partReader struct{ *multipart.Part }
-
-func (p partReader) Read(b []byte) (int, error) {
-	n, err := p.Part.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		err = multipartError(err)
-	}
-	return n, err
-}
-
-// multipartError calls what the multipart reader finds wrong a fault of the request. It has no error values of its own,
-// but everything that it passes on from below has.
-func multipartError(err error) error {
-	if errors.Is(err, errBadRequest) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
 }
 
 func submitSimpleOperation() huma.Operation {

@@ -74,7 +74,8 @@ func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error
 		swept.Orphans = orphans.Orphans
 	}
 	if swept != (store.Swept{}) {
-		w.log.InfoContext(ctx, "swept", "multiplications", swept.Multiplications, "matrices", swept.Matrices, "orphans", swept.Orphans)
+		w.log.InfoContext(ctx, "swept", "multiplications", swept.Multiplications, "matrices", swept.Matrices,
+			"keys", swept.Keys, "orphans", swept.Orphans)
 	}
 	return nil
 }

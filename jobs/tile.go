@@ -78,16 +78,16 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p store.Product, rect matrix.Rect, c []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	var content []byte
+	product := store.CompleteProductParams{Retention: w.store.Retention}
 	if p.C.InBlocks() {
 		if err := w.store.WriteRect(ctx, p.C, rect, c); err != nil {
 			return fmt.Errorf("storing tile %d: %w", job.Args.Tile, err)
 		}
 	} else {
-		content = c
+		product.Content, product.Digest = c, store.Digest(p.C.Shape(), c)
 	}
 	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
-		return completeTileTx(ctx, q, w.store.Retention, job, content)
+		return completeTileTx(ctx, q, job, product)
 	})
 	if errors.Is(err, ErrFinal) {
 		// Cancelled meanwhile: a job that River called completed would be missing when the product is retried. Or another
@@ -101,11 +101,11 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 }
 
 // completeTileTx counts the tile and completes its job; the last tile completes the product, whose content is given
-// when it lives in its row. The row of the product is locked before that of the job, everywhere, so that nothing deadlocks.
+// with its digest when it lives in its row. The row of the product is locked before that of the job, everywhere, so that nothing deadlocks.
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
-func completeTileTx(ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], content []byte) error {
-	counted, err := q.CountTile(ctx, job.AttemptedAt, retention, job.Args.MultiplicationID)
+func completeTileTx(ctx context.Context, q *store.Queries, job *river.Job[TileArgs], product store.CompleteProductParams) error {
+	counted, err := q.CountTile(ctx, job.AttemptedAt, product.Retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ErrFinal
 	}
@@ -122,5 +122,6 @@ func completeTileTx(ctx context.Context, q *store.Queries, retention time.Durati
 	if counted.State != store.Completed {
 		return nil
 	}
-	return q.CompleteProduct(ctx, content, retention, counted.C)
+	product.ID = counted.C
+	return q.CompleteProduct(ctx, product)
 }

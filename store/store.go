@@ -46,6 +46,7 @@ type MatrixState string
 const (
 	Uploading MatrixState = "uploading"
 	Ready     MatrixState = "ready"
+	Removed   MatrixState = "removed" // by a client, who sees it no more; others share its blocks
 )
 
 // MatrixSource says where a matrix came from.
