@@ -40,7 +40,7 @@ type body struct {
 func (b *body) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
 	b.reader, b.header = bodyReader{r.Body}, r.Header
-	return nil
+	return b.IdempotencyParam.Resolve(ctx)
 }
 
 // request returns what is asked for with a body of one of the given types.

@@ -23,6 +23,7 @@ import (
 type contentInput struct {
 	IDParam
 	Window
+	WantDigestParams
 	Accept string `header:"Accept" doc:"application/x-npy (the default) or application/json"`
 }
 
@@ -102,13 +103,24 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 		defer release()
 		return a.serveJSON(ctx, p)
 	}
+	sum, err := a.digest(ctx, m, p, in.wanted())
+	if err != nil {
+		release()
+		return nil, a.fail(ctx, err)
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		file := matrix.NewRowReader(r.Context(), p, p.align)
-		defer func() { _ = file.Close() }()
+		rows := matrix.NewRowReader(r.Context(), p, p.align)
+		defer func() { _ = rows.Close() }()
+		var file io.ReadSeeker = rows
+		if sum == nil && m.InBlocks() && in.whole() {
+			hashed := newHashedReader(rows)
+			defer func() { a.keepDigest(r.Context(), m, hashed, rows.Size()) }()
+			file = hashed
+		}
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
-		p.serve(w, r, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
+		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
 			if r.Context().Err() == nil {
 				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
 			}
@@ -205,8 +217,11 @@ func contentOperation(id, route, tag, summary, description string) huma.Operatio
 		OperationID: id, Method: http.MethodGet, Path: route, Tags: []string{tag}, Summary: summary,
 		Description: description + " Ranges of the .npy form may be asked for. NaN and infinities have no JSON form.",
 		Responses: map[string]*huma.Response{
-			"200": {Description: "The elements", Content: content},
-			"206": {Description: "The range that was asked for", Content: map[string]*huma.MediaType{mediaNPY: content[mediaNPY]}},
+			"200": {Description: "The elements", Content: content, Headers: digestHeaders("Content-Digest", "Repr-Digest")},
+			"206": {
+				Description: "The range that was asked for", Headers: digestHeaders("Repr-Digest"),
+				Content: map[string]*huma.MediaType{mediaNPY: content[mediaNPY]},
+			},
 		},
 		Errors: []int{http.StatusNotFound, http.StatusNotAcceptable, http.StatusConflict},
 	}

@@ -88,7 +88,7 @@ func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var server *pgconn.PgError
 	switch {
-	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err): // the last of a connection that is lost
 		return true
 	case errors.As(err, &server):
 		class := server.Code[:min(2, len(server.Code))]
