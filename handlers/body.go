@@ -32,14 +32,14 @@ const (
 type body struct {
 	IdempotencyParam
 	DigestParams
-	reader io.Reader
+	reader *bodyReader
 	header http.Header
 }
 
 // Resolve implements huma.Resolver.
 func (b *body) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
-	b.reader, b.header = bodyReader{r.Body}, r.Header
+	b.reader, b.header = &bodyReader{Reader: r.Body}, r.Header
 	return b.IdempotencyParam.Resolve(ctx)
 }
 
@@ -55,14 +55,20 @@ func (b *body) request(kinds ...string) (r request, err error) {
 
 // bodyReader marks what goes wrong while a body is read as the client's doing: a connection that breaks, chunks that make
 // no sense. That a client stalls has an error of its own.
-type bodyReader struct{ io.Reader }
+type bodyReader struct {
+	io.Reader
+	err error // the last one, other than io.EOF
+}
 
-func (b bodyReader) Read(p []byte) (int, error) {
+func (b *bodyReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) { //nolint:errorlint // io.Reader's EOF is never wrapped
-		err = fmt.Errorf("%w: the body cannot be read: %w", errBadRequest, err)
+	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		return n, err
 	}
-	return n, err
+	if b.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {
+		b.err = fmt.Errorf("%w: the body cannot be read: %w", errBadRequest, err)
+	}
+	return n, b.err
 }
 
 // mediaType returns the type of the body, which must be one of the given ones, and its parameters.

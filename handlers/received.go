@@ -54,7 +54,7 @@ func (b *body) receive(key bool, kinds ...string) (*received, error) {
 		r.Reader = io.TeeReader(b.reader, io.MultiWriter(tee...))
 	}
 	if kind == mediaMultipart {
-		r.form = &formReader{Reader: multipart.NewReader(r.Reader, params["boundary"]), content: r.content}
+		r.form = &formReader{Reader: multipart.NewReader(r.Reader, params["boundary"]), source: b.reader, content: r.content}
 	}
 	return r, nil
 }
@@ -115,6 +115,7 @@ func (r *received) sum() []byte {
 // formReader reads a form part by part.
 type formReader struct {
 	*multipart.Reader
+	source  *bodyReader
 	content hash.Hash // of the names and contents of the parts; nil when nobody wants to know
 	part    *formPart
 }
@@ -138,6 +139,9 @@ func (f *formReader) next() (*formPart, error) {
 	part, err := f.NextRawPart()
 	if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
 		return nil, err
+	}
+	if err != nil && f.source.err != nil {
+		return nil, f.source.err // a header that is not whole would be called malformed
 	}
 	if err != nil {
 		return nil, multipartError(err)
