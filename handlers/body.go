@@ -62,7 +62,7 @@ type bodyReader struct {
 
 func (b *bodyReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
-	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == nil || err == io.EOF {
 		return n, err
 	}
 	if b.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {

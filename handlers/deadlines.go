@@ -68,7 +68,7 @@ type deadlineReader struct {
 
 func (d *deadlineReader) Read(p []byte) (int, error) {
 	n, err := d.pace.wait(func() (int, error) { return d.ReadCloser.Read(p) })
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
 		// The server goes on reading, to notice a client that hangs up, and without a deadline; this read may just have set
 		// one. A client that waits for its answer is not stalled.
 		d.pace.until = time.Time{}

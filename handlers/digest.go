@@ -55,5 +55,5 @@ func (b *body) digests() ([]digest, error) {
 }
 
 func malformedDigest(header string) error {
-	return fmt.Errorf("%w: %s is malformed, it should be like sha-256=:BASE64:", errBadRequest, header)
+	return fmt.Errorf("%w: %s is malformed, send sha-256=:BASE64: in it", errBadRequest, header)
 }

@@ -31,7 +31,7 @@ func TestParseNumber(t *testing.T) {
 		"0.500000000000000166533453693773481063544750213623046875", "3.518437208883201171875e13", "62.5364939768271845828", "0.000000000000000000000000001",
 		"1" + strings.Repeat("0", 400), "0." + strings.Repeat("0", 400) + "1", "1E5", "1e+5", "1E-5", "1.5E+05", "1e0", "1e00000000000000000000001",
 	}
-	for range 100_000 {
+	for range 20_000 {
 		f := math.Float64frombits(random.Uint64())
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			continue
@@ -67,7 +67,7 @@ func halfway(random *rand.Rand) string {
 func TestQuotient(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
-	for range 200_000 {
+	for range 50_000 {
 		x, y := random.Uint64()>>random.IntN(64)|1, random.Uint64()>>random.IntN(64)|1
 		if random.IntN(2) == 0 {
 			y = powersOfTen[random.IntN(len(powersOfTen))]
@@ -123,7 +123,7 @@ func TestRowsAgainstStandardLibrary(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	const alphabet = "0123456789+-.eE,[] \n{}\":xntf\x00"
 	good := 0
-	for range 20_000 {
+	for range 5_000 {
 		text := someRows(random)
 		for range random.IntN(3) {
 			i := random.IntN(len(text))
@@ -158,7 +158,7 @@ func TestRowsAgainstStandardLibrary(t *testing.T) {
 			good++
 		}
 	}
-	if good < 5000 {
+	if good < 1000 {
 		t.Errorf("only %d texts are good", good)
 	}
 }

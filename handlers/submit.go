@@ -160,7 +160,7 @@ func readMultipart(r *formReader, o *operands) (submission, error) {
 	var s submission
 	for {
 		part, err := r.next()
-		if err == io.EOF { // wrapped, it is a body that ends too early
+		if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
 			s.Priority = cmp.Or(s.Priority, jobs.DefaultPriority)
 			return s, s.check("a", "b")
 		}

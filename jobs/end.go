@@ -25,16 +25,14 @@ func (c *Client) Cancel(ctx context.Context, id uuid.UUID, answers ...AnswerTx) 
 		}
 		return nil
 	}
-	_, err := c.end(ctx, id, store.Cancelled, "", 0, append([]AnswerTx{cancelled}, answers...)...)
-	return err
+	return c.end(ctx, id, store.Cancelled, "", 0, append([]AnswerTx{cancelled}, answers...)...)
 }
 
-// end gives an active product its outcome, failed or cancelled, and stops its jobs but the one that is except. It reports
-// false when the product had an outcome before.
+// end gives an active product its outcome, failed or cancelled, and stops its jobs but the one that is except. One that has an
+// outcome keeps it.
 func (c *Client) end(
 	ctx context.Context, id uuid.UUID, state store.State, reason string, except int64, answers ...AnswerTx,
-) (bool, error) {
-	var ended bool
+) error {
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		p, err := q.LockMultiplication(ctx, id)
 		if err != nil {
@@ -45,7 +43,7 @@ func (c *Client) end(
 			params.Failure = &reason
 		}
 		n, err := q.EndMultiplication(ctx, params)
-		if ended = n > 0; ended && err == nil {
+		if err == nil && n > 0 {
 			err = c.stopTilesTx(ctx, tx, q, p, except)
 		}
 		if err != nil {
@@ -54,12 +52,12 @@ func (c *Client) end(
 		return answerTx(ctx, q, id, answers)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
+		return fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
 	}
 	if err != nil {
-		return false, fmt.Errorf("ending multiplication %s: %w", id, err)
+		return fmt.Errorf("ending multiplication %s: %w", id, err)
 	}
-	return ended, nil
+	return nil
 }
 
 // stopTilesTx cancels the waiting jobs of a product in one statement and the running ones, which are few, by River, which
