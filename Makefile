@@ -28,6 +28,10 @@ demo: setup-demo build ## Multiply two matrices on a private Millrace and check 
 dev: setup-demo build ## Run everything on this machine, data in .millrace/ (ARGS='--addr :8080')
 	@bin/millrace dev $(ARGS)
 
+.PHONY: burst
+burst: build ## Submit 1,000 products in a minute to a running system (SERVER=http://127.0.0.1:8080 SIZE=256 ARGS='--plot burst.svg')
+	@bin/millrace load $(if $(SERVER),--server $(SERVER)) --rate 16.67 --count 1000 --size $(or $(SIZE),256) $(ARGS)
+
 .PHONY: build
 build: need-go ## Build bin/millrace
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
@@ -43,21 +47,29 @@ bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
 
 .PHONY: lint
-lint: need-go ## Check the code with golangci-lint
+lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@sh -n scripts/setup.sh
 	$(TOOL) golangci-lint run ./...
+	go -C tools run ./openapi-lint ../openapi/lint.yaml ../openapi/openapi.yaml
 
 .PHONY: fmt
 fmt: need-go ## Format the code
 	$(TOOL) golangci-lint fmt ./...
 
+# The description of the API is what the program prints, and the client is made of that.
+GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
+
 .PHONY: generate
 generate: need-go ## Regenerate the generated files
 	$(TOOL) sqlc generate
+	go run openapi/generate.go >openapi/openapi.yaml.new && mv openapi/openapi.yaml.new openapi/openapi.yaml
+	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
 
 .PHONY: check-generate
 check-generate: need-go ## Check that the generated files are current
 	$(TOOL) sqlc diff
+	go run . openapi | diff -u openapi/openapi.yaml - || { echo "openapi/openapi.yaml is stale: make generate" >&2; exit 1; }
+	$(GENERATE_CLIENT) openapi/openapi.yaml | diff -u client/client.gen.go - || { echo "client/ is stale: make generate" >&2; exit 1; }
 
 .PHONY: check
 check: lint check-generate test ## Everything that CI checks

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/matrix"
 )
 
@@ -30,7 +30,7 @@ type demo struct {
 	dir     string
 	shape   matrix.Shape
 	dev     *child
-	client  *client
+	client  *client.Client
 	figures figures
 }
 
@@ -38,7 +38,7 @@ type demo struct {
 type figures struct {
 	upload, compute, download time.Duration
 	peak                      int64
-	product                   handlers.Multiplication
+	product                   client.Multiplication
 }
 
 // Run implements the command.
@@ -76,7 +76,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, d.dev.stop())
 	}()
-	d.client = &client{base: d.dev.API}
+	if d.client, err = client.New(d.dev.API); err != nil {
+		return err
+	}
 	fmt.Fprintf(d.out, "%-10s a private Postgres, the API on %s and workers, with %s\n", "started", d.dev.API, d.dev.Kernel)
 	if d.dev.Builtin && d.BLAS == "" {
 		fmt.Fprintf(d.out, "%-10s %s\n", "", builtinHint)
@@ -106,7 +108,7 @@ func (d *demo) generate(ctx context.Context, name string, seed uint64) error {
 		return err
 	}
 	bar := newProgress(d.out, name, source.Size(), true)
-	if _, err := io.Copy(file, &countingReader{Reader: source, moved: bar.add}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(file, bar), source); err != nil {
 		_ = file.Close()
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
@@ -116,35 +118,47 @@ func (d *demo) generate(ctx context.Context, name string, seed uint64) error {
 
 // multiply uploads both files, waits for the product and downloads it.
 func (d *demo) multiply(ctx context.Context) error {
-	var operands [2]handlers.Matrix
+	var operands [2]client.Operand
 	start := time.Now()
 	for i, name := range []string{"A.npy", "B.npy"} {
 		bar := newProgress(d.out, "upload "+name[:1], d.shape.Bytes(), true)
 		from := time.Now()
-		var err error
-		if operands[i], err = d.client.upload(ctx, d.path(name), bar.add); err != nil {
+		m, err := d.client.Upload(ctx, d.path(name), bar.set)
+		if err != nil {
 			return err
 		}
+		operands[i] = client.Stored(m.ID)
 		bar.finish(rate(d.shape.Bytes(), time.Since(from)))
 	}
 	d.figures.upload = time.Since(start)
 
 	start = time.Now()
-	p, err := d.client.submit(ctx, operands[0], operands[1])
+	p, err := d.client.Submit(ctx, client.Submission{A: operands[0], B: operands[1]})
 	if err != nil {
 		return err
 	}
 	bar := newProgress(d.out, "multiply", p.Tiles.Total, false)
-	p, err = d.client.wait(ctx, p.ID, func(p handlers.Multiplication) { bar.set(p.Tiles.Completed) })
+	p, err = d.client.Wait(ctx, p.ID, func(e client.Event) { bar.set(e.Tiles.Completed) })
+	if err == nil {
+		err = outcome(p)
+	}
 	if err != nil {
 		return err
 	}
 	d.figures.compute, d.figures.product = time.Since(start), p
 	bar.finish(fmt.Sprintf("%d tiles in %.2f s", p.Tiles.Total, d.figures.compute.Seconds()))
+	return d.download(ctx, p)
+}
 
-	start = time.Now()
-	bar = newProgress(d.out, "download C", p.Result.Bytes, true)
-	if err := d.client.download(ctx, p.Result.Href, d.path("C.npy"), bar.add); err != nil {
+func (d *demo) download(ctx context.Context, p client.Multiplication) error {
+	start := time.Now()
+	bar := newProgress(d.out, "download C", p.Result.Bytes, true)
+	file, err := os.Create(d.path("C.npy"))
+	if err != nil {
+		return err
+	}
+	err = errors.Join(d.client.Result(p.ID, file, bar.of).Run(ctx), file.Close())
+	if err != nil {
 		return err
 	}
 	d.figures.download = time.Since(start)

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -46,7 +47,7 @@ func TestDev(t *testing.T) {
 	if dev.PID != p.cmd.Process.Pid {
 		t.Errorf("it says that its pid is %d", dev.PID)
 	}
-	a := api{t, dev.API}
+	a := connect(t, dev.API)
 	small := a.completes(a.submit(twoByTwo))
 	large := a.completes(a.submit(`{"a": {"random": {"rows": 300, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 300, "seed": 7}}}`))
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
@@ -60,15 +61,19 @@ func TestDev(t *testing.T) {
 	expectNoPostgres(t, dev.DatabaseURL)
 
 	p, dev = startDev(t, data)
-	a = api{t, dev.API}
+	a = connect(t, dev.API)
 	for _, id := range []string{small.ID, large.ID} {
 		if state := a.get(id).State; state != "completed" {
 			t.Errorf("after the restart it is %s", state)
 		}
 	}
-	var result struct{ Values [][]float64 }
-	if status := a.do(http.MethodGet, small.Result.Href, "", &result); status != http.StatusOK || result.Values[1][1] != 50 {
-		t.Errorf("result: %d, %v", status, result)
+	json := func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Accept", "application/json")
+		return nil
+	}
+	result, err := a.GetResultWithResponse(t.Context(), small.ID, nil, json)
+	if err != nil || result.JSON200 == nil || result.JSON200.Values[1][1] != 50 {
+		t.Errorf("result: %v, %+v", err, result)
 	}
 	p.exit(syscall.SIGTERM)
 	expectNoPostgres(t, dev.DatabaseURL)
@@ -87,7 +92,7 @@ func TestDevKilled(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	p, dev := startDev(t, data, "--lease=1s")
-	a := api{t, dev.API}
+	a := connect(t, dev.API)
 	id := a.submit(`{"a": {"random": {"rows": 3000, "cols": 4000}}, "b": {"random": {"rows": 4000, "cols": 3000}}}`)
 	until(t, "a tile runs", func() bool { return a.get(id).Tiles.Running > 0 })
 	if err := p.cmd.Process.Kill(); err != nil {
@@ -103,7 +108,7 @@ func TestDevKilled(t *testing.T) {
 	})
 
 	p, dev = startDev(t, data, "--lease=1s")
-	product := api{t, dev.API}.completes(id)
+	product := connect(t, dev.API).completes(id)
 	if product.Tiles.Completed != product.Tiles.Total {
 		t.Errorf("%+v", product.Tiles)
 	}

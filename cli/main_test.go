@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/cli"
+	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/devdb/testdb"
 )
 
@@ -152,75 +151,55 @@ func (s *syncBuffer) String() string {
 	return s.buffer.String()
 }
 
-// api talks to a running API.
+// api talks to a running API, with the client that the commands use.
 type api struct {
-	t    *testing.T
-	base string
+	t *testing.T
+	*client.Client
 }
 
-// product is what these tests look at.
-type product struct {
-	ID       string
-	State    string
-	Failure  string
-	Attempts int64
-	Tiles    struct{ Total, Completed, Running int64 }
-	Errors   []struct{ Message string }
-	Result   struct{ Href string }
+func connect(t *testing.T, server string) api {
+	t.Helper()
+	c, err := client.New(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api{t, c}
 }
 
-func (a api) do(method, path, body string, out any) int {
-	a.t.Helper()
-	r, err := http.NewRequestWithContext(a.t.Context(), method, a.base+path, strings.NewReader(body))
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json")
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if out != nil {
-		if err := json.Unmarshal(text, out); err != nil {
-			a.t.Fatalf("%s %s: %s: %v\n%s", method, path, answer.Status, err, text)
-		}
-	}
-	return answer.StatusCode
-}
-
-// submit queues a product.
+// submit queues a product of two operands, in JSON.
 func (a api) submit(body string) string {
 	a.t.Helper()
-	var p product
-	if status := a.do(http.MethodPost, "/v1/multiplications", body, &p); status != http.StatusAccepted {
-		a.t.Fatalf("submitting: %d", status)
+	var s client.Submission
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		a.t.Fatal(err)
 	}
-	return p.ID
+	m, err := a.Submit(a.t.Context(), s)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return m.ID
 }
 
-func (a api) get(id string) product {
+func (a api) get(id string) client.Multiplication {
 	a.t.Helper()
-	var p product
-	a.do(http.MethodGet, "/v1/multiplications/"+id, "", &p)
-	return p
+	m, err := a.Multiplication(a.t.Context(), id)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return m
 }
 
 // completes waits until a product is complete.
-func (a api) completes(id string) product {
+func (a api) completes(id string) client.Multiplication {
 	a.t.Helper()
-	var p product
-	until(a.t, id+" ends", func() bool {
-		p = a.get(id)
-		return p.State == "completed" || p.State == "failed" || p.State == "cancelled"
-	})
-	if p.State != "completed" {
-		a.t.Fatalf("it is %s: %s, %+v", p.State, p.Failure, p.Errors)
+	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	defer cancel()
+	m, err := a.Wait(ctx, id, func(client.Event) {})
+	if err != nil {
+		a.t.Fatal(err)
 	}
-	return p
+	if m.State != client.MultiplicationStateCompleted {
+		a.t.Fatalf("it is %s: %+v", m.State, m)
+	}
+	return m
 }

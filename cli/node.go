@@ -9,11 +9,13 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // node is one running process of a deployment: some of an API, the queue's maintenance and workers.
 type node struct {
 	jobs     *jobs.Client
+	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
 	kernel   matrix.Kernel // nil when it does not work on tiles
 }
@@ -51,7 +53,9 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		return nil, err
 	}
 	if c.addr != "" {
-		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, c.limits, version(), log), log)
+		n.hub = watch.NewHub(s, log)
+		n.hub.Start(ctx)
+		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, n.hub, c.limits, version(), log), log)
 	}
 	return n, err
 }
@@ -59,6 +63,9 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.
 func (n *node) stop() error {
 	var errs []error
+	if n.hub != nil { // who waits or follows would hold up the API
+		n.hub.Stop()
+	}
 	if n.api != nil {
 		errs = append(errs, n.api.stop())
 	}

@@ -43,8 +43,11 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// add says that n more are done.
-func (p *progress) add(n int64) { p.set(p.done + n) }
+// Write implements io.Writer: as many bytes more are done.
+func (p *progress) Write(b []byte) (int, error) {
+	p.set(p.done + int64(len(b)))
+	return len(b), nil
+}
 
 // set says that n are done.
 func (p *progress) set(n int64) {
@@ -59,11 +62,30 @@ func (p *progress) set(n int64) {
 	}
 }
 
+// of says that done of total are done, now that the total is known.
+func (p *progress) of(done, total int64) {
+	if total != p.total && total > 0 {
+		p.total = total
+		if p.bar != nil {
+			p.bar.ChangeMax64(total)
+		}
+	}
+	p.set(done)
+}
+
 // finish ends the bar, or prints the line, with a remark about what was done.
 func (p *progress) finish(remark string) {
+	p.close()
+	p.say(remark)
+}
+
+// close takes the bar away.
+func (p *progress) close() {
 	if p.bar != nil {
-		_ = p.bar.Finish()
+		_ = p.bar.Exit()
 		_ = p.bar.Clear()
 	}
-	fmt.Fprintf(p.out, "%-10s %s\n", p.title, remark)
 }
+
+// say prints a line about what was done.
+func (p *progress) say(remark string) { fmt.Fprintf(p.out, "%-10s %s\n", p.title, remark) }

@@ -17,8 +17,13 @@ type deployment struct {
 	t    *testing.T
 	env  []string
 	pool *pgxpool.Pool
-	api  api
+
+	server string // of the API that was started last
+	api    api
 }
+
+// client is the environment of commands that talk to the API.
+func (d *deployment) client() []string { return []string{"MILLRACE_SERVER=" + d.server} }
 
 func deploy(t *testing.T) *deployment {
 	t.Helper()
@@ -39,7 +44,8 @@ func (d *deployment) startAPI() *process {
 	d.t.Helper()
 	p := start(d.t, d.env, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
 	p.untilLogs("msg=serving")
-	d.api = api{d.t, apiAddress.FindStringSubmatch(p.stderr.String())[1]}
+	d.server = apiAddress.FindStringSubmatch(p.stderr.String())[1]
+	d.api = connect(d.t, d.server)
 	return p
 }
 
@@ -79,7 +85,7 @@ func TestWorkerKilled(t *testing.T) {
 	d := deploy(t)
 	main := start(t, append(d.env, "MILLRACE_LEASE=1s"), "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
 	main.untilLogs("msg=serving")
-	d.api = api{t, apiAddress.FindStringSubmatch(main.stderr.String())[1]}
+	d.api = connect(t, apiAddress.FindStringSubmatch(main.stderr.String())[1])
 	victim := d.startWorker()
 	id := d.api.submit(manyTiles)
 	until(t, "it works", func() bool { p := d.api.get(id); return p.Tiles.Completed > 0 && p.Tiles.Running > 0 })

@@ -3,7 +3,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,24 +11,25 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The exit codes of every command.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 // commands is the whole command line.
 type commands struct {
 	Log LogConfig `embed:"" prefix:"log-"`
 
-	Demo    demoCommand    `cmd:"" help:"Multiply two matrices from beginning to end on this machine, show the figures, leave nothing behind."`
-	Dev     devCommand     `cmd:"" help:"Run everything on this machine in one process, with its own Postgres."`
-	API     apiCommand     `cmd:"" name:"api" help:"Serve the HTTP API and run the queue's maintenance."`
-	Worker  workerCommand  `cmd:"" help:"Work on queued tiles."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database to the schema of this version. Safe to run twice, and by several at once."`
-	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the description of the API."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Multiply multiplyCommand `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the product."`
+	List     listCommand     `cmd:"" group:"client" help:"List products, the newest first."`
+	Show     showCommand     `cmd:"" group:"client" help:"Show a product: state, progress, errors."`
+	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a product that is not done."`
+	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a product that has failed or was cancelled."`
+	Result   resultCommand   `cmd:"" group:"client" help:"Download a product, or what is missing of it."`
+	Load     loadCommand     `cmd:"" group:"client" help:"Submit many products and measure how long they take."`
+
+	Demo    demoCommand    `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, show the figures, leave nothing behind."`
+	Dev     devCommand     `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`
+	API     apiCommand     `cmd:"" group:"service" name:"api" help:"Serve the HTTP API and run the queue's maintenance."`
+	Worker  workerCommand  `cmd:"" group:"service" help:"Work on queued tiles."`
+	Migrate migrateCommand `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and by several at once."`
+	OpenAPI openapiCommand `cmd:"" group:"service" name:"openapi" help:"Print the description of the API."`
+	Version versionCommand `cmd:"" group:"service" help:"Print the version."`
 }
 
 // streams is where commands write to.
@@ -43,10 +43,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("millrace"),
-		kong.Description("Distributed matrix multiplication. Every flag can also be set in the environment."),
+		kong.Description("Distributed matrix multiplication: a client for people, and the service itself. "+
+			"Every flag can also be set in the environment: --soft-stop is MILLRACE_SOFT_STOP."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.DefaultEnvars("MILLRACE"),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "client", Title: "Client (of the server at --server, MILLRACE_SERVER):"},
+			{Key: "service", Title: "Service:"},
+		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams{stdout, stderr}),
@@ -66,14 +71,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	log := c.Log.logger(stderr)
 	setMemoryLimit(log)
 	err = parsed.Run(log)
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return exitFailed // told to stop before it was done
+	code, message := exitCode(ctx, err)
+	if code == exitInterrupted && parsed.Selected().Group.Key != "client" { // told to stop before it was ready
+		return exitFailed
 	}
-	fmt.Fprintf(stderr, "millrace: %v\n", err)
-	return exitFailed
+	if message != "" {
+		fmt.Fprintln(stderr, "millrace:", message)
+	}
+	return code
 }
 
 // LogConfig says what is logged and how.

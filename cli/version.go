@@ -30,7 +30,7 @@ type openapiCommand struct{}
 
 // Run implements the command.
 func (openapiCommand) Run(out streams) error {
-	spec, err := handlers.OpenAPI(version())
+	spec, err := handlers.OpenAPI()
 	if err != nil {
 		return fmt.Errorf("describing the API: %w", err)
 	}

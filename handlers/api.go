@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // Limits bounds what one request may ask for.
@@ -23,25 +25,20 @@ type Limits struct {
 
 // API answers requests.
 type API struct {
-	store  *store.Store
-	jobs   *jobs.Client
-	limits Limits
-	log    *slog.Logger
+	store     *store.Store
+	jobs      *jobs.Client
+	hub       *watch.Hub
+	limits    Limits
+	log       *slog.Logger
+	heartbeat time.Duration // of streams of events
 }
 
 // New returns the handler of all routes.
-func New(s *store.Store, c *jobs.Client, limits Limits, version string, log *slog.Logger) http.Handler {
+func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, version string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: c, limits: limits, log: log}
-	a.register(humago.New(exactMux{mux}, config(version)))
+	a := &API{store: s, jobs: c, hub: hub, limits: limits, log: log, heartbeat: heartbeat}
+	a.register(humago.New(exactMux{mux}, config()))
 	return withDeadlines(withProblems(mux), stallTimeout)
-}
-
-// OpenAPI returns the description of the API as YAML, OpenAPI 3.1.
-func OpenAPI(version string) ([]byte, error) {
-	api := humago.New(exactMux{http.NewServeMux()}, config(version))
-	(&API{}).register(api)
-	return api.OpenAPI().YAML()
 }
 
 // exactMux takes a path with a slash at its end for that path, not for all that begins with it.
@@ -55,15 +52,6 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 	m.ServeMux.HandleFunc(pattern, handler)
 }
 
-func config(version string) huma.Config {
-	c := huma.DefaultConfig("Millrace", version)
-	c.Info.Description = "Distributed matrix multiplication: post two matrices, the product is queued, cut into tiles, " +
-		"worked by however many workers there are, checked, and handed back."
-	c.DocsPath = ""     // its page loads from a CDN
-	c.CreateHooks = nil // no $schema members in answers
-	return c
-}
-
 // register adds every route.
 func (a *API) register(api huma.API) {
 	registerStream(api, submitSimpleOperation(), a.submitSimple)
@@ -71,6 +59,7 @@ func (a *API) register(api huma.API) {
 	registerStream(api, submitOperation(), a.submit)
 	huma.Register(api, listMultiplicationsOperation(), a.listMultiplications)
 	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
+	huma.Register(api, getEventsOperation(api), a.getEvents)
 	huma.Register(api, getResultOperation(), a.getResult)
 	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)
 	huma.Register(api, retryMultiplicationOperation(), a.retryMultiplication)
@@ -80,6 +69,8 @@ func (a *API) register(api huma.API) {
 	huma.Register(api, getMatrixOperation(), a.getMatrix)
 	huma.Register(api, getContentOperation(), a.getContent)
 	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
+
+	describe(api.OpenAPI())
 }
 
 // registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every

@@ -28,8 +28,8 @@ const (
 	mediaBytes     = "application/octet-stream"
 )
 
-// body is the input of an operation that reads its body itself, as a stream: matrices do not fit in memory.
-type body struct {
+// StreamedBody is the input of an operation that reads its body itself, as a stream: matrices do not fit in memory.
+type StreamedBody struct {
 	IdempotencyParam
 	DigestParams
 	reader *bodyReader
@@ -37,14 +37,14 @@ type body struct {
 }
 
 // Resolve implements huma.Resolver.
-func (b *body) Resolve(ctx huma.Context) []error {
+func (b *StreamedBody) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
 	b.reader, b.header = &bodyReader{Reader: r.Body}, r.Header
 	return b.IdempotencyParam.Resolve(ctx)
 }
 
 // request returns what is asked for with a body of one of the given types.
-func (b *body) request(kinds ...string) (r request, err error) {
+func (b *StreamedBody) request(kinds ...string) (r request, err error) {
 	if r.key, err = b.key(); err != nil {
 		return r, err
 	}
@@ -72,11 +72,14 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 }
 
 // mediaType returns the type of the body, which must be one of the given ones, and its parameters.
-func (b *body) mediaType(kinds ...string) (string, map[string]string, error) {
+func (b *StreamedBody) mediaType(kinds ...string) (string, map[string]string, error) {
 	value := b.header.Get("Content-Type")
 	kind, params, err := mime.ParseMediaType(value)
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: Content-Type %q", errMediaType, value)
+	}
+	if kind == mediaBytes && slices.Contains(kinds, mediaNPY) { // what clients say that do not know better
+		kind = mediaNPY
 	}
 	if !slices.Contains(kinds, kind) {
 		return "", nil, fmt.Errorf("%w: %s, send %s", errMediaType, kind, strings.Join(kinds, " or "))

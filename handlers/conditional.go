@@ -16,18 +16,31 @@ type Conditional struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"The ETag of the answer that the client has; if it is still current, the answer is 304"`
 }
 
-// check returns the ETag of an answer's body, or the error that makes the answer 304.
-func (c Conditional) check(body any) (string, error) {
+// entityTag returns the ETag of an answer with a body.
+func entityTag(body any) (string, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	if matches(c.IfNoneMatch, tag) {
-		return "", huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tag}})
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, nil
+}
+
+// check returns the ETag of an answer's body, or the error that makes the answer 304.
+func (c Conditional) check(body any) (string, error) {
+	tag, err := entityTag(body)
+	if err == nil {
+		err = c.compare(tag)
 	}
-	return tag, nil
+	return tag, err
+}
+
+// compare returns the error that makes the answer 304 if the client has the one with this ETag.
+func (c Conditional) compare(tag string) error {
+	if matches(c.IfNoneMatch, tag) {
+		return huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tag}})
+	}
+	return nil
 }
 
 // matches reports whether an If-None-Match header names a tag, by the weak comparison of RFC 9110.

@@ -24,7 +24,7 @@ type contentInput struct {
 	IDParam
 	Window
 	WantDigestParams
-	Accept string `header:"Accept" doc:"application/x-npy (the default) or application/json"`
+	Accept string `header:"Accept" hidden:"true"` // OpenAPI gives the choice as media types of the answer
 }
 
 // getResult answers GET /v1/multiplications/{id}/result.
@@ -178,7 +178,7 @@ func quality(accept, kind string) float64 {
 		switch name {
 		case kind:
 			level = 3
-		case "application/*":
+		case path.Dir(kind) + "/*":
 			level = 2
 		case "*/*":
 			level = 1
@@ -193,36 +193,4 @@ func quality(accept, kind string) float64 {
 		best, specific = q, level
 	}
 	return best
-}
-
-func getResultOperation() huma.Operation {
-	return contentOperation("get-result", multiplicationRoute+"/result", multiplicationsTag, "The product",
-		"Of a multiplication that is not completed the answer is 409.")
-}
-
-func getContentOperation() huma.Operation {
-	return contentOperation("get-matrix-content", matrixRoute+"/content", matricesTag, "The elements of a matrix",
-		"Of a matrix that is still being uploaded the answer is 409.")
-}
-
-func contentOperation(id, route, tag, summary, description string) huma.Operation {
-	result := objectSchema(map[string]*huma.Schema{
-		"rows": {Type: huma.TypeInteger, Format: "int64"}, "cols": {Type: huma.TypeInteger, Format: "int64"}, "values": valuesSchema(),
-	}, "rows", "cols", "values")
-	content := map[string]*huma.MediaType{
-		mediaNPY:  {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-		mediaJSON: {Schema: result, Example: map[string]any{"rows": 2, "cols": 2, "values": [][]int{{19, 22}, {43, 50}}}},
-	}
-	return huma.Operation{
-		OperationID: id, Method: http.MethodGet, Path: route, Tags: []string{tag}, Summary: summary,
-		Description: description + " Ranges of the .npy form may be asked for. NaN and infinities have no JSON form.",
-		Responses: map[string]*huma.Response{
-			"200": {Description: "The elements", Content: content, Headers: digestHeaders("Content-Digest", "Repr-Digest")},
-			"206": {
-				Description: "The range that was asked for", Headers: digestHeaders("Repr-Digest"),
-				Content: map[string]*huma.MediaType{mediaNPY: content[mediaNPY]},
-			},
-		},
-		Errors: []int{http.StatusNotFound, http.StatusNotAcceptable, http.StatusConflict},
-	}
 }

@@ -44,7 +44,14 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 
 // appendJSON appends a matrix as JSON: the shortest decimals that read back as the same numbers.
 func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
-	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": [`, shape.Rows, shape.Cols)
+	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
+	dst, err := appendRows(dst, shape, content)
+	return append(dst, "}\n"...), err
+}
+
+// appendRows appends the rows of a matrix as JSON.
+func appendRows(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
+	dst = append(dst, '[')
 	bits := 8 * shape.DType.Size()
 	for i := range shape.Rows {
 		if i > 0 {
@@ -63,7 +70,7 @@ func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) 
 		}
 		dst = append(dst, ']')
 	}
-	return append(dst, "]}\n"...), nil
+	return append(dst, ']'), nil
 }
 
 func element(content []byte, i int64, dtype matrix.DType) float64 {

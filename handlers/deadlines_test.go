@@ -258,7 +258,7 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	}
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, limits: Limits{MaxMatrixBytes: 1 << 30}, log: log}
-	a.register(humago.New(exactMux{mux}, config("test")))
+	a.register(humago.New(exactMux{mux}, config()))
 	server := httptest.NewServer(withDeadlines(withProblems(mux), timeout))
 	t.Cleanup(server.Close)
 	return server, s

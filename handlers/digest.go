@@ -11,8 +11,8 @@ import (
 
 // DigestParams are the headers of RFC 9530 by which a client makes sure that its body arrives as it was sent.
 type DigestParams struct {
-	ContentDigest string `header:"Content-Digest" doc:"Digest of the body, RFC 9530. A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored." example:"sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"`
-	ReprDigest    string `header:"Repr-Digest" doc:"The same as Content-Digest: bodies have no content encoding here."`
+	ContentDigest string `header:"Content-Digest"`
+	ReprDigest    string `header:"Repr-Digest"`
 }
 
 // sha256Name is the algorithm that every answer uses.
@@ -28,7 +28,7 @@ type digest struct {
 }
 
 // digests returns those of the request's body.
-func (b *body) digests() ([]digest, error) {
+func (b *StreamedBody) digests() ([]digest, error) {
 	var all []digest
 	for _, header := range []string{"Content-Digest", "Repr-Digest"} {
 		if header == "Repr-Digest" && b.header.Get("Content-Encoding") != "" {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/dunglas/httpsfv"
 
 	"github.com/millrace/millrace/matrix"
@@ -18,8 +17,8 @@ import (
 
 // WantDigestParams are the headers by which a client asks for a digest that would otherwise not be there in time.
 type WantDigestParams struct {
-	WantReprDigest    string `header:"Want-Repr-Digest" doc:"With sha-256 the answer has a Repr-Digest, whatever the size. Without it a product of more than 64 MiB has none before it has been read whole once." example:"sha-256=1"`
-	WantContentDigest string `header:"Want-Content-Digest" doc:"As Want-Repr-Digest, for Content-Digest"`
+	WantReprDigest    string `header:"Want-Repr-Digest"`
+	WantContentDigest string `header:"Want-Content-Digest"`
 }
 
 // wanted reports whether the client asks for a digest. What it does not say clearly is no wish.
@@ -132,20 +131,4 @@ func (a *API) keepDigest(ctx context.Context, m store.Matrix, file *hashedReader
 	if err := a.store.KeepDigest(ctx, file.hash.Sum(nil), m.ID); err != nil {
 		a.log.WarnContext(ctx, "keeping the digest of a matrix", "matrix", m.ID, "error", err)
 	}
-}
-
-// digestHeaders describes the headers of an answer that digestWriter sends.
-func digestHeaders(names ...string) map[string]*huma.Param {
-	headers := map[string]*huma.Param{}
-	for _, name := range names {
-		headers[name] = &huma.Param{Schema: &huma.Schema{
-			Type: huma.TypeString, Description: digestDocs[name], Examples: []any{"sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"},
-		}}
-	}
-	return headers
-}
-
-var digestDocs = map[string]string{
-	"Content-Digest": "SHA-256 of the body, RFC 9530",
-	"Repr-Digest":    "SHA-256 of the whole, also when only a range of it is sent: whoever puts ranges together can check the result",
 }

@@ -95,7 +95,6 @@ func TestDigestOfRequest(t *testing.T) {
 		send("Content-Digest", wrong, "Idempotency-Key", c.path+c.contentType).want(t, http.StatusBadRequest)
 	}
 	long := append(bytes.Clone(both), make([]byte, 100_000)...)
-	b.post(t, "/v1/multiplications", multipart, long).want(t, http.StatusAccepted)
 	b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(long), "Content-Type", multipart, "Content-Digest", sha256Of(long)).
 		want(t, http.StatusBadRequest)
 }
@@ -125,7 +124,6 @@ func TestDigestOfContent(t *testing.T) {
 		whole.checkDigests(t, b.file)
 		b.do(t, http.MethodHead, b.path, nil).want(t, http.StatusOK).checkDigests(t, b.file)
 		b.get(t, b.path, "Range", "bytes=1-9").want(t, http.StatusPartialContent).checkDigests(t, b.file)
-		b.get(t, b.path, "Range", "bytes=1-9, 20-30").want(t, http.StatusPartialContent).checkDigests(t, b.file)
 		b.get(t, b.path, "Range", "bytes=1-9", "If-Range", `"x"`).want(t, http.StatusOK).checkDigests(t, b.file)
 		b.get(t, b.path, "Range", fmt.Sprintf("bytes=%d-", len(b.file))).want(t, http.StatusRequestedRangeNotSatisfiable).checkDigests(t, nil)
 		b.get(t, b.path, "If-None-Match", whole.Header.Get("Etag")).want(t, http.StatusNotModified).checkDigests(t, nil)
@@ -134,7 +132,6 @@ func TestDigestOfContent(t *testing.T) {
 		}
 		if a := b.get(t, b.path, "Accept", jsonType); a.StatusCode == http.StatusOK {
 			a.checkDigests(t, a.body)
-			b.get(t, b.path, "Accept", jsonType, "Range", "bytes=3-5").checkDigests(t, a.body)
 		}
 		if a := b.get(t, b.path+"?rows=1:3&cols=0:2").want(t, http.StatusOK); true {
 			a.checkDigests(t, a.body)

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // The faults of a request that the layers below know nothing of.
@@ -43,6 +44,7 @@ var statuses = []struct {
 	{store.ErrBusy, http.StatusServiceUnavailable},
 	{store.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
+	{watch.ErrStopped, http.StatusServiceUnavailable},
 	{jobs.ErrFinal, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},

@@ -6,9 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -19,7 +19,7 @@ import (
 
 // IdempotencyParam is the header by which a client sends a POST again without its being done again.
 type IdempotencyParam struct {
-	IdempotencyKey string `header:"Idempotency-Key" doc:"1 to 255 printable ASCII characters that the client makes up for this request and sends again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422)." example:"8e03978e-40d5-43dd-bc93-6894a57f9324"`
+	IdempotencyKey string `header:"Idempotency-Key"`
 
 	given []string // all headers of that name
 	path  string
@@ -59,7 +59,7 @@ func (p *IdempotencyParam) key() (string, error) {
 
 // Replayed is the header that tells the answer to a repeated request from the first one.
 type Replayed struct {
-	IdempotentReplayed string `header:"Idempotent-Replayed" doc:"true when the request has been accepted before under the same Idempotency-Key; this is the first answer again"`
+	IdempotentReplayed string `header:"Idempotent-Replayed"`
 }
 
 // reply is what a POST is answered. It is written down before it is sent, to be sent again byte by byte.
@@ -71,11 +71,17 @@ type reply struct {
 }
 
 func newReply(status int, location string, body any) (reply, error) {
+	text, err := encode(body)
+	return reply{status: status, location: location, body: text}, err
+}
+
+// encode returns JSON as Huma writes it.
+func encode(v any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // as Huma does
-	err := encoder.Encode(body)
-	return reply{status: status, location: location, body: text.Bytes()}, err
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return text.Bytes(), err
 }
 
 func (r reply) header() Replayed {
@@ -85,11 +91,19 @@ func (r reply) header() Replayed {
 	return Replayed{}
 }
 
-// rendered is a body of an answer that is JSON already; T is what is in it.
-type rendered[T any] struct{ text []byte }
+// rendered is a body of an answer as JSON; T is what is in it.
+type rendered[T any] struct {
+	text []byte
+	err  error
+}
+
+func render[T any](v T) rendered[T] {
+	text, err := encode(v)
+	return rendered[T]{text, err}
+}
 
 // MarshalJSON implements json.Marshaler.
-func (r rendered[T]) MarshalJSON() ([]byte, error) { return r.text, nil }
+func (r rendered[T]) MarshalJSON() ([]byte, error) { return r.text, r.err }
 
 // Schema implements huma.SchemaProvider.
 func (rendered[T]) Schema(r huma.Registry) *huma.Schema {
@@ -174,7 +188,7 @@ func (a *API) answered(ctx context.Context, r request, read func() error) (*repl
 	}
 	if !bytes.Equal(first.Fingerprint, r.fingerprint()) {
 		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s", errInvalid,
-			first.CreatedAt.UTC().Format(http.TimeFormat))
+			first.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return &reply{status: int(first.Status), location: first.Location, body: first.Body, replayed: true}, nil
 }

@@ -3,9 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -14,29 +12,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
 
 const smallProduct = `{"a": {"values": [[1]]}, "b": {"values": [[2]]}}`
-
-// replica is another API on the same database.
-func (b *testBundle) replica(t *testing.T) *testBundle {
-	t.Helper()
-	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	kernel, err := matrix.OpenKernel("builtin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := jobs.NewClient(b.store, matrix.NewEngine(kernel), jobs.Config{}, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handlers.New(b.store, client, testLimits, "test", log))
-	t.Cleanup(server.Close)
-	return &testBundle{server: server, store: b.store, jobs: client}
-}
 
 // keyed sends a request with a key.
 func (b *testBundle) keyed(t testing.TB, key, path, contentType string, body []byte) answer {
@@ -151,7 +130,7 @@ func TestKeyOfAnotherRequest(t *testing.T) {
 	refuse("json", "/v1/matrices", jsonType, []byte(smallProduct))
 	refuse("npy", "/v1/matrices", npyType, x.fortran())
 	refuse("npy", "/v1/matrices", npyType, x.npy()[:1000])
-	refuse("npy", "/v1/matrices", "application/octet-stream", x.npy())
+	refuse("npy", "/v1/matrices", jsonType, x.npy())
 	for _, parts := range [][]part{
 		{{"b", y.npy()}, {"a", x.npy()}},
 		{{"a", x.npy()}, {"b", y.fortran()}},
@@ -339,4 +318,27 @@ func (b *testBundle) waiting(t *testing.T) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A repetition may wait, although the first request did not: the wait is for the product that was accepted then.
+func TestRepeatedRequestWaits(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	send := func(wait string) answer {
+		t.Helper()
+		return b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(smallProduct),
+			"Content-Type", jsonType, "Idempotency-Key", "k", "Prefer", wait)
+	}
+	first := decode[handlers.Multiplication](t, send("").want(t, http.StatusAccepted))
+	a := send("wait=60").want(t, http.StatusOK)
+	m := decode[handlers.Multiplication](t, a)
+	if m.ID != first.ID || m.State != store.Completed || string(m.Result.Values) != "[[2]]" {
+		t.Errorf("got %s", a.body)
+	}
+	if a.Header.Get("Idempotent-Replayed") != "true" || a.Header.Get("Preference-Applied") == "" || a.Header.Get("Location") == "" {
+		t.Errorf("headers %v", a.Header)
+	}
+	if m := decode[handlers.Multiplication](t, send("").want(t, http.StatusAccepted)); m.State != store.Pending {
+		t.Errorf("what is kept is %s", m.State)
+	}
 }

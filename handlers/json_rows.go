@@ -164,13 +164,13 @@ func (j *jsonReader) more() (bool, error) {
 
 // syntax says what is wrong with the text at the present place.
 func (j *jsonReader) syntax(what string) error {
-	return fmt.Errorf("%w: malformed JSON: %s at offset %d", errBadRequest, what, j.input.offset())
+	return fmt.Errorf("%w: malformed JSON: %s after offset %d", errBadRequest, what, j.input.offset())
 }
 
 // broken says why the text ends here.
 func (j *jsonReader) broken(err error) error {
 	if errors.Is(err, io.EOF) {
-		return j.syntax("unexpected end")
+		return j.syntax(io.ErrUnexpectedEOF.Error())
 	}
 	return err
 }

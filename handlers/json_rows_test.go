@@ -96,7 +96,7 @@ func TestNotANumber(t *testing.T) {
 // readRows reads a matrix as POST /v1/matrices does.
 func readRows(r io.Reader) (store.Matrix, error) {
 	o := &operands{store: store.Open(nil, nil, time.Hour)}
-	operand, err := readMatrix(&body{}, &received{Reader: r, kind: mediaJSON}, o)
+	operand, err := readMatrix(&StreamedBody{}, &received{Reader: r, kind: mediaJSON}, o)
 	return operand.Matrix, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 
 // MultiplicationList is one page of multiplications.
 type MultiplicationList struct {
-	Items      []Multiplication `json:"items" doc:"The newest first"`
-	NextCursor string           `json:"next_cursor,omitempty" doc:"The cursor of the next page; absent on the last one"`
+	Items      []Multiplication `json:"items" doc:"The newest first" nullable:"false" maxItems:"200"`
+	NextCursor string           `json:"next_cursor,omitempty" pattern:"^[A-Za-z0-9_-]+$" maxLength:"32" doc:"The cursor of the next page; absent on the last one"`
 }
 
 // listInput is the request for a page.
@@ -106,14 +105,4 @@ func parseCursor(text string) (*store.Position, error) {
 	}
 	micros := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the same bits
 	return &store.Position{CreatedAt: time.UnixMicro(micros), ID: uuid.UUID(raw[8:])}, nil
-}
-
-func listMultiplicationsOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "list-multiplications", Method: http.MethodGet, Path: multiplicationsPath, Tags: []string{multiplicationsTag},
-		Summary: "List multiplications",
-		Description: "The newest first, in pages. A page stays the same however many are submitted meanwhile: follow next_cursor, " +
-			"or the Link header, until there is none.",
-		Errors: []int{http.StatusUnprocessableEntity},
-	}
 }

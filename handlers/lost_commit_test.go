@@ -18,6 +18,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // commitConn is a connection to the database that breaks after a commit: the database has committed, and the client does not
@@ -70,7 +71,7 @@ func TestLostCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handlers.New(s, client, testLimits, "test", log))
+	server := httptest.NewServer(handlers.New(s, client, watch.NewHub(s, log), testLimits, "test", log))
 	t.Cleanup(server.Close)
 	broken := &testBundle{server: server, store: s, jobs: client}
 

@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
@@ -29,6 +30,7 @@ type testBundle struct {
 	server  *httptest.Server
 	store   *store.Store
 	jobs    *jobs.Client
+	hub     *watch.Hub
 }
 
 // options says what differs from a service that works and keeps its blocks in Postgres.
@@ -72,9 +74,12 @@ func setupWith(t testing.TB, o options) *testBundle {
 		}
 	}
 	t.Cleanup(b.jobs.Stop)
-	b.handler = handlers.New(b.store, b.jobs, o.limits, "test", log)
+	b.hub = watch.NewHub(b.store, log)
+	b.hub.Start(t.Context())
+	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, "test", log)
 	b.server = httptest.NewServer(b.handler)
 	t.Cleanup(b.server.Close)
+	t.Cleanup(b.hub.Stop) // before the server, which waits for all who wait
 	return b
 }
 
@@ -121,6 +126,9 @@ func (a *answer) read(t testing.TB) {
 	}
 	if a.StatusCode >= 400 && a.Request.Method != http.MethodHead {
 		a.checkProblem(t)
+	}
+	if err := describedAPI(t).check(t.Context(), *a); err != nil {
+		t.Errorf("%v\n%.600q", err, a.body)
 	}
 }
 

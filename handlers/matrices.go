@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/jobs"
@@ -18,14 +17,14 @@ import (
 
 // Matrix is a stored matrix as every route shows it.
 type Matrix struct {
-	ID        string             `json:"id"`
+	ID        string             `json:"id" format:"uuid" maxLength:"36"`
 	Rows      int64              `json:"rows"`
 	Cols      int64              `json:"cols"`
 	DType     matrix.DType       `json:"dtype" enum:"float64,float32"`
 	State     store.MatrixState  `json:"state" enum:"uploading,ready"`
 	Source    store.MatrixSource `json:"source" enum:"upload,inline,random,product"`
 	Bytes     int64              `json:"bytes" doc:"Size of the elements"`
-	Digest    string             `json:"digest,omitempty" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
+	Digest    string             `json:"digest,omitempty" pattern:"^sha-256:[0-9a-f]{64}$" maxLength:"72" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
 	CreatedAt time.Time          `json:"created_at"`
 	ExpiresAt time.Time          `json:"expires_at" doc:"When the matrix will be removed, unless a multiplication still needs it"`
 }
@@ -65,8 +64,8 @@ type createdOutput struct {
 }
 
 // createMatrix answers POST /v1/matrices.
-func (a *API) createMatrix(ctx context.Context, in *body) (*createdOutput, error) {
-	r, err := in.request(mediaNPY, mediaJSON, mediaBytes)
+func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutput, error) {
+	r, err := in.request(mediaNPY, mediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -93,12 +92,12 @@ func (a *API) createMatrix(ctx context.Context, in *body) (*createdOutput, error
 		return nil, a.fail(ctx, err)
 	}
 	return &createdOutput{
-		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[Matrix]{answer.body},
+		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[Matrix]{text: answer.body},
 	}, nil
 }
 
 // readMatrix reads the body of POST /v1/matrices: a .npy file, or an operand in JSON, or only its rows.
-func readMatrix(in *body, r *received, o *operands) (jobs.Operand, error) {
+func readMatrix(in *StreamedBody, r *received, o *operands) (jobs.Operand, error) {
 	if r.kind != mediaJSON {
 		return o.readNPY(r, contentLength(in))
 	}
@@ -118,7 +117,7 @@ func readMatrix(in *body, r *received, o *operands) (jobs.Operand, error) {
 }
 
 // contentLength returns the size that the client says its body has, -1 when it does not.
-func contentLength(in *body) int64 {
+func contentLength(in *StreamedBody) int64 {
 	n, err := strconv.ParseInt(in.header.Get("Content-Length"), 10, 64)
 	if err != nil {
 		return -1
@@ -151,41 +150,4 @@ func (a *API) deleteMatrix(ctx context.Context, in *IDParam) (*struct{}, error) 
 		return nil, a.fail(ctx, err)
 	}
 	return nil, nil
-}
-
-func createMatrixOperation() huma.Operation {
-	values := [][]int{{1, 2}, {3, 4}}
-	return huma.Operation{
-		OperationID: "create-matrix", Method: http.MethodPost, Path: matricesPath, Tags: []string{matricesTag},
-		Summary: "Upload a matrix", DefaultStatus: http.StatusCreated,
-		Description: "A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, " +
-			"float32 and the integers that float64 holds exactly. Or JSON.",
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			mediaNPY: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-			mediaJSON: {
-				Schema: &huma.Schema{OneOf: []*huma.Schema{
-					valuesSchema(),
-					objectSchema(map[string]*huma.Schema{"values": valuesSchema()}, "values"),
-					objectSchema(map[string]*huma.Schema{"random": randomSchema()}, "random"),
-				}},
-				Example: map[string]any{"values": values},
-			},
-		}},
-		Errors: bodyErrors,
-	}
-}
-
-func getMatrixOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "get-matrix", Method: http.MethodGet, Path: matrixRoute, Tags: []string{matricesTag},
-		Summary: "Shape and state of a matrix", Errors: []int{http.StatusNotFound},
-	}
-}
-
-func deleteMatrixOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "delete-matrix", Method: http.MethodDelete, Path: matrixRoute, Tags: []string{matricesTag},
-		Summary: "Remove a matrix", Description: "One that is part of a multiplication cannot be removed.",
-		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}
 }

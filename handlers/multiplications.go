@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,7 +17,7 @@ import (
 
 // Multiplication is a product as every route shows it.
 type Multiplication struct {
-	ID         string        `json:"id"`
+	ID         string        `json:"id" format:"uuid" maxLength:"36"`
 	State      store.State   `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
 	Priority   int           `json:"priority" minimum:"1" maximum:"4" doc:"1 is the most urgent"`
 	Shape      ProductShape  `json:"shape" doc:"A is m×k, B is k×n, the product is m×n"`
@@ -24,10 +25,10 @@ type Multiplication struct {
 	A          OperandInfo   `json:"a"`
 	B          OperandInfo   `json:"b"`
 	Tiles      TileCounts    `json:"tiles"`
-	Progress   float64       `json:"progress" doc:"Completed tiles over all tiles, 0 to 1"`
+	Progress   float64       `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
 	Attempts   int64         `json:"attempts" doc:"How often tiles have been started"`
-	Failure    string        `json:"failure,omitempty" doc:"Why it failed"`
-	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most"`
+	Failure    string        `json:"failure,omitempty" doc:"Why it failed" pattern:"\\S" maxLength:"4096"`
+	Errors     []TileError   `json:"errors" doc:"What went wrong on the way, the newest first, 50 at most" nullable:"false" maxItems:"50"`
 	CreatedAt  time.Time     `json:"created_at"`
 	StartedAt  *time.Time    `json:"started_at,omitempty"`
 	FinishedAt *time.Time    `json:"finished_at,omitempty"`
@@ -44,7 +45,7 @@ type ProductShape struct {
 
 // OperandInfo names a matrix and its shape.
 type OperandInfo struct {
-	MatrixID string       `json:"matrix_id"`
+	MatrixID string       `json:"matrix_id" format:"uuid" maxLength:"36"`
 	Rows     int64        `json:"rows"`
 	Cols     int64        `json:"cols"`
 	DType    matrix.DType `json:"dtype" enum:"float64,float32"`
@@ -63,18 +64,20 @@ type TileError struct {
 	At      time.Time `json:"at"`
 	Tile    int64     `json:"tile"`
 	Attempt int       `json:"attempt"`
-	Message string    `json:"message"`
+	Message string    `json:"message" pattern:"\\S" maxLength:"4096"`
 }
 
 // ResultNotice says where the product is.
 type ResultNotice struct {
 	OperandInfo
-	Href     string `json:"href" doc:"Path of the product's content"`
+	Href     string `json:"href" doc:"Path of the product's content" format:"uri-reference" maxLength:"200"`
 	Bytes    int64  `json:"bytes" doc:"Size of the elements"`
 	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
+	Values   Rows   `json:"values,omitempty"`
 }
 
 const (
+	simplePath          = "/matrix_multiplication/"
 	multiplicationsPath = "/v1/multiplications"
 	multiplicationRoute = multiplicationsPath + "/{id}"
 	multiplicationsTag  = "multiplications"
@@ -92,33 +95,45 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		Tiles: TileCounts{
 			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Running, Retrying: s.Retrying,
 		},
-		Progress: progress(p), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
+		Progress: progress(p.TilesCompleted, p.TilesTotal), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
 	}
 	if p.Failure != nil {
-		m.Failure = *p.Failure
+		m.Failure = bounded(*p.Failure)
 	}
 	for _, e := range s.Errors {
-		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: e.Message})
+		m.Errors = append(m.Errors, TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: bounded(e.Message)})
 	}
 	if p.State.Final() {
 		m.ExpiresAt = utc(&p.ExpiresAt)
 	}
 	if p.State == store.Completed {
-		m.Result = &ResultNotice{
-			OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
-			Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
-		}
+		m.Result = newResultNotice(p)
 	}
 	return m
 }
 
+// bounded cuts a message that is longer than any that one reads: the trace of a panic, for example.
+func bounded(message string) string {
+	if len(message) > maxDetail {
+		return strings.ToValidUTF8(message[:maxDetail], "")
+	}
+	return message
+}
+
+func newResultNotice(p store.Multiplication) *ResultNotice {
+	return &ResultNotice{
+		OperandInfo: OperandInfo{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
+		Href:        multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
+	}
+}
+
 // progress is exact: tiles done over tiles planned. A product without elements is done from the start.
-func progress(p store.Multiplication) float64 {
-	if p.TilesTotal == 0 {
+func progress(completed, total int64) float64 {
+	if total == 0 {
 		return 1
 	}
-	return float64(p.TilesCompleted) / float64(p.TilesTotal)
+	return float64(completed) / float64(total)
 }
 
 func utc(t *time.Time) *time.Time {
@@ -146,11 +161,14 @@ func (in IDParam) parseID(what string) (uuid.UUID, error) {
 type multiplicationInput struct {
 	IDParam
 	Conditional
+	Waiting
 }
 
 type multiplicationOutput struct {
-	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
-	Body Multiplication
+	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
+	Vary              string `header:"Vary"`
+	Body              Multiplication
 }
 
 // getMultiplication answers GET /v1/multiplications/{id}.
@@ -159,45 +177,70 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	status, err := a.store.Status(ctx, id)
+	out := &multiplicationOutput{Vary: "Prefer"}
+	var o outcome
+	if in.asked {
+		out.PreferenceApplied = in.applied()
+		o, err = a.await(ctx, id, in.Waiting)
+	} else {
+		o, err = a.present(ctx, id)
+	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &multiplicationOutput{Body: newMultiplicationBody(status)}
-	out.ETag, err = in.check(out.Body)
-	return out, err
+	out.Body, out.ETag = o.body, o.etag
+	return out, in.compare(o.etag)
 }
 
-// changeInput is a request to change a multiplication. Its body, if it has one, says nothing.
-type changeInput struct {
+type cancelInput struct {
 	IDParam
 	IdempotencyParam
 }
 
 type changedOutput struct {
-	Status int
+	Status            int
+	PreferenceApplied string `header:"Preference-Applied"`
 	Replayed
 	Body rendered[Multiplication]
 }
 
 // cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
-func (a *API) cancelMultiplication(ctx context.Context, in *changeInput) (*changedOutput, error) {
-	return a.change(ctx, in, a.jobs.Cancel)
+func (a *API) cancelMultiplication(ctx context.Context, in *cancelInput) (*changedOutput, error) {
+	return a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.Cancel)
+}
+
+type retryInput struct {
+	IDParam
+	IdempotencyParam
+	Waiting
+}
+
+// Resolve implements huma.Resolver.
+func (in *retryInput) Resolve(ctx huma.Context) []error {
+	return append(in.IdempotencyParam.Resolve(ctx), in.Waiting.Resolve(ctx)...)
 }
 
 // retryMultiplication answers POST /v1/multiplications/{id}/retry.
-func (a *API) retryMultiplication(ctx context.Context, in *changeInput) (*changedOutput, error) {
-	return a.change(ctx, in, a.jobs.Retry)
+func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*changedOutput, error) {
+	out, err := a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.Retry)
+	if err == nil && in.asked {
+		id, _ := in.parseID("multiplication") // which was right a moment ago
+		if o, e := a.await(ctx, id, in.Waiting); e == nil {
+			out.Body, out.PreferenceApplied = render(o.body), in.applied()
+		}
+	}
+	return out, err
 }
 
-// change does something to a multiplication and answers with what has become of it.
+// change does something to a multiplication and answers with what has become of it. The body of the request, if it has one,
+// says nothing.
 func (a *API) change(
-	ctx context.Context, in *changeInput, do func(context.Context, uuid.UUID, ...jobs.AnswerTx) error,
+	ctx context.Context, in IDParam, k IdempotencyParam, do func(context.Context, uuid.UUID, ...jobs.AnswerTx) error,
 ) (*changedOutput, error) {
-	r := request{path: in.path}
+	r := request{path: k.path}
 	id, err := in.parseID("multiplication")
 	if err == nil {
-		r.key, err = in.key()
+		r.key, err = k.key()
 	}
 	var answer reply
 	if err == nil {
@@ -208,56 +251,17 @@ func (a *API) change(
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &changedOutput{Status: answer.status, Replayed: answer.header(), Body: rendered[Multiplication]{answer.body}}, nil
+	return &changedOutput{Status: answer.status, Replayed: answer.header(), Body: rendered[Multiplication]{text: answer.body}}, nil
 }
 
 // deleteMultiplication answers DELETE /v1/multiplications/{id}.
 func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{}, error) {
 	id, err := in.parseID("multiplication")
 	if err == nil {
-		err = a.store.DeleteProduct(ctx, id)
+		err = a.jobs.Delete(ctx, id)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return nil, nil
-}
-
-func getMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
-		Summary: "State and progress of a multiplication", Errors: []int{http.StatusNotFound},
-	}
-}
-
-func cancelMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/cancel",
-		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
-		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
-		Errors:      changeErrors,
-	}
-}
-
-func retryMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/retry",
-		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
-		Description: "The tiles that are not completed run again, with a full set of attempts.",
-		Errors:      changeErrors,
-	}
-}
-
-// changeErrors are the statuses that every operation which changes a multiplication may answer with.
-var changeErrors = []int{
-	http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
-}
-
-func deleteMultiplicationOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplicationRoute,
-		Tags: []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
-		Description: "One that is being worked on must be cancelled first.", DefaultStatus: http.StatusNoContent,
-		Errors: []int{http.StatusNotFound, http.StatusConflict},
-	}
 }

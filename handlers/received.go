@@ -23,7 +23,7 @@ type received struct {
 }
 
 // receive begins to read a body. key says that it must be known which one it is.
-func (b *body) receive(key bool, kinds ...string) (*received, error) {
+func (b *StreamedBody) receive(key bool, kinds ...string) (*received, error) {
 	kind, params, err := b.mediaType(kinds...)
 	if err != nil {
 		return nil, err
@@ -82,19 +82,22 @@ func (r *received) drain() error {
 	}
 }
 
-// maxEpilogue is how much may follow the last part of a form, in bytes.
+// maxEpilogue is how many bytes may follow the last part of a form; they mean nothing.
 const maxEpilogue = 64 << 10
 
-// verify compares the body, which has been read, with the digests that it came with.
+// verify reads a body to its end and compares it with the digests that it came with.
 func (r *received) verify() error {
-	if r == nil || len(r.digests) == 0 {
+	if r == nil {
 		return nil
 	}
-	// What follows a form belongs to its digest. Of everything else the end has been seen.
-	if n, err := io.Copy(io.Discard, io.LimitReader(r.Reader, maxEpilogue)); err != nil {
+	// What follows a form belongs to its digest, and only when all of a body has been read does the server notice a client that
+	// hangs up. Of everything else the end has been seen.
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Reader, maxEpilogue))
+	if err == nil && n == maxEpilogue {
+		err = fmt.Errorf("%w: something follows after the last part", errBadRequest)
+	}
+	if err != nil {
 		return err
-	} else if n == maxEpilogue {
-		return fmt.Errorf("%w: %d bytes or more follow the last part", errBadRequest, n)
 	}
 	for _, want := range r.digests {
 		if got := r.raw[want.algorithm].Sum(nil); !bytes.Equal(got, want.sum) {

@@ -17,10 +17,22 @@ import (
 
 // acceptedOutput is the answer to a submission.
 type acceptedOutput struct {
-	Status   int
-	Location string `header:"Location" doc:"Path of the multiplication"`
+	Status            int
+	Location          string `header:"Location" doc:"Path of the multiplication"`
+	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
 	Replayed
 	Body rendered[Multiplication]
+}
+
+// submitInput is the request for a product.
+type submitInput struct {
+	StreamedBody
+	Waiting
+}
+
+// Resolve implements huma.Resolver.
+func (in *submitInput) Resolve(ctx huma.Context) []error {
+	return append(in.StreamedBody.Resolve(ctx), in.Waiting.Resolve(ctx)...)
 }
 
 // submission gathers the members of a request for a product, in whatever order they come.
@@ -46,7 +58,7 @@ func (s *submission) check(a, b string) error {
 }
 
 // submit answers POST /v1/multiplications.
-func (a *API) submit(ctx context.Context, in *body) (*acceptedOutput, error) {
+func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
 	r, err := in.request(mediaJSON, mediaMultipart)
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -57,28 +69,30 @@ func (a *API) submit(ctx context.Context, in *body) (*acceptedOutput, error) {
 		}
 		return readSubmission(r.body, o)
 	})
-	return a.accepted(ctx, answer, err)
+	return a.accepted(ctx, in.Waiting, answer, err)
 }
 
 // submitSimple answers POST /matrix_multiplication/.
-func (a *API) submitSimple(ctx context.Context, in *body) (*acceptedOutput, error) {
+func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
 	r, err := in.request(mediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	answer, err := a.accept(ctx, r, func(o *operands) (submission, error) { return readSimple(r.body, o) })
-	return a.accepted(ctx, answer, err)
+	return a.accepted(ctx, in.Waiting, answer, err)
 }
 
-// accepted is the answer to a submission as it is sent.
-func (a *API) accepted(ctx context.Context, answer reply, err error) (*acceptedOutput, error) {
+// accepted is the answer to a submission as it is sent: at once, or when the product has ended.
+func (a *API) accepted(ctx context.Context, w Waiting, answer reply, err error) (*acceptedOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &acceptedOutput{
+	out := &acceptedOutput{
 		Status: answer.status, Location: answer.location, Replayed: answer.header(),
-		Body: rendered[Multiplication]{answer.body},
-	}, nil
+		Body: rendered[Multiplication]{text: answer.body},
+	}
+	a.awaitAccepted(ctx, w, out)
+	return out, nil
 }
 
 // accept reads a submission, queues it, and returns the answer. If anything is wrong, nothing of it stays.
@@ -203,48 +217,4 @@ func (s *submission) readPriority(part io.Reader) error {
 	}
 	s.Priority = n
 	return nil
-}
-
-func submitSimpleOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "submit-simple", Method: http.MethodPost, Path: "/matrix_multiplication/",
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two small matrices",
-		DefaultStatus: http.StatusAccepted,
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {
-			Schema:  objectSchema(map[string]*huma.Schema{"A": valuesSchema(), "B": valuesSchema()}, "A", "B"),
-			Example: map[string]any{"A": [][]int{{1, 2}, {3, 4}}, "B": [][]int{{5, 6}, {7, 8}}},
-		}}},
-		Errors: bodyErrors,
-	}
-}
-
-func submitOperation() huma.Operation {
-	file := &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file"}
-	priority := prioritySchema()
-	return huma.Operation{
-		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
-		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
-			"matrices that need neither upload nor storage, or .npy files.",
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			mediaJSON: {
-				Schema: objectSchema(map[string]*huma.Schema{
-					"a": operandSchema(), "b": operandSchema(), "priority": priority,
-				}, "a", "b"),
-				Example: map[string]any{
-					"a": map[string]any{"values": [][]int{{1, 2}, {3, 4}}}, "b": map[string]any{"values": [][]int{{5, 6}, {7, 8}}},
-				},
-			},
-			mediaMultipart: {
-				Schema: objectSchema(map[string]*huma.Schema{"a": file, "b": file, "priority": priority}, "a", "b"),
-			},
-		}},
-		Errors: bodyErrors,
-	}
-}
-
-// bodyErrors are the statuses that every operation which takes matrices may answer with.
-var bodyErrors = []int{
-	http.StatusBadRequest, http.StatusRequestTimeout, http.StatusConflict, http.StatusRequestEntityTooLarge,
-	http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
 }

@@ -18,8 +18,9 @@ var ErrActive = errors.New("the multiplication is still being worked on")
 // of attempts. store.ErrNotFound: there is none of that id. ErrActive: it has not ended, or its last tiles are about to
 // stop. ErrFinal: it is completed.
 func (c *Client) Retry(ctx context.Context, id uuid.UUID, answers ...AnswerTx) error {
-	err := c.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
-		if err := c.retryTx(ctx, q, id); err != nil {
+	var p store.Multiplication
+	err := c.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
+		if p, err = c.retryTx(ctx, q, id); err != nil {
 			return err
 		}
 		return answerTx(ctx, q, id, answers)
@@ -27,33 +28,44 @@ func (c *Client) Retry(ctx context.Context, id uuid.UUID, answers ...AnswerTx) e
 	if err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
+	c.changes.Changed(id)
+	c.wake(queueOf(p.Plan()))
 	return nil
 }
 
-func (c *Client) retryTx(ctx context.Context, q *store.Queries, id uuid.UUID) error {
+// Delete removes a product that has ended. Errors: those of store.DeleteProduct.
+func (c *Client) Delete(ctx context.Context, id uuid.UUID) error {
+	if err := c.store.DeleteProduct(ctx, id); err != nil {
+		return err
+	}
+	c.changes.Ended(id)
+	return nil
+}
+
+func (c *Client) retryTx(ctx context.Context, q *store.Queries, id uuid.UUID) (store.Multiplication, error) {
 	p, err := q.LockMultiplication(ctx, id)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return store.ErrNotFound
+		return p, store.ErrNotFound
 	case err != nil:
-		return err
+		return p, err
 	case p.State == store.Completed:
-		return ErrFinal
+		return p, ErrFinal
 	case !p.State.Final():
-		return ErrActive
+		return p, ErrActive
 	}
 	running, err := q.ListRunningTiles(ctx, p.FirstJob, p.LastJob, id.String())
 	if err != nil {
-		return err
+		return p, err
 	}
 	if len(running) > 0 {
-		return ErrActive
+		return p, ErrActive
 	}
 	if err := q.ReopenMultiplication(ctx, c.store.Retention, id); err != nil {
-		return err
+		return p, err
 	}
 	_, err = q.RequeueTiles(ctx, store.RequeueTilesParams{
 		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: id.String(),
 	})
-	return err
+	return p, err
 }

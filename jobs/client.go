@@ -17,20 +17,32 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 // queueMaintenance is worked by the processes that lead, not by workers.
 const queueMaintenance = "maintenance"
 
-// Timing of the queues. A notification wakes a queue at once, but River sends at most one per cooldown and queue; what
-// falls between two is found by polling, so the queue of small products, whose clients wait, polls often.
+// Timing of the queues. A notification wakes a queue at once; one that is lost is made good by polling.
 const (
-	notifyCooldown = 5 * time.Millisecond
-	smallCooldown  = 2 * time.Millisecond
-	smallPoll      = 50 * time.Millisecond
-	tilesCooldown  = 10 * time.Millisecond
-	tilesPoll      = 500 * time.Millisecond
+	smallCooldown = 2 * time.Millisecond
+	smallPoll     = 250 * time.Millisecond
+	tilesCooldown = 10 * time.Millisecond
+	tilesPoll     = 500 * time.Millisecond
+	// maintenancePoll is when a sweep begins that River's leader has enqueued.
+	maintenancePoll = time.Second
+	// riverNotifies keeps River from sending notifications itself: it would do so in the transactions of submissions, which
+	// would then commit one after the other, and it drops one that follows another too soon.
+	riverNotifies = 24 * time.Hour
 )
+
+// wakeChannel is where River listens for new jobs.
+var wakeChannel = watch.Channel{Name: "river_insert", Pause: smallCooldown, Apart: true}
+
+// wake tells the workers that there are jobs in a queue. To be called after the transaction that put them there.
+func (c *Client) wake(queue string) {
+	c.changes.Announce(wakeChannel, fmt.Sprintf(`{"queue":%q}`, queue))
+}
 
 // Config says what a process does with the queue.
 type Config struct {
@@ -44,14 +56,15 @@ type Config struct {
 
 // Client is a process's part in the queue.
 type Client struct {
-	store  *store.Store
-	river  *river.Client[pgx.Tx]
-	config Config
-	log    *slog.Logger
-	id     string
-	stop   sync.Once
-	halt   context.CancelFunc // ends the lease and the rescue loop
-	loops  sync.WaitGroup
+	store   *store.Store
+	river   *river.Client[pgx.Tx]
+	changes *watch.Announcer
+	config  Config
+	log     *slog.Logger
+	id      string
+	stop    sync.Once
+	halt    context.CancelFunc // ends the lease and the rescue loop
+	loops   sync.WaitGroup
 }
 
 // NewClient returns a client that submits and, once it is started, does what config says.
@@ -59,10 +72,10 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}
-	c := &Client{store: s, config: config, log: log, id: clientID()}
+	c := &Client{store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID()}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine})
+	river.AddWorker(workers, &tileWorker{store: s, engine: engine, changes: c.changes})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
@@ -74,13 +87,13 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 
 func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 	config := &river.Config{
-		ID:              c.id,
-		Logger:          riverLog(c.log),
-		Workers:         workers,
-		RetryPolicy:     retryPolicy{},
-		ErrorHandler:    &errorHandler{client: c, log: c.log},
-		MaxAttempts:     maxAttempts,
-		FetchCooldown:   notifyCooldown,
+		ID:            c.id,
+		Logger:        riverLog(c.log),
+		Workers:       workers,
+		RetryPolicy:   retryPolicy{},
+		ErrorHandler:  &errorHandler{client: c, log: c.log},
+		MaxAttempts:   maxAttempts,
+		FetchCooldown: riverNotifies, FetchPollInterval: riverNotifies,
 		SoftStopTimeout: c.config.SoftStop,
 		// The error history of a product is read from its jobs: they must outlive it.
 		CompletedJobRetentionPeriod: 2 * c.store.Retention,
@@ -98,7 +111,9 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		}
 	}
 	if c.config.Lead {
-		config.Queues[queueMaintenance] = river.QueueConfig{MaxWorkers: 1}
+		config.Queues[queueMaintenance] = river.QueueConfig{
+			MaxWorkers: 1, FetchCooldown: tilesCooldown, FetchPollInterval: maintenancePoll,
+		}
 		config.PeriodicJobs = periodicJobs()
 	}
 	return config
@@ -136,6 +151,7 @@ func (c *Client) Start(ctx context.Context) error {
 // returns when all of it is done. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
+		defer c.changes.Stop()
 		if c.halt == nil {
 			return
 		}

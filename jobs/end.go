@@ -21,7 +21,7 @@ var ErrFinal = errors.New("the multiplication has ended")
 func (c *Client) Cancel(ctx context.Context, id uuid.UUID, answers ...AnswerTx) error {
 	cancelled := func(_ context.Context, _ *store.Queries, s store.Status) error {
 		if state := s.Multiplication.State; state != store.Cancelled {
-			return fmt.Errorf("it is %s: %w", state, ErrFinal)
+			return fmt.Errorf("multiplication %s is %s: %w", id, state, ErrFinal)
 		}
 		return nil
 	}
@@ -33,6 +33,7 @@ func (c *Client) Cancel(ctx context.Context, id uuid.UUID, answers ...AnswerTx) 
 func (c *Client) end(
 	ctx context.Context, id uuid.UUID, state store.State, reason string, except int64, answers ...AnswerTx,
 ) error {
+	var ended bool
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		p, err := q.LockMultiplication(ctx, id)
 		if err != nil {
@@ -43,7 +44,7 @@ func (c *Client) end(
 			params.Failure = &reason
 		}
 		n, err := q.EndMultiplication(ctx, params)
-		if err == nil && n > 0 {
+		if ended = n > 0; ended && err == nil {
 			err = c.stopTilesTx(ctx, tx, q, p, except)
 		}
 		if err != nil {
@@ -54,8 +55,14 @@ func (c *Client) end(
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
 	}
+	if errors.Is(err, ErrFinal) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("ending multiplication %s: %w", id, err)
+	}
+	if ended {
+		c.changes.Ended(id)
 	}
 	return nil
 }

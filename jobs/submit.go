@@ -103,6 +103,9 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 	if err != nil {
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
+	if p := status.Multiplication; p.TilesTotal > 0 {
+		c.wake(queueOf(p.Plan()))
+	}
 	return status, nil
 }
 
@@ -185,15 +188,20 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 	return c
 }
 
+// queueOf returns where the tiles of a product are queued.
+func queueOf(p matrix.Plan) string {
+	if p.Small() {
+		return QueueSmall
+	}
+	return QueueTiles
+}
+
 // insertTilesTx queues one job per tile and notes the range of their ids in p.
 func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMultiplicationParams) error {
 	if p.TilesTotal == 0 {
 		return nil
 	}
-	opts := &river.InsertOpts{Queue: QueueTiles, Priority: int(p.Priority), MaxAttempts: maxAttempts}
-	if planOf(*p).Small() {
-		opts.Queue = QueueSmall
-	}
+	opts := &river.InsertOpts{Queue: queueOf(planOf(*p)), Priority: int(p.Priority), MaxAttempts: maxAttempts}
 	params := make([]river.InsertManyParams, p.TilesTotal)
 	for i := range params {
 		params[i] = river.InsertManyParams{Args: TileArgs{MultiplicationID: p.ID, Tile: int64(i)}, InsertOpts: opts}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
 )
 
 const (
@@ -40,8 +41,9 @@ func (TileArgs) Kind() string { return "multiply_tile" }
 // tileWorker computes tiles.
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
-	store  *store.Store
-	engine *matrix.Engine
+	store   *store.Store
+	engine  *matrix.Engine
+	changes *watch.Announcer
 }
 
 // Timeout implements river.Worker.
@@ -58,8 +60,12 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
 	}
 	if p.State == store.Pending && job.Queue != QueueSmall { // a small one ends before anybody could look
-		if err := w.store.StartMultiplication(ctx, p.ID); err != nil {
+		started, err := w.store.StartMultiplication(ctx, p.ID)
+		if err != nil {
 			return fmt.Errorf("starting multiplication %s: %w", p.ID, err)
+		}
+		if started > 0 {
+			w.changes.Changed(p.ID)
 		}
 	}
 	if job.Args.Tile < 0 || job.Args.Tile >= p.TilesTotal {
@@ -86,8 +92,10 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	} else {
 		product.Content, product.Digest = c, store.Digest(p.C.Shape(), c)
 	}
-	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
-		return completeTileTx(ctx, q, job, product)
+	var state store.State
+	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
+		state, err = completeTileTx(ctx, q, job, product)
+		return err
 	})
 	if errors.Is(err, ErrFinal) {
 		// Cancelled meanwhile: a job that River called completed would be missing when the product is retried. Or another
@@ -97,31 +105,39 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	if err != nil {
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
 	}
+	if state.Final() {
+		w.changes.Ended(p.ID)
+	} else {
+		w.changes.Changed(p.ID)
+	}
 	return nil
 }
 
 // completeTileTx counts the tile and completes its job; the last tile completes the product, whose content is given
-// with its digest when it lives in its row. The row of the product is locked before that of the job, everywhere, so that nothing deadlocks.
+// with its digest when it lives in its row. It returns the state that the product is in then. The row of the product is locked
+// before that of the job, everywhere, so that nothing deadlocks.
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
-func completeTileTx(ctx context.Context, q *store.Queries, job *river.Job[TileArgs], product store.CompleteProductParams) error {
+func completeTileTx(
+	ctx context.Context, q *store.Queries, job *river.Job[TileArgs], product store.CompleteProductParams,
+) (store.State, error) {
 	counted, err := q.CountTile(ctx, job.AttemptedAt, product.Retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrFinal
+		return "", ErrFinal
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	completed, err := q.CompleteTileJob(ctx, job.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if completed == 0 {
-		return ErrFinal // rolls the count back
+		return "", ErrFinal // rolls the count back
 	}
 	if counted.State != store.Completed {
-		return nil
+		return counted.State, nil
 	}
 	product.ID = counted.C
-	return q.CompleteProduct(ctx, product)
+	return counted.State, q.CompleteProduct(ctx, product)
 }

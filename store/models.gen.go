@@ -131,6 +131,17 @@ type Multiplication struct {
 	StartedAt  *time.Time
 	FinishedAt *time.Time
 	ExpiresAt  time.Time
+	// Number of the newest event in the life of the product, which this row shows. 1 is its submission.
+	Events int64
+}
+
+// The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.
+type MultiplicationEvent struct {
+	MultiplicationID uuid.UUID
+	Seq              int64
+	At               time.Time
+	State            State
+	TilesCompleted   int64
 }
 
 type RiverJob struct {

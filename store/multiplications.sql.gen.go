@@ -94,7 +94,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const getProduct = `-- name: GetProduct :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -133,6 +133,7 @@ func (q *Queries) GetProduct(ctx context.Context, id uuid.UUID) (GetProductRow, 
 		&i.Multiplication.StartedAt,
 		&i.Multiplication.FinishedAt,
 		&i.Multiplication.ExpiresAt,
+		&i.Multiplication.Events,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -184,7 +185,7 @@ INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_
                              first_job, last_job, started_at, finished_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
         $14, $15, $16, $17, now() + $18::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events
 `
 
 type InsertMultiplicationParams struct {
@@ -252,6 +253,7 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.ExpiresAt,
+		&i.Events,
 	)
 	return i, err
 }
@@ -365,7 +367,7 @@ func (q *Queries) ListMultiplicationsOf(ctx context.Context, arg ListMultiplicat
 }
 
 const listStatuses = `-- name: ListStatuses :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
        t.running, t.retrying, t.failures, t.attempts
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 CROSS JOIN LATERAL (
@@ -427,6 +429,7 @@ func (q *Queries) ListStatuses(ctx context.Context, ids []uuid.UUID) ([]ListStat
 			&i.Multiplication.StartedAt,
 			&i.Multiplication.FinishedAt,
 			&i.Multiplication.ExpiresAt,
+			&i.Multiplication.Events,
 			&i.ARows,
 			&i.ACols,
 			&i.ADType,
@@ -480,7 +483,7 @@ func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID
 }
 
 const lockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -508,6 +511,7 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.StartedAt,
 		&i.FinishedAt,
 		&i.ExpiresAt,
+		&i.Events,
 	)
 	return i, err
 }
@@ -552,11 +556,14 @@ func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Durat
 	return err
 }
 
-const startMultiplication = `-- name: StartMultiplication :exec
+const startMultiplication = `-- name: StartMultiplication :execrows
 UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending'
 `
 
-func (q *Queries) StartMultiplication(ctx context.Context, id uuid.UUID) error {
-	_, err := q.db.Exec(ctx, startMultiplication, id)
-	return err
+func (q *Queries) StartMultiplication(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, startMultiplication, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

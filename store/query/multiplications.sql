@@ -55,7 +55,7 @@ FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1;
 
--- name: StartMultiplication :exec
+-- name: StartMultiplication :execrows
 UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending';
 
 -- name: CountTile :one

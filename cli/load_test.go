@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/load"
+)
+
+// All kinds of operands are multiplied, with a rate and without.
+func (b *clientBundle) testLoad(t *testing.T) {
+	plot := filepath.Join(t.TempDir(), "load.svg")
+	for _, args := range [][]string{
+		{"--operands=json", "--size=3", "--count=20", "--concurrency=4"},
+		{"--operands=json", "--size=2x300x4", "--count=5", "--rate=50", "--plot=" + plot},
+		{"--operands=npy", "--size=30x400x50", "--count=6", "--concurrency=2"},
+		{"--operands=stored", "--size=20x10x1", "--count=6", "--rate=100"},
+		{"--operands=random", "--size=700", "--count=3"},
+	} {
+		stdout, _ := b.ok(t, append([]string{"load", "--json"}, args...)...)
+		r := decodeJSON[load.Report](t, stdout)
+		if r.Completed == 0 || r.Completed != r.Requests || r.Accepted != r.Requests || r.Complete.P50 <= 0 || r.Complete.P50 < r.Accept.P50 {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	if image, err := os.ReadFile(plot); err != nil || !strings.Contains(string(image), "<svg") {
+		t.Errorf("%v: %.100s", err, image)
+	}
+	stdout, _ := b.ok(t, "load", "--duration=200ms", "--concurrency=2")
+	if !strings.Contains(stdout, "to completed") {
+		t.Errorf("it prints %s", stdout)
+	}
+}
+
+// Products that are not completed make it fail, and say why.
+func (b *clientBundle) testLoadRefused(t *testing.T) {
+	stdout, stderr, code := run(t, b.env, "load", "--operands=random", "--size=9000000x1x9000000", "--count=3")
+	if code != 1 || !strings.Contains(stdout, "413") || !strings.Contains(stderr, "3 of 3") {
+		t.Errorf("code %d, %s, %s", code, stdout, stderr)
+	}
+	for _, args := range [][]string{
+		{"--rate=-1"}, {"--rate=NaN"}, {"--concurrency=-1"}, {"--concurrency=100000"}, {"--count=-1"}, {"--duration=0s"}, {"--duration=9999h"},
+		{"--size=0"}, {"--size=2x2"}, {"--size=x"}, {"--size=99999999999"}, {"--operands=x"}, {"--priority=0"}, {"--timeout=0s"},
+		{"--size=5000"}, {"--size=100000", "--operands=npy"},
+	} {
+		flag, _, _ := strings.Cut(args[0], "=")
+		if _, stderr, code := run(t, b.env, append([]string{"load"}, args...)...); code != 2 || !strings.Contains(stderr, flag) && !strings.Contains(stderr, "--operands") {
+			t.Errorf("%v: code %d, %s", args, code, stderr)
+		}
+	}
+}

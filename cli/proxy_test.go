@@ -1,0 +1,117 @@
+package cli_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// proxy passes connections on to a server and breaks some of them.
+type proxy struct {
+	t        *testing.T
+	listener net.Listener
+	mutex    sync.Mutex
+	target   string // host:port
+	requests bytes.Buffer
+	// breakAfter says after how many bytes of a long answer connections are reset, one after the other; later ones hold.
+	breakAfter []int64
+	onBreak    func(*proxy)
+	broken     int
+}
+
+// startProxy starts a proxy that breaks connections as proxy.breakAfter says, and calls onBreak, unless that is nil, before
+// each reset.
+func startProxy(t *testing.T, server string, onBreak func(*proxy), breakAfter ...int64) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, listener: listener, target: strings.TrimPrefix(server, "http://"), onBreak: onBreak, breakAfter: breakAfter}
+	var connections sync.WaitGroup
+	connections.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Go(func() { p.pass(conn.(*net.TCPConn)) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		connections.Wait()
+	})
+	return p
+}
+
+func (p *proxy) url() string { return "http://" + p.listener.Addr().String() }
+
+// pass copies both directions until one of them ends.
+func (p *proxy) pass(conn *net.TCPConn) {
+	defer func() { _ = conn.Close() }()
+	p.mutex.Lock()
+	target := p.target
+	p.mutex.Unlock()
+	server, err := net.Dial("tcp", target)
+	if err != nil {
+		_ = conn.SetLinger(0)
+		return
+	}
+	var answers sync.WaitGroup
+	answers.Go(func() {
+		defer func() { _ = conn.Close() }()
+		p.answer(conn, server)
+	})
+	_, _ = io.Copy(io.MultiWriter(server, p), conn)
+	_ = server.Close()
+	answers.Wait()
+}
+
+// answer copies what a server sends, up to where the connection is to break.
+func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
+	p.mutex.Lock()
+	limit := int64(-1)
+	if p.broken < len(p.breakAfter) {
+		limit = p.breakAfter[p.broken]
+	}
+	p.mutex.Unlock()
+	if limit < 0 {
+		_, _ = io.Copy(conn, server)
+		return
+	}
+	if n, _ := io.CopyN(conn, server, limit); n < limit {
+		return // it was short
+	}
+	p.mutex.Lock()
+	p.broken++
+	p.mutex.Unlock()
+	if p.onBreak != nil {
+		p.onBreak(p)
+	}
+	_ = conn.SetLinger(0) // a reset
+}
+
+// Write notes what is sent to the server.
+func (p *proxy) Write(b []byte) (int, error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.requests.Write(b)
+}
+
+// breaks returns how many connections it has broken.
+func (p *proxy) breaks() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.broken
+}
+
+// sent reports whether a request has contained the text.
+func (p *proxy) sent(text string) bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return bytes.Contains(p.requests.Bytes(), []byte(text))
+}

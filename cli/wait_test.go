@@ -1,0 +1,62 @@
+package cli_test
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestStopWhileClientsWait: an API that is told to stop answers those who wait and ends the streams, at once and in order.
+func TestStopWhileClientsWait(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	main := d.startAPI()
+	id := d.api.submit(twoByTwo) // nobody works
+	status := make(chan int, 1)
+	go func() {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.server+"/v1/multiplications/"+id, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Header.Set("Prefer", "wait=60")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Error(err)
+			status <- 0
+			return
+		}
+		_ = response.Body.Close()
+		status <- response.StatusCode
+	}()
+	until(t, "it waits", func() bool {
+		var n int
+		err := d.pool.QueryRow(t.Context(), // the one query that looks for changes of what clients wait for
+			`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%ListPresent%' AND pid <> pg_backend_pid()`).Scan(&n)
+		return err == nil && n > 0
+	})
+	events, err := http.Get(d.server + "/v1/multiplications/" + id + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = events.Body.Close() }()
+	lines := bufio.NewReader(events.Body)
+	for line := ""; !strings.HasPrefix(line, "data: "); {
+		if line, err = lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	main.exit(syscall.SIGTERM)
+	if got := <-status; got != http.StatusOK {
+		t.Errorf("the waiting client got %d", got)
+	}
+	if rest, err := io.ReadAll(lines); err != nil || strings.Contains(string(rest), "data:") {
+		t.Errorf("the stream ended with %q, %v", rest, err)
+	}
+	worker := d.startWorker()
+	d.startAPI()
+	d.api.completes(id)
+	worker.exit(syscall.SIGTERM)
+}

@@ -1,0 +1,106 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/millrace/millrace/handlers"
+)
+
+// description is what the API says about itself. Every answer to every test is held against it.
+type description struct {
+	*openapi3.T
+	mux    *http.ServeMux
+	routes map[string]*routers.Route // by pattern
+}
+
+var loadDescription = sync.OnceValues(func() (*description, error) {
+	text, err := handlers.OpenAPI()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []string{npyType, "multipart/byteranges", "text/event-stream"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
+	}
+	d := &description{T: spec, mux: http.NewServeMux(), routes: map[string]*routers.Route{}}
+	for path, item := range spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			pattern := method + " " + path
+			if strings.HasSuffix(path, "/") {
+				pattern += "{$}"
+			}
+			d.mux.Handle(pattern, http.NotFoundHandler())
+			d.routes[pattern] = &routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op}
+		}
+	}
+	return d, nil
+})
+
+func describedAPI(t testing.TB) *description {
+	t.Helper()
+	d, err := loadDescription()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// route returns the operation that a request calls, nil when there is none.
+func (d *description) route(r *http.Request) *routers.Route {
+	_, pattern := d.mux.Handler(r)
+	return d.routes[pattern]
+}
+
+// maxChecked is the size of the largest body that is compared with its schema.
+const maxChecked = 64 << 10
+
+// check compares an answer with what is said of the operation that gave it: status, headers and body.
+func (d *description) check(ctx context.Context, a answer) error {
+	route := d.route(a.Request)
+	if route == nil || a.Request.Method == http.MethodHead {
+		return nil
+	}
+	if response := route.Operation.Responses.Status(a.StatusCode); response != nil {
+		described := map[string]bool{"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true, "X-Content-Type-Options": true}
+		for name := range response.Value.Headers {
+			described[http.CanonicalHeaderKey(name)] = true
+		}
+		for name := range a.Header {
+			if !described[name] {
+				return fmt.Errorf("%s %s answers %d with the header %s, which is not described", route.Method, route.Path, a.StatusCode, name)
+			}
+		}
+	}
+	options := &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: len(a.body) > maxChecked}
+	err := openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: a.Request, Route: route, Options: options},
+		Status:                 a.StatusCode, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.body)), Options: options,
+	})
+	if err != nil {
+		return fmt.Errorf("%s %s answers otherwise than described: %w", route.Method, route.Path, err)
+	}
+	return nil
+}
+
+// The description is valid, and its examples are values of their schemas.
+func TestDescriptionValid(t *testing.T) {
+	t.Parallel()
+	d := describedAPI(t)
+	if err := d.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation()); err != nil {
+		t.Error(err)
+	}
+}

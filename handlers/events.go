@@ -1,0 +1,193 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
+)
+
+const (
+	mediaEvents = "text/event-stream"
+	// heartbeat is how long a stream of events is silent at most. It is less than stallTimeout and than the idle timeouts
+	// of usual proxies.
+	heartbeat = 15 * time.Second
+	// reconnectAfter is how long clients are asked to wait before they come back after a stream has ended.
+	reconnectAfter = time.Second
+)
+
+// MultiplicationEvent is one change of a multiplication: the data of one server-sent event.
+type MultiplicationEvent struct {
+	ID       string          `json:"id" doc:"Of the multiplication" format:"uuid" maxLength:"36"`
+	State    store.State     `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
+	Progress float64         `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
+	Tiles    EventTileCounts `json:"tiles"`
+	At       time.Time       `json:"at"`
+	Failure  string          `json:"failure,omitempty" doc:"Why it failed, in the last event" pattern:"\\S" maxLength:"4096"`
+	Result   *ResultNotice   `json:"result,omitempty" doc:"Once the state is completed"`
+}
+
+// EventTileCounts says how far the work was.
+type EventTileCounts struct {
+	Total     int64 `json:"total"`
+	Completed int64 `json:"completed"`
+}
+
+// eventsInput is the request for a stream of events.
+type eventsInput struct {
+	IDParam
+	Accept      string `header:"Accept" hidden:"true"`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has seen: the stream goes on after it. Browsers send it by themselves when they reconnect."`
+	LastEvent   string `query:"last_event_id" doc:"The same, for clients that cannot set the header"`
+}
+
+// after returns the number of the last event that the client has seen, 0 for none.
+func (in *eventsInput) after() (int64, error) {
+	text := in.LastEventID
+	if text == "" {
+		text = in.LastEvent
+	}
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q", errBadRequest, text)
+	}
+	return n, nil
+}
+
+// getEvents answers GET /v1/multiplications/{id}/events.
+func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	id, err := in.parseID("multiplication")
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	after, err := in.after()
+	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, mediaEvents) <= 0 {
+		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, mediaEvents)
+	}
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	f, err := a.hub.Follow(ctx, id, after)
+	switch {
+	case errors.Is(err, watch.ErrStopped):
+		f = nil // a stream that ends at once: browsers do not come back after an error
+	case err != nil:
+		return nil, a.fail(ctx, err)
+	case f.Ended():
+		f.Close()
+		return &huma.StreamResponse{Body: func(hc huma.Context) { hc.SetStatus(http.StatusNoContent) }}, nil
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		if f != nil {
+			defer f.Close()
+		}
+		s := newEventStream(w)
+		if f != nil && r.Method != http.MethodHead {
+			s.follow(r.Context(), f, a.heartbeat)
+		}
+	}}, nil
+}
+
+// eventStream writes server-sent events.
+type eventStream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	buf     bytes.Buffer
+}
+
+// newEventStream sends the header of a stream.
+func newEventStream(w http.ResponseWriter) *eventStream {
+	s := &eventStream{w: w, control: http.NewResponseController(w)}
+	w.Header().Set("Content-Type", mediaEvents)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy would hold events back
+	w.WriteHeader(http.StatusOK)
+	fmt.Fprintf(&s.buf, "retry: %d\n\n", reconnectAfter.Milliseconds())
+	_ = s.flush() // if it fails the next one will
+	return s
+}
+
+// flush sends what has been written.
+func (s *eventStream) flush() error {
+	_, err := s.w.Write(s.buf.Bytes())
+	s.buf.Reset()
+	if err == nil {
+		err = s.control.Flush()
+	}
+	return err
+}
+
+// follow sends the events of a product until it has ended or the client is gone. When this process ends the stream does,
+// too; the client goes on where it was on another one.
+func (s *eventStream) follow(ctx context.Context, f *watch.Follower, heartbeat time.Duration) {
+	for {
+		events, err := next(ctx, f, heartbeat)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			s.buf.WriteString(":\n\n")
+		case err != nil:
+			return
+		}
+		for _, e := range events {
+			if err := s.write(e, f.Product); err != nil {
+				return
+			}
+		}
+		if err := s.flush(); err != nil {
+			return
+		}
+	}
+}
+
+// next waits for events, but not longer than a heartbeat.
+func next(ctx context.Context, f *watch.Follower, heartbeat time.Duration) ([]watch.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	defer cancel()
+	return f.Next(ctx)
+}
+
+func (s *eventStream) write(e watch.Event, p store.Multiplication) error {
+	data, err := json.Marshal(newEventBody(e, p))
+	if err != nil {
+		return err
+	}
+	kind := "progress"
+	if e.StateChanged {
+		kind = "state"
+	}
+	_, err = fmt.Fprintf(&s.buf, "id: %d\nevent: %s\ndata: %s\n\n", e.Number, kind, data)
+	return err
+}
+
+// newEventBody describes an event in the life of a product; of that the members are used that never change.
+func newEventBody(e watch.Event, p store.Multiplication) MultiplicationEvent {
+	body := MultiplicationEvent{
+		ID: p.ID.String(), State: e.State, At: e.At.UTC(), Progress: progress(e.TilesCompleted, p.TilesTotal),
+		Tiles: EventTileCounts{Total: p.TilesTotal, Completed: e.TilesCompleted},
+	}
+	if e.Product == nil {
+		return body
+	}
+	if e.Product.Failure != nil {
+		body.Failure = *e.Product.Failure
+	}
+	if e.State == store.Completed {
+		body.Result = newResultNotice(p)
+	}
+	return body
+}

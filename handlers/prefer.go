@@ -1,0 +1,81 @@
+package handlers
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// maxWait is how long a client may have its answer wait: less than the proxies between us give up after.
+const maxWait = 60 * time.Second
+
+// Waiting is the input of an operation whose answer may wait until the multiplication has ended.
+type Waiting struct {
+	Prefer string `header:"Prefer" example:"wait=10" doc:"wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small."`
+
+	asked bool
+	limit time.Duration
+}
+
+// Resolve implements huma.Resolver.
+func (w *Waiting) Resolve(ctx huma.Context) []error {
+	var lines []string
+	ctx.EachHeader(func(name, value string) { // a list may be spread over several headers
+		if name == "Prefer" {
+			lines = append(lines, value)
+		}
+	})
+	w.limit, w.asked = waitPreference(strings.Join(lines, ","))
+	return nil
+}
+
+// applied is the Preference-Applied header of an answer that has waited.
+func (w *Waiting) applied() string {
+	return "wait=" + strconv.FormatInt(int64(w.limit/time.Second), 10)
+}
+
+// waitPreference returns how long a Prefer header asks to wait. Preferences that are unknown or make no sense are as good as
+// not there, and of several with one name the first counts.
+func waitPreference(header string) (time.Duration, bool) {
+	for len(header) > 0 {
+		var preference string
+		preference, header = cutUnquoted(header, ',')
+		preference, _ = cutUnquoted(preference, ';') // parameters
+		name, value, _ := strings.Cut(preference, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+			value = value[1 : n-1]
+		}
+		seconds, err := strconv.ParseUint(value, 10, 64)
+		if errors.Is(err, strconv.ErrRange) {
+			return maxWait, true
+		}
+		if err != nil {
+			return 0, false
+		}
+		return time.Duration(min(seconds, uint64(maxWait/time.Second))) * time.Second, true //nolint:gosec // 60 at most
+	}
+	return 0, false
+}
+
+// cutUnquoted cuts a text at the first separator that is not inside of a quoted string.
+func cutUnquoted(text string, separator byte) (before, after string) {
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++ // whatever follows, it does not end the string
+		case c == '"':
+			quoted = !quoted
+		case c == separator && !quoted:
+			return text[:i], text[i+1:]
+		}
+	}
+	return text, ""
+}

@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"bufio"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
+)
+
+// serveStreams serves streams of events with a heartbeat and behind a stall timeout that tests can wait for, and returns
+// the server and a product that nobody works on.
+func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API, uuid.UUID) {
+	t.Helper()
+	pool := testdb.New(t)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	client, err := jobs.NewClient(s, nil, jobs.Config{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Stop)
+	hub := watch.NewHub(s, log)
+	hub.Start(t.Context())
+	operand := jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}, 1)}
+	other := jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}, 2)}
+	status, err := client.Submit(t.Context(), jobs.Submission{A: operand, B: other, Priority: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
+	a.register(humago.New(exactMux{mux}, config()))
+	server := httptest.NewServer(withDeadlines(withProblems(mux), stall))
+	t.Cleanup(server.Close)
+	t.Cleanup(hub.Stop)
+	return server, a, status.Multiplication.ID
+}
+
+// A stream in which nothing happens goes on, whether its heartbeat is shorter or longer than the patience with clients.
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	for _, heartbeat := range []time.Duration{stall / 20, 2 * stall} {
+		server, _, id := serveStreams(t, heartbeat)
+		response, err := server.Client().Get(server.URL + multiplicationPath(id) + "/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(response.Body)
+		beats := 0
+		for begin := time.Now(); beats < 3 || time.Since(begin) < 4*stall; {
+			if !lines.Scan() {
+				t.Fatalf("the stream ends after %d heartbeats: %v", beats, lines.Err())
+			}
+			if lines.Text() == ":" {
+				beats++
+			}
+		}
+		_ = response.Body.Close()
+	}
+}
+
+// A client that takes nothing is given up.
+func TestStalledStream(t *testing.T) {
+	t.Parallel()
+	server, a, id := serveStreams(t, time.Hour)
+	// More than fits into the buffers on the way.
+	if _, err := a.store.Pool.Exec(t.Context(), `INSERT INTO multiplication_events
+		SELECT $1, i, now(), 'pending', 0 FROM generate_series(2, 150000) AS i`, id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.store.Pool.Exec(t.Context(), "UPDATE multiplications SET events = 150000 WHERE id = $1", id); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: x\r\n\r\n", multiplicationPath(id))
+	for followed := false; !followed || a.hub.Followed() > 0; time.Sleep(time.Millisecond) {
+		followed = followed || a.hub.Followed() > 0
+	}
+}
