@@ -16,6 +16,10 @@ TOOL = go tool -modfile=tools/go.mod
 # Every package that uses Postgres starts its own: more than two at a time starve each other on a small machine.
 TEST_FLAGS ?= -p 2 -timeout 10m
 
+# The alert rules as an object of the Prometheus Operator.
+operator_rules = { printf '%s\n' '\# Generated from ../prometheus/rules.yaml by make generate.' 'apiVersion: monitoring.coreos.com/v1' \
+  'kind: PrometheusRule' 'metadata:' '  name: millrace' 'spec:'; sed 's/^/  /' kustomize/components/prometheus/rules.yaml; }
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +50,15 @@ test: setup-test ## Run all tests
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
 
+.PHONY: screenshots
+screenshots: setup-test ## Take the pictures in docs/images again
+	@mkdir -p docs/images
+	go test ./browser -count=1 -run '^TestScreenshots$$' -v -args -screenshots=$(CURDIR)/docs/images
+
+.PHONY: simulate
+simulate: need-go ## Replay requests against the workers' HPA: plots and tables in docs/
+	go run ./scaling/simulate
+
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@sh -n scripts/setup.sh
@@ -64,15 +77,23 @@ generate: need-go ## Regenerate the generated files
 	$(TOOL) sqlc generate
 	go run openapi/generate.go >openapi/openapi.yaml.new && mv openapi/openapi.yaml.new openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
+	@$(operator_rules) >kustomize/components/prometheus-operator/rules.yaml
 
 .PHONY: check-generate
 check-generate: need-go ## Check that the generated files are current
 	$(TOOL) sqlc diff
 	go run . openapi | diff -u openapi/openapi.yaml - || { echo "openapi/openapi.yaml is stale: make generate" >&2; exit 1; }
 	$(GENERATE_CLIENT) openapi/openapi.yaml | diff -u client/client.gen.go - || { echo "client/ is stale: make generate" >&2; exit 1; }
+	@$(operator_rules) | diff kustomize/components/prometheus-operator/rules.yaml - || { echo "run make generate" >&2; exit 1; }
+
+.PHONY: check-rules
+check-rules: ## Check the alert rules and the dashboard, and run the tests of the rules
+	@promtool=$$(scripts/setup.sh promtool) || exit 1; [ -n "$$promtool" ] || exit 0; \
+	  (cd kustomize/components/prometheus && "$$promtool" check rules rules.yaml && "$$promtool" test rules rules_test.yaml) && \
+	  PROMTOOL=$$promtool go test ./cli -run TestDashboardExpressions
 
 .PHONY: check
-check: lint check-generate test ## Everything that CI checks
+check: lint check-generate check-rules test ## Everything that CI checks
 
 .PHONY: clean
 clean: ## Remove what was built (not the data in .millrace/)

@@ -87,6 +87,11 @@ func (c LimitsConfig) limits() handlers.Limits {
 	return handlers.Limits{MaxMatrixBytes: c.MaxMatrixBytes, MaxJSONValues: c.MaxJSONValues}
 }
 
+// PagesConfig says what is served to people beside the API.
+type PagesConfig struct {
+	RiverUI bool `name:"river-ui" default:"true" negatable:"" help:"Serve River UI at /riverui/. Whoever reaches it can retry, cancel and delete jobs."`
+}
+
 // WorkConfig says how a process works on tiles.
 type WorkConfig struct {
 	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`

@@ -19,6 +19,7 @@ import (
 type devCommand struct {
 	LimitsConfig
 	WorkConfig
+	PagesConfig
 	Addr      string        `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
 	OpsAddr   string        `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
 	Data      string        `default:".millrace" help:"Directory of the database and of the blocks." type:"path"`
@@ -63,7 +64,7 @@ func (c *devCommand) serve(ctx context.Context, db *devdb.Server, sc StoreConfig
 		return err
 	}
 	n, err := startNode(ctx, s, nodeConfig{
-		addr: c.Addr, opsAddr: c.OpsAddr, work: c.WorkConfig, limits: c.limits(), works: true,
+		addr: c.Addr, opsAddr: c.OpsAddr, work: c.WorkConfig, limits: c.limits(), riverUI: c.RiverUI, works: true,
 	}, log)
 	if err != nil {
 		return err

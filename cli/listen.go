@@ -51,6 +51,9 @@ func (s *server) url() string {
 	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
 }
 
+// port returns the port, which may have been chosen by the system.
+func (s *server) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
+
 // stop refuses new requests and lets the present ones finish.
 func (s *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)

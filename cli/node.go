@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -15,6 +17,7 @@ import (
 // node is one running process of a deployment: some of an API, the queue's maintenance and workers.
 type node struct {
 	jobs     *jobs.Client
+	ui       *jobs.UI   // nil: there is none
 	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
 	kernel   matrix.Kernel // nil when it does not work on tiles
@@ -25,7 +28,19 @@ type nodeConfig struct {
 	addr, opsAddr string
 	work          WorkConfig
 	limits        handlers.Limits
+	riverUI       bool
 	works         bool
+}
+
+// role names what the node does as its command does.
+func (c nodeConfig) role() string {
+	switch {
+	case c.addr == "":
+		return "worker"
+	case c.works:
+		return "dev"
+	}
+	return "api"
 }
 
 // startNode starts the parts in the order in which they need each other.
@@ -36,6 +51,8 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 			err = errors.Join(err, n.stop())
 		}
 	}()
+	registry := newRegistry()
+	s.Observe(registry)
 	var engine *matrix.Engine
 	if c.works {
 		if n.kernel, err = openKernel(c.work.BLAS, log); err != nil {
@@ -43,21 +60,40 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 		}
 		engine = matrix.NewEngine(n.kernel)
 	}
-	if n.jobs, err = jobs.NewClient(s, engine, c.work.jobs(c.works, c.addr != ""), log); err != nil {
+	registry.MustRegister(newBuildInfo(c.role(), n.kernel))
+	config := c.work.jobs(c.works, c.addr != "")
+	config.Metrics = registry
+	if n.jobs, err = jobs.NewClient(s, engine, config, log); err != nil {
 		return nil, err
 	}
 	if err = n.jobs.Start(ctx); err != nil {
 		return nil, err
 	}
-	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool), log); err != nil {
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool, registry), log); err != nil {
 		return nil, err
 	}
 	if c.addr != "" {
-		n.hub = watch.NewHub(s, log)
-		n.hub.Start(ctx)
-		n.api, err = listen(ctx, c.addr, handlers.New(s, n.jobs, n.hub, c.limits, version(), log), log)
+		err = n.serveAPI(ctx, s, c, registry, log)
 	}
 	return n, err
+}
+
+// serveAPI starts the API and what is served beside it.
+func (n *node) serveAPI(
+	ctx context.Context, s *store.Store, c nodeConfig, registry *prometheus.Registry, log *slog.Logger,
+) (err error) {
+	site := handlers.Site{Version: version(), OpsPort: n.ops.port()}
+	if c.riverUI {
+		if n.ui, err = n.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
+			return err
+		}
+		site.RiverUI = n.ui
+	}
+	n.hub = watch.NewHub(s, log)
+	n.hub.Start(ctx)
+	api := handlers.New(s, n.jobs, n.hub, c.limits, site, log)
+	n.api, err = listen(ctx, c.addr, handlers.Observed(api, registry), log)
+	return err
 }
 
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.
@@ -68,6 +104,9 @@ func (n *node) stop() error {
 	}
 	if n.api != nil {
 		errs = append(errs, n.api.stop())
+	}
+	if n.ui != nil {
+		n.ui.Stop()
 	}
 	if n.jobs != nil {
 		n.jobs.Stop()

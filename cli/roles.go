@@ -18,6 +18,7 @@ type apiCommand struct {
 	DatabaseConfig
 	StoreConfig
 	LimitsConfig
+	PagesConfig
 	Addr    string        `default:":8080" help:"Address of the API."`
 	OpsAddr string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	Lease   time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to others; as for the workers."`
@@ -25,13 +26,14 @@ type apiCommand struct {
 
 // Run implements the command.
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
-	logStart(log, "api", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "addr", c.Addr, "ops_addr", c.OpsAddr)
+	logStart(log, "api", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "addr", c.Addr, "ops_addr", c.OpsAddr,
+		"river_ui", c.RiverUI)
 	work := WorkConfig{SoftStop: drainTimeout, Lease: c.Lease}
 	if err := work.validate(); err != nil {
 		return err
 	}
 	return serve(ctx, c.DatabaseConfig, c.StoreConfig, apiConnections, nodeConfig{
-		addr: c.Addr, opsAddr: c.OpsAddr, work: work, limits: c.limits(),
+		addr: c.Addr, opsAddr: c.OpsAddr, work: work, limits: c.limits(), riverUI: c.RiverUI,
 	}, log)
 }
 

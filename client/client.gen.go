@@ -132,6 +132,42 @@ func (e MultiplicationEventState) Valid() bool {
 	}
 }
 
+// Defines values for QueueStateName.
+const (
+	Small QueueStateName = "small"
+	Tiles QueueStateName = "tiles"
+)
+
+// Valid indicates whether the value is a known member of the QueueStateName enum.
+func (e QueueStateName) Valid() bool {
+	switch e {
+	case Small:
+		return true
+	case Tiles:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for StreamedEventEvent.
+const (
+	Progress StreamedEventEvent = "progress"
+	State    StreamedEventEvent = "state"
+)
+
+// Valid indicates whether the value is a known member of the StreamedEventEvent enum.
+func (e StreamedEventEvent) Valid() bool {
+	switch e {
+	case Progress:
+		return true
+	case State:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListMultiplicationsParamsState.
 const (
 	ListMultiplicationsParamsStateCancelled  ListMultiplicationsParamsState = "cancelled"
@@ -157,6 +193,12 @@ func (e ListMultiplicationsParamsState) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// ActiveMultiplications defines model for ActiveMultiplications.
+type ActiveMultiplications struct {
+	InProgress int64 `json:"in_progress"`
+	Pending    int64 `json:"pending"`
 }
 
 // DType The type of a matrix's elements.
@@ -228,7 +270,7 @@ type MatrixState string
 
 // Multiplication A product and how far it is. Members that have no value yet are absent.
 //
-// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
+// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
 type Multiplication struct {
 	// A A matrix that is part of a product.
 	//
@@ -256,9 +298,10 @@ type Multiplication struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// Failure Why it failed
-	Failure    *string    `json:"failure,omitempty"`
-	FinishedAt *time.Time `json:"finished_at,omitempty"`
-	ID         string     `json:"id"`
+	Failure    *string      `json:"failure,omitempty"`
+	FinishedAt *time.Time   `json:"finished_at,omitempty"`
+	ID         string       `json:"id"`
+	Links      ProductLinks `json:"links"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
@@ -319,11 +362,11 @@ type MultiplicationEventState string
 
 // MultiplicationList One page of multiplications.
 //
-// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 type MultiplicationList struct {
 	// Items The newest first
 	//
-	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
+	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
 	Items []Multiplication `json:"items"`
 
 	// NextCursor The cursor of the next page; absent on the last one
@@ -375,6 +418,41 @@ type OperandInfo struct {
 	Rows     int64  `json:"rows"`
 }
 
+// Overview defines model for Overview.
+type Overview struct {
+	Links OverviewLinks `json:"links"`
+
+	// Multiplications Those that are not finished
+	Multiplications ActiveMultiplications `json:"multiplications"`
+
+	// ObservedAt When the numbers were taken; a second ago at most, unless counting took long
+	ObservedAt time.Time `json:"observed_at"`
+
+	// OpsPort Port of /metrics, /livez and /readyz of the API that answers
+	OpsPort *int64 `json:"ops_port,omitempty"`
+
+	// Queues Examples: [null]
+	Queues []QueueState `json:"queues"`
+
+	// StartedAt When the API that answers was started
+	StartedAt time.Time `json:"started_at"`
+
+	// Version Of the API that answers
+	Version string `json:"version"`
+
+	// Workers Processes that compute tiles
+	Workers int64 `json:"workers"`
+}
+
+// OverviewLinks defines model for OverviewLinks.
+type OverviewLinks struct {
+	Docs    string `json:"docs"`
+	Openapi string `json:"openapi"`
+
+	// RiverUI Absent when it is turned off
+	RiverUI *string `json:"river_ui,omitempty"`
+}
+
 // Problem An error, as RFC 9457 has it.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
@@ -394,6 +472,16 @@ type Problem struct {
 	Title string `json:"title"`
 }
 
+// ProductLinks defines model for ProductLinks.
+type ProductLinks struct {
+	// Events Its changes as they happen, as server-sent events
+	Events string `json:"events"`
+
+	// Jobs Its jobs in River UI, for people; absent where River UI is turned off
+	Jobs *string `json:"jobs,omitempty"`
+	Self string  `json:"self"`
+}
+
 // ProductShape The three dimensions of a product: A is m×k, B is k×n, the product is m×n.
 //
 // Examples: {"k":2,"m":2,"n":2}
@@ -402,6 +490,20 @@ type ProductShape struct {
 	M int64 `json:"m"`
 	N int64 `json:"n"`
 }
+
+// QueueState defines model for QueueState.
+type QueueState struct {
+	// Name small: products of less than 10 ms as a whole; tiles: all others
+	Name QueueStateName `json:"name"`
+
+	// Retrying Failed at least once and waiting for the next attempt
+	Retrying int64 `json:"retrying"`
+	Running  int64 `json:"running"`
+	Waiting  int64 `json:"waiting"`
+}
+
+// QueueStateName small: products of less than 10 ms as a whole; tiles: all others
+type QueueStateName string
 
 // RandomMatrix A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.
 //
@@ -459,6 +561,25 @@ type SimpleSubmission struct {
 	// Examples: [[1,2],[3,4]]
 	B Values `json:"B"`
 }
+
+// StreamedEvent One server-sent event.
+//
+// Examples: {"data":{"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}},"event":"progress","id":3}
+type StreamedEvent struct {
+	// Data One change of a multiplication: the data of one server-sent event.
+	//
+	// Examples: {"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}}
+	Data MultiplicationEvent `json:"data"`
+
+	// Event What has changed
+	Event StreamedEventEvent `json:"event"`
+
+	// ID Counts from 1 without gaps; for Last-Event-ID
+	ID int64 `json:"id"`
+}
+
+// StreamedEventEvent What has changed
+type StreamedEventEvent string
 
 // Submission Two matrices to multiply.
 //
@@ -974,6 +1095,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOverview What runs here, and what there is to do
+	//
+	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	//
+	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // SubmitSimpleWithBody Multiply two small matrices
@@ -1254,6 +1382,23 @@ func (c *Operations) GetResult(ctx context.Context, id string, params *GetResult
 // Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 func (c *Operations) RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryMultiplicationRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOverview What runs here, and what there is to do
+//
+// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+//
+// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+func (c *Operations) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOverviewRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -2294,6 +2439,33 @@ func NewRetryMultiplicationRequest(server string, id string, params *RetryMultip
 	return req, nil
 }
 
+// NewGetOverviewRequest constructs an http.Request for the GetOverview method
+func NewGetOverviewRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/overview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 func (c *Operations) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -2485,6 +2657,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
+
+	// GetOverviewWithResponse What runs here, and what there is to do
+	//
+	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+	GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error)
 }
 
 // SubmitSimpleResponse200Headers the declared response headers of an HTTP 200 response for SubmitSimple
@@ -3805,6 +3986,75 @@ func (r RetryMultiplicationResponse) ContentType() string {
 	return ""
 }
 
+// GetOverviewResponse200Headers the declared response headers of an HTTP 200 response for GetOverview
+type GetOverviewResponse200Headers struct {
+	CacheControl *string
+}
+
+// GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
+type GetOverviewResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetOverviewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Overview
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOverviewResponse200Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOverviewResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOverviewResponse) GetJSON200() *Overview {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOverviewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOverviewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOverviewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOverviewResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SubmitSimpleWithBodyWithResponse Multiply two small matrices
 //
 // The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
@@ -4047,6 +4297,21 @@ func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseRetryMultiplicationResponse(rsp)
+}
+
+// GetOverviewWithResponse What runs here, and what there is to do
+//
+// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/overview (the `GetOverview` operationId).
+func (c *ClientWithResponses) GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error) {
+	rsp, err := c.GetOverview(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOverviewResponse(rsp)
 }
 
 // ParseSubmitSimpleResponse parses an HTTP response from a SubmitSimpleWithResponse call
@@ -5597,6 +5862,69 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
 		var headers RetryMultiplicationResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOverviewResponse parses an HTTP response from a GetOverviewWithResponse call
+func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOverviewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Overview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOverviewResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOverviewResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

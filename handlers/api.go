@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -29,16 +30,23 @@ type API struct {
 	jobs      *jobs.Client
 	hub       *watch.Hub
 	limits    Limits
+	site      Site
+	started   time.Time
+	overviews overviews
 	log       *slog.Logger
 	heartbeat time.Duration // of streams of events
 }
 
 // New returns the handler of all routes.
-func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, version string, log *slog.Logger) http.Handler {
+func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: c, hub: hub, limits: limits, log: log, heartbeat: heartbeat}
+	a := &API{
+		store: s, jobs: c, hub: hub, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log,
+		heartbeat: heartbeat,
+	}
 	a.register(humago.New(exactMux{mux}, config()))
-	return withDeadlines(withProblems(mux), stallTimeout)
+	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
+	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
 }
 
 // exactMux takes a path with a slash at its end for that path, not for all that begins with it.
@@ -69,6 +77,8 @@ func (a *API) register(api huma.API) {
 	huma.Register(api, getMatrixOperation(), a.getMatrix)
 	huma.Register(api, getContentOperation(), a.getContent)
 	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
+
+	huma.Register(api, getOverviewOperation(), a.getOverview)
 
 	describe(api.OpenAPI())
 }

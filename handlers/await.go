@@ -25,7 +25,7 @@ func (a *API) await(ctx context.Context, id uuid.UUID, w Waiting) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
-	o := found.Render(func(found *watch.Outcome) any { return newOutcome(found) }).(outcome)
+	o := found.Render(func(found *watch.Outcome) any { return a.newOutcome(found) }).(outcome)
 	return o, o.err
 }
 
@@ -35,13 +35,13 @@ func (a *API) present(ctx context.Context, id uuid.UUID) (o outcome, err error) 
 	if err != nil {
 		return outcome{}, err
 	}
-	o.body = newMultiplicationBody(status)
+	o.body = a.multiplicationBody(status)
 	o.etag, err = entityTag(o.body)
 	return o, err
 }
 
-func newOutcome(found *watch.Outcome) (o outcome) {
-	o.body = newMultiplicationBody(found.Status)
+func (a *API) newOutcome(found *watch.Outcome) (o outcome) {
+	o.body = a.multiplicationBody(found.Status)
 	if o.body.Result != nil {
 		o.body.Result.Values = newRows(found)
 	}

@@ -44,6 +44,7 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{}
 	}
 	delete(op.Responses, "default")
+	op.Security = []map[string][]string{} // said aloud: there is none, that is for the proxy in front
 	for text, r := range op.Responses {
 		status, _ := strconv.Atoi(text)
 		if shared, ok := sharedResponses[status]; ok {

@@ -3,8 +3,10 @@ package handlers_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -33,9 +35,10 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []string{npyType, "multipart/byteranges", "text/event-stream"} {
+	for _, kind := range []string{npyType, "multipart/byteranges"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
+	openapi3filter.RegisterBodyDecoder("text/event-stream", decodeEvents)
 	d := &description{T: spec, mux: http.NewServeMux(), routes: map[string]*routers.Route{}}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
@@ -49,6 +52,34 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 	}
 	return d, nil
 })
+
+// decodeEvents makes of a stream of server-sent events the array that it is described as.
+func decodeEvents(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	events := []any{}
+	for _, block := range strings.Split(string(text), "\n\n") {
+		event := map[string]any{}
+		for _, line := range strings.Split(block, "\n") {
+			switch name, value, _ := strings.Cut(line, ": "); name {
+			case "id", "data":
+				var v any
+				if err := json.Unmarshal([]byte(value), &v); err != nil {
+					return nil, err
+				}
+				event[name] = v
+			case "event":
+				event[name] = value
+			}
+		}
+		if len(event) > 0 {
+			events = append(events, event)
+		}
+	}
+	return events, nil
+}
 
 func describedAPI(t testing.TB) *description {
 	t.Helper()
@@ -65,6 +96,13 @@ func (d *description) route(r *http.Request) *routers.Route {
 	return d.routes[pattern]
 }
 
+// everyAnswer are the headers that say nothing of an operation: those of the protocol, and those that all answers have to make
+// browsers cautious.
+var everyAnswer = map[string]bool{
+	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
+	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
+}
+
 // maxChecked is the size of the largest body that is compared with its schema.
 const maxChecked = 64 << 10
 
@@ -75,7 +113,7 @@ func (d *description) check(ctx context.Context, a answer) error {
 		return nil
 	}
 	if response := route.Operation.Responses.Status(a.StatusCode); response != nil {
-		described := map[string]bool{"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true, "X-Content-Type-Options": true}
+		described := maps.Clone(everyAnswer)
 		for name := range response.Value.Headers {
 			described[http.CanonicalHeaderKey(name)] = true
 		}

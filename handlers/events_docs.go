@@ -10,16 +10,13 @@ import (
 )
 
 func getEventsOperation(api huma.API) huma.Operation {
-	data := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[MultiplicationEvent](), true, "MultiplicationEvent")
-	stream := success(http.StatusOK, "The events, from the first one or from the one after Last-Event-ID on.", nil,
-		"Cache-Control", "X-Accel-Buffering")
+	api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[MultiplicationEvent](), true, "MultiplicationEvent")
+	stream := success(http.StatusOK, "The events, from the first one or from the one after Last-Event-ID on: each member of the array "+
+		"stands for an event, its members for the lines of that. On the wire:\n\n```\n"+exampleStream+"\n```",
+		nil, "Cache-Control", "X-Accel-Buffering")
 	stream.Content = map[string]*huma.MediaType{mediaEvents: {
-		Schema: &huma.Schema{
-			Type: huma.TypeString, Pattern: `\S`, MaxLength: new(maxFileBytes),
-			Description: "Events; the data of each is a MultiplicationEvent as one line of JSON",
-			Extensions:  map[string]any{"x-event-data": data},
-		},
-		Example: exampleEvents,
+		Schema:  &huma.Schema{Type: huma.TypeArray, Items: ref("StreamedEvent"), MaxItems: new(1 << 20)},
+		Example: []any{exampleStreamedEvent()},
 	}}
 	return huma.Operation{
 		OperationID: "get-multiplication-events", Method: http.MethodGet, Path: multiplicationRoute + "/events",
@@ -46,13 +43,18 @@ func exampleEvent() MultiplicationEvent {
 	}
 }
 
-// exampleEvents is the end of a stream, of a product with two tiles.
-const exampleEvents = `id: 3
+func exampleStreamedEvent() map[string]any {
+	return map[string]any{"id": 3, "event": "progress", "data": plain(exampleEvent())}
+}
+
+const exampleStream = `id: 3
 event: progress
-data: {"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},"at":"2026-01-05T09:30:01Z"}
+data: {"id":"` + exampleID + `","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},"at":"2026-01-05T09:30:00.125Z"}`
 
-id: 4
-event: state
-data: {"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","state":"completed","progress":1,"tiles":{"total":2,"completed":2},"at":"2026-01-05T09:30:02Z","result":{"matrix_id":"01a20a2b-e14e-7d87-8c0f-0d4f7a1f4f5c","rows":2000,"cols":2000,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","bytes":32000000,"verified":true}}
-
-`
+func streamedEventSchema() *huma.Schema {
+	return objectSchema(map[string]*huma.Schema{
+		"id":    {Type: huma.TypeInteger, Format: "int64", Description: "Counts from 1 without gaps; for Last-Event-ID"},
+		"event": {Type: huma.TypeString, Enum: []any{"state", "progress"}, Description: "What has changed"},
+		"data":  ref("MultiplicationEvent"),
+	}, "id", "event", "data")
+}

@@ -27,7 +27,7 @@ func (b *testBundle) replica(t *testing.T) *testBundle {
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	other := &testBundle{store: b.store, jobs: b.jobs, hub: watch.NewHub(b.store, log)}
 	other.hub.Start(t.Context())
-	other.handler = handlers.New(other.store, other.jobs, other.hub, testLimits, "test", log)
+	other.handler = handlers.New(other.store, other.jobs, other.hub, testLimits, handlers.Site{Version: "test"}, log)
 	other.server = httptest.NewServer(other.handler)
 	t.Cleanup(other.server.Close)
 	t.Cleanup(other.hub.Stop)

@@ -102,6 +102,7 @@ var componentDocs = map[string]struct {
 	"ProductShape":        {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
 	"RandomMatrix":        {"A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.", exampleRandom},
 	"ResultNotice":        {"Where the product is.", exampleSmall().Result},
+	"StreamedEvent":       {"One server-sent event.", exampleStreamedEvent()},
 	"SimpleSubmission":    {"Two small matrices to multiply.", map[string]any{"A": exampleTwo, "B": exampleTwoB}},
 	"Submission":          {"Two matrices to multiply.", exampleSubmission()},
 	"TileCounts":          {"How far the work is.", exampleCompleted().Tiles},

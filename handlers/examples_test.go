@@ -258,6 +258,11 @@ func TestAnswerExamples(t *testing.T) {
 	if want, _ := members(t, text); got != want {
 		t.Errorf("an answer has the members %s, the example %s", got, want)
 	}
+	tiles := b.complete(t, b.submit(t, `{"a": {"random": {"rows": 2600, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 2100}}}`).ID)
+	events := b.get(t, "/v1/multiplications/"+tiles.ID+"/events").want(t, http.StatusOK) // which compares them with their description
+	if text := string(events.body); !strings.Contains(text, "event: progress") || !strings.Contains(text, "event: state") {
+		t.Errorf("%s", text)
+	}
 	var want, result any
 	text, _ = json.Marshal(describedAPI(t).Paths.Value("/v1/multiplications/{id}/result").Get.Responses.Value("200").Value.Content[jsonType].Example)
 	if json.Unmarshal(text, &want) != nil || json.Unmarshal(b.get(t, m.Result.Href, "Accept", jsonType).body, &result) != nil {

@@ -65,7 +65,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	}
 	out := &listOutput{Body: MultiplicationList{Items: make([]Multiplication, len(statuses))}}
 	for i, status := range statuses {
-		out.Body.Items[i] = newMultiplicationBody(status)
+		out.Body.Items[i] = a.multiplicationBody(status)
 	}
 	if next != nil {
 		out.Body.NextCursor = formatCursor(*next)
@@ -94,7 +94,7 @@ func parseMatrixFilter(text string) (*uuid.UUID, error) {
 const cursorBytes = 8 + len(uuid.UUID{})
 
 func formatCursor(p store.Position) string {
-	raw := binary.BigEndian.AppendUint64(make([]byte, 0, cursorBytes), uint64(p.CreatedAt.UnixMicro())) //nolint:gosec // the same bits
+	raw := binary.BigEndian.AppendUint64(make([]byte, 0, cursorBytes), uint64(p.CreatedAt.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(raw, p.ID[:]...))
 }
 

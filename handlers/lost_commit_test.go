@@ -71,7 +71,7 @@ func TestLostCommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handlers.New(s, client, watch.NewHub(s, log), testLimits, "test", log))
+	server := httptest.NewServer(handlers.New(s, client, watch.NewHub(s, log), testLimits, handlers.Site{}, log))
 	t.Cleanup(server.Close)
 	broken := &testBundle{server: server, store: s, jobs: client}
 

@@ -35,9 +35,11 @@ type testBundle struct {
 
 // options says what differs from a service that works and keeps its blocks in Postgres.
 type options struct {
-	idle   bool // nobody works: what is submitted stays pending
-	files  bool // blocks are in a directory
-	limits handlers.Limits
+	idle    bool // nobody works: what is submitted stays pending
+	files   bool // blocks are in a directory
+	riverUI bool
+	limits  handlers.Limits
+	site    handlers.Site
 }
 
 var testLimits = handlers.Limits{MaxMatrixBytes: 64 << 20, MaxJSONValues: 100_000}
@@ -62,6 +64,9 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if o.limits == (handlers.Limits{}) {
 		o.limits = testLimits
 	}
+	if o.site.Version == "" {
+		o.site.Version = "test"
+	}
 	b := &testBundle{store: store.Open(pool, blocks, time.Hour)}
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	config := jobs.Config{Work: !o.idle, Lead: !o.idle, Tiles: 2, Small: 4, SoftStop: time.Second}
@@ -74,9 +79,17 @@ func setupWith(t testing.TB, o options) *testBundle {
 		}
 	}
 	t.Cleanup(b.jobs.Stop)
+	if o.riverUI {
+		ui, err := b.jobs.NewUI(handlers.RiverUIPrefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(ui.Stop)
+		o.site.RiverUI = ui
+	}
 	b.hub = watch.NewHub(b.store, log)
 	b.hub.Start(t.Context())
-	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, "test", log)
+	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, o.site, log)
 	b.server = httptest.NewServer(b.handler)
 	t.Cleanup(b.server.Close)
 	t.Cleanup(b.hub.Stop) // before the server, which waits for all who wait
@@ -99,6 +112,19 @@ type answer struct {
 
 // do sends a request with pairs of header names and values and reads the answer. Every error must be a problem.
 func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
+	t.Helper()
+	a := b.send(t, method, path, body, headers...)
+	if a.StatusCode >= 400 && method != http.MethodHead {
+		a.checkProblem(t)
+	}
+	if err := describedAPI(t).check(t.Context(), a); err != nil {
+		t.Errorf("%v\n%.600q", err, a.body)
+	}
+	return a
+}
+
+// send is do for what is not part of our API.
+func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.server.URL+path, body)
 	if err != nil {
@@ -123,12 +149,6 @@ func (a *answer) read(t testing.TB) {
 	var err error
 	if a.body, err = io.ReadAll(a.Body); err != nil {
 		t.Fatal(err)
-	}
-	if a.StatusCode >= 400 && a.Request.Method != http.MethodHead {
-		a.checkProblem(t)
-	}
-	if err := describedAPI(t).check(t.Context(), *a); err != nil {
-		t.Errorf("%v\n%.600q", err, a.body)
 	}
 }
 

@@ -34,6 +34,7 @@ type Multiplication struct {
 	FinishedAt *time.Time    `json:"finished_at,omitempty"`
 	ExpiresAt  *time.Time    `json:"expires_at,omitempty" doc:"When the multiplication and its result will be removed"`
 	Result     *ResultNotice `json:"result,omitempty" doc:"Once the state is completed"`
+	Links      ProductLinks  `json:"links"`
 }
 
 // ProductShape gives the three dimensions of a product.
@@ -85,7 +86,7 @@ const (
 
 func multiplicationPath(id uuid.UUID) string { return multiplicationsPath + "/" + id.String() }
 
-func newMultiplicationBody(s store.Status) Multiplication {
+func (a *API) multiplicationBody(s store.Status) Multiplication {
 	p := s.Multiplication
 	m := Multiplication{
 		ID: p.ID.String(), State: p.State, Priority: int(p.Priority),
@@ -97,6 +98,7 @@ func newMultiplicationBody(s store.Status) Multiplication {
 		},
 		Progress: progress(p.TilesCompleted, p.TilesTotal), Attempts: s.Attempts, Errors: make([]TileError, 0, len(s.Errors)),
 		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
+		Links: a.productLinks(s),
 	}
 	if p.Failure != nil {
 		m.Failure = bounded(*p.Failure)
@@ -167,7 +169,7 @@ type multiplicationInput struct {
 type multiplicationOutput struct {
 	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
 	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
-	Vary              string `header:"Vary"`
+	Vary              string `header:"Vary" doc:"Prefer: what has waited may have more in it"`
 	Body              Multiplication
 }
 
@@ -245,7 +247,7 @@ func (a *API) change(
 	var answer reply
 	if err == nil {
 		answer, err = a.once(ctx, r, func() error { return nil }, func(keep keepTx) error {
-			return do(ctx, id, showTx(http.StatusOK, keep))
+			return do(ctx, id, a.showTx(http.StatusOK, keep))
 		})
 	}
 	if err != nil {

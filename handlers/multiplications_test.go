@@ -36,7 +36,7 @@ func TestMultiplicationMembers(t *testing.T) {
 	t.Run("pending", func(t *testing.T) {
 		a := idle.get(t, "/v1/multiplications/"+idle.submit(t, body).ID).want(t, http.StatusOK)
 		names, object := members(t, a.body)
-		if names != always+" id priority progress shape state tiles" {
+		if names != always+" id links priority progress shape state tiles" {
 			t.Errorf("members %s", names)
 		}
 		for name, want := range map[string]string{
@@ -54,7 +54,7 @@ func TestMultiplicationMembers(t *testing.T) {
 	t.Run("completed", func(t *testing.T) {
 		m := b.complete(t, b.submit(t, body).ID)
 		names, object := members(t, b.get(t, "/v1/multiplications/"+m.ID).body)
-		if names != always+" expires_at finished_at id priority progress result shape started_at state tiles" {
+		if names != always+" expires_at finished_at id links priority progress result shape started_at state tiles" {
 			t.Errorf("members %s", names)
 		}
 		if names, _ = members(t, object["result"]); names != "bytes cols dtype href matrix_id rows verified" {

@@ -33,9 +33,8 @@ func config() huma.Config {
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of products."},
 		{Name: multiplicationsTag, Description: "Products: submitting, following, cancelling, and fetching the result."},
 	}
-	c.Security = []map[string][]string{} // there is none: that is for the proxy in front
-	c.DocsPath = ""                      // its page loads from a CDN
-	c.SchemasPath = ""                   // they are in the description
-	c.CreateHooks = nil                  // no $schema members in answers
+	c.DocsPath = ""     // its page loads from a CDN
+	c.SchemasPath = ""  // they are in the description
+	c.CreateHooks = nil // no $schema members in answers
 	return c
 }

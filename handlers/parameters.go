@@ -25,24 +25,24 @@ var parameterDocs = map[string]huma.Param{
 		Description: "Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its " +
 			"repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).",
 		Example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
-		Schema:  &huma.Schema{Type: huma.TypeString, Pattern: `^[ -~]+$`, MaxLength: new(maxKeyBytes)},
+		Schema:  &huma.Schema{Type: huma.TypeString, Pattern: `^[ -~]+$`, MaxLength: new(257)}, // quotes included
 	},
 	"Content-Digest": {
 		Description: "Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other " +
 			"algorithms are ignored.",
-		Example: exampleDigest, Schema: textSchema(1000),
+		Example: exampleDigest, Schema: digestSchema(),
 	},
 	"Repr-Digest": {
 		Description: "The same as Content-Digest, since bodies have no content encoding here.",
-		Example:     exampleDigest, Schema: textSchema(1000),
+		Example:     exampleDigest, Schema: digestSchema(),
 	},
 	"Want-Content-Digest": {
-		Description: "As `Want-Repr-Digest`, for `Content-Digest`.", Example: sha256Name + "=1", Schema: textSchema(200),
+		Description: "As `Want-Repr-Digest`, for `Content-Digest`.", Example: "sha-256=1", Schema: wantSchema(),
 	},
 	"Want-Repr-Digest": {
 		Description: "With sha-256 the answer has a `Repr-Digest`, whatever its size. Without it a product of more than 64 MiB has none " +
 			"before it has been read whole once.",
-		Example: sha256Name + "=1", Schema: textSchema(200),
+		Example: "sha-256=1", Schema: wantSchema(),
 	},
 	"Prefer":        {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
 	"Last-Event-ID": {Schema: eventID, Example: "3"},
@@ -65,16 +65,20 @@ var parameterDocs = map[string]huma.Param{
 	},
 }
 
-// digestSchema is a digest as the server sends it.
+// digestSchema is a dictionary of digests by algorithm (RFC 9530).
 func digestSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: `^sha-256=:[A-Za-z0-9+/]{43}=:$`, MaxLength: new(54)}
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9-]+=:[A-Za-z0-9+/=]*:`, MaxLength: new(1000)}
+}
+
+// wantSchema is a dictionary of weights by algorithm (RFC 9530).
+func wantSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[a-z0-9-]+=\d+`, MaxLength: new(200)}
 }
 
 const (
-	exampleDigest = sha256Name + "=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"
-
-	exampleTag  = `"` + exampleMatrixC + `-x-npy"`
-	tagsPattern = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
+	exampleDigest = "sha-256=:a/JscX+vwCEvzksPcf27NQj0POs+bVx9Ym3ezV7ZGEQ=:"
+	exampleTag    = `"` + exampleMatrixC + `-x-npy"`
+	tagsPattern   = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
 )
 
 // eventID counts the events of a stream.

@@ -59,7 +59,7 @@ func waitPreference(header string) (time.Duration, bool) {
 		if err != nil {
 			return 0, false
 		}
-		return time.Duration(min(seconds, uint64(maxWait/time.Second))) * time.Second, true //nolint:gosec // 60 at most
+		return time.Duration(min(seconds, uint64(maxWait/time.Second))) * time.Second, true
 	}
 	return 0, false
 }

@@ -39,8 +39,9 @@ func TestNoSuchRoute(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	for _, path := range []string{
-		"/", "/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/v1/matrices/", "/v1/multiplications/", "/matrix_multiplication/x",
-		"/v1/matrices/x/y", "/V1/matrices", "/favicon.ico",
+		"/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/v1/matrices/", "/v1/multiplications/", "/matrix_multiplication/x",
+		"/v1/matrices/x/y", "/V1/matrices",
+		"/index.html", "/assets/", "/docs/x", "/docs/index.html", "/riverui", "/riverui/", "/riverui/jobs", "/riverui/api/jobs",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 			b.do(t, method, path, nil).want(t, http.StatusNotFound)
@@ -62,6 +63,11 @@ func TestMethods(t *testing.T) {
 		"/v1/matrices/" + id:                    "DELETE, GET, HEAD",
 		"/v1/matrices/" + id + "/content":       "GET, HEAD",
 		"/v1/matrices":                          "POST",
+		"/v1/overview":                          "GET, HEAD",
+		"/":                                     "GET, HEAD",
+		"/favicon.ico":                          "GET, HEAD",
+		"/docs":                                 "GET, HEAD",
+		"/docs/":                                "GET, HEAD",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodOptions, "NONSENSE"} {
 			if strings.Contains(allowed, method) {

@@ -19,6 +19,7 @@ func sharedSchemas() map[string]*huma.Schema {
 		"Submission":       objectSchema(map[string]*huma.Schema{"a": ref("Operand"), "b": ref("Operand"), "priority": prioritySchema()}, "a", "b"),
 		"SimpleSubmission": objectSchema(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
 		"Elements":         elementsSchema(),
+		"StreamedEvent":    streamedEventSchema(),
 		"Problem":          problemSchema(),
 		"Fault":            faultSchema(),
 	}

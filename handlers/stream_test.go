@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,5 +97,34 @@ func TestStalledStream(t *testing.T) {
 	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: x\r\n\r\n", multiplicationPath(id))
 	for followed := false; !followed || a.hub.Followed() > 0; time.Sleep(time.Millisecond) {
 		followed = followed || a.hub.Followed() > 0
+	}
+}
+
+// The example in the description of the API is what clients see.
+func TestExampleEvents(t *testing.T) {
+	t.Parallel()
+	s := &eventStream{}
+	for line := range strings.Lines(exampleStream) {
+		text, ok := strings.CutPrefix(line, "data: ")
+		if !ok {
+			continue
+		}
+		var e MultiplicationEvent
+		d := json.NewDecoder(strings.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&e); err != nil {
+			t.Fatal(err)
+		}
+		p := store.Multiplication{ID: uuid.MustParse(e.ID), TilesTotal: e.Tiles.Total, M: 2000, N: 2000, DType: matrix.Float64}
+		event := watch.Event{Number: 2 + e.Tiles.Completed, At: e.At, State: e.State, TilesCompleted: e.Tiles.Completed}
+		if e.Result != nil {
+			p.C, event.StateChanged, event.Product = uuid.MustParse(e.Result.MatrixID), true, &p
+		}
+		if err := s.write(event, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.buf.String(); got != exampleStream+"\n\n" {
+		t.Errorf("got  %s\nwant %s", got, exampleStream)
 	}
 }

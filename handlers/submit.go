@@ -103,7 +103,7 @@ func (a *API) accept(ctx context.Context, r request, read func(*operands) (submi
 		s, err = read(o)
 		return err
 	}, func(keep keepTx) error {
-		s.MaxBytes, s.AnswerTx = a.limits.MaxMatrixBytes, showTx(http.StatusAccepted, keep)
+		s.MaxBytes, s.AnswerTx = a.limits.MaxMatrixBytes, a.showTx(http.StatusAccepted, keep)
 		_, err := a.jobs.Submit(ctx, s.Submission)
 		return err
 	})
@@ -112,9 +112,9 @@ func (a *API) accept(ctx context.Context, r request, read func(*operands) (submi
 }
 
 // showTx answers with a multiplication as the transaction leaves it.
-func showTx(status int, keep keepTx) jobs.AnswerTx {
+func (a *API) showTx(status int, keep keepTx) jobs.AnswerTx {
 	return func(ctx context.Context, q *store.Queries, s store.Status) error {
-		answer, err := newReply(status, multiplicationPath(s.Multiplication.ID), newMultiplicationBody(s))
+		answer, err := newReply(status, multiplicationPath(s.Multiplication.ID), a.multiplicationBody(s))
 		if err != nil {
 			return err
 		}

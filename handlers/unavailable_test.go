@@ -36,7 +36,7 @@ func TestDatabaseUnavailable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := handlers.New(s, client, watch.NewHub(s, log), testLimits, "test", log)
+	handler := handlers.New(s, client, watch.NewHub(s, log), testLimits, handlers.Site{Version: "test"}, log)
 	for _, request := range []struct{ method, path, body string }{
 		{http.MethodGet, "/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e", ""},
 		{http.MethodPost, "/v1/multiplications", `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`},

@@ -29,7 +29,7 @@ func (c *Client) Retry(ctx context.Context, id uuid.UUID, answers ...AnswerTx) e
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
 	c.changes.Changed(id)
-	c.wake(queueOf(p.Plan()))
+	c.wake(QueueOf(p.Plan()))
 	return nil
 }
 
@@ -61,11 +61,16 @@ func (c *Client) retryTx(ctx context.Context, q *store.Queries, id uuid.UUID) (s
 	if len(running) > 0 {
 		return p, ErrActive
 	}
-	if err := q.ReopenMultiplication(ctx, c.store.Retention, id); err != nil {
-		return p, err
+	return p, c.reopenTx(ctx, q, p)
+}
+
+// reopenTx gives a product back its active state and queues its tiles that were stopped.
+func (c *Client) reopenTx(ctx context.Context, q *store.Queries, p store.Multiplication) error {
+	if err := q.ReopenMultiplication(ctx, c.store.Retention, p.ID); err != nil {
+		return err
 	}
-	_, err = q.RequeueTiles(ctx, store.RequeueTilesParams{
-		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: id.String(),
+	_, err := q.RequeueTiles(ctx, store.RequeueTilesParams{
+		MoreAttempts: maxAttempts, FirstJob: p.FirstJob, LastJob: p.LastJob, MultiplicationID: p.ID.String(),
 	})
-	return p, err
+	return err
 }

@@ -9,11 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -46,12 +49,13 @@ func (c *Client) wake(queue string) {
 
 // Config says what a process does with the queue.
 type Config struct {
-	Work     bool          // compute tiles
-	Lead     bool          // run River's leader and the maintenance jobs
-	Tiles    int           // tiles computed at a time
-	Small    int           // small products computed at a time
-	SoftStop time.Duration // how long running tiles may take to finish after the order to stop
-	Lease    time.Duration // how long a worker may be silent before its jobs are given to others; 0: DefaultLease
+	Work     bool                  // compute tiles
+	Lead     bool                  // run River's leader and the maintenance jobs
+	Tiles    int                   // tiles computed at a time
+	Small    int                   // small products computed at a time
+	SoftStop time.Duration         // how long running tiles may take to finish after the order to stop
+	Lease    time.Duration         // how long a worker may be silent before its jobs are given to others; 0: DefaultLease
+	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 }
 
 // Client is a process's part in the queue.
@@ -62,6 +66,8 @@ type Client struct {
 	config  Config
 	log     *slog.Logger
 	id      string
+	metrics *metrics
+	seen    atomic.Pointer[Queues] // what was seen last of the queues, by a process that leads
 	stop    sync.Once
 	halt    context.CancelFunc // ends the lease and the rescue loop
 	loops   sync.WaitGroup
@@ -72,16 +78,21 @@ func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.L
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}
-	c := &Client{store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID()}
+	c := &Client{
+		store: s, changes: watch.NewAnnouncer(s, log), config: config, log: log, id: clientID(config.Work), metrics: newMetrics(config),
+	}
 	// Every client knows every kind: a leader's rescuer discards the stuck jobs of kinds that it does not know.
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &tileWorker{store: s, engine: engine, changes: c.changes})
+	river.AddWorker(workers, &tileWorker{store: s, client: c, engine: engine, changes: c.changes, metrics: c.metrics})
 	river.AddWorker(workers, &sweepWorker{store: s, client: c, log: log})
 	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(workers))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the queue: %w", err)
 	}
 	c.river = rc
+	if config.Lead && config.Metrics != nil {
+		config.Metrics.MustRegister(newQueueCollector(c))
+	}
 	return c, nil
 }
 
@@ -92,6 +103,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		Workers:       workers,
 		RetryPolicy:   retryPolicy{},
 		ErrorHandler:  &errorHandler{client: c, log: c.log},
+		Middleware:    []rivertype.Middleware{c.metrics},
 		MaxAttempts:   maxAttempts,
 		FetchCooldown: riverNotifies, FetchPollInterval: riverNotifies,
 		SoftStopTimeout: c.config.SoftStop,
@@ -119,13 +131,20 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 	return config
 }
 
+// maintenanceOnly begins the names of processes that compute no tiles.
+const maintenanceOnly = "api@"
+
 // clientID names this process in leases, in the attempts of jobs and in the logs.
-func clientID() string {
+func clientID(works bool) string {
+	role := maintenanceOnly
+	if works {
+		role = "worker@"
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:8])
+	return fmt.Sprintf("%s%.60s-%d-%s", role, host, os.Getpid(), rand.Text()[:8])
 }
 
 // Start begins to work jobs. The context bounds the start only; Stop ends the work.
@@ -138,6 +157,8 @@ func (c *Client) Start(ctx context.Context) error {
 	c.loops.Go(func() { c.renewLease(loops) })
 	if c.config.Lead {
 		c.loops.Go(func() { c.rescueLoop(loops) })
+		c.refreshQueues(ctx) // the first scrape finds all series
+		c.loops.Go(func() { every(loops, refreshInterval, c.refreshQueues) })
 	}
 	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
 		halt()

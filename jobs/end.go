@@ -62,26 +62,30 @@ func (c *Client) end(
 		return fmt.Errorf("ending multiplication %s: %w", id, err)
 	}
 	if ended {
+		c.metrics.ended.WithLabelValues(string(state)).Inc()
 		c.changes.Ended(id)
 	}
 	return nil
 }
 
-// stopTilesTx cancels the waiting jobs of a product in one statement and the running ones, which are few, by River, which
-// tells their workers.
+// stopTilesTx cancels the waiting jobs of a product in one statement and the others, which are few, by River, which tells
+// the workers of those that run. A job may change its state between the two statements, so the second takes all that are
+// not finished: after this no job of the product will start, unless a person retries it. See Client.resume.
 func (c *Client) stopTilesTx(ctx context.Context, tx pgx.Tx, q *store.Queries, p store.Multiplication, except int64) error {
 	if err := q.CancelWaitingTiles(ctx, p.FirstJob, p.LastJob, p.ID.String()); err != nil {
 		return err
 	}
-	running, err := q.ListRunningTiles(ctx, p.FirstJob, p.LastJob, p.ID.String())
+	unfinished, err := q.ListUnfinishedTiles(ctx, p.FirstJob, p.LastJob, p.ID.String())
 	if err != nil {
 		return err
 	}
-	for _, job := range running {
-		if job == except {
-			continue
+	for _, job := range unfinished {
+		if job == except { // it is about to end by itself, and need not be told
+			err = q.MarkCancelled(ctx, job)
+		} else {
+			_, err = c.river.JobCancelTx(ctx, tx, job)
 		}
-		if _, err := c.river.JobCancelTx(ctx, tx, job); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+		if err != nil && !errors.Is(err, rivertype.ErrNotFound) {
 			return err
 		}
 	}

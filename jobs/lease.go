@@ -78,6 +78,7 @@ func (c *Client) rescue(ctx context.Context) error {
 		return err
 	}
 	for _, job := range rescued {
+		c.metrics.rescue(job)
 		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", job.ID, "kind", job.Kind, "state", job.State)
 		if job.State != store.RiverJobStateDiscarded || job.MultiplicationID == "" {
 			continue

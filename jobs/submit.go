@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,6 +83,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 		return store.Status{}, err
 	}
 	p := newMultiplication(s)
+	p.Retention = c.store.Retention
 	var status store.Status
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
@@ -103,8 +105,10 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 	if err != nil {
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
-	if p := status.Multiplication; p.TilesTotal > 0 {
-		c.wake(queueOf(p.Plan()))
+	accepted := status.Multiplication
+	c.metrics.submission(accepted)
+	if accepted.TilesTotal > 0 {
+		c.wake(QueueOf(accepted.Plan()))
 	}
 	return status, nil
 }
@@ -188,12 +192,29 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 	return c
 }
 
-// queueOf returns where the tiles of a product are queued.
-func queueOf(p matrix.Plan) string {
-	if p.Small() {
+// QueueOf returns the queue in which the tiles of a product are.
+func QueueOf(plan matrix.Plan) string {
+	if plan.Small() {
 		return QueueSmall
 	}
 	return QueueTiles
+}
+
+// tileMetadata is what a job tells about its product, to people and to programs that search River's jobs.
+type tileMetadata struct {
+	MultiplicationID uuid.UUID `json:"multiplication_id"`
+	Product          string    `json:"product"`
+}
+
+// tileOpts says how the tiles of a product are queued. Their tag is the product's id: by it River UI finds them.
+func tileOpts(p store.InsertMultiplicationParams) (*river.InsertOpts, error) {
+	metadata, err := json.Marshal(tileMetadata{
+		MultiplicationID: p.ID, Product: fmt.Sprintf("%d×%d times %d×%d, %s", p.M, p.K, p.K, p.N, p.DType),
+	})
+	return &river.InsertOpts{
+		Queue: QueueOf(planOf(p)), Priority: int(p.Priority), MaxAttempts: maxAttempts,
+		Tags: []string{p.ID.String()}, Metadata: metadata,
+	}, err
 }
 
 // insertTilesTx queues one job per tile and notes the range of their ids in p.
@@ -201,7 +222,10 @@ func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMu
 	if p.TilesTotal == 0 {
 		return nil
 	}
-	opts := &river.InsertOpts{Queue: queueOf(planOf(*p)), Priority: int(p.Priority), MaxAttempts: maxAttempts}
+	opts, err := tileOpts(*p)
+	if err != nil {
+		return err
+	}
 	params := make([]river.InsertManyParams, p.TilesTotal)
 	for i := range params {
 		params[i] = river.InsertManyParams{Args: TileArgs{MultiplicationID: p.ID, Tile: int64(i)}, InsertOpts: opts}

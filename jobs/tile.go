@@ -42,8 +42,10 @@ func (TileArgs) Kind() string { return "multiply_tile" }
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
 	store   *store.Store
+	client  *Client
 	engine  *matrix.Engine
 	changes *watch.Announcer
+	metrics *metrics
 }
 
 // Timeout implements river.Worker.
@@ -52,12 +54,12 @@ func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTi
 // Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then
 // completes the job in the transaction that counts the tile. To do so twice is harmless.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
-	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && p.State.Final() {
-		return river.JobCancel(ErrFinal)
+	if counted(job.JobRow) {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	p, err := w.product(ctx, job)
+	if err != nil || p.State == store.Completed {
+		return err
 	}
 	if p.State == store.Pending && job.Queue != QueueSmall { // a small one ends before anybody could look
 		started, err := w.store.StartMultiplication(ctx, p.ID)
@@ -77,7 +79,22 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
 	defer tile.Release()
+	w.metrics.tile(tile.Stats)
 	return w.finish(ctx, job, p, rect, tile.Bytes())
+}
+
+// product returns what the job is a tile of. One that has ended wants no more tiles, unless the job was retried by hand.
+func (w *tileWorker) product(ctx context.Context, job *river.Job[TileArgs]) (store.Product, error) {
+	p, err := w.store.Product(ctx, job.Args.MultiplicationID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return p, river.JobCancel(errors.New("the multiplication has been deleted"))
+	case err != nil:
+		return p, fmt.Errorf("reading multiplication %s: %w", job.Args.MultiplicationID, err)
+	case p.State == store.Failed || p.State == store.Cancelled:
+		return w.client.resume(ctx, job.JobRow, p)
+	}
+	return p, nil
 }
 
 // finish stores a computed tile. It outlives the order to stop: the work is done and worth keeping.
@@ -94,7 +111,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 	}
 	var state store.State
 	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
-		state, err = completeTileTx(ctx, q, job, product)
+		state, err = completeTileTx(ctx, q, job, p.TilesTotal > 1, product)
 		return err
 	})
 	if errors.Is(err, ErrFinal) {
@@ -106,6 +123,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
 	}
 	if state.Final() {
+		w.metrics.completion(p.Multiplication)
 		w.changes.Ended(p.ID)
 	} else {
 		w.changes.Changed(p.ID)
@@ -119,7 +137,7 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
 func completeTileTx(
-	ctx context.Context, q *store.Queries, job *river.Job[TileArgs], product store.CompleteProductParams,
+	ctx context.Context, q *store.Queries, job *river.Job[TileArgs], several bool, product store.CompleteProductParams,
 ) (store.State, error) {
 	counted, err := q.CountTile(ctx, job.AttemptedAt, product.Retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -128,7 +146,7 @@ func completeTileTx(
 	if err != nil {
 		return "", err
 	}
-	completed, err := q.CompleteTileJob(ctx, job.ID)
+	completed, err := q.CompleteTileJob(ctx, several, job.ID)
 	if err != nil {
 		return "", err
 	}

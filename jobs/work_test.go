@@ -184,3 +184,12 @@ func TestDroppedConnections(t *testing.T) {
 	b.ends(first, store.Completed)
 	b.ends(second, store.Completed)
 }
+
+// TestEmptyProductIsKept: what is complete as soon as it is submitted is kept as long as all others.
+func TestEmptyProductIsKept(t *testing.T) {
+	b := setup(t)
+	id := b.submit(b.client(jobs.Config{}), 0, 5, 5)
+	if n := b.count("SELECT count(*) FROM multiplications WHERE id = $1 AND state = 'completed' AND expires_at > now() + interval '59 minutes'", id); n != 1 {
+		t.Error("it has expired")
+	}
+}

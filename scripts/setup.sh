@@ -7,6 +7,9 @@
 #
 # Says nothing and installs nothing when nothing is missing.
 #
+# setup.sh promtool: prints the path of Prometheus' promtool. Debian has it in a package with the server, of which it takes
+# the one file, into bin/, so that nothing is installed and no server starts.
+#
 # setup.sh race: prints -race if the race detector, which needs cgo, can be built here.
 set -eu
 
@@ -52,6 +55,13 @@ has_numpy() {
   return 1
 }
 
+has_chromium() {
+  for browser in chromium chromium-browser google-chrome; do
+    command -v "$browser" >/dev/null && return 0
+  done
+  return 1
+}
+
 # missing prints the Debian packages that the command lacks.
 missing() {
   has_postgres || echo postgresql
@@ -59,6 +69,7 @@ missing() {
   [ "$1" = test ] || return 0
   has_c_compiler || echo gcc libc6-dev
   has_numpy || echo python3-numpy
+  has_chromium || echo chromium fonts-dejavu-core
 }
 
 can_install() { [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
@@ -75,10 +86,14 @@ install_packages() {
   mkdir -p "${no_cluster%/*}"
   echo 'create_main_cluster = false' >"$no_cluster"
   export DEBIAN_FRONTEND=noninteractive
-  if { apt-get update && apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+  apt_install() { apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; }
+  if { apt-get update && apt_install "$@"; } >"$log" 2>&1; then
     return 0
   fi
   tail -n 20 "$log" >&2
+  for package in "$@"; do # one that this system does not have must not keep it from the others
+    apt_install "$package" >"$log" 2>&1 || say "cannot install $package"
+  done
   say "apt-get failed"
 }
 
@@ -91,6 +106,8 @@ hint() {
       "install openblas'. Without it the built-in kernel multiplies, several times slower." ;;
     gcc) say "no C compiler: 'apt-get install gcc libc6-dev', 'dnf install gcc' or 'xcode-select --install'." \
       "Without it the tests run without the race detector." ;;
+    chromium) say "no Chromium: 'apt-get install chromium fonts-dejavu-core', 'dnf install chromium' or 'brew install" \
+      "chromium'. Without it the tests of the pages are skipped." ;;
     python3-numpy) say "no NumPy: 'apt-get install python3-numpy', 'dnf install python3-numpy' or 'pip install numpy'." \
       "Without it the tests of the .npy format against NumPy are skipped." ;;
   esac
@@ -113,8 +130,42 @@ setup() {
   fi
 }
 
+find_promtool() {
+  if command -v promtool; then
+    return
+  fi
+  bin=$(cd "$(dirname "$0")/.." && pwd)/bin
+  if ! [ -x "$bin/promtool" ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
+    fetch_promtool "$bin" || say "promtool could not be fetched"
+  fi
+  if [ -x "$bin/promtool" ]; then
+    echo "$bin/promtool"
+    return
+  fi
+  say "no promtool: 'apt-get install prometheus' or 'brew install prometheus'. Without it the alert rules are not checked."
+  [ "${CI:-}" != true ]
+}
+
+# fetch_promtool puts promtool from Debian's package into a directory.
+fetch_promtool() {
+  say "fetching promtool from Debian's package prometheus"
+  dir=$(mktemp -d)
+  trap 'rm -rf "$dir"' EXIT
+  trap 'exit 1' HUP INT TERM
+  [ "$(id -u)" != 0 ] || apt-get update >"$dir/log" 2>&1 || true
+  if ! (cd "$dir" && apt-get download prometheus) >>"$dir/log" 2>&1; then
+    tail -n 20 "$dir/log" >&2
+    return 1
+  fi
+  mkdir -p "$1"
+  dpkg-deb --fsys-tarfile "$dir"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$1/promtool.new"
+  chmod +x "$1/promtool.new"
+  mv "$1/promtool.new" "$1/promtool"
+}
+
 case ${1:-} in
   demo | test) setup "$1" ;;
+  promtool) find_promtool ;;
   race) if has_c_compiler; then echo -race; fi ;;
-  *) echo "usage: $0 demo|test|race" >&2; exit 2 ;;
+  *) echo "usage: $0 demo|test|promtool|race" >&2; exit 2 ;;
 esac

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -23,8 +24,10 @@ const (
 
 // budget shares out the memory of transfers. A transfer that wants more than there is gets all of it.
 type budget struct {
-	shares *semaphore.Weighted
-	size   int64
+	shares  *semaphore.Weighted
+	size    int64
+	used    atomic.Int64
+	waiting atomic.Int64 // transfers, not bytes
 }
 
 func newBudget(size int64) *budget { return &budget{shares: semaphore.NewWeighted(size), size: size} }
@@ -34,13 +37,20 @@ func (b *budget) reserve(ctx context.Context, n int64) (release func(), err erro
 	n = min(n, b.size)
 	waiting, cancel := context.WithTimeout(ctx, memoryWait)
 	defer cancel()
-	if err := b.shares.Acquire(waiting, n); err != nil {
+	b.waiting.Add(1)
+	err = b.shares.Acquire(waiting, n)
+	b.waiting.Add(-1)
+	if err != nil {
 		if ctx.Err() == nil {
 			err = ErrBusy
 		}
 		return nil, fmt.Errorf("waiting for %d bytes of memory: %w", n, err)
 	}
-	return func() { b.shares.Release(n) }, nil
+	b.used.Add(n)
+	return func() {
+		b.used.Add(-n)
+		b.shares.Release(n)
+	}, nil
 }
 
 // ReserveRead waits for the memory that it takes to read some bytes of a matrix as a stream, and returns the function that

@@ -155,6 +155,7 @@ type RiverJob struct {
 	Kind        string
 	MaxAttempts int16
 	Metadata    []byte
+	Priority    int16
 	Queue       string
 	State       RiverJobState
 	ScheduledAt time.Time

@@ -368,12 +368,13 @@ func (q *Queries) ListMultiplicationsOf(ctx context.Context, arg ListMultiplicat
 
 const listStatuses = `-- name: ListStatuses :many
 SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
-       t.running, t.retrying, t.failures, t.attempts
+       t.running, t.retrying, t.discarded, t.failures, t.attempts
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
            count(*) FILTER (WHERE j.errors IS NOT NULL AND j.finalized_at IS NULL
                               AND j.state <> 'running')::bigint                           AS retrying,
+           count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
     FROM river_job j
@@ -392,6 +393,7 @@ type ListStatusesRow struct {
 	BDType         matrix.DType
 	Running        int64
 	Retrying       int64
+	Discarded      int64
 	Failures       int64
 	Attempts       int64
 }
@@ -438,6 +440,7 @@ func (q *Queries) ListStatuses(ctx context.Context, ids []uuid.UUID) ([]ListStat
 			&i.BDType,
 			&i.Running,
 			&i.Retrying,
+			&i.Discarded,
 			&i.Failures,
 			&i.Attempts,
 		); err != nil {

@@ -12,6 +12,20 @@ import (
 	"github.com/google/uuid"
 )
 
+const attemptIsWanted = `-- name: AttemptIsWanted :one
+SELECT EXISTS (SELECT FROM river_job
+               WHERE id = $1 AND state = 'running' AND attempted_at = $2::timestamptz
+                 AND NOT metadata ? 'cancel_attempted_at')
+`
+
+// Whether a job is in this attempt at it, and nobody has told it to stop.
+func (q *Queries) AttemptIsWanted(ctx context.Context, iD int64, attemptedAt time.Time) (bool, error) {
+	row := q.db.QueryRow(ctx, attemptIsWanted, iD, attemptedAt)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const cancelWaitingTiles = `-- name: CancelWaitingTiles :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
 WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
@@ -24,17 +38,35 @@ func (q *Queries) CancelWaitingTiles(ctx context.Context, firstJob int64, lastJo
 }
 
 const completeTileJob = `-- name: CompleteTileJob :execrows
-UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $1 AND finalized_at IS NULL
+UPDATE river_job SET
+    state = 'completed', finalized_at = now(),
+    metadata = CASE WHEN $1::boolean THEN metadata || '{"counted": true}' ELSE metadata END
+WHERE id = $2 AND finalized_at IS NULL AND NOT metadata ? 'counted'
 `
 
 // A tile that is computed, checked and stored is done, whoever runs its job now: a worker that lost its lease while it
-// computed has still done the work.
-func (q *Queries) CompleteTileJob(ctx context.Context, id int64) (int64, error) {
-	result, err := q.db.Exec(ctx, completeTileJob, id)
+// computed has still done the work. One that is counted is never counted again: River lets people retry completed jobs.
+// The mark is for products of several tiles; one that is a single tile has ended with it.
+func (q *Queries) CompleteTileJob(ctx context.Context, several bool, iD int64) (int64, error) {
+	result, err := q.db.Exec(ctx, completeTileJob, several, iD)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const countStoppingTiles = `-- name: CountStoppingTiles :one
+SELECT count(*) FROM river_job
+WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
+  AND state = 'running' AND metadata ? 'cancel_attempted_at'
+`
+
+// Tiles that have been told to stop and have not yet.
+func (q *Queries) CountStoppingTiles(ctx context.Context, firstJob int64, lastJob int64, multiplicationID string) (int64, error) {
+	row := q.db.QueryRow(ctx, countStoppingTiles, firstJob, lastJob, multiplicationID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const listRunningTiles = `-- name: ListRunningTiles :many
@@ -110,6 +142,43 @@ func (q *Queries) ListTileErrors(ctx context.Context, maxRows int32, ids []uuid.
 		return nil, err
 	}
 	return items, nil
+}
+
+const listUnfinishedTiles = `-- name: ListUnfinishedTiles :many
+SELECT id FROM river_job
+WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
+ORDER BY id
+`
+
+func (q *Queries) ListUnfinishedTiles(ctx context.Context, firstJob int64, lastJob int64, multiplicationID string) ([]int64, error) {
+	rows, err := q.db.Query(ctx, listUnfinishedTiles, firstJob, lastJob, multiplicationID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const markCancelled = `-- name: MarkCancelled :exec
+UPDATE river_job SET metadata = metadata || jsonb_build_object('cancel_attempted_at', now())
+WHERE id = $1 AND finalized_at IS NULL
+`
+
+// What River does to a running job that is to be cancelled: whatever becomes of its worker, it will not run again.
+func (q *Queries) MarkCancelled(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, markCancelled, id)
+	return err
 }
 
 const requeueTiles = `-- name: RequeueTiles :execrows

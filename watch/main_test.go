@@ -135,15 +135,6 @@ func (b *testBundle) reopen(id uuid.UUID) {
 	b.changes.Changed(id)
 }
 
-// remove deletes a product.
-func (b *testBundle) remove(id uuid.UUID) {
-	b.t.Helper()
-	if err := b.store.DeleteProduct(b.t.Context(), id); err != nil {
-		b.t.Fatal(err)
-	}
-	b.changes.Ended(id)
-}
-
 // eventually returns once done does so truly.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()

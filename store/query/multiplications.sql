@@ -9,12 +9,13 @@ RETURNING *;
 -- Products with the shapes of their operands and what River holds about their tiles. A tile that crashed its worker was
 -- started, too, although a crash is no failed attempt.
 SELECT sqlc.embed(p), a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
-       t.running, t.retrying, t.failures, t.attempts
+       t.running, t.retrying, t.discarded, t.failures, t.attempts
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
            count(*) FILTER (WHERE j.errors IS NOT NULL AND j.finalized_at IS NULL
                               AND j.state <> 'running')::bigint                           AS retrying,
+           count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
     FROM river_job j

@@ -14,6 +14,7 @@ CREATE TABLE river_job (
     kind         text            NOT NULL,
     max_attempts smallint        NOT NULL,
     metadata     jsonb           NOT NULL,
+    priority     smallint        NOT NULL,
     queue        text            NOT NULL,
     state        river_job_state NOT NULL,
     scheduled_at timestamptz     NOT NULL

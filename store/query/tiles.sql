@@ -15,13 +15,22 @@ ORDER BY e.at DESC;
 
 -- name: CompleteTileJob :execrows
 -- A tile that is computed, checked and stored is done, whoever runs its job now: a worker that lost its lease while it
--- computed has still done the work.
-UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $1 AND finalized_at IS NULL;
+-- computed has still done the work. One that is counted is never counted again: River lets people retry completed jobs.
+-- The mark is for products of several tiles; one that is a single tile has ended with it.
+UPDATE river_job SET
+    state = 'completed', finalized_at = now(),
+    metadata = CASE WHEN @several::boolean THEN metadata || '{"counted": true}' ELSE metadata END
+WHERE id = @id AND finalized_at IS NULL AND NOT metadata ? 'counted';
 
 -- name: CancelWaitingTiles :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
 WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text
   AND finalized_at IS NULL AND state <> 'running';
+
+-- name: ListUnfinishedTiles :many
+SELECT id FROM river_job
+WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text AND finalized_at IS NULL
+ORDER BY id;
 
 -- name: ListRunningTiles :many
 SELECT id FROM river_job
@@ -64,3 +73,20 @@ UPDATE river_job SET
     metadata = metadata - 'cancel_attempted_at' - 'crashes'
 WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text
   AND state IN ('cancelled', 'discarded');
+
+-- name: MarkCancelled :exec
+-- What River does to a running job that is to be cancelled: whatever becomes of its worker, it will not run again.
+UPDATE river_job SET metadata = metadata || jsonb_build_object('cancel_attempted_at', now())
+WHERE id = $1 AND finalized_at IS NULL;
+
+-- name: AttemptIsWanted :one
+-- Whether a job is in this attempt at it, and nobody has told it to stop.
+SELECT EXISTS (SELECT FROM river_job
+               WHERE id = @id AND state = 'running' AND attempted_at = @attempted_at::timestamptz
+                 AND NOT metadata ? 'cancel_attempted_at');
+
+-- name: CountStoppingTiles :one
+-- Tiles that have been told to stop and have not yet.
+SELECT count(*) FROM river_job
+WHERE id BETWEEN @first_job AND @last_job AND args->>'multiplication_id' = @multiplication_id::text
+  AND state = 'running' AND metadata ? 'cancel_attempted_at';

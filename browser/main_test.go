@@ -1,0 +1,216 @@
+package browser_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/cli"
+	"github.com/millrace/millrace/devdb/testdb"
+)
+
+// asMillrace in the environment makes the test binary behave as the real one.
+const asMillrace = "MILLRACE_TEST_AS_BINARY"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMillrace) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	}
+	testdb.Main(m)
+}
+
+// patience bounds a wait that should end long before.
+const patience = 2 * time.Minute
+
+// until waits for a state that nobody announces.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// deployment is an API on a database of its own, and workers once they are started, each a process.
+type deployment struct {
+	t      *testing.T
+	pool   *pgxpool.Pool
+	blocks string // the directory of the block store
+	env    []string
+	api    *process
+	url    string
+}
+
+// deploy starts an API with some flags. Nobody works yet.
+func deploy(t *testing.T, flags ...string) *deployment {
+	t.Helper()
+	d := &deployment{t: t, pool: testdb.New(t), blocks: t.TempDir()}
+	d.env = []string{"DATABASE_URL=" + testdb.URL(d.pool), "MILLRACE_BLOCKS=file://" + d.blocks}
+	d.serve(flags...)
+	return d
+}
+
+// serve starts the API.
+func (d *deployment) serve(flags ...string) {
+	d.t.Helper()
+	d.api = d.start(append([]string{"api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, flags...)...)
+	d.url = d.api.logged(`msg=serving api=(\S+)`)
+}
+
+// work starts a worker.
+func (d *deployment) work() *process {
+	d.t.Helper()
+	p := d.start("worker", "--ops-addr=127.0.0.1:0")
+	p.logged("(msg=ready)")
+	return p
+}
+
+// process is a running millrace.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	log *syncBuffer
+}
+
+// start runs a millrace in the background; it is stopped at the end of the test.
+func (d *deployment) start(args ...string) *process {
+	d.t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p := &process{t: d.t, cmd: exec.Command(exe, args...), log: &syncBuffer{}}
+	p.cmd.Env = append(append(os.Environ(), asMillrace+"=1"), d.env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(p.stop)
+	return p
+}
+
+// stop ends the process as an operator would.
+func (p *process) stop() {
+	if p.cmd.ProcessState != nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("%v ended with %v", p.cmd.Args, err)
+	}
+	if p.t.Failed() {
+		p.t.Logf("the log of %v:\n%s", p.cmd.Args[1:], p.log)
+	}
+}
+
+// logged waits for a line in the log and returns what its pattern captures.
+func (p *process) logged(pattern string) string {
+	p.t.Helper()
+	var found []string
+	until(p.t, "it logs "+pattern, func() bool {
+		found = regexp.MustCompile(pattern).FindStringSubmatch(p.log.String())
+		return found != nil
+	})
+	return found[1]
+}
+
+type syncBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.buffer.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.buffer.String()
+}
+
+// product is what these tests look at.
+type product struct {
+	ID     string
+	State  string
+	Tiles  struct{ Completed int64 }
+	Result struct{ Href string }
+	Links  struct{ Jobs string }
+}
+
+// do talks to the API as a program does.
+func (d *deployment) do(method, path, contentType string, body []byte, out any) {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, bytes.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Accept", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode >= http.StatusBadRequest {
+		d.t.Fatalf("%s %s: %s, %v: %s", method, path, answer.Status, err, text)
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		d.t.Fatalf("%s %s: %v: %s", method, path, err, text)
+	}
+}
+
+func (d *deployment) submit(body string) product {
+	d.t.Helper()
+	var p product
+	d.do(http.MethodPost, "/v1/multiplications", "application/json", []byte(body), &p)
+	return p
+}
+
+func (d *deployment) get(id string) product {
+	d.t.Helper()
+	var p product
+	d.do(http.MethodGet, "/v1/multiplications/"+id, "", nil, &p)
+	return p
+}
+
+// ends waits until a product is in a state.
+func (d *deployment) ends(id, state string) product {
+	d.t.Helper()
+	var p product
+	until(d.t, id+" is "+state, func() bool { p = d.get(id); return p.State == state })
+	return p
+}
+
+func (d *deployment) exec(sql string, args ...any) int64 {
+	d.t.Helper()
+	tag, err := d.pool.Exec(d.t.Context(), sql, args...)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return tag.RowsAffected()
+}
+
+// random is the product of two random n×n matrices.
+func random(n string) string {
+	return strings.ReplaceAll(`{"a": {"random": {"rows": N, "cols": N}}, "b": {"random": {"rows": N, "cols": N, "seed": 1}}}`, "N", n)
+}

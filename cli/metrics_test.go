@@ -1,0 +1,175 @@
+package cli_test
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+)
+
+// exported is a metric as some process shows it.
+type exported struct {
+	kind   string
+	labels string // sorted, separated by commas; "le" is left out
+	roles  string
+}
+
+var (
+	typeLine  = regexp.MustCompile(`^# TYPE (\S+) (\S+)$`)
+	labelName = regexp.MustCompile(`([a-z_]+)="`)
+	opsOf     = regexp.MustCompile(`\bops=(\S+)`)
+	// metricName is one of the metrics that our processes show, wherever it is written.
+	metricName = regexp.MustCompile(`\b(?:millrace|river_queue|go|process)_[a-z0-9_]+[a-z0-9]\b`)
+)
+
+// scrape returns what a process shows at /metrics, after a look whether it is well-formed.
+func scrape(t *testing.T, ops string) map[string]exported {
+	t.Helper()
+	answer, err := http.Get(ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s, %v", answer.Status, err)
+	}
+	problems, err := promlint.New(bytes.NewReader(text)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v, %+v", err, problems)
+	}
+	found, name := map[string]exported{}, ""
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		if head := typeLine.FindStringSubmatch(line); head != nil {
+			name = head[1]
+			found[name] = exported{kind: head[2]}
+		}
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		labels := map[string]bool{}
+		for _, label := range labelName.FindAllStringSubmatch(line, -1) {
+			labels[label[1]] = true
+		}
+		delete(labels, "le")
+		e := found[name]
+		e.labels = strings.Join(slices.Sorted(maps.Keys(labels)), ",")
+		found[name] = e
+	}
+	return found
+}
+
+// observe runs a process of each role and returns what they show together, after a product.
+func observe(t *testing.T) map[string]exported {
+	t.Helper()
+	d := deploy(t)
+	main, worker := d.startAPI(), d.startWorker()
+	d.api.completes(d.api.submit(manyTiles))
+	everything, dev := startDev(t, filepath.Join(t.TempDir(), "data"))
+	devAPI := connect(t, dev.API)
+	devAPI.completes(devAPI.submit(twoByTwo))
+
+	ops := func(p *process) map[string]exported {
+		return scrape(t, opsOf.FindStringSubmatch(p.stderr.String())[1])
+	}
+	all, fromWorker := ops(main), ops(worker)
+	for name, e := range all {
+		e.roles = "api"
+		if w, ok := fromWorker[name]; ok {
+			e.roles = "all"
+			e.labels = max(e.labels, w.labels) // a vector that is empty in one of them has none there
+		}
+		all[name] = e
+	}
+	for name, e := range fromWorker {
+		if _, ok := all[name]; !ok {
+			e.roles = "worker"
+			all[name] = e
+		}
+	}
+	together := scrape(t, dev.Ops)
+	for _, p := range []*process{main, worker, everything} {
+		p.exit(syscall.SIGTERM)
+	}
+	for name := range all {
+		if _, ok := together[name]; !ok {
+			t.Errorf("dev does not show %s", name)
+		}
+	}
+	for name := range together {
+		if _, ok := all[name]; !ok {
+			t.Errorf("only dev shows %s", name)
+		}
+	}
+	return all
+}
+
+// documented returns the table of docs/metrics.md.
+func documented(t *testing.T) map[string]exported {
+	t.Helper()
+	row := regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\| (\\w+) \\| (\\w+) \\| (.*?) ?\\| .+ \\|$")
+	rows := map[string]exported{}
+	for _, cells := range row.FindAllStringSubmatch(read(t, "docs/metrics.md"), -1) {
+		labels := strings.Split(strings.NewReplacer("`", "", " ", "").Replace(cells[4]), ",")
+		slices.Sort(labels)
+		rows[cells[1]] = exported{kind: cells[2], roles: cells[3], labels: strings.Join(labels, ",")}
+	}
+	if len(rows) == 0 {
+		t.Fatal("there is no table")
+	}
+	return rows
+}
+
+// read returns a file of the repository.
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestMetrics: every metric that a process of any role shows is documented, and the other way round, with its type, its labels
+// and its role; and whatever the dashboard, the alerts and the documents ask for is there.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	shown, told := observe(t), documented(t)
+	for name, e := range shown {
+		if strings.HasPrefix(name, "millrace_") || strings.HasPrefix(name, "river_") {
+			if told[name] != e {
+				t.Errorf("%s: shown is %+v, documented %+v", name, e, told[name])
+			}
+		}
+	}
+	for name := range told {
+		if _, ok := shown[name]; !ok {
+			t.Errorf("%s is documented, and nobody shows it", name)
+		}
+	}
+	for _, path := range []string{
+		"docs/metrics.md", "docs/runbook.md", "kustomize/components/grafana/dashboard.json",
+		"kustomize/components/prometheus/rules.yaml", "kustomize/components/prometheus/rules_test.yaml",
+	} {
+		names := metricName.FindAllString(read(t, path), -1)
+		if len(names) == 0 {
+			t.Errorf("%s names no metrics", path)
+		}
+		for _, name := range names {
+			family := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
+			if _, ok := shown[name]; !ok && shown[family].kind != "histogram" {
+				t.Errorf("%s asks for %s, which nobody shows", path, name)
+			}
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package handlers_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/millrace/millrace/handlers"
+)
+
+// TestRequestsAreObserved: by route, never by path, and by methods that are known.
+func TestRequestsAreObserved(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	registry := prometheus.NewRegistry()
+	b.server = httptest.NewServer(handlers.Observed(b.handler, registry))
+	t.Cleanup(b.server.Close)
+
+	const product = `{"A": [[1]], "B": [[2]]}`
+	created := b.do(t, http.MethodPost, "/matrix_multiplication/", strings.NewReader(product), "Content-Type", "application/json")
+	created.want(t, http.StatusAccepted)
+	for range 2 {
+		b.get(t, "/v1/multiplications/"+uuid.NewString()).want(t, http.StatusNotFound)
+	}
+	b.get(t, created.Header.Get("Location"), "Prefer", "wait=1").want(t, http.StatusOK)
+	id := strings.TrimPrefix(created.Header.Get("Location"), "/v1/multiplications/")
+	events := b.follow(t, id)
+	if _, err := events.next(); err != nil { // the head and an event are here before the end
+		t.Fatal(err)
+	}
+	b.do(t, http.MethodPost, "/v1/multiplications/"+id+"/cancel", nil).want(t, http.StatusOK)
+	for err := error(nil); err == nil; { // until the stream ends
+		_, err = events.next()
+	}
+	b.get(t, "/v1/nothing/"+uuid.NewString()).want(t, http.StatusNotFound)
+	b.do(t, "INVENTED", "/v1/multiplications", nil)
+	b.server.Close() // all requests have been observed
+
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			var labels []string
+			for _, pair := range m.GetLabel() {
+				labels = append(labels, pair.GetValue())
+			}
+			value := m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			got[strings.Join(append([]string{family.GetName()}, labels...), " ")] = value
+		}
+	}
+	for name, want := range map[string]float64{
+		"millrace_http_requests_total POST /matrix_multiplication/ 2xx":         1,
+		"millrace_http_requests_total GET /v1/multiplications/{id} 4xx":         2,
+		"millrace_http_requests_total GET /v1/multiplications/{id} 2xx":         1,
+		"millrace_http_requests_total GET /v1/multiplications/{id} 5xx":         0,
+		"millrace_http_requests_total GET unmatched 4xx":                        1,
+		"millrace_http_requests_total other unmatched 4xx":                      1,
+		"millrace_http_request_duration_seconds GET /v1/multiplications/{id}":   2, // not that which waited
+		"millrace_http_request_size_bytes POST /matrix_multiplication/":         1,
+		"millrace_http_response_size_bytes GET /v1/multiplications/{id}":        3,
+		"millrace_http_requests_total GET /v1/multiplications/{id}/events 2xx":  1,
+		"millrace_http_response_size_bytes GET /v1/multiplications/{id}/events": 1,
+		"millrace_http_requests_in_flight":                                      0,
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v (%t), want %v", name, value, ok, want)
+		}
+	}
+	if _, ok := got["millrace_http_request_duration_seconds GET /v1/multiplications/{id}/events"]; ok {
+		t.Error("how long somebody listens is observed as if it were work")
+	}
+	for name := range got {
+		if strings.Contains(name, "nothing") || strings.Contains(name, "INVENTED") {
+			t.Errorf("a client made up a label: %s", name)
+		}
+	}
+}
+
+// TestSizesAreObserved: those of the bodies, and of an answer that is given up in the middle as much as was sent.
+func TestSizesAreObserved(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	server := httptest.NewServer(handlers.Observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write(make([]byte, 2000))
+		panic(http.ErrAbortHandler)
+	}), registry))
+	defer server.Close()
+	response, err := server.Client().Post(server.URL, "text/plain", strings.NewReader("12345"))
+	if err == nil {
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	if err == nil {
+		t.Error("the answer was not given up")
+	}
+	server.Close()
+	const want = `
+		# HELP millrace_http_requests_in_flight Requests that are being answered.
+		# TYPE millrace_http_requests_in_flight gauge
+		millrace_http_requests_in_flight 0
+		# HELP millrace_http_request_size_bytes How much of the bodies of requests was read.
+		# TYPE millrace_http_request_size_bytes histogram
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="1024"} 1
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="65536"} 1
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="1.048576e+06"} 1
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="3.3554432e+07"} 1
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="1.073741824e+09"} 1
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="3.4359738368e+10"} 1
+		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="+Inf"} 1
+		millrace_http_request_size_bytes_sum{method="POST",route="unmatched"} 5
+		millrace_http_request_size_bytes_count{method="POST",route="unmatched"} 1
+	`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want),
+		"millrace_http_requests_in_flight", "millrace_http_request_size_bytes"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,55 @@
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/millrace/millrace/pages"
+)
+
+// Site says what there is beside the API.
+type Site struct {
+	Version string
+	OpsPort int          // of /metrics; 0: not known
+	RiverUI http.Handler // nil: none
+}
+
+// RiverUIPrefix is the path at which River UI is mounted.
+const RiverUIPrefix = "/riverui"
+
+const (
+	docsPath    = "/docs/"
+	riverUIPath = RiverUIPrefix + "/"
+)
+
+// mountRiverUI puts River UI beside the API: its errors have a form of their own, and are not turned into ours. What it
+// does to jobs it does for its own pages only, not for those of other sites that a browser has open.
+func mountRiverUI(api, ui http.Handler, log *slog.Logger) http.Handler {
+	if ui == nil {
+		return api
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.WarnContext(r.Context(), "refused a request to River UI from another site", "origin", r.Header.Get("Origin"))
+		http.Error(w, "River UI takes no orders from other sites", http.StatusForbidden)
+	}))
+	mux.Handle(riverUIPath, protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
+		ui.ServeHTTP(w, r)
+	})))
+	return mux
+}
+
+// withSecurity sets the headers that make browsers cautious with every answer. Pages set a policy of their own.
+func withSecurity(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "same-origin")
+		header.Set("Content-Security-Policy", "frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}

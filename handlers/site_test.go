@@ -1,0 +1,235 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/store"
+)
+
+// setupSite returns a service with all that is beside the API.
+func setupSite(t *testing.T, idle bool) *testBundle {
+	t.Helper()
+	return setupWith(t, options{idle: idle, riverUI: true, site: handlers.Site{Version: "v1.2.3", OpsPort: 9090}})
+}
+
+// fourLargeTiles is too much for the queue of small products.
+const fourLargeTiles = `{"a": {"random": {"rows": 2600, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 2100}}}`
+
+func TestOverview(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
+	b.submit(t, fourLargeTiles)
+	for _, sql := range []string{
+		"UPDATE river_job SET state = 'running' WHERE queue = 'tiles' AND args->>'tile' = '0'",
+		"UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE queue = 'tiles' AND args->>'tile' = '1'",
+		"UPDATE river_job SET scheduled_at = now() + interval '1 minute' WHERE queue = 'tiles' AND args->>'tile' = '2'",
+		"UPDATE multiplications SET state = 'in_progress' WHERE m = 2600",
+		"INSERT INTO workers (id, renewed_at) VALUES ('worker@a', now()), ('worker@b', now() - interval '1 hour'), ('api@c', now())",
+	} {
+		if _, err := b.store.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := b.get(t, "/v1/overview").want(t, http.StatusOK)
+	o := decode[handlers.Overview](t, a)
+	want := []handlers.QueueState{{Name: "small", Waiting: 1}, {Name: "tiles", Waiting: 1, Running: 1, Retrying: 2}}
+	if len(o.Queues) != 2 || o.Queues[0] != want[0] || o.Queues[1] != want[1] {
+		t.Errorf("queues %+v", o.Queues)
+	}
+	if o.Multiplications != (handlers.ActiveMultiplications{Pending: 1, InProgress: 1}) || o.Workers != 1 {
+		t.Errorf("%+v, %d workers", o.Multiplications, o.Workers)
+	}
+	if o.Version != "v1.2.3" || o.OpsPort != 9090 || o.StartedAt.IsZero() || o.ObservedAt.Before(o.StartedAt) {
+		t.Errorf("%+v", o)
+	}
+	if a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%v", a.Header)
+	}
+	for _, path := range []string{o.Links.Docs, o.Links.OpenAPI, o.Links.RiverUI} {
+		b.get(t, path, "Accept", "*/*").want(t, http.StatusOK)
+	}
+}
+
+// However many clients ask at once, one of them looks, and all see the same.
+func TestOverviewIsShared(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	before := b.statements(t)
+	var group sync.WaitGroup
+	seen := make([]handlers.Overview, 200)
+	for i := range seen {
+		group.Go(func() { seen[i] = decode[handlers.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)) })
+	}
+	group.Wait()
+	looks := map[int64]bool{}
+	for _, o := range seen {
+		looks[o.ObservedAt.UnixNano()] = true
+	}
+	// A slow machine may take more than a second over it.
+	if span := seen[len(seen)-1].ObservedAt.Sub(seen[0].ObservedAt).Abs(); len(looks) > 2+int(span.Seconds()) {
+		t.Errorf("%d looks", len(looks))
+	}
+	if now := b.statements(t); now-before > int64(10*len(looks)) {
+		t.Errorf("%d statements for %d looks", now-before, len(looks))
+	}
+}
+
+// statements counts the transactions of the test's database.
+func (b *testBundle) statements(t *testing.T) int64 {
+	t.Helper()
+	var n int64
+	err := b.store.Pool.QueryRow(t.Context(),
+		"SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()").Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestRiverUI(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	moved, err := (&http.Transport{}).RoundTrip(request(t, b.server.URL+"/riverui"))
+	if err != nil || moved.StatusCode != http.StatusPermanentRedirect || moved.Header.Get("Location") != "riverui/" {
+		t.Errorf("%+v, %v", moved, err)
+	}
+	page := b.get(t, "/riverui/").want(t, http.StatusOK)
+	if !strings.Contains(string(page.body), `src="/riverui/assets/`) {
+		t.Errorf("%s", page.body)
+	}
+	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") {
+		t.Errorf("policy %q", policy)
+	}
+	for _, path := range []string{"/riverui/assets/none.js", "/riverui/jobs"} {
+		if a := b.get(t, path).want(t, http.StatusOK); a.Header.Get("Cache-Control") != "" {
+			t.Errorf("%s: %v", path, a.Header)
+		}
+	}
+	_, rest, _ := strings.Cut(string(page.body), `src="`)
+	script, _, _ := strings.Cut(rest, `"`)
+	if a := b.get(t, script).want(t, http.StatusOK); !strings.Contains(a.Header.Get("Cache-Control"), "immutable") {
+		t.Errorf("%s: %v", script, a.Header)
+	}
+}
+
+func request(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// River UI's errors keep the form that its pages expect.
+func TestRiverUIErrors(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{"/riverui/api/jobs/retry", `{"ids": ["12345"]}`, http.StatusNotFound},
+		{"/riverui/api/jobs/retry", `{`, http.StatusBadRequest},
+		{"/riverui/api/jobs/retry", `{"ids": ["` + strings.Repeat("1", 2<<20) + `"]}`, http.StatusRequestEntityTooLarge},
+	} {
+		a := b.send(t, http.MethodPost, c.path, strings.NewReader(c.body))
+		var problem struct{ Message string }
+		if err := json.Unmarshal(a.body, &problem); err != nil || a.StatusCode != c.status || problem.Message == "" {
+			t.Errorf("%s: %s: %.200s", c.path, a.Status, a.body)
+		}
+	}
+}
+
+// Other sites that a browser has open must not give orders.
+func TestRiverUIFromElsewhere(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://example.org"}} {
+		a := b.send(t, http.MethodPost, "/riverui/api/jobs/cancel", strings.NewReader(`{"ids": ["1"]}`), from...)
+		a.want(t, http.StatusForbidden)
+	}
+}
+
+func TestWithoutRiverUI(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	for _, path := range []string{"/riverui", "/riverui/", "/riverui/api/jobs"} {
+		b.get(t, path).want(t, http.StatusNotFound)
+	}
+	if o := decode[handlers.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)); o.Links.RiverUI != "" {
+		t.Errorf("%+v", o.Links)
+	}
+	if m := b.submit(t, fourLargeTiles); m.Links.Jobs != "" {
+		t.Errorf("%+v", m.Links)
+	}
+	if page := string(b.get(t, "/docs/").want(t, http.StatusOK).body); strings.Contains(page, "riverui") {
+		t.Errorf("%s", page)
+	}
+}
+
+// The link to the jobs of a product shows them, in each of its states.
+func TestLinkToJobs(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	single := b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
+	several := b.submit(t, fourLargeTiles)
+	empty := b.submit(t, `{"a": {"random": {"rows": 0, "cols": 2}}, "b": {"random": {"rows": 2, "cols": 3}}}`)
+	if empty.Links.Jobs != "" {
+		t.Errorf("of a product without tiles: %s", empty.Links.Jobs)
+	}
+	if path := "/riverui/jobs/"; !strings.HasPrefix(single.Links.Jobs, path) || len(single.Links.Jobs) == len(path) {
+		t.Errorf("of a single tile: %s", single.Links.Jobs)
+	}
+	b.get(t, single.Links.Self).want(t, http.StatusOK)
+	b.do(t, http.MethodHead, single.Links.Events, nil).want(t, http.StatusOK)
+	for _, c := range []struct {
+		state  store.State
+		sql    string
+		listed string // how many jobs are shown
+	}{
+		{store.Pending, "state = 'available'", "4"},
+		{store.InProgress, "state = 'running' WHERE args->>'tile' = '1'", "1"},
+		{store.InProgress, "state = 'retryable', errors = array[jsonb_build_object('at', now())] WHERE args->>'tile' = '1'", "1"},
+		{store.Cancelled, "state = 'cancelled', finalized_at = now()", "4"},
+		{store.Failed, "state = 'cancelled', finalized_at = now()", "4"},
+		{store.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", "1"},
+		{store.Completed, "state = 'completed'", "4"},
+	} {
+		b.exec(t, "UPDATE river_job SET "+c.sql)
+		b.exec(t, `UPDATE multiplications SET state = $1, tiles_completed = tiles_total,
+			finished_at = CASE WHEN $1 NOT IN ('pending', 'in_progress') THEN now() END WHERE id = $2`, c.state, several.ID)
+		link := b.status(t, several.ID).Links.Jobs
+		a := b.get(t, strings.NewReplacer("/riverui/jobs?", "/riverui/api/jobs?", "queue=", "queues=").Replace(link)).want(t, http.StatusOK)
+		if n := strings.Count(string(a.body), `"kind":"multiply_tile"`); c.listed != map[int]string{1: "1", 4: "4"}[n] {
+			t.Errorf("%s, %s: %s shows %d jobs", c.state, c.sql, link, n)
+		}
+	}
+}
+
+func (b *testBundle) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := b.store.Pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every answer makes browsers cautious, whatever it is.
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	b := setupSite(t, true)
+	for _, path := range []string{"/", "/docs/", "/riverui/", "/riverui/api/queues", "/v1/overview", "/v1/matrices/x", "/nothing"} {
+		a := b.get(t, path)
+		policy := a.Header.Get("Content-Security-Policy")
+		if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Referrer-Policy") == "" ||
+			!strings.Contains(policy, "frame-ancestors 'none'") {
+			t.Errorf("%s: %v", path, a.Header)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+// Package pages serves what people meet in a browser: the start page and the docs page. Every file is in the binary;
+// nothing is loaded from anywhere else.
+package pages
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+
+	"github.com/swaggest/swgui/v5/static"
+)
+
+//go:embed favicon.svg home docs
+var files embed.FS
+
+// The content security policies. No page runs a script that is not a file of this server, sends anything to others, is
+// shown inside of other pages, or changes what its relative links mean.
+const (
+	common = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+
+	homePolicy = common + "style-src 'self'; img-src 'self'; require-trusted-types-for 'script'"
+
+	// Swagger UI draws its icons from data: URLs in its style sheet.
+	docsPolicy = common + "style-src 'self'; img-src 'self' data:"
+
+	// RiverUIPolicy is for River UI, which is mounted by others. Its messages bring their styles as elements of the page.
+	RiverUIPolicy = common + "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+)
+
+// Links says what the pages may link to.
+type Links struct {
+	RiverUI bool
+}
+
+// Mount adds the pages to a mux: the start page at /, the docs page at /docs/, and their assets.
+func Mount(mux *http.ServeMux, links Links) {
+	mountFiles(mux)
+	mountSwagger(mux)
+	mux.Handle("GET /docs/{$}", newAsset(render("docs/index.html", links), "text/html; charset=utf-8", docsPolicy))
+	mux.Handle("GET /docs", RedirectTo("docs/"))
+}
+
+const svg = "image/svg+xml"
+
+// mountFiles adds the files that are served as they are.
+func mountFiles(mux *http.ServeMux) {
+	for _, f := range []struct{ route, file, contentType, policy string }{
+		{"/{$}", "home/index.html", "text/html; charset=utf-8", homePolicy},
+		{"/assets/home.css", "home/home.css", "text/css; charset=utf-8", ""},
+		{"/assets/home.js", "home/home.js", "text/javascript; charset=utf-8", ""},
+		{"/docs/docs.css", "docs/docs.css", "text/css; charset=utf-8", ""},
+		{"/docs/docs.js", "docs/docs.js", "text/javascript; charset=utf-8", ""},
+		{"/assets/favicon.svg", "favicon.svg", svg, ""},
+		{"/favicon.ico", "favicon.svg", svg, ""}, // what browsers ask for beside files that are no pages
+	} {
+		mux.Handle("GET "+f.route, newAsset(must(files.ReadFile(f.file)), f.contentType, f.policy))
+	}
+}
+
+// mountSwagger adds the files of Swagger UI, which are stored compressed.
+func mountSwagger(mux *http.ServeMux) {
+	for name, contentType := range map[string]string{
+		"swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+		"swagger-ui.css":       "text/css; charset=utf-8",
+	} {
+		mux.Handle("GET /docs/"+name, newCompressedAsset(must(static.FS.ReadFile(name+".gz")), contentType))
+	}
+}
+
+// render makes a page of a template, once.
+func render(file string, links Links) []byte {
+	var page bytes.Buffer
+	must(0, must(template.ParseFS(files, file)).Execute(&page, links))
+	return page.Bytes()
+}
+
+// must returns a file of the program, or what was made of it: that it cannot be read is a fault of the program.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// RedirectTo sends to a path relative to the one that was asked for, so that it works behind a proxy that has moved the
+// whole site below a path of its own.
+func RedirectTo(path string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", path)
+		w.WriteHeader(http.StatusPermanentRedirect)
+	})
+}

@@ -1,0 +1,166 @@
+package pages_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/pages"
+)
+
+func site(links pages.Links) *http.ServeMux {
+	mux := http.NewServeMux()
+	pages.Mount(mux, links)
+	return mux
+}
+
+func ask(mux http.Handler, method, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, r)
+	return w
+}
+
+var (
+	references = regexp.MustCompile(`(?:href|src)="([^"]*)"`)
+	inline     = regexp.MustCompile(`(?i)<style|<script[^>]*>[^<]|\sstyle=|\son\w+=|javascript:`)
+)
+
+// Every file that a page loads is there, of the type that its element wants, and no page loads anything from elsewhere.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	mux := site(pages.Links{RiverUI: true})
+	beside := map[string]bool{"/openapi.yaml": true, "/riverui/": true} // served by others
+	types := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", "": "text/html"}
+	for _, page := range []string{"/", "/docs/"} {
+		w := ask(mux, http.MethodGet, page)
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Fatalf("%s: %d, %v", page, w.Code, w.Header())
+		}
+		if found := inline.FindString(w.Body.String()); found != "" {
+			t.Errorf("%s has %q, which its policy forbids", page, found)
+		}
+		links := references.FindAllStringSubmatch(w.Body.String(), -1)
+		if len(links) < 5 {
+			t.Errorf("%s has the links %v", page, links)
+		}
+		for _, link := range links {
+			if strings.Contains(link[1], ":") || strings.HasPrefix(link[1], "/") {
+				t.Errorf("%s links to %s, which is not relative", page, link[1])
+				continue
+			}
+			target := path.Join(page, link[1])
+			if strings.HasSuffix(link[1], "/") && target != "/" {
+				target += "/"
+			}
+			if beside[target] {
+				continue
+			}
+			w := ask(mux, http.MethodGet, target)
+			if kind := w.Header().Get("Content-Type"); w.Code != http.StatusOK || !strings.HasPrefix(kind, types[path.Ext(target)]) {
+				t.Errorf("%s links to %s: %d, %s", page, target, w.Code, kind)
+			}
+		}
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	mux := site(pages.Links{})
+	// River UI may bring styles of its own, but nothing else.
+	policies := []string{strings.Replace(pages.RiverUIPolicy, "style-src 'self' 'unsafe-inline'", "", 1)}
+	for _, page := range []string{"/", "/docs/"} {
+		policies = append(policies, ask(mux, http.MethodGet, page).Header().Get("Content-Security-Policy"))
+	}
+	for _, policy := range policies {
+		for _, want := range []string{"default-src 'none'", "script-src 'self';", "base-uri 'none'", "frame-ancestors 'none'"} {
+			if !strings.Contains(policy, want) {
+				t.Errorf("%s lacks %s", policy, want)
+			}
+		}
+		for _, bad := range []string{"unsafe", "*", "http"} {
+			if strings.Contains(policy, bad) {
+				t.Errorf("%s has %s", policy, bad)
+			}
+		}
+	}
+}
+
+func TestLinkToRiverUI(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{false, true} {
+		page := ask(site(pages.Links{RiverUI: there}), http.MethodGet, "/docs/").Body.String()
+		if strings.Contains(page, "riverui/") != there {
+			t.Errorf("River UI: %v\n%s", there, page)
+		}
+	}
+}
+
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	w := ask(site(pages.Links{}), http.MethodGet, "/docs")
+	if w.Code != http.StatusPermanentRedirect || w.Header().Get("Location") != "docs/" {
+		t.Errorf("%d, %v", w.Code, w.Header())
+	}
+}
+
+// Files that are stored compressed go out as they are stored, or whole, each with a tag of its own.
+func TestCompression(t *testing.T) {
+	t.Parallel()
+	mux := site(pages.Links{})
+	const file = "/docs/swagger-ui.css"
+	plain := ask(mux, http.MethodGet, file)
+	for _, refusal := range []string{"identity", "br", "gzip;q=0", "*, gzip; q=0", "*;q=0", ""} {
+		w := ask(mux, http.MethodGet, file, "Accept-Encoding", refusal)
+		if w.Header().Get("Content-Encoding") != "" || !bytes.Equal(w.Body.Bytes(), plain.Body.Bytes()) {
+			t.Errorf("%q: %v", refusal, w.Header())
+		}
+	}
+	for _, wish := range []string{"gzip", "deflate, gzip, br", "br;q=1.0, GZIP;q=0.5", "*"} {
+		w := ask(mux, http.MethodGet, file, "Accept-Encoding", wish)
+		if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("ETag") == plain.Header().Get("ETag") {
+			t.Fatalf("%q: %v", wish, w.Header())
+		}
+		r, err := gzip.NewReader(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if content, err := io.ReadAll(r); err != nil || !bytes.Equal(content, plain.Body.Bytes()) {
+			t.Errorf("%q: %d bytes, %v", wish, len(content), err)
+		}
+	}
+	if vary := plain.Header().Get("Vary"); vary != "Accept-Encoding" {
+		t.Errorf("Vary: %s", vary)
+	}
+}
+
+func TestCaching(t *testing.T) {
+	t.Parallel()
+	mux := site(pages.Links{})
+	for _, file := range []string{"/", "/docs/", "/assets/home.js", "/docs/swagger-ui-bundle.js", "/favicon.ico"} {
+		for _, encoding := range []string{"gzip", "identity"} {
+			first := ask(mux, http.MethodGet, file, "Accept-Encoding", encoding)
+			tag := first.Header().Get("ETag")
+			if first.Code != http.StatusOK || tag == "" || first.Header().Get("Cache-Control") != "no-cache" {
+				t.Errorf("%s: %d, %v", file, first.Code, first.Header())
+			}
+			again := ask(mux, http.MethodGet, file, "Accept-Encoding", encoding, "If-None-Match", tag)
+			if again.Code != http.StatusNotModified || again.Body.Len() != 0 || again.Header().Get("ETag") != tag {
+				t.Errorf("%s: %d, %v", file, again.Code, again.Header())
+			}
+			head := ask(mux, http.MethodHead, file, "Accept-Encoding", encoding)
+			if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") != first.Header().Get("Content-Length") {
+				t.Errorf("HEAD %s: %d, %v", file, head.Code, head.Header())
+			}
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package scaling
+
+import (
+	"container/heap"
+	"time"
+)
+
+// timeline is what is going to happen, in order of time; what is due at the same time happens in the order of planning.
+type timeline struct {
+	now     time.Duration
+	planned plannedEvents
+	count   int
+}
+
+type plannedEvent struct {
+	at     time.Duration
+	number int
+	happen func()
+}
+
+// at plans something.
+func (t *timeline) at(at time.Duration, happen func()) {
+	t.count++
+	heap.Push(&t.planned, plannedEvent{at, t.count, happen})
+}
+
+// every plans something that happens again and again, first at a time.
+func (t *timeline) every(first, interval time.Duration, happen func()) {
+	t.at(first, func() {
+		happen()
+		t.every(first+interval, interval, happen)
+	})
+}
+
+// run lets everything happen until a time, or until done says so.
+func (t *timeline) run(until time.Duration, done func() bool) {
+	for len(t.planned) > 0 && t.planned[0].at <= until && !done() {
+		next := heap.Pop(&t.planned).(plannedEvent)
+		t.now = next.at
+		next.happen()
+	}
+}
+
+// plannedEvents implements heap.Interface.
+type plannedEvents []plannedEvent
+
+func (p plannedEvents) Len() int { return len(p) }
+
+func (p plannedEvents) Less(i, j int) bool {
+	return p[i].at < p[j].at || p[i].at == p[j].at && p[i].number < p[j].number
+}
+
+func (p plannedEvents) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
+
+// Push implements heap.Interface.
+func (p *plannedEvents) Push(x any) { *p = append(*p, x.(plannedEvent)) }
+
+// Pop implements heap.Interface.
+func (p *plannedEvents) Pop() any {
+	last := (*p)[len(*p)-1]
+	*p = (*p)[:len(*p)-1]
+	return last
+}

@@ -1,0 +1,82 @@
+package scaling
+
+import (
+	"slices"
+	"time"
+)
+
+// pod is a worker.
+type pod struct {
+	number   int
+	created  time.Duration
+	started  time.Duration
+	running  bool // it takes jobs unless it is draining
+	draining bool
+	jobs     [queues][]*job
+
+	load     float64 // cores in use
+	used     float64 // core-seconds until measured
+	measured time.Duration
+	sample   *Sample
+	scraped  struct { // by the metrics server
+		at   time.Duration
+		used float64
+		ok   bool
+	}
+}
+
+// measure brings used up to date.
+func (p *pod) measure(now time.Duration) {
+	p.used += p.load * (now - p.measured).Seconds()
+	p.measured = now
+}
+
+// scrape is the metrics server's: what it says of a pod is the mean between its last two looks.
+func (p *pod) scrape(now time.Duration) {
+	p.measure(now)
+	if last := p.scraped; last.ok {
+		window := now - last.at
+		p.sample = &Sample{At: now, Window: window, Usage: int64(1000 * (p.used - last.used) / window.Seconds())}
+	}
+	p.scraped.at, p.scraped.used, p.scraped.ok = now, p.used, true
+}
+
+// begin gives the pod a job that ends at a time.
+func (p *pod) begin(j *job, now, end time.Duration) {
+	p.measure(now)
+	j.load = j.cpu.Seconds() / (end - now).Seconds()
+	p.load += j.load
+	p.jobs[j.request.kind.Queue] = append(p.jobs[j.request.kind.Queue], j)
+}
+
+// end takes a job from the pod.
+func (p *pod) end(j *job, now time.Duration) {
+	p.measure(now)
+	p.load -= j.load
+	running := &p.jobs[j.request.kind.Queue]
+	*running = slices.DeleteFunc(*running, func(other *job) bool { return other == j })
+}
+
+func (p *pod) has(j *job) bool { return slices.Contains(p.jobs[j.request.kind.Queue], j) }
+
+func (p *pod) idle() bool { return len(p.jobs[small])+len(p.jobs[tiles]) == 0 }
+
+// seen is the pod as the HPA controller sees it. A worker is ready once it runs.
+func (p *pod) seen(request int64) Pod {
+	return Pod{
+		Pending: !p.running, Started: p.created, Ready: p.running, ReadySince: p.started, Request: request, CPU: p.sample,
+	}
+}
+
+// firstToGo orders pods as a ReplicaSet deletes them, kubernetes v1.36 ActivePodsWithRanks.Less in
+// pkg/controller/controller_utils.go: those that do not run yet, then the youngest. The nodes that pods share are not
+// simulated, and no worker has a deletion cost.
+func firstToGo(a, b *pod) int {
+	if a.running != b.running {
+		if a.running {
+			return 1
+		}
+		return -1
+	}
+	return b.number - a.number
+}

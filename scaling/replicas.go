@@ -1,0 +1,141 @@
+package scaling
+
+import (
+	"math"
+	"time"
+
+	autoscaling "k8s.io/api/autoscaling/v2"
+)
+
+// replicasForMetrics is computeReplicasForMetrics: the largest number that any of the metrics asks for. While a metric is
+// missing, the others may add pods but not remove any. It returns false when nothing is to be changed.
+func replicasForMetrics(now time.Duration, metrics []autoscaling.MetricSpec, seen Observation) (replicas int32, ok bool) {
+	missing := false
+	for _, m := range metrics {
+		n, found := replicasForMetric(now, m, seen)
+		if !found {
+			missing = true
+			continue
+		}
+		if !ok || n > replicas {
+			replicas, ok = n, true
+		}
+	}
+	return replicas, ok && (!missing || replicas >= seen.Replicas)
+}
+
+// replicasForMetric is computeReplicasForMetric for those kinds of metrics and targets that the manifest has.
+func replicasForMetric(now time.Duration, m autoscaling.MetricSpec, seen Observation) (int32, bool) {
+	switch {
+	case m.Type == autoscaling.ExternalMetricSourceType && m.External.Target.AverageValue != nil:
+		milli, ok := seen.External(m.External.Metric)
+		return replicasForTotal(milli, m.External.Target.AverageValue.MilliValue(), seen.Existing), ok
+	case m.Type == autoscaling.ResourceMetricSourceType && m.Resource.Name == "cpu" && m.Resource.Target.AverageUtilization != nil:
+		return replicasForCPU(now, *m.Resource.Target.AverageUtilization, seen)
+	}
+	panic("scaling: the simulation does not know this kind of metric: " + string(m.Type))
+}
+
+// replicasForTotal is GetExternalPerPodMetricReplicas of replica_calculator.go: as many pods as it takes for each to have
+// its share, unless the present number is within the tolerance.
+func replicasForTotal(milli, targetMilli int64, existing int32) int32 {
+	if within(float64(milli) / (float64(targetMilli) * float64(existing))) {
+		return existing
+	}
+	return int32(min(math.MaxInt32, math.Ceil(float64(milli)/float64(targetMilli))))
+}
+
+// within reports whether a ratio of usage to target is too close to 1 for anything to be done.
+func within(ratio float64) bool { return 1-tolerance <= ratio && ratio <= 1+tolerance }
+
+// Pod is a pod as the controller sees it, one that is being deleted excepted.
+type Pod struct {
+	Pending    bool // not started yet
+	Started    time.Duration
+	Ready      bool
+	ReadySince time.Duration // when Ready became what it is
+	Request    int64         // of CPU, in thousandths of a core
+	CPU        *Sample       // nil: none yet
+}
+
+// Sample is what the metrics server says of a pod.
+type Sample struct {
+	At, Window time.Duration // the window ends at At
+	Usage      int64         // in thousandths of a core
+}
+
+// replicasForCPU is GetResourceReplicas of replica_calculator.go. Pods that are not ready yet, or have no measurement that
+// belongs to their life as a ready pod, are left out at first; then they are counted so that they weaken the conclusion,
+// whichever it is.
+func replicasForCPU(now time.Duration, target int32, seen Observation) (int32, bool) {
+	usage, unready, missing := groupPods(now, seen.Pods)
+	if usage.pods == 0 {
+		return 0, false
+	}
+	ratio := usage.ratio(target)
+	if missing.pods == 0 && (unready.pods == 0 || ratio <= 1) {
+		if within(ratio) {
+			return seen.Replicas, true
+		}
+		return int32(math.Ceil(ratio * float64(usage.pods))), true
+	}
+	first := ratio
+	if missing.pods > 0 && first != 1 {
+		if first < 1 { // they may be busy
+			missing.used = missing.requested * int64(max(100, target)) / 100
+		}
+		usage.add(missing)
+	}
+	if unready.pods > 0 && first > 1 { // they will take their share, and use nothing so far
+		usage.add(unready)
+	}
+	ratio = usage.ratio(target)
+	n := int32(math.Ceil(ratio * float64(usage.pods)))
+	turned := (first < 1 && ratio > 1) || (first > 1 && ratio < 1) || (ratio < 1 && n > seen.Replicas) || (ratio > 1 && n < seen.Replicas)
+	if within(ratio) || turned {
+		return seen.Replicas, true
+	}
+	return n, true
+}
+
+// usage is that of a group of pods, in thousandths of a core.
+type usage struct {
+	pods            int32
+	used, requested int64
+}
+
+func (u *usage) add(v usage) {
+	u.pods, u.used, u.requested = u.pods+v.pods, u.used+v.used, u.requested+v.requested
+}
+
+// ratio is in whole per cent, as GetResourceUtilizationRatio has it.
+func (u *usage) ratio(target int32) float64 {
+	return float64(int32(u.used*100/u.requested)) / float64(target) //nolint:gosec // a utilization in per cent
+}
+
+// groupPods sorts the pods into those that count, those that are not ready and those without a measurement.
+func groupPods(now time.Duration, pods []Pod) (counted, unready, missing usage) {
+	for _, p := range pods {
+		group, used := &counted, int64(0)
+		switch {
+		case p.Pending:
+			group = &unready
+		case p.CPU == nil:
+			group = &missing
+		case p.unready(now):
+			group = &unready
+		default:
+			used = p.CPU.Usage
+		}
+		group.add(usage{pods: 1, used: used, requested: p.Request})
+	}
+	return counted, unready, missing
+}
+
+// unready reports whether a pod's measurement is from before it could be busy.
+func (p Pod) unready(now time.Duration) bool {
+	if p.Started+cpuInitialization > now {
+		return !p.Ready || p.CPU.At < p.ReadySince+p.CPU.Window
+	}
+	return !p.Ready && p.Started+initialReadiness > p.ReadySince
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Observe registers the metrics of the store: its connections, the memory of transfers, and what goes in and out of the
+// block store. Call it before the store is used. See docs/metrics.md.
+func (s *Store) Observe(registry prometheus.Registerer) {
+	registry.MustRegister(newPoolCollector(s.Pool))
+	gauge := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("millrace_transfer_memory_bytes", "Memory that uploads and downloads of large matrices hold.",
+		func() float64 { return float64(s.memory.used.Load()) })
+	gauge("millrace_transfer_memory_limit_bytes", "Memory that all uploads and downloads may hold together.",
+		func() float64 { return float64(s.memory.size) })
+	gauge("millrace_transfers_waiting", "Uploads and downloads that wait for memory.",
+		func() float64 { return float64(s.memory.waiting.Load()) })
+	s.Blocks = observeBlocks(s.Blocks, registry)
+}
+
+// poolCollector reports the database connections of a process.
+type poolCollector struct {
+	pool                                          *pgxpool.Pool
+	connections, limit, acquires, waits, waitTime *prometheus.Desc
+}
+
+func newPoolCollector(pool *pgxpool.Pool) *poolCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	return &poolCollector{
+		pool:        pool,
+		connections: desc("millrace_database_connections", "Connections of this process to the database, by state.", "state"),
+		limit:       desc("millrace_database_connections_limit", "Connections that this process may open."),
+		acquires:    desc("millrace_database_acquires_total", "How often a connection was taken from the pool."),
+		waits:       desc("millrace_database_acquire_waits_total", "How often somebody had to wait for a connection, since all were taken."),
+		waitTime:    desc("millrace_database_acquire_wait_seconds_total", "How long connections were waited for, all together."),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (p *poolCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{p.connections, p.limit, p.acquires, p.waits, p.waitTime} {
+		descs <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (p *poolCollector) Collect(metrics chan<- prometheus.Metric) {
+	stat := p.pool.Stat()
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(d, kind, value, labels...)
+	}
+	send(p.connections, prometheus.GaugeValue, float64(stat.AcquiredConns()), "acquired")
+	send(p.connections, prometheus.GaugeValue, float64(stat.IdleConns()), "idle")
+	send(p.connections, prometheus.GaugeValue, float64(stat.ConstructingConns()), "opening")
+	send(p.limit, prometheus.GaugeValue, float64(stat.MaxConns()))
+	send(p.acquires, prometheus.CounterValue, float64(stat.AcquireCount()))
+	send(p.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
+	send(p.waitTime, prometheus.CounterValue, stat.EmptyAcquireWaitTime().Seconds())
+}

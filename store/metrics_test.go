@@ -1,0 +1,114 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// observed opens a store whose metrics are in the registry.
+func observed(t *testing.T, address string) (*store.Store, *prometheus.Registry) {
+	t.Helper()
+	pool := testdb.New(t)
+	blocks, err := store.OpenBlocks(address, pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, registry := store.Open(pool, blocks, time.Hour), prometheus.NewRegistry()
+	s.Observe(registry)
+	return s, registry
+}
+
+// expect compares metrics with their text form.
+func expect(t *testing.T, registry *prometheus.Registry, want string, names ...string) {
+	t.Helper()
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), names...); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBlocksAreObserved(t *testing.T) {
+	t.Parallel()
+	for kind, address := range map[string]string{"postgres": "postgres", "file": "file://" + t.TempDir()} {
+		s, registry := observed(t, address)
+		id, block := store.NewID(), bytes.Repeat([]byte{1}, 1000)
+		if err := s.Blocks.Put(t.Context(), id, 0, block); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Blocks.Read(t.Context(), id, 0, 900, make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Blocks.Read(t.Context(), id, 7, 0, make([]byte, 100)); !errors.Is(err, store.ErrBlockMissing) {
+			t.Fatal(err)
+		}
+		if err := s.Blocks.Delete(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if owners, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10); err != nil || len(owners) > 0 {
+			t.Errorf("%v, %v", owners, err)
+		}
+		expect(t, registry, `
+			# HELP millrace_block_bytes_total Bytes that were read from and written to the block store.
+			# TYPE millrace_block_bytes_total counter
+			millrace_block_bytes_total{operation="read",store="`+kind+`"} 100
+			millrace_block_bytes_total{operation="write",store="`+kind+`"} 1000
+			# HELP millrace_block_errors_total Operations of the block store that failed.
+			# TYPE millrace_block_errors_total counter
+			millrace_block_errors_total{operation="delete",store="`+kind+`"} 0
+			millrace_block_errors_total{operation="read",store="`+kind+`"} 1
+			millrace_block_errors_total{operation="write",store="`+kind+`"} 0
+		`, "millrace_block_bytes_total", "millrace_block_errors_total")
+		if n := testutil.CollectAndCount(registry, "millrace_block_operation_duration_seconds"); n != 3 {
+			t.Errorf("%d operations are timed", n)
+		}
+	}
+}
+
+// TestTransferMemoryIsObserved: what is reserved is shown until it is released.
+func TestTransferMemoryIsObserved(t *testing.T) {
+	t.Parallel()
+	s, registry := observed(t, "postgres")
+	m := store.NewRandom(matrix.Shape{Rows: 1000, Cols: 100, DType: matrix.Float64}, 1)
+	release, err := s.ReserveRead(t.Context(), m, m.Shape().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head = `
+		# HELP millrace_transfer_memory_bytes Memory that uploads and downloads of large matrices hold.
+		# TYPE millrace_transfer_memory_bytes gauge
+		`
+	expect(t, registry, head+"millrace_transfer_memory_bytes 1.6e+06\n", "millrace_transfer_memory_bytes")
+	release()
+	expect(t, registry, head+"millrace_transfer_memory_bytes 0\n", "millrace_transfer_memory_bytes")
+}
+
+// TestConnectionsAreObserved: a connection that is in use is shown.
+func TestConnectionsAreObserved(t *testing.T) {
+	t.Parallel()
+	s, registry := observed(t, "postgres")
+	conn, err := s.Pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	expect(t, registry, `
+		# HELP millrace_database_connections Connections of this process to the database, by state.
+		# TYPE millrace_database_connections gauge
+		millrace_database_connections{state="acquired"} 1
+		millrace_database_connections{state="idle"} 0
+		millrace_database_connections{state="opening"} 0
+		# HELP millrace_database_connections_limit Connections that this process may open.
+		# TYPE millrace_database_connections_limit gauge
+		millrace_database_connections_limit 10
+	`, "millrace_database_connections", "millrace_database_connections_limit")
+}
