@@ -195,7 +195,9 @@ func (e ListMultiplicationsParamsState) Valid() bool {
 	}
 }
 
-// ActiveMultiplications defines model for ActiveMultiplications.
+// ActiveMultiplications How many multiplications are not finished.
+//
+// Examples: {"in_progress":1,"pending":0}
 type ActiveMultiplications struct {
 	InProgress int64 `json:"in_progress"`
 	Pending    int64 `json:"pending"`
@@ -227,7 +229,7 @@ type EventTileCounts struct {
 
 // Fault One parameter that is wrong.
 //
-// Examples: {"location":"query.priority","message":"expected number \u003c= 4","value":9}
+// Examples: {"location":"query.colour","message":"unknown query parameter","value":""}
 type Fault struct {
 	// Location Where
 	Location *string `json:"location,omitempty"`
@@ -270,7 +272,7 @@ type MatrixState string
 
 // Multiplication A product and how far it is. Members that have no value yet are absent.
 //
-// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
+// Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
 type Multiplication struct {
 	// A A matrix that is part of a product.
 	//
@@ -298,10 +300,14 @@ type Multiplication struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// Failure Why it failed
-	Failure    *string      `json:"failure,omitempty"`
-	FinishedAt *time.Time   `json:"finished_at,omitempty"`
-	ID         string       `json:"id"`
-	Links      ProductLinks `json:"links"`
+	Failure    *string    `json:"failure,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	ID         string     `json:"id"`
+
+	// Links The paths at which there is more about a multiplication.
+	//
+	// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+	Links ProductLinks `json:"links"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
@@ -362,11 +368,11 @@ type MultiplicationEventState string
 
 // MultiplicationList One page of multiplications.
 //
-// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+// Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 type MultiplicationList struct {
 	// Items The newest first
 	//
-	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"","self":""},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
+	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
 	Items []Multiplication `json:"items"`
 
 	// NextCursor The cursor of the next page; absent on the last one
@@ -418,11 +424,18 @@ type OperandInfo struct {
 	Rows     int64  `json:"rows"`
 }
 
-// Overview defines model for Overview.
+// Overview What runs here, what there is to do, and where to look further.
+//
+// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
+	// Links The paths of pages.
+	//
+	// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
 	Links OverviewLinks `json:"links"`
 
 	// Multiplications Those that are not finished
+	//
+	// Examples: {"in_progress":1,"pending":0}
 	Multiplications ActiveMultiplications `json:"multiplications"`
 
 	// ObservedAt When the numbers were taken; a second ago at most, unless counting took long
@@ -431,7 +444,7 @@ type Overview struct {
 	// OpsPort Port of /metrics, /livez and /readyz of the API that answers
 	OpsPort *int64 `json:"ops_port,omitempty"`
 
-	// Queues Examples: [null]
+	// Queues Examples: [{"name":"small","retrying":0,"running":0,"waiting":0}]
 	Queues []QueueState `json:"queues"`
 
 	// StartedAt When the API that answers was started
@@ -444,7 +457,9 @@ type Overview struct {
 	Workers int64 `json:"workers"`
 }
 
-// OverviewLinks defines model for OverviewLinks.
+// OverviewLinks The paths of pages.
+//
+// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
 type OverviewLinks struct {
 	Docs    string `json:"docs"`
 	Openapi string `json:"openapi"`
@@ -462,7 +477,7 @@ type Problem struct {
 
 	// Errors What is wrong with each parameter, where it is parameters that are wrong
 	//
-	// Examples: [{"location":"query.priority","message":"expected number \u003c= 4","value":9}]
+	// Examples: [{"location":"query.colour","message":"unknown query parameter","value":""}]
 	Errors []Fault `json:"errors,omitempty"`
 
 	// Status The HTTP status
@@ -472,7 +487,9 @@ type Problem struct {
 	Title string `json:"title"`
 }
 
-// ProductLinks defines model for ProductLinks.
+// ProductLinks The paths at which there is more about a multiplication.
+//
+// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
 type ProductLinks struct {
 	// Events Its changes as they happen, as server-sent events
 	Events string `json:"events"`
@@ -491,15 +508,22 @@ type ProductShape struct {
 	N int64 `json:"n"`
 }
 
-// QueueState defines model for QueueState.
+// QueueState How many tiles are to be computed.
+//
+// Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
 type QueueState struct {
+	// Estimated So many are waiting that their number is an estimate
+	Estimated *bool `json:"estimated,omitempty"`
+
 	// Name small: products of less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
 	Running  int64 `json:"running"`
-	Waiting  int64 `json:"waiting"`
+
+	// Waiting Not begun
+	Waiting int64 `json:"waiting"`
 }
 
 // QueueStateName small: products of less than 10 ms as a whole; tiles: all others
@@ -630,6 +654,11 @@ type Values = [][]float64
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InternalError = Problem
+
+// InvalidParameter An error, as RFC 9457 has it.
+//
+// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+type InvalidParameter = Problem
 
 // Timeout An error, as RFC 9457 has it.
 //
@@ -2900,6 +2929,8 @@ type DeleteMatrixResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2916,6 +2947,11 @@ func (r DeleteMatrixResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteMatrixResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteMatrixResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -2979,6 +3015,8 @@ type GetMatrixResponse struct {
 	JSON200 *Matrix
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -2999,6 +3037,11 @@ func (r GetMatrixResponse) GetJSON200() *Matrix {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetMatrixResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMatrixResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3411,6 +3454,8 @@ type DeleteMultiplicationResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3427,6 +3472,11 @@ func (r DeleteMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3492,6 +3542,8 @@ type GetMultiplicationResponse struct {
 	JSON200 *Multiplication
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3512,6 +3564,11 @@ func (r GetMultiplicationResponse) GetJSON200() *Multiplication {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3671,6 +3728,8 @@ type GetMultiplicationEventsResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
 	ApplicationProblemJSON406 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3694,6 +3753,11 @@ func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON404() *Problem
 // GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
 func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON406() *Problem {
 	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -4001,6 +4065,8 @@ type GetOverviewResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Overview
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -4014,6 +4080,11 @@ type GetOverviewResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r GetOverviewResponse) GetJSON200() *Overview {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetOverviewResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -4586,6 +4657,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4648,6 +4726,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -5214,6 +5299,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5276,6 +5368,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -5478,6 +5577,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			return nil, err
 		}
 		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
@@ -5895,6 +6001,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError

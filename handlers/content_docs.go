@@ -10,14 +10,14 @@ func getResultOperation() huma.Operation {
 	return contentOperation(multiplicationsPath+"/"+exampleID+"/result", huma.Operation{
 		OperationID: "get-result", Path: multiplicationRoute + "/result", Tags: []string{multiplicationsTag},
 		Summary: "The product", Description: "Of a multiplication that is not completed the answer is 409.",
-	}, noSuchMultiplication, problem(http.StatusConflict, "It is not completed.", "conflict: the multiplication is pending, it has no result"))
+	}, noSuchMultiplication(), problem(http.StatusConflict, "It is not completed.", "conflict: the multiplication is pending, it has no result"))
 }
 
 func getContentOperation() huma.Operation {
 	return contentOperation(matricesPath+"/"+exampleMatrixA+"/content", huma.Operation{
 		OperationID: "get-matrix-content", Path: matrixRoute + "/content", Tags: []string{matricesTag},
 		Summary: "The elements of a matrix", Description: "Of a matrix that is still being uploaded the answer is 409.",
-	}, noSuchMatrix, problem(http.StatusConflict, "It is still being uploaded.", "matrix "+exampleMatrixA+": matrix is not ready"))
+	}, noSuchMatrix(), problem(http.StatusConflict, "It is still being uploaded.", "matrix "+exampleMatrixA+": matrix is not ready"))
 }
 
 // contentOperation completes the description of an operation that answers with a matrix, for example that at path.
@@ -31,12 +31,12 @@ func contentOperation(path string, op huma.Operation, notFound, conflict documen
 	whole := success(http.StatusOK, "The elements.", exampleElements, "ETag", "Accept-Ranges", "Vary", "Content-Disposition", "Content-Digest",
 		"Repr-Digest")
 	whole.Content[mediaJSON].Schema = ref("Elements")
-	whole.Content[mediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: npyExample}
+	whole.Content[mediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: npyExample()}
 	part := success(http.StatusPartialContent, "The range that was asked for.", nil, "ETag", "Accept-Ranges", "Content-Range", "Vary",
 		"Content-Disposition", "Repr-Digest")
 	bytes := &huma.Schema{Type: huma.TypeString, Format: "binary", MaxLength: new(maxFileBytes)}
 	part.Content = map[string]*huma.MediaType{
-		mediaNPY:               {Schema: bytes, Examples: npyExample},
+		mediaNPY:               {Schema: bytes, Examples: npyExample()},
 		"multipart/byteranges": {Schema: bytes, Example: "--…\r\nContent-Range: bytes 0-9/160\r\n…"},
 	}
 	op.Responses = responses(whole, part, notFound, conflict,
@@ -53,8 +53,10 @@ func contentOperation(path string, op huma.Operation, notFound, conflict documen
 }
 
 // npyExample stands for a file: what it holds cannot be shown here.
-var npyExample = map[string]*huma.Example{"file": {
-	Summary:     "A file as np.save writes it",
-	Description: "`np.save(\"A.npy\", np.array([[1.0, 2.0], [3.0, 4.0]]))`: 128 bytes of header, 32 of elements.",
-	Value:       "\u0093NUMPY\u0001\u0000v\u0000{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), } …",
-}}
+func npyExample() map[string]*huma.Example {
+	return map[string]*huma.Example{"file": {
+		Summary:     "A file as np.save writes it",
+		Description: "`np.save(\"A.npy\", np.array([[1.0, 2.0], [3.0, 4.0]]))`: 128 bytes of header, 32 of elements.",
+		Value:       "\u0093NUMPY\u0001\u0000v\u0000{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), } …",
+	}}
+}

@@ -40,14 +40,16 @@ func describe(o *huma.OpenAPI) {
 }
 
 func describeOperation(c *huma.Components, op *huma.Operation) {
-	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} { // everywhere
-		op.Responses[strconv.Itoa(status)] = &huma.Response{}
+	for status := range sharedResponses {
+		if code := strconv.Itoa(status); status != http.StatusRequestTimeout && op.Responses[code] == nil { // everywhere
+			op.Responses[code] = &huma.Response{}
+		}
 	}
 	delete(op.Responses, "default")
 	op.Security = []map[string][]string{} // said aloud: there is none, that is for the proxy in front
 	for text, r := range op.Responses {
 		status, _ := strconv.Atoi(text)
-		if shared, ok := sharedResponses[status]; ok {
+		if shared, ok := sharedResponses[status]; ok && r.Description == "" {
 			*r = huma.Response{Ref: "#/components/responses/" + shared.name}
 			if c.Responses[shared.name] == nil {
 				c.Responses[shared.name] = shared.response(status)
@@ -75,8 +77,9 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 
 // describeHeaders moves the headers that headerDocs knows to the components.
 func describeHeaders(c *huma.Components, r *huma.Response) {
+	docs := headerDocs()
 	for name := range r.Headers {
-		if h, ok := headerDocs[name]; ok {
+		if h, ok := docs[name]; ok {
 			c.Headers[name] = &huma.Header{Description: h.Description, Required: h.Required, Schema: h.Schema, Example: h.Example}
 			r.Headers[name] = &huma.Header{Ref: "#/components/headers/" + name}
 		}
@@ -108,7 +111,7 @@ func describeSchema(s *huma.Schema) {
 			s.Maximum = &high
 		}
 	case s.Format == "date-time":
-		length := len("2006-01-02T15:04:05.999999Z")
+		length := len("2006-01-02T15:04:05.999999999Z")
 		s.MaxLength = &length
 	}
 	if s.Type == huma.TypeArray && len(s.Examples) == 0 && s.Items.Ref != "" {

@@ -28,7 +28,7 @@ func getEventsOperation(api huma.API) huma.Operation {
 		Responses: responses(
 			stream,
 			success(http.StatusNoContent, "The multiplication has ended, and the client has seen its last event.", nil),
-			noSuchMultiplication,
+			noSuchMultiplication(),
 			problem(http.StatusBadRequest, "The id of the last event is not one of a stream of this multiplication.",
 				`bad request: the id of the last event must be a number from a stream of this multiplication, it is "x"`),
 			problem(http.StatusNotAcceptable, "The client does not accept `text/event-stream`.",

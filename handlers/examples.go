@@ -22,7 +22,7 @@ var (
 
 	exampleElements = map[string]any{"rows": 2, "cols": 2, "values": [][]int{{19, 22}, {43, 50}}}
 	exampleRandom   = map[string]any{"rows": 5000, "cols": 5000, "seed": 1, "dtype": "float64"}
-	exampleFault    = map[string]any{"message": "expected number <= 4", "location": "query.priority", "value": 9}
+	exampleFault    = map[string]any{"message": "unknown query parameter", "location": "query.colour", "value": ""}
 )
 
 func exampleMatrix() Matrix {
@@ -42,6 +42,9 @@ func examplePending() Multiplication {
 		ID: exampleID, State: store.Pending, Priority: 2, Shape: ProductShape{M: 2, K: 2, N: 2}, DType: matrix.Float64,
 		A: operand(exampleMatrixA), B: operand(exampleMatrixB), Tiles: TileCounts{Total: 1}, Errors: []TileError{},
 		CreatedAt: exampleTime,
+		Links: ProductLinks{
+			Self: multiplicationsPath + "/" + exampleID, Events: multiplicationsPath + "/" + exampleID + "/events", Jobs: riverUIPath + "jobs/17",
+		},
 	}
 }
 
@@ -87,27 +90,32 @@ var componentDocs = map[string]struct {
 	description string
 	example     any
 }{
-	"DType":               {"The type of a matrix's elements.", nil},
-	"Elements":            {"A matrix as JSON: the shortest decimals that read back as the same numbers.", exampleElements},
-	"Fault":               {"One parameter that is wrong.", exampleFault},
-	"Matrix":              {"A stored matrix.", exampleMatrix()},
-	"Multiplication":      {"A product and how far it is. Members that have no value yet are absent.", exampleCompleted()},
-	"EventTileCounts":     {"How far the work was.", exampleEvent().Tiles},
-	"MultiplicationEvent": {"One change of a multiplication: the data of one server-sent event.", exampleEvent()},
-	"MultiplicationList":  {"One page of multiplications.", exampleList()},
-	"NewMatrix":           {"A matrix to store: numbers, or the description of a random matrix.", map[string]any{"values": exampleTwo}},
-	"Operand":             {"One side of a product: a stored matrix, numbers, or a random matrix.", map[string]any{"matrix_id": exampleMatrixA}},
-	"OperandInfo":         {"A matrix that is part of a product.", examplePending().A},
-	"Problem":             {"An error, as RFC 9457 has it.", problemExample(404, "multiplication "+exampleID+": not found")},
-	"ProductShape":        {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
-	"RandomMatrix":        {"A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.", exampleRandom},
-	"ResultNotice":        {"Where the product is.", exampleSmall().Result},
-	"StreamedEvent":       {"One server-sent event.", exampleStreamedEvent()},
-	"SimpleSubmission":    {"Two small matrices to multiply.", map[string]any{"A": exampleTwo, "B": exampleTwoB}},
-	"Submission":          {"Two matrices to multiply.", exampleSubmission()},
-	"TileCounts":          {"How far the work is.", exampleCompleted().Tiles},
-	"TileError":           {"One attempt at one tile that failed.", exampleTileError()},
-	"Values":              {"Rows of numbers, all of the same length.", exampleTwo},
+	"ActiveMultiplications": {"How many multiplications are not finished.", exampleOverview().Multiplications},
+	"Overview":              {"What runs here, what there is to do, and where to look further.", exampleOverview()},
+	"OverviewLinks":         {"The paths of pages.", exampleOverview().Links},
+	"ProductLinks":          {"The paths at which there is more about a multiplication.", examplePending().Links},
+	"QueueState":            {"How many tiles are to be computed.", exampleOverview().Queues[0]},
+	"DType":                 {"The type of a matrix's elements.", nil},
+	"Elements":              {"A matrix as JSON: the shortest decimals that read back as the same numbers.", exampleElements},
+	"Fault":                 {"One parameter that is wrong.", exampleFault},
+	"Matrix":                {"A stored matrix.", exampleMatrix()},
+	"Multiplication":        {"A product and how far it is. Members that have no value yet are absent.", exampleCompleted()},
+	"EventTileCounts":       {"How far the work was.", exampleEvent().Tiles},
+	"MultiplicationEvent":   {"One change of a multiplication: the data of one server-sent event.", exampleEvent()},
+	"MultiplicationList":    {"One page of multiplications.", exampleList()},
+	"NewMatrix":             {"A matrix to store: numbers, or the description of a random matrix.", map[string]any{"values": exampleTwo}},
+	"Operand":               {"One side of a product: a stored matrix, numbers, or a random matrix.", map[string]any{"matrix_id": exampleMatrixA}},
+	"OperandInfo":           {"A matrix that is part of a product.", examplePending().A},
+	"Problem":               {"An error, as RFC 9457 has it.", problemExample(404, "multiplication "+exampleID+": not found")},
+	"ProductShape":          {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
+	"RandomMatrix":          {"A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.", exampleRandom},
+	"ResultNotice":          {"Where the product is.", exampleSmall().Result},
+	"StreamedEvent":         {"One server-sent event.", exampleStreamedEvent()},
+	"SimpleSubmission":      {"Two small matrices to multiply.", map[string]any{"A": exampleTwo, "B": exampleTwoB}},
+	"Submission":            {"Two matrices to multiply.", exampleSubmission()},
+	"TileCounts":            {"How far the work is.", exampleCompleted().Tiles},
+	"TileError":             {"One attempt at one tile that failed.", exampleTileError()},
+	"Values":                {"Rows of numbers, all of the same length.", exampleTwo},
 }
 
 func exampleSubmission() map[string]any {

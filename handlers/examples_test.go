@@ -137,13 +137,13 @@ var aNumber = regexp.MustCompile(`\d+`)
 // alike returns the members of a problem without the ids and numbers that differ from case to case.
 func alike(t *testing.T, problem []byte) map[string]string {
 	t.Helper()
-	var members map[string]json.RawMessage
+	var members map[string]any
 	if err := json.Unmarshal(problem, &members); err != nil {
 		t.Fatal(err)
 	}
 	texts := map[string]string{}
-	for name, text := range members {
-		texts[name] = string(text)
+	for name, value := range members {
+		texts[name] = fmt.Sprint(value)
 		if name == "detail" {
 			texts[name] = aNumber.ReplaceAllString(anID.ReplaceAllString(texts[name], "ID"), "N")
 		}
@@ -215,6 +215,13 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 	for _, what := range []string{"cancel", "retry"} {
 		faults[what+"-multiplication 400"] = keyed(products+"/"+pending.ID+"/"+what, " ")
 		faults[what+"-multiplication 422"] = keyed(products+"/"+pending.ID+"/"+what, "used")
+	}
+	for name, call := range map[string]struct{ method, path string }{
+		"get-overview": {http.MethodGet, "/v1/overview"}, "get-multiplication": {http.MethodGet, products + nothing},
+		"delete-multiplication": {http.MethodDelete, products + nothing}, "get-multiplication-events": {http.MethodGet, products + nothing + "/events"},
+		"get-matrix": {http.MethodGet, matrices + nothing}, "delete-matrix": {http.MethodDelete, matrices + nothing},
+	} {
+		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
 	}
 	for name, path := range map[string]string{
 		"get-result": done.Result.Href, "get-matrix-content": matrices + "/" + done.Result.MatrixID + "/content",

@@ -12,9 +12,9 @@ import (
 
 // ProductLinks are the paths at which there is more about a multiplication.
 type ProductLinks struct {
-	Self   string `json:"self"`
-	Events string `json:"events" doc:"Its changes as they happen, as server-sent events"`
-	Jobs   string `json:"jobs,omitempty" doc:"Its jobs in River UI, for people; absent where River UI is turned off"`
+	Self   string `json:"self" format:"uri-reference" maxLength:"200"`
+	Events string `json:"events" doc:"Its changes as they happen, as server-sent events" format:"uri-reference" maxLength:"200"`
+	Jobs   string `json:"jobs,omitempty" doc:"Its jobs in River UI, for people; absent where River UI is turned off" format:"uri-reference" maxLength:"500"`
 }
 
 func (a *API) productLinks(s store.Status) ProductLinks {

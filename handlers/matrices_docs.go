@@ -6,7 +6,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-var noSuchMatrix = problem(http.StatusNotFound, "There is no matrix of that id, or no longer.", "matrix "+exampleMatrixA+": not found")
+func noSuchMatrix() documented {
+	return problem(http.StatusNotFound, "There is no matrix of that id, or no longer.", "matrix "+exampleMatrixA+": not found")
+}
 
 func createMatrixOperation() huma.Operation {
 	return huma.Operation{
@@ -17,7 +19,7 @@ func createMatrixOperation() huma.Operation {
 		RequestBody: &huma.RequestBody{
 			Description: "The matrix. `application/octet-stream` is taken for `application/x-npy`.", Required: true,
 			Content: map[string]*huma.MediaType{
-				mediaNPY: {Schema: npySchema(), Examples: npyExample},
+				mediaNPY: {Schema: npySchema(), Examples: npyExample()},
 				mediaJSON: {
 					Schema: &huma.Schema{OneOf: []*huma.Schema{ref("NewMatrix"), ref("Values")}},
 					Examples: map[string]*huma.Example{
@@ -42,7 +44,7 @@ func getMatrixOperation() huma.Operation {
 		OperationID: "get-matrix", Method: http.MethodGet, Path: matrixRoute, Tags: []string{matricesTag},
 		Summary:     "Shape and state of a matrix",
 		Description: "Its elements are at `…/content`.",
-		Responses:   responses(success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"), notModified, noSuchMatrix),
+		Responses:   responses(success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"), notModified(), noSuchMatrix()),
 	}
 }
 
@@ -53,7 +55,7 @@ func deleteMatrixOperation() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "It is gone.", nil),
-			noSuchMatrix,
+			noSuchMatrix(),
 			problem(http.StatusConflict, "It is part of multiplications, which the detail names, or still being uploaded.",
 				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use"),
 		),

@@ -115,8 +115,12 @@ func (a *API) multiplicationBody(s store.Status) Multiplication {
 	return m
 }
 
-// bounded cuts a message that is longer than any that one reads: the trace of a panic, for example.
+// bounded cuts a message that is longer than any that one reads, the trace of a panic for example, and says so if there is
+// none.
 func bounded(message string) string {
+	if strings.TrimSpace(message) == "" {
+		return "unknown error"
+	}
 	if len(message) > maxDetail {
 		return strings.ToValidUTF8(message[:maxDetail], "")
 	}

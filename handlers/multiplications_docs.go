@@ -8,18 +8,25 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-var noSuchMultiplication = problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.",
-	"multiplication "+exampleID+": not found")
+func noSuchMultiplication() documented {
+	return problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.", "multiplication "+exampleID+": not found")
+}
 
-// The errors of a request whose only content is its key.
-var (
-	badKey  = problem(http.StatusBadRequest, "`Idempotency-Key` is not one.", "bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
-	keyUsed = problem(http.StatusUnprocessableEntity, "`Idempotency-Key` has been used for another request.",
-		"invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
-)
+// badKey and keyUsed are errors of a request whose only content is its key.
+func badKey() documented {
+	return problem(http.StatusBadRequest, "`Idempotency-Key` is not one.",
+		"bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
+}
+
+func keyUsed() documented {
+	return problem(http.StatusUnprocessableEntity, "`Idempotency-Key` has been used for another request, or a parameter is not one of "+
+		"those that there are.", "invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
+}
 
 // notModified is the answer to a client that has the present one.
-var notModified = success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
+func notModified() documented {
+	return success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
+}
 
 func listMultiplicationsOperation() huma.Operation {
 	return huma.Operation{
@@ -28,7 +35,7 @@ func listMultiplicationsOperation() huma.Operation {
 		Description: "The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, " +
 			"or the `Link` header, until there is none.",
 		Responses: responses(
-			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"), notModified,
+			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"), notModified(),
 			problem(http.StatusUnprocessableEntity, "A parameter is not one of those that there are.",
 				`invalid request: cursor "1" is not the next_cursor of any page`),
 		),
@@ -43,7 +50,7 @@ func getMultiplicationOperation() huma.Operation {
 			"work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.",
 		Responses: responses(
 			success(http.StatusOK, "The multiplication as it is now.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
-			notModified, noSuchMultiplication,
+			notModified(), noSuchMultiplication(),
 		),
 	}
 }
@@ -54,8 +61,8 @@ func cancelMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
 		Responses: responses(
-			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "Idempotent-Replayed"), badKey, keyUsed,
-			noSuchMultiplication,
+			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "Idempotent-Replayed"), badKey(), keyUsed(),
+			noSuchMultiplication(),
 			problem(http.StatusConflict, "It has ended already.", "multiplication "+exampleID+" is completed: the multiplication has ended"),
 		),
 	}
@@ -67,8 +74,8 @@ func retryMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
 		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
 		Responses: responses(
-			success(http.StatusOK, "It is back in the queue.", examplePending(), "Preference-Applied", "Idempotent-Replayed"), badKey, keyUsed,
-			problem(http.StatusNotFound, noSuchMultiplication.Description, "retrying multiplication "+exampleID+": not found"),
+			success(http.StatusOK, "It is back in the queue.", examplePending(), "Preference-Applied", "Idempotent-Replayed"), badKey(), keyUsed(),
+			problem(http.StatusNotFound, noSuchMultiplication().Description, "retrying multiplication "+exampleID+": not found"),
 			problem(http.StatusConflict, "It is still being worked on, or it is completed.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
 		),
@@ -83,7 +90,7 @@ func deleteMultiplicationOperation() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "It is gone.", nil),
-			noSuchMultiplication,
+			noSuchMultiplication(),
 			problem(http.StatusConflict, "It is being worked on.",
 				"multiplication "+exampleID+" is "+string(store.Pending)+", cancel it first: in use"),
 		),

@@ -32,9 +32,11 @@ func config() huma.Config {
 	c.Tags = []*huma.Tag{
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of products."},
 		{Name: multiplicationsTag, Description: "Products: submitting, following, cancelling, and fetching the result."},
+		{Name: overviewTag, Description: "What runs here, and what there is to do."},
 	}
-	c.DocsPath = ""     // its page loads from a CDN
-	c.SchemasPath = ""  // they are in the description
-	c.CreateHooks = nil // no $schema members in answers
+	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
+	c.DocsPath = ""                       // its page loads from a CDN
+	c.SchemasPath = ""                    // they are in the description
+	c.CreateHooks = nil                   // no $schema members in answers
 	return c
 }

@@ -2,11 +2,9 @@ package handlers
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/millrace/millrace/jobs"
@@ -14,22 +12,23 @@ import (
 
 // Overview says what runs here, what there is to do, and where to look further.
 type Overview struct {
-	Version         string                `json:"version" doc:"Of the API that answers"`
+	Version         string                `json:"version" doc:"Of the API that answers" pattern:"\\S" maxLength:"100"`
 	StartedAt       time.Time             `json:"started_at" doc:"When the API that answers was started"`
 	ObservedAt      time.Time             `json:"observed_at" doc:"When the numbers were taken; a second ago at most, unless counting took long"`
 	Workers         int64                 `json:"workers" doc:"Processes that compute tiles"`
-	Queues          []QueueState          `json:"queues"`
+	Queues          []QueueState          `json:"queues" nullable:"false" maxItems:"2"`
 	Multiplications ActiveMultiplications `json:"multiplications" doc:"Those that are not finished"`
-	OpsPort         int                   `json:"ops_port,omitempty" doc:"Port of /metrics, /livez and /readyz of the API that answers"`
+	OpsPort         int                   `json:"ops_port,omitempty" minimum:"1" maximum:"65535" doc:"Port of /metrics, /livez and /readyz of the API that answers"`
 	Links           OverviewLinks         `json:"links"`
 }
 
 // QueueState counts the tiles that are to be computed.
 type QueueState struct {
-	Name     string `json:"name" enum:"small,tiles" doc:"small: products of less than 10 ms as a whole; tiles: all others"`
-	Waiting  int64  `json:"waiting"`
-	Running  int64  `json:"running"`
-	Retrying int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+	Name      string `json:"name" enum:"small,tiles" doc:"small: products of less than 10 ms as a whole; tiles: all others"`
+	Waiting   int64  `json:"waiting" doc:"Not begun"`
+	Running   int64  `json:"running"`
+	Retrying  int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+	Estimated bool   `json:"estimated,omitempty" doc:"So many are waiting that their number is an estimate"`
 }
 
 // ActiveMultiplications counts the multiplications that are not finished.
@@ -40,9 +39,9 @@ type ActiveMultiplications struct {
 
 // OverviewLinks are the paths of pages.
 type OverviewLinks struct {
-	Docs    string `json:"docs"`
-	OpenAPI string `json:"openapi"`
-	RiverUI string `json:"river_ui,omitempty" doc:"Absent when it is turned off"`
+	Docs    string `json:"docs" format:"uri-reference" maxLength:"200"`
+	OpenAPI string `json:"openapi" format:"uri-reference" maxLength:"200"`
+	RiverUI string `json:"river_ui,omitempty" doc:"Absent when it is turned off" format:"uri-reference" maxLength:"200"`
 }
 
 const (
@@ -106,6 +105,9 @@ func (o *overviews) look(ctx context.Context) error {
 	return nil
 }
 
+// micros is a time as exact as all others are.
+func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
 type overviewOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         Overview
@@ -118,25 +120,15 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, er
 		return nil, a.fail(ctx, err)
 	}
 	body := Overview{
-		Version: a.site.Version, StartedAt: a.started.UTC(), ObservedAt: at.UTC(), Workers: seen.Workers,
+		Version: a.site.Version, StartedAt: micros(a.started), ObservedAt: micros(at), Workers: seen.Workers,
 		Multiplications: ActiveMultiplications(seen.Active), OpsPort: a.site.OpsPort,
 		Links: OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
 	}
 	for _, q := range seen.Queues {
-		body.Queues = append(body.Queues, QueueState{Name: q.Queue, Waiting: q.Waiting, Running: q.Running, Retrying: q.Retrying})
+		body.Queues = append(body.Queues, QueueState(q))
 	}
 	if a.site.RiverUI != nil {
 		body.Links.RiverUI = riverUIPath
 	}
 	return &overviewOutput{CacheControl: "no-store", Body: body}, nil
-}
-
-func getOverviewOperation() huma.Operation {
-	return huma.Operation{
-		OperationID: "get-overview", Method: http.MethodGet, Path: "/v1/overview", Tags: []string{"overview"},
-		Summary: "What runs here, and what there is to do",
-		Description: "The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. " +
-			"The numbers of the whole system; version, started_at and ops_port are those of the API that answers.",
-		Errors: []int{http.StatusServiceUnavailable},
-	}
 }

@@ -59,6 +59,9 @@ type sharedResponse struct {
 
 func (s sharedResponse) response(status int) *huma.Response {
 	d := problem(status, s.when, s.detail, s.headers...)
+	if status == http.StatusUnprocessableEntity {
+		d.Content[problemType].Example.(map[string]any)["errors"] = []any{exampleFault}
+	}
 	return &d.Response
 }
 
@@ -68,69 +71,72 @@ var sharedResponses = map[int]sharedResponse{
 		"the body cannot be read: i/o timeout", nil},
 	http.StatusInternalServerError: {"InternalError", "A fault of the server, which its log tells more about. To try again is safe and may help.",
 		"internal error, see the log of the API", nil},
+	http.StatusUnprocessableEntity: {"InvalidParameter", "A parameter is not one of those that there are, or its value is not.",
+		"validation failed", nil},
 	http.StatusServiceUnavailable: {"Unavailable", "The server is short of memory for transfers, or its database is away. What was accepted is safe.",
 		"the database is not available, try again later", []string{"Retry-After"}},
 }
 
 // headerDocs describes each response header once, wherever it occurs.
-var headerDocs = map[string]huma.Header{
-	"Accept-Ranges": {
-		Description: "Ranges of this form of the matrix may be asked for.", Required: true,
-		Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"bytes"}}, Example: "bytes",
-	},
-	"Cache-Control": {
-		Description: "Nobody between the server and the client keeps the answer.",
-		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"no-store"}}, Example: "no-store",
-	},
-	"Content-Digest": {
-		Description: "SHA-256 of the body (RFC 9530), if it is known when the answer begins: of a product of more than 64 MiB when it " +
-			"has been read whole once, or `Want-Content-Digest` asks for it.",
-		Schema: digestSchema(), Example: exampleDigest,
-	},
-	"Repr-Digest": {
-		Description: "SHA-256 of the whole (RFC 9530), also when only a range of it is sent: who puts ranges together can check the result.",
-		Schema:      digestSchema(), Example: exampleDigest,
-	},
-	"Idempotent-Replayed": {
-		Description: "The request has been accepted before under its `Idempotency-Key`, and this is the first answer again.",
-		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}, Example: "true",
-	},
-	"Content-Disposition": {
-		Description: "A name for the file.",
-		Schema:      textSchema(200), Example: "attachment; filename=" + exampleMatrixC + ".npy",
-	},
-	"Content-Range": {
-		Description: "Which bytes of how many these are; of an answer 416 only how many there are.", Required: true,
-		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^bytes (\*|\d+-\d+)/\d+$`, MaxLength: new(64)}, Example: "bytes 128-159/160",
-	},
-	"ETag": {
-		Description: "Names what the body is now; another body has another one. It is for If-None-Match, and of a matrix for If-Match and If-Range.", Required: true,
-		Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^(W/)?"[^"]*"$`, MaxLength: new(100)}, Example: `"` + exampleMatrixC + `-x-npy"`,
-	},
-	"Link": {
-		Description: "The address of the next page as rel=\"next\", unless this is the last one.",
-		Schema:      textSchema(2000), Example: `<` + multiplicationsPath + `?cursor=AAY3lFD_4EgBogor4U59hpIdplKLVWKe>; rel="next"`,
-	},
-	"Location": {
-		Description: "Path of what was created.", Required: true,
-		Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference", MaxLength: new(200)}, Example: multiplicationsPath + "/" + exampleID,
-	},
-	"Preference-Applied": {
-		Description: "`wait=N`, if the answer has waited for the end of the multiplication, or for N seconds (RFC 7240).",
-		Schema:      &huma.Schema{Type: huma.TypeString, Pattern: `^wait=\d+$`, MaxLength: new(20)}, Example: "wait=10",
-	},
-	"Retry-After": {
-		Description: "Seconds to wait before the next attempt.", Required: true,
-		Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int32", Minimum: new(0.0), Maximum: new(3600.0)}, Example: 5,
-	},
-	"X-Accel-Buffering": {
-		Description: "Asks a proxy not to hold events back.",
-		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"no"}}, Example: "no",
-	},
-	"Vary": {
-		Description: "The answer depends on these headers of the request.",
-		Schema:      textSchema(200), Example: "Accept",
-	},
+func headerDocs() map[string]huma.Header {
+	return map[string]huma.Header{
+		"Accept-Ranges": {
+			Description: "Ranges of this form of the matrix may be asked for.", Required: true,
+			Schema: &huma.Schema{Type: huma.TypeString, Enum: []any{"bytes"}}, Example: "bytes",
+		},
+		"Cache-Control": {
+			Description: "Nobody between the server and the client keeps the answer.",
+			Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"no-store"}}, Example: "no-store",
+		},
+		"Content-Disposition": {
+			Description: "A name for the file.",
+			Schema:      textSchema(200), Example: "attachment; filename=" + exampleMatrixC + ".npy",
+		},
+		"Content-Digest": {
+			Description: "SHA-256 of the body (RFC 9530), if it is known when the answer begins: of a product of more than 64 MiB when it " +
+				"has been read whole once, or `Want-Content-Digest` asks for it.",
+			Schema: digestSchema(), Example: exampleDigest,
+		},
+		"Repr-Digest": {
+			Description: "SHA-256 of the whole content, of which the body may be a range (RFC 9530).", Schema: digestSchema(), Example: exampleDigest,
+		},
+		"Idempotent-Replayed": {
+			Description: "`true` when the request has been accepted before under the same `Idempotency-Key`: this is the first answer again.",
+			Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}}, Example: "true",
+		},
+		"Content-Range": {
+			Description: "Which bytes of how many these are; of an answer 416 only how many there are.", Required: true,
+			Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^bytes (\*|\d+-\d+)/\d+$`, MaxLength: new(64)}, Example: "bytes 128-159/160",
+		},
+		"ETag": {
+			Description: "Names what the body is now; another body has another one. It is for If-None-Match, and of a matrix for If-Match and If-Range.", Required: true,
+			Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^(W/)?"[^"]*"$`, MaxLength: new(100)}, Example: `"` + exampleMatrixC + `-x-npy"`,
+		},
+		"Link": {
+			Description: "The address of the next page as rel=\"next\", unless this is the last one.",
+			Schema:      textSchema(2000), Example: `<` + multiplicationsPath + `?cursor=AAY3lFD_4EgBogor4U59hpIdplKLVWKe>; rel="next"`,
+		},
+		"Location": {
+			Description: "Path of what was created.", Required: true,
+			Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference", MaxLength: new(200)}, Example: multiplicationsPath + "/" + exampleID,
+		},
+		"Preference-Applied": {
+			Description: "`wait=N`, if the answer has waited for the end of the multiplication, or for N seconds (RFC 7240).",
+			Schema:      &huma.Schema{Type: huma.TypeString, Pattern: `^wait=\d+$`, MaxLength: new(20)}, Example: "wait=10",
+		},
+		"Retry-After": {
+			Description: "Seconds to wait before the next attempt.", Required: true,
+			Schema: &huma.Schema{Type: huma.TypeInteger, Format: "int32", Minimum: new(0.0), Maximum: new(3600.0)}, Example: 5,
+		},
+		"X-Accel-Buffering": {
+			Description: "Asks a proxy not to hold events back.",
+			Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"no"}}, Example: "no",
+		},
+		"Vary": {
+			Description: "The answer depends on these headers of the request.",
+			Schema:      textSchema(200), Example: "Accept",
+		},
+	}
 }
 
 // textSchema is free text: it says something, in at most so many characters.

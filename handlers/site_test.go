@@ -196,7 +196,7 @@ func TestLinkToJobs(t *testing.T) {
 	}{
 		{store.Pending, "state = 'available'", "4"},
 		{store.InProgress, "state = 'running' WHERE args->>'tile' = '1'", "1"},
-		{store.InProgress, "state = 'retryable', errors = array[jsonb_build_object('at', now())] WHERE args->>'tile' = '1'", "1"},
+		{store.InProgress, "state = 'retryable', errors = array[jsonb_build_object('at', now(), 'attempt', 1, 'error', 'lost')] WHERE args->>'tile' = '1'", "1"},
 		{store.Cancelled, "state = 'cancelled', finalized_at = now()", "4"},
 		{store.Failed, "state = 'cancelled', finalized_at = now()", "4"},
 		{store.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", "1"},

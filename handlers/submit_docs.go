@@ -65,7 +65,7 @@ func submissionFiles() *huma.MediaType {
 		Schema: objectSchema(map[string]*huma.Schema{"a": npySchema(), "b": npySchema(), "priority": prioritySchema()}, "a", "b"),
 		Examples: map[string]*huma.Example{"files": {
 			Summary: "Two .npy files", Description: "`curl -F a=@A.npy -F b=@B.npy -F priority=1 …`",
-			Value: map[string]any{"a": npyExample["file"].Value, "b": npyExample["file"].Value, "priority": 1},
+			Value: map[string]any{"a": npyExample()["file"].Value, "b": npyExample()["file"].Value, "priority": 1},
 		}},
 		Encoding: map[string]*huma.Encoding{"a": {ContentType: mediaNPY}, "b": {ContentType: mediaNPY}},
 	}

@@ -30,51 +30,6 @@ func (q *Queries) CountActiveMultiplications(ctx context.Context) (CountActiveMu
 	return i, err
 }
 
-const countQueues = `-- name: CountQueues :many
-SELECT q.queue::text AS queue,
-       ((SELECT count(*) FROM river_job j WHERE j.state = 'available' AND j.queue = q.queue AND j.scheduled_at <= now())
-      + (SELECT count(*) FROM river_job j WHERE j.state IN ('scheduled', 'pending') AND j.queue = q.queue))::bigint AS waiting,
-       (SELECT count(*) FROM river_job j WHERE j.state = 'running' AND j.queue = q.queue)::bigint                   AS running,
-       ((SELECT count(*) FROM river_job j WHERE j.state = 'available' AND j.queue = q.queue AND j.scheduled_at > now())
-      + (SELECT count(*) FROM river_job j WHERE j.state = 'retryable' AND j.queue = q.queue))::bigint               AS retrying
-FROM unnest($1::text[]) WITH ORDINALITY AS q(queue, position)
-ORDER BY q.position
-`
-
-type CountQueuesRow struct {
-	Queue    string
-	Waiting  int64
-	Running  int64
-	Retrying int64
-}
-
-// What is to be done. Each count is one walk along River's index for fetching jobs, which has all that this reads. A job that
-// has failed waits as retryable, or, when that is not for long, as available from a later time on.
-func (q *Queries) CountQueues(ctx context.Context, queues []string) ([]CountQueuesRow, error) {
-	rows, err := q.db.Query(ctx, countQueues, queues)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CountQueuesRow
-	for rows.Next() {
-		var i CountQueuesRow
-		if err := rows.Scan(
-			&i.Queue,
-			&i.Waiting,
-			&i.Running,
-			&i.Retrying,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const countWorkers = `-- name: CountWorkers :one
 SELECT count(*) FROM workers WHERE renewed_at > now() - $1::interval AND NOT starts_with(id, $2::text)
 `

@@ -3,11 +3,11 @@
 // The site may be below a path of its own: everything is relative to where this page is.
 const root = new URL("..", location.href).href;
 
-// The description of the API names no server. Without one Swagger UI would send requests to the root of the host.
+// To the description the server is the root of its host. Swagger UI would send its requests there.
 function nameServer(response) {
   if (response.url === new URL("openapi.json", root).href && response.ok) {
     const description = JSON.parse(response.text);
-    description.servers ??= [{ url: root.replace(/\/$/, "") }];
+    description.servers = [{ url: root.replace(/\/$/, "") }];
     response.text = response.data = JSON.stringify(description);
     response.body = response.obj = description;
   }
