@@ -54,7 +54,7 @@ func TestScreenshots(t *testing.T) {
 	evaluate[bool](b, `document.activeElement.select(), document.execCommand("insertText", false, `+strconv.Quote(twoByTwo)+`)`)
 	b.execute("/v1/multiplications")
 	evaluate[bool](b, `Object.assign(document.querySelector(".opblock.is-open textarea").style, { minHeight: "0", height: "5em" }),
-		document.querySelector(".opblock.is-open").scrollIntoView(), true`)
+		document.querySelector(".opblock.is-open .opblock-section-request-body").scrollIntoView(), true`)
 	b.sees(`document.getAnimations().length === 0`)
 	b.picture("docs")
 }

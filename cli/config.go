@@ -44,13 +44,18 @@ func (c DatabaseConfig) open(ctx context.Context, conns int) (*pgxpool.Pool, err
 	return pool, nil
 }
 
-// String is the connection string without its password, for the log.
-func (c DatabaseConfig) String() string {
+// LogValue is the connection string without its password, in every format of the log.
+func (c DatabaseConfig) LogValue() slog.Value {
 	u, err := url.Parse(c.DatabaseURL)
 	if err != nil || u.Scheme == "" {
-		return "(key/value string)"
+		return slog.StringValue("(key/value string)")
 	}
-	return u.Redacted()
+	query := u.Query()
+	if query.Has("password") {
+		query.Set("password", "xxxxx")
+		u.RawQuery = query.Encode()
+	}
+	return slog.StringValue(u.Redacted())
 }
 
 // StoreConfig says how long and where contents are kept.

@@ -10,13 +10,15 @@ import (
 	"time"
 )
 
-// drainTimeout is how long requests that are being answered may take after the order to stop.
+// drainTimeout is how long requests that are being answered may take after the order to stop, unless a server was told
+// otherwise.
 const drainTimeout = 10 * time.Second
 
 // server is an HTTP server on one address.
 type server struct {
 	http     *http.Server
 	listener net.Listener
+	patience time.Duration // how long requests that are being answered may take after the order to stop
 	done     chan struct{} // closed when it has ended
 	err      error         // why, after done
 }
@@ -28,7 +30,7 @@ func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
-	s := &server{listener: listener, done: make(chan struct{}), http: &http.Server{
+	s := &server{listener: listener, patience: drainTimeout, done: make(chan struct{}), http: &http.Server{
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
@@ -56,7 +58,7 @@ func (s *server) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
 
 // stop refuses new requests and lets the present ones finish.
 func (s *server) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,6 +21,7 @@ type node struct {
 	ui       *jobs.UI   // nil: there is none
 	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
+	draining draining
 	kernel   matrix.Kernel // nil when it does not work on tiles
 }
 
@@ -30,6 +32,7 @@ type nodeConfig struct {
 	limits        handlers.Limits
 	riverUI       bool
 	works         bool
+	drain         time.Duration // how long it still takes new requests after the order to stop
 }
 
 // role names what the node does as its command does.
@@ -69,7 +72,7 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 	if err = n.jobs.Start(ctx); err != nil {
 		return nil, err
 	}
-	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool, registry), log); err != nil {
+	if n.ops, err = listen(ctx, c.opsAddr, opsHandler(s.Pool, registry, &n.draining), log); err != nil {
 		return nil, err
 	}
 	if c.addr != "" {
@@ -91,9 +94,12 @@ func (n *node) serveAPI(
 	}
 	n.hub = watch.NewHub(s, log)
 	n.hub.Start(ctx)
-	api := handlers.New(s, n.jobs, n.hub, c.limits, site, log)
-	n.api, err = listen(ctx, c.addr, handlers.Observed(api, registry), log)
-	return err
+	api := handlers.Observed(handlers.New(s, n.jobs, n.hub, c.limits, site, log), registry)
+	if n.api, err = listen(ctx, c.addr, n.draining.closing(api), log); err != nil {
+		return err
+	}
+	n.api.patience = c.work.SoftStop
+	return nil
 }
 
 // stop ends the parts in the reverse order: no new work comes in, then the present work ends.

@@ -22,18 +22,24 @@ type apiCommand struct {
 	Addr    string        `default:":8080" help:"Address of the API."`
 	OpsAddr string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	Lease   time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to others; as for the workers."`
+
+	Drain    time.Duration `default:"0s" help:"How long to take new requests after SIGTERM, not ready any more, until load balancers have heard of it."`
+	SoftStop time.Duration `default:"25s" help:"How long requests may take to finish after that."`
 }
 
 // Run implements the command.
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	logStart(log, "api", "database", c.DatabaseConfig, "blocks", c.Blocks, "retention", c.Retention, "addr", c.Addr, "ops_addr", c.OpsAddr,
 		"river_ui", c.RiverUI)
-	work := WorkConfig{SoftStop: drainTimeout, Lease: c.Lease}
+	work := WorkConfig{SoftStop: c.SoftStop, Lease: c.Lease}
 	if err := work.validate(); err != nil {
 		return err
 	}
+	if c.Drain < 0 {
+		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
+	}
 	return serve(ctx, c.DatabaseConfig, c.StoreConfig, apiConnections, nodeConfig{
-		addr: c.Addr, opsAddr: c.OpsAddr, work: work, limits: c.limits(), riverUI: c.RiverUI,
+		addr: c.Addr, opsAddr: c.OpsAddr, work: work, limits: c.limits(), riverUI: c.RiverUI, drain: c.Drain,
 	}, log)
 }
 
@@ -80,6 +86,9 @@ func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc
 	}
 	n.logReady(log)
 	err = n.wait(ctx)
+	if err == nil {
+		n.draining.wait(nc.drain, log)
+	}
 	log.Info("stopping")
 	return errors.Join(err, n.stop())
 }
@@ -87,11 +96,21 @@ func serve(ctx context.Context, db DatabaseConfig, sc StoreConfig, conns int, nc
 // migrateCommand migrates the database.
 type migrateCommand struct {
 	DatabaseConfig
+	Wait time.Duration `default:"0s" help:"How long to wait for a database that does not answer yet."`
 }
 
 // Run implements the command.
 func (c *migrateCommand) Run(ctx context.Context, log *slog.Logger) error {
+	deadline := time.Now().Add(c.Wait)
 	pool, err := c.open(ctx, 2)
+	for err != nil && ctx.Err() == nil && time.Now().Before(deadline) {
+		log.Info("waiting for the database", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+		pool, err = c.open(ctx, 2)
+	}
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,14 @@ import (
 	"github.com/millrace/millrace/handlers"
 )
 
+// stamped is the version as the linker was told it, for builds without the repository, such as that of the image.
+var stamped string
+
 // version returns the version that this binary was built as: a tag, or the commit.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"

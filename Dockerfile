@@ -1,0 +1,63 @@
+# One image, two targets: `worker`, and `api`, the default. They differ in nothing but the command.
+#
+# No shell, no package manager: the binary, OpenBLAS and what both need down to libc. It runs as a user without rights, on a
+# root file system that may be read-only. Everything is built on the machine's own architecture, without an emulator.
+
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG GOPROXY
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG TARGETOS
+ARG TARGETARCH
+ARG VERSION=(devel)
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/millrace/millrace/cli.stamped=$VERSION" -o /millrace .
+
+FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS libraries
+ARG TARGETARCH
+WORKDIR /packages
+# apt is shown an empty system of the target's architecture: it then fetches everything that OpenBLAS needs, libc included.
+# Unpacking runs none of it.
+RUN set -eu; \
+    mkdir -p /apt/lists/partial /apt/archives/partial; : >/apt/status; \
+    aim="-o APT::Architecture=$TARGETARCH -o APT::Architectures=$TARGETARCH -o Dir::State=/apt -o Dir::State::status=/apt/status \
+      -o Dir::Cache::archives=/apt/archives -o APT::Sandbox::User=root -o APT::Keep-Downloaded-Packages=true"; \
+    apt-get $aim update; \
+    apt-get $aim install -y --no-install-recommends --download-only libopenblas0-pthread; \
+    mkdir -p /image/var/lib/dpkg/status.d; \
+    for package in /apt/archives/*.deb; do \
+      dpkg-deb -x "$package" /image; \
+      dpkg-deb -f "$package" >"/image/var/lib/dpkg/status.d/$(dpkg-deb -f "$package" Package)"; \
+    done; \
+    cd /image/usr/lib/*-linux-gnu*; \
+    rm -r gconv openblas-pthread/libblas.so.3 openblas-pthread/liblapack.so.3; \
+    ln -s openblas-pthread/libopenblas.so.0 libopenblas.so.0; \
+    rm -rf /image/usr/share/lintian /image/usr/share/man /image/usr/share/locale /image/etc/ld.so.conf.d; \
+    echo 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin' >/image/etc/passwd
+
+FROM scratch AS runtime
+COPY --from=libraries /image /
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /millrace /millrace
+ARG VERSION=(devel)
+ARG REVISION
+LABEL org.opencontainers.image.title="Millrace" \
+      org.opencontainers.image.description="Distributed matrix multiplication: HTTP API, queue and workers" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/millrace/millrace" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+# A number: Kubernetes' runAsNonRoot cannot judge a name.
+USER 65532:65532
+ENTRYPOINT ["/millrace"]
+
+FROM runtime AS worker
+EXPOSE 9090
+CMD ["worker"]
+
+FROM runtime AS api
+EXPOSE 8080 9090
+CMD ["api"]

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+// healthCommand asks a running process whether it is ready, for container engines: the image has no curl.
+type healthCommand struct {
+	OpsAddr string `default:":9090" help:"Address of the process's /readyz."`
+}
+
+// Run implements the command.
+func (c *healthCommand) Run(ctx context.Context) error {
+	host, port, err := net.SplitHostPort(c.OpsAddr)
+	if err != nil {
+		return fmt.Errorf("--ops-addr: %w", err)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*readyTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("--ops-addr: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s", answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+package cli_test
+
+import (
+	"syscall"
+	"testing"
+)
+
+// TestRollback: on a database that a later version has migrated, this one migrates nothing and works. Later migrations are
+// stood in for by their entries in the tables of goose and of River.
+func TestRollback(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	for _, later := range []string{
+		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)",
+		"INSERT INTO river_migration (line, version) VALUES ('main', 99999)",
+	} {
+		if _, err := d.pool.Exec(t.Context(), later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, stderr, code := run(t, d.env, "migrate"); code != 0 {
+		t.Fatalf("migrate: %s", stderr)
+	}
+	main, worker := d.startAPI(), d.startWorker()
+	d.api.completes(d.api.submit(manyTiles))
+	for _, p := range []*process{worker, main} {
+		p.exit(syscall.SIGTERM)
+	}
+}
