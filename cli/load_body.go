@@ -109,7 +109,7 @@ func storedOperand(ctx context.Context, remote *client.Client, shape matrix.Shap
 	if err != nil {
 		return "", err
 	}
-	answer, err := remote.CreateMatrixWithBodyWithResponse(ctx, "application/x-npy", bytes.NewReader(file))
+	answer, err := remote.CreateMatrixWithBodyWithResponse(ctx, nil, "application/x-npy", bytes.NewReader(file))
 	if err != nil {
 		return "", err
 	}

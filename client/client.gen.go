@@ -672,6 +672,15 @@ type Unavailable = Problem
 
 // SubmitSimpleParams defines parameters for SubmitSimple.
 type SubmitSimpleParams struct {
+	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// ContentDigest Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored.
+	ContentDigest *string `json:"Content-Digest,omitempty"`
+
+	// ReprDigest The same as Content-Digest, since bodies have no content encoding here.
+	ReprDigest *string `json:"Repr-Digest,omitempty"`
+
 	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
@@ -679,6 +688,18 @@ type SubmitSimpleParams struct {
 // CreateMatrixJSONBody defines parameters for CreateMatrix.
 type CreateMatrixJSONBody struct {
 	union json.RawMessage
+}
+
+// CreateMatrixParams defines parameters for CreateMatrix.
+type CreateMatrixParams struct {
+	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// ContentDigest Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored.
+	ContentDigest *string `json:"Content-Digest,omitempty"`
+
+	// ReprDigest The same as Content-Digest, since bodies have no content encoding here.
+	ReprDigest *string `json:"Repr-Digest,omitempty"`
 }
 
 // GetMatrixParams defines parameters for GetMatrix.
@@ -706,6 +727,12 @@ type GetMatrixContentParams struct {
 
 	// IfMatch Answer 412 unless the form has this ETag.
 	IfMatch *string `json:"If-Match,omitempty"`
+
+	// WantReprDigest With sha-256 the answer has a `Repr-Digest`, whatever its size. Without it a product of more than 64 MiB has none before it has been read whole once.
+	WantReprDigest *string `json:"Want-Repr-Digest,omitempty"`
+
+	// WantContentDigest As `Want-Repr-Digest`, for `Content-Digest`.
+	WantContentDigest *string `json:"Want-Content-Digest,omitempty"`
 }
 
 // ListMultiplicationsParams defines parameters for ListMultiplications.
@@ -749,6 +776,15 @@ type SubmitMultiplicationMultipartBody struct {
 
 // SubmitMultiplicationParams defines parameters for SubmitMultiplication.
 type SubmitMultiplicationParams struct {
+	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// ContentDigest Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored.
+	ContentDigest *string `json:"Content-Digest,omitempty"`
+
+	// ReprDigest The same as Content-Digest, since bodies have no content encoding here.
+	ReprDigest *string `json:"Repr-Digest,omitempty"`
+
 	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
@@ -760,6 +796,12 @@ type GetMultiplicationParams struct {
 
 	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
+}
+
+// CancelMultiplicationParams defines parameters for CancelMultiplication.
+type CancelMultiplicationParams struct {
+	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetMultiplicationEventsParams defines parameters for GetMultiplicationEvents.
@@ -790,10 +832,19 @@ type GetResultParams struct {
 
 	// IfMatch Answer 412 unless the form has this ETag.
 	IfMatch *string `json:"If-Match,omitempty"`
+
+	// WantReprDigest With sha-256 the answer has a `Repr-Digest`, whatever its size. Without it a product of more than 64 MiB has none before it has been read whole once.
+	WantReprDigest *string `json:"Want-Repr-Digest,omitempty"`
+
+	// WantContentDigest As `Want-Repr-Digest`, for `Content-Digest`.
+	WantContentDigest *string `json:"Want-Content-Digest,omitempty"`
 }
 
 // RetryMultiplicationParams defines parameters for RetryMultiplication.
 type RetryMultiplicationParams struct {
+	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
 	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
@@ -971,7 +1022,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-	CreateMatrixWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateMatrixWithBody(ctx context.Context, params *CreateMatrixParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateMatrix Upload a matrix
 	//
@@ -980,7 +1031,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-	CreateMatrix(ctx context.Context, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateMatrix(ctx context.Context, params *CreateMatrixParams, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteMatrix Remove a matrix
 	//
@@ -1049,7 +1100,7 @@ type ClientInterface interface {
 	// No further tile starts, the running ones are told to stop. To cancel twice is no error.
 	//
 	// Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
-	CancelMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CancelMultiplication(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMultiplicationEvents Follow a multiplication
 	//
@@ -1127,8 +1178,8 @@ func (c *Operations) SubmitSimple(ctx context.Context, params *SubmitSimpleParam
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-func (c *Operations) CreateMatrixWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateMatrixRequestWithBody(c.Server, contentType, body)
+func (c *Operations) CreateMatrixWithBody(ctx context.Context, params *CreateMatrixParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateMatrixRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1146,8 +1197,8 @@ func (c *Operations) CreateMatrixWithBody(ctx context.Context, contentType strin
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-func (c *Operations) CreateMatrix(ctx context.Context, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateMatrixRequest(c.Server, body)
+func (c *Operations) CreateMatrix(ctx context.Context, params *CreateMatrixParams, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateMatrixRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1305,8 +1356,8 @@ func (c *Operations) GetMultiplication(ctx context.Context, id string, params *G
 // No further tile starts, the running ones are told to stop. To cancel twice is no error.
 //
 // Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
-func (c *Operations) CancelMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCancelMultiplicationRequest(c.Server, id)
+func (c *Operations) CancelMultiplication(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelMultiplicationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1426,15 +1477,48 @@ func NewSubmitSimpleRequestWithBody(server string, params *SubmitSimpleParams, c
 
 	if params != nil {
 
-		if params.Prefer != nil {
+		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("Prefer", headerParam0)
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.ContentDigest != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Content-Digest", *params.ContentDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Content-Digest", headerParam1)
+		}
+
+		if params.ReprDigest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Repr-Digest", *params.ReprDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Repr-Digest", headerParam2)
+		}
+
+		if params.Prefer != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam3)
 		}
 
 	}
@@ -1443,18 +1527,18 @@ func NewSubmitSimpleRequestWithBody(server string, params *SubmitSimpleParams, c
 }
 
 // NewCreateMatrixRequest calls the generic CreateMatrix builder with application/json body
-func NewCreateMatrixRequest(server string, body CreateMatrixJSONRequestBody) (*http.Request, error) {
+func NewCreateMatrixRequest(server string, params *CreateMatrixParams, body CreateMatrixJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateMatrixRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateMatrixRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateMatrixRequestWithBody constructs an http.Request for the CreateMatrix method, with any body, and a specified content type
-func NewCreateMatrixRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateMatrixRequestWithBody(server string, params *CreateMatrixParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -1478,6 +1562,43 @@ func NewCreateMatrixRequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.ContentDigest != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Content-Digest", *params.ContentDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Content-Digest", headerParam1)
+		}
+
+		if params.ReprDigest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Repr-Digest", *params.ReprDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Repr-Digest", headerParam2)
+		}
+
+	}
 
 	return req, nil
 }
@@ -1681,6 +1802,28 @@ func NewGetMatrixContentRequest(server string, id string, params *GetMatrixConte
 			req.Header.Set("If-Match", headerParam3)
 		}
 
+		if params.WantReprDigest != nil {
+			var headerParam4 string
+
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "Want-Repr-Digest", *params.WantReprDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Want-Repr-Digest", headerParam4)
+		}
+
+		if params.WantContentDigest != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "Want-Content-Digest", *params.WantContentDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Want-Content-Digest", headerParam5)
+		}
+
 	}
 
 	return req, nil
@@ -1854,15 +1997,48 @@ func NewSubmitMultiplicationRequestWithBody(server string, params *SubmitMultipl
 
 	if params != nil {
 
-		if params.Prefer != nil {
+		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("Prefer", headerParam0)
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.ContentDigest != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Content-Digest", *params.ContentDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Content-Digest", headerParam1)
+		}
+
+		if params.ReprDigest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Repr-Digest", *params.ReprDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Repr-Digest", headerParam2)
+		}
+
+		if params.Prefer != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam3)
 		}
 
 	}
@@ -1965,7 +2141,7 @@ func NewGetMultiplicationRequest(server string, id string, params *GetMultiplica
 }
 
 // NewCancelMultiplicationRequest constructs an http.Request for the CancelMultiplication method
-func NewCancelMultiplicationRequest(server string, id string) (*http.Request, error) {
+func NewCancelMultiplicationRequest(server string, id string, params *CancelMultiplicationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1993,6 +2169,21 @@ func NewCancelMultiplicationRequest(server string, id string) (*http.Request, er
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -2190,6 +2381,28 @@ func NewGetResultRequest(server string, id string, params *GetResultParams) (*ht
 			req.Header.Set("If-Match", headerParam3)
 		}
 
+		if params.WantReprDigest != nil {
+			var headerParam4 string
+
+			headerParam4, err = runtime.StyleParamWithOptions("simple", false, "Want-Repr-Digest", *params.WantReprDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Want-Repr-Digest", headerParam4)
+		}
+
+		if params.WantContentDigest != nil {
+			var headerParam5 string
+
+			headerParam5, err = runtime.StyleParamWithOptions("simple", false, "Want-Content-Digest", *params.WantContentDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Want-Content-Digest", headerParam5)
+		}
+
 	}
 
 	return req, nil
@@ -2228,15 +2441,26 @@ func NewRetryMultiplicationRequest(server string, id string, params *RetryMultip
 
 	if params != nil {
 
-		if params.Prefer != nil {
+		if params.IdempotencyKey != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("Prefer", headerParam0)
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.Prefer != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam1)
 		}
 
 	}
@@ -2340,7 +2564,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-	CreateMatrixWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error)
+	CreateMatrixWithBodyWithResponse(ctx context.Context, params *CreateMatrixParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error)
 
 	// CreateMatrixWithResponse Upload a matrix
 	//
@@ -2349,7 +2573,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-	CreateMatrixWithResponse(ctx context.Context, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error)
+	CreateMatrixWithResponse(ctx context.Context, params *CreateMatrixParams, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error)
 
 	// DeleteMatrixWithResponse Remove a matrix
 	//
@@ -2432,7 +2656,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
-	CancelMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CancelMultiplicationResponse, error)
+	CancelMultiplicationWithResponse(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*CancelMultiplicationResponse, error)
 
 	// GetMultiplicationEventsWithResponse Follow a multiplication
 	//
@@ -2475,14 +2699,16 @@ type ClientWithResponsesInterface interface {
 
 // SubmitSimpleResponse200Headers the declared response headers of an HTTP 200 response for SubmitSimple
 type SubmitSimpleResponse200Headers struct {
-	Location          string
-	PreferenceApplied *string
+	IdempotentReplayed *string
+	Location           string
+	PreferenceApplied  *string
 }
 
 // SubmitSimpleResponse202Headers the declared response headers of an HTTP 202 response for SubmitSimple
 type SubmitSimpleResponse202Headers struct {
-	Location          string
-	PreferenceApplied *string
+	IdempotentReplayed *string
+	Location           string
+	PreferenceApplied  *string
 }
 
 // SubmitSimpleResponse503Headers the declared response headers of an HTTP 503 response for SubmitSimple
@@ -2588,7 +2814,8 @@ func (r SubmitSimpleResponse) ContentType() string {
 
 // CreateMatrixResponse201Headers the declared response headers of an HTTP 201 response for CreateMatrix
 type CreateMatrixResponse201Headers struct {
-	Location string
+	IdempotentReplayed *string
+	Location           string
 }
 
 // CreateMatrixResponse503Headers the declared response headers of an HTTP 503 response for CreateMatrix
@@ -2859,8 +3086,10 @@ func (r GetMatrixResponse) ContentType() string {
 // GetMatrixContentResponse200Headers the declared response headers of an HTTP 200 response for GetMatrixContent
 type GetMatrixContentResponse200Headers struct {
 	AcceptRanges       string
+	ContentDigest      *string
 	ContentDisposition *string
 	ETag               string
+	ReprDigest         *string
 	Vary               *string
 }
 
@@ -2870,6 +3099,7 @@ type GetMatrixContentResponse206Headers struct {
 	ContentDisposition *string
 	ContentRange       string
 	ETag               string
+	ReprDigest         *string
 	Vary               *string
 }
 
@@ -3092,14 +3322,16 @@ func (r ListMultiplicationsResponse) ContentType() string {
 
 // SubmitMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for SubmitMultiplication
 type SubmitMultiplicationResponse200Headers struct {
-	Location          string
-	PreferenceApplied *string
+	IdempotentReplayed *string
+	Location           string
+	PreferenceApplied  *string
 }
 
 // SubmitMultiplicationResponse202Headers the declared response headers of an HTTP 202 response for SubmitMultiplication
 type SubmitMultiplicationResponse202Headers struct {
-	Location          string
-	PreferenceApplied *string
+	IdempotentReplayed *string
+	Location           string
+	PreferenceApplied  *string
 }
 
 // SubmitMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for SubmitMultiplication
@@ -3380,9 +3612,8 @@ func (r GetMultiplicationResponse) ContentType() string {
 
 // CancelMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for CancelMultiplication
 type CancelMultiplicationResponse200Headers struct {
-	ETag              string
-	PreferenceApplied *string
-	Vary              *string
+	IdempotentReplayed *string
+	PreferenceApplied  *string
 }
 
 // CancelMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for CancelMultiplication
@@ -3395,12 +3626,14 @@ type CancelMultiplicationResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Multiplication
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *InvalidParameter
+	ApplicationProblemJSON422 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3416,6 +3649,11 @@ func (r CancelMultiplicationResponse) GetJSON200() *Multiplication {
 	return r.JSON200
 }
 
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CancelMultiplicationResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r CancelMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
@@ -3427,7 +3665,7 @@ func (r CancelMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r CancelMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+func (r CancelMultiplicationResponse) GetApplicationProblemJSON422() *Problem {
 	return r.ApplicationProblemJSON422
 }
 
@@ -3564,8 +3802,10 @@ func (r GetMultiplicationEventsResponse) ContentType() string {
 // GetResultResponse200Headers the declared response headers of an HTTP 200 response for GetResult
 type GetResultResponse200Headers struct {
 	AcceptRanges       string
+	ContentDigest      *string
 	ContentDisposition *string
 	ETag               string
+	ReprDigest         *string
 	Vary               *string
 }
 
@@ -3575,6 +3815,7 @@ type GetResultResponse206Headers struct {
 	ContentDisposition *string
 	ContentRange       string
 	ETag               string
+	ReprDigest         *string
 	Vary               *string
 }
 
@@ -3713,9 +3954,8 @@ func (r GetResultResponse) ContentType() string {
 
 // RetryMultiplicationResponse200Headers the declared response headers of an HTTP 200 response for RetryMultiplication
 type RetryMultiplicationResponse200Headers struct {
-	ETag              string
-	PreferenceApplied *string
-	Vary              *string
+	IdempotentReplayed *string
+	PreferenceApplied  *string
 }
 
 // RetryMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for RetryMultiplication
@@ -3728,12 +3968,14 @@ type RetryMultiplicationResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Multiplication
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *InvalidParameter
+	ApplicationProblemJSON422 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3749,6 +3991,11 @@ func (r RetryMultiplicationResponse) GetJSON200() *Multiplication {
 	return r.JSON200
 }
 
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r RetryMultiplicationResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r RetryMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
@@ -3760,7 +4007,7 @@ func (r RetryMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r RetryMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
+func (r RetryMultiplicationResponse) GetApplicationProblemJSON422() *Problem {
 	return r.ApplicationProblemJSON422
 }
 
@@ -3916,8 +4163,8 @@ func (c *ClientWithResponses) SubmitSimpleWithResponse(ctx context.Context, para
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-func (c *ClientWithResponses) CreateMatrixWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error) {
-	rsp, err := c.CreateMatrixWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateMatrixWithBodyWithResponse(ctx context.Context, params *CreateMatrixParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error) {
+	rsp, err := c.CreateMatrixWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -3931,8 +4178,8 @@ func (c *ClientWithResponses) CreateMatrixWithBodyWithResponse(ctx context.Conte
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
-func (c *ClientWithResponses) CreateMatrixWithResponse(ctx context.Context, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error) {
-	rsp, err := c.CreateMatrix(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateMatrixWithResponse(ctx context.Context, params *CreateMatrixParams, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error) {
+	rsp, err := c.CreateMatrix(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4068,8 +4315,8 @@ func (c *ClientWithResponses) GetMultiplicationWithResponse(ctx context.Context,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
-func (c *ClientWithResponses) CancelMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CancelMultiplicationResponse, error) {
-	rsp, err := c.CancelMultiplication(ctx, id, reqEditors...)
+func (c *ClientWithResponses) CancelMultiplicationWithResponse(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*CancelMultiplicationResponse, error) {
+	rsp, err := c.CancelMultiplication(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4213,6 +4460,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers SubmitSimpleResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
@@ -4230,6 +4484,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitSimpleResponse202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
@@ -4335,6 +4596,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateMatrixResponse201Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
@@ -4613,6 +4881,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.AcceptRanges = value
 		}
+		if values := rsp.Header.Values("Content-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDigest = &value
+		}
 		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -4626,6 +4901,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Repr-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Repr-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReprDigest = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -4664,6 +4946,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Repr-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Repr-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReprDigest = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -4918,6 +5207,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 	switch {
 	case rsp.StatusCode == 200:
 		var headers SubmitMultiplicationResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
@@ -4935,6 +5231,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitMultiplicationResponse202Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
@@ -5160,6 +5463,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5175,7 +5485,7 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 		response.ApplicationProblemJSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest InvalidParameter
+		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5200,12 +5510,12 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CancelMultiplicationResponse200Headers
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = value
+			headers.IdempotentReplayed = &value
 		}
 		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
 			var value string
@@ -5213,13 +5523,6 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.PreferenceApplied = &value
-		}
-		if values := rsp.Header.Values("Vary"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.Vary = &value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
@@ -5426,6 +5729,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.AcceptRanges = value
 		}
+		if values := rsp.Header.Values("Content-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDigest = &value
+		}
 		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -5439,6 +5749,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Repr-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Repr-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReprDigest = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -5477,6 +5794,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Repr-Digest"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Repr-Digest", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ReprDigest = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -5580,6 +5904,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5595,7 +5926,7 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		response.ApplicationProblemJSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest InvalidParameter
+		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -5620,12 +5951,12 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 	switch {
 	case rsp.StatusCode == 200:
 		var headers RetryMultiplicationResponse200Headers
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = value
+			headers.IdempotentReplayed = &value
 		}
 		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
 			var value string
@@ -5633,13 +5964,6 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.PreferenceApplied = &value
-		}
-		if values := rsp.Header.Values("Vary"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.Vary = &value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 503:

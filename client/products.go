@@ -46,7 +46,7 @@ func (c *Client) Matrix(ctx context.Context, id string) (Matrix, error) {
 // Cancel ends a product that is not done.
 func (c *Client) Cancel(ctx context.Context, id string) (Multiplication, error) {
 	key := once()
-	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.CancelMultiplication(ctx, id, key) })
+	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.CancelMultiplication(ctx, id, nil, key) })
 }
 
 // Retry puts a product that has failed or was cancelled back into the queue.

@@ -27,7 +27,7 @@ func (c *Client) Upload(ctx context.Context, path string, moved func(n int64)) (
 	m, err := call[Matrix](ctx, c, func() (*http.Response, error) {
 		body := &upload{Reader: io.NewSectionReader(file, 0, info.Size()), moved: moved}
 		defer body.stop()
-		return c.CreateMatrixWithBody(ctx, mediaNPY, body, length(info.Size()), key)
+		return c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, length(info.Size()), key)
 	})
 	if err != nil {
 		return m, fmt.Errorf("uploading %s: %w", path, err)

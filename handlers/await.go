@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"path"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -63,15 +64,19 @@ func newRows(found *watch.Outcome) Rows {
 
 // awaitAccepted lets the answer to a submission wait, if the client wants that. Whatever happens while it does, the product
 // has been accepted.
-func (a *API) awaitAccepted(ctx context.Context, w Waiting, id uuid.UUID, out *acceptedOutput) {
+func (a *API) awaitAccepted(ctx context.Context, w Waiting, out *acceptedOutput) {
 	if !w.asked {
+		return
+	}
+	id, err := uuid.Parse(path.Base(out.Location)) // of a repeated request, too
+	if err != nil {
 		return
 	}
 	o, err := a.await(ctx, id, w)
 	if err != nil {
 		return
 	}
-	out.Body, out.PreferenceApplied = o.body, w.applied()
+	out.Body, out.PreferenceApplied = render(o.body), w.applied()
 	if o.body.State.Final() {
 		out.Status = http.StatusOK
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -42,9 +43,7 @@ func BenchmarkJSONOperands(b *testing.B) {
 				if _, err := readSubmission(strings.NewReader(body.String()), o); err != nil {
 					b.Fatal(err)
 				}
-				if err := o.abort(); err != nil {
-					b.Fatal(err)
-				}
+				o.end(false, slog.Default())
 			}
 		})
 	}

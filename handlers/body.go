@@ -6,10 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
+	"net/http"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -23,36 +28,61 @@ const (
 	mediaBytes     = "application/octet-stream"
 )
 
-// body is the input of an operation that reads its body itself, as a stream: matrices do not fit in memory.
-type body struct {
-	reader io.Reader
-	header func(name string) string
+// StreamedBody is the input of an operation that reads its body itself, as a stream: matrices do not fit in memory.
+type StreamedBody struct {
+	IdempotencyParam
+	DigestParams
+	reader *bodyReader
+	header http.Header
 }
 
 // Resolve implements huma.Resolver.
-func (b *body) Resolve(ctx huma.Context) []error {
-	b.reader, b.header = bodyReader{ctx.BodyReader()}, ctx.Header
-	return nil
+func (b *StreamedBody) Resolve(ctx huma.Context) []error {
+	r, _ := humago.Unwrap(ctx)
+	b.reader, b.header = &bodyReader{Reader: r.Body}, r.Header
+	return b.IdempotencyParam.Resolve(ctx)
+}
+
+// request returns what is asked for with a body of one of the given types.
+func (b *StreamedBody) request(kinds ...string) (r request, err error) {
+	if r.key, err = b.key(); err != nil {
+		return r, err
+	}
+	r.path = b.path
+	r.body, err = b.receive(r.key != "", kinds...)
+	return r, err
 }
 
 // bodyReader marks what goes wrong while a body is read as the client's doing: a connection that breaks, chunks that make
 // no sense. That a client stalls has an error of its own.
-type bodyReader struct{ io.Reader }
-
-func (b bodyReader) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) { //nolint:errorlint // io.Reader's EOF is never wrapped
-		err = fmt.Errorf("%w: the body cannot be read: %w", errBadRequest, err)
-	}
-	return n, err
+type bodyReader struct {
+	io.Reader
+	err error // the last one, other than io.EOF
 }
 
-// mediaType returns the type of the body and its parameters.
-func (b *body) mediaType() (string, map[string]string, error) {
-	value := b.header("Content-Type")
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if b.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {
+		b.err = fmt.Errorf("%w: the body cannot be read: %w", errBadRequest, err)
+	}
+	return n, b.err
+}
+
+// mediaType returns the type of the body, which must be one of the given ones, and its parameters.
+func (b *StreamedBody) mediaType(kinds ...string) (string, map[string]string, error) {
+	value := b.header.Get("Content-Type")
 	kind, params, err := mime.ParseMediaType(value)
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: Content-Type %q", errMediaType, value)
+	}
+	if kind == mediaBytes && slices.Contains(kinds, mediaNPY) { // what clients say that do not know better
+		kind = mediaNPY
+	}
+	if !slices.Contains(kinds, kind) {
+		return "", nil, fmt.Errorf("%w: %s, send %s", errMediaType, kind, strings.Join(kinds, " or "))
 	}
 	return kind, params, nil
 }
@@ -65,15 +95,17 @@ type operands struct {
 	uploads []*store.Upload
 }
 
-// abort removes everything that was stored.
-func (o *operands) abort() error {
-	var first error
+// end keeps what was stored if it was accepted, and removes the rest. What it cannot remove now is swept.
+func (o *operands) end(accepted bool, log *slog.Logger) {
 	for _, u := range o.uploads {
-		if err := u.Abort(); err != nil && first == nil {
-			first = err
+		end := u.Abort
+		if accepted {
+			end = u.DropCopy
+		}
+		if err := end(); err != nil {
+			log.WarnContext(o.ctx, "removing what is not needed of a request", "error", err)
 		}
 	}
-	return first
 }
 
 // upload begins to receive a matrix.
@@ -85,8 +117,8 @@ func (o *operands) upload(shape matrix.Shape, fortran bool, source store.MatrixS
 
 // finish ends an upload.
 func (o *operands) finish(u *store.Upload) (jobs.Operand, error) {
-	m, err := u.Finish()
-	return jobs.Operand{Matrix: m, Stored: m.InBlocks()}, err
+	m, err := u.Close()
+	return jobs.Operand{Matrix: m, Upload: u}, err
 }
 
 // copyBuffer is large enough that conversions run over whole cache lines of elements, small enough to stay in the cache.

@@ -14,32 +14,15 @@ import (
 // through a tree of values. Memory is one stripe of rows, whatever the size of the body.
 type jsonReader struct {
 	*jsontext.Decoder
+	input    *jsonInput
 	operands *operands
 }
 
 func newJSONReader(r io.Reader, o *operands) *jsonReader {
-	bounded := &tokenReader{Reader: r}
-	bounded.decoder = jsontext.NewDecoder(bounded)
-	return &jsonReader{Decoder: bounded.decoder, operands: o}
-}
-
-// maxToken is the longest string, number or white space that is read, in bytes.
-const maxToken = 64 << 10
-
-// tokenReader bounds what a decoder holds in memory: it keeps all that it has read since the last token.
-type tokenReader struct {
-	io.Reader
-	decoder *jsontext.Decoder
-	read    int64
-}
-
-func (t *tokenReader) Read(p []byte) (int, error) {
-	if t.read-t.decoder.InputOffset() > maxToken {
-		return 0, fmt.Errorf("%w: a JSON string, number or white space is longer than %d bytes", errInvalid, maxToken)
-	}
-	n, err := t.Reader.Read(p)
-	t.read += int64(n)
-	return n, err
+	input := &jsonInput{src: r}
+	decoder := jsontext.NewDecoder(input)
+	input.decoded = decoder.InputOffset
+	return &jsonReader{Decoder: decoder, input: input, operands: o}
 }
 
 // object reads an object and calls member for the value of each of its members.
@@ -92,7 +75,14 @@ func (j *jsonReader) malformed(err error) error {
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return fmt.Errorf("%w: %s", errInvalid, trimPrefix(err))
-	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.As(err, &syntax):
+		inBody := *syntax
+		inBody.ByteOffset += j.input.scanned
+		if j.input.scanned > 0 {
+			inBody.JSONPointer = "" // the decoder has not seen the rows
+		}
+		return fmt.Errorf("%w: malformed JSON: %s", errBadRequest, trimPrefix(&inBody))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: malformed JSON: %s", errBadRequest, trimPrefix(err))
 	}
 	if cause := errors.Unwrap(err); cause != nil {

@@ -23,6 +23,7 @@ import (
 type contentInput struct {
 	IDParam
 	Window
+	WantDigestParams
 	Accept string `header:"Accept" hidden:"true"` // OpenAPI gives the choice as media types of the answer
 }
 
@@ -102,13 +103,24 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 		defer release()
 		return a.serveJSON(ctx, p)
 	}
+	sum, err := a.digest(ctx, m, p, in.wanted())
+	if err != nil {
+		release()
+		return nil, a.fail(ctx, err)
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		file := matrix.NewRowReader(r.Context(), p, p.align)
-		defer func() { _ = file.Close() }()
+		rows := matrix.NewRowReader(r.Context(), p, p.align)
+		defer func() { _ = rows.Close() }()
+		var file io.ReadSeeker = rows
+		if sum == nil && m.InBlocks() && in.whole() {
+			hashed := newHashedReader(rows)
+			defer func() { a.keepDigest(r.Context(), m, hashed, rows.Size()) }()
+			file = hashed
+		}
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
-		p.serve(w, r, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
+		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
 			if r.Context().Err() == nil {
 				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
 			}

@@ -28,10 +28,12 @@ func contentOperation(path string, op huma.Operation, notFound, conflict documen
 		"JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and " +
 		"ranges."
 	op.Parameters = conditions()
-	whole := success(http.StatusOK, "The elements.", exampleElements, "ETag", "Accept-Ranges", "Vary", "Content-Disposition")
+	whole := success(http.StatusOK, "The elements.", exampleElements, "ETag", "Accept-Ranges", "Vary", "Content-Disposition", "Content-Digest",
+		"Repr-Digest")
 	whole.Content[mediaJSON].Schema = ref("Elements")
 	whole.Content[mediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: npyExample()}
-	part := success(http.StatusPartialContent, "The range that was asked for.", nil, "ETag", "Accept-Ranges", "Content-Range", "Vary", "Content-Disposition")
+	part := success(http.StatusPartialContent, "The range that was asked for.", nil, "ETag", "Accept-Ranges", "Content-Range", "Vary",
+		"Content-Disposition", "Repr-Digest")
 	bytes := &huma.Schema{Type: huma.TypeString, Format: "binary", MaxLength: new(maxFileBytes)}
 	part.Content = map[string]*huma.MediaType{
 		mediaNPY:               {Schema: bytes, Examples: npyExample()},

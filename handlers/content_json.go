@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -36,7 +37,8 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		p.serve(w, r, mediaJSON, bytes.NewReader(text))
+		sum := sha256.Sum256(text)
+		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum[:]}, r, mediaJSON, bytes.NewReader(text))
 	}}, nil
 }
 

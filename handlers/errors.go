@@ -43,6 +43,7 @@ var statuses = []struct {
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
 	{store.ErrInUse, http.StatusConflict},
+	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
 	{jobs.ErrFinal, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},

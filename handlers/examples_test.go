@@ -210,9 +210,14 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 		"get-matrix-content 404": send(idle, http.MethodGet, matrices+nothing+"/content"),
 		"get-matrix-content 409": send(idle, http.MethodGet, matrices+"/"+unfinished+"/content"),
 	}
+	keyed := func(path, key string) func() answer { return send(idle, http.MethodPost, path, "Idempotency-Key", key) }
+	keyed(products+"/"+idle.submit(t, twoOnes).ID+"/cancel", "used")().want(t, http.StatusOK)
+	for _, what := range []string{"cancel", "retry"} {
+		faults[what+"-multiplication 400"] = keyed(products+"/"+pending.ID+"/"+what, " ")
+		faults[what+"-multiplication 422"] = keyed(products+"/"+pending.ID+"/"+what, "used")
+	}
 	for name, call := range map[string]struct{ method, path string }{
 		"get-overview": {http.MethodGet, "/v1/overview"}, "get-multiplication": {http.MethodGet, products + nothing},
-		"cancel-multiplication": {http.MethodPost, products + nothing + "/cancel"}, "retry-multiplication": {http.MethodPost, products + nothing + "/retry"},
 		"delete-multiplication": {http.MethodDelete, products + nothing}, "get-multiplication-events": {http.MethodGet, products + nothing + "/events"},
 		"get-matrix": {http.MethodGet, matrices + nothing}, "delete-matrix": {http.MethodDelete, matrices + nothing},
 	} {

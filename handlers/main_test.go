@@ -137,12 +137,19 @@ func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, hea
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = response.Body.Close() }()
 	a := answer{Response: response}
-	if a.body, err = io.ReadAll(response.Body); err != nil {
+	a.read(t)
+	return a
+}
+
+// read reads the body.
+func (a *answer) read(t testing.TB) {
+	t.Helper()
+	defer func() { _ = a.Body.Close() }()
+	var err error
+	if a.body, err = io.ReadAll(a.Body); err != nil {
 		t.Fatal(err)
 	}
-	return a
 }
 
 func (b *testBundle) get(t testing.TB, path string, headers ...string) answer {

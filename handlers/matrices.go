@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -54,61 +57,68 @@ type matrixOutput struct {
 }
 
 type createdOutput struct {
+	Status   int
 	Location string `header:"Location" doc:"Path of the matrix"`
-	Body     Matrix
+	Replayed
+	Body rendered[Matrix]
 }
 
 // createMatrix answers POST /v1/matrices.
-func (a *API) createMatrix(ctx context.Context, in *body) (*createdOutput, error) {
-	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
-	m, err := a.receiveMatrix(ctx, in, o)
+func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutput, error) {
+	r, err := in.request(mediaNPY, mediaJSON)
 	if err != nil {
-		if e := o.abort(); e != nil {
-			a.log.WarnContext(ctx, "removing a rejected matrix", "error", e)
-		}
 		return nil, a.fail(ctx, err)
 	}
-	return &createdOutput{Location: matricesPath + "/" + m.ID.String(), Body: newMatrixBody(m)}, nil
-}
-
-func (a *API) receiveMatrix(ctx context.Context, in *body, o *operands) (store.Matrix, error) {
-	operand, err := readMatrix(in, o)
-	if err != nil || operand.Stored {
-		return operand.Matrix, err
+	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	var operand jobs.Operand
+	answer, err := a.once(ctx, r, func() (err error) {
+		operand, err = readMatrix(in, r.body, o)
+		return err
+	}, func(keep keepTx) error {
+		return a.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
+			m, err := operand.WriteTx(ctx, q, a.store.Retention)
+			if err != nil {
+				return err
+			}
+			answer, err := newReply(http.StatusCreated, matricesPath+"/"+m.ID.String(), newMatrixBody(m))
+			if err != nil {
+				return err
+			}
+			return keep(ctx, q, answer)
+		})
+	})
+	o.end(err == nil && !answer.replayed, a.log)
+	if err != nil {
+		return nil, a.fail(ctx, err)
 	}
-	return a.store.Insert(ctx, operand.Matrix, a.store.Retention)
+	return &createdOutput{
+		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[Matrix]{text: answer.body},
+	}, nil
 }
 
 // readMatrix reads the body of POST /v1/matrices: a .npy file, or an operand in JSON, or only its rows.
-func readMatrix(in *body, o *operands) (jobs.Operand, error) {
-	kind, _, err := in.mediaType()
-	if err != nil {
-		return jobs.Operand{}, err
+func readMatrix(in *StreamedBody, r *received, o *operands) (jobs.Operand, error) {
+	if r.kind != mediaJSON {
+		return o.readNPY(r, contentLength(in))
 	}
-	switch kind {
-	case mediaNPY, mediaBytes:
-		return o.readNPY(in.reader, contentLength(in))
-	case mediaJSON:
-		j := newJSONReader(in.reader, o)
-		read := j.operand
-		if j.PeekKind() == '[' {
-			read = j.values
-		}
-		operand, err := read("the body")
-		if err == nil {
-			err = j.eof()
-		}
-		if err == nil && operand.Stored && len(o.uploads) == 0 {
-			err = fmt.Errorf("%w: matrix_id names a matrix that is stored already", errInvalid)
-		}
-		return operand, err
+	j := newJSONReader(r, o)
+	read := j.operand
+	if j.PeekKind() == '[' {
+		read = j.values
 	}
-	return jobs.Operand{}, fmt.Errorf("%w: %s, send %s or %s", errMediaType, kind, mediaNPY, mediaJSON)
+	operand, err := read("the body")
+	if err == nil {
+		err = j.eof()
+	}
+	if err == nil && operand.Stored {
+		err = fmt.Errorf("%w: matrix_id names a matrix that is stored already", errInvalid)
+	}
+	return operand, err
 }
 
 // contentLength returns the size that the client says its body has, -1 when it does not.
-func contentLength(in *body) int64 {
-	n, err := strconv.ParseInt(in.header("Content-Length"), 10, 64)
+func contentLength(in *StreamedBody) int64 {
+	n, err := strconv.ParseInt(in.header.Get("Content-Length"), 10, 64)
 	if err != nil {
 		return -1
 	}

@@ -31,10 +31,10 @@ func createMatrixOperation() huma.Operation {
 			},
 		},
 		Responses: responses(append(
-			bodyProblems("/values", "text/plain, send application/x-npy or application/json",
+			bodyProblems("text/plain, send application/x-npy or application/json",
 				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes",
 				"wrong shape: ragged rows, the body[1] has 1 numbers and the body[0] has 2"),
-			success(http.StatusCreated, "The matrix is stored.", exampleMatrix(), "Location"),
+			success(http.StatusCreated, "The matrix is stored.", exampleMatrix(), "Location", "Idempotent-Replayed"),
 		)...),
 	}
 }

@@ -3,11 +3,14 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -195,33 +198,66 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	return out, in.compare(o.etag)
 }
 
+type cancelInput struct {
+	IDParam
+	IdempotencyParam
+}
+
+type changedOutput struct {
+	Status            int
+	PreferenceApplied string `header:"Preference-Applied"`
+	Replayed
+	Body rendered[Multiplication]
+}
+
 // cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
-func (a *API) cancelMultiplication(ctx context.Context, in *IDParam) (*multiplicationOutput, error) {
-	id, err := in.parseID("multiplication")
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	if err := a.jobs.Cancel(ctx, id); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	return a.getMultiplication(ctx, &multiplicationInput{IDParam: *in})
+func (a *API) cancelMultiplication(ctx context.Context, in *cancelInput) (*changedOutput, error) {
+	return a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.Cancel)
 }
 
 type retryInput struct {
 	IDParam
+	IdempotencyParam
 	Waiting
 }
 
+// Resolve implements huma.Resolver.
+func (in *retryInput) Resolve(ctx huma.Context) []error {
+	return append(in.IdempotencyParam.Resolve(ctx), in.Waiting.Resolve(ctx)...)
+}
+
 // retryMultiplication answers POST /v1/multiplications/{id}/retry.
-func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*multiplicationOutput, error) {
+func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*changedOutput, error) {
+	out, err := a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.Retry)
+	if err == nil && in.asked {
+		id, _ := in.parseID("multiplication") // which was right a moment ago
+		if o, e := a.await(ctx, id, in.Waiting); e == nil {
+			out.Body, out.PreferenceApplied = render(o.body), in.applied()
+		}
+	}
+	return out, err
+}
+
+// change does something to a multiplication and answers with what has become of it. The body of the request, if it has one,
+// says nothing.
+func (a *API) change(
+	ctx context.Context, in IDParam, k IdempotencyParam, do func(context.Context, uuid.UUID, ...jobs.AnswerTx) error,
+) (*changedOutput, error) {
+	r := request{path: k.path}
 	id, err := in.parseID("multiplication")
 	if err == nil {
-		err = a.jobs.Retry(ctx, id)
+		r.key, err = k.key()
+	}
+	var answer reply
+	if err == nil {
+		answer, err = a.once(ctx, r, func() error { return nil }, func(keep keepTx) error {
+			return do(ctx, id, a.showTx(http.StatusOK, keep))
+		})
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.getMultiplication(ctx, &multiplicationInput{IDParam: in.IDParam, Waiting: in.Waiting})
+	return &changedOutput{Status: answer.status, Replayed: answer.header(), Body: rendered[Multiplication]{text: answer.body}}, nil
 }
 
 // deleteMultiplication answers DELETE /v1/multiplications/{id}.

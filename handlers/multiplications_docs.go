@@ -12,6 +12,17 @@ func noSuchMultiplication() documented {
 	return problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.", "multiplication "+exampleID+": not found")
 }
 
+// badKey and keyUsed are errors of a request whose only content is its key.
+func badKey() documented {
+	return problem(http.StatusBadRequest, "`Idempotency-Key` is not one.",
+		"bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
+}
+
+func keyUsed() documented {
+	return problem(http.StatusUnprocessableEntity, "`Idempotency-Key` has been used for another request, or a parameter is not one of "+
+		"those that there are.", "invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
+}
+
 // notModified is the answer to a client that has the present one.
 func notModified() documented {
 	return success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
@@ -50,7 +61,7 @@ func cancelMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
 		Responses: responses(
-			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "ETag", "Vary"),
+			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "Idempotent-Replayed"), badKey(), keyUsed(),
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "It has ended already.", "multiplication "+exampleID+" is completed: the multiplication has ended"),
 		),
@@ -63,7 +74,7 @@ func retryMultiplicationOperation() huma.Operation {
 		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
 		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
 		Responses: responses(
-			success(http.StatusOK, "It is back in the queue.", examplePending(), "ETag", "Preference-Applied", "Vary"),
+			success(http.StatusOK, "It is back in the queue.", examplePending(), "Preference-Applied", "Idempotent-Replayed"), badKey(), keyUsed(),
 			problem(http.StatusNotFound, noSuchMultiplication().Description, "retrying multiplication "+exampleID+": not found"),
 			problem(http.StatusConflict, "It is still being worked on, or it is completed.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),

@@ -1,12 +1,9 @@
 package handlers
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"unsafe"
 
 	"github.com/google/uuid"
 
@@ -107,85 +104,4 @@ func (j *jsonReader) dtype(at string) (matrix.DType, error) {
 		return "", fmt.Errorf("%w: %s must be %q or %q, it is %.40q", errInvalid, at, matrix.Float64, matrix.Float32, name)
 	}
 	return dtype, nil
-}
-
-// maxJSONCols is the longest row that is taken as JSON. The first row must be read to its end before it is known how
-// the matrix is cut into blocks.
-const maxJSONCols = 1 << 20
-
-// values reads an array of rows of numbers.
-func (j *jsonReader) values(at string) (jobs.Operand, error) {
-	if err := j.begin(at, '[', "an array of rows"); err != nil {
-		return jobs.Operand{}, err
-	}
-	var upload *store.Upload
-	var row []byte // one row's elements
-	var rows, cols int64
-	for ; j.PeekKind() == '['; rows++ {
-		var err error
-		if row, err = j.row(row[:0], at, rows); err != nil {
-			return jobs.Operand{}, err
-		}
-		if rows == 0 {
-			cols = int64(len(row) / 8)
-		} else if got := int64(len(row) / 8); got != cols {
-			return jobs.Operand{}, fmt.Errorf("%w: ragged rows, %s[%d] has %d numbers and %s[0] has %d",
-				matrix.ErrShape, at, rows, got, at, cols)
-		}
-		if limit := j.operands.limit; limit > 0 && cols > 0 && (rows+1) > limit/8/cols {
-			return jobs.Operand{}, fmt.Errorf("%w: %s has more than the allowed %d bytes", matrix.ErrTooLarge, at, limit)
-		}
-		if cols == 0 {
-			continue
-		}
-		if upload == nil {
-			shape := matrix.Shape{Rows: matrix.UnknownRows, Cols: cols, DType: matrix.Float64}
-			upload = j.operands.upload(shape, false, store.FromInline)
-		}
-		if _, err := upload.Write(row); err != nil {
-			return jobs.Operand{}, err
-		}
-	}
-	if j.PeekKind() != ']' {
-		return jobs.Operand{}, j.unexpected(fmt.Sprintf("%s[%d]", at, rows), "an array of numbers")
-	}
-	if err := j.end(); err != nil {
-		return jobs.Operand{}, err
-	}
-	if upload == nil { // no numbers at all
-		upload = j.operands.upload(matrix.Shape{Rows: rows, DType: matrix.Float64}, false, store.FromInline)
-	}
-	return j.operands.finish(upload)
-}
-
-// row appends the numbers of the next array to dst, as little-endian float64.
-func (j *jsonReader) row(dst []byte, at string, index int64) ([]byte, error) {
-	if err := j.end(); err != nil {
-		return dst, err
-	}
-	for j.PeekKind() == '0' {
-		text, err := j.ReadValue()
-		if err != nil {
-			return dst, j.malformed(err)
-		}
-		f, err := parseFloat(text)
-		if err != nil {
-			return dst, fmt.Errorf("%w: %s[%d][%d] is %.40s, which float64 cannot hold", errInvalid, at, index, len(dst)/8, text)
-		}
-		if len(dst) >= 8*maxJSONCols {
-			return dst, fmt.Errorf("%w: %s[%d] has more than %d numbers, upload such a matrix as .npy",
-				matrix.ErrTooLarge, at, index, maxJSONCols)
-		}
-		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
-	}
-	if j.PeekKind() != ']' {
-		return dst, j.unexpected(fmt.Sprintf("%s[%d][%d]", at, index, len(dst)/8), "a number")
-	}
-	return dst, j.end()
-}
-
-// parseFloat returns the float64 nearest to the number in text, which is valid JSON. It fails for what is beyond the
-// largest one.
-func parseFloat(text []byte) (float64, error) {
-	return strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64) // ParseFloat keeps no reference
 }

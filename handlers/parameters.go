@@ -22,16 +22,34 @@ func parameterDocs() map[string]huma.Param {
 			Description: "Answer 412 unless the form has this ETag.", Example: exampleTag,
 			Schema: &huma.Schema{Type: huma.TypeString, Pattern: tagsPattern, MaxLength: new(1000)},
 		},
-		"Idempotency-Key":     {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `^[ -~]+$`, MaxLength: new(257)}}, // quotes included
-		"Content-Digest":      {Schema: digestSchema(), Example: exampleDigest},
-		"Repr-Digest":         {Schema: digestSchema(), Example: exampleDigest},
-		"Want-Repr-Digest":    {Schema: wantSchema(), Example: "sha-256=1"},
-		"Want-Content-Digest": {Schema: wantSchema(), Example: "sha-256=1"},
-		"Prefer":              {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
-		"Last-Event-ID":       {Schema: eventIDSchema(), Example: "3"},
-		"last_event_id":       {Schema: eventIDSchema(), Example: "3", Extensions: map[string]any{"x-go-name": "LastEventIDQuery"}},
-		"rows":                {Schema: sliceSchema()},
-		"cols":                {Schema: sliceSchema()},
+		"Idempotency-Key": {
+			Description: "Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its " +
+				"repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).",
+			Example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
+			Schema:  &huma.Schema{Type: huma.TypeString, Pattern: `^[ -~]+$`, MaxLength: new(257)}, // quotes included
+		},
+		"Content-Digest": {
+			Description: "Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other " +
+				"algorithms are ignored.",
+			Example: exampleDigest, Schema: digestSchema(),
+		},
+		"Repr-Digest": {
+			Description: "The same as Content-Digest, since bodies have no content encoding here.",
+			Example:     exampleDigest, Schema: digestSchema(),
+		},
+		"Want-Content-Digest": {
+			Description: "As `Want-Repr-Digest`, for `Content-Digest`.", Example: "sha-256=1", Schema: wantSchema(),
+		},
+		"Want-Repr-Digest": {
+			Description: "With sha-256 the answer has a `Repr-Digest`, whatever its size. Without it a product of more than 64 MiB has none " +
+				"before it has been read whole once.",
+			Example: "sha-256=1", Schema: wantSchema(),
+		},
+		"Prefer":        {Schema: &huma.Schema{Type: huma.TypeString, Pattern: `\S`, MaxLength: new(200)}},
+		"Last-Event-ID": {Schema: eventIDSchema(), Example: "3"},
+		"last_event_id": {Schema: eventIDSchema(), Example: "3", Extensions: map[string]any{"x-go-name": "LastEventIDQuery"}},
+		"rows":          {Schema: sliceSchema()},
+		"cols":          {Schema: sliceSchema()},
 		"matrix_id": {
 			Example: exampleMatrixA, Schema: idSchema(),
 		},

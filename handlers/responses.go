@@ -67,7 +67,7 @@ func (s sharedResponse) response(status int) *huma.Response {
 
 // sharedResponses are the errors that do not depend on the operation, by status.
 var sharedResponses = map[int]sharedResponse{
-	http.StatusRequestTimeout: {"Timeout", "The client has sent nothing for half a minute, in the middle of the body.",
+	http.StatusRequestTimeout: {"Timeout", "The client has sent less than 64 KiB in half a minute, in the middle of the body.",
 		"the body cannot be read: i/o timeout", nil},
 	http.StatusInternalServerError: {"InternalError", "A fault of the server, which its log tells more about. To try again is safe and may help.",
 		"internal error, see the log of the API", nil},
@@ -93,7 +93,9 @@ func headerDocs() map[string]huma.Header {
 			Schema:      textSchema(200), Example: "attachment; filename=" + exampleMatrixC + ".npy",
 		},
 		"Content-Digest": {
-			Description: "SHA-256 of the body (RFC 9530).", Schema: digestSchema(), Example: exampleDigest,
+			Description: "SHA-256 of the body (RFC 9530), if it is known when the answer begins: of a product of more than 64 MiB when it " +
+				"has been read whole once, or `Want-Content-Digest` asks for it.",
+			Schema: digestSchema(), Example: exampleDigest,
 		},
 		"Repr-Digest": {
 			Description: "SHA-256 of the whole content, of which the body may be a range (RFC 9530).", Schema: digestSchema(), Example: exampleDigest,

@@ -3,12 +3,9 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 
@@ -23,18 +20,19 @@ type acceptedOutput struct {
 	Status            int
 	Location          string `header:"Location" doc:"Path of the multiplication"`
 	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
-	Body              Multiplication
+	Replayed
+	Body rendered[Multiplication]
 }
 
 // submitInput is the request for a product.
 type submitInput struct {
-	body
+	StreamedBody
 	Waiting
 }
 
 // Resolve implements huma.Resolver.
 func (in *submitInput) Resolve(ctx huma.Context) []error {
-	return append(in.body.Resolve(ctx), in.Waiting.Resolve(ctx)...)
+	return append(in.StreamedBody.Resolve(ctx), in.Waiting.Resolve(ctx)...)
 }
 
 // submission gathers the members of a request for a product, in whatever order they come.
@@ -61,56 +59,67 @@ func (s *submission) check(a, b string) error {
 
 // submit answers POST /v1/multiplications.
 func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	kind, params, err := in.mediaType()
+	r, err := in.request(mediaJSON, mediaMultipart)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	switch kind {
-	case mediaJSON:
-		return a.accept(ctx, in, func(o *operands) (submission, error) { return readSubmission(in.reader, o) })
-	case mediaMultipart:
-		return a.accept(ctx, in, func(o *operands) (submission, error) {
-			s, err := readMultipart(multipart.NewReader(in.reader, params["boundary"]), o)
-			if err == nil {
-				err = drain(in.reader)
-			}
-			return s, err
-		})
-	}
-	return nil, a.fail(ctx, fmt.Errorf("%w: %s, send %s or %s", errMediaType, kind, mediaJSON, mediaMultipart))
+	answer, err := a.accept(ctx, r, func(o *operands) (submission, error) {
+		if r.body.form != nil {
+			return readMultipart(r.body.form, o)
+		}
+		return readSubmission(r.body, o)
+	})
+	return a.accepted(ctx, in.Waiting, answer, err)
 }
 
 // submitSimple answers POST /matrix_multiplication/.
 func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	kind, _, err := in.mediaType()
-	if err == nil && kind != mediaJSON {
-		err = fmt.Errorf("%w: %s, send %s", errMediaType, kind, mediaJSON)
-	}
+	r, err := in.request(mediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.accept(ctx, in, func(o *operands) (submission, error) { return readSimple(in.reader, o) })
+	answer, err := a.accept(ctx, r, func(o *operands) (submission, error) { return readSimple(r.body, o) })
+	return a.accepted(ctx, in.Waiting, answer, err)
 }
 
-// accept reads a submission, queues it, and answers with what was queued. If anything is wrong, nothing of it stays.
-func (a *API) accept(ctx context.Context, in *submitInput, read func(*operands) (submission, error)) (*acceptedOutput, error) {
-	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
-	s, err := read(o)
-	var status store.Status
-	if err == nil {
-		s.MaxBytes = a.limits.MaxMatrixBytes
-		status, err = a.jobs.Submit(ctx, s.Submission)
-	}
+// accepted is the answer to a submission as it is sent: at once, or when the product has ended.
+func (a *API) accepted(ctx context.Context, w Waiting, answer reply, err error) (*acceptedOutput, error) {
 	if err != nil {
-		if e := o.abort(); e != nil {
-			a.log.WarnContext(ctx, "removing the operands of a rejected request", "error", e)
-		}
 		return nil, a.fail(ctx, err)
 	}
-	id := status.Multiplication.ID
-	out := &acceptedOutput{Status: http.StatusAccepted, Location: multiplicationPath(id), Body: a.multiplicationBody(status)}
-	a.awaitAccepted(ctx, in.Waiting, id, out)
+	out := &acceptedOutput{
+		Status: answer.status, Location: answer.location, Replayed: answer.header(),
+		Body: rendered[Multiplication]{text: answer.body},
+	}
+	a.awaitAccepted(ctx, w, out)
 	return out, nil
+}
+
+// accept reads a submission, queues it, and returns the answer. If anything is wrong, nothing of it stays.
+func (a *API) accept(ctx context.Context, r request, read func(*operands) (submission, error)) (reply, error) {
+	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	var s submission
+	answer, err := a.once(ctx, r, func() (err error) {
+		s, err = read(o)
+		return err
+	}, func(keep keepTx) error {
+		s.MaxBytes, s.AnswerTx = a.limits.MaxMatrixBytes, a.showTx(http.StatusAccepted, keep)
+		_, err := a.jobs.Submit(ctx, s.Submission)
+		return err
+	})
+	o.end(err == nil && !answer.replayed, a.log)
+	return answer, err
+}
+
+// showTx answers with a multiplication as the transaction leaves it.
+func (a *API) showTx(status int, keep keepTx) jobs.AnswerTx {
+	return func(ctx context.Context, q *store.Queries, s store.Status) error {
+		answer, err := newReply(status, multiplicationPath(s.Multiplication.ID), a.multiplicationBody(s))
+		if err != nil {
+			return err
+		}
+		return keep(ctx, q, answer)
+	}
 }
 
 // readSubmission reads {"a": OPERAND, "b": OPERAND, "priority": 1..4}.
@@ -157,32 +166,20 @@ func readMembers(
 	return s, s.check(a, b)
 }
 
-// maxEpilogue is how many bytes may follow the last part of a multipart body; they mean nothing.
-const maxEpilogue = 64 << 10
-
-// drain reads what is left of a body: only when all of it has been read does the server notice a client that hangs up.
-func drain(r io.Reader) error {
-	n, err := io.Copy(io.Discard, io.LimitReader(r, maxEpilogue))
-	if err == nil && n == maxEpilogue {
-		err = fmt.Errorf("%w: something follows after the last part", errBadRequest)
-	}
-	return err
-}
-
 // maxFieldBytes is the size of a form field that is not a matrix.
 const maxFieldBytes = 100
 
 // readMultipart reads the parts a and b as .npy files, and priority.
-func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
+func readMultipart(r *formReader, o *operands) (submission, error) {
 	var s submission
 	for {
-		part, err := r.NextRawPart()
-		if err == io.EOF { // wrapped, it is a body that ends too early
+		part, err := r.next()
+		if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
 			s.Priority = cmp.Or(s.Priority, jobs.DefaultPriority)
 			return s, s.check("a", "b")
 		}
 		if err != nil {
-			return s, multipartError(err)
+			return s, err
 		}
 		if err := s.readPart(part, o); err != nil {
 			return s, err
@@ -190,11 +187,11 @@ func readMultipart(r *multipart.Reader, o *operands) (submission, error) {
 	}
 }
 
-func (s *submission) readPart(part *multipart.Part, o *operands) error {
-	name := part.FormName()
+func (s *submission) readPart(part *formPart, o *operands) error {
+	name := part.name
 	switch {
 	case name == "a" && !s.hasA, name == "b" && !s.hasB:
-		operand, err := o.readNPY(partReader{part}, -1)
+		operand, err := o.readNPY(part, -1)
 		if err != nil {
 			return fmt.Errorf("part %s: %w", name, err)
 		}
@@ -209,8 +206,8 @@ func (s *submission) readPart(part *multipart.Part, o *operands) error {
 }
 
 // readPriority reads the part that is not a file.
-func (s *submission) readPriority(part *multipart.Part) error {
-	text, err := io.ReadAll(io.LimitReader(partReader{part}, maxFieldBytes))
+func (s *submission) readPriority(part io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
 	if err != nil {
 		return err
 	}
@@ -220,24 +217,4 @@ func (s *submission) readPriority(part *multipart.Part) error {
 	}
 	s.Priority = n
 	return nil
-}
-
-// partReader gives the errors of the multipart reader their form, before they mix with those of the store.
-type partReader struct{ *multipart.Part }
-
-func (p partReader) Read(b []byte) (int, error) {
-	n, err := p.Part.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		err = multipartError(err)
-	}
-	return n, err
-}
-
-// multipartError calls what the multipart reader finds wrong a fault of the request. It has no error values of its own,
-// but everything that it passes on from below has.
-func multipartError(err error) error {
-	if errors.Is(err, errBadRequest) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
 }

@@ -18,10 +18,10 @@ func submitSimpleOperation() huma.Operation {
 			}},
 		},
 		Responses: responses(append(
-			bodyProblems("/A", "text/plain, send application/json", hugeProduct, wrongShapes),
-			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location", "Preference-Applied"),
+			bodyProblems("text/plain, send application/json", hugeProduct, wrongShapes),
+			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location", "Preference-Applied", "Idempotent-Replayed"),
 			success(http.StatusOK, "The product has ended while the answer waited, as `Prefer: wait=N` asked it to.", exampleSmall(),
-				"Location", "Preference-Applied"),
+				"Location", "Preference-Applied", "Idempotent-Replayed"),
 		)...),
 	}
 }
@@ -38,10 +38,10 @@ func submitOperation() huma.Operation {
 			Content: map[string]*huma.MediaType{mediaJSON: submissionJSON(), mediaMultipart: submissionFiles()},
 		},
 		Responses: responses(append(
-			bodyProblems("/a/values", "text/plain, send application/json or multipart/form-data", hugeProduct, wrongShapes),
-			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location", "Preference-Applied"),
+			bodyProblems("text/plain, send application/json or multipart/form-data", hugeProduct, wrongShapes),
+			success(http.StatusAccepted, "The product is queued.", examplePending(), "Location", "Preference-Applied", "Idempotent-Replayed"),
 			success(http.StatusOK, "The product has ended while the answer waited, as `Prefer: wait=N` asked it to.", exampleSmall(),
-				"Location", "Preference-Applied"),
+				"Location", "Preference-Applied", "Idempotent-Replayed"),
 			problem(http.StatusConflict, "A matrix that is named is still being uploaded.", "matrix "+exampleMatrixA+": matrix is not ready"),
 		)...),
 	}
@@ -72,11 +72,11 @@ func submissionFiles() *huma.MediaType {
 }
 
 // bodyProblems are the errors of every operation that takes matrices, with the details of an example.
-func bodyProblems(truncatedAt, unsupported, tooLarge, invalid string) []documented {
+func bodyProblems(unsupported, tooLarge, invalid string) []documented {
 	return []documented{
 		{http.StatusRequestTimeout, huma.Response{}}, // which is the same everywhere
 		problem(http.StatusBadRequest, "The body is not what its type says, or ends too early.",
-			"bad request: malformed JSON: unexpected EOF within \""+truncatedAt+"\" after offset 13"),
+			"bad request: malformed JSON: unexpected EOF after offset 13"),
 		problem(http.StatusRequestEntityTooLarge, "A matrix, or the product, is larger than this server takes.", tooLarge),
 		problem(http.StatusUnsupportedMediaType, "The body is of a type that is not read here.", "unsupported media type: "+unsupported),
 		problem(http.StatusUnprocessableEntity, "The request is well formed, but cannot be done: shapes that do not fit, members "+

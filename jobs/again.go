@@ -17,11 +17,13 @@ var ErrActive = errors.New("the multiplication is still being worked on")
 // Retry takes up a product again that failed or was cancelled: the tiles that are not completed are queued with a full set
 // of attempts. store.ErrNotFound: there is none of that id. ErrActive: it has not ended, or its last tiles are about to
 // stop. ErrFinal: it is completed.
-func (c *Client) Retry(ctx context.Context, id uuid.UUID) error {
+func (c *Client) Retry(ctx context.Context, id uuid.UUID, answers ...AnswerTx) error {
 	var p store.Multiplication
 	err := c.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
-		p, err = c.retryTx(ctx, q, id)
-		return err
+		if p, err = c.retryTx(ctx, q, id); err != nil {
+			return err
+		}
+		return answerTx(ctx, q, id, answers)
 	})
 	if err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)

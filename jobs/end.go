@@ -18,21 +18,21 @@ var ErrFinal = errors.New("the multiplication has ended")
 
 // Cancel ends a product that is not finished: no tile of it will start, and the running ones are told to stop.
 // store.ErrNotFound: there is none of that id. ErrFinal: it has ended before; cancelling twice is no error.
-func (c *Client) Cancel(ctx context.Context, id uuid.UUID) error {
-	ended, err := c.end(ctx, id, store.Cancelled, "", 0)
-	if err != nil || ended {
-		return err
+func (c *Client) Cancel(ctx context.Context, id uuid.UUID, answers ...AnswerTx) error {
+	cancelled := func(_ context.Context, _ *store.Queries, s store.Status) error {
+		if state := s.Multiplication.State; state != store.Cancelled {
+			return fmt.Errorf("multiplication %s is %s: %w", id, state, ErrFinal)
+		}
+		return nil
 	}
-	p, err := c.store.Product(ctx, id)
-	if err == nil && p.State != store.Cancelled {
-		return fmt.Errorf("multiplication %s is %s: %w", id, p.State, ErrFinal)
-	}
-	return err
+	return c.end(ctx, id, store.Cancelled, "", 0, append([]AnswerTx{cancelled}, answers...)...)
 }
 
-// end gives an active product its outcome, failed or cancelled, and stops its jobs but the one that is except. It reports
-// false when the product had an outcome before.
-func (c *Client) end(ctx context.Context, id uuid.UUID, state store.State, reason string, except int64) (bool, error) {
+// end gives an active product its outcome, failed or cancelled, and stops its jobs but the one that is except. One that has an
+// outcome keeps it.
+func (c *Client) end(
+	ctx context.Context, id uuid.UUID, state store.State, reason string, except int64, answers ...AnswerTx,
+) error {
 	var ended bool
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		p, err := q.LockMultiplication(ctx, id)
@@ -44,23 +44,28 @@ func (c *Client) end(ctx context.Context, id uuid.UUID, state store.State, reaso
 			params.Failure = &reason
 		}
 		n, err := q.EndMultiplication(ctx, params)
-		if err != nil || n == 0 {
+		if ended = n > 0; ended && err == nil {
+			err = c.stopTilesTx(ctx, tx, q, p, except)
+		}
+		if err != nil {
 			return err
 		}
-		ended = true
-		return c.stopTilesTx(ctx, tx, q, p, except)
+		return answerTx(ctx, q, id, answers)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
+		return fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
+	}
+	if errors.Is(err, ErrFinal) {
+		return err
 	}
 	if err != nil {
-		return false, fmt.Errorf("ending multiplication %s: %w", id, err)
+		return fmt.Errorf("ending multiplication %s: %w", id, err)
 	}
 	if ended {
 		c.metrics.ended.WithLabelValues(string(state)).Inc()
 		c.changes.Ended(id)
 	}
-	return ended, nil
+	return nil
 }
 
 // stopTilesTx cancels the waiting jobs of a product in one statement and the others, which are few, by River, which tells

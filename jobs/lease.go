@@ -88,7 +88,7 @@ func (c *Client) rescue(ctx context.Context) error {
 			return err
 		}
 		reason := fmt.Sprintf("tile %d crashed its worker %d times and is quarantined", job.Tile, maxCrashes)
-		if _, err := c.end(ctx, id, store.Failed, reason, job.ID); err != nil {
+		if err := c.end(ctx, id, store.Failed, reason, job.ID); err != nil {
 			return err
 		}
 	}

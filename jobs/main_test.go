@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/devdb/testdb"
@@ -110,7 +111,14 @@ func (b *testBundle) upload(rows, cols int64) store.Matrix {
 	if _, err := u.Write(matrix.AsBytes(ones)); err != nil {
 		b.t.Fatal(err)
 	}
-	m, err := u.Finish()
+	if _, err := u.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	var m store.Matrix
+	err := b.store.InTx(b.t.Context(), func(_ pgx.Tx, q *store.Queries) (err error) {
+		m, err = u.FinishTx(b.t.Context(), q)
+		return err
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

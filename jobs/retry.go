@@ -89,7 +89,7 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	reason = fmt.Sprintf("tile %d, attempt %d of %d: %s", args.Tile, job.Attempt, job.MaxAttempts, reason)
-	if _, err := h.client.end(ctx, args.MultiplicationID, store.Failed, reason, job.ID); err != nil {
+	if err := h.client.end(ctx, args.MultiplicationID, store.Failed, reason, job.ID); err != nil {
 		h.log.ErrorContext(ctx, "failing a multiplication", "multiplication", args.MultiplicationID, "error", err)
 	}
 }

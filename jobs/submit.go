@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,13 +33,23 @@ const (
 type Operand struct {
 	Matrix store.Matrix
 	Stored bool
+	Upload *store.Upload // that has brought the matrix and is closed
+}
+
+// WriteTx writes the row of a matrix that is not in the database yet.
+func (o Operand) WriteTx(ctx context.Context, q *store.Queries, retention time.Duration) (store.Matrix, error) {
+	if o.Upload != nil {
+		return o.Upload.FinishTx(ctx, q)
+	}
+	return q.Insert(ctx, o.Matrix, retention)
 }
 
 // Submission is an order for a product.
 type Submission struct {
 	A, B     Operand
-	Priority int   // 1 to 4
-	MaxBytes int64 // of the result; 0 means no limit
+	Priority int      // 1 to 4
+	MaxBytes int64    // of the result; 0 means no limit
+	AnswerTx AnswerTx // may be nil
 }
 
 // CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it has more
@@ -73,7 +84,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 	}
 	p := newMultiplication(s)
 	p.Retention = c.store.Retention
-	var row store.Multiplication
+	var status store.Status
 	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
 		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
 			return err
@@ -81,21 +92,32 @@ func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error)
 		if err := c.insertTilesTx(ctx, tx, &p); err != nil {
 			return err
 		}
-		var err error
-		row, err = q.InsertMultiplication(ctx, p)
-		return err
+		row, err := q.InsertMultiplication(ctx, p)
+		if err != nil {
+			return err
+		}
+		status = newStatus(row, s.A.Matrix, s.B.Matrix)
+		if s.AnswerTx == nil {
+			return nil
+		}
+		return s.AnswerTx(ctx, q, status)
 	})
 	if err != nil {
 		return store.Status{}, fmt.Errorf("submitting: %w", err)
 	}
-	c.metrics.submission(row)
-	if row.TilesTotal > 0 {
-		c.wake(QueueOf(row.Plan()))
+	accepted := status.Multiplication
+	c.metrics.submission(accepted)
+	if accepted.TilesTotal > 0 {
+		c.wake(QueueOf(accepted.Plan()))
 	}
-	a, b := s.A.Matrix, s.B.Matrix
+	return status, nil
+}
+
+// newStatus is the status of a product on which nobody has worked.
+func newStatus(p store.Multiplication, a, b store.Matrix) store.Status {
 	return store.Status{ListStatusesRow: store.ListStatusesRow{
-		Multiplication: row, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
-	}}, nil
+		Multiplication: p, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
+	}}
 }
 
 // newMultiplication plans a product. One without elements is complete as soon as it is submitted.
@@ -119,10 +141,13 @@ func newMultiplication(s Submission) store.InsertMultiplicationParams {
 // writeMatricesTx writes the rows of the product's matrices and keeps those that are there already from expiring.
 func (c *Client) writeMatricesTx(ctx context.Context, q *store.Queries, s Submission, p store.InsertMultiplicationParams) error {
 	var stored []uuid.UUID
-	for _, o := range []Operand{s.A, s.B} {
+	operands := []Operand{s.A, s.B}
+	// In one order everywhere: uploads of the same two contents must not wait for each other.
+	slices.SortFunc(operands, func(x, y Operand) int { return bytes.Compare(x.Matrix.Digest, y.Matrix.Digest) })
+	for _, o := range operands {
 		if o.Stored {
 			stored = append(stored, o.Matrix.ID)
-		} else if _, err := q.Insert(ctx, o.Matrix, c.store.Retention); err != nil {
+		} else if _, err := o.WriteTx(ctx, q, c.store.Retention); err != nil {
 			return err
 		}
 	}
@@ -158,7 +183,7 @@ func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
 		ID: p.C, Rows: p.M, Cols: p.N, DType: p.DType, Source: store.FromProduct, State: store.Uploading,
 	}
 	if p.State == store.Completed {
-		c.State = store.Ready
+		c.State, c.Digest = store.Ready, store.Digest(c.Shape(), nil)
 	}
 	if p.TilesTotal > 1 || c.Shape().Bytes() > store.MaxInline {
 		grid := planOf(p).Grid()

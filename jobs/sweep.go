@@ -74,7 +74,8 @@ func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error
 		swept.Orphans = orphans.Orphans
 	}
 	if swept != (store.Swept{}) {
-		w.log.InfoContext(ctx, "swept", "multiplications", swept.Multiplications, "matrices", swept.Matrices, "orphans", swept.Orphans)
+		w.log.InfoContext(ctx, "swept", "multiplications", swept.Multiplications, "matrices", swept.Matrices,
+			"keys", swept.Keys, "orphans", swept.Orphans)
 	}
 	return nil
 }
@@ -95,7 +96,7 @@ func (w *sweepWorker) settle(ctx context.Context) error {
 		if len(errors) > 0 {
 			reason = fmt.Sprintf("tile %d, attempt %d: %s", errors[0].Tile, errors[0].Attempt, errors[0].Message)
 		}
-		if _, err := w.client.end(ctx, id, store.Failed, reason, 0); err != nil {
+		if err := w.client.end(ctx, id, store.Failed, reason, 0); err != nil {
 			return err
 		}
 	}

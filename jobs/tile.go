@@ -101,17 +101,17 @@ func (w *tileWorker) product(ctx context.Context, job *river.Job[TileArgs]) (sto
 func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p store.Product, rect matrix.Rect, c []byte) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	var content []byte
+	product := store.CompleteProductParams{Retention: w.store.Retention}
 	if p.C.InBlocks() {
 		if err := w.store.WriteRect(ctx, p.C, rect, c); err != nil {
 			return fmt.Errorf("storing tile %d: %w", job.Args.Tile, err)
 		}
 	} else {
-		content = c
+		product.Content, product.Digest = c, store.Digest(p.C.Shape(), c)
 	}
 	var state store.State
 	err := w.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) (err error) {
-		state, err = completeTileTx(ctx, q, w.store.Retention, job, p.TilesTotal > 1, content)
+		state, err = completeTileTx(ctx, q, job, p.TilesTotal > 1, product)
 		return err
 	})
 	if errors.Is(err, ErrFinal) {
@@ -132,14 +132,14 @@ func (w *tileWorker) finish(ctx context.Context, job *river.Job[TileArgs], p sto
 }
 
 // completeTileTx counts the tile and completes its job; the last tile completes the product, whose content is given
-// when it lives in its row. It returns the state that the product is in then. The row of the product is locked before that
-// of the job, everywhere, so that nothing deadlocks.
+// with its digest when it lives in its row. It returns the state that the product is in then. The row of the product is locked
+// before that of the job, everywhere, so that nothing deadlocks.
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
 func completeTileTx(
-	ctx context.Context, q *store.Queries, retention time.Duration, job *river.Job[TileArgs], several bool, content []byte,
+	ctx context.Context, q *store.Queries, job *river.Job[TileArgs], several bool, product store.CompleteProductParams,
 ) (store.State, error) {
-	counted, err := q.CountTile(ctx, job.AttemptedAt, retention, job.Args.MultiplicationID)
+	counted, err := q.CountTile(ctx, job.AttemptedAt, product.Retention, job.Args.MultiplicationID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", ErrFinal
 	}
@@ -156,5 +156,6 @@ func completeTileTx(
 	if counted.State != store.Completed {
 		return counted.State, nil
 	}
-	return counted.State, q.CompleteProduct(ctx, content, retention, counted.C)
+	product.ID = counted.C
+	return counted.State, q.CompleteProduct(ctx, product)
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrInUse says that something cannot be deleted because something else needs it.
@@ -17,29 +15,65 @@ var ErrInUse = errors.New("in use")
 // usersShown is how many products an error names that use a matrix.
 const usersShown = 5
 
-// DeleteUnusedMatrix removes a matrix and its content. ErrNotFound, or ErrInUse with the products that it is part of, or
-// ErrNotReady while it is being written.
+// Remove deletes a matrix that nothing refers to, and its content unless other matrices share it. ErrNotFound, or ErrInUse
+// with the products that it is part of.
+//
+// The row goes first: blocks without a row are swept, a row without its blocks would be a broken promise. While others share
+// the blocks, the row stays, hidden from everybody, and so do the blocks; the sweep deletes it after the last of them.
+func (s *Store) Remove(ctx context.Context, id uuid.UUID) error {
+	return s.remove(ctx, id, func(Matrix) error { return nil })
+}
+
+// DeleteUnusedMatrix is Remove for clients: ErrNotReady while the matrix is being written.
 func (s *Store) DeleteUnusedMatrix(ctx context.Context, id uuid.UUID) error {
-	m, err := s.Matrix(ctx, id)
-	if err != nil {
+	return s.remove(ctx, id, func(m Matrix) error {
+		if m.State != Ready {
+			return fmt.Errorf("matrix %s: %w", id, ErrNotReady)
+		}
+		return nil
+	})
+}
+
+func (s *Store) remove(ctx context.Context, id uuid.UUID, check func(Matrix) error) error {
+	var gone Matrix
+	err := s.InTx(ctx, func(_ pgx.Tx, q *Queries) error {
+		m, err := q.LockMatrix(ctx, id)
+		if err := found(m, err, id); err != nil {
+			return err
+		}
+		users, err := q.MatrixUsers(ctx, id, usersShown)
+		if err != nil {
+			return fmt.Errorf("looking for the products of matrix %s: %w", id, err)
+		}
+		if len(users) > 0 {
+			return fmt.Errorf("matrix %s is part of the multiplications %v: %w", id, users, ErrInUse)
+		}
+		if err := check(m); err != nil {
+			return err
+		}
+		gone, err = q.dropTx(ctx, m)
+		return err
+	})
+	if err != nil || !gone.InBlocks() {
 		return err
 	}
-	users, err := s.MatrixUsers(ctx, id, usersShown)
+	return s.Blocks.Delete(ctx, gone.ID)
+}
+
+// dropTx deletes the row of a matrix that the transaction has locked, or hides it while others share its blocks: who is about
+// to share them holds a lock, too. It returns the matrix if blocks of its own are free now.
+func (q *Queries) dropTx(ctx context.Context, m Matrix) (gone Matrix, err error) {
+	shared, err := q.ContentIsShared(ctx, m.ID)
 	if err != nil {
-		return fmt.Errorf("looking for the products of matrix %s: %w", id, err)
+		return gone, fmt.Errorf("looking for others with the content of matrix %s: %w", m.ID, err)
 	}
-	if len(users) > 0 {
-		return fmt.Errorf("matrix %s is part of the multiplications %v: %w", id, users, ErrInUse)
+	if shared {
+		return gone, q.HideMatrix(ctx, m.ID)
 	}
-	if m.State != Ready {
-		return fmt.Errorf("matrix %s: %w", id, ErrNotReady)
+	if _, err := q.DeleteMatrix(ctx, m.ID); err != nil {
+		return gone, fmt.Errorf("deleting matrix %s: %w", m.ID, err)
 	}
-	err = s.Remove(ctx, m)
-	var violation *pgconn.PgError
-	if errors.As(err, &violation) && violation.Code == pgerrcode.ForeignKeyViolation { // one came in between
-		return fmt.Errorf("matrix %s is part of a multiplication: %w", id, ErrInUse)
-	}
-	return err
+	return m, nil
 }
 
 // DeleteProduct removes a product that has ended, and its result unless another product uses that. ErrNotFound, or
@@ -59,14 +93,8 @@ func (s *Store) DeleteProduct(ctx context.Context, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.Matrix(ctx, p.C)
-	if err != nil {
-		return err
-	}
-	if c.State != Ready { // it has never been completed, nobody can use it
-		return s.Remove(ctx, c)
-	}
-	if err := s.DeleteUnusedMatrix(ctx, c.ID); !errors.Is(err, ErrInUse) {
+	// Its result may be used by another product, or somebody has been faster to delete it.
+	if err := s.Remove(ctx, p.C); !errors.Is(err, ErrInUse) && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/matrix"
 )
@@ -24,6 +25,14 @@ func (m Matrix) Grid() matrix.Grid {
 // InBlocks reports whether the content is in the block store.
 func (m Matrix) InBlocks() bool { return m.BlockRows > 0 }
 
+// BlockOwner returns the matrix under whose id the blocks are.
+func (m Matrix) BlockOwner() uuid.UUID {
+	if m.ContentID != nil {
+		return *m.ContentID
+	}
+	return m.ID
+}
+
 // NewRandom returns the row of a matrix that is generated where it is needed, not stored.
 func NewRandom(shape matrix.Shape, seed uint64) Matrix {
 	bits := int64(seed) //nolint:gosec // the same 64 bits: Postgres has no unsigned type
@@ -38,7 +47,15 @@ func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 // Matrix returns the row of a matrix. ErrNotFound when there is none.
 func (s *Store) Matrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	m, err := s.GetMatrix(ctx, id)
-	return m, notFound(err, "matrix", id)
+	return m, found(m, err, id)
+}
+
+// found takes a matrix that was removed for one that is not there.
+func found(m Matrix, err error, id uuid.UUID) error {
+	if err == nil && m.State == Removed {
+		err = pgx.ErrNoRows
+	}
+	return notFound(err, "matrix", id)
 }
 
 // ReadyMatrix is Matrix for those who need the content. ErrNotReady while it is being written.
@@ -57,16 +74,4 @@ func (q *Queries) Insert(ctx context.Context, m Matrix, retention time.Duration)
 		BlockRows: m.BlockRows, BlockCols: m.BlockCols, Seed: m.Seed, Content: m.Content, Digest: m.Digest,
 		Retention: retention,
 	})
-}
-
-// Remove deletes a matrix that nothing refers to, its row first: blocks without a row are swept, a row without its
-// blocks would be a broken promise.
-func (s *Store) Remove(ctx context.Context, m Matrix) error {
-	if _, err := s.DeleteMatrix(ctx, m.ID); err != nil {
-		return fmt.Errorf("deleting matrix %s: %w", m.ID, err)
-	}
-	if !m.InBlocks() {
-		return nil
-	}
-	return s.Blocks.Delete(ctx, m.ID)
 }

@@ -14,13 +14,36 @@ import (
 )
 
 const completeProduct = `-- name: CompleteProduct :exec
-UPDATE matrices SET state = 'ready', content = $1, expires_at = now() + $2::interval
-WHERE id = $3 AND state = 'uploading'
+UPDATE matrices SET state = 'ready', content = $1, digest = $2, expires_at = now() + $3::interval
+WHERE id = $4 AND state = 'uploading'
 `
 
-func (q *Queries) CompleteProduct(ctx context.Context, content []byte, retention time.Duration, iD uuid.UUID) error {
-	_, err := q.db.Exec(ctx, completeProduct, content, retention, iD)
+type CompleteProductParams struct {
+	Content   []byte
+	Digest    []byte
+	Retention time.Duration
+	ID        uuid.UUID
+}
+
+func (q *Queries) CompleteProduct(ctx context.Context, arg CompleteProductParams) error {
+	_, err := q.db.Exec(ctx, completeProduct,
+		arg.Content,
+		arg.Digest,
+		arg.Retention,
+		arg.ID,
+	)
 	return err
+}
+
+const contentIsShared = `-- name: ContentIsShared :one
+SELECT EXISTS (SELECT 1 FROM matrices WHERE content_id = $1::uuid)
+`
+
+func (q *Queries) ContentIsShared(ctx context.Context, id uuid.UUID) (bool, error) {
+	row := q.db.QueryRow(ctx, contentIsShared, id)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const deleteExpiredMatrices = `-- name: DeleteExpiredMatrices :many
@@ -30,6 +53,7 @@ DELETE FROM matrices WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM multiplications p WHERE p.a = m.id)
       AND NOT EXISTS (SELECT 1 FROM multiplications p WHERE p.b = m.id)
       AND NOT EXISTS (SELECT 1 FROM multiplications p WHERE p.c = m.id)
+      AND NOT EXISTS (SELECT 1 FROM matrices s WHERE s.content_id = m.id)
     ORDER BY m.expires_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED)
@@ -68,15 +92,57 @@ func (q *Queries) DeleteMatrix(ctx context.Context, id uuid.UUID) (int64, error)
 	return result.RowsAffected(), nil
 }
 
+const deleteUpload = `-- name: DeleteUpload :execrows
+DELETE FROM matrices WHERE id = $1 AND state = 'uploading'
+`
+
+// An upload that is given up. It does not touch a matrix that is ready: the client may have been told of it.
+func (q *Queries) DeleteUpload(ctx context.Context, id uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteUpload, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const findContent = `-- name: FindContent :one
+SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
+WHERE m.digest = $1 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < 3)
+LIMIT 1
+FOR KEY SHARE OF m
+`
+
+type FindContentRow struct {
+	Owner     uuid.UUID
+	BlockRows int64
+	BlockCols int64
+}
+
+// Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
+// transaction, and with it, by the foreign key, the owner of the blocks. There are none to be shared while a process runs
+// that does not understand content_id: it could not read them.
+func (q *Queries) FindContent(ctx context.Context, digest []byte) (FindContentRow, error) {
+	row := q.db.QueryRow(ctx, findContent, digest)
+	var i FindContentRow
+	err := row.Scan(&i.Owner, &i.BlockRows, &i.BlockCols)
+	return i, err
+}
+
 const finishUpload = `-- name: FinishUpload :one
-UPDATE matrices SET state = 'ready', rows = $1, digest = $2, expires_at = now() + $3::interval
-WHERE id = $4 AND state = 'uploading'
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at
+UPDATE matrices SET
+    state = 'ready', rows = $1, digest = $2, content_id = $3, block_rows = $4,
+    block_cols = $5, expires_at = now() + $6::interval
+WHERE id = $7 AND state = 'uploading'
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id
 `
 
 type FinishUploadParams struct {
 	Rows      int64
 	Digest    []byte
+	ContentID *uuid.UUID
+	BlockRows int64
+	BlockCols int64
 	Retention time.Duration
 	ID        uuid.UUID
 }
@@ -85,6 +151,9 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 	row := q.db.QueryRow(ctx, finishUpload,
 		arg.Rows,
 		arg.Digest,
+		arg.ContentID,
+		arg.BlockRows,
+		arg.BlockCols,
 		arg.Retention,
 		arg.ID,
 	)
@@ -103,12 +172,13 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 		&i.Digest,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.ContentID,
 	)
 	return i, err
 }
 
 const getMatrix = `-- name: GetMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at FROM matrices WHERE id = $1
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id FROM matrices WHERE id = $1
 `
 
 func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
@@ -128,15 +198,26 @@ func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 		&i.Digest,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.ContentID,
 	)
 	return i, err
+}
+
+const hideMatrix = `-- name: HideMatrix :exec
+UPDATE matrices SET state = 'removed', expires_at = now() WHERE id = $1
+`
+
+// Keeps the row, and so the blocks, for those who share them. The sweep deletes it after the last of them.
+func (q *Queries) HideMatrix(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, hideMatrix, id)
+	return err
 }
 
 const insertMatrix = `-- name: InsertMatrix :one
 INSERT INTO matrices (id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
         now() + $12::interval)
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id
 `
 
 type InsertMatrixParams struct {
@@ -184,8 +265,18 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		&i.Digest,
 		&i.CreatedAt,
 		&i.ExpiresAt,
+		&i.ContentID,
 	)
 	return i, err
+}
+
+const keepDigest = `-- name: KeepDigest :exec
+UPDATE matrices SET digest = $1 WHERE id = $2 AND digest IS NULL AND state = 'ready'
+`
+
+func (q *Queries) KeepDigest(ctx context.Context, digest []byte, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, keepDigest, digest, iD)
+	return err
 }
 
 const keepMatrices = `-- name: KeepMatrices :exec
@@ -197,6 +288,42 @@ WHERE id = ANY($2::uuid[]) AND expires_at < now() + 0.99 * $1::interval
 func (q *Queries) KeepMatrices(ctx context.Context, retention time.Duration, ids []uuid.UUID) error {
 	_, err := q.db.Exec(ctx, keepMatrices, retention, ids)
 	return err
+}
+
+const lockContent = `-- name: LockContent :exec
+SELECT pg_advisory_xact_lock($1)
+`
+
+// Uploads of the same content that end at the same time go one after the other, so that the second one finds the first.
+func (q *Queries) LockContent(ctx context.Context, key int64) error {
+	_, err := q.db.Exec(ctx, lockContent, key)
+	return err
+}
+
+const lockMatrix = `-- name: LockMatrix :one
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id FROM matrices WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+	row := q.db.QueryRow(ctx, lockMatrix, id)
+	var i Matrix
+	err := row.Scan(
+		&i.ID,
+		&i.Rows,
+		&i.Cols,
+		&i.DType,
+		&i.Source,
+		&i.State,
+		&i.BlockRows,
+		&i.BlockCols,
+		&i.Seed,
+		&i.Content,
+		&i.Digest,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.ContentID,
+	)
+	return i, err
 }
 
 const lockReadyMatrices = `-- name: LockReadyMatrices :many
@@ -224,14 +351,14 @@ func (q *Queries) LockReadyMatrices(ctx context.Context, ids []uuid.UUID) ([]uui
 	return items, nil
 }
 
-const missingMatrices = `-- name: MissingMatrices :many
+const orphanedOwners = `-- name: OrphanedOwners :many
 SELECT given.id::uuid FROM unnest($1::uuid[]) AS given(id)
-WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id)
+WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id AND m.content_id IS NULL)
 `
 
-// Those of the given ids that no row has.
-func (q *Queries) MissingMatrices(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, missingMatrices, ids)
+// Those of the given ids that no row has, or whose row has its content elsewhere.
+func (q *Queries) OrphanedOwners(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, orphanedOwners, ids)
 	if err != nil {
 		return nil, err
 	}

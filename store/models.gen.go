@@ -68,6 +68,18 @@ type Block struct {
 	Data     []byte
 }
 
+// Answers to accepted requests that came with a key, each written in the transaction that did the work: there is no key of a request that is still in progress.
+type IdempotencyKey struct {
+	Key string
+	// SHA-256 of what the client asked for: method, path, media type and body.
+	Fingerprint []byte
+	Status      int16
+	Location    string
+	Body        []byte
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+}
+
 // Operands and products. A row of state ready never changes its content.
 type Matrix struct {
 	ID    uuid.UUID
@@ -76,7 +88,8 @@ type Matrix struct {
 	DType matrix.DType
 	// Where the content came from; random matrices have no content, each block is generated from the seed.
 	Source MatrixSource
-	State  MatrixState
+	// removed: deleted by a client, but others still share its blocks.
+	State MatrixState
 	// Rows of one block in the block store; 0 when the content is in this row or generated.
 	BlockRows int64
 	BlockCols int64
@@ -88,6 +101,8 @@ type Matrix struct {
 	Digest    []byte
 	CreatedAt time.Time
 	ExpiresAt time.Time
+	// The matrix whose blocks hold the content, when it is another one with the same content. That one has blocks of its own.
+	ContentID *uuid.UUID
 }
 
 // Products and their outcome. Attempts, errors and schedule of the tiles are in river_job.
@@ -151,4 +166,6 @@ type Worker struct {
 	ID        string
 	StartedAt time.Time
 	RenewedAt time.Time
+	// The newest migration that the process understands. Processes from before there was such a column say nothing, which is 1.
+	SchemaVersion int16
 }

@@ -44,8 +44,8 @@ type Status struct {
 }
 
 // Status returns the present state of a multiplication. ErrNotFound when there is none of that id.
-func (s *Store) Status(ctx context.Context, id uuid.UUID) (Status, error) {
-	statuses, err := s.Statuses(ctx, []uuid.UUID{id})
+func (q *Queries) Status(ctx context.Context, id uuid.UUID) (Status, error) {
+	statuses, err := q.Statuses(ctx, []uuid.UUID{id})
 	if err == nil && len(statuses) == 0 {
 		err = fmt.Errorf("multiplication %v: %w", id, ErrNotFound)
 	}
@@ -57,8 +57,8 @@ func (s *Store) Status(ctx context.Context, id uuid.UUID) (Status, error) {
 
 // Statuses returns the present states of some multiplications, in the order of their ids. Those that are not there any
 // more are left out.
-func (s *Store) Statuses(ctx context.Context, ids []uuid.UUID) ([]Status, error) {
-	rows, err := s.ListStatuses(ctx, ids)
+func (q *Queries) Statuses(ctx context.Context, ids []uuid.UUID) ([]Status, error) {
+	rows, err := q.ListStatuses(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
@@ -71,7 +71,7 @@ func (s *Store) Statuses(ctx context.Context, ids []uuid.UUID) ([]Status, error)
 		}
 	}
 	if len(failing) > 0 { // few have errors
-		errors, err := s.ListTileErrors(ctx, maxErrorsShown, failing)
+		errors, err := q.ListTileErrors(ctx, maxErrorsShown, failing)
 		if err != nil {
 			return nil, fmt.Errorf("reading the errors of multiplications: %w", err)
 		}

@@ -16,7 +16,7 @@ func (s *Store) Source(m Matrix) matrix.Source {
 	case m.Seed != nil:
 		return matrix.NewRandom(m.Shape(), uint64(*m.Seed)) //nolint:gosec // the same 64 bits
 	case m.InBlocks():
-		return &blockSource{id: m.ID, grid: m.Grid(), dtype: m.DType, blocks: s.Blocks}
+		return &blockSource{id: m.BlockOwner(), grid: m.Grid(), dtype: m.DType, blocks: s.Blocks}
 	default:
 		return inlineSource{shape: m.Shape(), content: m.Content}
 	}

@@ -46,6 +46,7 @@ type MatrixState string
 const (
 	Uploading MatrixState = "uploading"
 	Ready     MatrixState = "ready"
+	Removed   MatrixState = "removed" // by a client, who sees it no more; others share its blocks
 )
 
 // MatrixSource says where a matrix came from.
@@ -87,7 +88,7 @@ func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var server *pgconn.PgError
 	switch {
-	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err): // the last of a connection that is lost
 		return true
 	case errors.As(err, &server):
 		class := server.Code[:min(2, len(server.Code))]

@@ -12,38 +12,47 @@ const sweepBatch = 500
 
 // Swept says what a sweep removed.
 type Swept struct {
-	Multiplications, Matrices, Orphans int64
+	Multiplications, Matrices, Keys, Orphans int64
 }
 
-// SweepExpired removes products whose time is over, and then the matrices that nothing needs any more.
-func (s *Store) SweepExpired(ctx context.Context) (Swept, error) {
-	var swept Swept
-	for {
-		n, err := s.DeleteExpiredMultiplications(ctx, sweepBatch)
-		swept.Multiplications += n
-		if err != nil {
-			return swept, fmt.Errorf("removing expired products: %w", err)
-		}
-		if n < sweepBatch {
-			break
-		}
+// SweepExpired removes products whose time is over, then the matrices that nothing needs any more, and answers to requests
+// that nobody will send again.
+func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
+	swept.Multiplications, err = inBatches(func() (int64, error) { return s.DeleteExpiredMultiplications(ctx, sweepBatch) })
+	if err != nil {
+		return swept, fmt.Errorf("removing expired products: %w", err)
 	}
-	for {
+	swept.Matrices, err = inBatches(func() (int64, error) {
 		ids, err := s.DeleteExpiredMatrices(ctx, sweepBatch)
-		swept.Matrices += int64(len(ids))
 		if err != nil {
-			return swept, fmt.Errorf("removing expired matrices: %w", err)
+			return 0, err
 		}
-		if err := s.deleteBlocksOf(ctx, ids); err != nil {
-			return swept, err
-		}
-		if len(ids) < sweepBatch {
-			return swept, nil
+		return int64(len(ids)), s.deleteBlocksOf(ctx, ids)
+	})
+	if err != nil {
+		return swept, fmt.Errorf("removing expired matrices: %w", err)
+	}
+	swept.Keys, err = inBatches(func() (int64, error) { return s.DeleteExpiredIdempotencyKeys(ctx, sweepBatch) })
+	if err != nil {
+		return swept, fmt.Errorf("removing expired keys: %w", err)
+	}
+	return swept, nil
+}
+
+// inBatches calls a function that does up to sweepBatch of something until there is no more to do, and counts.
+func inBatches(batch func() (int64, error)) (int64, error) {
+	var total int64
+	for {
+		n, err := batch()
+		total += n
+		if err != nil || n < sweepBatch {
+			return total, err
 		}
 	}
 }
 
-// SweepOrphans removes blocks that no row owns: what is left of uploads and tiles whose process died.
+// SweepOrphans removes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads whose
+// content turned out to be there already.
 func (s *Store) SweepOrphans(ctx context.Context) (Swept, error) {
 	var swept Swept
 	var after uuid.UUID
@@ -53,14 +62,14 @@ func (s *Store) SweepOrphans(ctx context.Context) (Swept, error) {
 			return swept, err
 		}
 		after = owners[len(owners)-1]
-		missing, err := s.MissingMatrices(ctx, owners)
+		orphaned, err := s.OrphanedOwners(ctx, owners)
 		if err != nil {
 			return swept, fmt.Errorf("looking for orphaned blocks: %w", err)
 		}
-		if err := s.deleteBlocksOf(ctx, missing); err != nil {
+		if err := s.deleteBlocksOf(ctx, orphaned); err != nil {
 			return swept, err
 		}
-		swept.Orphans += int64(len(missing))
+		swept.Orphans += int64(len(orphaned))
 	}
 }
 

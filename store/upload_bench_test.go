@@ -25,10 +25,11 @@ func BenchmarkUpload(b *testing.B) {
 							b.Fatal(err)
 						}
 					}
-					if _, err := u.Finish(); err != nil {
+					m, err := finish(b, s, u)
+					if err != nil {
 						b.Fatal(err)
 					}
-					if err := u.Abort(); err != nil {
+					if err := s.Remove(b.Context(), m.ID); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -72,7 +72,7 @@ func testUpload(t *testing.T, s *store.Store, shape matrix.Shape, form string) {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{u}, struct{ io.Reader }{bytes.NewReader(sent)}, make([]byte, 70001)); err != nil {
 		t.Fatal(err)
 	}
-	m, err := u.Finish()
+	m, err := finish(t, s, u)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestUploadOfWrongSize(t *testing.T) {
 		if _, err := u.Write(make([]byte, max(0, shape.Bytes()-80))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := u.Finish(); !errors.Is(err, matrix.ErrMalformed) {
+		if _, err := finish(t, s, u); !errors.Is(err, matrix.ErrMalformed) {
 			t.Errorf("%s: got %v", shape, err)
 		}
 		if err := u.Abort(); err != nil {
@@ -141,7 +141,7 @@ func TestUploadCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := u.Finish(); err == nil {
+	if _, err := finish(t, s, u); err == nil {
 		t.Error("the upload is finished")
 	}
 	if err := u.Abort(); err != nil {
@@ -170,7 +170,7 @@ func TestUploadToBrokenStore(t *testing.T) {
 	u := s.NewUpload(t.Context(), matrix.Shape{Rows: 2000, Cols: 2000, DType: matrix.Float64}, false, store.FromUpload)
 	_, err := u.Write(make([]byte, 32_000_000))
 	if err == nil {
-		_, err = u.Finish()
+		_, err = finish(t, s, u)
 	}
 	if !errors.Is(err, errDiskFull) {
 		t.Errorf("got %v", err)
@@ -197,7 +197,7 @@ func TestSourceRects(t *testing.T) {
 		if _, err := u.Write(sent); err != nil {
 			t.Fatal(err)
 		}
-		m, err := u.Finish()
+		m, err := finish(t, s, u)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func TestSweep(t *testing.T) {
 		if _, err := u.Write(content(shape)); err != nil {
 			t.Fatal(err)
 		}
-		m, err := u.Finish()
+		m, err := finish(t, s, u)
 		if err != nil {
 			t.Fatal(err)
 		}

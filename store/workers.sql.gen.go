@@ -30,9 +30,10 @@ func (q *Queries) ReleaseLease(ctx context.Context, id string) error {
 }
 
 const renewLease = `-- name: RenewLease :exec
-INSERT INTO workers (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET renewed_at = now()
+INSERT INTO workers (id, schema_version) VALUES ($1, 3) ON CONFLICT (id) DO UPDATE SET renewed_at = now()
 `
 
+// 3 is the migration from which on a process reads contents that are shared.
 func (q *Queries) RenewLease(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, renewLease, id)
 	return err

@@ -102,7 +102,7 @@ func (b *testBundle) work(id uuid.UUID, announced bool) {
 		if counted, err = q.CountTile(b.t.Context(), &now, time.Hour, id); err != nil || counted.State != store.Completed {
 			return err
 		}
-		return q.CompleteProduct(b.t.Context(), make([]byte, 8), time.Hour, counted.C)
+		return q.CompleteProduct(b.t.Context(), store.CompleteProductParams{ID: counted.C, Content: make([]byte, 8), Retention: time.Hour})
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -7,10 +7,43 @@ RETURNING *;
 -- name: GetMatrix :one
 SELECT * FROM matrices WHERE id = $1;
 
+-- name: LockContent :exec
+-- Uploads of the same content that end at the same time go one after the other, so that the second one finds the first.
+SELECT pg_advisory_xact_lock(@key);
+
+-- name: FindContent :one
+-- Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
+-- transaction, and with it, by the foreign key, the owner of the blocks. There are none to be shared while a process runs
+-- that does not understand content_id: it could not read them.
+SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
+WHERE m.digest = @digest AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < 3)
+LIMIT 1
+FOR KEY SHARE OF m;
+
 -- name: FinishUpload :one
-UPDATE matrices SET state = 'ready', rows = @rows, digest = @digest, expires_at = now() + @retention::interval
+UPDATE matrices SET
+    state = 'ready', rows = @rows, digest = @digest, content_id = @content_id, block_rows = @block_rows,
+    block_cols = @block_cols, expires_at = now() + @retention::interval
 WHERE id = @id AND state = 'uploading'
 RETURNING *;
+
+-- name: DeleteUpload :execrows
+-- An upload that is given up. It does not touch a matrix that is ready: the client may have been told of it.
+DELETE FROM matrices WHERE id = $1 AND state = 'uploading';
+
+-- name: LockMatrix :one
+SELECT * FROM matrices WHERE id = $1 FOR UPDATE;
+
+-- name: ContentIsShared :one
+SELECT EXISTS (SELECT 1 FROM matrices WHERE content_id = @id::uuid);
+
+-- name: HideMatrix :exec
+-- Keeps the row, and so the blocks, for those who share them. The sweep deletes it after the last of them.
+UPDATE matrices SET state = 'removed', expires_at = now() WHERE id = $1;
+
+-- name: KeepDigest :exec
+UPDATE matrices SET digest = @digest WHERE id = @id AND digest IS NULL AND state = 'ready';
 
 -- name: KeepMatrices :exec
 -- Operands live as long as the product that uses them. One that is used again and again is not written each time.
@@ -22,7 +55,7 @@ WHERE id = ANY(@ids::uuid[]) AND expires_at < now() + 0.99 * @retention::interva
 SELECT id FROM matrices WHERE id = ANY(@ids::uuid[]) AND state = 'ready' FOR KEY SHARE;
 
 -- name: CompleteProduct :exec
-UPDATE matrices SET state = 'ready', content = @content, expires_at = now() + @retention::interval
+UPDATE matrices SET state = 'ready', content = @content, digest = @digest, expires_at = now() + @retention::interval
 WHERE id = @id AND state = 'uploading';
 
 -- name: DeleteMatrix :execrows
@@ -35,12 +68,13 @@ DELETE FROM matrices WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM multiplications p WHERE p.a = m.id)
       AND NOT EXISTS (SELECT 1 FROM multiplications p WHERE p.b = m.id)
       AND NOT EXISTS (SELECT 1 FROM multiplications p WHERE p.c = m.id)
+      AND NOT EXISTS (SELECT 1 FROM matrices s WHERE s.content_id = m.id)
     ORDER BY m.expires_at
     LIMIT @max_rows
     FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
--- name: MissingMatrices :many
--- Those of the given ids that no row has.
+-- name: OrphanedOwners :many
+-- Those of the given ids that no row has, or whose row has its content elsewhere.
 SELECT given.id::uuid FROM unnest(@ids::uuid[]) AS given(id)
-WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id);
+WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id AND m.content_id IS NULL);

@@ -1,5 +1,6 @@
 -- name: RenewLease :exec
-INSERT INTO workers (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET renewed_at = now();
+-- 3 is the migration from which on a process reads contents that are shared.
+INSERT INTO workers (id, schema_version) VALUES ($1, 3) ON CONFLICT (id) DO UPDATE SET renewed_at = now();
 
 -- name: ReleaseLease :exec
 DELETE FROM workers WHERE id = $1;

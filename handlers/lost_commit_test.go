@@ -1,0 +1,136 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
+)
+
+// commitConn is a connection to the database that breaks after a commit: the database has committed, and the client does not
+// hear of it.
+type commitConn struct {
+	net.Conn
+	armed *atomic.Bool // the next commit
+	lost  bool
+}
+
+func (c *commitConn) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("commit")) && c.armed.CompareAndSwap(true, false) {
+		c.lost = true
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *commitConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.lost && err == nil {
+		_ = c.Close()
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// TestLostCommit: what was committed is not taken back because the connection broke before that was heard, and a request with
+// a key is answered as if nothing had happened.
+func TestLostCommit(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	var armed atomic.Bool
+	config := b.store.Pool.Config()
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return &commitConn{Conn: conn, armed: &armed}, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	kernel, err := matrix.OpenKernel("builtin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	s := store.Open(pool, b.store.Blocks, time.Hour)
+	client, err := jobs.NewClient(s, matrix.NewEngine(kernel), jobs.Config{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handlers.New(s, client, watch.NewHub(s, log), testLimits, handlers.Site{}, log))
+	t.Cleanup(server.Close)
+	broken := &testBundle{server: server, store: s, jobs: client}
+
+	multipart, both := form(t, part{"a", someElements(300, 100).npy()}, part{"b", someElements(100, 300).fortran()})
+	for _, c := range []struct {
+		path, contentType string
+		body              []byte
+		more              kept
+	}{
+		{"/v1/multiplications", multipart, both, kept{matrices: 3, owners: 2, multiplications: 1, tiles: 1}},
+		{"/v1/matrices", npyType, someElements(500, 100).npy(), kept{matrices: 1, owners: 1}},
+	} {
+		before := b.kept(t)
+		armed.Store(true)
+		first := broken.keyed(t, c.path, c.path, c.contentType, c.body)
+		if armed.Load() || first.StatusCode/100 != 2 {
+			t.Fatalf("armed %v, %s %s", armed.Load(), first.Status, first.body)
+		}
+		after := b.kept(t)
+		before.matrices += c.more.matrices
+		before.owners += c.more.owners
+		before.multiplications += c.more.multiplications
+		before.tiles += c.more.tiles
+		if after != before {
+			t.Errorf("there are %+v, want %+v", after, before)
+		}
+		if again := b.keyed(t, c.path, c.path, c.contentType, c.body); !bytes.Equal(again.body, first.body) {
+			t.Errorf("%s is then answered %s", first.body, again.body)
+		}
+
+		armed.Store(true) // without a key nobody knows, but what was accepted stays whole
+		a := broken.post(t, c.path, c.contentType, c.body)
+		if armed.Load() || a.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("armed %v, %s %s", armed.Load(), a.Status, a.body)
+		}
+	}
+	b.expectReadable(t)
+}
+
+// expectReadable reads every ready matrix.
+func (b *testBundle) expectReadable(t *testing.T) {
+	t.Helper()
+	rows, err := b.store.Pool.Query(t.Context(), "SELECT id::text FROM matrices WHERE state = 'ready'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 {
+		t.Error("there is none")
+	}
+	for _, id := range ids {
+		b.get(t, "/v1/matrices/"+id+"/content").want(t, http.StatusOK)
+	}
+}

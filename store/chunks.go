@@ -1,0 +1,53 @@
+package store
+
+import (
+	"io"
+	"sync"
+)
+
+const chunkBytes = 64 << 10
+
+var chunkPool = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
+
+// chunks holds bytes in pieces of one size, so that they neither move nor are there twice when they become more.
+type chunks struct {
+	pieces []*[chunkBytes]byte
+	size   int
+}
+
+// Write appends bytes.
+func (c *chunks) Write(p []byte) (int, error) {
+	written := len(p)
+	for len(p) > 0 {
+		used := c.size % chunkBytes
+		if used == 0 {
+			c.pieces = append(c.pieces, chunkPool.Get().(*[chunkBytes]byte))
+		}
+		n := copy(c.pieces[len(c.pieces)-1][used:], p)
+		c.size += n
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// each calls f for all bytes in order, a piece at a time.
+func (c *chunks) each(f func([]byte)) {
+	for i, piece := range c.pieces {
+		f(piece[:min(chunkBytes, c.size-i*chunkBytes)])
+	}
+}
+
+// moveTo writes all bytes to w and forgets them.
+func (c *chunks) moveTo(w io.Writer) error {
+	var failed error
+	c.each(func(p []byte) {
+		if failed == nil {
+			_, failed = w.Write(p)
+		}
+	})
+	for _, piece := range c.pieces {
+		chunkPool.Put(piece)
+	}
+	*c = chunks{}
+	return failed
+}

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+
+	"github.com/millrace/millrace/matrix"
+)
+
+// Digest returns the SHA-256 of a content as a row-major, little-endian .npy file.
+func Digest(shape matrix.Shape, content []byte) []byte {
+	h := sha256.New()
+	h.Write(matrix.AppendNPYHeader(nil, shape))
+	h.Write(content)
+	return h.Sum(nil)
+}
+
+// ComputeDigest reads a matrix that has no digest yet, a product most often, and writes its digest into its row. Several may
+// do so at once: all get the same.
+func (s *Store) ComputeDigest(ctx context.Context, m Matrix) ([]byte, error) {
+	h := sha256.New()
+	if err := s.hashFile(ctx, h, m); err != nil {
+		return nil, err
+	}
+	digest := h.Sum(nil)
+	if err := s.KeepDigest(ctx, digest, m.ID); err != nil {
+		return nil, fmt.Errorf("keeping the digest of matrix %s: %w", m.ID, err)
+	}
+	return digest, nil
+}
+
+// hashFile feeds a matrix as a .npy file to a hash.
+func (s *Store) hashFile(ctx context.Context, h io.Writer, m Matrix) error {
+	file := matrix.NewRowReader(ctx, s.Source(m), m.BlockRows)
+	defer func() { _ = file.Close() }()
+	if _, err := io.Copy(h, file); err != nil {
+		return fmt.Errorf("hashing matrix %s: %w", m.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,359 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// sharedShape is that of a content in a few blocks.
+var sharedShape = matrix.Shape{Rows: 300, Cols: 1100, DType: matrix.Float32}
+
+// variant returns one of some contents of that shape.
+func variant(i int) []byte {
+	data := content(sharedShape)
+	data[0] = byte(i)
+	return data
+}
+
+// uploadForm stores a content as it may come: row by row, column by column, or without saying how many rows there are.
+func uploadForm(ctx context.Context, t testing.TB, s *store.Store, data []byte, form int) (*store.Upload, error) {
+	t.Helper()
+	shape, sent := sharedShape, data
+	switch form % 3 {
+	case 1:
+		sent = columnMajor(data, shape)
+	case 2:
+		shape.Rows = matrix.UnknownRows
+	}
+	u := s.NewUpload(ctx, shape, form%3 == 1, store.FromUpload)
+	_, err := u.Write(sent)
+	return u, err
+}
+
+func mustUpload(t *testing.T, s *store.Store, data []byte, form int) store.Matrix {
+	t.Helper()
+	u, err := uploadForm(t.Context(), t, s, data, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := finish(t, s, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// owners returns the ids that have blocks.
+func owners(t *testing.T, s *store.Store) []uuid.UUID {
+	t.Helper()
+	ids, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+func readsAs(t *testing.T, s *store.Store, m store.Matrix, want []byte) error {
+	t.Helper()
+	got := make([]byte, len(want))
+	if err := s.Source(m).ReadRect(t.Context(), m.Shape().Rect(), got); err != nil {
+		return err
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("matrix %s has another content", m.ID)
+	}
+	return nil
+}
+
+func TestSharedContent(t *testing.T) {
+	t.Parallel()
+	for first := range 3 {
+		t.Run(fmt.Sprint("form ", first), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			data := variant(0)
+			all := []store.Matrix{mustUpload(t, s, data, first)}
+			for form := range 3 {
+				all = append(all, mustUpload(t, s, data, form))
+			}
+			mustUpload(t, s, variant(1), 0) // another content
+			if ids := owners(t, s); len(ids) != 2 || ids[0] != all[0].ID {
+				t.Errorf("blocks of %v, want those of %s and of another one", ids, all[0].ID)
+			}
+			for i := 0; i < len(all); i++ {
+				m := all[i]
+				if err := readsAs(t, s, m, data); err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+				if m.BlockOwner() != all[0].ID || (i > 0 && m.ID == all[0].ID) {
+					t.Errorf("%d: blocks of %s", i, m.BlockOwner())
+				}
+				if err := s.Remove(t.Context(), m.ID); err != nil { // the owner at first
+					t.Fatal(err)
+				}
+				if err := s.Remove(t.Context(), m.ID); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("%d: removed twice: %v", i, err)
+				}
+				if _, err := s.Matrix(t.Context(), m.ID); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("%d: it is still there: %v", i, err)
+				}
+				sweep(t, s)
+				if i == 1 { // after the owner has gone its content is still found
+					all = append(all, mustUpload(t, s, data, 0))
+				}
+			}
+			if ids := owners(t, s); len(ids) != 1 {
+				t.Errorf("blocks of %v are left", ids)
+			}
+		})
+	}
+}
+
+// sweep does what maintenance does.
+func sweep(t *testing.T, s *store.Store) {
+	t.Helper()
+	if _, err := s.SweepExpired(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.SweepOrphans(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is expired, removed or not in blocks is not shared, and neither is a product that is not whole.
+func TestNotShared(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	data := variant(0)
+	own := func(why string) {
+		t.Helper()
+		if m := mustUpload(t, s, data, 0); m.ContentID != nil {
+			t.Errorf("%s: it shares the blocks of %s", why, m.ContentID)
+		}
+	}
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := s.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own("the first")
+	exec("UPDATE matrices SET expires_at = now()")
+	own("expired")
+	exec("UPDATE matrices SET state = 'removed'")
+	own("removed")
+	exec("UPDATE matrices SET state = 'uploading'")
+	own("not ready")
+	exec("INSERT INTO workers (id) VALUES ('of the version before')")
+	own("a process cannot read it")
+	exec("UPDATE workers SET schema_version = 3")
+	if m := mustUpload(t, s, data, 0); m.ContentID == nil {
+		t.Error("it does not share")
+	}
+	small := matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}
+	for range 2 {
+		u := s.NewUpload(t.Context(), small, false, store.FromUpload)
+		if _, err := u.Write(content(small)); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := finish(t, s, u); err != nil || m.ContentID != nil || len(m.Content) != 32 {
+			t.Errorf("got %+v, %v", m, err)
+		}
+	}
+}
+
+// TestVersionBefore: the statements of a binary that knows nothing of shared contents do not destroy any.
+func TestVersionBefore(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	data := variant(0)
+	owner, other := mustUpload(t, s, data, 0), mustUpload(t, s, data, 0)
+	refused := func(sql string, args ...any) {
+		t.Helper()
+		_, err := s.Pool.Exec(t.Context(), sql, args...)
+		var violation *pgconn.PgError
+		if !errors.As(err, &violation) || violation.Code != "23503" {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	const deleteOne, deleteExpired = "DELETE FROM matrices WHERE id = $1", "DELETE FROM matrices WHERE expires_at < now()"
+	refused(deleteOne, owner.ID)
+	if _, err := s.Pool.Exec(t.Context(), "UPDATE matrices SET expires_at = now() - interval '1 hour' WHERE id = $1", owner.ID); err != nil {
+		t.Fatal(err)
+	}
+	refused(deleteExpired)
+	if err := s.Remove(t.Context(), owner.ID); err != nil {
+		t.Fatal(err)
+	}
+	refused(deleteOne, owner.ID)
+	var orphans int
+	err := s.Pool.QueryRow(t.Context(), "SELECT count(*) FROM unnest($1::uuid[]) AS given(id) WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id)",
+		owners(t, s)).Scan(&orphans)
+	if err != nil || orphans != 0 {
+		t.Errorf("its sweep would remove the blocks of %d matrices, %v", orphans, err)
+	}
+	if err := readsAs(t, s, other, data); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAbortBesideOthers: an upload that is given up takes nothing with it that others share.
+func TestAbortBesideOthers(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	data := variant(0)
+	m := mustUpload(t, s, data, 0)
+	u, err := uploadForm(t.Context(), t, s, data, 0)
+	if err == nil {
+		_, err = u.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	errRefused := errors.New("refused")
+	err = s.InTx(t.Context(), func(_ pgx.Tx, q *store.Queries) error {
+		if m, err := u.FinishTx(t.Context(), q); err != nil || m.ContentID == nil {
+			t.Errorf("got %+v, %v", m, err)
+		}
+		return errRefused
+	})
+	if !errors.Is(err, errRefused) {
+		t.Fatal(err)
+	}
+	if err := u.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	if ids := owners(t, s); len(ids) != 1 || ids[0] != m.ID {
+		t.Errorf("the blocks of %v are left", ids)
+	}
+	if err := readsAs(t, s, m, data); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSharingAtRandom uploads, reads and deletes the same few contents from many sides at once, while the sweeps run. Whatever
+// is ready reads right at any time; when all are gone, no block is left.
+func TestSharingAtRandom(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	const contents, clients, steps = 2, 6, 40
+	ctx, stop := context.WithCancel(t.Context())
+	var maintenance, group sync.WaitGroup
+	maintenance.Go(func() {
+		for ctx.Err() == nil {
+			sweep(t, s)
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	var mu sync.Mutex
+	var all []store.Matrix
+	take := func(random *rand.Rand) (m store.Matrix, ok bool) { // one that nobody else deletes
+		mu.Lock()
+		defer mu.Unlock()
+		if len(all) == 0 {
+			return m, false
+		}
+		i := random.IntN(len(all))
+		m = all[i]
+		all[i] = all[len(all)-1]
+		all = all[:len(all)-1]
+		return m, true
+	}
+	data := [contents][]byte{variant(0), variant(1)}
+	kind := map[uuid.UUID]int{}
+	for client := range clients {
+		group.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(client)))
+			for range steps {
+				if random.IntN(2) == 0 {
+					c := random.IntN(contents)
+					u, err := uploadForm(t.Context(), t, s, data[c], random.IntN(3))
+					if err == nil && random.IntN(5) == 0 { // a client that goes away
+						if err := u.Abort(); err != nil {
+							t.Error(err)
+						}
+						continue
+					}
+					if err != nil {
+						t.Error(err)
+						continue
+					}
+					m, err := finish(t, s, u)
+					if err != nil {
+						t.Error(err)
+						continue
+					}
+					mu.Lock()
+					all, kind[m.ID] = append(all, m), c
+					mu.Unlock()
+				} else if m, ok := take(random); ok {
+					mu.Lock()
+					c := kind[m.ID]
+					mu.Unlock()
+					if err := readsAs(t, s, m, data[c]); err != nil {
+						t.Error(err)
+					}
+					if err := s.DeleteUnusedMatrix(t.Context(), m.ID); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	stop()
+	maintenance.Wait()
+	stored := map[uuid.UUID]bool{}
+	for _, m := range all {
+		if err := readsAs(t, s, m, data[kind[m.ID]]); err != nil {
+			t.Error(err)
+		}
+		stored[m.BlockOwner()] = true
+	}
+	sweep(t, s)
+	if ids := owners(t, s); len(ids) != len(stored) || len(ids) > contents {
+		t.Errorf("%d matrices of %d contents have blocks of %v", len(all), contents, ids)
+	}
+	for _, m := range all {
+		if err := s.DeleteUnusedMatrix(t.Context(), m.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	sweep(t, s)
+	expectEmpty(t, s)
+}
+
+// Of uploads of one content that end at the same time only one keeps its blocks.
+func TestSharingAtOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var group sync.WaitGroup
+	for form := range 8 {
+		group.Go(func() {
+			u, err := uploadForm(t.Context(), t, s, variant(0), form)
+			if err == nil {
+				_, err = finish(t, s, u)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if ids := owners(t, s); len(ids) != 1 {
+		t.Errorf("%d times the same blocks", len(ids))
+	}
+}
