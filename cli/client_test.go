@@ -29,6 +29,8 @@ func TestClient(t *testing.T) {
 	t.Run("output", b.testOutput)
 	t.Run("broken download", b.testBrokenDownload)
 	t.Run("partial file", b.testPartialFile)
+	t.Run("damaged download", b.testDamagedDownload)
+	t.Run("broken submission", b.testBrokenSubmission)
 	t.Run("failed product", b.testFailed)
 	t.Run("list and show", b.testListAndShow)
 	t.Run("broken events", b.testBrokenEvents)
@@ -74,6 +76,7 @@ func decodeJSON[T any](t *testing.T, text string) T {
 type summary struct {
 	ID, State, Output string
 	Bytes             int64
+	Verified          bool
 	Seconds           struct{ Upload, Compute, Download *float64 }
 	Multiplication    client.Multiplication
 }

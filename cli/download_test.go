@@ -64,3 +64,46 @@ func (b *clientBundle) testPartialFile(t *testing.T) {
 		t.Errorf("code %d, %s", code, stderr)
 	}
 }
+
+// What is damaged, on the disk or on the way, is found out by the digest. Of a part from an earlier command nothing is kept
+// then.
+func (b *clientBundle) testDamagedDownload(t *testing.T) {
+	a := writeMatrix(t, 200, 200, matrix.Float64, false)
+	out := filepath.Join(t.TempDir(), "C.npy")
+	stdout, _ := b.ok(t, "multiply", a, a, "-o", out, "--json")
+	id := decodeJSON[summary](t, stdout).ID
+	whole, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := bytes.Clone(whole[:100_000])
+	part[50_000]++
+	again := filepath.Join(t.TempDir(), "C.npy")
+	if err := os.WriteFile(again+"."+id+".part", part, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.ok(t, "result", id, "-o", again)
+	if got, err := os.ReadFile(again); err != nil || !bytes.Equal(got, whole) {
+		t.Errorf("the files differ, %v", err)
+	}
+	p := startProxy(t, b.server(), nil)
+	p.damage = 200_000
+	damaged := filepath.Join(t.TempDir(), "C.npy")
+	if _, stderr, code := run(t, b.env, "result", id, "-o", damaged, "--server="+p.url()); code != 1 || !strings.Contains(stderr, "digest") {
+		t.Errorf("code %d, %s", code, stderr)
+	}
+	if _, err := os.Stat(damaged); err == nil {
+		t.Error("it has its name all the same")
+	}
+}
+
+// A submission whose answer gets lost is sent again, and done once.
+func (b *clientBundle) testBrokenSubmission(t *testing.T) {
+	p := startProxy(t, b.server(), nil, 1)
+	out := filepath.Join(t.TempDir(), "C.npy")
+	b.ok(t, "multiply", "random:17x19", "random:19x23", "-o", out, "--server="+p.url())
+	stdout, _ := b.ok(t, "list", "--limit=1000")
+	if n := strings.Count(stdout, "17×19×23"); n != 1 || p.breaks() != 1 {
+		t.Errorf("%d products after %d breaks\n%s", n, p.breaks(), stdout)
+	}
+}

@@ -21,7 +21,7 @@ func (b *clientBundle) testMultiply(t *testing.T) {
 		wantProduct(t, out, m, k, n, test.dtype)
 		noParts(t, out)
 		s := decodeJSON[summary](t, stdout)
-		if s.State != "completed" || s.Output != out || s.Bytes < m*n*4 || s.Multiplication.ID != s.ID || s.Seconds.Download == nil ||
+		if s.State != "completed" || !s.Verified || s.Output != out || s.Bytes < m*n*4 || s.Multiplication.ID != s.ID || s.Seconds.Download == nil ||
 			s.Multiplication.Priority != 1 {
 			t.Errorf("%s", stdout)
 		}

@@ -20,6 +20,7 @@ type proxy struct {
 	breakAfter []int64
 	onBreak    func(*proxy)
 	broken     int
+	damage     int64 // the byte of each long answer that is changed; 0: none
 }
 
 // startProxy starts a proxy that breaks connections as proxy.breakAfter says, and calls onBreak, unless that is nil, before
@@ -79,6 +80,12 @@ func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
 		limit = p.breakAfter[p.broken]
 	}
 	p.mutex.Unlock()
+	if p.damage > 0 {
+		if n, _ := io.CopyN(conn, server, p.damage); n == p.damage {
+			_, _ = io.CopyN(io.Discard, server, 1)
+			_, _ = conn.Write([]byte{'#'})
+		}
+	}
 	if limit < 0 {
 		_, _ = io.Copy(conn, server)
 		return

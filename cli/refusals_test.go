@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +26,8 @@ func (b *clientBundle) testRefusals(t *testing.T) {
 		}
 		return path
 	}
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
+	defer page.Close()
 	const nobody = "01a20a2b-e14e-7d86-921d-a6528b55629e"
 	out := filepath.Join(dir, "C.npy")
 	for name, test := range map[string]struct {
@@ -54,6 +58,8 @@ func (b *clientBundle) testRefusals(t *testing.T) {
 		"retry nothing":     {[]string{"retry", nobody}, 4, "not found"},
 		"result of nothing": {[]string{"result", nobody, "-o", out}, 4, "not found"},
 		"server down":       {[]string{"list", "--server=http://127.0.0.1:1"}, 3, "cannot be reached"},
+		"not Millrace":      {[]string{"list", "--server=" + page.URL}, 1, "not what Millrace answers"},
+		"not TLS":           {[]string{"list", "--server=https" + strings.TrimPrefix(page.URL, "http")}, 3, "cannot be reached"},
 		"no server":         {[]string{"list", "--server=127.0.0.1:8080"}, 2, "--server"},
 		"state":             {[]string{"list", "--state=done"}, 2, "--state"},
 		"limit":             {[]string{"list", "--limit=0"}, 2, "--limit"},

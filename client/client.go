@@ -97,9 +97,20 @@ func call[T any](ctx context.Context, c *Client, send func() (*http.Response, er
 			return err
 		}
 		defer func() { _ = answer.Body.Close() }()
-		return json.NewDecoder(answer.Body).Decode(&body)
+		return decode(answer, &body)
 	})
 	return body, err
+}
+
+// decode reads the JSON of an answer.
+func decode(answer *http.Response, body any) error {
+	err := json.NewDecoder(answer.Body).Decode(body)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &kind) {
+		return fmt.Errorf("%wthe answer of %s is not what Millrace answers: %w", errFinal, answer.Request.URL, err)
+	}
+	return err
 }
 
 // check notes that the server is there, and turns every answer that is no success into an error. The body of an answer that

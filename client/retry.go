@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,8 +53,8 @@ func (c *Client) pause(ctx context.Context, failed int, cause error) error {
 	}
 }
 
-// transient reports whether an error may pass. That nobody listens at the address is taken for a wrong address, unless
-// somebody has answered there before.
+// transient reports whether an error may pass. That nobody listens at an address, or somebody who speaks otherwise, is taken
+// for a wrong address, unless there has been an answer before.
 func (c *Client) transient(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, errFinal) {
 		return false
@@ -66,7 +68,15 @@ func (c *Client) transient(ctx context.Context, err error) bool {
 		}
 		return false
 	}
-	return c.reached.Load()
+	return c.reached.Load() || !wrongAddress(err)
+}
+
+// wrongAddress reports whether an error is of the making of a connection.
+func wrongAddress(err error) bool {
+	var operation *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	return errors.As(err, &operation) && operation.Op == "dial" || errors.As(err, &certificate) || errors.As(err, &record)
 }
 
 // errFinal marks errors that no other attempt can mend.
