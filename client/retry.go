@@ -76,7 +76,8 @@ func wrongAddress(err error) bool {
 	var operation *net.OpError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	return errors.As(err, &operation) && operation.Op == "dial" || errors.As(err, &certificate) || errors.As(err, &record)
+	return errors.As(err, &operation) && operation.Op == "dial" || errors.Is(err, http.ErrSchemeMismatch) ||
+		errors.As(err, &certificate) || errors.As(err, &record)
 }
 
 // errFinal marks errors that no other attempt can mend.
