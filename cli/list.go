@@ -17,7 +17,7 @@ type listCommand struct {
 }
 
 // Help implements kong.HelpProvider.
-func (listCommand) Help() string { return "The newest first.\n\n" + exitCodes }
+func (listCommand) Help() string { return exitCodes }
 
 // maxPage is how many products a server lists at once.
 const maxPage = 200
