@@ -61,7 +61,7 @@ simulate: need-go ## Replay requests against the workers' HPA: plots and tables 
 
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API
-	@sh -n scripts/setup.sh
+	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
 	$(TOOL) golangci-lint run ./...
 	go -C tools run ./openapi-lint ../openapi/lint.yaml ../openapi/openapi.yaml
 
@@ -93,8 +93,17 @@ check-rules: ## Check the alert rules and the dashboard, and run the tests of th
 	  (cd kustomize/components/prometheus && "$$promtool" check rules rules.yaml && "$$promtool" test rules rules_test.yaml) && \
 	  PROMTOOL=$$promtool go test ./cli -run TestDashboardExpressions
 
+.PHONY: check-manifests
+check-manifests: need-go ## Build all of kustomize/ and check it against the schemas of Kubernetes
+	@scripts/check-manifests.sh
+
 .PHONY: check
-check: lint check-generate check-rules test ## Everything that CI checks
+check: lint check-generate check-rules check-manifests test ## Everything that CI checks
+
+.PHONY: image
+image: build ## Build the container image millrace:local (TAG=version, ARGS='--platform linux/arm64')
+	docker build --build-arg VERSION="$$(bin/millrace version | cut -d ' ' -f 2)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" -t millrace:$(or $(TAG),local) $(ARGS) .
 
 .PHONY: clean
 clean: ## Remove what was built (not the data in .millrace/)

@@ -1,0 +1,75 @@
+#!/bin/sh
+# check-manifests.sh: builds every overlay and every combination of components that make sense together, and holds what comes out
+# against the schemas of Kubernetes and of the operators that the components are for. Needs Go and its module proxy.
+set -eu
+cd "$(dirname "$0")/.."
+
+# The oldest Kubernetes that the manifests are for. All APIs in them are stable: later versions have them, too.
+kubernetes=1.30
+
+# Whose definitions of custom resources are used: module, version, folder.
+operators='
+github.com/prometheus-operator/prometheus-operator v0.85.0 example/prometheus-operator-crd
+github.com/kedacore/keda/v2 v2.17.2 config/crd/bases
+github.com/cloudnative-pg/cloudnative-pg v1.26.0 config/crd/bases
+'
+
+say() { printf 'check-manifests: %s\n' "$*" >&2; }
+
+work=.cache/manifests
+rm -rf "$work"
+mkdir -p "$work/built" "$work/bin" "$work/combination"
+go build -modfile=tools/kustomize/go.mod -o "$work/bin/kustomize" sigs.k8s.io/kustomize/kustomize/v5
+go build -modfile=tools/kubectl-validate/go.mod -o "$work/bin/kubectl-validate" sigs.k8s.io/kubectl-validate
+
+# build NAME FOLDER
+build() { "$work/bin/kustomize" build "$2" >"$work/built/$1.yaml"; }
+
+# combine COMPONENT...: an API, workers and these.
+combine() {
+  {
+    echo 'namespace: millrace'
+    echo 'resources: [../../../kustomize/overlays/api, ../../../kustomize/overlays/worker]'
+    echo 'components:'
+    for component in "$@"; do
+      echo "  - ../../../kustomize/components/$component"
+    done
+  } >"$work/combination/kustomization.yaml"
+  build "$(echo "$*" | tr ' ' '+')" "$work/combination"
+}
+
+for overlay in kustomize/overlays/*/; do
+  build "overlay-$(basename "$overlay")" "$overlay"
+done
+for component in kustomize/components/*/; do
+  combine "$(basename "$component")"
+done
+# One database, one Prometheus, one autoscaler; and everything that goes with any of them, or none of it.
+for database in '' postgres cloudnative-pg; do
+  for metrics in prometheus prometheus-operator; do
+    for autoscaler in prometheus-adapter keda; do
+      # shellcheck disable=SC2086 # no database is no word
+      combine $database $metrics $autoscaler
+      # shellcheck disable=SC2086
+      combine namespace $database $metrics $autoscaler grafana network-policies ingress
+    done
+  done
+done
+
+crds=
+for operator in $(echo "$operators" | tr ' ' '|'); do
+  module=${operator%%|*} rest=${operator#*|}
+  folder=$(go mod download -json "$module@${rest%%|*}" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  crds="$crds --local-crds=$folder/${rest#*|}"
+done
+# Without a kubeconfig it asks no cluster, and with this version it has the schemas built in: it needs no network.
+# shellcheck disable=SC2086 # a list of words
+if ! KUBECONFIG=/dev/null "$work/bin/kubectl-validate" --version="$kubernetes" $crds "$work/built" >"$work/report" 2>&1; then
+  grep -v 'OK' "$work/report" | grep . >&2
+  say "manifests that Kubernetes $kubernetes would not take; they are in $work/built"
+  exit 1
+fi
+count=$(find "$work/built" -name '*.yaml' | wc -l)
+say "$((count)) builds fit the schemas of Kubernetes $kubernetes"
+# Not cached: what was built is no input that Go knows of.
+MILLRACE_BUILT_MANIFESTS=$PWD/$work/built go test -count=1 ./kustomize
