@@ -1,0 +1,165 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// unprovoked are the errors that no request of this test can bring about. TestDatabaseUnavailable and TestStalledUpload do
+// it for two of them; the third would be a mistake of ours.
+var unprovoked = []string{"408", "500", "503"}
+
+// Every error of every operation occurs, and looks like its example, ids and numbers aside.
+func TestErrorExamples(t *testing.T) {
+	t.Parallel()
+	idle, busy := setupWith(t, options{idle: true}), setup(t)
+	faults := provocations(t, idle, busy)
+	for _, route := range describedAPI(t).routes {
+		for status, response := range route.Operation.Responses.Map() {
+			if status < "4" || slices.Contains(unprovoked, status) {
+				continue
+			}
+			name := route.Operation.OperationID + " " + status
+			t.Run(name, func(t *testing.T) {
+				provoke := faults[name]
+				if provoke == nil {
+					t.Fatal("nobody knows how it comes about")
+				}
+				a := provoke().want(t, atoi(t, status))
+				example, err := json.Marshal(response.Value.Content["application/problem+json"].Example)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := alike(t, a.body), alike(t, example); !maps.Equal(got, want) {
+					t.Errorf("the answer is %v, the example says %v", got, want)
+				}
+			})
+			delete(faults, name)
+		}
+	}
+	for name := range faults {
+		t.Errorf("%s is not described", name)
+	}
+}
+
+var aNumber = regexp.MustCompile(`\d+`)
+
+// alike returns the members of a problem without the ids and numbers that differ from case to case.
+func alike(t *testing.T, problem []byte) map[string]string {
+	t.Helper()
+	var members map[string]any
+	if err := json.Unmarshal(problem, &members); err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for name, value := range members {
+		texts[name] = fmt.Sprint(value)
+		if name == "detail" {
+			texts[name] = aNumber.ReplaceAllString(anID.ReplaceAllString(texts[name], "ID"), "N")
+		}
+	}
+	return texts
+}
+
+// provocations returns, by operation and status, the requests that are answered with the errors that are described.
+func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer {
+	const (
+		products = "/v1/multiplications"
+		matrices = "/v1/matrices"
+		nothing  = "/01a20a2b-e14e-7d86-921d-a6528b55629e"
+		twoOnes  = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
+	)
+	pending := idle.submit(t, twoOnes)
+	done := busy.complete(t, busy.submit(t, twoOnes).ID)
+	unfinished := idle.unfinishedUpload(t)
+	send := func(b *testBundle, method, path string, headers ...string) func() answer {
+		return func() answer { return b.do(t, method, path, nil, headers...) }
+	}
+	post := func(path, kind, body string) func() answer {
+		return func() answer { return idle.do(t, http.MethodPost, path, strings.NewReader(body), "Content-Type", kind) }
+	}
+	column := strings.TrimSuffix(strings.Repeat("[1],", 3000), ",")
+	row := "[" + strings.TrimSuffix(strings.Repeat("1,", 3000), ",") + "]"
+	huge := string(npyFile("<f8", "False", "(3000, 3000)", nil))
+	faults := map[string]func() answer{
+		"submit-simple 400": post("/matrix_multiplication/", jsonType, `{"A": [[1, 2]`),
+		"submit-simple 413": post("/matrix_multiplication/", jsonType, `{"A": [`+column+`], "B": [`+row+`]}`),
+		"submit-simple 415": post("/matrix_multiplication/", "text/plain", `1`),
+		"submit-simple 422": post("/matrix_multiplication/", jsonType, `{"A": [[1, 2]], "B": [[1]]}`),
+
+		"submit-multiplication 400": post(products, jsonType, `{"a": {"values": [[1, 2]`),
+		"submit-multiplication 409": post(products, jsonType, `{"a": {"matrix_id": "`+unfinished+`"}, "b": {"values": [[1]]}}`),
+		"submit-multiplication 413": post(products, jsonType, `{"a": {"random": {"rows": 3000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 3000}}}`),
+		"submit-multiplication 415": post(products, "text/plain", `1`),
+		"submit-multiplication 422": post(products, jsonType, `{"a": {"values": [[1, 2]]}, "b": {"values": [[1]]}}`),
+
+		"list-multiplications 422": send(idle, http.MethodGet, products+"?cursor=1"),
+
+		"create-matrix 400": post(matrices, jsonType, `{"values": [[1, 2]`),
+		"create-matrix 413": post(matrices, npyType, huge),
+		"create-matrix 415": post(matrices, "text/plain", `1`),
+		"create-matrix 422": post(matrices, jsonType, `[[1, 2], [3]]`),
+
+		"get-matrix 404":            send(idle, http.MethodGet, matrices+nothing),
+		"delete-matrix 404":         send(idle, http.MethodDelete, matrices+nothing),
+		"delete-matrix 409":         send(idle, http.MethodDelete, matrices+"/"+pending.A.MatrixID),
+		"get-multiplication 404":    send(idle, http.MethodGet, products+nothing),
+		"cancel-multiplication 404": send(idle, http.MethodPost, products+nothing+"/cancel"),
+		"cancel-multiplication 409": send(busy, http.MethodPost, products+"/"+done.ID+"/cancel"),
+		"retry-multiplication 404":  send(idle, http.MethodPost, products+nothing+"/retry"),
+		"retry-multiplication 409":  send(idle, http.MethodPost, products+"/"+pending.ID+"/retry"),
+		"delete-multiplication 404": send(idle, http.MethodDelete, products+nothing),
+		"delete-multiplication 409": send(idle, http.MethodDelete, products+"/"+pending.ID),
+
+		"get-multiplication-events 400": send(idle, http.MethodGet, products+"/"+pending.ID+"/events?last_event_id=x"),
+		"get-multiplication-events 404": send(idle, http.MethodGet, products+nothing+"/events"),
+		"get-multiplication-events 406": send(idle, http.MethodGet, products+"/"+pending.ID+"/events", "Accept", "text/html"),
+
+		"get-result 404":         send(idle, http.MethodGet, products+nothing+"/result"),
+		"get-result 409":         send(idle, http.MethodGet, products+"/"+pending.ID+"/result"),
+		"get-matrix-content 404": send(idle, http.MethodGet, matrices+nothing+"/content"),
+		"get-matrix-content 409": send(idle, http.MethodGet, matrices+"/"+unfinished+"/content"),
+	}
+	keyed := func(path, key string) func() answer { return send(idle, http.MethodPost, path, "Idempotency-Key", key) }
+	keyed(products+"/"+idle.submit(t, twoOnes).ID+"/cancel", "used")().want(t, http.StatusOK)
+	for _, what := range []string{"cancel", "retry"} {
+		faults[what+"-multiplication 400"] = keyed(products+"/"+pending.ID+"/"+what, " ")
+		faults[what+"-multiplication 422"] = keyed(products+"/"+pending.ID+"/"+what, "used")
+	}
+	for name, call := range map[string]struct{ method, path string }{
+		"get-overview": {http.MethodGet, "/v1/overview"}, "get-multiplication": {http.MethodGet, products + nothing},
+		"delete-multiplication": {http.MethodDelete, products + nothing}, "get-multiplication-events": {http.MethodGet, products + nothing + "/events"},
+		"get-matrix": {http.MethodGet, matrices + nothing}, "delete-matrix": {http.MethodDelete, matrices + nothing},
+	} {
+		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
+	}
+	for name, path := range map[string]string{
+		"get-result": done.Result.Href, "get-matrix-content": matrices + "/" + done.Result.MatrixID + "/content",
+	} {
+		faults[name+" 406"] = send(busy, http.MethodGet, path, "Accept", "text/html")
+		faults[name+" 412"] = send(busy, http.MethodGet, path, "If-Match", `"another"`)
+		faults[name+" 422"] = send(busy, http.MethodGet, path+"?rows=0:100")
+		faults[name+" 416"] = send(busy, http.MethodGet, path, "Range", "bytes=1000000-")
+	}
+	return faults
+}
+
+// unfinishedUpload begins to upload a matrix and returns its id.
+func (b *testBundle) unfinishedUpload(t *testing.T) string {
+	t.Helper()
+	file := someElements(1000, 700).npy()
+	b.rawPost(t, "/v1/matrices", npyType, "Content-Length: "+strconv.Itoa(len(file)), file[:len(file)*3/4])
+	var id string
+	eventually(t, func() bool {
+		err := b.store.Pool.QueryRow(t.Context(), `SELECT id FROM matrices WHERE state = 'uploading'`).Scan(&id)
+		return err == nil
+	})
+	return id
+}
