@@ -87,7 +87,7 @@ func (b *clientBundle) testDamagedDownload(t *testing.T) {
 		t.Errorf("the files differ, %v", err)
 	}
 	p := startProxy(t, b.server(), nil)
-	p.damage = 200_000
+	p.damageAt(200_000)
 	damaged := filepath.Join(t.TempDir(), "C.npy")
 	if _, stderr, code := run(t, b.env, "result", id, "-o", damaged, "--server="+p.url()); code != 1 || !strings.Contains(stderr, "digest") {
 		t.Errorf("code %d, %s", code, stderr)

@@ -79,9 +79,10 @@ func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
 	if p.broken < len(p.breakAfter) {
 		limit = p.breakAfter[p.broken]
 	}
+	damage := p.damage
 	p.mutex.Unlock()
-	if p.damage > 0 {
-		if n, _ := io.CopyN(conn, server, p.damage); n == p.damage {
+	if damage > 0 {
+		if n, _ := io.CopyN(conn, server, damage); n == damage {
 			_, _ = io.CopyN(io.Discard, server, 1)
 			_, _ = conn.Write([]byte{'#'})
 		}
@@ -100,6 +101,13 @@ func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
 		p.onBreak(p)
 	}
 	_ = conn.SetLinger(0) // a reset
+}
+
+// damageAt changes a byte of each answer from now on that is long enough to have it.
+func (p *proxy) damageAt(byte int64) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.damage = byte
 }
 
 // Write notes what is sent to the server.
