@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -88,7 +89,8 @@ func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var server *pgconn.PgError
 	switch {
-	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err): // the last of a connection that is lost
+	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE), pgconn.SafeToRetry(err): // but for the first, a connection that is lost
 		return true
 	case errors.As(err, &server):
 		class := server.Code[:min(2, len(server.Code))]
