@@ -58,6 +58,7 @@ func plots(title string, samples []Sample) (latencies, rates *plot.Plot, err err
 	}
 	if len(accepted) > 0 { // without a point there is no scale
 		latencies.Y.Scale, latencies.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		latencies.Y.Min, latencies.Y.Max = decades(append(accepted[:len(accepted):len(accepted)], completed...))
 	}
 	if err := scatter(latencies, "accepted", accepted, gray); err != nil {
 		return nil, nil, err
@@ -65,7 +66,12 @@ func plots(title string, samples []Sample) (latencies, rates *plot.Plot, err err
 	if err := scatter(latencies, "completed", completed, blue); err != nil {
 		return nil, nil, err
 	}
+	latencies.Legend.Top = true
 	due, done := perSecond(samples)
+	for _, p := range append(due[:len(due):len(due)], done...) {
+		rates.Y.Max = max(rates.Y.Max, 1.3*p.Y) // room for the legend
+	}
+	rates.Legend.Top = true
 	if err := line(rates, "due", due, gray); err != nil {
 		return nil, nil, err
 	}
@@ -75,6 +81,15 @@ func plots(title string, samples []Sample) (latencies, rates *plot.Plot, err err
 // latency is a point of the upper plot; a logarithm has no zero.
 func latency(due, at time.Duration) plotter.XY {
 	return plotter.XY{X: due.Seconds(), Y: math.Max(0.01, float64((at-due).Microseconds())/1000)}
+}
+
+// decades returns the powers of ten around points: only those have a label on a logarithmic axis.
+func decades(points plotter.XYs) (low, high float64) {
+	low, high = math.Inf(1), 0
+	for _, p := range points {
+		low, high = min(low, p.Y), max(high, p.Y)
+	}
+	return math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Floor(math.Log10(high))+1)
 }
 
 func scatter(p *plot.Plot, name string, points plotter.XYs, c color.Color) error {
