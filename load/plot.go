@@ -92,6 +92,7 @@ func decades(points plotter.XYs) (low, high float64) {
 	return math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Floor(math.Log10(high))+1)
 }
 
+// scatter adds points, if there are any.
 func scatter(p *plot.Plot, name string, points plotter.XYs, c color.Color) error {
 	if len(points) == 0 {
 		return nil
