@@ -22,7 +22,9 @@ func withDeadlines(next http.Handler, timeout time.Duration) http.Handler {
 		control := http.NewResponseController(w)
 		body := &deadlineReader{ReadCloser: r.Body, pace: pace{set: control.SetReadDeadline, timeout: timeout}}
 		answer := &deadlineWriter{ResponseWriter: w, control: control, pace: pace{set: control.SetWriteDeadline, timeout: timeout}}
-		if r.Body != http.NoBody { // what a handler does not read of it the server reads before it answers
+		// What a handler does not read of a body the server reads before it answers. Not r.Body != http.NoBody: who measures
+		// bodies has wrapped that, too.
+		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(time.Now().Add(timeout))
 		}
 		r.Body = body
