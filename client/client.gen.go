@@ -206,6 +206,15 @@ type ActiveMultiplications struct {
 // DType The type of a matrix's elements.
 type DType string
 
+// Dimensions The three dimensions of a product: A is m×k, B is k×n, the product is m×n.
+//
+// Examples: {"k":2,"m":2,"n":2}
+type Dimensions struct {
+	K int64 `json:"k"`
+	M int64 `json:"m"`
+	N int64 `json:"n"`
+}
+
 // Elements A matrix as JSON: the shortest decimals that read back as the same numbers.
 //
 // Examples: {"cols":2,"rows":2,"values":[[19,22],[43,50]]}
@@ -256,19 +265,33 @@ type Matrix struct {
 	// Dtype The type of a matrix's elements.
 	Dtype DType `json:"dtype"`
 
-	// ExpiresAt When the matrix will be removed, unless a multiplication still needs it
-	ExpiresAt time.Time    `json:"expires_at"`
-	ID        string       `json:"id"`
-	Rows      int64        `json:"rows"`
-	Source    MatrixSource `json:"source"`
-	State     MatrixState  `json:"state"`
+	// ExpiresAt When the matrix will be deleted, unless a multiplication still needs it
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+	Rows      int64     `json:"rows"`
+
+	// Source How the matrix was made; product: the result of a multiplication
+	Source MatrixSource `json:"source"`
+	State  MatrixState  `json:"state"`
 }
 
-// MatrixSource defines model for Matrix.Source.
+// MatrixSource How the matrix was made; product: the result of a multiplication
 type MatrixSource string
 
 // MatrixState defines model for Matrix.State.
 type MatrixState string
+
+// MatrixRef A matrix that is part of a product.
+//
+// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
+type MatrixRef struct {
+	Cols int64 `json:"cols"`
+
+	// Dtype The type of a matrix's elements.
+	Dtype    DType  `json:"dtype"`
+	MatrixID string `json:"matrix_id"`
+	Rows     int64  `json:"rows"`
+}
 
 // Multiplication A product and how far it is. Members that have no value yet are absent.
 //
@@ -277,7 +300,7 @@ type Multiplication struct {
 	// A A matrix that is part of a product.
 	//
 	// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
-	A OperandInfo `json:"a"`
+	A MatrixRef `json:"a"`
 
 	// Attempts How often tiles have been started
 	Attempts int64 `json:"attempts"`
@@ -285,18 +308,18 @@ type Multiplication struct {
 	// B A matrix that is part of a product.
 	//
 	// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
-	B         OperandInfo `json:"b"`
-	CreatedAt time.Time   `json:"created_at"`
+	B         MatrixRef `json:"b"`
+	CreatedAt time.Time `json:"created_at"`
 
-	// Dtype Of the product: float32 if both operands are
+	// Dtype Of the result: float32 if both operands are float32
 	Dtype DType `json:"dtype"`
 
-	// Errors What went wrong on the way, the newest first, 50 at most
+	// Errors Failed attempts at tiles, newest first, at most 50
 	//
 	// Examples: [{"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}]
 	Errors []TileError `json:"errors"`
 
-	// ExpiresAt When the multiplication and its result will be removed
+	// ExpiresAt When the multiplication and its result will be deleted
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// Failure Why it failed
@@ -307,23 +330,23 @@ type Multiplication struct {
 	// Links The paths at which there is more about a multiplication.
 	//
 	// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
-	Links ProductLinks `json:"links"`
+	Links MultiplicationLinks `json:"links"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
 
-	// Progress Completed tiles over all tiles
+	// Progress Completed tiles divided by all tiles
 	Progress float64 `json:"progress"`
 
-	// Result Once the state is completed
+	// Result Present once the state is completed
 	//
 	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-	Result *ResultNotice `json:"result,omitempty"`
+	Result *Result `json:"result,omitempty"`
 
-	// Shape A is m×k, B is k×n, the product is m×n
+	// Shape A is m×k, B is k×n, the result is m×n
 	//
 	// Examples: {"k":2,"m":2,"n":2}
-	Shape     ProductShape        `json:"shape"`
+	Shape     Dimensions          `json:"shape"`
 	StartedAt *time.Time          `json:"started_at,omitempty"`
 	State     MultiplicationState `json:"state"`
 
@@ -348,13 +371,13 @@ type MultiplicationEvent struct {
 	// ID Of the multiplication
 	ID string `json:"id"`
 
-	// Progress Completed tiles over all tiles
+	// Progress Completed tiles divided by all tiles
 	Progress float64 `json:"progress"`
 
-	// Result Once the state is completed
+	// Result Present once the state is completed
 	//
 	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-	Result *ResultNotice            `json:"result,omitempty"`
+	Result *Result                  `json:"result,omitempty"`
 	State  MultiplicationEventState `json:"state"`
 
 	// Tiles How far the work was.
@@ -366,11 +389,23 @@ type MultiplicationEvent struct {
 // MultiplicationEventState defines model for MultiplicationEvent.State.
 type MultiplicationEventState string
 
+// MultiplicationLinks The paths at which there is more about a multiplication.
+//
+// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+type MultiplicationLinks struct {
+	// Events Its changes as they happen, as server-sent events
+	Events string `json:"events"`
+
+	// Jobs Its jobs in River UI; absent if River UI is turned off
+	Jobs *string `json:"jobs,omitempty"`
+	Self string  `json:"self"`
+}
+
 // MultiplicationList One page of multiplications.
 //
 // Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 type MultiplicationList struct {
-	// Items The newest first
+	// Items Newest first
 	//
 	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
 	Items []Multiplication `json:"items"`
@@ -412,18 +447,6 @@ type Operand struct {
 	Values *Values `json:"values,omitempty"`
 }
 
-// OperandInfo A matrix that is part of a product.
-//
-// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
-type OperandInfo struct {
-	Cols int64 `json:"cols"`
-
-	// Dtype The type of a matrix's elements.
-	Dtype    DType  `json:"dtype"`
-	MatrixID string `json:"matrix_id"`
-	Rows     int64  `json:"rows"`
-}
-
 // Overview What runs here, what there is to do, and where to look further.
 //
 // Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
@@ -438,19 +461,19 @@ type Overview struct {
 	// Examples: {"in_progress":1,"pending":0}
 	Multiplications ActiveMultiplications `json:"multiplications"`
 
-	// ObservedAt When the numbers were taken; a second ago at most, unless counting took long
+	// ObservedAt When the numbers were read; at most one second ago, unless counting took long
 	ObservedAt time.Time `json:"observed_at"`
 
-	// OpsPort Port of /metrics, /livez and /readyz of the API that answers
+	// OpsPort Port of /metrics, /livez and /readyz of the API process that responds
 	OpsPort *int64 `json:"ops_port,omitempty"`
 
 	// Queues Examples: [{"name":"small","retrying":0,"running":0,"waiting":0}]
 	Queues []QueueState `json:"queues"`
 
-	// StartedAt When the API that answers was started
+	// StartedAt When the API process that responds was started
 	StartedAt time.Time `json:"started_at"`
 
-	// Version Of the API that answers
+	// Version Of the API process that responds
 	Version string `json:"version"`
 
 	// Workers Processes that compute tiles
@@ -464,7 +487,7 @@ type OverviewLinks struct {
 	Docs    string `json:"docs"`
 	Openapi string `json:"openapi"`
 
-	// RiverUI Absent when it is turned off
+	// RiverUI Absent if it is turned off
 	RiverUI *string `json:"river_ui,omitempty"`
 }
 
@@ -487,27 +510,6 @@ type Problem struct {
 	Title string `json:"title"`
 }
 
-// ProductLinks The paths at which there is more about a multiplication.
-//
-// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
-type ProductLinks struct {
-	// Events Its changes as they happen, as server-sent events
-	Events string `json:"events"`
-
-	// Jobs Its jobs in River UI, for people; absent where River UI is turned off
-	Jobs *string `json:"jobs,omitempty"`
-	Self string  `json:"self"`
-}
-
-// ProductShape The three dimensions of a product: A is m×k, B is k×n, the product is m×n.
-//
-// Examples: {"k":2,"m":2,"n":2}
-type ProductShape struct {
-	K int64 `json:"k"`
-	M int64 `json:"m"`
-	N int64 `json:"n"`
-}
-
 // QueueState How many tiles are to be computed.
 //
 // Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
@@ -515,18 +517,18 @@ type QueueState struct {
 	// Estimated So many are waiting that their number is an estimate
 	Estimated *bool `json:"estimated,omitempty"`
 
-	// Name small: products of less than 10 ms as a whole; tiles: all others
+	// Name small: multiplications that take less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
 	Running  int64 `json:"running"`
 
-	// Waiting Not begun
+	// Waiting Not started
 	Waiting int64 `json:"waiting"`
 }
 
-// QueueStateName small: products of less than 10 ms as a whole; tiles: all others
+// QueueStateName small: multiplications that take less than 10 ms as a whole; tiles: all others
 type QueueStateName string
 
 // RandomMatrix A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.
@@ -546,10 +548,10 @@ type RandomMatrix struct {
 	Seed *int64 `json:"seed,omitempty"`
 }
 
-// ResultNotice Where the product is.
+// Result Where the product is.
 //
 // Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-type ResultNotice struct {
+type Result struct {
 	// Bytes Size of the elements
 	Bytes int64 `json:"bytes"`
 	Cols  int64 `json:"cols"`
@@ -557,12 +559,12 @@ type ResultNotice struct {
 	// Dtype The type of a matrix's elements.
 	Dtype DType `json:"dtype"`
 
-	// Href Path of the product's content
+	// Href Path of the result's content
 	Href     string `json:"href"`
 	MatrixID string `json:"matrix_id"`
 	Rows     int64  `json:"rows"`
 
-	// Values The product itself, in answers to Prefer: wait; if it has 64 KiB or less and all of its numbers are finite
+	// Values The elements of the result, in a response to Prefer: wait; if they have 64 KiB or less and all are finite
 	//
 	// Examples: [[19,22],[43,50]]
 	Values [][]float64 `json:"values,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
@@ -44,7 +45,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		store: s, jobs: c, hub: hub, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log,
 		heartbeat: heartbeat,
 	}
-	a.register(humago.New(exactMux{mux}, config()))
+	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
 }
@@ -62,32 +63,44 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 
 // register adds every route.
 func (a *API) register(api huma.API) {
-	registerStream(api, submitSimpleOperation(), a.submitSimple)
+	route(api, "POST /matrix_multiplication/", apidoc.SubmitSimple(), a.submitSimple)
 
-	registerStream(api, submitOperation(), a.submit)
-	huma.Register(api, listMultiplicationsOperation(), a.listMultiplications)
-	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
-	huma.Register(api, getEventsOperation(api), a.getEvents)
-	huma.Register(api, getResultOperation(), a.getResult)
-	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)
-	huma.Register(api, retryMultiplicationOperation(), a.retryMultiplication)
-	huma.Register(api, deleteMultiplicationOperation(), a.deleteMultiplication)
+	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)
+	route(api, "GET /v1/multiplications", apidoc.ListMultiplications(), a.listMultiplications)
+	route(api, "GET /v1/multiplications/{id}", apidoc.GetMultiplication(), a.getMultiplication)
+	route(api, "DELETE /v1/multiplications/{id}", apidoc.DeleteMultiplication(), a.deleteMultiplication)
+	route(api, "POST /v1/multiplications/{id}/cancel", apidoc.CancelMultiplication(), a.cancelMultiplication)
+	route(api, "POST /v1/multiplications/{id}/retry", apidoc.RetryMultiplication(), a.retryMultiplication)
+	route(api, "GET /v1/multiplications/{id}/events", apidoc.GetEvents(), a.getEvents)
+	route(api, "GET /v1/multiplications/{id}/result", apidoc.GetResult(), a.getResult)
 
-	registerStream(api, createMatrixOperation(), a.createMatrix)
-	huma.Register(api, getMatrixOperation(), a.getMatrix)
-	huma.Register(api, getContentOperation(), a.getContent)
-	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
+	route(api, "POST /v1/matrices", apidoc.CreateMatrix(), a.createMatrix)
+	route(api, "GET /v1/matrices/{id}", apidoc.GetMatrix(), a.getMatrix)
+	route(api, "DELETE /v1/matrices/{id}", apidoc.DeleteMatrix(), a.deleteMatrix)
+	route(api, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
 
-	huma.Register(api, getOverviewOperation(), a.getOverview)
+	route(api, "GET /v1/overview", apidoc.GetOverview(), a.getOverview)
 
-	describe(api.OpenAPI())
+	apidoc.Describe(api.OpenAPI())
 }
 
-// registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every
-// body whose JSON schema it knows into memory.
-func registerStream[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
-	documented := op.RequestBody
+// route adds an operation. If its description has a request body, the handler reads the body as a stream; the description
+// of the body is added after the registration, because Huma reads every body whose JSON schema it knows into memory.
+func route[I, O any](
+	api huma.API, pattern string, op huma.Operation, handler func(context.Context, *I) (*O, error),
+) {
+	op.Method, op.Path, _ = strings.Cut(pattern, " ")
+	body := op.RequestBody
 	op.RequestBody = nil
 	huma.Register(api, op, handler)
-	api.OpenAPI().Paths[op.Path].Post.RequestBody = documented
+	if body != nil {
+		api.OpenAPI().Paths[op.Path].Post.RequestBody = body
+	}
+}
+
+// OpenAPI returns the description of the API as YAML, OpenAPI 3.1. It is the same for every build of one source.
+func OpenAPI() ([]byte, error) {
+	api := humago.New(exactMux{http.NewServeMux()}, apidoc.Config())
+	(&API{}).register(api)
+	return api.OpenAPI().YAML()
 }

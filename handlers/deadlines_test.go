@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -258,7 +259,7 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	}
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, limits: Limits{MaxMatrixBytes: 1 << 30}, log: log}
-	a.register(humago.New(exactMux{mux}, config()))
+	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	server := httptest.NewServer(withDeadlines(withProblems(mux), timeout))
 	t.Cleanup(server.Close)
 	return server, s

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // sha256Of is the value of a digest header.
@@ -143,8 +144,8 @@ func TestDigestOfContent(t *testing.T) {
 func TestDigestOfProduct(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	digest := func(m handlers.Multiplication) string {
-		return decode[handlers.Matrix](t, b.get(t, "/v1/matrices/"+m.Result.MatrixID).want(t, http.StatusOK)).Digest
+	digest := func(m resource.Multiplication) string {
+		return decode[resource.Matrix](t, b.get(t, "/v1/matrices/"+m.Result.MatrixID).want(t, http.StatusOK)).Digest
 	}
 	for _, size := range []int64{0, 1, 90, 91, 300} {
 		x := someElements(size, 3)
@@ -173,7 +174,7 @@ func TestDigestOfLargeProduct(t *testing.T) {
 	const size = 2900 // 67 MB
 	x, y := someElements(size, 1), someElements(1, size)
 	file := x.times(y).npy()
-	submit := func() handlers.Multiplication {
+	submit := func() resource.Multiplication {
 		t.Helper()
 		return b.complete(t, b.submit(t, `{"a": {"values": `+x.json()+`}, "b": {"values": `+y.json()+`}}`).ID)
 	}

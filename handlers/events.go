@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -26,23 +27,6 @@ const (
 	// reconnectAfter is how long clients are asked to wait before they come back after a stream has ended.
 	reconnectAfter = time.Second
 )
-
-// MultiplicationEvent is one change of a multiplication: the data of one server-sent event.
-type MultiplicationEvent struct {
-	ID       string          `json:"id" doc:"Of the multiplication" format:"uuid" maxLength:"36"`
-	State    store.State     `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
-	Progress float64         `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
-	Tiles    EventTileCounts `json:"tiles"`
-	At       time.Time       `json:"at"`
-	Failure  string          `json:"failure,omitempty" doc:"Why it failed, in the last event" pattern:"\\S" maxLength:"4096"`
-	Result   *ResultNotice   `json:"result,omitempty" doc:"Once the state is completed"`
-}
-
-// EventTileCounts says how far the work was.
-type EventTileCounts struct {
-	Total     int64 `json:"total"`
-	Completed int64 `json:"completed"`
-}
 
 // eventsInput is the request for a stream of events.
 type eventsInput struct {
@@ -175,10 +159,10 @@ func (s *eventStream) write(e watch.Event, p store.Multiplication) error {
 }
 
 // newEventBody describes an event in the life of a product; of that the members are used that never change.
-func newEventBody(e watch.Event, p store.Multiplication) MultiplicationEvent {
-	body := MultiplicationEvent{
-		ID: p.ID.String(), State: e.State, At: e.At.UTC(), Progress: progress(e.TilesCompleted, p.TilesTotal),
-		Tiles: EventTileCounts{Total: p.TilesTotal, Completed: e.TilesCompleted},
+func newEventBody(e watch.Event, p store.Multiplication) resource.MultiplicationEvent {
+	body := resource.MultiplicationEvent{
+		ID: p.ID.String(), State: string(e.State), At: e.At.UTC(), Progress: progress(e.TilesCompleted, p.TilesTotal),
+		Tiles: resource.EventTileCounts{Total: p.TilesTotal, Completed: e.TilesCompleted},
 	}
 	if e.Product == nil {
 		return body
@@ -187,7 +171,7 @@ func newEventBody(e watch.Event, p store.Multiplication) MultiplicationEvent {
 		body.Failure = *e.Product.Failure
 	}
 	if e.State == store.Completed {
-		body.Result = newResultNotice(p)
+		body.Result = newResult(p)
 	}
 	return body
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 func atoi(t *testing.T, text string) int {
@@ -103,7 +104,7 @@ func TestAnswerExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := b.complete(t, b.submit(t, `{"a": {"values": [[1, 2], [3, 4]]}, "b": {"values": [[5, 6], [7, 8]]}}`).ID)
-	var example handlers.Multiplication
+	var example resource.Multiplication
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&example); err != nil {
 		t.Fatal(err)
 	}

@@ -6,20 +6,14 @@ import (
 
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
 
-// ProductLinks are the paths at which there is more about a multiplication.
-type ProductLinks struct {
-	Self   string `json:"self" format:"uri-reference" maxLength:"200"`
-	Events string `json:"events" doc:"Its changes as they happen, as server-sent events" format:"uri-reference" maxLength:"200"`
-	Jobs   string `json:"jobs,omitempty" doc:"Its jobs in River UI, for people; absent where River UI is turned off" format:"uri-reference" maxLength:"500"`
-}
-
-func (a *API) productLinks(s store.Status) ProductLinks {
+func (a *API) multiplicationLinks(s store.Status) resource.MultiplicationLinks {
 	self := multiplicationPath(s.Multiplication.ID)
-	links := ProductLinks{Self: self, Events: self + "/events"}
+	links := resource.MultiplicationLinks{Self: self, Events: self + "/events"}
 	if a.site.RiverUI != nil {
 		links.Jobs = jobsPage(s)
 	}

@@ -11,14 +11,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
-
-// MultiplicationList is one page of multiplications.
-type MultiplicationList struct {
-	Items      []Multiplication `json:"items" doc:"The newest first" nullable:"false" maxItems:"200"`
-	NextCursor string           `json:"next_cursor,omitempty" pattern:"^[A-Za-z0-9_-]+$" maxLength:"32" doc:"The cursor of the next page; absent on the last one"`
-}
 
 // listInput is the request for a page.
 type listInput struct {
@@ -41,7 +37,7 @@ func (in *listInput) Resolve(ctx huma.Context) []error {
 type listOutput struct {
 	Link string `header:"Link" doc:"The next page as rel=\"next\", unless this is the last one"`
 	ETag string `header:"ETag"`
-	Body MultiplicationList
+	Body resource.MultiplicationList
 }
 
 // listMultiplications answers GET /v1/multiplications.
@@ -63,7 +59,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &listOutput{Body: MultiplicationList{Items: make([]Multiplication, len(statuses))}}
+	out := &listOutput{Body: resource.MultiplicationList{Items: make([]resource.Multiplication, len(statuses))}}
 	for i, status := range statuses {
 		out.Body.Items[i] = a.multiplicationBody(status)
 	}
@@ -79,7 +75,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 func (in *listInput) nextLink(cursor string) string {
 	query := in.url.Query()
 	query.Set("cursor", cursor)
-	return fmt.Sprintf(`<%s?%s>; rel="next"`, multiplicationsPath, query.Encode())
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, apidoc.MultiplicationsPath, query.Encode())
 }
 
 func parseMatrixFilter(text string) (*uuid.UUID, error) {

@@ -6,38 +6,18 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
 
-// Matrix is a stored matrix as every route shows it.
-type Matrix struct {
-	ID        string             `json:"id" format:"uuid" maxLength:"36"`
-	Rows      int64              `json:"rows"`
-	Cols      int64              `json:"cols"`
-	DType     matrix.DType       `json:"dtype" enum:"float64,float32"`
-	State     store.MatrixState  `json:"state" enum:"uploading,ready"`
-	Source    store.MatrixSource `json:"source" enum:"upload,inline,random,product"`
-	Bytes     int64              `json:"bytes" doc:"Size of the elements"`
-	Digest    string             `json:"digest,omitempty" pattern:"^sha-256:[0-9a-f]{64}$" maxLength:"72" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
-	CreatedAt time.Time          `json:"created_at"`
-	ExpiresAt time.Time          `json:"expires_at" doc:"When the matrix will be removed, unless a multiplication still needs it"`
-}
-
-const (
-	matricesPath = "/v1/matrices"
-	matrixRoute  = matricesPath + "/{id}"
-	matricesTag  = "matrices"
-)
-
-func newMatrixBody(m store.Matrix) Matrix {
-	body := Matrix{
-		ID: m.ID.String(), Rows: m.Rows, Cols: m.Cols, DType: m.DType, State: m.State, Source: m.Source,
+func newMatrixBody(m store.Matrix) resource.Matrix {
+	body := resource.Matrix{
+		ID: m.ID.String(), Rows: m.Rows, Cols: m.Cols, DType: m.DType, State: string(m.State), Source: string(m.Source),
 		Bytes: m.Shape().Bytes(), CreatedAt: m.CreatedAt.UTC(), ExpiresAt: m.ExpiresAt.UTC(),
 	}
 	if m.Digest != nil {
@@ -53,14 +33,14 @@ type matrixInput struct {
 
 type matrixOutput struct {
 	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
-	Body Matrix
+	Body resource.Matrix
 }
 
 type createdOutput struct {
 	Status   int
 	Location string `header:"Location" doc:"Path of the matrix"`
 	Replayed
-	Body rendered[Matrix]
+	Body rendered[resource.Matrix]
 }
 
 // createMatrix answers POST /v1/matrices.
@@ -80,7 +60,7 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 			if err != nil {
 				return err
 			}
-			answer, err := newReply(http.StatusCreated, matricesPath+"/"+m.ID.String(), newMatrixBody(m))
+			answer, err := newReply(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), newMatrixBody(m))
 			if err != nil {
 				return err
 			}
@@ -92,7 +72,7 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 		return nil, a.fail(ctx, err)
 	}
 	return &createdOutput{
-		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[Matrix]{text: answer.body},
+		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[resource.Matrix]{text: answer.body},
 	}, nil
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -44,7 +46,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	}
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
-	a.register(humago.New(exactMux{mux}, config()))
+	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	server := httptest.NewServer(withDeadlines(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
@@ -103,20 +105,25 @@ func TestStalledStream(t *testing.T) {
 // The example in the description of the API is what clients see.
 func TestExampleEvents(t *testing.T) {
 	t.Parallel()
+	_, example, _ := strings.Cut(apidoc.GetEvents().Responses["200"].Description, "```\n")
+	want, _, found := strings.Cut(example, "```")
+	if !found {
+		t.Fatal("there is no example")
+	}
 	s := &eventStream{}
-	for line := range strings.Lines(exampleStream) {
+	for line := range strings.Lines(want) {
 		text, ok := strings.CutPrefix(line, "data: ")
 		if !ok {
 			continue
 		}
-		var e MultiplicationEvent
+		var e resource.MultiplicationEvent
 		d := json.NewDecoder(strings.NewReader(text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
 		p := store.Multiplication{ID: uuid.MustParse(e.ID), TilesTotal: e.Tiles.Total, M: 2000, N: 2000, DType: matrix.Float64}
-		event := watch.Event{Number: 2 + e.Tiles.Completed, At: e.At, State: e.State, TilesCompleted: e.Tiles.Completed}
+		event := watch.Event{Number: 2 + e.Tiles.Completed, At: e.At, State: store.State(e.State), TilesCompleted: e.Tiles.Completed}
 		if e.Result != nil {
 			p.C, event.StateChanged, event.Product = uuid.MustParse(e.Result.MatrixID), true, &p
 		}
@@ -124,7 +131,7 @@ func TestExampleEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.buf.String(); got != exampleStream+"\n\n" {
-		t.Errorf("got  %s\nwant %s", got, exampleStream)
+	if got := s.buf.String(); strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("write() = %s\nwant %s", got, want)
 	}
 }

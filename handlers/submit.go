@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
@@ -21,7 +22,7 @@ type acceptedOutput struct {
 	Location          string `header:"Location" doc:"Path of the multiplication"`
 	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
 	Replayed
-	Body rendered[Multiplication]
+	Body rendered[resource.Multiplication]
 }
 
 // submitInput is the request for a product.
@@ -89,7 +90,7 @@ func (a *API) accepted(ctx context.Context, w Waiting, answer reply, err error) 
 	}
 	out := &acceptedOutput{
 		Status: answer.status, Location: answer.location, Replayed: answer.header(),
-		Body: rendered[Multiplication]{text: answer.body},
+		Body: rendered[resource.Multiplication]{text: answer.body},
 	}
 	a.awaitAccepted(ctx, w, out)
 	return out, nil

@@ -1,10 +1,10 @@
-package handlers
+package apidoc
 
 import (
 	"time"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store"
 )
 
 // What the examples of the description are made of.
@@ -25,64 +25,64 @@ var (
 	exampleFault    = map[string]any{"message": "unknown query parameter", "location": "query.colour", "value": ""}
 )
 
-func exampleMatrix() Matrix {
-	return Matrix{
-		ID: exampleMatrixA, Rows: 2, Cols: 2, DType: matrix.Float64, State: store.Ready, Source: store.FromUpload, Bytes: 32,
+func exampleMatrix() resource.Matrix {
+	return resource.Matrix{
+		ID: exampleMatrixA, Rows: 2, Cols: 2, DType: matrix.Float64, State: "ready", Source: "upload", Bytes: 32,
 		Digest:    "sha-256:6bf26c717fafc0212fce4b0f71fdbb3508f43ceb3e6d5c7d626ddecd5ed91844",
 		CreatedAt: exampleTime, ExpiresAt: exampleTime.Add(24 * time.Hour),
 	}
 }
 
 // examplePending is a multiplication as its submission answers it.
-func examplePending() Multiplication {
-	operand := func(id string) OperandInfo {
-		return OperandInfo{MatrixID: id, Rows: 2, Cols: 2, DType: matrix.Float64}
+func examplePending() resource.Multiplication {
+	operand := func(id string) resource.MatrixRef {
+		return resource.MatrixRef{MatrixID: id, Rows: 2, Cols: 2, DType: matrix.Float64}
 	}
-	return Multiplication{
-		ID: exampleID, State: store.Pending, Priority: 2, Shape: ProductShape{M: 2, K: 2, N: 2}, DType: matrix.Float64,
-		A: operand(exampleMatrixA), B: operand(exampleMatrixB), Tiles: TileCounts{Total: 1}, Errors: []TileError{},
+	return resource.Multiplication{
+		ID: exampleID, State: "pending", Priority: 2, Shape: resource.Dimensions{M: 2, K: 2, N: 2}, DType: matrix.Float64,
+		A: operand(exampleMatrixA), B: operand(exampleMatrixB), Tiles: resource.TileCounts{Total: 1}, Errors: []resource.TileError{},
 		CreatedAt: exampleTime,
-		Links: ProductLinks{
-			Self: multiplicationsPath + "/" + exampleID, Events: multiplicationsPath + "/" + exampleID + "/events", Jobs: riverUIPath + "jobs/17",
+		Links: resource.MultiplicationLinks{
+			Self: MultiplicationsPath + "/" + exampleID, Events: MultiplicationsPath + "/" + exampleID + "/events", Jobs: "/riverui/jobs/17",
 		},
 	}
 }
 
 // exampleCompleted is the same when it is done; its tile had to be computed twice.
-func exampleCompleted() Multiplication {
+func exampleCompleted() resource.Multiplication {
 	m := examplePending()
 	started, finished := exampleTime.Add(4*time.Millisecond), exampleTime.Add(9*time.Millisecond)
 	expires := finished.Add(24 * time.Hour)
-	m.State, m.Tiles.Completed, m.Progress, m.Attempts = store.Completed, 1, 1, 1
+	m.State, m.Tiles.Completed, m.Progress, m.Attempts = "completed", 1, 1, 1
 	m.StartedAt, m.FinishedAt, m.ExpiresAt = &started, &finished, &expires
-	m.Result = &ResultNotice{
-		OperandInfo: OperandInfo{MatrixID: exampleMatrixC, Rows: 2, Cols: 2, DType: matrix.Float64},
-		Href:        multiplicationsPath + "/" + exampleID + "/result", Bytes: 32, Verified: true,
+	m.Result = &resource.Result{
+		MatrixRef: resource.MatrixRef{MatrixID: exampleMatrixC, Rows: 2, Cols: 2, DType: matrix.Float64},
+		Href:      MultiplicationsPath + "/" + exampleID + "/result", Bytes: 32, Verified: true,
 	}
 	return m
 }
 
 // exampleSmall is the same as it is answered to a client that has waited for it.
-func exampleSmall() Multiplication {
+func exampleSmall() resource.Multiplication {
 	m := exampleCompleted()
-	m.Result.Values = Rows("[[19,22],[43,50]]")
+	m.Result.Values = resource.Rows("[[19,22],[43,50]]")
 	return m
 }
 
-func exampleCancelled() Multiplication {
+func exampleCancelled() resource.Multiplication {
 	m := examplePending()
 	finished := exampleTime.Add(time.Second)
 	expires := finished.Add(24 * time.Hour)
-	m.State, m.FinishedAt, m.ExpiresAt = store.Cancelled, &finished, &expires
+	m.State, m.FinishedAt, m.ExpiresAt = "cancelled", &finished, &expires
 	return m
 }
 
-func exampleList() MultiplicationList {
-	return MultiplicationList{Items: []Multiplication{exampleCompleted()}, NextCursor: "AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+func exampleList() resource.MultiplicationList {
+	return resource.MultiplicationList{Items: []resource.Multiplication{exampleCompleted()}, NextCursor: "AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 }
 
-func exampleTileError() TileError {
-	return TileError{At: exampleTime, Tile: 3, Attempt: 1, Message: "worker host-1-abc stopped renewing its lease"}
+func exampleTileError() resource.TileError {
+	return resource.TileError{At: exampleTime, Tile: 3, Attempt: 1, Message: "worker host-1-abc stopped renewing its lease"}
 }
 
 // componentDocs describes the schemas that have a name, and gives each that is an object or an array an example.
@@ -93,7 +93,7 @@ var componentDocs = map[string]struct {
 	"ActiveMultiplications": {"How many multiplications are not finished.", exampleOverview().Multiplications},
 	"Overview":              {"What runs here, what there is to do, and where to look further.", exampleOverview()},
 	"OverviewLinks":         {"The paths of pages.", exampleOverview().Links},
-	"ProductLinks":          {"The paths at which there is more about a multiplication.", examplePending().Links},
+	"MultiplicationLinks":   {"The paths at which there is more about a multiplication.", examplePending().Links},
 	"QueueState":            {"How many tiles are to be computed.", exampleOverview().Queues[0]},
 	"DType":                 {"The type of a matrix's elements.", nil},
 	"Elements":              {"A matrix as JSON: the shortest decimals that read back as the same numbers.", exampleElements},
@@ -105,11 +105,11 @@ var componentDocs = map[string]struct {
 	"MultiplicationList":    {"One page of multiplications.", exampleList()},
 	"NewMatrix":             {"A matrix to store: numbers, or the description of a random matrix.", map[string]any{"values": exampleTwo}},
 	"Operand":               {"One side of a product: a stored matrix, numbers, or a random matrix.", map[string]any{"matrix_id": exampleMatrixA}},
-	"OperandInfo":           {"A matrix that is part of a product.", examplePending().A},
+	"MatrixRef":             {"A matrix that is part of a product.", examplePending().A},
 	"Problem":               {"An error, as RFC 9457 has it.", problemExample(404, "multiplication "+exampleID+": not found")},
-	"ProductShape":          {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
+	"Dimensions":            {"The three dimensions of a product: A is m×k, B is k×n, the product is m×n.", examplePending().Shape},
 	"RandomMatrix":          {"A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.", exampleRandom},
-	"ResultNotice":          {"Where the product is.", exampleSmall().Result},
+	"Result":                {"Where the product is.", exampleSmall().Result},
 	"StreamedEvent":         {"One server-sent event.", exampleStreamedEvent()},
 	"SimpleSubmission":      {"Two small matrices to multiply.", map[string]any{"A": exampleTwo, "B": exampleTwoB}},
 	"Submission":            {"Two matrices to multiply.", exampleSubmission()},

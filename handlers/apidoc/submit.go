@@ -1,4 +1,4 @@
-package handlers
+package apidoc
 
 import (
 	"net/http"
@@ -6,10 +6,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-func submitSimpleOperation() huma.Operation {
+// SubmitSimple describes POST /matrix_multiplication/.
+func SubmitSimple() huma.Operation {
 	return huma.Operation{
-		OperationID: "submit-simple", Method: http.MethodPost, Path: simplePath,
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two small matrices", DefaultStatus: http.StatusAccepted,
+		OperationID: "submit-simple",
+		Tags:        []string{multiplicationsTag}, Summary: "Multiply two small matrices", DefaultStatus: http.StatusAccepted,
 		Description: "The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.",
 		RequestBody: &huma.RequestBody{
 			Description: "The two matrices.", Required: true,
@@ -26,10 +27,11 @@ func submitSimpleOperation() huma.Operation {
 	}
 }
 
-func submitOperation() huma.Operation {
+// SubmitMultiplication describes POST /v1/multiplications.
+func SubmitMultiplication() huma.Operation {
 	return huma.Operation{
-		OperationID: "submit-multiplication", Method: http.MethodPost, Path: multiplicationsPath,
-		Tags: []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
+		OperationID: "submit-multiplication",
+		Tags:        []string{multiplicationsTag}, Summary: "Multiply two matrices", DefaultStatus: http.StatusAccepted,
 		Description: "The product is queued and the answer comes at once. Operands are stored matrices, numbers, random " +
 			"matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and " +
 			"has it in `result.values` if it is small.",

@@ -1,6 +1,10 @@
-package handlers
+package apidoc
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
+)
 
 // The schemas of bodies that are read or written as a stream: Huma cannot derive them from a type.
 
@@ -12,7 +16,7 @@ func objectSchema(properties map[string]*huma.Schema, required ...string) *huma.
 func sharedSchemas() map[string]*huma.Schema {
 	return map[string]*huma.Schema{
 		"DType":            {Type: huma.TypeString, Enum: []any{"float64", "float32"}},
-		"Values":           valuesSchema(),
+		"Values":           resource.Rows{}.Schema(nil),
 		"RandomMatrix":     randomSchema(),
 		"Operand":          operandSchema("matrix_id", "values", "random"),
 		"NewMatrix":        operandSchema("values", "random"),
@@ -34,19 +38,8 @@ func npySchema() *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file, as np.save writes it", MaxLength: new(maxFileBytes)}
 }
 
-// The limits that the description of the API gives: those that a server has unless it is configured otherwise.
-const (
-	maxFileBytes = 1 << 40
-	maxRows      = maxFileBytes / 8
-)
-
-func valuesSchema() *huma.Schema {
-	number := &huma.Schema{Type: huma.TypeNumber, Format: "double"}
-	return &huma.Schema{
-		Type: huma.TypeArray, MaxItems: new(maxRows),
-		Items: &huma.Schema{Type: huma.TypeArray, Items: number, MaxItems: new(maxJSONCols), Examples: []any{[]int{1, 2}}},
-	}
-}
+// maxFileBytes is the limit of a server unless it is configured otherwise.
+const maxFileBytes = 1 << 40
 
 func elementsSchema() *huma.Schema {
 	count := func() *huma.Schema { return &huma.Schema{Type: huma.TypeInteger, Format: "int64"} }
@@ -90,7 +83,7 @@ func problemSchema() *huma.Schema {
 	s := objectSchema(map[string]*huma.Schema{
 		"title":  textSchema(50),
 		"status": {Type: huma.TypeInteger, Format: "int32", Minimum: new(400.0), Maximum: new(599.0)},
-		"detail": textSchema(maxDetail),
+		"detail": textSchema(resource.MaxMessage),
 		"errors": {Type: huma.TypeArray, Items: ref("Fault"), MaxItems: new(100)},
 	}, "title", "status", "detail")
 	s.Properties["title"].Description = "The meaning of the status"
@@ -100,12 +93,9 @@ func problemSchema() *huma.Schema {
 	return s
 }
 
-// maxDetail is more than any message has that goes to a client.
-const maxDetail = 4096
-
 func faultSchema() *huma.Schema {
 	s := objectSchema(map[string]*huma.Schema{
-		"message":  textSchema(maxDetail),
+		"message":  textSchema(resource.MaxMessage),
 		"location": textSchema(200),
 		"value":    {Description: "The value that is wrong"},
 	})

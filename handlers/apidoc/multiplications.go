@@ -1,11 +1,9 @@
-package handlers
+package apidoc
 
 import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/millrace/millrace/store"
 )
 
 func noSuchMultiplication() documented {
@@ -28,9 +26,10 @@ func notModified() documented {
 	return success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
 }
 
-func listMultiplicationsOperation() huma.Operation {
+// ListMultiplications describes GET /v1/multiplications.
+func ListMultiplications() huma.Operation {
 	return huma.Operation{
-		OperationID: "list-multiplications", Method: http.MethodGet, Path: multiplicationsPath, Tags: []string{multiplicationsTag},
+		OperationID: "list-multiplications", Tags: []string{multiplicationsTag},
 		Summary: "List multiplications",
 		Description: "The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, " +
 			"or the `Link` header, until there is none.",
@@ -42,9 +41,10 @@ func listMultiplicationsOperation() huma.Operation {
 	}
 }
 
-func getMultiplicationOperation() huma.Operation {
+// GetMultiplication describes GET /v1/multiplications/{id}.
+func GetMultiplication() huma.Operation {
 	return huma.Operation{
-		OperationID: "get-multiplication", Method: http.MethodGet, Path: multiplicationRoute, Tags: []string{multiplicationsTag},
+		OperationID: "get-multiplication", Tags: []string{multiplicationsTag},
 		Summary: "State and progress of a multiplication",
 		Description: "Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the " +
 			"work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.",
@@ -55,10 +55,11 @@ func getMultiplicationOperation() huma.Operation {
 	}
 }
 
-func cancelMultiplicationOperation() huma.Operation {
+// CancelMultiplication describes POST /v1/multiplications/{id}/cancel.
+func CancelMultiplication() huma.Operation {
 	return huma.Operation{
-		OperationID: "cancel-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/cancel",
-		Tags: []string{multiplicationsTag}, Summary: "Cancel a multiplication",
+		OperationID: "cancel-multiplication",
+		Tags:        []string{multiplicationsTag}, Summary: "Cancel a multiplication",
 		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
 		Responses: responses(
 			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "Idempotent-Replayed"), badKey(), keyUsed(),
@@ -68,10 +69,11 @@ func cancelMultiplicationOperation() huma.Operation {
 	}
 }
 
-func retryMultiplicationOperation() huma.Operation {
+// RetryMultiplication describes POST /v1/multiplications/{id}/retry.
+func RetryMultiplication() huma.Operation {
 	return huma.Operation{
-		OperationID: "retry-multiplication", Method: http.MethodPost, Path: multiplicationRoute + "/retry",
-		Tags: []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
+		OperationID: "retry-multiplication",
+		Tags:        []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
 		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
 		Responses: responses(
 			success(http.StatusOK, "It is back in the queue.", examplePending(), "Preference-Applied", "Idempotent-Replayed"), badKey(), keyUsed(),
@@ -82,17 +84,18 @@ func retryMultiplicationOperation() huma.Operation {
 	}
 }
 
-func deleteMultiplicationOperation() huma.Operation {
+// DeleteMultiplication describes DELETE /v1/multiplications/{id}.
+func DeleteMultiplication() huma.Operation {
 	return huma.Operation{
-		OperationID: "delete-multiplication", Method: http.MethodDelete, Path: multiplicationRoute,
-		Tags: []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
+		OperationID: "delete-multiplication",
+		Tags:        []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
 		Description:   "One that is being worked on must be cancelled first. A result that other products use as an operand stays.",
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "It is gone.", nil),
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "It is being worked on.",
-				"multiplication "+exampleID+" is "+string(store.Pending)+", cancel it first: in use"),
+				"multiplication "+exampleID+" is "+"pending"+", cancel it first: in use"),
 		),
 	}
 }

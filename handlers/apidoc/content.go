@@ -1,4 +1,4 @@
-package handlers
+package apidoc
 
 import (
 	"net/http"
@@ -6,23 +6,24 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-func getResultOperation() huma.Operation {
-	return contentOperation(multiplicationsPath+"/"+exampleID+"/result", huma.Operation{
-		OperationID: "get-result", Path: multiplicationRoute + "/result", Tags: []string{multiplicationsTag},
+// GetResult describes GET /v1/multiplications/{id}/result.
+func GetResult() huma.Operation {
+	return contentOperation(MultiplicationsPath+"/"+exampleID+"/result", huma.Operation{
+		OperationID: "get-result", Tags: []string{multiplicationsTag},
 		Summary: "The product", Description: "Of a multiplication that is not completed the answer is 409.",
 	}, noSuchMultiplication(), problem(http.StatusConflict, "It is not completed.", "conflict: the multiplication is pending, it has no result"))
 }
 
-func getContentOperation() huma.Operation {
-	return contentOperation(matricesPath+"/"+exampleMatrixA+"/content", huma.Operation{
-		OperationID: "get-matrix-content", Path: matrixRoute + "/content", Tags: []string{matricesTag},
+// GetContent describes GET /v1/matrices/{id}/content.
+func GetContent() huma.Operation {
+	return contentOperation(MatricesPath+"/"+exampleMatrixA+"/content", huma.Operation{
+		OperationID: "get-matrix-content", Tags: []string{matricesTag},
 		Summary: "The elements of a matrix", Description: "Of a matrix that is still being uploaded the answer is 409.",
 	}, noSuchMatrix(), problem(http.StatusConflict, "It is still being uploaded.", "matrix "+exampleMatrixA+": matrix is not ready"))
 }
 
 // contentOperation completes the description of an operation that answers with a matrix, for example that at path.
 func contentOperation(path string, op huma.Operation, notFound, conflict documented) huma.Operation {
-	op.Method = http.MethodGet
 	op.Description += "\n\nThe form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. " +
 		"The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no " +
 		"JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and " +

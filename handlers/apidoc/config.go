@@ -1,11 +1,10 @@
-package handlers
+// Package apidoc describes the API in OpenAPI: operations, schemas, parameters, responses and examples.
+package apidoc
 
 import (
-	_ "embed"
-	"net/http"
+	_ "embed" // of the text about the API as a whole
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // apiVersion is the version of the API, not that of a binary: clients of 1.x work with every later 1.x.
@@ -13,17 +12,11 @@ const apiVersion = "1.0.0"
 
 // about is what the description says about the API as a whole, in Markdown.
 //
-//go:embed openapi.md
+//go:embed about.md
 var about string
 
-// OpenAPI returns the description of the API as YAML, OpenAPI 3.1. It is the same for every build of one source.
-func OpenAPI() ([]byte, error) {
-	api := humago.New(exactMux{http.NewServeMux()}, config())
-	(&API{}).register(api)
-	return api.OpenAPI().YAML()
-}
-
-func config() huma.Config {
+// Config returns the configuration of the API, with what its description says about it as a whole.
+func Config() huma.Config {
 	c := huma.DefaultConfig("Millrace", apiVersion)
 	c.Info.Description = about
 	c.Info.Contact = &huma.Contact{Name: "Millrace", URL: "https://github.com/millrace/millrace"}

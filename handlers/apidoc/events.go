@@ -1,16 +1,15 @@
-package handlers
+package apidoc
 
 import (
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
-func getEventsOperation(api huma.API) huma.Operation {
-	api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[MultiplicationEvent](), true, "MultiplicationEvent")
+// GetEvents describes GET /v1/multiplications/{id}/events.
+func GetEvents() huma.Operation {
 	stream := success(http.StatusOK, "The events, from the first one or from the one after Last-Event-ID on: each member of the array "+
 		"stands for an event, its members for the lines of that. On the wire:\n\n```\n"+exampleStream+"\n```",
 		nil, "Cache-Control", "X-Accel-Buffering")
@@ -19,8 +18,8 @@ func getEventsOperation(api huma.API) huma.Operation {
 		Example: []any{exampleStreamedEvent()},
 	}}
 	return huma.Operation{
-		OperationID: "get-multiplication-events", Method: http.MethodGet, Path: multiplicationRoute + "/events",
-		Tags: []string{multiplicationsTag}, Summary: "Follow a multiplication",
+		OperationID: "get-multiplication-events",
+		Tags:        []string{multiplicationsTag}, Summary: "Follow a multiplication",
 		Description: "Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the " +
 			"progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up " +
 			"again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then " +
@@ -37,9 +36,9 @@ func getEventsOperation(api huma.API) huma.Operation {
 	}
 }
 
-func exampleEvent() MultiplicationEvent {
-	return MultiplicationEvent{
-		ID: exampleID, State: store.InProgress, Progress: 0.5, Tiles: EventTileCounts{Total: 2, Completed: 1}, At: exampleTime,
+func exampleEvent() resource.MultiplicationEvent {
+	return resource.MultiplicationEvent{
+		ID: exampleID, State: "in_progress", Progress: 0.5, Tiles: resource.EventTileCounts{Total: 2, Completed: 1}, At: exampleTime,
 	}
 }
 

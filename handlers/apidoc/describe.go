@@ -1,18 +1,22 @@
-package handlers
+package apidoc
 
 import (
 	"encoding/json"
 	"math"
 	"net/http"
 	"path"
+	"reflect"
 	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
-// describe completes the description once all routes are registered: what many operations share is said here, once.
-func describe(o *huma.OpenAPI) {
+// Describe completes the description of an API whose operations are registered with what many operations share.
+func Describe(o *huma.OpenAPI) {
+	o.Components.Schemas.Schema(reflect.TypeFor[resource.MultiplicationEvent](), true, "") // which no operation has as its body
 	schemas := o.Components.Schemas.Map()
 	delete(schemas, "ErrorModel") // Huma's; ours says more
 	delete(schemas, "ErrorDetail")
@@ -59,7 +63,7 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 		}
 		describeHeaders(c, r)
 		for kind, content := range r.Content {
-			if kind == problemType { // Huma's own description of it says less
+			if kind == mediaProblem { // Huma's own description of it says less
 				content.Schema = ref("Problem")
 			}
 			describeSchema(content.Schema)
@@ -87,7 +91,7 @@ func describeHeaders(c *huma.Components, r *huma.Response) {
 }
 
 func idParameter(route string) huma.Param {
-	if strings.HasPrefix(route, matricesPath) {
+	if strings.HasPrefix(route, MatricesPath) {
 		return huma.Param{Description: "Id of the matrix, as its creation answered it.", Schema: idSchema(), Example: exampleMatrixA}
 	}
 	return huma.Param{Description: "Id of the multiplication, as its creation answered it.", Schema: idSchema(), Example: exampleID}

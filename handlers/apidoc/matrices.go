@@ -1,4 +1,4 @@
-package handlers
+package apidoc
 
 import (
 	"net/http"
@@ -10,9 +10,10 @@ func noSuchMatrix() documented {
 	return problem(http.StatusNotFound, "There is no matrix of that id, or no longer.", "matrix "+exampleMatrixA+": not found")
 }
 
-func createMatrixOperation() huma.Operation {
+// CreateMatrix describes POST /v1/matrices.
+func CreateMatrix() huma.Operation {
 	return huma.Operation{
-		OperationID: "create-matrix", Method: http.MethodPost, Path: matricesPath, Tags: []string{matricesTag},
+		OperationID: "create-matrix", Tags: []string{matricesTag},
 		Summary: "Upload a matrix", DefaultStatus: http.StatusCreated,
 		Description: "A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, " +
 			"float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.",
@@ -39,18 +40,20 @@ func createMatrixOperation() huma.Operation {
 	}
 }
 
-func getMatrixOperation() huma.Operation {
+// GetMatrix describes GET /v1/matrices/{id}.
+func GetMatrix() huma.Operation {
 	return huma.Operation{
-		OperationID: "get-matrix", Method: http.MethodGet, Path: matrixRoute, Tags: []string{matricesTag},
+		OperationID: "get-matrix", Tags: []string{matricesTag},
 		Summary:     "Shape and state of a matrix",
 		Description: "Its elements are at `…/content`.",
 		Responses:   responses(success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"), notModified(), noSuchMatrix()),
 	}
 }
 
-func deleteMatrixOperation() huma.Operation {
+// DeleteMatrix describes DELETE /v1/matrices/{id}.
+func DeleteMatrix() huma.Operation {
 	return huma.Operation{
-		OperationID: "delete-matrix", Method: http.MethodDelete, Path: matrixRoute, Tags: []string{matricesTag},
+		OperationID: "delete-matrix", Tags: []string{matricesTag},
 		Summary: "Remove a matrix", Description: "One that is part of a multiplication cannot be removed.",
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(

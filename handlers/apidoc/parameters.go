@@ -1,4 +1,4 @@
-package handlers
+package apidoc
 
 import "github.com/danielgtaylor/huma/v2"
 

@@ -1,4 +1,4 @@
-package handlers
+package apidoc
 
 import (
 	"net/http"
@@ -35,7 +35,7 @@ func success(status int, description string, example any, headers ...string) doc
 func problem(status int, when, detail string, headers ...string) documented {
 	return documented{status, huma.Response{
 		Description: when, Headers: namedHeaders(headers),
-		Content: map[string]*huma.MediaType{problemType: {Schema: ref("Problem"), Example: problemExample(status, detail)}},
+		Content: map[string]*huma.MediaType{mediaProblem: {Schema: ref("Problem"), Example: problemExample(status, detail)}},
 	}}
 }
 
@@ -60,7 +60,7 @@ type sharedResponse struct {
 func (s sharedResponse) response(status int) *huma.Response {
 	d := problem(status, s.when, s.detail, s.headers...)
 	if status == http.StatusUnprocessableEntity {
-		d.Content[problemType].Example.(map[string]any)["errors"] = []any{exampleFault}
+		d.Content[mediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
 	}
 	return &d.Response
 }
@@ -114,11 +114,11 @@ func headerDocs() map[string]huma.Header {
 		},
 		"Link": {
 			Description: "The address of the next page as rel=\"next\", unless this is the last one.",
-			Schema:      textSchema(2000), Example: `<` + multiplicationsPath + `?cursor=AAY3lFD_4EgBogor4U59hpIdplKLVWKe>; rel="next"`,
+			Schema:      textSchema(2000), Example: `<` + MultiplicationsPath + `?cursor=AAY3lFD_4EgBogor4U59hpIdplKLVWKe>; rel="next"`,
 		},
 		"Location": {
 			Description: "Path of what was created.", Required: true,
-			Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference", MaxLength: new(200)}, Example: multiplicationsPath + "/" + exampleID,
+			Schema: &huma.Schema{Type: huma.TypeString, Format: "uri-reference", MaxLength: new(200)}, Example: MultiplicationsPath + "/" + exampleID,
 		},
 		"Preference-Applied": {
 			Description: "`wait=N`, if the answer has waited for the end of the multiplication, or for N seconds (RFC 7240).",
