@@ -32,8 +32,8 @@ const (
 type eventsInput struct {
 	IDParam
 	Accept      string `header:"Accept" hidden:"true"`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has seen: the stream goes on after it. Browsers send it by themselves when they reconnect."`
-	LastEvent   string `query:"last_event_id" doc:"The same, for clients that cannot set the header"`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has received: the stream resumes after it. Browsers send it when they reconnect."`
+	LastEvent   string `query:"last_event_id" doc:"Same as Last-Event-ID, for clients that cannot set the header"`
 }
 
 // after returns the number of the last event that the client has seen, 0 for none.

@@ -19,12 +19,12 @@ import (
 // listInput is the request for a page.
 type listInput struct {
 	Conditional
-	States []store.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only those in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
-	Matrix string        `query:"matrix_id" doc:"Only those of which this matrix is an operand or the product"`
-	Since  time.Time     `query:"created_since" doc:"Only those created at this time or later" example:"2026-01-02T15:04:05Z"`
-	Before time.Time     `query:"created_before" doc:"Only those created before this time" example:"2026-01-03T00:00:00Z"`
-	Limit  int           `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many a page has at most"`
-	Cursor string        `query:"cursor" doc:"Where the page begins: next_cursor of the page before, with the same filters"`
+	States []store.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only multiplications in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
+	Matrix string        `query:"matrix_id" doc:"Only multiplications that have this matrix as an operand or as the result"`
+	Since  time.Time     `query:"created_since" doc:"Only multiplications created at this time or later" example:"2026-01-02T15:04:05Z"`
+	Before time.Time     `query:"created_before" doc:"Only multiplications created before this time" example:"2026-01-03T00:00:00Z"`
+	Limit  int           `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of multiplications in the page"`
+	Cursor string        `query:"cursor" doc:"next_cursor of the previous page, with the same filters"`
 	url    url.URL
 }
 
@@ -35,7 +35,7 @@ func (in *listInput) Resolve(ctx huma.Context) []error {
 }
 
 type listOutput struct {
-	Link string `header:"Link" doc:"The next page as rel=\"next\", unless this is the last one"`
+	Link string `header:"Link"`
 	ETag string `header:"ETag"`
 	Body resource.MultiplicationList
 }

@@ -32,13 +32,13 @@ type matrixInput struct {
 }
 
 type matrixOutput struct {
-	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
+	ETag string `header:"ETag"`
 	Body resource.Matrix
 }
 
 type createdOutput struct {
 	Status   int
-	Location string `header:"Location" doc:"Path of the matrix"`
+	Location string `header:"Location"`
 	Replayed
 	Body rendered[resource.Matrix]
 }

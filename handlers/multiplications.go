@@ -103,9 +103,9 @@ type multiplicationInput struct {
 }
 
 type multiplicationOutput struct {
-	ETag              string `header:"ETag" doc:"Changes whenever anything in the body does"`
-	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
-	Vary              string `header:"Vary" doc:"Prefer: what has waited may have more in it"`
+	ETag              string `header:"ETag"`
+	PreferenceApplied string `header:"Preference-Applied"`
+	Vary              string `header:"Vary"`
 	Body              resource.Multiplication
 }
 

@@ -19,8 +19,8 @@ import (
 // acceptedOutput is the answer to a submission.
 type acceptedOutput struct {
 	Status            int
-	Location          string `header:"Location" doc:"Path of the multiplication"`
-	PreferenceApplied string `header:"Preference-Applied" doc:"wait=N, if the answer has waited for the end or N seconds"`
+	Location          string `header:"Location"`
+	PreferenceApplied string `header:"Preference-Applied"`
 	Replayed
 	Body rendered[resource.Multiplication]
 }

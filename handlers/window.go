@@ -10,7 +10,7 @@ import (
 
 // Window is the input of an operation that can answer with a part of a matrix.
 type Window struct {
-	Rows string `query:"rows" pattern:"^\\d*:\\d*$" doc:"Only these rows, first:end as in Python: 0:100 are the first hundred, 100: all but them" example:"0:100"`
+	Rows string `query:"rows" pattern:"^\\d*:\\d*$" doc:"Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others" example:"0:100"`
 	Cols string `query:"cols" pattern:"^\\d*:\\d*$" doc:"Only these columns, first:end as in Python" example:"0:100"`
 }
 

@@ -2,34 +2,63 @@
 package apidoc
 
 import (
-	_ "embed" // of the text about the API as a whole
+	_ "embed" // about.md
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// apiVersion is the version of the API, not that of a binary: clients of 1.x work with every later 1.x.
-const apiVersion = "1.0.0"
+// version is the version of the API, not of a binary: clients of 1.x work with each later 1.x.
+const version = "1.0.0"
 
-// about is what the description says about the API as a whole, in Markdown.
+// The paths of the collections.
+const (
+	MultiplicationsPath = "/v1/multiplications"
+	MatricesPath        = "/v1/matrices"
+)
+
+const (
+	multiplicationsTag = "multiplications"
+	matricesTag        = "matrices"
+	overviewTag        = "overview"
+)
+
+const (
+	mediaNPY       = "application/x-npy"
+	mediaJSON      = "application/json"
+	mediaMultipart = "multipart/form-data"
+	mediaEvents    = "text/event-stream"
+	mediaProblem   = "application/problem+json"
+)
+
+// about describes the API as a whole, in Markdown.
 //
 //go:embed about.md
 var about string
 
-// Config returns the configuration of the API, with what its description says about it as a whole.
+// Config returns Huma's configuration, with the description of the API as a whole.
 func Config() huma.Config {
-	c := huma.DefaultConfig("Millrace", apiVersion)
+	c := huma.DefaultConfig("Millrace", version)
 	c.Info.Description = about
-	c.Info.Contact = &huma.Contact{Name: "Millrace", URL: "https://github.com/millrace/millrace"}
-	c.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
-	c.Servers = []*huma.Server{{URL: ".", Description: "The server that this description comes from, wherever it is mounted"}}
+	c.Info.Contact = &huma.Contact{
+		Name: "Millrace",
+		URL:  "https://github.com/millrace/millrace",
+	}
+	c.Info.License = &huma.License{
+		Name: "Apache-2.0",
+		URL:  "https://www.apache.org/licenses/LICENSE-2.0",
+	}
+	c.Servers = []*huma.Server{{
+		URL:         ".",
+		Description: "The server that this description comes from, wherever it is mounted",
+	}}
 	c.Tags = []*huma.Tag{
-		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of products."},
-		{Name: multiplicationsTag, Description: "Products: submitting, following, cancelling, and fetching the result."},
-		{Name: overviewTag, Description: "What runs here, and what there is to do."},
+		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of multiplications."},
+		{Name: multiplicationsTag, Description: "Submit multiplications, watch them, and download their results."},
+		{Name: overviewTag, Description: "The state of the system."},
 	}
 	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
-	c.DocsPath = ""                       // its page loads from a CDN
-	c.SchemasPath = ""                    // they are in the description
-	c.CreateHooks = nil                   // no $schema members in answers
+	c.DocsPath = ""                       // Huma's page loads scripts from a CDN
+	c.SchemasPath = ""                    // the schemas are in the description
+	c.CreateHooks = nil                   // they add $schema members to bodies
 	return c
 }

@@ -6,29 +6,22 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-func noSuchMatrix() documented {
-	return problem(http.StatusNotFound, "There is no matrix of that id, or no longer.", "matrix "+exampleMatrixA+": not found")
-}
-
 // CreateMatrix describes POST /v1/matrices.
 func CreateMatrix() huma.Operation {
 	return huma.Operation{
-		OperationID: "create-matrix", Tags: []string{matricesTag},
-		Summary: "Upload a matrix", DefaultStatus: http.StatusCreated,
-		Description: "A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, " +
-			"float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.",
+		OperationID: "create-matrix",
+		Tags:        []string{matricesTag},
+		Summary:     "Upload a matrix",
+		Description: "A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and " +
+			"Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or " +
+			"the description of a random matrix.",
+		DefaultStatus: http.StatusCreated,
 		RequestBody: &huma.RequestBody{
-			Description: "The matrix. `application/octet-stream` is taken for `application/x-npy`.", Required: true,
+			Description: "The matrix. `application/octet-stream` is read as `application/x-npy`.",
+			Required:    true,
 			Content: map[string]*huma.MediaType{
-				mediaNPY: {Schema: npySchema(), Examples: npyExample()},
-				mediaJSON: {
-					Schema: &huma.Schema{OneOf: []*huma.Schema{ref("NewMatrix"), ref("Values")}},
-					Examples: map[string]*huma.Example{
-						"numbers": {Summary: "Numbers", Value: map[string]any{"values": exampleTwo}},
-						"rows":    {Summary: "Numbers, without an object around them", Value: exampleTwo},
-						"random":  {Summary: "A random matrix", Value: map[string]any{"random": exampleRandom}},
-					},
-				},
+				mediaNPY:  {Schema: npySchema(), Examples: exampleFile()},
+				mediaJSON: matrixJSON(),
 			},
 		},
 		Responses: responses(append(
@@ -40,27 +33,59 @@ func CreateMatrix() huma.Operation {
 	}
 }
 
+func matrixJSON() *huma.MediaType {
+	return &huma.MediaType{
+		Schema: &huma.Schema{OneOf: []*huma.Schema{ref("NewMatrix"), ref("Values")}},
+		Examples: map[string]*huma.Example{
+			"numbers": {
+				Summary: "Numbers",
+				Value:   map[string]any{"values": exampleValuesA},
+			},
+			"rows": {
+				Summary: "Numbers without an enclosing object",
+				Value:   exampleValuesA,
+			},
+			"random": {
+				Summary: "A random matrix",
+				Value:   map[string]any{"random": exampleRandom},
+			},
+		},
+	}
+}
+
 // GetMatrix describes GET /v1/matrices/{id}.
 func GetMatrix() huma.Operation {
 	return huma.Operation{
-		OperationID: "get-matrix", Tags: []string{matricesTag},
-		Summary:     "Shape and state of a matrix",
-		Description: "Its elements are at `…/content`.",
-		Responses:   responses(success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"), notModified(), noSuchMatrix()),
+		OperationID: "get-matrix",
+		Tags:        []string{matricesTag},
+		Summary:     "Get the shape and state of a matrix",
+		Description: "The elements are at `/v1/matrices/{id}/content`.",
+		Responses: responses(
+			success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"),
+			notModified(),
+			noSuchMatrix(),
+		),
 	}
 }
 
 // DeleteMatrix describes DELETE /v1/matrices/{id}.
 func DeleteMatrix() huma.Operation {
 	return huma.Operation{
-		OperationID: "delete-matrix", Tags: []string{matricesTag},
-		Summary: "Remove a matrix", Description: "One that is part of a multiplication cannot be removed.",
+		OperationID:   "delete-matrix",
+		Tags:          []string{matricesTag},
+		Summary:       "Delete a matrix",
+		Description:   "A matrix of a multiplication cannot be deleted before the multiplication.",
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
-			success(http.StatusNoContent, "It is gone.", nil),
+			success(http.StatusNoContent, "The matrix is deleted.", nil),
 			noSuchMatrix(),
-			problem(http.StatusConflict, "It is part of multiplications, which the detail names, or still being uploaded.",
+			problem(http.StatusConflict, "The matrix is part of the multiplications in the detail, or still being uploaded.",
 				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use"),
 		),
 	}
+}
+
+func noSuchMatrix() response {
+	return problem(http.StatusNotFound, "There is no such matrix, or it has been deleted.",
+		"matrix "+exampleMatrixA+": not found")
 }

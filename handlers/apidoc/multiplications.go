@@ -6,36 +6,18 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-func noSuchMultiplication() documented {
-	return problem(http.StatusNotFound, "There is no multiplication of that id, or no longer.", "multiplication "+exampleID+": not found")
-}
-
-// badKey and keyUsed are errors of a request whose only content is its key.
-func badKey() documented {
-	return problem(http.StatusBadRequest, "`Idempotency-Key` is not one.",
-		"bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
-}
-
-func keyUsed() documented {
-	return problem(http.StatusUnprocessableEntity, "`Idempotency-Key` has been used for another request, or a parameter is not one of "+
-		"those that there are.", "invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
-}
-
-// notModified is the answer to a client that has the present one.
-func notModified() documented {
-	return success(http.StatusNotModified, "Nothing has changed since the answer that the client has.", nil, "ETag")
-}
-
 // ListMultiplications describes GET /v1/multiplications.
 func ListMultiplications() huma.Operation {
 	return huma.Operation{
-		OperationID: "list-multiplications", Tags: []string{multiplicationsTag},
-		Summary: "List multiplications",
-		Description: "The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, " +
-			"or the `Link` header, until there is none.",
+		OperationID: "list-multiplications",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "List multiplications",
+		Description: "Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New " +
+			"submissions do not shift the pages.",
 		Responses: responses(
-			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"), notModified(),
-			problem(http.StatusUnprocessableEntity, "A parameter is not one of those that there are.",
+			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"),
+			notModified(),
+			problem(http.StatusUnprocessableEntity, "A parameter is unknown or has an invalid value.",
 				`invalid request: cursor "1" is not the next_cursor of any page`),
 		),
 	}
@@ -44,13 +26,16 @@ func ListMultiplications() huma.Operation {
 // GetMultiplication describes GET /v1/multiplications/{id}.
 func GetMultiplication() huma.Operation {
 	return huma.Operation{
-		OperationID: "get-multiplication", Tags: []string{multiplicationsTag},
-		Summary: "State and progress of a multiplication",
-		Description: "Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the " +
-			"work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.",
+		OperationID: "get-multiplication",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Get the state and progress of a multiplication",
+		Description: "Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also " +
+			"if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the " +
+			"multiplication to finish, and contains the result if it is small.",
 		Responses: responses(
-			success(http.StatusOK, "The multiplication as it is now.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
-			notModified(), noSuchMultiplication(),
+			success(http.StatusOK, "The current state.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
+			notModified(),
+			noSuchMultiplication(),
 		),
 	}
 }
@@ -59,12 +44,16 @@ func GetMultiplication() huma.Operation {
 func CancelMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "cancel-multiplication",
-		Tags:        []string{multiplicationsTag}, Summary: "Cancel a multiplication",
-		Description: "No further tile starts, the running ones are told to stop. To cancel twice is no error.",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Cancel a multiplication",
+		Description: "No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.",
 		Responses: responses(
-			success(http.StatusOK, "It is cancelled.", exampleCancelled(), "Idempotent-Replayed"), badKey(), keyUsed(),
+			success(http.StatusOK, "The multiplication is cancelled.", exampleCancelled(), "Idempotent-Replayed"),
+			invalidKey(),
+			usedKey(),
 			noSuchMultiplication(),
-			problem(http.StatusConflict, "It has ended already.", "multiplication "+exampleID+" is completed: the multiplication has ended"),
+			problem(http.StatusConflict, "The multiplication has completed or failed.",
+				"multiplication "+exampleID+" is completed: the multiplication has ended"),
 		),
 	}
 }
@@ -73,12 +62,17 @@ func CancelMultiplication() huma.Operation {
 func RetryMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "retry-multiplication",
-		Tags:        []string{multiplicationsTag}, Summary: "Retry a failed or cancelled multiplication",
-		Description: "The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Retry a failed or cancelled multiplication",
+		Description: "Completed tiles are kept. The others run again, with a full set of attempts.",
 		Responses: responses(
-			success(http.StatusOK, "It is back in the queue.", examplePending(), "Preference-Applied", "Idempotent-Replayed"), badKey(), keyUsed(),
-			problem(http.StatusNotFound, noSuchMultiplication().Description, "retrying multiplication "+exampleID+": not found"),
-			problem(http.StatusConflict, "It is still being worked on, or it is completed.",
+			success(http.StatusOK, "The multiplication is queued again.", examplePending(),
+				"Preference-Applied", "Idempotent-Replayed"),
+			invalidKey(),
+			usedKey(),
+			problem(http.StatusNotFound, noSuchMultiplication().Description,
+				"retrying multiplication "+exampleID+": not found"),
+			problem(http.StatusConflict, "The multiplication is neither failed nor cancelled.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
 		),
 	}
@@ -88,14 +82,38 @@ func RetryMultiplication() huma.Operation {
 func DeleteMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "delete-multiplication",
-		Tags:        []string{multiplicationsTag}, Summary: "Remove a multiplication and its result",
-		Description:   "One that is being worked on must be cancelled first. A result that other products use as an operand stays.",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Delete a multiplication and its result",
+		Description: "A multiplication that is not finished must be cancelled first. A result that is an operand of " +
+			"another multiplication is kept.",
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
-			success(http.StatusNoContent, "It is gone.", nil),
+			success(http.StatusNoContent, "The multiplication is deleted.", nil),
 			noSuchMultiplication(),
-			problem(http.StatusConflict, "It is being worked on.",
-				"multiplication "+exampleID+" is "+"pending"+", cancel it first: in use"),
+			problem(http.StatusConflict, "The multiplication is not finished.",
+				"multiplication "+exampleID+" is pending, cancel it first: in use"),
 		),
 	}
+}
+
+func noSuchMultiplication() response {
+	return problem(http.StatusNotFound, "There is no such multiplication, or it has been deleted.",
+		"multiplication "+exampleID+": not found")
+}
+
+// notModified describes the response to a client whose copy is current.
+func notModified() response {
+	return success(http.StatusNotModified, "The client has the current version.", nil, "ETag")
+}
+
+// invalidKey and usedKey describe error responses to requests that have an idempotency key and no body.
+func invalidKey() response {
+	return problem(http.StatusBadRequest, "`Idempotency-Key` is invalid.",
+		"bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
+}
+
+func usedKey() response {
+	return problem(http.StatusUnprocessableEntity,
+		"`Idempotency-Key` has been used for a different request, or a parameter is unknown.",
+		"invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
 }

@@ -6,21 +6,19 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 )
 
-// The schemas of bodies that are read or written as a stream: Huma cannot derive them from a type.
+// maxFileBytes is the limit of a server unless it is configured otherwise.
+const maxFileBytes = 1 << 40
 
-func objectSchema(properties map[string]*huma.Schema, required ...string) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeObject, Properties: properties, Required: required, AdditionalProperties: false}
-}
-
-// sharedSchemas returns the schemas that have a name of their own and no type.
+// sharedSchemas returns the named schemas of bodies that are read or written as a stream, which Huma cannot derive
+// from a type.
 func sharedSchemas() map[string]*huma.Schema {
 	return map[string]*huma.Schema{
-		"DType":            {Type: huma.TypeString, Enum: []any{"float64", "float32"}},
+		"DType":            enumSchema("float64", "float32"),
 		"Values":           resource.Rows{}.Schema(nil),
 		"RandomMatrix":     randomSchema(),
 		"Operand":          operandSchema("matrix_id", "values", "random"),
 		"NewMatrix":        operandSchema("values", "random"),
-		"Submission":       objectSchema(map[string]*huma.Schema{"a": ref("Operand"), "b": ref("Operand"), "priority": prioritySchema()}, "a", "b"),
+		"Submission":       submissionSchema(ref("Operand")),
 		"SimpleSubmission": objectSchema(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
 		"Elements":         elementsSchema(),
 		"StreamedEvent":    streamedEventSchema(),
@@ -29,33 +27,25 @@ func sharedSchemas() map[string]*huma.Schema {
 	}
 }
 
-func idSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "uuid", MaxLength: new(36)}
-}
-
-// npySchema describes a body that is a .npy file.
-func npySchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "A .npy file, as np.save writes it", MaxLength: new(maxFileBytes)}
-}
-
-// maxFileBytes is the limit of a server unless it is configured otherwise.
-const maxFileBytes = 1 << 40
-
-func elementsSchema() *huma.Schema {
-	count := func() *huma.Schema { return &huma.Schema{Type: huma.TypeInteger, Format: "int64"} }
-	return objectSchema(map[string]*huma.Schema{"rows": count(), "cols": count(), "values": ref("Values")}, "rows", "cols", "values")
+// submissionSchema describes two operands and a priority.
+func submissionSchema(operand *huma.Schema) *huma.Schema {
+	return objectSchema(map[string]*huma.Schema{
+		"a":        operand,
+		"b":        operand,
+		"priority": prioritySchema(),
+	}, "a", "b")
 }
 
 func prioritySchema() *huma.Schema {
-	return &huma.Schema{
-		Type: huma.TypeInteger, Format: "int32", Minimum: new(1.0), Maximum: new(4.0), Default: 2, Description: "1 is the most urgent",
-	}
+	s := describedAs("1 is the most urgent", integerSchema("int32", 1, 4))
+	s.Default = 2
+	return s
 }
 
-// operandSchema describes an object that has exactly one of the members, which say where a matrix comes from.
+// operandSchema describes an object with exactly one of the given members, which define a matrix.
 func operandSchema(members ...string) *huma.Schema {
 	all := map[string]*huma.Schema{
-		"matrix_id": {Type: huma.TypeString, Format: "uuid", MaxLength: new(36), Description: "A matrix that is stored already"},
+		"matrix_id": describedAs("The id of a stored matrix", idSchema()),
 		"values":    ref("Values"),
 		"random":    ref("RandomMatrix"),
 	}
@@ -63,43 +53,106 @@ func operandSchema(members ...string) *huma.Schema {
 	for _, name := range members {
 		s.Properties[name] = all[name]
 	}
-	s.MinProperties, s.MaxProperties = new(1), new(1)
+	s.MinProperties = new(1)
+	s.MaxProperties = new(1)
 	return s
 }
 
 func randomSchema() *huma.Schema {
-	size := func(what string) *huma.Schema {
-		return &huma.Schema{Type: huma.TypeInteger, Format: "int64", Description: what}
-	}
+	seed := describedAs("Another seed gives another matrix", countSchema())
+	seed.Default = 0
 	return objectSchema(map[string]*huma.Schema{
-		"rows": size("Number of rows"), "cols": size("Number of columns"),
-		"seed":  {Type: huma.TypeInteger, Format: "int64", Default: 0, Description: "Another seed gives another matrix"},
+		"rows":  describedAs("Number of rows", countSchema()),
+		"cols":  describedAs("Number of columns", countSchema()),
+		"seed":  seed,
 		"dtype": {Default: "float64"},
 	}, "rows", "cols")
 }
 
-// problemSchema describes an error as RFC 9457 has it.
+func elementsSchema() *huma.Schema {
+	return objectSchema(map[string]*huma.Schema{
+		"rows":   countSchema(),
+		"cols":   countSchema(),
+		"values": ref("Values"),
+	}, "rows", "cols", "values")
+}
+
+func streamedEventSchema() *huma.Schema {
+	return objectSchema(map[string]*huma.Schema{
+		"id":    describedAs("Counts from 1 without gaps; for Last-Event-ID", countSchema()),
+		"event": describedAs("What has changed", enumSchema("state", "progress")),
+		"data":  ref("MultiplicationEvent"),
+	}, "id", "event", "data")
+}
+
+// problemSchema describes an error in the format of RFC 9457.
 func problemSchema() *huma.Schema {
-	s := objectSchema(map[string]*huma.Schema{
-		"title":  textSchema(50),
-		"status": {Type: huma.TypeInteger, Format: "int32", Minimum: new(400.0), Maximum: new(599.0)},
-		"detail": textSchema(resource.MaxMessage),
-		"errors": {Type: huma.TypeArray, Items: ref("Fault"), MaxItems: new(100)},
+	faults := &huma.Schema{Type: huma.TypeArray, Items: ref("Fault"), MaxItems: new(100)}
+	return objectSchema(map[string]*huma.Schema{
+		"title":  describedAs("The meaning of the status", textSchema(50)),
+		"status": describedAs("The HTTP status", integerSchema("int32", 400, 599)),
+		"detail": describedAs("What is wrong with the request, and often what to do about it",
+			textSchema(resource.MaxMessage)),
+		"errors": describedAs("The invalid parameters, if parameters are invalid", faults),
 	}, "title", "status", "detail")
-	s.Properties["title"].Description = "The meaning of the status"
-	s.Properties["status"].Description = "The HTTP status"
-	s.Properties["detail"].Description = "What is wrong with this request, and often what to do about it"
-	s.Properties["errors"].Description = "What is wrong with each parameter, where it is parameters that are wrong"
-	return s
 }
 
 func faultSchema() *huma.Schema {
-	s := objectSchema(map[string]*huma.Schema{
-		"message":  textSchema(resource.MaxMessage),
-		"location": textSchema(200),
-		"value":    {Description: "The value that is wrong"},
+	return objectSchema(map[string]*huma.Schema{
+		"message":  describedAs("What is wrong", textSchema(resource.MaxMessage)),
+		"location": describedAs("The parameter", textSchema(200)),
+		"value":    {Description: "The invalid value"},
 	})
-	s.Properties["message"].Description = "What is wrong"
-	s.Properties["location"].Description = "Where"
+}
+
+// npySchema describes a body that is a .npy file.
+func npySchema() *huma.Schema {
+	return describedAs("A .npy file, as np.save writes it", binarySchema())
+}
+
+func binarySchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "binary", MaxLength: new(maxFileBytes)}
+}
+
+func objectSchema(properties map[string]*huma.Schema, required ...string) *huma.Schema {
+	return &huma.Schema{
+		Type:                 huma.TypeObject,
+		Properties:           properties,
+		Required:             required,
+		AdditionalProperties: false,
+	}
+}
+
+func describedAs(description string, s *huma.Schema) *huma.Schema {
+	s.Description = description
 	return s
+}
+
+func idSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid", MaxLength: new(36)}
+}
+
+// countSchema describes an integer whose bounds Describe adds.
+func countSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+}
+
+func integerSchema(format string, low, high float64) *huma.Schema {
+	return &huma.Schema{
+		Type:    huma.TypeInteger,
+		Format:  format,
+		Minimum: &low,
+		Maximum: &high,
+	}
+}
+
+func enumSchema(values ...any) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Enum: values}
+}
+
+// textSchema describes text of at most length characters that is not blank.
+func textSchema(length int) *huma.Schema { return patternSchema(`\S`, length) }
+
+func patternSchema(pattern string, length int) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: pattern, MaxLength: &length}
 }
