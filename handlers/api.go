@@ -1,5 +1,5 @@
-// Package handlers is the HTTP side of Millrace: one file per resource, all routes on one page, and one table from error
-// to status.
+// Package handlers implements the HTTP API: one file per resource, the routes in api.go, and the table from error to status
+// in errors.go. Package resource has the JSON forms of the resources, package apidoc the description of the API.
 package handlers
 
 import (
@@ -19,13 +19,13 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// Limits bounds what one request may ask for.
+// Limits are the limits of one request.
 type Limits struct {
 	MaxMatrixBytes int64 // of one operand's content
 	MaxJSONValues  int64 // elements of a result that is served as JSON
 }
 
-// API answers requests.
+// API implements the operations of the API.
 type API struct {
 	store     *store.Store
 	jobs      *jobs.Client
@@ -35,14 +35,21 @@ type API struct {
 	started   time.Time
 	overviews overviews
 	log       *slog.Logger
-	heartbeat time.Duration // of streams of events
+	heartbeat time.Duration // of event streams
 }
 
 // New returns the handler of all routes.
 func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	a := &API{
-		store: s, jobs: c, hub: hub, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log,
+		store:     s,
+		jobs:      c,
+		hub:       hub,
+		limits:    limits,
+		site:      site,
+		started:   time.Now(),
+		overviews: overviews{jobs: c},
+		log:       log,
 		heartbeat: heartbeat,
 	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
@@ -50,7 +57,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
 }
 
-// exactMux takes a path with a slash at its end for that path, not for all that begins with it.
+// exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.
 type exactMux struct{ *http.ServeMux }
 
 // HandleFunc implements humago.Mux.

@@ -14,7 +14,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -156,22 +155,4 @@ func (s *eventStream) write(e watch.Event, p store.Multiplication) error {
 	}
 	_, err = fmt.Fprintf(&s.buf, "id: %d\nevent: %s\ndata: %s\n\n", e.Number, kind, data)
 	return err
-}
-
-// newEventBody describes an event in the life of a product; of that the members are used that never change.
-func newEventBody(e watch.Event, p store.Multiplication) resource.MultiplicationEvent {
-	body := resource.MultiplicationEvent{
-		ID: p.ID.String(), State: string(e.State), At: e.At.UTC(), Progress: progress(e.TilesCompleted, p.TilesTotal),
-		Tiles: resource.EventTileCounts{Total: p.TilesTotal, Completed: e.TilesCompleted},
-	}
-	if e.Product == nil {
-		return body
-	}
-	if e.Product.Failure != nil {
-		body.Failure = *e.Product.Failure
-	}
-	if e.State == store.Completed {
-		body.Result = newResult(p)
-	}
-	return body
 }

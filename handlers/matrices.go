@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,17 +13,6 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
-
-func newMatrixBody(m store.Matrix) resource.Matrix {
-	body := resource.Matrix{
-		ID: m.ID.String(), Rows: m.Rows, Cols: m.Cols, DType: m.DType, State: string(m.State), Source: string(m.Source),
-		Bytes: m.Shape().Bytes(), CreatedAt: m.CreatedAt.UTC(), ExpiresAt: m.ExpiresAt.UTC(),
-	}
-	if m.Digest != nil {
-		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)
-	}
-	return body
-}
 
 type matrixInput struct {
 	IDParam

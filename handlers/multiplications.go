@@ -4,83 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
-
-func multiplicationPath(id uuid.UUID) string { return apidoc.MultiplicationsPath + "/" + id.String() }
-
-func (a *API) multiplicationBody(s store.Status) resource.Multiplication {
-	p := s.Multiplication
-	m := resource.Multiplication{
-		ID: p.ID.String(), State: string(p.State), Priority: int(p.Priority),
-		Shape: resource.Dimensions{M: p.M, K: p.K, N: p.N}, DType: p.DType,
-		A: resource.MatrixRef{MatrixID: p.A.String(), Rows: s.ARows, Cols: s.ACols, DType: s.ADType},
-		B: resource.MatrixRef{MatrixID: p.B.String(), Rows: s.BRows, Cols: s.BCols, DType: s.BDType},
-		Tiles: resource.TileCounts{
-			Total: p.TilesTotal, Completed: p.TilesCompleted, Running: s.Running, Retrying: s.Retrying,
-		},
-		Progress: progress(p.TilesCompleted, p.TilesTotal), Attempts: s.Attempts, Errors: make([]resource.TileError, 0, len(s.Errors)),
-		CreatedAt: p.CreatedAt.UTC(), StartedAt: utc(p.StartedAt), FinishedAt: utc(p.FinishedAt),
-		Links: a.multiplicationLinks(s),
-	}
-	if p.Failure != nil {
-		m.Failure = bounded(*p.Failure)
-	}
-	for _, e := range s.Errors {
-		m.Errors = append(m.Errors, resource.TileError{At: e.At.UTC(), Tile: e.Tile, Attempt: int(e.Attempt), Message: bounded(e.Message)})
-	}
-	if p.State.Final() {
-		m.ExpiresAt = utc(&p.ExpiresAt)
-	}
-	if p.State == store.Completed {
-		m.Result = newResult(p)
-	}
-	return m
-}
-
-// bounded cuts a message that is longer than any that one reads, the trace of a panic for example, and says so if there is
-// none.
-func bounded(message string) string {
-	if strings.TrimSpace(message) == "" {
-		return "unknown error"
-	}
-	if len(message) > resource.MaxMessage {
-		return strings.ToValidUTF8(message[:resource.MaxMessage], "")
-	}
-	return message
-}
-
-func newResult(p store.Multiplication) *resource.Result {
-	return &resource.Result{
-		MatrixRef: resource.MatrixRef{MatrixID: p.C.String(), Rows: p.M, Cols: p.N, DType: p.DType},
-		Href:      multiplicationPath(p.ID) + "/result", Bytes: p.ResultShape().Bytes(), Verified: true,
-	}
-}
-
-// progress is exact: tiles done over tiles planned. A product without elements is done from the start.
-func progress(completed, total int64) float64 {
-	if total == 0 {
-		return 1
-	}
-	return float64(completed) / float64(total)
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
-}
 
 // IDParam is the path parameter of all routes of one resource.
 type IDParam struct {

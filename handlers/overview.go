@@ -72,9 +72,6 @@ func (o *overviews) look(ctx context.Context) error {
 	return nil
 }
 
-// micros is a time as exact as all others are.
-func micros(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
 type overviewOutput struct {
 	CacheControl string `header:"Cache-Control"`
 	Body         resource.Overview
@@ -86,16 +83,5 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	body := resource.Overview{
-		Version: a.site.Version, StartedAt: micros(a.started), ObservedAt: micros(at), Workers: seen.Workers,
-		Multiplications: resource.ActiveMultiplications(seen.Active), OpsPort: a.site.OpsPort,
-		Links: resource.OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
-	}
-	for _, q := range seen.Queues {
-		body.Queues = append(body.Queues, resource.QueueState(q))
-	}
-	if a.site.RiverUI != nil {
-		body.Links.RiverUI = riverUIPath
-	}
-	return &overviewOutput{CacheControl: "no-store", Body: body}, nil
+	return &overviewOutput{CacheControl: "no-store", Body: a.overviewBody(seen, at)}, nil
 }

@@ -102,7 +102,7 @@ func TestStalledStream(t *testing.T) {
 	}
 }
 
-// The example in the description of the API is what clients see.
+// TestExampleEvents compares the example of a stream in the description with what is sent.
 func TestExampleEvents(t *testing.T) {
 	t.Parallel()
 	_, example, _ := strings.Cut(apidoc.GetEvents().Responses["200"].Description, "```\n")
