@@ -1,5 +1,6 @@
-// Package handlers implements the HTTP API: one file per resource, the routes in api.go, and the table from error to status
-// in errors.go. Package resource has the JSON forms of the resources, package apidoc the description of the API.
+// Package handlers implements the HTTP API: one file per resource, the routes in api.go, and the table from error to
+// status in errors.go. Package resource has the JSON forms of the resources, package apidoc the description of the
+// API.
 package handlers
 
 import (
@@ -91,8 +92,9 @@ func (a *API) register(api huma.API) {
 	apidoc.Describe(api.OpenAPI())
 }
 
-// route adds an operation. If its description has a request body, the handler reads the body as a stream; the description
-// of the body is added after the registration, because Huma reads every body whose JSON schema it knows into memory.
+// route adds an operation. If its description has a request body, the handler reads the body as a stream; the
+// description of the body is added after the registration, because Huma reads every body whose JSON schema it knows
+// into memory.
 func route[I, O any](
 	api huma.API, pattern string, op huma.Operation, handler func(context.Context, *I) (*O, error),
 ) {

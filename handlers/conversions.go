@@ -134,8 +134,8 @@ func (a *API) overviewBody(seen jobs.Overview, at time.Time) resource.Overview {
 	return body
 }
 
-// progress returns the share of tiles that are completed. It is 1 for a multiplication without tiles, whose result has no
-// elements.
+// progress returns the share of tiles that are completed. It is 1 for a multiplication without tiles, whose result
+// has no elements.
 func progress(completed, total int64) float64 {
 	if total == 0 {
 		return 1

@@ -96,7 +96,8 @@ func (d *description) route(r *http.Request) *routers.Route {
 	return d.routes[pattern]
 }
 
-// undescribed are the headers that do not depend on the operation: those of the protocol, and those that restrict browsers.
+// undescribed are the headers that do not depend on the operation: those of the protocol, and those that restrict
+// browsers.
 var undescribed = map[string]bool{
 	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
 	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
@@ -118,17 +119,22 @@ func (d *description) check(ctx context.Context, a answer) error {
 		}
 		for name := range a.Header {
 			if !described[name] {
-				return fmt.Errorf("%s %s: response %d has the header %s, which is not described", route.Method, route.Path, a.StatusCode, name)
+				return fmt.Errorf("%s %s: response %d has the header %s, which is not described",
+					route.Method, route.Path, a.StatusCode, name)
 			}
 		}
 	}
 	options := &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: len(a.body) > maxChecked}
 	err := openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: a.Request, Route: route, Options: options},
-		Status:                 a.StatusCode,
-		Header:                 a.Header,
-		Body:                   io.NopCloser(bytes.NewReader(a.body)),
-		Options:                options,
+		RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: a.Request,
+			Route:   route,
+			Options: options,
+		},
+		Status:  a.StatusCode,
+		Header:  a.Header,
+		Body:    io.NopCloser(bytes.NewReader(a.body)),
+		Options: options,
 	})
 	if err != nil {
 		return fmt.Errorf("%s %s: the response is not as described: %w", route.Method, route.Path, err)
@@ -140,7 +146,8 @@ func (d *description) check(ctx context.Context, a answer) error {
 func TestDescriptionValid(t *testing.T) {
 	t.Parallel()
 	d := describedAPI(t)
-	if err := d.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation()); err != nil {
-		t.Error(err)
+	err := d.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation())
+	if err != nil {
+		t.Errorf("Validate() = %v", err)
 	}
 }

@@ -12,11 +12,12 @@ import (
 	"testing"
 )
 
-// unprovoked are the errors that no request of this test causes. TestDatabaseUnavailable and TestStalledUpload cause 503 and
-// 408; a 500 would be a bug.
+// unprovoked are the errors that no request of this test causes. TestDatabaseUnavailable and TestStalledUpload cause
+// 503 and 408; a 500 would be a bug.
 var unprovoked = []string{"408", "500", "503"}
 
-// TestErrorExamples causes the errors of all operations and compares them with their examples, except for ids and numbers.
+// TestErrorExamples causes the errors of all operations and compares them with their examples, except for ids and
+// numbers.
 func TestErrorExamples(t *testing.T) {
 	t.Parallel()
 	idle, busy := setupWith(t, options{idle: true}), setup(t)
@@ -134,9 +135,12 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 		faults[what+"-multiplication 422"] = keyed(multiplications+"/"+pending.ID+"/"+what, "used")
 	}
 	for name, call := range map[string]struct{ method, path string }{
-		"get-overview": {http.MethodGet, "/v1/overview"}, "get-multiplication": {http.MethodGet, multiplications + nothing},
-		"delete-multiplication": {http.MethodDelete, multiplications + nothing}, "get-multiplication-events": {http.MethodGet, multiplications + nothing + "/events"},
-		"get-matrix": {http.MethodGet, matrices + nothing}, "delete-matrix": {http.MethodDelete, matrices + nothing},
+		"get-overview":              {http.MethodGet, "/v1/overview"},
+		"get-multiplication":        {http.MethodGet, multiplications + nothing},
+		"delete-multiplication":     {http.MethodDelete, multiplications + nothing},
+		"get-multiplication-events": {http.MethodGet, multiplications + nothing + "/events"},
+		"get-matrix":                {http.MethodGet, matrices + nothing},
+		"delete-matrix":             {http.MethodDelete, matrices + nothing},
 	} {
 		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
 	}

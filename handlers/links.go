@@ -20,9 +20,9 @@ func (a *API) multiplicationLinks(s store.Status) resource.MultiplicationLinks {
 	return links
 }
 
-// jobsPage returns the path of the page in River UI that shows the jobs of a multiplication: the page of the job if there
-// is one job, otherwise a list, filtered by tag, queue and state. The state is necessary because River UI lists one state
-// at a time, the queue because there is no index on tags.
+// jobsPage returns the path of the page in River UI that shows the jobs of a multiplication: the page of the job if
+// there is one job, otherwise a list, filtered by tag, queue and state. The state is necessary because River UI lists
+// one state at a time, the queue because there is no index on tags.
 func jobsPage(s store.Status) string {
 	p := s.Multiplication
 	switch {

@@ -31,8 +31,8 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// TestDescriptionComplete requires descriptions and examples of operations, parameters, headers and responses, as far as the
-// linter has no rules for them.
+// TestDescriptionComplete requires descriptions and examples of operations, parameters, headers and responses, as far
+// as the linter has no rules for them.
 func TestDescriptionComplete(t *testing.T) {
 	t.Parallel()
 	d := describedAPI(t)
