@@ -270,12 +270,12 @@ type Matrix struct {
 	ID        string    `json:"id"`
 	Rows      int64     `json:"rows"`
 
-	// Source How the matrix was made; product: the result of a multiplication
+	// Source How the matrix was made
 	Source MatrixSource `json:"source"`
 	State  MatrixState  `json:"state"`
 }
 
-// MatrixSource How the matrix was made; product: the result of a multiplication
+// MatrixSource How the matrix was made
 type MatrixSource string
 
 // MatrixState defines model for Matrix.State.

@@ -22,10 +22,24 @@ func (a *API) multiplicationBody(s store.Status) resource.Multiplication {
 		ID:       p.ID.String(),
 		State:    string(p.State),
 		Priority: int(p.Priority),
-		Shape:    resource.Dimensions{M: p.M, K: p.K, N: p.N},
-		DType:    p.DType,
-		A:        resource.MatrixRef{MatrixID: p.A.String(), Rows: s.ARows, Cols: s.ACols, DType: s.ADType},
-		B:        resource.MatrixRef{MatrixID: p.B.String(), Rows: s.BRows, Cols: s.BCols, DType: s.BDType},
+		Shape: resource.Dimensions{
+			M: p.M,
+			K: p.K,
+			N: p.N,
+		},
+		DType: p.DType,
+		A: resource.MatrixRef{
+			MatrixID: p.A.String(),
+			Rows:     s.ARows,
+			Cols:     s.ACols,
+			DType:    s.ADType,
+		},
+		B: resource.MatrixRef{
+			MatrixID: p.B.String(),
+			Rows:     s.BRows,
+			Cols:     s.BCols,
+			DType:    s.BDType,
+		},
 		Tiles: resource.TileCounts{
 			Total:     p.TilesTotal,
 			Completed: p.TilesCompleted,

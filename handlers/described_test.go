@@ -39,7 +39,11 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
 	openapi3filter.RegisterBodyDecoder("text/event-stream", decodeEvents)
-	d := &description{T: spec, mux: http.NewServeMux(), routes: map[string]*routers.Route{}}
+	d := &description{
+		T:      spec,
+		mux:    http.NewServeMux(),
+		routes: map[string]*routers.Route{},
+	}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			pattern := method + " " + path
@@ -47,7 +51,13 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 				pattern += "{$}"
 			}
 			d.mux.Handle(pattern, http.NotFoundHandler())
-			d.routes[pattern] = &routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op}
+			d.routes[pattern] = &routers.Route{
+				Spec:      spec,
+				Path:      path,
+				PathItem:  item,
+				Method:    method,
+				Operation: op,
+			}
 		}
 	}
 	return d, nil

@@ -20,7 +20,8 @@ var unprovoked = []string{"408", "500", "503"}
 // numbers.
 func TestErrorExamples(t *testing.T) {
 	t.Parallel()
-	idle, busy := setupWith(t, options{idle: true}), setup(t)
+	idle := setupWith(t, options{idle: true})
+	busy := setup(t)
 	faults := provocations(t, idle, busy)
 	for _, route := range describedAPI(t).routes {
 		for status, response := range route.Operation.Responses.Map() {

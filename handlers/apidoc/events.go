@@ -12,7 +12,7 @@ func GetEvents() huma.Operation {
 		"event, and its members are the lines of the event. On the wire:\n\n```\n" + exampleStream + "\n```"
 	stream := success(http.StatusOK, description, nil, "Cache-Control", "X-Accel-Buffering")
 	stream.Content = map[string]*huma.MediaType{mediaEvents: {
-		Schema:  &huma.Schema{Type: huma.TypeArray, Items: ref("StreamedEvent"), MaxItems: new(1 << 20)},
+		Schema:  arraySchema(ref("StreamedEvent"), 1<<20),
 		Example: []any{exampleStreamedEvent()},
 	}}
 	return huma.Operation{

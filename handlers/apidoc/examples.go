@@ -79,10 +79,14 @@ func exampleRef(id string) resource.MatrixRef {
 // examplePending is a multiplication right after its submission.
 func examplePending() resource.Multiplication {
 	return resource.Multiplication{
-		ID:        exampleID,
-		State:     "pending",
-		Priority:  2,
-		Shape:     resource.Dimensions{M: 2, K: 2, N: 2},
+		ID:       exampleID,
+		State:    "pending",
+		Priority: 2,
+		Shape: resource.Dimensions{
+			M: 2,
+			K: 2,
+			N: 2,
+		},
 		DType:     matrix.Float64,
 		A:         exampleRef(exampleMatrixA),
 		B:         exampleRef(exampleMatrixB),
@@ -177,7 +181,11 @@ func exampleOverview() resource.Overview {
 		Workers:    2,
 		Queues: []resource.QueueState{
 			{Name: "small"},
-			{Name: "tiles", Waiting: 12, Running: 4},
+			{
+				Name:    "tiles",
+				Waiting: 12,
+				Running: 4,
+			},
 		},
 		Multiplications: resource.ActiveMultiplications{InProgress: 1},
 		OpsPort:         9090,

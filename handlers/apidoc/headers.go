@@ -54,7 +54,7 @@ func headerDocs() map[string]huma.Header {
 		"Location": {
 			Description: "The path of the new resource.",
 			Required:    true,
-			Schema:      &huma.Schema{Type: huma.TypeString, Format: "uri-reference", MaxLength: new(200)},
+			Schema:      formatSchema("uri-reference", 200),
 			Example:     examplePath,
 		},
 		"Preference-Applied": {

@@ -83,11 +83,7 @@ func parameterDocs() map[string]huma.Param {
 		},
 		"limit": {Example: 50},
 		"state": {
-			Schema: &huma.Schema{
-				Type:     huma.TypeArray,
-				MaxItems: new(5),
-				Items:    enumSchema("pending", "in_progress", "completed", "failed", "cancelled"),
-			},
+			Schema: arraySchema(enumSchema("pending", "in_progress", "completed", "failed", "cancelled"), 5),
 		},
 	}
 }

@@ -87,7 +87,7 @@ func streamedEventSchema() *huma.Schema {
 
 // problemSchema describes an error in the format of RFC 9457.
 func problemSchema() *huma.Schema {
-	faults := &huma.Schema{Type: huma.TypeArray, Items: ref("Fault"), MaxItems: new(100)}
+	faults := arraySchema(ref("Fault"), 100)
 	return objectSchema(map[string]*huma.Schema{
 		"title":  describedAs("The meaning of the status", textSchema(50)),
 		"status": describedAs("The HTTP status", integerSchema("int32", 400, 599)),
@@ -110,9 +110,7 @@ func npySchema() *huma.Schema {
 	return describedAs("A .npy file, as np.save writes it", binarySchema())
 }
 
-func binarySchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "binary", MaxLength: new(maxFileBytes)}
-}
+func binarySchema() *huma.Schema { return formatSchema("binary", maxFileBytes) }
 
 func objectSchema(properties map[string]*huma.Schema, required ...string) *huma.Schema {
 	return &huma.Schema{
@@ -128,9 +126,7 @@ func describedAs(description string, s *huma.Schema) *huma.Schema {
 	return s
 }
 
-func idSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Format: "uuid", MaxLength: new(36)}
-}
+func idSchema() *huma.Schema { return formatSchema("uuid", 36) }
 
 // countSchema describes an integer whose bounds Describe adds.
 func countSchema() *huma.Schema {
@@ -146,6 +142,22 @@ func integerSchema(format string, low, high float64) *huma.Schema {
 	}
 }
 
+func arraySchema(items *huma.Schema, length int) *huma.Schema {
+	return &huma.Schema{
+		Type:     huma.TypeArray,
+		Items:    items,
+		MaxItems: &length,
+	}
+}
+
+func formatSchema(format string, length int) *huma.Schema {
+	return &huma.Schema{
+		Type:      huma.TypeString,
+		Format:    format,
+		MaxLength: &length,
+	}
+}
+
 func enumSchema(values ...any) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Enum: values}
 }
@@ -154,5 +166,9 @@ func enumSchema(values ...any) *huma.Schema {
 func textSchema(length int) *huma.Schema { return patternSchema(`\S`, length) }
 
 func patternSchema(pattern string, length int) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: pattern, MaxLength: &length}
+	return &huma.Schema{
+		Type:      huma.TypeString,
+		Pattern:   pattern,
+		MaxLength: &length,
+	}
 }

@@ -13,7 +13,7 @@ type Matrix struct {
 	Cols      int64        `json:"cols"`
 	DType     matrix.DType `json:"dtype" enum:"float64,float32"`
 	State     string       `json:"state" enum:"uploading,ready"`
-	Source    string       `json:"source" enum:"upload,inline,random,product" doc:"How the matrix was made; product: the result of a multiplication"`
+	Source    string       `json:"source" enum:"upload,inline,random,product" doc:"How the matrix was made"`
 	Bytes     int64        `json:"bytes" doc:"Size of the elements"`
 	Digest    string       `json:"digest,omitempty" pattern:"^sha-256:[0-9a-f]{64}$" maxLength:"72" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
 	CreatedAt time.Time    `json:"created_at"`
