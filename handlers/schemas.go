@@ -1,6 +1,10 @@
 package handlers
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/matrix/jsonrows"
+)
 
 // The schemas of bodies that are read or written as a stream: Huma cannot derive them from a type.
 
@@ -44,7 +48,7 @@ func valuesSchema() *huma.Schema {
 	number := &huma.Schema{Type: huma.TypeNumber, Format: "double"}
 	return &huma.Schema{
 		Type: huma.TypeArray, MaxItems: new(maxRows),
-		Items: &huma.Schema{Type: huma.TypeArray, Items: number, MaxItems: new(maxJSONCols), Examples: []any{[]int{1, 2}}},
+		Items: &huma.Schema{Type: huma.TypeArray, Items: number, MaxItems: new(jsonrows.MaxCols), Examples: []any{[]int{1, 2}}},
 	}
 }
 

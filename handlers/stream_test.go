@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -45,7 +46,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
 	a.register(humago.New(exactMux{mux}, config()))
-	server := httptest.NewServer(withDeadlines(withProblems(mux), stall))
+	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, status.Multiplication.ID

@@ -1,4 +1,4 @@
-package handlers
+package payload
 
 import (
 	"bytes"
@@ -7,172 +7,133 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"mime/multipart"
+	"net/http"
 	"os"
 )
 
-// received is the body of a request as it is read: hashed on its way, never kept. Nil is that of a request without one.
-type received struct {
-	io.Reader // of JSON or .npy
-	form      *formReader
+// Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose body says
+// nothing: its methods do nothing.
+type Body struct {
+	mediaType string
+	size      int64 // in bytes, -1 if the client does not tell
+	reader    io.Reader
+	form      *form // of a multipart body, else nil
 
-	kind    string
-	content hash.Hash            // of what was sent, whatever the framing; nil without a key
-	raw     map[string]hash.Hash // by algorithm, of the bytes that came
-	digests []digest             // that they should have
+	digests []digest             // what the body must hash to
+	hashes  map[string]hash.Hash // of the bytes as they came, by algorithm
+	content hash.Hash            // of what identifies the content; nil unless the body is keyed
 }
 
-// receive begins to read a body. key says that it must be known which one it is.
-func (b *StreamedBody) receive(key bool, kinds ...string) (*received, error) {
-	kind, params, err := b.mediaType(kinds...)
+// Open begins to read the body of a request, which must be of one of the given media types. keyed says that Fingerprint will be
+// called.
+//
+// It returns ErrMediaType for another media type, and ErrBadRequest for malformed digest headers.
+func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
+	mediaType, params, err := parseMediaType(r.Header.Get("Content-Type"), mediaTypes)
 	if err != nil {
 		return nil, err
 	}
-	r := &received{kind: kind, raw: map[string]hash.Hash{}}
-	if r.digests, err = b.digests(); err != nil {
+	digests, err := parseDigests(r.Header)
+	if err != nil {
 		return nil, err
 	}
-	var tee []io.Writer
-	for _, d := range r.digests {
-		if r.raw[d.algorithm] == nil {
-			r.raw[d.algorithm] = algorithms[d.algorithm]()
-			tee = append(tee, r.raw[d.algorithm])
-		}
+	b := &Body{
+		mediaType: mediaType,
+		size:      r.ContentLength,
+		digests:   digests,
+		hashes:    newHashes(digests),
 	}
 	switch {
-	case !key:
-	case kind == mediaMultipart: // a client that tries again separates the parts by another boundary
-		r.content = sha256.New()
-	case r.raw[sha256Name] != nil:
-		r.content = r.raw[sha256Name]
+	case !keyed:
+	case mediaType == Multipart: // a client that tries again separates the parts by another boundary
+		b.content = sha256.New()
 	default:
-		r.content = sha256.New()
-		tee = append(tee, r.content)
+		if b.hashes[SHA256] == nil {
+			b.hashes[SHA256] = sha256.New()
+		}
+		b.content = b.hashes[SHA256]
 	}
-	r.Reader = b.reader
-	if len(tee) > 0 {
-		r.Reader = io.TeeReader(b.reader, io.MultiWriter(tee...))
+	src := &source{reader: r.Body}
+	b.reader = src
+	for _, h := range b.hashes {
+		b.reader = io.TeeReader(b.reader, h)
 	}
-	if kind == mediaMultipart {
-		r.form = &formReader{Reader: multipart.NewReader(r.Reader, params["boundary"]), source: b.reader, content: r.content}
+	if mediaType == Multipart {
+		b.form = newForm(b.reader, params["boundary"], src, b.content)
 	}
-	return r, nil
+	return b, nil
 }
 
-// drain reads the body only to hash it.
-func (r *received) drain() error {
+// Drain reads the body only to hash it.
+func (b *Body) Drain() error {
 	switch {
-	case r == nil:
+	case b == nil:
 		return nil
-	case r.form == nil:
-		_, err := io.Copy(io.Discard, r.Reader)
+	case b.form == nil:
+		_, err := io.Copy(io.Discard, b.reader)
 		return err
 	}
-	for {
-		part, err := r.form.next()
-		if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
-			return nil
-		}
-		if err == nil {
-			_, err = io.Copy(io.Discard, part)
-		}
+	for part, err := range b.form.parts() {
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// maxEpilogue is how many bytes may follow the last part of a form; they mean nothing.
-const maxEpilogue = 64 << 10
-
-// verify reads a body to its end and compares it with the digests that it came with.
-func (r *received) verify() error {
-	if r == nil {
-		return nil
-	}
-	// What follows a form belongs to its digest, and only when all of a body has been read does the server notice a client that
-	// hangs up. Of everything else the end has been seen.
-	n, err := io.Copy(io.Discard, io.LimitReader(r.Reader, maxEpilogue))
-	if err == nil && n == maxEpilogue {
-		err = fmt.Errorf("%w: something follows after the last part", errBadRequest)
-	}
-	if err != nil {
-		return err
-	}
-	for _, want := range r.digests {
-		if got := r.raw[want.algorithm].Sum(nil); !bytes.Equal(got, want.sum) {
-			return fmt.Errorf("%w: the %s of the body is %x, %s says %x", errBadRequest, want.algorithm, got, want.header, want.sum)
+		if _, err := io.Copy(io.Discard, part); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// sum identifies what was sent.
-func (r *received) sum() []byte {
-	if r == nil {
+// maxEpilogue is how many bytes may follow the last part of a form. They have no meaning.
+const maxEpilogue = 64 << 10
+
+// Verify reads what is left of a body after its content, and compares all of it with the digests in the headers. It returns
+// ErrBadRequest if they differ.
+func (b *Body) Verify() error {
+	if b == nil {
 		return nil
 	}
-	return r.content.Sum([]byte(r.kind + " "))
-}
-
-// formReader reads a form part by part.
-type formReader struct {
-	*multipart.Reader
-	source  *bodyReader
-	content hash.Hash // of the names and contents of the parts; nil when nobody wants to know
-	part    *formPart
-}
-
-// formPart is a part of a form. Its name is hashed, and its content as it is read.
-type formPart struct {
-	io.Reader
-	name    string
-	content hash.Hash
-}
-
-// next returns the next part, or io.EOF after the last one.
-func (f *formReader) next() (*formPart, error) {
-	if f.content != nil && f.part != nil {
-		if _, err := io.Copy(io.Discard, f.part); err != nil {
-			return nil, err
-		}
-		_, _ = fmt.Fprintf(f.content, "%q %x ", f.part.name, f.part.content.Sum(nil))
-	}
-	f.part = nil
-	part, err := f.NextRawPart()
-	if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
-		return nil, err
-	}
-	if err != nil && f.source.err != nil {
-		return nil, f.source.err // a header that is not whole would be called malformed
-	}
+	// After a form comes its epilogue, which belongs to the digest; after any other body only the end. The server notices a
+	// client that hangs up only when it has read the body to its end.
+	n, err := io.Copy(io.Discard, io.LimitReader(b.reader, maxEpilogue))
 	if err != nil {
-		return nil, multipartError(err)
-	}
-	f.part = &formPart{name: part.FormName(), Reader: partReader{part}}
-	if f.content != nil {
-		f.part.content = sha256.New()
-		f.part.Reader = io.TeeReader(f.part.Reader, f.part.content)
-	}
-	return f.part, nil
-}
-
-// partReader gives the errors of the multipart reader their form, before they mix with those of the store.
-type partReader struct{ *multipart.Part }
-
-func (p partReader) Read(b []byte) (int, error) {
-	n, err := p.Part.Read(b)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		err = multipartError(err)
-	}
-	return n, err
-}
-
-// multipartError calls what the multipart reader finds wrong a fault of the request. It has no error values of its own,
-// but everything that it passes on from below has.
-func multipartError(err error) error {
-	if errors.Is(err, errBadRequest) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("%w: malformed multipart body: %w", errBadRequest, err)
+	if n == maxEpilogue {
+		return fmt.Errorf("%w: something follows after the last part", ErrBadRequest)
+	}
+	for _, want := range b.digests {
+		if got := b.hashes[want.algorithm].Sum(nil); !bytes.Equal(got, want.sum) {
+			return fmt.Errorf("%w: the %s of the body is %x, %s says %x",
+				ErrBadRequest, want.algorithm, got, want.header, want.sum)
+		}
+	}
+	return nil
+}
+
+// Fingerprint identifies what was sent by media type and content; for a form, by the names and contents of its parts. The body
+// must have been opened as keyed, and read to its end.
+func (b *Body) Fingerprint() []byte {
+	if b == nil {
+		return nil
+	}
+	return b.content.Sum([]byte(b.mediaType + " "))
+}
+
+// source reads from the connection. Its errors are the client's faults: os.ErrDeadlineExceeded for one that stalls, ErrBadRequest
+// for a broken connection or malformed chunks.
+type source struct {
+	reader io.Reader
+	err    error // the last one, other than io.EOF
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.reader.Read(p)
+	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		return n, err
+	}
+	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {
+		s.err = fmt.Errorf("%w: the body cannot be read: %w", ErrBadRequest, err)
+	}
+	return n, s.err
 }

@@ -1,147 +1,124 @@
-package handlers
+package payload
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/jsonrows"
 )
 
-// jsonReader reads the JSON forms of operands as a stream: the numbers of a matrix go to the store as they come, never
-// through a tree of values. Memory is one stripe of rows, whatever the size of the body.
+// jsonReader reads the JSON forms of operands as a stream: the numbers of a matrix go to the intake as they come.
 type jsonReader struct {
-	*jsontext.Decoder
-	input    *jsonInput
-	operands *operands
+	*jsonrows.Decoder
+	intake *Intake
 }
 
-func newJSONReader(r io.Reader, o *operands) *jsonReader {
-	input := &jsonInput{src: r}
-	decoder := jsontext.NewDecoder(input)
-	input.decoded = decoder.InputOffset
-	return &jsonReader{Decoder: decoder, input: input, operands: o}
-}
-
-// object reads an object and calls member for the value of each of its members.
-func (j *jsonReader) object(at string, member func(name string) error) error {
-	if err := j.begin(at, '{', "an object"); err != nil {
-		return err
+func newJSONReader(r io.Reader, in *Intake) *jsonReader {
+	return &jsonReader{
+		Decoder: jsonrows.NewDecoder(r),
+		intake:  in,
 	}
-	for j.PeekKind() != '}' {
-		token, err := j.ReadToken()
-		if err != nil {
-			return j.malformed(err)
-		}
-		if err := member(token.String()); err != nil {
-			return err
-		}
-	}
-	return j.end()
 }
 
-// begin reads the token that opens an object or an array.
-func (j *jsonReader) begin(at string, kind jsontext.Kind, what string) error {
-	if got := j.PeekKind(); got != kind {
-		return j.unexpected(at, what)
-	}
-	return j.end()
-}
-
-// end reads a token of which only the kind matters.
-func (j *jsonReader) end() error {
-	if _, err := j.ReadToken(); err != nil {
-		return j.malformed(err)
-	}
-	return nil
-}
-
-// eof checks that nothing follows.
-func (j *jsonReader) eof() error {
-	switch _, err := j.ReadToken(); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
-		return j.malformed(err)
-	}
-	return fmt.Errorf("%w: something follows after the end of the JSON value", errBadRequest)
-}
-
-// malformed says that the body is not JSON, unless the body could not be read at all.
-func (j *jsonReader) malformed(err error) error {
-	var syntax *jsontext.SyntacticError
+// jsonError makes what is wrong with a JSON text a fault of the request. Other errors, those of a matrix included, stay as they
+// are.
+func jsonError(err error) error {
+	var syntax jsonrows.SyntaxError
 	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
-		return fmt.Errorf("%w: %s", errInvalid, trimPrefix(err))
 	case errors.As(err, &syntax):
-		inBody := *syntax
-		inBody.ByteOffset += j.input.scanned
-		if j.input.scanned > 0 {
-			inBody.JSONPointer = "" // the decoder has not seen the rows
-		}
-		return fmt.Errorf("%w: malformed JSON: %s", errBadRequest, trimPrefix(&inBody))
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: malformed JSON: %s", errBadRequest, trimPrefix(err))
-	}
-	if cause := errors.Unwrap(err); cause != nil {
-		return cause
+		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	case errors.Is(err, jsonrows.ErrDuplicateName), errors.Is(err, jsonrows.ErrLongToken):
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return err
 }
 
-func trimPrefix(err error) string { return strings.TrimPrefix(err.Error(), "jsontext: ") }
-
-// unexpected says that a value at a place is not what it should be; if it is not even JSON, that.
-func (j *jsonReader) unexpected(at, want string) error {
-	token, err := j.ReadToken()
-	if err != nil {
-		return j.malformed(err)
+// members reads an object and yields the name of each member, or an error as the last pair. The loop must read the value.
+func (j *jsonReader) members(at string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := j.expect('{', at, "an object"); err != nil {
+			yield("", err)
+			return
+		}
+		if err := j.Skip(); err != nil {
+			yield("", err)
+			return
+		}
+		for j.PeekKind() != '}' {
+			name, err := j.ReadToken()
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if !yield(name.String(), nil) {
+				return
+			}
+		}
+		if err := j.Skip(); err != nil {
+			yield("", err)
+		}
 	}
-	got := map[jsontext.Kind]string{
-		'n': "null", 't': "a boolean", 'f': "a boolean", '"': "a string", '0': "a number", '{': "an object", '[': "an array",
-	}[token.Kind()]
-	return fmt.Errorf("%w: %s must be %s, it is %s", errInvalid, at, want, got)
+}
+
+// expect returns ErrInvalid unless the next value is of a kind, or what is wrong with the text before it.
+func (j *jsonReader) expect(kind jsontext.Kind, at, want string) error {
+	if j.PeekKind() == kind {
+		return nil
+	}
+	got, err := j.ReadType()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s must be %s, it is %s", ErrInvalid, at, want, got)
 }
 
 func unknownMember(at, name, known string) error {
-	return fmt.Errorf("%w: %s has no member %.60q, there are %s", errInvalid, at, name, known)
+	return fmt.Errorf("%w: %s has no member %.60q, there are %s", ErrInvalid, at, name, known)
 }
 
-// integer reads a whole number between low and high.
+// integer reads a whole number from low to high.
 func (j *jsonReader) integer(at string, low, high int64) (int64, error) {
-	text, err := j.number(at)
+	if err := j.expect('0', at, "a number"); err != nil {
+		return 0, err
+	}
+	text, err := j.ReadValue()
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n < low || n > high {
-		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40s", errInvalid, at, low, high, text)
+		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40s", ErrInvalid, at, low, high, text)
 	}
 	return n, nil
 }
 
-// number reads the text of a number; it is valid until the next read.
-func (j *jsonReader) number(at string) (string, error) {
-	if j.PeekKind() != '0' {
-		return "", j.unexpected(at, "a number")
-	}
-	value, err := j.ReadValue()
-	if err != nil {
-		return "", j.malformed(err)
-	}
-	return string(value), nil
-}
-
 // text reads a string.
 func (j *jsonReader) text(at string) (string, error) {
-	if j.PeekKind() != '"' {
-		return "", j.unexpected(at, "a string")
+	if err := j.expect('"', at, "a string"); err != nil {
+		return "", err
 	}
 	token, err := j.ReadToken()
 	if err != nil {
-		return "", j.malformed(err)
+		return "", err
 	}
 	return token.String(), nil
+}
+
+// dtype reads the name of an element type.
+func (j *jsonReader) dtype(at string) (matrix.DType, error) {
+	name, err := j.text(at)
+	if err != nil {
+		return "", err
+	}
+	dtype, err := matrix.ParseDType(name)
+	if err != nil || name == "" { // ParseDType takes "" for float64
+		return "", fmt.Errorf("%w: %s must be %q or %q, it is %.40q", ErrInvalid, at, matrix.Float64, matrix.Float32, name)
+	}
+	return dtype, nil
 }

@@ -1,8 +1,10 @@
-package handlers
+package payload
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/google/uuid"
@@ -14,94 +16,116 @@ import (
 
 const operandForms = `"matrix_id", "values" or "random"`
 
-// operand reads one of the three forms of an operand.
-func (j *jsonReader) operand(at string) (jobs.Operand, error) {
-	var o jobs.Operand
-	forms := 0
-	err := j.object(at, func(name string) (err error) {
-		if forms++; forms > 1 {
-			return fmt.Errorf("%w: %s must have exactly one of %s", errInvalid, at, operandForms)
-		}
-		switch name {
-		case "matrix_id":
-			o, err = j.reference(at + ".matrix_id")
-		case "values":
-			o, err = j.values(at + ".values")
-		case "random":
+// operand reads an object with one of the three forms of an operand. at names its place in the body, for errors.
+func (j *jsonReader) operand(ctx context.Context, at string) (*jobs.Operand, error) {
+	var o *jobs.Operand
+	for name, err := range j.members(at) {
+		switch {
+		case err != nil:
+			return nil, err
+		case o != nil:
+			return nil, fmt.Errorf("%w: %s must have exactly one of %s", ErrInvalid, at, operandForms)
+		case name == "matrix_id":
+			o, err = j.reference(ctx, at+".matrix_id")
+		case name == "values":
+			o, err = j.values(ctx, at+".values")
+		case name == "random":
 			o, err = j.random(at + ".random")
 		default:
 			err = unknownMember(at, name, operandForms)
 		}
-		return err
-	})
-	if err == nil && forms == 0 {
-		err = fmt.Errorf("%w: %s must have one of %s", errInvalid, at, operandForms)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return o, err
+	if o == nil {
+		return nil, fmt.Errorf("%w: %s must have one of %s", ErrInvalid, at, operandForms)
+	}
+	return o, nil
 }
 
 // reference reads the id of a matrix that is stored already.
-func (j *jsonReader) reference(at string) (jobs.Operand, error) {
+func (j *jsonReader) reference(ctx context.Context, at string) (*jobs.Operand, error) {
 	text, err := j.text(at)
 	if err != nil {
-		return jobs.Operand{}, err
+		return nil, err
 	}
 	id, err := uuid.Parse(text)
 	if err != nil {
-		return jobs.Operand{}, fmt.Errorf("%w: %s: there is no matrix %.60q", errInvalid, at, text)
+		return nil, fmt.Errorf("%w: %s: there is no matrix %.60q", ErrInvalid, at, text)
 	}
-	m, err := j.operands.store.ReadyMatrix(j.operands.ctx, id)
+	m, err := j.intake.store.ReadyMatrix(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		err = fmt.Errorf("%w: %s: there is no matrix %q", errInvalid, at, text)
+		return nil, fmt.Errorf("%w: %s: there is no matrix %q", ErrInvalid, at, text)
 	}
-	return jobs.Operand{Matrix: m, Stored: true}, err
+	return &jobs.Operand{Matrix: m, Stored: true}, err
 }
 
-// maxRandomBytes bounds a matrix that takes no room: any size will do of which the bytes, those of a .npy file around it
-// included, can be counted.
+// values reads an array of rows of numbers.
+func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, error) {
+	rows, err := j.Rows(at, j.intake.maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	var u *store.Upload
+	for {
+		row, err := rows.Read()
+		if err == io.EOF { //nolint:errorlint // a RowReader's EOF is never wrapped
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(row) == 0 {
+			continue
+		}
+		if u == nil {
+			shape := rows.Shape()
+			shape.Rows = matrix.UnknownRows
+			u = j.intake.begin(ctx, shape, false, store.FromInline)
+		}
+		if _, err := u.Write(matrix.AsBytes(row)); err != nil {
+			return nil, err
+		}
+	}
+	if u == nil { // there are no numbers
+		u = j.intake.begin(ctx, rows.Shape(), false, store.FromInline)
+	}
+	return j.intake.finish(u)
+}
+
+// maxRandomBytes bounds a matrix that takes no room: any size will do for which the bytes of its .npy file can be counted.
 const maxRandomBytes = 1 << 62
 
-// random reads the description of a generated matrix.
-func (j *jsonReader) random(at string) (jobs.Operand, error) {
+// random reads the description of a random matrix.
+func (j *jsonReader) random(at string) (*jobs.Operand, error) {
 	shape := matrix.Shape{Rows: -1, Cols: -1, DType: matrix.Float64}
-	var seed uint64
-	err := j.object(at, func(name string) (err error) {
+	var seed int64
+	for name, err := range j.members(at) {
+		if err != nil {
+			return nil, err
+		}
 		switch name {
 		case "rows":
 			shape.Rows, err = j.integer(at+".rows", 0, math.MaxInt64)
 		case "cols":
 			shape.Cols, err = j.integer(at+".cols", 0, math.MaxInt64)
 		case "seed":
-			var n int64
-			n, err = j.integer(at+".seed", 0, math.MaxInt64)
-			seed = uint64(n) //nolint:gosec // not negative
+			seed, err = j.integer(at+".seed", 0, math.MaxInt64)
 		case "dtype":
 			shape.DType, err = j.dtype(at + ".dtype")
 		default:
 			err = unknownMember(at, name, `"rows", "cols", "seed" and "dtype"`)
 		}
-		return err
-	})
-	if err == nil && (shape.Rows < 0 || shape.Cols < 0) {
-		err = fmt.Errorf("%w: %s must have \"rows\" and \"cols\"", errInvalid, at)
+		if err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		err = shape.Validate(maxRandomBytes)
+	if shape.Rows < 0 || shape.Cols < 0 {
+		return nil, fmt.Errorf("%w: %s must have \"rows\" and \"cols\"", ErrInvalid, at)
 	}
-	if err != nil {
-		return jobs.Operand{}, err
+	if err := shape.Validate(maxRandomBytes); err != nil {
+		return nil, err
 	}
-	return jobs.Operand{Matrix: store.NewRandom(shape, seed)}, nil
-}
-
-func (j *jsonReader) dtype(at string) (matrix.DType, error) {
-	name, err := j.text(at)
-	if err != nil {
-		return "", err
-	}
-	dtype, err := matrix.ParseDType(name)
-	if err != nil || name == "" { // which means float64 to others
-		return "", fmt.Errorf("%w: %s must be %q or %q, it is %.40q", errInvalid, at, matrix.Float64, matrix.Float32, name)
-	}
-	return dtype, nil
+	return &jobs.Operand{Matrix: store.NewRandom(shape, uint64(seed))}, nil //nolint:gosec // not negative
 }

@@ -1,4 +1,4 @@
-package handlers
+package payload
 
 import (
 	"io"
@@ -7,90 +7,109 @@ import (
 )
 
 const (
-	// stallTimeout is how long a client may take to send or to take a quantum. A transfer as a whole may last as long as it
-	// likes.
-	stallTimeout = 30 * time.Second
-	// stallQuantum is how much must pass in that time, in bytes, or else the rest of the body: 64 KiB, about 2 KB/s. With one
-	// byte now and then a client would hold its share of the memory for transfers for ever.
+	// StallTimeout is how long a client may take to send or to receive stallQuantum. A transfer as a whole may take any time.
+	StallTimeout = 30 * time.Second
+	// stallQuantum is how much must pass in that time, in bytes, or else the rest of the body: 64 KiB, about 2 KB/s. A limit for
+	// single reads would let a client hold its share of the memory for transfers without end, by sending a byte now and then.
 	stallQuantum = 64 << 10
 )
 
-// withDeadlines gives up on clients that stall, in both directions.
-func withDeadlines(next http.Handler, timeout time.Duration) http.Handler {
+// WithStallLimits ends requests whose clients stall while they send the body or receive the response: reading or writing then
+// fails with os.ErrDeadlineExceeded.
+func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A server without deadlines has none to set, and nothing to give up.
+		// Errors of setting deadlines are ignored: a server without deadlines has none to set.
 		control := http.NewResponseController(w)
-		body := &deadlineReader{ReadCloser: r.Body, pace: pace{set: control.SetReadDeadline, timeout: timeout}}
-		answer := &deadlineWriter{ResponseWriter: w, control: control, pace: pace{set: control.SetWriteDeadline, timeout: timeout}}
-		// What a handler does not read of a body the server reads before it answers. Not r.Body != http.NoBody: who measures
-		// bodies has wrapped that, too.
+		body := &stallReader{
+			ReadCloser: r.Body,
+			pace:       pace{set: control.SetReadDeadline, timeout: timeout},
+		}
+		response := &stallWriter{
+			ResponseWriter: w,
+			control:        control,
+			pace:           pace{set: control.SetWriteDeadline, timeout: timeout},
+		}
+		// The server reads what the handler leaves of a body before it responds. The condition is not r.Body != http.NoBody:
+		// middleware that measures bodies has wrapped that as well.
 		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(time.Now().Add(timeout))
 		}
 		r.Body = body
-		next.ServeHTTP(answer, r)
-		_ = control.SetWriteDeadline(time.Now().Add(timeout)) // what is still in buffers is sent from now on
+		next.ServeHTTP(response, r)
+		_ = control.SetWriteDeadline(time.Now().Add(timeout)) // for what is in the server's buffers
 	})
 }
 
-// pace is what is left to a client of the time for the present quantum. Only the time in which the server waits for the client
-// counts, not that in which the client waits for the server.
+// pace measures the time that a client takes for the present quantum. Only time in which the server waits for the client counts,
+// not time in which the client waits for the server.
 type pace struct {
-	set     func(time.Time) error
+	set     func(time.Time) error // sets the deadline of the connection
 	timeout time.Duration
 
-	spent  time.Duration // on the present quantum
-	passed int           // bytes of it
-	until  time.Time     // the deadline that is set
-	manual bool          // somebody else sets it
+	spent    time.Duration // on the present quantum
+	passed   int           // bytes of the present quantum
+	deadline time.Time     // that is set
+	manual   bool          // the handler sets the deadlines
 }
 
-// wait calls transfer, which waits for the client, under a deadline.
-func (p *pace) wait(transfer func() (int, error)) (int, error) {
-	start := time.Now()
-	if !p.manual {
-		// The deadline is not moved with each of many small transfers.
-		if until := start.Add(p.timeout - p.spent); until.Sub(p.until).Abs() > p.timeout/30 {
-			p.until = until
-			_ = p.set(until)
-		}
+// begin sets the deadline for a transfer that begins now, and returns the time.
+func (p *pace) begin() time.Time {
+	now := time.Now()
+	if p.manual {
+		return now
 	}
-	n, err := transfer()
-	p.spent += time.Since(start)
-	if p.passed += n; p.passed >= stallQuantum {
-		p.spent, p.passed = 0, 0
+	// A deadline that is nearly right stays: most transfers are small.
+	if deadline := now.Add(p.timeout - p.spent); deadline.Sub(p.deadline).Abs() > p.timeout/30 {
+		p.deadline = deadline
+		_ = p.set(deadline)
 	}
-	return n, err
+	return now
 }
 
-type deadlineReader struct {
+// end counts a transfer of n bytes.
+func (p *pace) end(begin time.Time, n int) {
+	p.spent += time.Since(begin)
+	p.passed += n
+	if p.passed >= stallQuantum {
+		p.spent = 0
+		p.passed = 0
+	}
+}
+
+// stallReader reads the body of a request.
+type stallReader struct {
 	io.ReadCloser
 	pace pace
 }
 
-func (d *deadlineReader) Read(p []byte) (int, error) {
-	n, err := d.pace.wait(func() (int, error) { return d.ReadCloser.Read(p) })
+func (s *stallReader) Read(p []byte) (int, error) {
+	begin := s.pace.begin()
+	n, err := s.ReadCloser.Read(p)
+	s.pace.end(begin, n)
 	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		// The server goes on reading, to notice a client that hangs up, and without a deadline; this read may just have set
-		// one. A client that waits for its answer is not stalled.
-		d.pace.until = time.Time{}
-		_ = d.pace.set(time.Time{})
+		// The server goes on reading, to notice a client that hangs up. That must have no deadline, and this read may just
+		// have set one: a client that waits for its response is not stalled.
+		s.pace.deadline = time.Time{}
+		_ = s.pace.set(time.Time{})
 	}
 	return n, err
 }
 
-type deadlineWriter struct {
+// stallWriter writes a response.
+type stallWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	pace    pace
 }
 
 // Write writes a quantum at a time.
-func (d *deadlineWriter) Write(p []byte) (int, error) {
+func (s *stallWriter) Write(p []byte) (int, error) {
 	written := 0
 	for {
-		next := p[written:min(len(p), written+stallQuantum)]
-		n, err := d.pace.wait(func() (int, error) { return d.ResponseWriter.Write(next) })
+		quantum := p[written:min(len(p), written+stallQuantum)]
+		begin := s.pace.begin()
+		n, err := s.ResponseWriter.Write(quantum)
+		s.pace.end(begin, n)
 		written += n
 		if err != nil || written == len(p) {
 			return written, err
@@ -99,16 +118,18 @@ func (d *deadlineWriter) Write(p []byte) (int, error) {
 }
 
 // FlushError sends what has been written.
-func (d *deadlineWriter) FlushError() error {
-	_, err := d.pace.wait(func() (int, error) { return 0, d.control.Flush() })
+func (s *stallWriter) FlushError() error {
+	begin := s.pace.begin()
+	err := s.control.Flush()
+	s.pace.end(begin, 0)
 	return err
 }
 
-// SetWriteDeadline is for an answer that has a pace of its own, as a stream of events.
-func (d *deadlineWriter) SetWriteDeadline(t time.Time) error {
-	d.pace.manual = true
-	return d.control.SetWriteDeadline(t)
+// SetWriteDeadline sets a deadline, and leaves those that follow to the handler too: a stream of events has a pace of its own.
+func (s *stallWriter) SetWriteDeadline(t time.Time) error {
+	s.pace.manual = true
+	return s.control.SetWriteDeadline(t)
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.
-func (d *deadlineWriter) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+func (s *stallWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }

@@ -1,35 +1,29 @@
-package handlers
+package jsonrows
 
 import (
-	"fmt"
 	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxToken is the longest string, number or white space that is read, in bytes.
-const maxToken = 64 << 10
-
-func errLongToken() error {
-	return fmt.Errorf("%w: a JSON string, number or white space is longer than %d bytes", errInvalid, maxToken)
-}
-
-// jsonInput is a text that is read by two: a decoder, which gets it byte by byte so that it never holds more of it than it has
-// used, and a scanner of numbers, which looks into the buffer.
-type jsonInput struct {
+// input is a buffered text with two readers: a jsontext decoder, which gets it byte by byte, so that it never holds bytes that it
+// has not used; and the scanner of numbers, which looks into the buffer.
+type input struct {
 	src     io.Reader
 	buf     [2 * maxToken]byte
-	from    int // buf[from:to] is what nobody has used yet
-	to      int
+	from    int   // buf[from:to] has not been used
+	to      int   // see from
 	read    int64 // bytes from src
-	scanned int64 // bytes that the decoder has not seen
+	scanned int64 // bytes that tokens has not seen
 	err     error // of src, for when the buffer is used up
 
-	decoded func() int64 // how many bytes the decoder is done with
+	tokens *jsontext.Decoder // the decoder that reads from this input
 }
 
-// Read implements io.Reader for the decoder, which keeps all that it was given since its last token.
-func (in *jsonInput) Read(p []byte) (int, error) {
-	if given := in.offset() - in.scanned; given-in.decoded() > maxToken {
-		return 0, errLongToken()
+// Read implements io.Reader for the decoder, which keeps what it has been given since its last token.
+func (in *input) Read(p []byte) (int, error) {
+	if given := in.offset() - in.scanned; given-in.tokens.InputOffset() > maxToken {
+		return 0, ErrLongToken
 	}
 	c, err := in.peek()
 	if err != nil || len(p) == 0 {
@@ -41,10 +35,18 @@ func (in *jsonInput) Read(p []byte) (int, error) {
 }
 
 // offset returns how many bytes have been used.
-func (in *jsonInput) offset() int64 { return in.read - int64(in.to-in.from) }
+func (in *input) offset() int64 { return in.read - int64(in.to-in.from) }
+
+// failed returns the error of src if all that came before it has been used; the end of the text is none.
+func (in *input) failed() error {
+	if in.from < in.to || in.err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		return nil
+	}
+	return in.err
+}
 
 // peek returns the next byte.
-func (in *jsonInput) peek() (byte, error) {
+func (in *input) peek() (byte, error) {
 	if in.from == in.to {
 		if err := in.more(); err != nil {
 			return 0, err
@@ -53,8 +55,8 @@ func (in *jsonInput) peek() (byte, error) {
 	return in.buf[in.from], nil
 }
 
-// more reads on. What is in the buffer may move, and must leave room.
-func (in *jsonInput) more() error {
+// more reads on. It moves the unused bytes to the start of the buffer, which they must not fill.
+func (in *input) more() error {
 	if in.from > 0 {
 		in.to = copy(in.buf[:], in.buf[in.from:in.to])
 		in.from = 0
@@ -71,8 +73,8 @@ func (in *jsonInput) more() error {
 	return in.err
 }
 
-// grow reads on until n bytes are in the buffer, or the text ends. It fails if none has come.
-func (in *jsonInput) grow(n int) error {
+// grow reads on until n bytes are in the buffer, or the text ends. It fails if there are no more bytes at all.
+func (in *input) grow(n int) error {
 	for had := in.to - in.from; in.to-in.from < min(n, len(in.buf)); {
 		if err := in.more(); err != nil {
 			if in.to-in.from > had {
@@ -84,14 +86,14 @@ func (in *jsonInput) grow(n int) error {
 	return nil
 }
 
-// scan moves on by n bytes that the decoder does not see.
-func (in *jsonInput) scan(n int) {
+// scan moves on by n bytes, which the decoder does not see.
+func (in *input) scan(n int) {
 	in.from += n
 	in.scanned += int64(n)
 }
 
-// next skips white space and returns the first byte behind it.
-func (in *jsonInput) next() (byte, error) {
+// next skips white space and returns the first byte after it.
+func (in *input) next() (byte, error) {
 	for space := 0; ; space++ {
 		c, err := in.peek()
 		if err != nil {
@@ -101,7 +103,7 @@ func (in *jsonInput) next() (byte, error) {
 			return c, nil
 		}
 		if space == maxToken {
-			return 0, errLongToken()
+			return 0, ErrLongToken
 		}
 		in.scan(1)
 	}

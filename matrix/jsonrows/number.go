@@ -1,4 +1,4 @@
-package handlers
+package jsonrows
 
 import (
 	"math"
@@ -7,36 +7,39 @@ import (
 	"unsafe"
 )
 
-// maxDigits is how many digits any integer may have that uint64 holds.
+// maxDigits is the number of decimal digits that a uint64 holds, whatever they are.
 const maxDigits = 19
 
-// powersOfTen are those that uint64 holds.
+// powersOfTen are the powers of ten that a uint64 holds.
 var powersOfTen = [maxDigits + 1]uint64{
 	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
 }
 
-// maxExponent is as good as infinite.
+// maxExponent bounds the exponent while it is scanned. Beyond it every number is zero or infinite.
 const maxExponent = 1 << 20
 
-// jsonNumber is a number as it is scanned: ±mantissa·10^exponent.
-type jsonNumber struct {
+// number is a number as it is written: ±mantissa·10^exponent.
+type number struct {
 	negative bool
-	digits   int // of the mantissa; with more than maxDigits it is wrong
+	digits   int // of the mantissa, which has overflowed if there are more than maxDigits
 	mantissa uint64
 	exponent int
 }
 
-// parseNumber returns the float64 nearest to the JSON number with which text begins, and its length; 0 when it is not one. The
-// length is that of text when the number may go on behind it. It fails for what is beyond the largest float64.
+// parseNumber returns the float64 nearest to the JSON number at the start of text, and the length of the number in bytes.
+//   - The length is 0 if text does not start with a number.
+//   - The length is that of text, and the value is not known, if the number may continue after text.
+//   - It returns an error for a number beyond the largest float64.
 //
-// Most numbers are integers, or decimals that uint64 holds over a power of ten that it holds, too: they take one division.
+// Most numbers are integers, or fractions of an integer and a power of ten that a uint64 holds both: these take one division.
 func parseNumber(text []byte) (f float64, length int, err error) {
 	n, length := scanNumber(text)
 	switch {
 	case length <= 0 || length == len(text):
 		return 0, length, nil
 	case n.digits > maxDigits || n.exponent > 0 || n.exponent < -maxDigits:
-		f, err = strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), length), 64) // which keeps no reference
+		// The string is text itself: ParseFloat keeps no reference to it.
+		f, err = strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), length), 64)
 		return f, length, err
 	case n.exponent == 0 || n.mantissa == 0:
 		f = float64(n.mantissa)
@@ -50,14 +53,14 @@ func parseNumber(text []byte) (f float64, length int, err error) {
 }
 
 const (
-	fractionBits = 52 // of a float64, behind the leading one
+	fractionBits = 52 // of a float64, without the leading one
 	exponentBias = 1023
 )
 
-// quotient returns the float64 nearest to x/y, and of two equally near ones the even one. Neither may be 0.
+// quotient returns x/y rounded to the nearest float64, ties to even. x and y must not be 0.
 //
-// Both are shifted until they begin with a one. The quotient of x'·2⁶³ and y' then has 63 or 64 bits, and what is left of them
-// and of the remainder when it is cut to 53 says which way to round.
+// Both are shifted left until their highest bit is set. The quotient of x'·2⁶³ and y' then has 63 or 64 bits. It is cut to 53;
+// the bits that are cut off and the remainder decide the rounding.
 func quotient(x, y uint64) float64 {
 	xShift, yShift := bits.LeadingZeros64(x), bits.LeadingZeros64(y)
 	x <<= xShift
@@ -65,14 +68,14 @@ func quotient(x, y uint64) float64 {
 	cut := bits.Len64(q) - (fractionBits + 1)
 	significand, rest, half := q>>cut, q&(1<<cut-1), uint64(1)<<(cut-1)
 	if rest > half || rest == half && (remainder > 0 || significand&1 == 1) {
-		significand++ // to 2⁵³ perhaps, which carries into the exponent below
+		significand++ // to 2⁵³ at most, which carries into the exponent below
 	}
 	exponent := yShift - xShift - 63 + cut + fractionBits + exponentBias
 	return math.Float64frombits(uint64(exponent)<<fractionBits + significand - 1<<fractionBits) //nolint:gosec // the exponent is near the bias
 }
 
-// scanNumber reads a number by the grammar of RFC 8259, section 6. The length is 0 when it breaks it.
-func scanNumber(text []byte) (n jsonNumber, length int) {
+// scanNumber reads a number by the grammar of RFC 8259, section 6. The length is 0 if text does not follow it.
+func scanNumber(text []byte) (n number, length int) {
 	i := 0
 	if i < len(text) && text[i] == '-' {
 		n.negative = true
@@ -83,7 +86,7 @@ func scanNumber(text []byte) (n jsonNumber, length int) {
 	switch {
 	case i == len(text):
 		return n, i
-	case i == start, text[start] == '0' && i > start+1: // none, or a zero before others
+	case i == start, text[start] == '0' && i > start+1: // no digit, or a leading zero
 		return n, 0
 	}
 	if text[i] == '.' {
@@ -100,8 +103,8 @@ func scanNumber(text []byte) (n jsonNumber, length int) {
 	return n, i
 }
 
-// take takes up the digits that begin at text[i], and returns where they end.
-func (n *jsonNumber) take(text []byte, i int) int {
+// take adds the digits at text[i:] to the mantissa, and returns the index after the last of them.
+func (n *number) take(text []byte, i int) int {
 	mantissa, start := n.mantissa, i
 	for ; i < len(text); i++ {
 		d := text[i] - '0'
@@ -114,8 +117,8 @@ func (n *jsonNumber) take(text []byte, i int) int {
 	return i
 }
 
-// scanExponent reads what follows the e, from text[i] on.
-func (n *jsonNumber) scanExponent(text []byte, i int) (jsonNumber, int) {
+// scanExponent reads the exponent at text[i:], after the letter e.
+func (n *number) scanExponent(text []byte, i int) (number, int) {
 	negative := false
 	if i < len(text) && (text[i] == '+' || text[i] == '-') {
 		negative = text[i] == '-'

@@ -1,176 +1,186 @@
-package handlers
+package jsonrows
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
-	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store"
 )
 
-// maxJSONCols is the longest row that is taken as JSON. The first row must be read to its end before it is known how
-// the matrix is cut into blocks.
-const maxJSONCols = 1 << 20
+// MaxCols is the length of the longest row, in numbers. The first row has to be in memory as a whole: only at its end is it
+// known how the matrix is cut into blocks.
+const MaxCols = 1 << 20
 
-// values reads an array of rows of numbers. These are most of any body that has some, so they are not read by the decoder,
-// token by token: it sees an empty array in their place.
-func (j *jsonReader) values(at string) (jobs.Operand, error) {
-	if err := j.begin(at, '[', "an array of rows"); err != nil {
-		return jobs.Operand{}, err
-	}
-	m := rowWriter{operands: j.operands, at: at}
-	for next, err := j.input.next(); next != ']'; next, err = j.input.next() {
-		if err != nil {
-			return jobs.Operand{}, j.broken(err)
-		}
-		if next != '[' {
-			return jobs.Operand{}, j.unexpected(fmt.Sprintf("%s[%d]", at, m.rows), "an array of numbers")
-		}
-		if m.row, err = j.row(m.row[:0], at, m.rows); err != nil {
-			return jobs.Operand{}, err
-		}
-		if err := m.writeRow(); err != nil {
-			return jobs.Operand{}, err
-		}
-		if more, err := j.more(); err != nil {
-			return jobs.Operand{}, err
-		} else if !more {
-			break
-		}
-	}
-	if err := j.end(); err != nil {
-		return jobs.Operand{}, err
-	}
-	return m.finish()
-}
+// RowReader reads an array of rows of numbers row by row.
+type RowReader struct {
+	decoder  *Decoder
+	at       string // where the array is in the text
+	maxBytes int64
 
-// rowWriter makes a matrix of rows.
-type rowWriter struct {
-	operands   *operands
-	at         string // where the matrix is in the body
-	upload     *store.Upload
-	row        []byte // the elements of the present one
 	rows, cols int64
+	row        []float64
 }
 
-// writeRow stores the present row.
-func (m *rowWriter) writeRow() error {
-	got := int64(len(m.row) / 8)
-	if m.rows == 0 {
-		m.cols = got
+// Rows begins to read an array of rows, which is the next value of the text. at names it in errors, such as "a.values". Its
+// elements may take maxBytes as float64; 0 or less means no limit.
+//
+// It returns matrix.ErrUnsupported if the next value is not an array.
+func (d *Decoder) Rows(at string, maxBytes int64) (*RowReader, error) {
+	r := &RowReader{
+		decoder:  d,
+		at:       at,
+		maxBytes: maxBytes,
 	}
-	if got != m.cols {
-		return fmt.Errorf("%w: ragged rows, %s[%d] has %d numbers and %s[0] has %d", matrix.ErrShape, m.at, m.rows, got, m.at, m.cols)
+	if d.PeekKind() != '[' {
+		return nil, r.unexpected(at, "an array of rows")
 	}
-	m.rows++
-	if limit := m.operands.limit; limit > 0 && m.cols > 0 && m.rows > limit/8/m.cols {
-		return fmt.Errorf("%w: %s has more than the allowed %d bytes", matrix.ErrTooLarge, m.at, limit)
-	}
-	if m.cols == 0 {
-		return nil
-	}
-	if m.upload == nil {
-		shape := matrix.Shape{Rows: matrix.UnknownRows, Cols: m.cols, DType: matrix.Float64}
-		m.upload = m.operands.upload(shape, false, store.FromInline)
-	}
-	_, err := m.upload.Write(m.row)
-	return err
+	return r, d.Skip()
 }
 
-func (m *rowWriter) finish() (jobs.Operand, error) {
-	if m.upload == nil { // no numbers at all
-		m.upload = m.operands.upload(matrix.Shape{Rows: m.rows, DType: matrix.Float64}, false, store.FromInline)
+// Shape returns the shape of the rows read so far.
+func (r *RowReader) Shape() matrix.Shape {
+	return matrix.Shape{
+		Rows:  r.rows,
+		Cols:  r.cols,
+		DType: matrix.Float64,
 	}
-	return m.operands.finish(m.upload)
 }
 
-// row appends the numbers of the next array to dst, as little-endian float64.
-func (j *jsonReader) row(dst []byte, at string, index int64) ([]byte, error) {
-	in := j.input
-	in.scan(1) // the bracket
-	for next, err := in.next(); next != ']'; next, err = in.next() {
+// Read returns the next row, which is valid until the next call, or io.EOF after the last one. The decoder is then behind the
+// array. Besides the errors of a Decoder it returns
+//   - matrix.ErrUnsupported for a value that is not an array of numbers, or a number that float64 cannot hold,
+//   - matrix.ErrShape for rows of different lengths,
+//   - matrix.ErrTooLarge for more than the allowed bytes, or more than 2²⁰ numbers in a row.
+func (r *RowReader) Read() ([]float64, error) {
+	next, more, err := r.nextElement(r.rows == 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case !more:
+		if err := r.decoder.Skip(); err != nil {
+			return nil, err
+		}
+		return nil, io.EOF
+	case next != '[':
+		return nil, r.unexpected(fmt.Sprintf("%s[%d]", r.at, r.rows), "an array of numbers")
+	}
+	if err := r.readRow(); err != nil {
+		return nil, err
+	}
+	return r.row, r.checkRow()
+}
+
+// checkRow counts the row that was just read, and compares it with the first row and with the limit.
+func (r *RowReader) checkRow() error {
+	got := int64(len(r.row))
+	if r.rows == 0 {
+		r.cols = got
+	}
+	if got != r.cols {
+		return fmt.Errorf("%w: ragged rows, %s[%d] has %d numbers and %s[0] has %d",
+			matrix.ErrShape, r.at, r.rows, got, r.at, r.cols)
+	}
+	r.rows++
+	if r.maxBytes > 0 && r.cols > 0 && r.rows > r.maxBytes/8/r.cols {
+		return fmt.Errorf("%w: %s has more than the allowed %d bytes", matrix.ErrTooLarge, r.at, r.maxBytes)
+	}
+	return nil
+}
+
+// readRow reads the numbers of the next array.
+func (r *RowReader) readRow() error {
+	in := r.decoder.input
+	in.scan(1) // the opening bracket
+	r.row = r.row[:0]
+	for {
+		next, more, err := r.nextElement(len(r.row) == 0)
 		if err != nil {
-			return dst, j.broken(err)
+			return err
+		}
+		if !more {
+			break
 		}
 		if next != '-' && (next < '0' || next > '9') {
-			return dst, j.unexpected(fmt.Sprintf("%s[%d][%d]", at, index, len(dst)/8), "a number")
+			return r.unexpected(fmt.Sprintf("%s[%d][%d]", r.at, r.rows, len(r.row)), "a number")
 		}
-		f, err := j.element(at, index, len(dst)/8)
+		f, err := r.number()
 		if err != nil {
-			return dst, err
+			return err
 		}
-		if len(dst) >= 8*maxJSONCols {
-			return dst, fmt.Errorf("%w: %s[%d] has more than %d numbers, upload such a matrix as .npy",
-				matrix.ErrTooLarge, at, index, maxJSONCols)
+		if len(r.row) >= MaxCols {
+			return fmt.Errorf("%w: %s[%d] has more than %d numbers, upload such a matrix as .npy",
+				matrix.ErrTooLarge, r.at, r.rows, MaxCols)
 		}
-		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
-		if more, err := j.more(); err != nil {
-			return dst, err
-		} else if !more {
-			break
-		}
+		r.row = append(r.row, f)
 	}
-	in.scan(1)
-	return dst, nil
+	in.scan(1) // the closing bracket
+	return nil
 }
 
-// element reads a number.
-func (j *jsonReader) element(at string, row int64, col int) (float64, error) {
-	in := j.input
+// number reads a number.
+func (r *RowReader) number() (float64, error) {
+	in := r.decoder.input
 	for {
 		text := in.buf[in.from:in.to]
 		f, n, err := parseNumber(text)
 		switch {
 		case n > maxToken:
-			return 0, errLongToken()
+			return 0, ErrLongToken
 		case err != nil:
-			return 0, fmt.Errorf("%w: %s[%d][%d] is %.40s, which float64 cannot hold", errInvalid, at, row, col, text[:n])
+			return 0, fmt.Errorf("%w: %s[%d][%d] is %.40s, which float64 cannot hold",
+				matrix.ErrUnsupported, r.at, r.rows, len(r.row), text[:n])
 		case n == 0:
-			return 0, j.syntax("a malformed number")
+			return 0, newSyntaxError("a malformed number", in.offset())
 		case n < len(text):
 			in.scan(n)
 			return f, nil
 		}
-		if err := in.grow(2 * len(text)); err != nil { // not by a byte at a time, each time from the start
-			return 0, j.broken(err)
+		// Double what is there: parsing starts again from the first digit.
+		if err := in.grow(2 * len(text)); err != nil {
+			return 0, r.ended(err)
 		}
 	}
 }
 
-// more takes the comma behind an element of an array, and reports whether there was one rather than the closing bracket.
-func (j *jsonReader) more() (bool, error) {
-	next, err := j.input.next()
+// nextElement moves to the next element of the present array, behind the comma unless it is the first. It returns the first
+// byte of the element; more is false if the array ends instead.
+func (r *RowReader) nextElement(first bool) (next byte, more bool, err error) {
+	in := r.decoder.input
+	next, err = in.next()
 	switch {
 	case err != nil:
-		return false, j.broken(err)
+		return 0, false, r.ended(err)
 	case next == ']':
-		return false, nil
+		return next, false, nil
+	case first:
+		return next, true, nil
 	case next != ',':
-		return false, j.syntax(fmt.Sprintf("%q where a comma or a bracket should be", next))
+		return 0, false, newSyntaxError(fmt.Sprintf("%q in place of a comma or a bracket", next), in.offset())
 	}
-	j.input.scan(1)
-	switch next, err = j.input.next(); {
+	in.scan(1)
+	switch next, err = in.next(); {
 	case err != nil:
-		return false, j.broken(err)
+		return 0, false, r.ended(err)
 	case next == ']':
-		return false, j.syntax("a bracket behind a comma")
+		return 0, false, newSyntaxError("a bracket after a comma", in.offset())
 	}
-	return true, nil
+	return next, true, nil
 }
 
-// syntax says what is wrong with the text at the present place.
-func (j *jsonReader) syntax(what string) error {
-	return fmt.Errorf("%w: malformed JSON: %s after offset %d", errBadRequest, what, j.input.offset())
+// unexpected returns the error for a value that is not what it must be.
+func (r *RowReader) unexpected(at, want string) error {
+	got, err := r.decoder.ReadType()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s must be %s, it is %s", matrix.ErrUnsupported, at, want, got)
 }
 
-// broken says why the text ends here.
-func (j *jsonReader) broken(err error) error {
+// ended returns the error for a text that ends within the array: err, unless that is io.EOF.
+func (r *RowReader) ended(err error) error {
 	if errors.Is(err, io.EOF) {
-		return j.syntax(io.ErrUnexpectedEOF.Error())
+		return newSyntaxError(io.ErrUnexpectedEOF.Error(), r.decoder.input.offset())
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package handlers
+package jsonrows
 
 import (
 	"bytes"
@@ -7,97 +7,32 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/big"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store"
 )
 
-// TestParseNumber compares with strconv, to the last bit.
-func TestParseNumber(t *testing.T) {
-	t.Parallel()
-	random := rand.New(rand.NewPCG(1, 2))
-	texts := []string{
-		"0", "-0", "0.0", "-0.0", "0e5", "-0e-5", "1", "-1", "9007199254740991", "9007199254740992", "9007199254740993", "9007199254740995",
-		"18446744073709551615", "18446744073709551616", "9999999999999999999", "99999999999999999999", "0.1", "0.3", "1e22", "1e23", "1e-22", "1e-23",
-		"123456789012345678e-22", "5e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "1.7976931348623157e308", "1.7976931348623158e308",
-		"1.7976931348623159e308", "1e308", "1e309", "-1e309", "1e-400", "1e99999999999999999999", "1e-99999999999999999999", "0e99999999999999999999",
-		"0.500000000000000166533453693773481063544750213623046875", "3.518437208883201171875e13", "62.5364939768271845828", "0.000000000000000000000000001",
-		"1" + strings.Repeat("0", 400), "0." + strings.Repeat("0", 400) + "1", "1E5", "1e+5", "1E-5", "1.5E+05", "1e0", "1e00000000000000000000001",
+// readRows reads a text that is one matrix, and returns its elements, little-endian, and its shape.
+func readRows(r io.Reader, maxBytes int64) (content []byte, shape matrix.Shape, err error) {
+	d := NewDecoder(r)
+	rows, err := d.Rows("the text", maxBytes)
+	if err != nil {
+		return nil, shape, err
 	}
-	for range 20_000 {
-		f := math.Float64frombits(random.Uint64())
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			continue
+	for {
+		row, err := rows.Read()
+		if err == io.EOF { //nolint:errorlint // a RowReader's EOF is never wrapped
+			return content, rows.Shape(), d.End()
 		}
-		g := random.NormFloat64()
-		texts = append(texts,
-			strconv.FormatFloat(f, "eg"[random.IntN(2)], -1, 64),
-			strconv.FormatFloat(g, 'f', random.IntN(22)-1, 64),
-			strconv.FormatFloat(g, 'g', random.IntN(22)-1, 64),
-			fmt.Sprintf("%d.%d", random.Uint64()>>random.IntN(64), random.Uint64()>>random.IntN(64)),
-			fmt.Sprintf("%de%d", random.Int64()>>random.IntN(64), random.IntN(60)-30),
-			halfway(random))
+		if err != nil {
+			return nil, shape, err
+		}
+		content = append(content, matrix.AsBytes(row)...)
 	}
-	for _, text := range texts {
-		want, wantErr := strconv.ParseFloat(text, 64)
-		got, n, err := parseNumber([]byte(text + ","))
-		if n != len(text) || math.Float64bits(got) != math.Float64bits(want) || (err != nil) != (wantErr != nil) {
-			t.Errorf("%s is %v (%d of %d bytes), %v; want %v, %v", text, got, n, len(text), err, want, wantErr)
-		}
-	}
-}
-
-// halfway returns a decimal that lies exactly between two floats, or next to such a place.
-func halfway(random *rand.Rand) string {
-	f := float64(random.Uint64()>>11|1<<52) / float64(uint64(1)<<random.IntN(10))
-	middle := new(big.Rat).SetFloat64(f)
-	middle.Add(middle, new(big.Rat).SetFloat64(math.Nextafter(f, math.Inf(1))))
-	middle.Quo(middle, big.NewRat(2, 1))
-	digits := random.IntN(4) + 8
-	return middle.FloatString(digits)
-}
-
-func TestQuotient(t *testing.T) {
-	t.Parallel()
-	random := rand.New(rand.NewPCG(3, 4))
-	for range 50_000 {
-		x, y := random.Uint64()>>random.IntN(64)|1, random.Uint64()>>random.IntN(64)|1
-		if random.IntN(2) == 0 {
-			y = powersOfTen[random.IntN(len(powersOfTen))]
-		}
-		want, _ := new(big.Rat).SetFrac(new(big.Int).SetUint64(x), new(big.Int).SetUint64(y)).Float64()
-		if got := quotient(x, y); got != want {
-			t.Fatalf("%d/%d is %v, want %v", x, y, got, want)
-		}
-	}
-}
-
-func TestNotANumber(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"-,", "01,", "-01,", "00,", "1.,", "1.e5,", ".5,", "1e,", "1e+,", "1e-,", "-.5,", "--1,", "e5,", ",", "x,"} {
-		if f, n, err := parseNumber([]byte(text)); n != 0 || err != nil {
-			t.Errorf("%s is %v (%d bytes), %v", text, f, n, err)
-		}
-	}
-	for _, text := range []string{"", "-", "1", "12", "1.", "1.5", "1e", "1e+", "1e5", "0", "-0"} { // which may go on
-		if f, n, err := parseNumber([]byte(text)); n != len(text) || err != nil {
-			t.Errorf("%q is %v (%d bytes), %v", text, f, n, err)
-		}
-	}
-}
-
-// readRows reads a matrix as POST /v1/matrices does.
-func readRows(r io.Reader) (store.Matrix, error) {
-	o := &operands{store: store.Open(nil, nil, time.Hour)}
-	operand, err := readMatrix(&StreamedBody{}, &received{Reader: r, kind: mediaJSON}, o)
-	return operand.Matrix, err
 }
 
 // rowsOf is what readRows should return.
@@ -141,17 +76,19 @@ func TestRowsAgainstStandardLibrary(t *testing.T) {
 		}
 		want, shape, ok := rowsOf(text)
 		for name, r := range map[string]io.Reader{
-			"whole": bytes.NewReader(text), "bytes": iotest.OneByteReader(bytes.NewReader(text)), "EOF": iotest.DataErrReader(bytes.NewReader(text)),
+			"whole": bytes.NewReader(text),
+			"bytes": iotest.OneByteReader(bytes.NewReader(text)),
+			"EOF":   iotest.DataErrReader(bytes.NewReader(text)),
 		} {
-			m, err := readRows(r)
+			got, gotShape, err := readRows(r, 0)
 			if (err == nil) != ok {
-				t.Fatalf("%s: %q: %v", name, text, err)
+				t.Fatalf("%s: reading %q: error %v, want one: %t", name, text, err, !ok)
 			}
-			if ok && (m.Shape() != shape || !bytes.Equal(m.Content, want)) {
-				t.Fatalf("%s: %q is %s", name, text, m.Shape())
+			if ok && (gotShape != shape || !bytes.Equal(got, want)) {
+				t.Fatalf("%s: reading %q: got %s %x, want %s %x", name, text, gotShape, got, shape, want)
 			}
-			if err != nil && !errors.Is(err, errBadRequest) && !errors.Is(err, errInvalid) && !errors.Is(err, matrix.ErrShape) {
-				t.Fatalf("%s: %q: %v", name, text, err)
+			if err != nil && !isOurs(err) {
+				t.Fatalf("%s: reading %q: error %v, want one of matrix's", name, text, err)
 			}
 		}
 		if ok {
@@ -159,8 +96,14 @@ func TestRowsAgainstStandardLibrary(t *testing.T) {
 		}
 	}
 	if good < 1000 {
-		t.Errorf("only %d texts are good", good)
+		t.Errorf("%d of 5000 texts are good, want at least 1000", good)
 	}
+}
+
+// isOurs reports whether an error is one that a faulty text should have.
+func isOurs(err error) bool {
+	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) || errors.Is(err, matrix.ErrShape) ||
+		errors.Is(err, ErrDuplicateName)
 }
 
 // someRows returns a small matrix as text.
@@ -184,58 +127,142 @@ func someRows(random *rand.Rand) []byte {
 	return []byte(text + "]" + space())
 }
 
-// Numbers and white space that lie across the end of a buffer.
+// TestRowsAcrossBuffers reads numbers and white space that lie across the end of a buffer.
 func TestRowsAcrossBuffers(t *testing.T) {
 	t.Parallel()
 	for _, fill := range []int{maxToken - 10, maxToken, 2*maxToken - 30} {
 		for shift := range 30 {
 			before := fill + shift
-			text := []byte("[[" + strings.Repeat("1,", before/2) + strings.Repeat(" ", before%2) + "-123.456e-7, 0.25], [" + strings.Repeat("0,", before/2) + "1,2]]")
+			text := []byte("[[" + strings.Repeat("1,", before/2) + strings.Repeat(" ", before%2) + "-123.456e-7, 0.25], [" +
+				strings.Repeat("0,", before/2) + "1,2]]")
 			want, _, _ := rowsOf(text)
-			got := &bytes.Buffer{}
-			j := newJSONReader(bytes.NewReader(text), nil)
-			if err := j.begin("", '[', ""); err != nil {
-				t.Fatal(err)
+			got, shape, err := readRows(bytes.NewReader(text), 0)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%d bytes before: got %s, %d bytes, error %v, want %d bytes", before, shape, len(got), err, len(want))
 			}
-			row, err := j.row(nil, "", 0)
-			got.Write(row)
-			if err == nil {
-				_, err = j.more()
-			}
-			if err == nil {
-				_, err = j.input.next()
-			}
-			if err == nil {
-				row, err = j.row(nil, "", 1)
-			}
-			got.Write(row)
-			if err != nil || !bytes.Equal(got.Bytes(), want) {
-				t.Fatalf("%d: %v, %d bytes, want %d", before, err, got.Len(), len(want))
-			}
-		}
-	}
-	long := "0." + strings.Repeat("1", maxToken-10)
-	if m, err := readRows(strings.NewReader("[[1, " + long + "]]")); err != nil || m.Cols != 2 {
-		t.Errorf("a long number: %v", err)
-	}
-	for _, text := range []string{"[[1, " + long + "11111111111]]", "[[1," + strings.Repeat(" ", maxToken+1) + "1]]"} {
-		if _, err := readRows(strings.NewReader(text)); !errors.Is(err, errInvalid) || !strings.Contains(err.Error(), "longer than") {
-			t.Errorf("got %v", err)
 		}
 	}
 }
 
-// Messages say where in the body the fault is, although the decoder does not see the rows.
+// TestLongTokens: numbers and white space may have 64 KiB.
+func TestLongTokens(t *testing.T) {
+	t.Parallel()
+	long := "0." + strings.Repeat("1", maxToken-10)
+	for text, want := range map[string]error{
+		"[[1, " + long + "]]":                              nil,
+		"[[1, " + long + "11111111111]]":                   ErrLongToken,
+		"[[1," + strings.Repeat(" ", maxToken) + "1]]":     nil,
+		"[[1," + strings.Repeat(" ", maxToken+1) + "1]]":   ErrLongToken,
+		"[[1]" + strings.Repeat(" ", maxToken+1) + "]":     ErrLongToken,
+		strings.Repeat(" ", 2*maxToken) + "[[1]]":          ErrLongToken,
+		"[[1]]" + strings.Repeat("\n", 2*maxToken):         ErrLongToken,
+		`["` + strings.Repeat("x", 2*maxToken) + `", [1]]`: ErrLongToken,
+	} {
+		if _, _, err := readRows(strings.NewReader(text), 0); !errors.Is(err, want) {
+			t.Errorf("reading %.20q…, %d bytes: error %v, want %v", text, len(text), err, want)
+		}
+	}
+}
+
+// TestLimits: a matrix, and each of its rows, has a largest size.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	widest := strings.TrimSuffix(strings.Repeat("1,", MaxCols), ",")
+	for _, c := range []struct {
+		text     string
+		maxBytes int64
+		want     error
+	}{
+		{"[[1, 2], [3, 4]]", 32, nil},
+		{"[[1, 2], [3, 4]]", 31, matrix.ErrTooLarge},
+		{"[[1, 2]]", 15, matrix.ErrTooLarge},
+		{"[[], [], []]", 1, nil},
+		{"[[" + widest + "]]", 0, nil},
+		{"[[" + widest + ",1]]", 0, matrix.ErrTooLarge},
+	} {
+		if _, _, err := readRows(strings.NewReader(c.text), c.maxBytes); !errors.Is(err, c.want) {
+			t.Errorf("reading %.20q… with at most %d bytes: error %v, want %v", c.text, c.maxBytes, err, c.want)
+		}
+	}
+}
+
+// TestReaderFails: an error of the reader below is passed on as it is.
+func TestReaderFails(t *testing.T) {
+	t.Parallel()
+	want := errors.New("the connection is lost")
+	const text = `{"values": [[1, 2.5], [3, 4]], "more": "text"}`
+	for n := range len(text) {
+		d := NewDecoder(io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(want)))
+		_, err := d.ReadToken()
+		for err == nil && d.PeekKind() != '[' {
+			_, err = d.ReadToken()
+		}
+		if err == nil {
+			err = skipRows(d)
+		}
+		for err == nil {
+			_, err = d.ReadToken()
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("after %q: error %v, want %v", text[:n], err, want)
+		}
+	}
+}
+
+// skipRows reads an array of rows.
+func skipRows(d *Decoder) error {
+	rows, err := d.Rows("values", 0)
+	for err == nil {
+		_, err = rows.Read()
+	}
+	if err == io.EOF { //nolint:errorlint // a RowReader's EOF is never wrapped
+		return nil
+	}
+	return err
+}
+
+// TestOffsets: messages say where in the text the fault is, although the tokens' decoder does not see the rows.
 func TestOffsets(t *testing.T) {
 	t.Parallel()
-	for text, says := range map[string]string{
+	for text, want := range map[string]string{
+		``:                                      "unexpected EOF after offset 0",
 		`[[1, 2], [3 4]]`:                       "offset 12",
+		`[[1, 2], [3, 4`:                        "unexpected EOF after offset 13",
 		`[[1, 2], [3, 4]] x`:                    "offset 17",
+		`[[1, 2], [3, 4]] []`:                   "something follows the value after offset 18",
 		`{"values": [[1, 2], [3, x]]}`:          "offset 24",
 		`{"values": [[1, 2], [3, 4]] "random"}`: "offset 28",
 	} {
-		if _, err := readRows(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want %s", text, err, says)
+		d := NewDecoder(strings.NewReader(text))
+		var err error
+		if strings.HasPrefix(text, "{") {
+			err = errors.Join(d.Skip(), d.Skip())
 		}
+		if err == nil {
+			err = skipRows(d)
+		}
+		if err == nil && strings.HasPrefix(text, "{") {
+			err = d.Skip()
+		}
+		if err == nil {
+			err = d.End()
+		}
+		if !errors.Is(err, matrix.ErrMalformed) || !strings.Contains(err.Error(), want) {
+			t.Errorf("reading %s: error %v, want matrix.ErrMalformed with %q", text, err, want)
+		}
+	}
+}
+
+// TestDuplicateName: names of members do not make the message long.
+func TestDuplicateName(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("x", 10_000)
+	d := NewDecoder(strings.NewReader(fmt.Sprintf(`{%q: 1, %q: 2}`, name, name)))
+	var err error
+	for err == nil {
+		_, err = d.ReadToken()
+	}
+	if !errors.Is(err, ErrDuplicateName) || len(err.Error()) > 100 {
+		t.Errorf("error %.200v, want ErrDuplicateName in at most 100 bytes", err)
 	}
 }

@@ -1,0 +1,235 @@
+package payload
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// stall is a timeout that tests can afford to let pass.
+const stall = 100 * time.Millisecond
+
+// serveStalling serves a handler behind deadlines.
+func serveStalling(t *testing.T, handler http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(WithStallLimits(handler, stall))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// dial opens a connection and sends the beginning of a request.
+func dial(t *testing.T, server *httptest.Server, head string) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// trickle sends a byte now and then, until the server has had enough.
+func trickle(conn net.Conn) {
+	for {
+		time.Sleep(stall / 10)
+		if _, err := conn.Write([]byte(" ")); err != nil {
+			return
+		}
+	}
+}
+
+func TestStalledUpload(t *testing.T) {
+	t.Parallel()
+	failed := make(chan error, 1)
+	server := serveStalling(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		failed <- err
+	}))
+	for name, after := range map[string]func(net.Conn){"stalled": func(net.Conn) {}, "trickled": trickle} {
+		conn := dial(t, server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nand no more")
+		go after(conn)
+		if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// A client that sends a quantum now and then, and a little at the end, may take as long as it likes.
+func TestSlowUpload(t *testing.T) {
+	t.Parallel()
+	const timeout = time.Second
+	got := make(chan int64, 100)
+	server := httptest.NewServer(WithStallLimits(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for {
+			n, err := io.CopyN(io.Discard, r.Body, stallQuantum)
+			if n > 0 {
+				got <- n
+			}
+			if err != nil {
+				_, _ = fmt.Fprint(w, err)
+				return
+			}
+		}
+	}), timeout))
+	t.Cleanup(server.Close)
+	const quanta = 4
+	conn := dial(t, server, fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", quanta*stallQuantum+5))
+	for i := range quanta + 1 {
+		time.Sleep(timeout * 2 / 5)
+		if _, err := conn.Write(make([]byte, map[bool]int{true: stallQuantum, false: 5}[i < quanta])); err != nil {
+			t.Fatal(err)
+		}
+		<-got
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if text, err := io.ReadAll(response.Body); string(text) != "EOF" || err != nil {
+		t.Errorf("got %q, %v", text, err)
+	}
+}
+
+// The time that a handler takes between two reads is not the client's.
+func TestSlowHandler(t *testing.T) {
+	t.Parallel()
+	read := make(chan error, 1)
+	server := serveStalling(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		for {
+			time.Sleep(stall * 3 / 2)
+			if _, err := r.Body.Read(make([]byte, 1)); err != nil {
+				read <- err
+				return
+			}
+		}
+	}))
+	dial(t, server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nall")
+	if err := <-read; err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		t.Errorf("got %v", err)
+	}
+}
+
+// A client that takes an answer byte by byte, or not at all, is given up.
+func TestStalledDownload(t *testing.T) {
+	t.Parallel()
+	failed := make(chan error, 1)
+	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				failed <- err
+				return
+			}
+		}
+	}))
+	for name, pause := range map[string]time.Duration{"stalled": time.Hour, "trickled": stall / 10} {
+		conn := dial(t, server, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		ended := make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-ended:
+					return
+				case <-time.After(pause):
+				}
+				if _, err := conn.Read(make([]byte, 1)); err != nil {
+					return
+				}
+			}
+		}()
+		if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		close(ended)
+	}
+}
+
+// A handler that sets the deadlines of its answer itself is left to it.
+func TestOwnDeadline(t *testing.T) {
+	t.Parallel()
+	failed := make(chan error, 1)
+	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		control := http.NewResponseController(w)
+		if err := control.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
+			failed <- err
+			return
+		}
+		_, err := w.Write([]byte("x"))
+		if err == nil {
+			err = control.Flush()
+		}
+		failed <- err
+	}))
+	dial(t, server, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A body that nobody reads holds nothing up.
+func TestUnreadBody(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		defer close(ended)
+		_, _ = w.Write(make([]byte, 1<<20))
+	}))
+	dial(t, server, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+	<-ended
+}
+
+// A client that waits for an answer does not stall, however long the answer takes.
+func TestSlowAnswer(t *testing.T) {
+	t.Parallel()
+	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		time.Sleep(stall / 2)
+		_, _ = r.Body.Read(make([]byte, 1)) // to be sure that nothing follows, as a reader of JSON does
+		select {
+		case <-r.Context().Done():
+			w.WriteHeader(http.StatusGone)
+		case <-time.After(3 * stall):
+		}
+	}))
+	for range 2 {
+		response, err := server.Client().Post(server.URL, "text/plain", strings.NewReader("all of it"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Error("the request was cancelled")
+		}
+	}
+}
+
+// What a handler has written long before it ends is sent all the same.
+func TestSlowEnd(t *testing.T) {
+	t.Parallel()
+	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("all of it"))
+		time.Sleep(2 * stall)
+	}))
+	for range 2 {
+		response, err := server.Client().Post(server.URL, "", nil) // which the client does not try again
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if string(text) != "all of it" || err != nil {
+			t.Errorf("got %q, %v", text, err)
+		}
+	}
+}
