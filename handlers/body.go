@@ -15,8 +15,8 @@ const (
 	mediaMultipart = payload.Multipart
 )
 
-// DigestParams are the headers of RFC 9530 by which a client makes sure that its body arrives as it was sent. Package payload
-// reads them.
+// DigestParams are the headers of RFC 9530 by which a client makes sure that its body arrives as it was sent. Package
+// payload reads them.
 type DigestParams struct {
 	ContentDigest string `header:"Content-Digest"`
 	ReprDigest    string `header:"Repr-Digest"`

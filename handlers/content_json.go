@@ -14,16 +14,18 @@ import (
 	"github.com/millrace/millrace/matrix/jsonrows"
 )
 
-// checkJSON refuses what is too large for JSON. Each row counts, too: one without numbers takes room all the same.
+// checkJSON returns errNotAccepted for a matrix that is too large for JSON. Rows count as numbers do: without any they
+// take room.
 func (a *API) checkJSON(s matrix.Shape) error {
 	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
-		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s", errNotAccepted, s, limit, mediaNPY)
+		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s",
+			errNotAccepted, s, limit, mediaNPY)
 	}
 	return nil
 }
 
-// serveJSON answers with {"rows", "cols", "values"}. The body is made before the status is sent: whether a matrix can be
-// written as JSON shows only at its last element.
+// serveJSON responds with {"rows", "cols", "values"}. It makes the whole body before it sends the status: the last
+// element may be one that JSON cannot represent.
 func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, error) {
 	shape := p.Shape()
 	content := make([]byte, shape.Bytes())
@@ -41,7 +43,7 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 	}}, nil
 }
 
-// appendJSON appends a matrix as JSON: the shortest decimals that read back as the same numbers.
+// appendJSON appends a matrix as JSON. It returns errNotAccepted for one that JSON cannot represent.
 func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
 	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
 	dst, err := jsonrows.AppendRows(dst, shape, content)

@@ -21,7 +21,7 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// stall is a timeout that tests can afford to let pass.
+// stall is a timeout that tests can let pass.
 const stall = 100 * time.Millisecond
 
 // dial opens a connection and sends the beginning of a request.
@@ -38,7 +38,7 @@ func dial(t *testing.T, server *httptest.Server, head string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// trickle sends a byte now and then, until the server has had enough.
+// trickle sends a byte now and then, until the server closes the connection. The pauses are what the tests are about.
 func trickle(conn net.Conn) {
 	for {
 		time.Sleep(stall / 10)
@@ -48,7 +48,7 @@ func trickle(conn net.Conn) {
 	}
 }
 
-// serveAPI serves the API behind deadlines.
+// serveAPI serves the API behind stall limits.
 func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Store) {
 	t.Helper()
 	pool := testdb.New(t)
@@ -70,7 +70,7 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	return server, s
 }
 
-// TestStalledRequests: on every route that takes a body a client that sends too slowly is told so, and nothing of it stays.
+// TestStalledRequests: each route that takes a body returns 408 to a client that sends too slowly, and stores nothing.
 func TestStalledRequests(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, stall)
@@ -92,13 +92,13 @@ func TestStalledRequests(t *testing.T) {
 			go trickle(conn)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
-				t.Errorf("%s %.30q: %v", c.path, c.body, err)
+				t.Errorf("%s %.30q: error %v, want a response", c.path, c.body, err)
 				continue
 			}
 			text, _ := io.ReadAll(response.Body)
 			_ = response.Body.Close()
 			if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != problemType {
-				t.Errorf("%s %.30q: %s %s", c.path, c.body, response.Status, text)
+				t.Errorf("%s %.30q: %s %s, want a problem with status 408", c.path, c.body, response.Status, text)
 			}
 			_ = conn.Close()
 		}
@@ -106,11 +106,11 @@ func TestStalledRequests(t *testing.T) {
 	var left int
 	err := s.Pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM matrices) + (SELECT count(*) FROM blocks)").Scan(&left)
 	if err != nil || left != 0 {
-		t.Errorf("%d rows are left, %v", left, err)
+		t.Errorf("%d rows are left, error %v, want none", left, err)
 	}
 }
 
-// Uploads that stall hold no connection to the database.
+// TestStalledHoldNothing: uploads that stall hold no connection to the database.
 func TestStalledHoldNothing(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, time.Hour)
@@ -129,7 +129,7 @@ func TestStalledHoldNothing(t *testing.T) {
 			return
 		}
 		if time.Now().After(limit) {
-			t.Fatalf("%d connections are held by %d uploads", held, uploading)
+			t.Fatalf("%d uploads hold %d connections, want %d that hold none", uploading, held, clients)
 		}
 	}
 }

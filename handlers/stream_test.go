@@ -23,8 +23,8 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// serveStreams serves streams of events with a heartbeat and behind a stall timeout that tests can wait for, and returns
-// the server and a product that nobody works on.
+// serveStreams serves streams of events with a heartbeat, behind stall limits that tests can wait for. It returns
+// the server and the id of a multiplication that stays pending.
 func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API, uuid.UUID) {
 	t.Helper()
 	pool := testdb.New(t)
@@ -52,7 +52,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	return server, a, status.Multiplication.ID
 }
 
-// A stream in which nothing happens goes on, whether its heartbeat is shorter or longer than the patience with clients.
+// TestHeartbeat: a stream without events continues, whether its heartbeat is shorter or longer than the stall timeout.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	for _, heartbeat := range []time.Duration{stall / 20, 2 * stall} {
@@ -75,7 +75,7 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-// A client that takes nothing is given up.
+// TestStalledStream: the subscription of a client that receives nothing ends.
 func TestStalledStream(t *testing.T) {
 	t.Parallel()
 	server, a, id := serveStreams(t, time.Hour)
@@ -101,7 +101,7 @@ func TestStalledStream(t *testing.T) {
 	}
 }
 
-// The example in the description of the API is what clients see.
+// TestExampleEvents: the example in the description of the API is what clients receive.
 func TestExampleEvents(t *testing.T) {
 	t.Parallel()
 	s := &eventStream{}

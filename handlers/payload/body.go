@@ -11,8 +11,8 @@ import (
 	"os"
 )
 
-// Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose body says
-// nothing: its methods do nothing.
+// Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose
+// body is ignored: its methods do nothing.
 type Body struct {
 	mediaType string
 	size      int64 // in bytes, -1 if the client does not tell
@@ -24,8 +24,8 @@ type Body struct {
 	content hash.Hash            // of what identifies the content; nil unless the body is keyed
 }
 
-// Open begins to read the body of a request, which must be of one of the given media types. keyed says that Fingerprint will be
-// called.
+// Open begins to read the body of a request, which must be of one of the given media types. keyed says that
+// Fingerprint will be called.
 //
 // It returns ErrMediaType for another media type, and ErrBadRequest for malformed digest headers.
 func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
@@ -87,14 +87,14 @@ func (b *Body) Drain() error {
 // maxEpilogue is how many bytes may follow the last part of a form. They have no meaning.
 const maxEpilogue = 64 << 10
 
-// Verify reads what is left of a body after its content, and compares all of it with the digests in the headers. It returns
-// ErrBadRequest if they differ.
+// Verify reads what is left of a body after its content, and compares all of it with the digests in the headers. It
+// returns ErrBadRequest if they differ.
 func (b *Body) Verify() error {
 	if b == nil {
 		return nil
 	}
-	// After a form comes its epilogue, which belongs to the digest; after any other body only the end. The server notices a
-	// client that hangs up only when it has read the body to its end.
+	// After a form comes its epilogue, which belongs to the digest; after any other body only the end. The server
+	// notices a client that hangs up only when it has read the body to its end.
 	n, err := io.Copy(io.Discard, io.LimitReader(b.reader, maxEpilogue))
 	if err != nil {
 		return err
@@ -111,8 +111,8 @@ func (b *Body) Verify() error {
 	return nil
 }
 
-// Fingerprint identifies what was sent by media type and content; for a form, by the names and contents of its parts. The body
-// must have been opened as keyed, and read to its end.
+// Fingerprint identifies what was sent by media type and content; for a form, by the names and contents of its parts.
+// The body must have been opened as keyed, and read to its end.
 func (b *Body) Fingerprint() []byte {
 	if b == nil {
 		return nil
@@ -120,8 +120,8 @@ func (b *Body) Fingerprint() []byte {
 	return b.content.Sum([]byte(b.mediaType + " "))
 }
 
-// source reads from the connection. Its errors are the client's faults: os.ErrDeadlineExceeded for one that stalls, ErrBadRequest
-// for a broken connection or malformed chunks.
+// source reads from the connection. Its errors are the client's faults: os.ErrDeadlineExceeded for one that stalls,
+// ErrBadRequest for a broken connection or malformed chunks.
 type source struct {
 	reader io.Reader
 	err    error // the last one, other than io.EOF

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestMediaTypes(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	form := func(boundary, name, content string) string {
-		return "--" + boundary + "\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" + content + "\r\n--" + boundary + "--"
+		return fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n--%s--", boundary, name, content, boundary)
 	}
 	fingerprint := func(contentType, text string, read func(*Body) error) []byte {
 		t.Helper()

@@ -1,5 +1,5 @@
-// Package payload turns the body of a request into the operands of a multiplication, or into one matrix. Bodies are JSON,
-// multipart forms of .npy files, or a .npy file. They are read as streams: memory does not depend on their size.
+// Package payload turns the body of a request into the operands of a multiplication, or into one matrix. Bodies are
+// JSON, multipart forms of .npy files, or a .npy file. They are read as streams: memory does not depend on their size.
 //
 // The order of calls:
 //
@@ -13,8 +13,8 @@ package payload
 
 import "errors"
 
-// The faults of a request that are not those of a matrix. Every error of this package about a request wraps one of them, one of
-// package matrix's, or os.ErrDeadlineExceeded for a client that stalls. Errors of the store pass through.
+// The faults of a request that are not those of a matrix. Errors about a request wrap one of them, one of
+// package matrix, or os.ErrDeadlineExceeded for a client that stalls. Errors of the store pass through.
 var (
 	// ErrBadRequest: the request cannot be read, or is not what its headers claim.
 	ErrBadRequest = errors.New("bad request")

@@ -31,8 +31,8 @@ type part struct {
 	hash hash.Hash // of what was read of it; nil unless the form is hashed
 }
 
-// parts yields the parts in the order of the body, or an error as the last pair. What the loop does not read of a part is
-// skipped.
+// parts yields the parts in the order of the body, or an error as the last pair. What the loop does not read of a part
+// is skipped.
 func (f *form) parts() iter.Seq2[*part, error] {
 	return func(yield func(*part, error) bool) {
 		for {
@@ -89,8 +89,8 @@ func (p partReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// fault returns the error for one of the multipart reader, which has no error values of its own: that of the source if there is
-// one, since a header that is cut short would be called malformed.
+// fault returns the error for one of the multipart reader, which has no error values of its own: that of the source if
+// there is one, since a header that is cut short would be called malformed.
 func (f *form) fault(err error) error {
 	if f.src.err != nil {
 		return f.src.err

@@ -12,8 +12,8 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// Intake stores the matrices of one request. It ends by Keep, after the commit of the transaction that makes use of them, or by
-// Discard. An Intake belongs to one goroutine.
+// Intake stores the matrices of one request. It ends by Keep, after the commit of the transaction that makes use of
+// them, or by Discard. An Intake belongs to one goroutine.
 type Intake struct {
 	store    *store.Store
 	maxBytes int64
@@ -28,7 +28,8 @@ func NewIntake(s *store.Store, maxBytes int64) *Intake {
 	}
 }
 
-// Keep deletes what was stored in vain, because there are matrices with the same contents. What it cannot delete is swept later.
+// Keep ends an Intake whose matrices are in use. It deletes blocks that are not needed, since there are others with
+// the same content. What it cannot delete is swept later.
 func (in *Intake) Keep() error {
 	var errs []error
 	for _, u := range in.uploads {
@@ -37,7 +38,7 @@ func (in *Intake) Keep() error {
 	return errors.Join(errs...)
 }
 
-// Discard deletes what was stored. What it cannot delete is swept later.
+// Discard ends an Intake whose matrices are not in use, and deletes them. What it cannot delete is swept later.
 func (in *Intake) Discard() error {
 	var errs []error
 	for _, u := range in.uploads {
@@ -46,7 +47,7 @@ func (in *Intake) Discard() error {
 	return errors.Join(errs...)
 }
 
-// begin begins to store a matrix.
+// begin begins to store a matrix, whose elements come in Fortran order if fortran is set.
 func (in *Intake) begin(ctx context.Context, shape matrix.Shape, fortran bool, from store.MatrixSource) *store.Upload {
 	u := in.store.NewUpload(ctx, shape, fortran, from)
 	in.uploads = append(in.uploads, u)
@@ -62,23 +63,23 @@ func (in *Intake) finish(u *store.Upload) (*jobs.Operand, error) {
 	return &jobs.Operand{Matrix: m, Upload: u}, nil
 }
 
-// copyBuffer is the size of the pieces in which a .npy file is stored, in bytes: whole cache lines of elements, and less than the
-// second level of a processor's cache.
+// copyBuffer is the size of the pieces in which a .npy file is stored, in bytes: whole cache lines of elements, and
+// less than the second level of a processor's cache.
 const copyBuffer = 256 << 10
 
 // readNPY stores a .npy file of size bytes; a negative size is unknown.
 func (in *Intake) readNPY(ctx context.Context, r io.Reader, size int64) (*jobs.Operand, error) {
-	npy, err := matrix.NewNPYReader(bufio.NewReaderSize(r, copyBuffer), in.maxBytes)
+	file, err := matrix.NewNPYReader(bufio.NewReaderSize(r, copyBuffer), in.maxBytes)
 	if err != nil {
 		return nil, err
 	}
-	header := npy.Header()
+	header := file.Header()
 	if want := header.FileBytes(); size >= 0 && size != want {
 		return nil, fmt.Errorf("%w: a .npy file of %s has %d bytes, the body has %d",
 			matrix.ErrMalformed, header.Shape, want, size)
 	}
 	u := in.begin(ctx, header.Shape, header.Fortran, store.FromUpload)
-	if _, err := io.CopyBuffer(onlyWriter{u}, npy, make([]byte, copyBuffer)); err != nil {
+	if _, err := io.CopyBuffer(onlyWriter{u}, file, make([]byte, copyBuffer)); err != nil {
 		return nil, err
 	}
 	return in.finish(u)

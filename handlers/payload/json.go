@@ -26,8 +26,8 @@ func newJSONReader(r io.Reader, in *Intake) *jsonReader {
 	}
 }
 
-// jsonError makes what is wrong with a JSON text a fault of the request. Other errors, those of a matrix included, stay as they
-// are.
+// jsonError makes what is wrong with a JSON text a fault of the request. Other errors, those of a matrix included,
+// stay as they are.
 func jsonError(err error) error {
 	var syntax jsonrows.SyntaxError
 	switch {
@@ -39,7 +39,8 @@ func jsonError(err error) error {
 	return err
 }
 
-// members reads an object and yields the name of each member, or an error as the last pair. The loop must read the value.
+// members reads an object and yields the name of each member, or an error as the last pair. The loop must read the
+// value.
 func (j *jsonReader) members(at string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := j.expect('{', at, "an object"); err != nil {
@@ -66,7 +67,7 @@ func (j *jsonReader) members(at string) iter.Seq2[string, error] {
 	}
 }
 
-// expect returns ErrInvalid unless the next value is of a kind, or what is wrong with the text before it.
+// expect returns ErrInvalid unless the next value is of the given kind. at and want name its place and that kind.
 func (j *jsonReader) expect(kind jsontext.Kind, at, want string) error {
 	if j.PeekKind() == kind {
 		return nil

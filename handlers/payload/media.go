@@ -16,8 +16,8 @@ const (
 	octetStream = "application/octet-stream"
 )
 
-// parseMediaType returns the media type that a Content-Type header names, and its parameters. It returns ErrMediaType for one
-// that is not among accepted. Where .npy is accepted, application/octet-stream is taken for it.
+// parseMediaType returns the media type that a Content-Type header names, and its parameters. It returns ErrMediaType
+// for one that is not among accepted. Where .npy is accepted, application/octet-stream is taken for it.
 func parseMediaType(header string, accepted []string) (mediaType string, params map[string]string, err error) {
 	mediaType, params, err = mime.ParseMediaType(header)
 	if err != nil {

@@ -94,7 +94,8 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 	return j.intake.finish(u)
 }
 
-// maxRandomBytes bounds a matrix that takes no room: any size will do for which the bytes of its .npy file can be counted.
+// maxRandomBytes bounds a matrix that takes no room: any size will do for which the bytes of its .npy file can be
+// counted.
 const maxRandomBytes = 1 << 62
 
 // random reads the description of a random matrix.

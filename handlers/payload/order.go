@@ -10,9 +10,11 @@ import (
 	"github.com/millrace/millrace/jobs"
 )
 
-// ReadOrder reads the two operands and the priority of a multiplication, from JSON of the form {"a": OPERAND, "b": OPERAND,
-// "priority": 1..4}, or from a form with the files a and b and the field priority. Without a priority it is
-// jobs.DefaultPriority.
+// ReadOrder reads the two operands and the priority of a multiplication. The body is one of
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N},
+//   - a form with the .npy files a and b, and the field priority.
+//
+// The priority may be absent; it is jobs.DefaultPriority then.
 //
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {

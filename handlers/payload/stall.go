@@ -7,15 +7,17 @@ import (
 )
 
 const (
-	// StallTimeout is how long a client may take to send or to receive stallQuantum. A transfer as a whole may take any time.
+	// StallTimeout is how long a client may take to send or to receive stallQuantum. A transfer as a whole may take
+	// any time.
 	StallTimeout = 30 * time.Second
-	// stallQuantum is how much must pass in that time, in bytes, or else the rest of the body: 64 KiB, about 2 KB/s. A limit for
-	// single reads would let a client hold its share of the memory for transfers without end, by sending a byte now and then.
+	// stallQuantum is how much must pass in that time, in bytes, or else the rest of the body: 64 KiB, about 2 KB/s. A
+	// limit for single reads would let a client hold its share of the memory for transfers without end, by sending a
+	// byte now and then.
 	stallQuantum = 64 << 10
 )
 
-// WithStallLimits ends requests whose clients stall while they send the body or receive the response: reading or writing then
-// fails with os.ErrDeadlineExceeded.
+// WithStallLimits ends requests whose clients stall while they send the body or receive the response: reading or
+// writing then fails with os.ErrDeadlineExceeded.
 func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Errors of setting deadlines are ignored: a server without deadlines has none to set.
@@ -40,8 +42,8 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 	})
 }
 
-// pace measures the time that a client takes for the present quantum. Only time in which the server waits for the client counts,
-// not time in which the client waits for the server.
+// pace measures the time that a client takes for the present quantum. Only time in which the server waits for the
+// client counts, not time in which the client waits for the server.
 type pace struct {
 	set     func(time.Time) error // sets the deadline of the connection
 	timeout time.Duration
@@ -125,7 +127,8 @@ func (s *stallWriter) FlushError() error {
 	return err
 }
 
-// SetWriteDeadline sets a deadline, and leaves those that follow to the handler too: a stream of events has a pace of its own.
+// SetWriteDeadline sets a deadline, and leaves those that follow to the handler too: a stream of events has a pace of
+// its own.
 func (s *stallWriter) SetWriteDeadline(t time.Time) error {
 	s.pace.manual = true
 	return s.control.SetWriteDeadline(t)

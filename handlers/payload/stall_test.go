@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// stall is a timeout that tests can afford to let pass.
+// stall is a timeout that tests can let pass.
 const stall = 100 * time.Millisecond
 
-// serveStalling serves a handler behind deadlines.
+// serveStalling serves a handler behind stall limits.
 func serveStalling(t *testing.T, handler http.Handler) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(WithStallLimits(handler, stall))
@@ -39,7 +39,7 @@ func dial(t *testing.T, server *httptest.Server, head string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// trickle sends a byte now and then, until the server has had enough.
+// trickle sends a byte now and then, until the server closes the connection. The pauses are what the test is about.
 func trickle(conn net.Conn) {
 	for {
 		time.Sleep(stall / 10)
@@ -49,6 +49,7 @@ func trickle(conn net.Conn) {
 	}
 }
 
+// TestStalledUpload: reading fails for a client that sends nothing more, or less than a quantum in time.
 func TestStalledUpload(t *testing.T) {
 	t.Parallel()
 	failed := make(chan error, 1)
@@ -60,12 +61,12 @@ func TestStalledUpload(t *testing.T) {
 		conn := dial(t, server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nand no more")
 		go after(conn)
 		if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("%s: error %v, want os.ErrDeadlineExceeded", name, err)
 		}
 	}
 }
 
-// A client that sends a quantum now and then, and a little at the end, may take as long as it likes.
+// TestSlowUpload: a client that sends a quantum in time, and a little at the end, may take any time for the whole.
 func TestSlowUpload(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Second
@@ -86,7 +87,7 @@ func TestSlowUpload(t *testing.T) {
 	const quanta = 4
 	conn := dial(t, server, fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", quanta*stallQuantum+5))
 	for i := range quanta + 1 {
-		time.Sleep(timeout * 2 / 5)
+		time.Sleep(timeout * 2 / 5) // the client is slow, but in time; the whole takes twice the timeout
 		if _, err := conn.Write(make([]byte, map[bool]int{true: stallQuantum, false: 5}[i < quanta])); err != nil {
 			t.Fatal(err)
 		}
@@ -98,17 +99,17 @@ func TestSlowUpload(t *testing.T) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if text, err := io.ReadAll(response.Body); string(text) != "EOF" || err != nil {
-		t.Errorf("got %q, %v", text, err)
+		t.Errorf("the body ends with %q, %v, want EOF", text, err)
 	}
 }
 
-// The time that a handler takes between two reads is not the client's.
+// TestSlowHandler: the time that a handler takes between two reads does not count.
 func TestSlowHandler(t *testing.T) {
 	t.Parallel()
 	read := make(chan error, 1)
 	server := serveStalling(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		for {
-			time.Sleep(stall * 3 / 2)
+			time.Sleep(stall * 3 / 2) // the handler is slow
 			if _, err := r.Body.Read(make([]byte, 1)); err != nil {
 				read <- err
 				return
@@ -117,11 +118,11 @@ func TestSlowHandler(t *testing.T) {
 	}))
 	dial(t, server, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nall")
 	if err := <-read; err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		t.Errorf("got %v", err)
+		t.Errorf("Read() ends with %v, want EOF", err)
 	}
 }
 
-// A client that takes an answer byte by byte, or not at all, is given up.
+// TestStalledDownload: writing fails for a client that receives a response byte by byte, or not at all.
 func TestStalledDownload(t *testing.T) {
 	t.Parallel()
 	failed := make(chan error, 1)
@@ -149,13 +150,13 @@ func TestStalledDownload(t *testing.T) {
 			}
 		}()
 		if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("%s: error %v, want os.ErrDeadlineExceeded", name, err)
 		}
 		close(ended)
 	}
 }
 
-// A handler that sets the deadlines of its answer itself is left to it.
+// TestOwnDeadline: a handler may set the deadlines of its response itself.
 func TestOwnDeadline(t *testing.T) {
 	t.Parallel()
 	failed := make(chan error, 1)
@@ -173,11 +174,11 @@ func TestOwnDeadline(t *testing.T) {
 	}))
 	dial(t, server, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("got %v", err)
+		t.Errorf("Write() after the deadline: error %v, want os.ErrDeadlineExceeded", err)
 	}
 }
 
-// A body that nobody reads holds nothing up.
+// TestUnreadBody: a handler that does not read the body can respond.
 func TestUnreadBody(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
@@ -189,13 +190,13 @@ func TestUnreadBody(t *testing.T) {
 	<-ended
 }
 
-// A client that waits for an answer does not stall, however long the answer takes.
-func TestSlowAnswer(t *testing.T) {
+// TestSlowResponse: a client that waits for its response does not stall, however long that takes.
+func TestSlowResponse(t *testing.T) {
 	t.Parallel()
 	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		time.Sleep(stall / 2)
-		_, _ = r.Body.Read(make([]byte, 1)) // to be sure that nothing follows, as a reader of JSON does
+		time.Sleep(stall / 2)               // so that the next read sets a deadline of its own
+		_, _ = r.Body.Read(make([]byte, 1)) // at the end, as a reader of JSON does
 		select {
 		case <-r.Context().Done():
 			w.WriteHeader(http.StatusGone)
@@ -209,27 +210,27 @@ func TestSlowAnswer(t *testing.T) {
 		}
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusOK {
-			t.Error("the request was cancelled")
+			t.Errorf("status %d, want %d: the request was cancelled", response.StatusCode, http.StatusOK)
 		}
 	}
 }
 
-// What a handler has written long before it ends is sent all the same.
+// TestSlowEnd: what a handler has written long before it returns is sent.
 func TestSlowEnd(t *testing.T) {
 	t.Parallel()
 	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("all of it"))
-		time.Sleep(2 * stall)
+		time.Sleep(2 * stall) // the write is in a buffer, and its deadline passes
 	}))
 	for range 2 {
-		response, err := server.Client().Post(server.URL, "", nil) // which the client does not try again
+		response, err := server.Client().Post(server.URL, "", nil) // a POST, which the client does not repeat
 		if err != nil {
 			t.Fatal(err)
 		}
 		text, err := io.ReadAll(response.Body)
 		_ = response.Body.Close()
 		if string(text) != "all of it" || err != nil {
-			t.Errorf("got %q, %v", text, err)
+			t.Errorf("the body is %q, %v, want %q", text, err, "all of it")
 		}
 	}
 }

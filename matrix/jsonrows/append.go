@@ -9,8 +9,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// AppendRows appends a matrix to dst as an array of rows. content holds its elements, row-major and little-endian. Each number
-// is the shortest decimal that reads back as the same element of the matrix's type.
+// AppendRows appends a matrix to dst as an array of rows. content holds its elements, row-major and little-endian.
+// Each number is the shortest decimal that reads back as the same element of the matrix's type.
 //
 // It returns ErrNotFinite for a matrix with a NaN or an infinity.
 func AppendRows(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {

@@ -63,7 +63,8 @@ func TestAppendNotFinite(t *testing.T) {
 	shape := matrix.Shape{Rows: 1, Cols: 2, DType: matrix.Float64}
 	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		_, err := AppendRows(nil, shape, matrix.AsBytes([]float64{1, x}))
-		if want := fmt.Sprintf("element [0][1] is %v", x); !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), want) {
+		want := fmt.Sprintf("element [0][1] is %v", x)
+		if !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), want) {
 			t.Errorf("AppendRows() of %v: error %v, want ErrNotFinite with %q", x, err, want)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 
 // Decoder reads a JSON text token by token, and the arrays of rows in it by a RowReader.
 //
-// Its methods return a SyntaxError for a text that is not JSON, ErrDuplicateName, ErrLongToken, and the errors of the reader that
-// the text comes from.
+// Its methods return a SyntaxError for a text that is not JSON, ErrDuplicateName, ErrLongToken, and the errors of the
+// reader that the text comes from.
 type Decoder struct {
 	input  *input
 	tokens *jsontext.Decoder
@@ -84,8 +84,8 @@ func (d *Decoder) End() error {
 	return newSyntaxError("something follows the value", d.input.offset())
 }
 
-// fail returns the error for one of the jsontext decoder. Its offsets are those of the text without the rows, and it does not
-// know in which array it is.
+// fail returns the error for one of the jsontext decoder. Its offsets are those of the text without the rows, and it
+// does not know in which array it is.
 func (d *Decoder) fail(err error) error {
 	if err == nil {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// input is a buffered text with two readers: a jsontext decoder, which gets it byte by byte, so that it never holds bytes that it
-// has not used; and the scanner of numbers, which looks into the buffer.
+// input is a buffered text with two readers: a jsontext decoder, which gets it byte by byte, so that it never holds
+// bytes that it has not used; and the scanner of numbers, which looks into the buffer.
 type input struct {
 	src     io.Reader
 	buf     [2 * maxToken]byte

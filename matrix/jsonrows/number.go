@@ -26,12 +26,14 @@ type number struct {
 	exponent int
 }
 
-// parseNumber returns the float64 nearest to the JSON number at the start of text, and the length of the number in bytes.
+// parseNumber returns the float64 nearest to the JSON number at the start of text, and the length of the number in
+// bytes.
 //   - The length is 0 if text does not start with a number.
 //   - The length is that of text, and the value is not known, if the number may continue after text.
 //   - It returns an error for a number beyond the largest float64.
 //
-// Most numbers are integers, or fractions of an integer and a power of ten that a uint64 holds both: these take one division.
+// Most numbers are integers, or fractions of an integer and a power of ten that a uint64 holds both: these take one
+// division.
 func parseNumber(text []byte) (f float64, length int, err error) {
 	n, length := scanNumber(text)
 	switch {
@@ -59,19 +61,21 @@ const (
 
 // quotient returns x/y rounded to the nearest float64, ties to even. x and y must not be 0.
 //
-// Both are shifted left until their highest bit is set. The quotient of x'·2⁶³ and y' then has 63 or 64 bits. It is cut to 53;
-// the bits that are cut off and the remainder decide the rounding.
+// Both are shifted left until their highest bit is set. The quotient of x'·2⁶³ and y' then has 63 or 64 bits. It is
+// cut to 53; the bits that are cut off and the remainder decide the rounding.
 func quotient(x, y uint64) float64 {
 	xShift, yShift := bits.LeadingZeros64(x), bits.LeadingZeros64(y)
 	x <<= xShift
 	q, remainder := bits.Div64(x>>1, x<<63, y<<yShift)
 	cut := bits.Len64(q) - (fractionBits + 1)
-	significand, rest, half := q>>cut, q&(1<<cut-1), uint64(1)<<(cut-1)
+	significand := q >> cut
+	rest, half := q&(1<<cut-1), uint64(1)<<(cut-1)
 	if rest > half || rest == half && (remainder > 0 || significand&1 == 1) {
 		significand++ // to 2⁵³ at most, which carries into the exponent below
 	}
 	exponent := yShift - xShift - 63 + cut + fractionBits + exponentBias
-	return math.Float64frombits(uint64(exponent)<<fractionBits + significand - 1<<fractionBits) //nolint:gosec // the exponent is near the bias
+	biased := uint64(exponent) << fractionBits //nolint:gosec // the exponent is near the bias
+	return math.Float64frombits(biased + significand - 1<<fractionBits)
 }
 
 // scanNumber reads a number by the grammar of RFC 8259, section 6. The length is 0 if text does not follow it.
@@ -105,7 +109,8 @@ func scanNumber(text []byte) (n number, length int) {
 
 // take adds the digits at text[i:] to the mantissa, and returns the index after the last of them.
 func (n *number) take(text []byte, i int) int {
-	mantissa, start := n.mantissa, i
+	mantissa := n.mantissa
+	start := i
 	for ; i < len(text); i++ {
 		d := text[i] - '0'
 		if d > 9 {
@@ -113,7 +118,8 @@ func (n *number) take(text []byte, i int) int {
 		}
 		mantissa = mantissa*10 + uint64(d)
 	}
-	n.mantissa, n.digits = mantissa, n.digits+i-start
+	n.mantissa = mantissa
+	n.digits += i - start
 	return i
 }
 
@@ -124,7 +130,8 @@ func (n *number) scanExponent(text []byte, i int) (number, int) {
 		negative = text[i] == '-'
 		i++
 	}
-	start, exponent := i, 0
+	start := i
+	exponent := 0
 	for ; i < len(text) && '0' <= text[i] && text[i] <= '9'; i++ {
 		if exponent < maxExponent {
 			exponent = exponent*10 + int(text[i]-'0')

@@ -8,8 +8,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// MaxCols is the length of the longest row, in numbers. The first row has to be in memory as a whole: only at its end is it
-// known how the matrix is cut into blocks.
+// MaxCols is the length of the longest row, in numbers. The first row has to be in memory as a whole: only at its end
+// is it known how the matrix is cut into blocks.
 const MaxCols = 1 << 20
 
 // RowReader reads an array of rows of numbers row by row.
@@ -22,8 +22,8 @@ type RowReader struct {
 	row        []float64
 }
 
-// Rows begins to read an array of rows, which is the next value of the text. at names it in errors, such as "a.values". Its
-// elements may take maxBytes as float64; 0 or less means no limit.
+// Rows begins to read an array of rows, which is the next value of the text. at names it in errors, such as
+// "a.values". Its elements may take maxBytes as float64; 0 or less means no limit.
 //
 // It returns matrix.ErrUnsupported if the next value is not an array.
 func (d *Decoder) Rows(at string, maxBytes int64) (*RowReader, error) {
@@ -47,8 +47,8 @@ func (r *RowReader) Shape() matrix.Shape {
 	}
 }
 
-// Read returns the next row, which is valid until the next call, or io.EOF after the last one. The decoder is then behind the
-// array. Besides the errors of a Decoder it returns
+// Read returns the next row, which is valid until the next call, or io.EOF after the last one. The decoder is then
+// after the array. Besides the errors of a Decoder it returns
 //   - matrix.ErrUnsupported for a value that is not an array of numbers, or a number that float64 cannot hold,
 //   - matrix.ErrShape for rows of different lengths,
 //   - matrix.ErrTooLarge for more than the allowed bytes, or more than 2²⁰ numbers in a row.
@@ -143,8 +143,8 @@ func (r *RowReader) number() (float64, error) {
 	}
 }
 
-// nextElement moves to the next element of the present array, behind the comma unless it is the first. It returns the first
-// byte of the element; more is false if the array ends instead.
+// nextElement moves to the next element of the present array, after the comma unless it is the first. It returns the
+// first byte of the element; more is false if the array ends instead.
 func (r *RowReader) nextElement(first bool) (next byte, more bool, err error) {
 	in := r.decoder.input
 	next, err = in.next()

@@ -38,7 +38,8 @@ func readRows(r io.Reader, maxBytes int64) (content []byte, shape matrix.Shape, 
 // rowsOf is what readRows should return.
 func rowsOf(text []byte) (content []byte, shape matrix.Shape, ok bool) {
 	var rows [][]float64
-	if json.Unmarshal(text, &rows) != nil || bytes.Contains(text, []byte("null")) || !bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+	isArray := bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
+	if !isArray || bytes.Contains(text, []byte("null")) || json.Unmarshal(text, &rows) != nil {
 		return nil, shape, false
 	}
 	shape = matrix.Shape{Rows: int64(len(rows)), DType: matrix.Float64}
@@ -102,8 +103,8 @@ func TestRowsAgainstStandardLibrary(t *testing.T) {
 
 // isOurs reports whether an error is one that a faulty text should have.
 func isOurs(err error) bool {
-	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) || errors.Is(err, matrix.ErrShape) ||
-		errors.Is(err, ErrDuplicateName)
+	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) ||
+		errors.Is(err, matrix.ErrShape) || errors.Is(err, ErrDuplicateName)
 }
 
 // someRows returns a small matrix as text.
@@ -120,7 +121,8 @@ func someRows(random *rand.Rand) []byte {
 			if j > 0 {
 				text += space() + "," + space()
 			}
-			text += strconv.FormatFloat(random.NormFloat64()*math.Pow10(random.IntN(40)-20), "efg"[random.IntN(3)], random.IntN(20)-1, 64)
+			x := random.NormFloat64() * math.Pow10(random.IntN(40)-20)
+			text += strconv.FormatFloat(x, "efg"[random.IntN(3)], random.IntN(20)-1, 64)
 		}
 		text += "]" + space()
 	}
