@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
@@ -55,7 +56,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
+	return payload.WithStallLimits(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), payload.StallTimeout)
 }
 
 // exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.

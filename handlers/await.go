@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -55,7 +56,7 @@ func newRows(found *watch.Outcome) resource.Rows {
 	if shape.Bytes() > store.MaxInline || shape.Bytes() != int64(len(found.Content)) || shape.Rows > store.MaxInline {
 		return nil
 	}
-	rows, err := appendRows(nil, shape, found.Content)
+	rows, err := jsonrows.AppendRows(nil, shape, found.Content)
 	if err != nil {
 		return nil
 	}

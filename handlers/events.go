@@ -14,13 +14,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
 const (
 	mediaEvents = "text/event-stream"
-	// heartbeat is how long a stream of events is silent at most. It is less than stallTimeout and than the idle timeouts
+	// heartbeat is how long a stream of events is silent at most. It is less than payload.StallTimeout and than the idle timeouts
 	// of usual proxies.
 	heartbeat = 15 * time.Second
 	// reconnectAfter is how long clients are asked to wait before they come back after a stream has ended.
@@ -46,7 +47,7 @@ func (in *eventsInput) after() (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q", errBadRequest, text)
+		return 0, fmt.Errorf("%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q", payload.ErrBadRequest, text)
 	}
 	return n, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
@@ -81,7 +82,7 @@ func (in *listInput) nextLink(cursor string) string {
 func parseMatrixFilter(text string) (*uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: matrix_id: there is no matrix %.60q", errInvalid, text)
+		return nil, fmt.Errorf("%w: matrix_id: there is no matrix %.60q", payload.ErrInvalid, text)
 	}
 	return &id, nil
 }
@@ -97,7 +98,7 @@ func formatCursor(p store.Position) string {
 func parseCursor(text string) (*store.Position, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) != cursorBytes {
-		return nil, fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", errInvalid, text)
+		return nil, fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", payload.ErrInvalid, text)
 	}
 	micros := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the same bits
 	return &store.Position{CreatedAt: time.UnixMicro(micros), ID: uuid.UUID(raw[8:])}, nil

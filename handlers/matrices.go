@@ -2,13 +2,12 @@ package handlers
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
@@ -37,10 +36,10 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
 	var operand jobs.Operand
 	answer, err := a.once(ctx, r, func() (err error) {
-		operand, err = readMatrix(in, r.body, o)
+		operand, err = payload.ReadMatrix(ctx, r.body, intake)
 		return err
 	}, func(keep keepTx) error {
 		return a.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
@@ -55,42 +54,13 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 			return keep(ctx, q, answer)
 		})
 	})
-	o.end(err == nil && !answer.replayed, a.log)
+	a.finish(ctx, intake, err == nil && !answer.replayed)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return &createdOutput{
 		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[resource.Matrix]{text: answer.body},
 	}, nil
-}
-
-// readMatrix reads the body of POST /v1/matrices: a .npy file, or an operand in JSON, or only its rows.
-func readMatrix(in *StreamedBody, r *received, o *operands) (jobs.Operand, error) {
-	if r.kind != mediaJSON {
-		return o.readNPY(r, contentLength(in))
-	}
-	j := newJSONReader(r, o)
-	read := j.operand
-	if j.PeekKind() == '[' {
-		read = j.values
-	}
-	operand, err := read("the body")
-	if err == nil {
-		err = j.eof()
-	}
-	if err == nil && operand.Stored {
-		err = fmt.Errorf("%w: matrix_id names a matrix that is stored already", errInvalid)
-	}
-	return operand, err
-}
-
-// contentLength returns the size that the client says its body has, -1 when it does not.
-func contentLength(in *StreamedBody) int64 {
-	n, err := strconv.ParseInt(in.header.Get("Content-Length"), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
 }
 
 // getMatrix answers GET /v1/matrices/{id}.

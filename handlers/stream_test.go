@@ -17,6 +17,7 @@ import (
 
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -24,8 +25,8 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// serveStreams serves streams of events with a heartbeat and behind a stall timeout that tests can wait for, and returns
-// the server and a product that nobody works on.
+// serveStreams serves streams of events with a heartbeat, behind stall limits that tests can wait for. It returns
+// the server and the id of a multiplication that stays pending.
 func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API, uuid.UUID) {
 	t.Helper()
 	pool := testdb.New(t)
@@ -47,13 +48,13 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
-	server := httptest.NewServer(withDeadlines(withProblems(mux), stall))
+	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, status.Multiplication.ID
 }
 
-// A stream in which nothing happens goes on, whether its heartbeat is shorter or longer than the patience with clients.
+// TestHeartbeat: a stream without events continues, whether its heartbeat is shorter or longer than the stall timeout.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	for _, heartbeat := range []time.Duration{stall / 20, 2 * stall} {
@@ -76,7 +77,7 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-// A client that takes nothing is given up.
+// TestStalledStream: the subscription of a client that receives nothing ends.
 func TestStalledStream(t *testing.T) {
 	t.Parallel()
 	server, a, id := serveStreams(t, time.Hour)

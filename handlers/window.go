@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/matrix"
 )
 
@@ -36,11 +37,11 @@ func parseSlice(name, text string, size int64) (first, length int64, err error) 
 	from, to, found := strings.Cut(text, ":")
 	first, err = parseIndex(from, 0)
 	if err != nil || !found {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d", errInvalid, name, text, size)
+		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d", payload.ErrInvalid, name, text, size)
 	}
 	end, err := parseIndex(to, size)
 	if err != nil || first > end || end > size {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s is no part of 0:%d", errInvalid, name, text, size)
+		return 0, 0, fmt.Errorf("%w: %s=%.40s is no part of 0:%d", payload.ErrInvalid, name, text, size)
 	}
 	return first, end - first, nil
 }

@@ -1,6 +1,10 @@
 package resource
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/matrix/jsonrows"
+)
 
 // Rows are rows of numbers as JSON text, such as [[1,2],[3,4]].
 type Rows []byte
@@ -14,18 +18,15 @@ func (r *Rows) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Limits of rows in JSON, as the description of the API gives them.
-const (
-	maxRows = 1 << 37 // the rows of a column of 1 TiB, the limit of a server unless it is configured otherwise
-	maxCols = 1 << 20
-)
+// maxRows is the number of rows of a column of 1 TiB, the limit of a server unless it is configured otherwise.
+const maxRows = 1 << 37
 
 // Schema implements huma.SchemaProvider.
 func (Rows) Schema(huma.Registry) *huma.Schema {
 	row := &huma.Schema{
 		Type:     huma.TypeArray,
 		Items:    &huma.Schema{Type: huma.TypeNumber, Format: "double"},
-		MaxItems: new(maxCols),
+		MaxItems: new(jsonrows.MaxCols),
 		Examples: []any{[]int{1, 2}},
 	}
 	return &huma.Schema{

@@ -1,8 +1,7 @@
-package handlers
+package payload
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -14,6 +13,8 @@ import (
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/store"
 )
+
+func TestMain(m *testing.M) { testdb.Main(m) }
 
 // forgetful is a block store that keeps nothing, so that only the reading of text and the hashing are measured.
 type forgetful struct{ store.Blocks }
@@ -30,20 +31,22 @@ func BenchmarkJSONOperands(b *testing.B) {
 		"floats":   func(r *rand.Rand) string { return strconv.FormatFloat(r.NormFloat64(), 'g', -1, 64) },
 	} {
 		b.Run(name, func(b *testing.B) {
-			var body strings.Builder
-			body.WriteString(`{"a": {"values": `)
-			writeRows(&body, 1000, 1000, element)
-			body.WriteString(`}, "b": {"values": `)
-			writeRows(&body, 1000, 1000, element)
-			body.WriteString(`}}`)
-			b.SetBytes(int64(body.Len()))
+			var text strings.Builder
+			text.WriteString(`{"a": {"values": `)
+			writeRows(&text, 1000, 1000, element)
+			text.WriteString(`}, "b": {"values": `)
+			writeRows(&text, 1000, 1000, element)
+			text.WriteString(`}}`)
+			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
 			for b.Loop() {
-				o := &operands{ctx: b.Context(), store: s}
-				if _, err := readSubmission(strings.NewReader(body.String()), o); err != nil {
+				intake := NewIntake(s, 0)
+				if _, err := ReadOrder(b.Context(), bodyOf(JSON, text.String()), intake); err != nil {
 					b.Fatal(err)
 				}
-				o.end(false, slog.Default())
+				if err := intake.Discard(); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
