@@ -206,7 +206,16 @@ type ActiveMultiplications struct {
 // DType The type of a matrix's elements.
 type DType string
 
-// Elements A matrix as JSON: the shortest decimals that read back as the same numbers.
+// Dimensions The dimensions of a multiplication: A is m×k, B is k×n, the result is m×n.
+//
+// Examples: {"k":2,"m":2,"n":2}
+type Dimensions struct {
+	K int64 `json:"k"`
+	M int64 `json:"m"`
+	N int64 `json:"n"`
+}
+
+// Elements A matrix as JSON, in the shortest decimals that read back as the same numbers.
 //
 // Examples: {"cols":2,"rows":2,"values":[[19,22],[43,50]]}
 type Elements struct {
@@ -219,7 +228,7 @@ type Elements struct {
 	Values Values `json:"values"`
 }
 
-// EventTileCounts How far the work was.
+// EventTileCounts The tiles of a multiplication at the time of an event.
 //
 // Examples: {"completed":1,"total":2}
 type EventTileCounts struct {
@@ -227,17 +236,17 @@ type EventTileCounts struct {
 	Total     int64 `json:"total"`
 }
 
-// Fault One parameter that is wrong.
+// Fault An invalid parameter.
 //
 // Examples: {"location":"query.colour","message":"unknown query parameter","value":""}
 type Fault struct {
-	// Location Where
+	// Location The parameter
 	Location *string `json:"location,omitempty"`
 
 	// Message What is wrong
 	Message *string `json:"message,omitempty"`
 
-	// Value The value that is wrong
+	// Value The invalid value
 	Value interface{} `json:"value,omitempty"`
 }
 
@@ -256,47 +265,61 @@ type Matrix struct {
 	// Dtype The type of a matrix's elements.
 	Dtype DType `json:"dtype"`
 
-	// ExpiresAt When the matrix will be removed, unless a multiplication still needs it
-	ExpiresAt time.Time    `json:"expires_at"`
-	ID        string       `json:"id"`
-	Rows      int64        `json:"rows"`
-	Source    MatrixSource `json:"source"`
-	State     MatrixState  `json:"state"`
+	// ExpiresAt When the matrix will be deleted, unless a multiplication still needs it
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+	Rows      int64     `json:"rows"`
+
+	// Source How the matrix was made
+	Source MatrixSource `json:"source"`
+	State  MatrixState  `json:"state"`
 }
 
-// MatrixSource defines model for Matrix.Source.
+// MatrixSource How the matrix was made
 type MatrixSource string
 
 // MatrixState defines model for Matrix.State.
 type MatrixState string
 
-// Multiplication A product and how far it is. Members that have no value yet are absent.
+// MatrixRef A matrix of a multiplication.
+//
+// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
+type MatrixRef struct {
+	Cols int64 `json:"cols"`
+
+	// Dtype The type of a matrix's elements.
+	Dtype    DType  `json:"dtype"`
+	MatrixID string `json:"matrix_id"`
+	Rows     int64  `json:"rows"`
+}
+
+// Multiplication A request to multiply two matrices, and its progress. Members without a value are absent.
 //
 // Examples: {"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}
 type Multiplication struct {
-	// A A matrix that is part of a product.
+	// A A matrix of a multiplication.
 	//
 	// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
-	A OperandInfo `json:"a"`
+	A MatrixRef `json:"a"`
 
 	// Attempts How often tiles have been started
 	Attempts int64 `json:"attempts"`
 
-	// B A matrix that is part of a product.
+	// B A matrix of a multiplication.
 	//
 	// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
-	B         OperandInfo `json:"b"`
-	CreatedAt time.Time   `json:"created_at"`
+	B         MatrixRef `json:"b"`
+	CreatedAt time.Time `json:"created_at"`
 
-	// Dtype Of the product: float32 if both operands are
+	// Dtype Of the result: float32 if both operands are float32
 	Dtype DType `json:"dtype"`
 
-	// Errors What went wrong on the way, the newest first, 50 at most
+	// Errors Failed attempts at tiles, newest first, at most 50
 	//
 	// Examples: [{"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}]
 	Errors []TileError `json:"errors"`
 
-	// ExpiresAt When the multiplication and its result will be removed
+	// ExpiresAt When the multiplication and its result will be deleted
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
 	// Failure Why it failed
@@ -304,30 +327,30 @@ type Multiplication struct {
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	ID         string     `json:"id"`
 
-	// Links The paths at which there is more about a multiplication.
+	// Links Paths that belong to a multiplication.
 	//
 	// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
-	Links ProductLinks `json:"links"`
+	Links MultiplicationLinks `json:"links"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
 
-	// Progress Completed tiles over all tiles
+	// Progress Completed tiles divided by all tiles
 	Progress float64 `json:"progress"`
 
-	// Result Once the state is completed
+	// Result Present once the state is completed
 	//
 	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-	Result *ResultNotice `json:"result,omitempty"`
+	Result *Result `json:"result,omitempty"`
 
-	// Shape A is m×k, B is k×n, the product is m×n
+	// Shape A is m×k, B is k×n, the result is m×n
 	//
 	// Examples: {"k":2,"m":2,"n":2}
-	Shape     ProductShape        `json:"shape"`
+	Shape     Dimensions          `json:"shape"`
 	StartedAt *time.Time          `json:"started_at,omitempty"`
 	State     MultiplicationState `json:"state"`
 
-	// Tiles How far the work is.
+	// Tiles How many tiles of a multiplication are in which state.
 	//
 	// Examples: {"completed":1,"retrying":0,"running":0,"total":1}
 	Tiles TileCounts `json:"tiles"`
@@ -336,7 +359,7 @@ type Multiplication struct {
 // MultiplicationState defines model for Multiplication.State.
 type MultiplicationState string
 
-// MultiplicationEvent One change of a multiplication: the data of one server-sent event.
+// MultiplicationEvent A change of a multiplication: the data of a server-sent event.
 //
 // Examples: {"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}}
 type MultiplicationEvent struct {
@@ -348,16 +371,16 @@ type MultiplicationEvent struct {
 	// ID Of the multiplication
 	ID string `json:"id"`
 
-	// Progress Completed tiles over all tiles
+	// Progress Completed tiles divided by all tiles
 	Progress float64 `json:"progress"`
 
-	// Result Once the state is completed
+	// Result Present once the state is completed
 	//
 	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-	Result *ResultNotice            `json:"result,omitempty"`
+	Result *Result                  `json:"result,omitempty"`
 	State  MultiplicationEventState `json:"state"`
 
-	// Tiles How far the work was.
+	// Tiles The tiles of a multiplication at the time of an event.
 	//
 	// Examples: {"completed":1,"total":2}
 	Tiles EventTileCounts `json:"tiles"`
@@ -366,11 +389,23 @@ type MultiplicationEvent struct {
 // MultiplicationEventState defines model for MultiplicationEvent.State.
 type MultiplicationEventState string
 
+// MultiplicationLinks Paths that belong to a multiplication.
+//
+// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+type MultiplicationLinks struct {
+	// Events Its changes as they happen, as server-sent events
+	Events string `json:"events"`
+
+	// Jobs Its jobs in River UI; absent if River UI is turned off
+	Jobs *string `json:"jobs,omitempty"`
+	Self string  `json:"self"`
+}
+
 // MultiplicationList One page of multiplications.
 //
 // Examples: {"items":[{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
 type MultiplicationList struct {
-	// Items The newest first
+	// Items Newest first
 	//
 	// Examples: [{"a":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2},"attempts":1,"b":{"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14d-70c2-9a35-c07b6e1f2a90","rows":2},"created_at":"2026-01-05T09:30:00.125Z","dtype":"float64","errors":[],"expires_at":"2026-01-06T09:30:00.134Z","finished_at":"2026-01-05T09:30:00.134Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"priority":2,"progress":1,"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"verified":true},"shape":{"k":2,"m":2,"n":2},"started_at":"2026-01-05T09:30:00.129Z","state":"completed","tiles":{"completed":1,"retrying":0,"running":0,"total":1}}]
 	Items []Multiplication `json:"items"`
@@ -383,7 +418,7 @@ type MultiplicationList struct {
 //
 // Examples: {"values":[[1,2],[3,4]]}
 type NewMatrix struct {
-	// Random A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.
+	// Random A random matrix, uniform in [0,1). It is generated on the workers; nothing is uploaded. The same seed and shape give the same matrix.
 	//
 	// Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 	Random *RandomMatrix `json:"random,omitempty"`
@@ -394,14 +429,14 @@ type NewMatrix struct {
 	Values *Values `json:"values,omitempty"`
 }
 
-// Operand One side of a product: a stored matrix, numbers, or a random matrix.
+// Operand A factor of a multiplication: a stored matrix, numbers, or a random matrix.
 //
 // Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 type Operand struct {
-	// MatrixID A matrix that is stored already
+	// MatrixID The id of a stored matrix
 	MatrixID *string `json:"matrix_id,omitempty"`
 
-	// Random A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.
+	// Random A random matrix, uniform in [0,1). It is generated on the workers; nothing is uploaded. The same seed and shape give the same matrix.
 	//
 	// Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 	Random *RandomMatrix `json:"random,omitempty"`
@@ -412,23 +447,11 @@ type Operand struct {
 	Values *Values `json:"values,omitempty"`
 }
 
-// OperandInfo A matrix that is part of a product.
-//
-// Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
-type OperandInfo struct {
-	Cols int64 `json:"cols"`
-
-	// Dtype The type of a matrix's elements.
-	Dtype    DType  `json:"dtype"`
-	MatrixID string `json:"matrix_id"`
-	Rows     int64  `json:"rows"`
-}
-
-// Overview What runs here, what there is to do, and where to look further.
+// Overview The state of the system, and links to its pages.
 //
 // Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
-	// Links The paths of pages.
+	// Links Paths of pages.
 	//
 	// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
 	Links OverviewLinks `json:"links"`
@@ -438,44 +461,44 @@ type Overview struct {
 	// Examples: {"in_progress":1,"pending":0}
 	Multiplications ActiveMultiplications `json:"multiplications"`
 
-	// ObservedAt When the numbers were taken; a second ago at most, unless counting took long
+	// ObservedAt When the numbers were read; at most one second ago, unless counting took long
 	ObservedAt time.Time `json:"observed_at"`
 
-	// OpsPort Port of /metrics, /livez and /readyz of the API that answers
+	// OpsPort Port of /metrics, /livez and /readyz of the API process that responds
 	OpsPort *int64 `json:"ops_port,omitempty"`
 
 	// Queues Examples: [{"name":"small","retrying":0,"running":0,"waiting":0}]
 	Queues []QueueState `json:"queues"`
 
-	// StartedAt When the API that answers was started
+	// StartedAt When the API process that responds was started
 	StartedAt time.Time `json:"started_at"`
 
-	// Version Of the API that answers
+	// Version Of the API process that responds
 	Version string `json:"version"`
 
 	// Workers Processes that compute tiles
 	Workers int64 `json:"workers"`
 }
 
-// OverviewLinks The paths of pages.
+// OverviewLinks Paths of pages.
 //
 // Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
 type OverviewLinks struct {
 	Docs    string `json:"docs"`
 	Openapi string `json:"openapi"`
 
-	// RiverUI Absent when it is turned off
+	// RiverUI Absent if it is turned off
 	RiverUI *string `json:"river_ui,omitempty"`
 }
 
-// Problem An error, as RFC 9457 has it.
+// Problem An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type Problem struct {
-	// Detail What is wrong with this request, and often what to do about it
+	// Detail What is wrong with the request, and often what to do about it
 	Detail string `json:"detail"`
 
-	// Errors What is wrong with each parameter, where it is parameters that are wrong
+	// Errors The invalid parameters, if parameters are invalid
 	//
 	// Examples: [{"location":"query.colour","message":"unknown query parameter","value":""}]
 	Errors []Fault `json:"errors,omitempty"`
@@ -487,49 +510,28 @@ type Problem struct {
 	Title string `json:"title"`
 }
 
-// ProductLinks The paths at which there is more about a multiplication.
-//
-// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
-type ProductLinks struct {
-	// Events Its changes as they happen, as server-sent events
-	Events string `json:"events"`
-
-	// Jobs Its jobs in River UI, for people; absent where River UI is turned off
-	Jobs *string `json:"jobs,omitempty"`
-	Self string  `json:"self"`
-}
-
-// ProductShape The three dimensions of a product: A is m×k, B is k×n, the product is m×n.
-//
-// Examples: {"k":2,"m":2,"n":2}
-type ProductShape struct {
-	K int64 `json:"k"`
-	M int64 `json:"m"`
-	N int64 `json:"n"`
-}
-
-// QueueState How many tiles are to be computed.
+// QueueState How many tiles of a queue are to be computed.
 //
 // Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
 type QueueState struct {
 	// Estimated So many are waiting that their number is an estimate
 	Estimated *bool `json:"estimated,omitempty"`
 
-	// Name small: products of less than 10 ms as a whole; tiles: all others
+	// Name small: multiplications that take less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
 	Running  int64 `json:"running"`
 
-	// Waiting Not begun
+	// Waiting Not started
 	Waiting int64 `json:"waiting"`
 }
 
-// QueueStateName small: products of less than 10 ms as a whole; tiles: all others
+// QueueStateName small: multiplications that take less than 10 ms as a whole; tiles: all others
 type QueueStateName string
 
-// RandomMatrix A matrix uniform in [0,1), made where it is needed: any size, no upload. The same seed and shape give the same matrix.
+// RandomMatrix A random matrix, uniform in [0,1). It is generated on the workers; nothing is uploaded. The same seed and shape give the same matrix.
 //
 // Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 type RandomMatrix struct {
@@ -546,10 +548,10 @@ type RandomMatrix struct {
 	Seed *int64 `json:"seed,omitempty"`
 }
 
-// ResultNotice Where the product is.
+// Result The result of a completed multiplication.
 //
 // Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-type ResultNotice struct {
+type Result struct {
 	// Bytes Size of the elements
 	Bytes int64 `json:"bytes"`
 	Cols  int64 `json:"cols"`
@@ -557,12 +559,12 @@ type ResultNotice struct {
 	// Dtype The type of a matrix's elements.
 	Dtype DType `json:"dtype"`
 
-	// Href Path of the product's content
+	// Href Path of the result's content
 	Href     string `json:"href"`
 	MatrixID string `json:"matrix_id"`
 	Rows     int64  `json:"rows"`
 
-	// Values The product itself, in answers to Prefer: wait; if it has 64 KiB or less and all of its numbers are finite
+	// Values The elements of the result, in a response to Prefer: wait; if they have 64 KiB or less and all are finite
 	//
 	// Examples: [[19,22],[43,50]]
 	Values [][]float64 `json:"values,omitempty"`
@@ -586,11 +588,11 @@ type SimpleSubmission struct {
 	B Values `json:"B"`
 }
 
-// StreamedEvent One server-sent event.
+// StreamedEvent A server-sent event.
 //
 // Examples: {"data":{"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}},"event":"progress","id":3}
 type StreamedEvent struct {
-	// Data One change of a multiplication: the data of one server-sent event.
+	// Data A change of a multiplication: the data of a server-sent event.
 	//
 	// Examples: {"at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14e-7d86-921d-a6528b55629e","progress":0.5,"state":"in_progress","tiles":{"completed":1,"total":2}}
 	Data MultiplicationEvent `json:"data"`
@@ -609,12 +611,12 @@ type StreamedEventEvent string
 //
 // Examples: {"a":{"values":[[1,2],[3,4]]},"b":{"values":[[5,6],[7,8]]},"priority":2}
 type Submission struct {
-	// A One side of a product: a stored matrix, numbers, or a random matrix.
+	// A A factor of a multiplication: a stored matrix, numbers, or a random matrix.
 	//
 	// Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 	A Operand `json:"a"`
 
-	// B One side of a product: a stored matrix, numbers, or a random matrix.
+	// B A factor of a multiplication: a stored matrix, numbers, or a random matrix.
 	//
 	// Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 	B Operand `json:"b"`
@@ -623,7 +625,7 @@ type Submission struct {
 	Priority *int32 `json:"priority,omitempty"`
 }
 
-// TileCounts How far the work is.
+// TileCounts How many tiles of a multiplication are in which state.
 //
 // Examples: {"completed":1,"retrying":0,"running":0,"total":1}
 type TileCounts struct {
@@ -635,7 +637,7 @@ type TileCounts struct {
 	Total    int64 `json:"total"`
 }
 
-// TileError One attempt at one tile that failed.
+// TileError A failed attempt at a tile.
 //
 // Examples: {"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}
 type TileError struct {
@@ -650,38 +652,38 @@ type TileError struct {
 // Examples: [[1,2],[3,4]]
 type Values = [][]float64
 
-// InternalError An error, as RFC 9457 has it.
+// InternalError An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InternalError = Problem
 
-// InvalidParameter An error, as RFC 9457 has it.
+// InvalidParameter An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InvalidParameter = Problem
 
-// Timeout An error, as RFC 9457 has it.
+// Timeout An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type Timeout = Problem
 
-// Unavailable An error, as RFC 9457 has it.
+// Unavailable An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type Unavailable = Problem
 
 // SubmitSimpleParams defines parameters for SubmitSimple.
 type SubmitSimpleParams struct {
-	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 
-	// ContentDigest Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored.
+	// ContentDigest Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is not that of its body; other algorithms are ignored.
 	ContentDigest *string `json:"Content-Digest,omitempty"`
 
-	// ReprDigest The same as Content-Digest, since bodies have no content encoding here.
+	// ReprDigest Same as Content-Digest, since bodies have no content encoding here.
 	ReprDigest *string `json:"Repr-Digest,omitempty"`
 
-	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	// Prefer wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -692,70 +694,70 @@ type CreateMatrixJSONBody struct {
 
 // CreateMatrixParams defines parameters for CreateMatrix.
 type CreateMatrixParams struct {
-	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 
-	// ContentDigest Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored.
+	// ContentDigest Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is not that of its body; other algorithms are ignored.
 	ContentDigest *string `json:"Content-Digest,omitempty"`
 
-	// ReprDigest The same as Content-Digest, since bodies have no content encoding here.
+	// ReprDigest Same as Content-Digest, since bodies have no content encoding here.
 	ReprDigest *string `json:"Repr-Digest,omitempty"`
 }
 
 // GetMatrixParams defines parameters for GetMatrix.
 type GetMatrixParams struct {
-	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
+	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // GetMatrixContentParams defines parameters for GetMatrixContent.
 type GetMatrixContentParams struct {
-	// Rows Only these rows, first:end as in Python: 0:100 are the first hundred, 100: all but them
+	// Rows Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others
 	Rows *string `form:"rows,omitempty" json:"rows,omitempty"`
 
 	// Cols Only these columns, first:end as in Python
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
-	// Range The bytes that are wanted.
+	// Range The requested bytes.
 	Range *string `json:"Range,omitempty"`
 
-	// IfRange The range is meant for the content of this ETag; of another one, all is sent.
+	// IfRange Return the range if the content still has this ETag, otherwise the whole content.
 	IfRange *string `json:"If-Range,omitempty"`
 
-	// IfNoneMatch Answer 304 if the form still has this ETag.
+	// IfNoneMatch Return 304 if the content still has this ETag.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 
-	// IfMatch Answer 412 unless the form has this ETag.
+	// IfMatch Return 412 unless the content has this ETag.
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// WantReprDigest With sha-256 the answer has a `Repr-Digest`, whatever its size. Without it a product of more than 64 MiB has none before it has been read whole once.
+	// WantReprDigest With sha-256 the response has a `Repr-Digest`, whatever the size of the content. Without it, a result of more than 64 MiB has none before its first complete download.
 	WantReprDigest *string `json:"Want-Repr-Digest,omitempty"`
 
-	// WantContentDigest As `Want-Repr-Digest`, for `Content-Digest`.
+	// WantContentDigest Same as `Want-Repr-Digest`, for `Content-Digest`.
 	WantContentDigest *string `json:"Want-Content-Digest,omitempty"`
 }
 
 // ListMultiplicationsParams defines parameters for ListMultiplications.
 type ListMultiplicationsParams struct {
-	// State Only those in this state; may be given several times
+	// State Only multiplications in this state; may be given several times
 	State []ListMultiplicationsParamsState `form:"state,omitempty" json:"state,omitempty"`
 
-	// MatrixID Only those of which this matrix is an operand or the product
+	// MatrixID Only multiplications that have this matrix as an operand or as the result
 	MatrixID *string `form:"matrix_id,omitempty" json:"matrix_id,omitempty"`
 
-	// CreatedSince Only those created at this time or later
+	// CreatedSince Only multiplications created at this time or later
 	CreatedSince *time.Time `form:"created_since,omitempty" json:"created_since,omitempty"`
 
-	// CreatedBefore Only those created before this time
+	// CreatedBefore Only multiplications created before this time
 	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
 
-	// Limit How many a page has at most
+	// Limit Maximum number of multiplications in the page
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Where the page begins: next_cursor of the page before, with the same filters
+	// Cursor next_cursor of the previous page, with the same filters
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
+	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
@@ -776,76 +778,76 @@ type SubmitMultiplicationMultipartBody struct {
 
 // SubmitMultiplicationParams defines parameters for SubmitMultiplication.
 type SubmitMultiplicationParams struct {
-	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 
-	// ContentDigest Digest of the body (RFC 9530). A sha-256 or sha-512 that is not that of the body refuses the request (400); other algorithms are ignored.
+	// ContentDigest Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is not that of its body; other algorithms are ignored.
 	ContentDigest *string `json:"Content-Digest,omitempty"`
 
-	// ReprDigest The same as Content-Digest, since bodies have no content encoding here.
+	// ReprDigest Same as Content-Digest, since bodies have no content encoding here.
 	ReprDigest *string `json:"Repr-Digest,omitempty"`
 
-	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	// Prefer wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
 // GetMultiplicationParams defines parameters for GetMultiplication.
 type GetMultiplicationParams struct {
-	// IfNoneMatch The ETag of the answer that the client has; if it is still current, the answer is 304
+	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 
-	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	// Prefer wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
 // CancelMultiplicationParams defines parameters for CancelMultiplication.
 type CancelMultiplicationParams struct {
-	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // GetMultiplicationEventsParams defines parameters for GetMultiplicationEvents.
 type GetMultiplicationEventsParams struct {
-	// LastEventIDQuery The same, for clients that cannot set the header
+	// LastEventIDQuery Same as Last-Event-ID, for clients that cannot set the header
 	LastEventIDQuery *string `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
 
-	// LastEventID The id of the last event that the client has seen: the stream goes on after it. Browsers send it by themselves when they reconnect.
+	// LastEventID The id of the last event that the client has received: the stream resumes after it. Browsers send it when they reconnect.
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // GetResultParams defines parameters for GetResult.
 type GetResultParams struct {
-	// Rows Only these rows, first:end as in Python: 0:100 are the first hundred, 100: all but them
+	// Rows Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others
 	Rows *string `form:"rows,omitempty" json:"rows,omitempty"`
 
 	// Cols Only these columns, first:end as in Python
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
-	// Range The bytes that are wanted.
+	// Range The requested bytes.
 	Range *string `json:"Range,omitempty"`
 
-	// IfRange The range is meant for the content of this ETag; of another one, all is sent.
+	// IfRange Return the range if the content still has this ETag, otherwise the whole content.
 	IfRange *string `json:"If-Range,omitempty"`
 
-	// IfNoneMatch Answer 304 if the form still has this ETag.
+	// IfNoneMatch Return 304 if the content still has this ETag.
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 
-	// IfMatch Answer 412 unless the form has this ETag.
+	// IfMatch Return 412 unless the content has this ETag.
 	IfMatch *string `json:"If-Match,omitempty"`
 
-	// WantReprDigest With sha-256 the answer has a `Repr-Digest`, whatever its size. Without it a product of more than 64 MiB has none before it has been read whole once.
+	// WantReprDigest With sha-256 the response has a `Repr-Digest`, whatever the size of the content. Without it, a result of more than 64 MiB has none before its first complete download.
 	WantReprDigest *string `json:"Want-Repr-Digest,omitempty"`
 
-	// WantContentDigest As `Want-Repr-Digest`, for `Content-Digest`.
+	// WantContentDigest Same as `Want-Repr-Digest`, for `Content-Digest`.
 	WantContentDigest *string `json:"Want-Content-Digest,omitempty"`
 }
 
 // RetryMultiplicationParams defines parameters for RetryMultiplication.
 type RetryMultiplicationParams struct {
-	// IdempotencyKey Made up by the client for this request, and sent again when it repeats it: a request is accepted once, and its repetitions get the first answer again, for as long as matrices are kept. The same key with another request is refused (422).
+	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 
-	// Prefer wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small.
+	// Prefer wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small.
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
@@ -999,7 +1001,7 @@ type ClientInterface interface {
 
 	// SubmitSimpleWithBody Multiply two small matrices
 	//
-	// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+	// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1008,7 +1010,7 @@ type ClientInterface interface {
 
 	// SubmitSimple Multiply two small matrices
 	//
-	// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+	// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1017,7 +1019,7 @@ type ClientInterface interface {
 
 	// CreateMatrixWithBody Upload a matrix
 	//
-	// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+	// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1026,46 +1028,46 @@ type ClientInterface interface {
 
 	// CreateMatrix Upload a matrix
 	//
-	// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+	// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
 	CreateMatrix(ctx context.Context, params *CreateMatrixParams, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteMatrix Remove a matrix
+	// DeleteMatrix Delete a matrix
 	//
-	// One that is part of a multiplication cannot be removed.
+	// A matrix of a multiplication cannot be deleted before the multiplication.
 	//
 	// Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
 	DeleteMatrix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMatrix Shape and state of a matrix
+	// GetMatrix Get the shape and state of a matrix
 	//
-	// Its elements are at `…/content`.
+	// The elements are at `/v1/matrices/{id}/content`.
 	//
 	// Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
 	GetMatrix(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMatrixContent The elements of a matrix
+	// GetMatrixContent Download the elements of a matrix
 	//
-	// Of a matrix that is still being uploaded the answer is 409.
+	// Returns 409 if the matrix is still being uploaded.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 	GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMultiplications List multiplications
 	//
-	// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+	// Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New submissions do not shift the pages.
 	//
 	// Corresponds with GET /v1/multiplications (the `ListMultiplications` operationId).
 	ListMultiplications(ctx context.Context, params *ListMultiplicationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SubmitMultiplicationWithBody Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1074,60 +1076,60 @@ type ClientInterface interface {
 
 	// SubmitMultiplication Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
 	SubmitMultiplication(ctx context.Context, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteMultiplication Remove a multiplication and its result
+	// DeleteMultiplication Delete a multiplication and its result
 	//
-	// One that is being worked on must be cancelled first. A result that other products use as an operand stays.
+	// A multiplication that is not finished must be cancelled first. A result that is an operand of another multiplication is kept.
 	//
 	// Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
 	DeleteMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMultiplication State and progress of a multiplication
+	// GetMultiplication Get the state and progress of a multiplication
 	//
-	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
+	// Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the multiplication to finish, and contains the result if it is small.
 	//
 	// Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
 	GetMultiplication(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelMultiplication Cancel a multiplication
 	//
-	// No further tile starts, the running ones are told to stop. To cancel twice is no error.
+	// No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.
 	//
 	// Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
 	CancelMultiplication(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMultiplicationEvents Follow a multiplication
+	// GetMultiplicationEvents Stream the events of a multiplication
 	//
-	// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+	// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
 	//
 	// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
 	GetMultiplicationEvents(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetResult The product
+	// GetResult Download the result
 	//
-	// Of a multiplication that is not completed the answer is 409.
+	// Returns 409 if the multiplication is not completed.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 	GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryMultiplication Retry a failed or cancelled multiplication
 	//
-	// The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.
+	// Completed tiles are kept. The others run again, with a full set of attempts.
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetOverview What runs here, and what there is to do
+	// GetOverview Get the state of the system
 	//
-	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
 	//
 	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
 	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1135,7 +1137,7 @@ type ClientInterface interface {
 
 // SubmitSimpleWithBody Multiply two small matrices
 //
-// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1154,7 +1156,7 @@ func (c *Operations) SubmitSimpleWithBody(ctx context.Context, params *SubmitSim
 
 // SubmitSimple Multiply two small matrices
 //
-// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1173,7 +1175,7 @@ func (c *Operations) SubmitSimple(ctx context.Context, params *SubmitSimpleParam
 
 // CreateMatrixWithBody Upload a matrix
 //
-// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1192,7 +1194,7 @@ func (c *Operations) CreateMatrixWithBody(ctx context.Context, params *CreateMat
 
 // CreateMatrix Upload a matrix
 //
-// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1209,9 +1211,9 @@ func (c *Operations) CreateMatrix(ctx context.Context, params *CreateMatrixParam
 	return c.Client.Do(req)
 }
 
-// DeleteMatrix Remove a matrix
+// DeleteMatrix Delete a matrix
 //
-// One that is part of a multiplication cannot be removed.
+// A matrix of a multiplication cannot be deleted before the multiplication.
 //
 // Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
 func (c *Operations) DeleteMatrix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1226,9 +1228,9 @@ func (c *Operations) DeleteMatrix(ctx context.Context, id string, reqEditors ...
 	return c.Client.Do(req)
 }
 
-// GetMatrix Shape and state of a matrix
+// GetMatrix Get the shape and state of a matrix
 //
-// Its elements are at `…/content`.
+// The elements are at `/v1/matrices/{id}/content`.
 //
 // Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
 func (c *Operations) GetMatrix(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1243,11 +1245,11 @@ func (c *Operations) GetMatrix(ctx context.Context, id string, params *GetMatrix
 	return c.Client.Do(req)
 }
 
-// GetMatrixContent The elements of a matrix
+// GetMatrixContent Download the elements of a matrix
 //
-// Of a matrix that is still being uploaded the answer is 409.
+// Returns 409 if the matrix is still being uploaded.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 func (c *Operations) GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1264,7 +1266,7 @@ func (c *Operations) GetMatrixContent(ctx context.Context, id string, params *Ge
 
 // ListMultiplications List multiplications
 //
-// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+// Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New submissions do not shift the pages.
 //
 // Corresponds with GET /v1/multiplications (the `ListMultiplications` operationId).
 func (c *Operations) ListMultiplications(ctx context.Context, params *ListMultiplicationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1281,7 +1283,7 @@ func (c *Operations) ListMultiplications(ctx context.Context, params *ListMultip
 
 // SubmitMultiplicationWithBody Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1300,7 +1302,7 @@ func (c *Operations) SubmitMultiplicationWithBody(ctx context.Context, params *S
 
 // SubmitMultiplication Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1317,9 +1319,9 @@ func (c *Operations) SubmitMultiplication(ctx context.Context, params *SubmitMul
 	return c.Client.Do(req)
 }
 
-// DeleteMultiplication Remove a multiplication and its result
+// DeleteMultiplication Delete a multiplication and its result
 //
-// One that is being worked on must be cancelled first. A result that other products use as an operand stays.
+// A multiplication that is not finished must be cancelled first. A result that is an operand of another multiplication is kept.
 //
 // Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
 func (c *Operations) DeleteMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1334,9 +1336,9 @@ func (c *Operations) DeleteMultiplication(ctx context.Context, id string, reqEdi
 	return c.Client.Do(req)
 }
 
-// GetMultiplication State and progress of a multiplication
+// GetMultiplication Get the state and progress of a multiplication
 //
-// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
+// Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the multiplication to finish, and contains the result if it is small.
 //
 // Corresponds with GET /v1/multiplications/{id} (the `GetMultiplication` operationId).
 func (c *Operations) GetMultiplication(ctx context.Context, id string, params *GetMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1353,7 +1355,7 @@ func (c *Operations) GetMultiplication(ctx context.Context, id string, params *G
 
 // CancelMultiplication Cancel a multiplication
 //
-// No further tile starts, the running ones are told to stop. To cancel twice is no error.
+// No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.
 //
 // Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
 func (c *Operations) CancelMultiplication(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1368,9 +1370,9 @@ func (c *Operations) CancelMultiplication(ctx context.Context, id string, params
 	return c.Client.Do(req)
 }
 
-// GetMultiplicationEvents Follow a multiplication
+// GetMultiplicationEvents Stream the events of a multiplication
 //
-// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
 //
 // Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
 func (c *Operations) GetMultiplicationEvents(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1385,11 +1387,11 @@ func (c *Operations) GetMultiplicationEvents(ctx context.Context, id string, par
 	return c.Client.Do(req)
 }
 
-// GetResult The product
+// GetResult Download the result
 //
-// Of a multiplication that is not completed the answer is 409.
+// Returns 409 if the multiplication is not completed.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 func (c *Operations) GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1406,7 +1408,7 @@ func (c *Operations) GetResult(ctx context.Context, id string, params *GetResult
 
 // RetryMultiplication Retry a failed or cancelled multiplication
 //
-// The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.
+// Completed tiles are kept. The others run again, with a full set of attempts.
 //
 // Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 func (c *Operations) RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1421,9 +1423,9 @@ func (c *Operations) RetryMultiplication(ctx context.Context, id string, params 
 	return c.Client.Do(req)
 }
 
-// GetOverview What runs here, and what there is to do
+// GetOverview Get the state of the system
 //
-// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
 //
 // Corresponds with GET /v1/overview (the `GetOverview` operationId).
 func (c *Operations) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2541,7 +2543,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitSimpleWithBodyWithResponse Multiply two small matrices
 	//
-	// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+	// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2550,7 +2552,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitSimpleWithResponse Multiply two small matrices
 	//
-	// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+	// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2559,7 +2561,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateMatrixWithBodyWithResponse Upload a matrix
 	//
-	// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+	// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2568,36 +2570,36 @@ type ClientWithResponsesInterface interface {
 
 	// CreateMatrixWithResponse Upload a matrix
 	//
-	// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+	// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/matrices (the `CreateMatrix` operationId).
 	CreateMatrixWithResponse(ctx context.Context, params *CreateMatrixParams, body CreateMatrixJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateMatrixResponse, error)
 
-	// DeleteMatrixWithResponse Remove a matrix
+	// DeleteMatrixWithResponse Delete a matrix
 	//
-	// One that is part of a multiplication cannot be removed.
+	// A matrix of a multiplication cannot be deleted before the multiplication.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
 	DeleteMatrixWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteMatrixResponse, error)
 
-	// GetMatrixWithResponse Shape and state of a matrix
+	// GetMatrixWithResponse Get the shape and state of a matrix
 	//
-	// Its elements are at `…/content`.
+	// The elements are at `/v1/matrices/{id}/content`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/matrices/{id} (the `GetMatrix` operationId).
 	GetMatrixWithResponse(ctx context.Context, id string, params *GetMatrixParams, reqEditors ...RequestEditorFn) (*GetMatrixResponse, error)
 
-	// GetMatrixContentWithResponse The elements of a matrix
+	// GetMatrixContentWithResponse Download the elements of a matrix
 	//
-	// Of a matrix that is still being uploaded the answer is 409.
+	// Returns 409 if the matrix is still being uploaded.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2606,7 +2608,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListMultiplicationsWithResponse List multiplications
 	//
-	// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+	// Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New submissions do not shift the pages.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2615,7 +2617,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -2624,25 +2626,25 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitMultiplicationWithResponse Multiply two matrices
 	//
-	// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
 	SubmitMultiplicationWithResponse(ctx context.Context, params *SubmitMultiplicationParams, body SubmitMultiplicationJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitMultiplicationResponse, error)
 
-	// DeleteMultiplicationWithResponse Remove a multiplication and its result
+	// DeleteMultiplicationWithResponse Delete a multiplication and its result
 	//
-	// One that is being worked on must be cancelled first. A result that other products use as an operand stays.
+	// A multiplication that is not finished must be cancelled first. A result that is an operand of another multiplication is kept.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
 	DeleteMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteMultiplicationResponse, error)
 
-	// GetMultiplicationWithResponse State and progress of a multiplication
+	// GetMultiplicationWithResponse Get the state and progress of a multiplication
 	//
-	// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
+	// Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the multiplication to finish, and contains the result if it is small.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2651,27 +2653,27 @@ type ClientWithResponsesInterface interface {
 
 	// CancelMultiplicationWithResponse Cancel a multiplication
 	//
-	// No further tile starts, the running ones are told to stop. To cancel twice is no error.
+	// No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications/{id}/cancel (the `CancelMultiplication` operationId).
 	CancelMultiplicationWithResponse(ctx context.Context, id string, params *CancelMultiplicationParams, reqEditors ...RequestEditorFn) (*CancelMultiplicationResponse, error)
 
-	// GetMultiplicationEventsWithResponse Follow a multiplication
+	// GetMultiplicationEventsWithResponse Stream the events of a multiplication
 	//
-	// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+	// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
 	GetMultiplicationEventsWithResponse(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*GetMultiplicationEventsResponse, error)
 
-	// GetResultWithResponse The product
+	// GetResultWithResponse Download the result
 	//
-	// Of a multiplication that is not completed the answer is 409.
+	// Returns 409 if the multiplication is not completed.
 	//
-	// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2680,16 +2682,16 @@ type ClientWithResponsesInterface interface {
 
 	// RetryMultiplicationWithResponse Retry a failed or cancelled multiplication
 	//
-	// The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.
+	// Completed tiles are kept. The others run again, with a full set of attempts.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
 
-	// GetOverviewWithResponse What runs here, and what there is to do
+	// GetOverviewWithResponse Get the state of the system
 	//
-	// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4128,7 +4130,7 @@ func (r GetOverviewResponse) ContentType() string {
 
 // SubmitSimpleWithBodyWithResponse Multiply two small matrices
 //
-// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4143,7 +4145,7 @@ func (c *ClientWithResponses) SubmitSimpleWithBodyWithResponse(ctx context.Conte
 
 // SubmitSimpleWithResponse Multiply two small matrices
 //
-// The simplest form of a submission: two matrices as rows of numbers. All else is as for `POST /v1/multiplications`.
+// The simplest form of a submission: two matrices as rows of numbers. Otherwise like `POST /v1/multiplications`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4158,7 +4160,7 @@ func (c *ClientWithResponses) SubmitSimpleWithResponse(ctx context.Context, para
 
 // CreateMatrixWithBodyWithResponse Upload a matrix
 //
-// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4173,7 +4175,7 @@ func (c *ClientWithResponses) CreateMatrixWithBodyWithResponse(ctx context.Conte
 
 // CreateMatrixWithResponse Upload a matrix
 //
-// A .npy file of any size, as a stream: versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 holds exactly. Or JSON: numbers, or the description of a random matrix.
+// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4186,9 +4188,9 @@ func (c *ClientWithResponses) CreateMatrixWithResponse(ctx context.Context, para
 	return ParseCreateMatrixResponse(rsp)
 }
 
-// DeleteMatrixWithResponse Remove a matrix
+// DeleteMatrixWithResponse Delete a matrix
 //
-// One that is part of a multiplication cannot be removed.
+// A matrix of a multiplication cannot be deleted before the multiplication.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4201,9 +4203,9 @@ func (c *ClientWithResponses) DeleteMatrixWithResponse(ctx context.Context, id s
 	return ParseDeleteMatrixResponse(rsp)
 }
 
-// GetMatrixWithResponse Shape and state of a matrix
+// GetMatrixWithResponse Get the shape and state of a matrix
 //
-// Its elements are at `…/content`.
+// The elements are at `/v1/matrices/{id}/content`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4216,11 +4218,11 @@ func (c *ClientWithResponses) GetMatrixWithResponse(ctx context.Context, id stri
 	return ParseGetMatrixResponse(rsp)
 }
 
-// GetMatrixContentWithResponse The elements of a matrix
+// GetMatrixContentWithResponse Download the elements of a matrix
 //
-// Of a matrix that is still being uploaded the answer is 409.
+// Returns 409 if the matrix is still being uploaded.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4235,7 +4237,7 @@ func (c *ClientWithResponses) GetMatrixContentWithResponse(ctx context.Context, 
 
 // ListMultiplicationsWithResponse List multiplications
 //
-// The newest first, in pages. A page stays the same however many are submitted meanwhile: follow `next_cursor`, or the `Link` header, until there is none.
+// Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New submissions do not shift the pages.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4250,7 +4252,7 @@ func (c *ClientWithResponses) ListMultiplicationsWithResponse(ctx context.Contex
 
 // SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4265,7 +4267,7 @@ func (c *ClientWithResponses) SubmitMultiplicationWithBodyWithResponse(ctx conte
 
 // SubmitMultiplicationWithResponse Multiply two matrices
 //
-// The product is queued and the answer comes at once. Operands are stored matrices, numbers, random matrices that need neither upload nor storage, or .npy files. With `Prefer: wait=N` the answer waits for the product, and has it in `result.values` if it is small.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -4278,9 +4280,9 @@ func (c *ClientWithResponses) SubmitMultiplicationWithResponse(ctx context.Conte
 	return ParseSubmitMultiplicationResponse(rsp)
 }
 
-// DeleteMultiplicationWithResponse Remove a multiplication and its result
+// DeleteMultiplicationWithResponse Delete a multiplication and its result
 //
-// One that is being worked on must be cancelled first. A result that other products use as an operand stays.
+// A multiplication that is not finished must be cancelled first. A result that is an operand of another multiplication is kept.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4293,9 +4295,9 @@ func (c *ClientWithResponses) DeleteMultiplicationWithResponse(ctx context.Conte
 	return ParseDeleteMultiplicationResponse(rsp)
 }
 
-// GetMultiplicationWithResponse State and progress of a multiplication
+// GetMultiplicationWithResponse Get the state and progress of a multiplication
 //
-// Progress is exact: tiles done over tiles planned. `errors` tells what went wrong on the way, also when the work has succeeded in the end. With `Prefer: wait=N` the answer waits for the end of the work, and a small product is in it.
+// Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the multiplication to finish, and contains the result if it is small.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4310,7 +4312,7 @@ func (c *ClientWithResponses) GetMultiplicationWithResponse(ctx context.Context,
 
 // CancelMultiplicationWithResponse Cancel a multiplication
 //
-// No further tile starts, the running ones are told to stop. To cancel twice is no error.
+// No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4323,9 +4325,9 @@ func (c *ClientWithResponses) CancelMultiplicationWithResponse(ctx context.Conte
 	return ParseCancelMultiplicationResponse(rsp)
 }
 
-// GetMultiplicationEventsWithResponse Follow a multiplication
+// GetMultiplicationEventsWithResponse Stream the events of a multiplication
 //
-// Server-sent events, as EventSource reads them: one for every change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. A stream that breaks is taken up again with Last-Event-ID, on any replica. It ends after the event that ends the multiplication; who asks for more then gets 204. While nothing happens a comment is sent every 15 seconds.
+// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4338,11 +4340,11 @@ func (c *ClientWithResponses) GetMultiplicationEventsWithResponse(ctx context.Co
 	return ParseGetMultiplicationEventsResponse(rsp)
 }
 
-// GetResultWithResponse The product
+// GetResultWithResponse Download the result
 //
-// Of a multiplication that is not completed the answer is 409.
+// Returns 409 if the multiplication is not completed.
 //
-// The form is that of the `Accept` header: `application/x-npy`, also without one, or `application/json`. The .npy form has ranges, and an `ETag` with which a broken download goes on (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` cut a window out of the matrix, which is a matrix of its own: with an `ETag` of its own, and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4357,7 +4359,7 @@ func (c *ClientWithResponses) GetResultWithResponse(ctx context.Context, id stri
 
 // RetryMultiplicationWithResponse Retry a failed or cancelled multiplication
 //
-// The tiles that are not completed run again, with a full set of attempts. Those that are completed are kept.
+// Completed tiles are kept. The others run again, with a full set of attempts.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4370,9 +4372,9 @@ func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Contex
 	return ParseRetryMultiplicationResponse(rsp)
 }
 
-// GetOverviewWithResponse What runs here, and what there is to do
+// GetOverviewWithResponse Get the state of the system
 //
-// The state of the queues, taken once per second at most, however many clients ask, and never while nobody does. The numbers of the whole system; version, started_at and ops_port are those of the API that answers.
+// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -1,5 +1,6 @@
-// Package handlers is the HTTP side of Millrace: one file per resource, all routes on one page, and one table from error
-// to status.
+// Package handlers implements the HTTP API: one file per resource, the routes in api.go, and the table from error to
+// status in errors.go. Package resource has the JSON forms of the resources, package apidoc the description of the
+// API.
 package handlers
 
 import (
@@ -12,19 +13,21 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
-// Limits bounds what one request may ask for.
+// Limits are the limits of one request.
 type Limits struct {
 	MaxMatrixBytes int64 // of one operand's content
 	MaxJSONValues  int64 // elements of a result that is served as JSON
 }
 
-// API answers requests.
+// API implements the operations of the API.
 type API struct {
 	store     *store.Store
 	jobs      *jobs.Client
@@ -34,22 +37,29 @@ type API struct {
 	started   time.Time
 	overviews overviews
 	log       *slog.Logger
-	heartbeat time.Duration // of streams of events
+	heartbeat time.Duration // of event streams
 }
 
 // New returns the handler of all routes.
 func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	a := &API{
-		store: s, jobs: c, hub: hub, limits: limits, site: site, started: time.Now(), overviews: overviews{jobs: c}, log: log,
+		store:     s,
+		jobs:      c,
+		hub:       hub,
+		limits:    limits,
+		site:      site,
+		started:   time.Now(),
+		overviews: overviews{jobs: c},
+		log:       log,
 		heartbeat: heartbeat,
 	}
-	a.register(humago.New(exactMux{mux}, config()))
+	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	return withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), stallTimeout)
+	return payload.WithStallLimits(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), payload.StallTimeout)
 }
 
-// exactMux takes a path with a slash at its end for that path, not for all that begins with it.
+// exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.
 type exactMux struct{ *http.ServeMux }
 
 // HandleFunc implements humago.Mux.
@@ -62,32 +72,45 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 
 // register adds every route.
 func (a *API) register(api huma.API) {
-	registerStream(api, submitSimpleOperation(), a.submitSimple)
+	route(api, "POST /matrix_multiplication/", apidoc.SubmitSimple(), a.submitSimple)
 
-	registerStream(api, submitOperation(), a.submit)
-	huma.Register(api, listMultiplicationsOperation(), a.listMultiplications)
-	huma.Register(api, getMultiplicationOperation(), a.getMultiplication)
-	huma.Register(api, getEventsOperation(api), a.getEvents)
-	huma.Register(api, getResultOperation(), a.getResult)
-	huma.Register(api, cancelMultiplicationOperation(), a.cancelMultiplication)
-	huma.Register(api, retryMultiplicationOperation(), a.retryMultiplication)
-	huma.Register(api, deleteMultiplicationOperation(), a.deleteMultiplication)
+	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)
+	route(api, "GET /v1/multiplications", apidoc.ListMultiplications(), a.listMultiplications)
+	route(api, "GET /v1/multiplications/{id}", apidoc.GetMultiplication(), a.getMultiplication)
+	route(api, "DELETE /v1/multiplications/{id}", apidoc.DeleteMultiplication(), a.deleteMultiplication)
+	route(api, "POST /v1/multiplications/{id}/cancel", apidoc.CancelMultiplication(), a.cancelMultiplication)
+	route(api, "POST /v1/multiplications/{id}/retry", apidoc.RetryMultiplication(), a.retryMultiplication)
+	route(api, "GET /v1/multiplications/{id}/events", apidoc.GetEvents(), a.getEvents)
+	route(api, "GET /v1/multiplications/{id}/result", apidoc.GetResult(), a.getResult)
 
-	registerStream(api, createMatrixOperation(), a.createMatrix)
-	huma.Register(api, getMatrixOperation(), a.getMatrix)
-	huma.Register(api, getContentOperation(), a.getContent)
-	huma.Register(api, deleteMatrixOperation(), a.deleteMatrix)
+	route(api, "POST /v1/matrices", apidoc.CreateMatrix(), a.createMatrix)
+	route(api, "GET /v1/matrices/{id}", apidoc.GetMatrix(), a.getMatrix)
+	route(api, "DELETE /v1/matrices/{id}", apidoc.DeleteMatrix(), a.deleteMatrix)
+	route(api, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
 
-	huma.Register(api, getOverviewOperation(), a.getOverview)
+	route(api, "GET /v1/overview", apidoc.GetOverview(), a.getOverview)
 
-	describe(api.OpenAPI())
+	apidoc.Describe(api.OpenAPI())
 }
 
-// registerStream adds an operation that reads its body itself. The body is documented after the fact: Huma reads every
-// body whose JSON schema it knows into memory.
-func registerStream[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
-	documented := op.RequestBody
+// route adds an operation. If its description has a request body, the handler reads the body as a stream; the
+// description of the body is added after the registration, because Huma reads every body whose JSON schema it knows
+// into memory.
+func route[I, O any](
+	api huma.API, pattern string, op huma.Operation, handler func(context.Context, *I) (*O, error),
+) {
+	op.Method, op.Path, _ = strings.Cut(pattern, " ")
+	body := op.RequestBody
 	op.RequestBody = nil
 	huma.Register(api, op, handler)
-	api.OpenAPI().Paths[op.Path].Post.RequestBody = documented
+	if body != nil {
+		api.OpenAPI().Paths[op.Path].Post.RequestBody = body
+	}
+}
+
+// OpenAPI returns the description of the API as YAML, OpenAPI 3.1. It is the same for every build of one source.
+func OpenAPI() ([]byte, error) {
+	api := humago.New(exactMux{http.NewServeMux()}, apidoc.Config())
+	(&API{}).register(api)
+	return api.OpenAPI().YAML()
 }

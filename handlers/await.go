@@ -5,16 +5,17 @@ import (
 	"net/http"
 	"path"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
 // outcome is what all get who wait for one product: made once.
 type outcome struct {
-	body Multiplication
+	body resource.Multiplication
 	etag string
 	err  error
 }
@@ -50,12 +51,12 @@ func (a *API) newOutcome(found *watch.Outcome) (o outcome) {
 }
 
 // newRows returns the numbers of a completed product as JSON; nothing if it is not small, or has numbers without that form.
-func newRows(found *watch.Outcome) Rows {
+func newRows(found *watch.Outcome) resource.Rows {
 	shape := found.Multiplication.ResultShape()
 	if shape.Bytes() > store.MaxInline || shape.Bytes() != int64(len(found.Content)) || shape.Rows > store.MaxInline {
 		return nil
 	}
-	rows, err := appendRows(nil, shape, found.Content)
+	rows, err := jsonrows.AppendRows(nil, shape, found.Content)
 	if err != nil {
 		return nil
 	}
@@ -77,27 +78,7 @@ func (a *API) awaitAccepted(ctx context.Context, w Waiting, out *acceptedOutput)
 		return
 	}
 	out.Body, out.PreferenceApplied = render(o.body), w.applied()
-	if o.body.State.Final() {
+	if store.State(o.body.State).Final() {
 		out.Status = http.StatusOK
 	}
-}
-
-// Rows are rows of numbers as JSON text.
-type Rows []byte
-
-// MarshalJSON implements json.Marshaler.
-func (r Rows) MarshalJSON() ([]byte, error) { return r, nil }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (r *Rows) UnmarshalJSON(text []byte) error {
-	*r = append((*r)[:0], text...)
-	return nil
-}
-
-// Schema implements huma.SchemaProvider.
-func (Rows) Schema(huma.Registry) *huma.Schema {
-	s := valuesSchema()
-	s.Examples = []any{[][]int{{19, 22}, {43, 50}}}
-	s.Description = "The product itself, in answers to Prefer: wait; if it has 64 KiB or less and all of its numbers are finite"
-	return s
 }

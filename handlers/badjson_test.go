@@ -14,14 +14,14 @@ const (
 	tooMuch = http.StatusRequestEntityTooLarge
 )
 
-// badCase is a JSON text with the status that it deserves and what the answer must say of it.
+// badCase is a JSON text with the status and a part of the detail that the response to it must have.
 type badCase struct {
 	text   string
 	status int
 	says   string
 }
 
-// badBodies are wrong as a whole, for every route that takes JSON.
+// badBodies returns texts that are wrong for each route that takes JSON.
 func badBodies() []badCase {
 	return []badCase{
 		{``, bad, "malformed JSON"},
@@ -48,7 +48,7 @@ func badBodies() []badCase {
 	}
 }
 
-// badValues stand where an array of rows should be.
+// badValues are wrong in the place of an array of rows.
 var badValues = []badCase{
 	{`null`, invalid, "must be an array of rows, it is null"},
 	{`1`, invalid, "must be an array of rows, it is a number"},
@@ -92,7 +92,7 @@ var badValues = []badCase{
 	{strings.Repeat("[", 100_000), invalid, "[0][0] must be a number, it is an array"},
 }
 
-// badOperands returns what may be wrong in the place of an operand, beyond its values.
+// badOperands returns texts that are wrong in the place of an operand.
 func badOperands() []badCase {
 	cases := []badCase{
 		{`null`, invalid, "must be an object, it is null"},
@@ -124,6 +124,7 @@ func badOperands() []badCase {
 	return cases
 }
 
+// badRandoms are wrong as descriptions of a random matrix.
 var badRandoms = []badCase{
 	{`null`, invalid, "random must be an object"},
 	{`1`, invalid, "random must be an object"},
@@ -161,7 +162,7 @@ var badRandoms = []badCase{
 func TestBadMultiplications(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	large := `{"values": ` + someElements(100, 100).json() + `}` // is in blocks before the fault shows
+	large := `{"values": ` + someElements(100, 100).json() + `}` // so large that it is in blocks before the fault shows
 	reject := func(text string, c badCase) {
 		t.Helper()
 		b.rejects(t, "/v1/multiplications", jsonType, strings.NewReader(text), c.status, c.says)
@@ -241,7 +242,7 @@ func TestBadMatrices(t *testing.T) {
 		b.rejects(t, "/v1/matrices", jsonType, strings.NewReader(text), c.status, c.says)
 	}
 	for _, c := range append(badBodies(), badOperands()...) {
-		if !strings.HasPrefix(c.text, "[") { // which are good rows
+		if !strings.HasPrefix(c.text, "[") { // else it is an array of rows
 			reject(c.text, c)
 		}
 	}
@@ -258,7 +259,7 @@ func TestBadMatrices(t *testing.T) {
 	reject(`{"values": `+large.json()+`} 1`, badCase{"", bad, "something follows"})
 }
 
-// Every beginning of a body is cut off where JSON is not complete.
+// TestTruncatedJSON: every proper prefix of a body is malformed.
 func TestTruncatedJSON(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})

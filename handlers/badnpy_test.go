@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// badFile is a .npy file with the status that it deserves and what the answer must say of it.
+// badFile is a .npy file with the status and a part of the detail that the response to it must have.
 type badFile struct {
 	name   string
 	file   []byte
@@ -91,7 +91,7 @@ func badFiles() []badFile {
 func le64(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
 func be64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// truncatedFiles are files that end too early: within the header, behind it, within the content, in memory and in blocks.
+// truncatedFiles returns files that end too early: within the header, after it, within the content, in memory and in blocks.
 func truncatedFiles() []badFile {
 	var cases []badFile
 	small, large, columns := someElements(2, 3).npy(), someElements(300, 100).npy(), someElements(300, 100).fortran()

@@ -13,7 +13,7 @@ import (
 // Conditional is the input of an operation whose answer has an ETag: a client that has the present one already is told so
 // instead of being sent it again.
 type Conditional struct {
-	IfNoneMatch string `header:"If-None-Match" doc:"The ETag of the answer that the client has; if it is still current, the answer is 304"`
+	IfNoneMatch string `header:"If-None-Match" doc:"The ETag of the response that the client has; returns 304 if it is still current"`
 }
 
 // entityTag returns the ETag of an answer with a body.

@@ -4,27 +4,28 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
+	"errors"
 	"fmt"
-	"math"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/jsonrows"
 )
 
-// checkJSON refuses what is too large for JSON. Each row counts, too: one without numbers takes room all the same.
+// checkJSON returns errNotAccepted for a matrix that is too large for JSON. Rows count as numbers do: without any they
+// take room.
 func (a *API) checkJSON(s matrix.Shape) error {
 	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
-		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s", errNotAccepted, s, limit, mediaNPY)
+		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s",
+			errNotAccepted, s, limit, mediaNPY)
 	}
 	return nil
 }
 
-// serveJSON answers with {"rows", "cols", "values"}. The body is made before the status is sent: whether a matrix can be
-// written as JSON shows only at its last element.
+// serveJSON responds with {"rows", "cols", "values"}. It makes the whole body before it sends the status: the last
+// element may be one that JSON cannot represent.
 func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, error) {
 	shape := p.Shape()
 	content := make([]byte, shape.Bytes())
@@ -42,40 +43,12 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 	}}, nil
 }
 
-// appendJSON appends a matrix as JSON: the shortest decimals that read back as the same numbers.
+// appendJSON appends a matrix as JSON. It returns errNotAccepted for one that JSON cannot represent.
 func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
 	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
-	dst, err := appendRows(dst, shape, content)
+	dst, err := jsonrows.AppendRows(dst, shape, content)
+	if errors.Is(err, jsonrows.ErrNotFinite) {
+		err = fmt.Errorf("%w: %w, ask for %s", errNotAccepted, err, mediaNPY)
+	}
 	return append(dst, "}\n"...), err
-}
-
-// appendRows appends the rows of a matrix as JSON.
-func appendRows(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
-	dst = append(dst, '[')
-	bits := 8 * shape.DType.Size()
-	for i := range shape.Rows {
-		if i > 0 {
-			dst = append(dst, ", "...)
-		}
-		dst = append(dst, '[')
-		for j := range shape.Cols {
-			if j > 0 {
-				dst = append(dst, ", "...)
-			}
-			f := element(content, i*shape.Cols+j, shape.DType)
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				return nil, fmt.Errorf("%w: element [%d][%d] is %v, which JSON cannot hold, ask for %s", errNotAccepted, i, j, f, mediaNPY)
-			}
-			dst = strconv.AppendFloat(dst, f, 'g', -1, bits)
-		}
-		dst = append(dst, ']')
-	}
-	return append(dst, ']'), nil
-}
-
-func element(content []byte, i int64, dtype matrix.DType) float64 {
-	if dtype == matrix.Float32 {
-		return float64(math.Float32frombits(binary.LittleEndian.Uint32(content[4*i:])))
-	}
-	return math.Float64frombits(binary.LittleEndian.Uint64(content[8*i:]))
 }

@@ -7,8 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 func (b *testBundle) delete(t *testing.T, path string) answer {
@@ -21,7 +20,7 @@ func TestDelete(t *testing.T) {
 	b := setup(t)
 	const random = `{"random": {"rows": 300, "cols": 300}}`
 	m := b.await(t, b.submit(t, `{"a": `+random+`, "b": `+random+`}`).ID,
-		func(m handlers.Multiplication) bool { return m.State == store.Completed })
+		func(m resource.Multiplication) bool { return m.State == "completed" })
 	result := m.Result.MatrixID
 
 	t.Run("a matrix in use", func(t *testing.T) {
@@ -33,7 +32,7 @@ func TestDelete(t *testing.T) {
 	})
 	t.Run("a multiplication whose result is used", func(t *testing.T) {
 		used := b.submit(t, `{"a": {"matrix_id": "`+result+`"}, "b": `+random+`}`)
-		b.await(t, used.ID, func(m handlers.Multiplication) bool { return m.State == store.Completed })
+		b.await(t, used.ID, func(m resource.Multiplication) bool { return m.State == "completed" })
 		b.delete(t, "/v1/multiplications/"+m.ID).want(t, http.StatusNoContent)
 		b.get(t, "/v1/multiplications/"+m.ID).want(t, http.StatusNotFound)
 		b.get(t, "/v1/matrices/"+result+"/content").want(t, http.StatusOK)
@@ -70,7 +69,7 @@ func TestDeleteAndRetryByState(t *testing.T) {
 	b.delete(t, "/v1/multiplications/"+id).want(t, http.StatusConflict)
 	retry().want(t, http.StatusConflict)
 	b.cancel(t, id).want(t, http.StatusOK)
-	if m := decode[handlers.Multiplication](t, retry().want(t, http.StatusOK)); m.State != store.Pending || m.FinishedAt != nil {
+	if m := decode[resource.Multiplication](t, retry().want(t, http.StatusOK)); m.State != "pending" || m.FinishedAt != nil {
 		t.Errorf("got %+v", m)
 	}
 	b.cancel(t, id).want(t, http.StatusOK)

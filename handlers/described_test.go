@@ -19,7 +19,7 @@ import (
 	"github.com/millrace/millrace/handlers"
 )
 
-// description is what the API says about itself. Every answer to every test is held against it.
+// description is the OpenAPI description of the API. Tests compare each response with it.
 type description struct {
 	*openapi3.T
 	mux    *http.ServeMux
@@ -39,7 +39,11 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
 	openapi3filter.RegisterBodyDecoder("text/event-stream", decodeEvents)
-	d := &description{T: spec, mux: http.NewServeMux(), routes: map[string]*routers.Route{}}
+	d := &description{
+		T:      spec,
+		mux:    http.NewServeMux(),
+		routes: map[string]*routers.Route{},
+	}
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			pattern := method + " " + path
@@ -47,13 +51,19 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 				pattern += "{$}"
 			}
 			d.mux.Handle(pattern, http.NotFoundHandler())
-			d.routes[pattern] = &routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op}
+			d.routes[pattern] = &routers.Route{
+				Spec:      spec,
+				Path:      path,
+				PathItem:  item,
+				Method:    method,
+				Operation: op,
+			}
 		}
 	}
 	return d, nil
 })
 
-// decodeEvents makes of a stream of server-sent events the array that it is described as.
+// decodeEvents decodes a stream of server-sent events to the array that describes it.
 func decodeEvents(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	text, err := io.ReadAll(body)
 	if err != nil {
@@ -90,55 +100,64 @@ func describedAPI(t testing.TB) *description {
 	return d
 }
 
-// route returns the operation that a request calls, nil when there is none.
+// route returns the operation of a request, or nil.
 func (d *description) route(r *http.Request) *routers.Route {
 	_, pattern := d.mux.Handler(r)
 	return d.routes[pattern]
 }
 
-// everyAnswer are the headers that say nothing of an operation: those of the protocol, and those that all answers have to make
-// browsers cautious.
-var everyAnswer = map[string]bool{
+// undescribed are the headers that do not depend on the operation: those of the protocol, and those that restrict
+// browsers.
+var undescribed = map[string]bool{
 	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
 	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
 }
 
-// maxChecked is the size of the largest body that is compared with its schema.
+// maxChecked is the size of the largest body that is compared with its schema, in bytes.
 const maxChecked = 64 << 10
 
-// check compares an answer with what is said of the operation that gave it: status, headers and body.
+// check compares the status, headers and body of a response with the description of its operation.
 func (d *description) check(ctx context.Context, a answer) error {
 	route := d.route(a.Request)
 	if route == nil || a.Request.Method == http.MethodHead {
 		return nil
 	}
 	if response := route.Operation.Responses.Status(a.StatusCode); response != nil {
-		described := maps.Clone(everyAnswer)
+		described := maps.Clone(undescribed)
 		for name := range response.Value.Headers {
 			described[http.CanonicalHeaderKey(name)] = true
 		}
 		for name := range a.Header {
 			if !described[name] {
-				return fmt.Errorf("%s %s answers %d with the header %s, which is not described", route.Method, route.Path, a.StatusCode, name)
+				return fmt.Errorf("%s %s: response %d has the header %s, which is not described",
+					route.Method, route.Path, a.StatusCode, name)
 			}
 		}
 	}
 	options := &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: len(a.body) > maxChecked}
 	err := openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: a.Request, Route: route, Options: options},
-		Status:                 a.StatusCode, Header: a.Header, Body: io.NopCloser(bytes.NewReader(a.body)), Options: options,
+		RequestValidationInput: &openapi3filter.RequestValidationInput{
+			Request: a.Request,
+			Route:   route,
+			Options: options,
+		},
+		Status:  a.StatusCode,
+		Header:  a.Header,
+		Body:    io.NopCloser(bytes.NewReader(a.body)),
+		Options: options,
 	})
 	if err != nil {
-		return fmt.Errorf("%s %s answers otherwise than described: %w", route.Method, route.Path, err)
+		return fmt.Errorf("%s %s: the response is not as described: %w", route.Method, route.Path, err)
 	}
 	return nil
 }
 
-// The description is valid, and its examples are values of their schemas.
+// TestDescriptionValid validates the description, and its examples against their schemas.
 func TestDescriptionValid(t *testing.T) {
 	t.Parallel()
 	d := describedAPI(t)
-	if err := d.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation()); err != nil {
-		t.Error(err)
+	err := d.Validate(t.Context(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaFormatValidation())
+	if err != nil {
+		t.Errorf("Validate() = %v", err)
 	}
 }

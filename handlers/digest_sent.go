@@ -11,6 +11,7 @@ import (
 
 	"github.com/dunglas/httpsfv"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -28,7 +29,7 @@ func (p WantDigestParams) wanted() bool {
 		if err != nil {
 			continue
 		}
-		if member, ok := dictionary.Get(sha256Name); ok {
+		if member, ok := dictionary.Get(payload.SHA256); ok {
 			item, _ := member.(httpsfv.Item)
 			if weight, _ := item.Value.(int64); weight > 0 {
 				return true
@@ -76,7 +77,7 @@ type digestWriter struct {
 func (w *digestWriter) WriteHeader(status int) {
 	whole, part := status == http.StatusOK, status == http.StatusPartialContent
 	if w.sum != nil && (whole || part) {
-		value := sha256Name + "=:" + base64.StdEncoding.EncodeToString(w.sum) + ":"
+		value := payload.SHA256 + "=:" + base64.StdEncoding.EncodeToString(w.sum) + ":"
 		w.Header().Set("Repr-Digest", value)
 		if whole && w.request.Method == http.MethodGet {
 			w.Header().Set("Content-Digest", value)

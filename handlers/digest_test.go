@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // sha256Of is the value of a digest header.
@@ -57,7 +58,7 @@ func TestDigestOfRequest(t *testing.T) {
 			{"Content-Digest", right, "Idempotency-Key", c.path + c.contentType},
 		} {
 			if a := send(headers...); a.StatusCode/100 != 2 {
-				t.Errorf("%s %q: %s %s", c.path, headers, a.Status, a.body)
+				t.Errorf("%s %q: status %s, want 2xx: %s", c.path, headers, a.Status, a.body)
 			}
 		}
 		for _, test := range [][]string{
@@ -82,16 +83,16 @@ func TestDigestOfRequest(t *testing.T) {
 				before := b.kept(t)
 				a := send(header, test[0]).want(t, http.StatusBadRequest)
 				if !strings.Contains(string(a.body), header) || !strings.Contains(string(a.body), test[1]) {
-					t.Errorf("%s %s: %s", header, test[0], a.body)
+					t.Errorf("%s %s: got %s, want the header and %q in it", header, test[0], a.body, test[1])
 				}
 				if after := b.kept(t); after != before {
-					t.Errorf("%s: there were %+v, now there are %+v", test[0], before, after)
+					t.Errorf("%s: stored %+v, want %+v as before", test[0], after, before)
 				}
 			}
 		}
 		send("Content-Digest", right, "Repr-Digest", wrong).want(t, http.StatusBadRequest)
 		send("Content-Digest", wrong, "Repr-Digest", right).want(t, http.StatusBadRequest)
-		// A repetition that is damaged on its way is not taken for another request.
+		// A repetition that was damaged on its way is not another request.
 		send("Content-Digest", wrong, "Idempotency-Key", c.path+c.contentType).want(t, http.StatusBadRequest)
 	}
 	long := append(bytes.Clone(both), make([]byte, 100_000)...)
@@ -99,7 +100,7 @@ func TestDigestOfRequest(t *testing.T) {
 		want(t, http.StatusBadRequest)
 }
 
-// checkDigests compares the digest headers of an answer with those of the whole of which it is all or a part.
+// checkDigests compares the digest headers of a response with those of the whole content, of which it has all or a part.
 func (a answer) checkDigests(t testing.TB, whole []byte) {
 	t.Helper()
 	var content, repr string
@@ -139,12 +140,12 @@ func TestDigestOfContent(t *testing.T) {
 	})
 }
 
-// The digest of a product is known with its completion when it is small, and after the first look at it when it is not.
+// TestDigestOfProduct: the digest of a small result is known at its completion, that of a larger one after its first download.
 func TestDigestOfProduct(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	digest := func(m handlers.Multiplication) string {
-		return decode[handlers.Matrix](t, b.get(t, "/v1/matrices/"+m.Result.MatrixID).want(t, http.StatusOK)).Digest
+	digest := func(m resource.Multiplication) string {
+		return decode[resource.Matrix](t, b.get(t, "/v1/matrices/"+m.Result.MatrixID).want(t, http.StatusOK)).Digest
 	}
 	for _, size := range []int64{0, 1, 90, 91, 300} {
 		x := someElements(size, 3)
@@ -166,14 +167,14 @@ func TestDigestOfProduct(t *testing.T) {
 	}
 }
 
-// A product that takes too long to hash first is hashed while it is read, or when the client insists.
+// TestDigestOfLargeProduct: a result that takes too long to hash first is hashed while it is read, or if the client asks for it.
 func TestDigestOfLargeProduct(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{files: true, limits: handlers.Limits{MaxMatrixBytes: 1 << 30, MaxJSONValues: 1}})
 	const size = 2900 // 67 MB
 	x, y := someElements(size, 1), someElements(1, size)
 	file := x.times(y).npy()
-	submit := func() handlers.Multiplication {
+	submit := func() resource.Multiplication {
 		t.Helper()
 		return b.complete(t, b.submit(t, `{"a": {"values": `+x.json()+`}, "b": {"values": `+y.json()+`}}`).ID)
 	}

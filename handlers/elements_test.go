@@ -25,7 +25,7 @@ func newElements(rows, cols int64, data ...float64) elements {
 	return elements{Shape: matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64}, data: data}
 }
 
-// someElements returns small whole numbers: their products are exact in any order of summation.
+// someElements returns a matrix of small whole numbers: sums of their products are exact in any order.
 func someElements(rows, cols int64) elements {
 	random := rand.New(rand.NewPCG(uint64(rows), uint64(cols)))
 	e := newElements(rows, cols)
@@ -40,7 +40,7 @@ func (e elements) float32() elements {
 	return e
 }
 
-// times is the plain product.
+// times returns the product of e and f.
 func (e elements) times(f elements) elements {
 	c := newElements(e.Rows, f.Cols)
 	c.DType = matrix.Promote(e.DType, f.DType)
@@ -55,7 +55,7 @@ func (e elements) times(f elements) elements {
 	return c
 }
 
-// content is the elements' bytes, little endian.
+// content returns the elements as little-endian bytes.
 func (e elements) content() []byte {
 	var b []byte
 	for _, x := range e.data {
@@ -68,10 +68,10 @@ func (e elements) content() []byte {
 	return b
 }
 
-// npy is the .npy file.
+// npy returns the matrix as a .npy file.
 func (e elements) npy() []byte { return append(matrix.AppendNPYHeader(nil, e.Shape), e.content()...) }
 
-// fortran is the .npy file in Fortran order.
+// fortran returns the matrix as a .npy file in Fortran order.
 func (e elements) fortran() []byte {
 	t := newElements(e.Cols, e.Rows)
 	t.DType = e.DType
@@ -84,7 +84,7 @@ func (e elements) fortran() []byte {
 	return npyFile(descr, "True", fmt.Sprintf("(%d, %d)", e.Rows, e.Cols), t.content())
 }
 
-// json is the rows as text.
+// json returns the matrix as JSON rows.
 func (e elements) json() string {
 	rows := make([][]float64, e.Rows) // none of them nil, which would be null
 	for i := range rows {
@@ -97,11 +97,12 @@ func (e elements) json() string {
 	return string(text)
 }
 
-// npyFile is a .npy file of version 1 whose header says what it is told to.
+// npyFile returns a .npy file of version 1 with a header of the given members.
 func npyFile(descr, fortran, shape string, content []byte) []byte {
 	return npyWithHeader(fmt.Sprintf("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr, fortran, shape), content)
 }
 
+// npyWithHeader returns a .npy file of version 1 with the given header.
 func npyWithHeader(header string, content []byte) []byte {
 	header += "\n"
 	file := append([]byte("\x93NUMPY"), 1, 0)
@@ -109,7 +110,7 @@ func npyWithHeader(header string, content []byte) []byte {
 	return append(append(file, header...), content...)
 }
 
-// part is one part of a form; files have no other name than that of their field.
+// part is one part of a form.
 type part struct {
 	name    string
 	content []byte

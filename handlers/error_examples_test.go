@@ -12,14 +12,16 @@ import (
 	"testing"
 )
 
-// unprovoked are the errors that no request of this test can bring about. TestDatabaseUnavailable and TestStalledUpload do
-// it for two of them; the third would be a mistake of ours.
+// unprovoked are the errors that no request of this test causes. TestDatabaseUnavailable and TestStalledUpload cause
+// 503 and 408; a 500 would be a bug.
 var unprovoked = []string{"408", "500", "503"}
 
-// Every error of every operation occurs, and looks like its example, ids and numbers aside.
+// TestErrorExamples causes the errors of all operations and compares them with their examples, except for ids and
+// numbers.
 func TestErrorExamples(t *testing.T) {
 	t.Parallel()
-	idle, busy := setupWith(t, options{idle: true}), setup(t)
+	idle := setupWith(t, options{idle: true})
+	busy := setup(t)
 	faults := provocations(t, idle, busy)
 	for _, route := range describedAPI(t).routes {
 		for status, response := range route.Operation.Responses.Map() {
@@ -30,7 +32,7 @@ func TestErrorExamples(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				provoke := faults[name]
 				if provoke == nil {
-					t.Fatal("nobody knows how it comes about")
+					t.Fatal("no request of the test causes this error")
 				}
 				a := provoke().want(t, atoi(t, status))
 				example, err := json.Marshal(response.Value.Content["application/problem+json"].Example)
@@ -38,7 +40,7 @@ func TestErrorExamples(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got, want := alike(t, a.body), alike(t, example); !maps.Equal(got, want) {
-					t.Errorf("the answer is %v, the example says %v", got, want)
+					t.Errorf("the error is %v, want %v as in the example", got, want)
 				}
 			})
 			delete(faults, name)
@@ -51,7 +53,7 @@ func TestErrorExamples(t *testing.T) {
 
 var aNumber = regexp.MustCompile(`\d+`)
 
-// alike returns the members of a problem without the ids and numbers that differ from case to case.
+// alike returns the members of a problem with placeholders for ids and numbers.
 func alike(t *testing.T, problem []byte) map[string]string {
 	t.Helper()
 	var members map[string]any
@@ -68,13 +70,13 @@ func alike(t *testing.T, problem []byte) map[string]string {
 	return texts
 }
 
-// provocations returns, by operation and status, the requests that are answered with the errors that are described.
+// provocations returns requests that cause the described errors, by operation and status.
 func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer {
 	const (
-		products = "/v1/multiplications"
-		matrices = "/v1/matrices"
-		nothing  = "/01a20a2b-e14e-7d86-921d-a6528b55629e"
-		twoOnes  = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
+		multiplications = "/v1/multiplications"
+		matrices        = "/v1/matrices"
+		nothing         = "/01a20a2b-e14e-7d86-921d-a6528b55629e"
+		twoOnes         = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
 	)
 	pending := idle.submit(t, twoOnes)
 	done := busy.complete(t, busy.submit(t, twoOnes).ID)
@@ -94,13 +96,13 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 		"submit-simple 415": post("/matrix_multiplication/", "text/plain", `1`),
 		"submit-simple 422": post("/matrix_multiplication/", jsonType, `{"A": [[1, 2]], "B": [[1]]}`),
 
-		"submit-multiplication 400": post(products, jsonType, `{"a": {"values": [[1, 2]`),
-		"submit-multiplication 409": post(products, jsonType, `{"a": {"matrix_id": "`+unfinished+`"}, "b": {"values": [[1]]}}`),
-		"submit-multiplication 413": post(products, jsonType, `{"a": {"random": {"rows": 3000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 3000}}}`),
-		"submit-multiplication 415": post(products, "text/plain", `1`),
-		"submit-multiplication 422": post(products, jsonType, `{"a": {"values": [[1, 2]]}, "b": {"values": [[1]]}}`),
+		"submit-multiplication 400": post(multiplications, jsonType, `{"a": {"values": [[1, 2]`),
+		"submit-multiplication 409": post(multiplications, jsonType, `{"a": {"matrix_id": "`+unfinished+`"}, "b": {"values": [[1]]}}`),
+		"submit-multiplication 413": post(multiplications, jsonType, `{"a": {"random": {"rows": 3000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 3000}}}`),
+		"submit-multiplication 415": post(multiplications, "text/plain", `1`),
+		"submit-multiplication 422": post(multiplications, jsonType, `{"a": {"values": [[1, 2]]}, "b": {"values": [[1]]}}`),
 
-		"list-multiplications 422": send(idle, http.MethodGet, products+"?cursor=1"),
+		"list-multiplications 422": send(idle, http.MethodGet, multiplications+"?cursor=1"),
 
 		"create-matrix 400": post(matrices, jsonType, `{"values": [[1, 2]`),
 		"create-matrix 413": post(matrices, npyType, huge),
@@ -110,33 +112,36 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 		"get-matrix 404":            send(idle, http.MethodGet, matrices+nothing),
 		"delete-matrix 404":         send(idle, http.MethodDelete, matrices+nothing),
 		"delete-matrix 409":         send(idle, http.MethodDelete, matrices+"/"+pending.A.MatrixID),
-		"get-multiplication 404":    send(idle, http.MethodGet, products+nothing),
-		"cancel-multiplication 404": send(idle, http.MethodPost, products+nothing+"/cancel"),
-		"cancel-multiplication 409": send(busy, http.MethodPost, products+"/"+done.ID+"/cancel"),
-		"retry-multiplication 404":  send(idle, http.MethodPost, products+nothing+"/retry"),
-		"retry-multiplication 409":  send(idle, http.MethodPost, products+"/"+pending.ID+"/retry"),
-		"delete-multiplication 404": send(idle, http.MethodDelete, products+nothing),
-		"delete-multiplication 409": send(idle, http.MethodDelete, products+"/"+pending.ID),
+		"get-multiplication 404":    send(idle, http.MethodGet, multiplications+nothing),
+		"cancel-multiplication 404": send(idle, http.MethodPost, multiplications+nothing+"/cancel"),
+		"cancel-multiplication 409": send(busy, http.MethodPost, multiplications+"/"+done.ID+"/cancel"),
+		"retry-multiplication 404":  send(idle, http.MethodPost, multiplications+nothing+"/retry"),
+		"retry-multiplication 409":  send(idle, http.MethodPost, multiplications+"/"+pending.ID+"/retry"),
+		"delete-multiplication 404": send(idle, http.MethodDelete, multiplications+nothing),
+		"delete-multiplication 409": send(idle, http.MethodDelete, multiplications+"/"+pending.ID),
 
-		"get-multiplication-events 400": send(idle, http.MethodGet, products+"/"+pending.ID+"/events?last_event_id=x"),
-		"get-multiplication-events 404": send(idle, http.MethodGet, products+nothing+"/events"),
-		"get-multiplication-events 406": send(idle, http.MethodGet, products+"/"+pending.ID+"/events", "Accept", "text/html"),
+		"get-multiplication-events 400": send(idle, http.MethodGet, multiplications+"/"+pending.ID+"/events?last_event_id=x"),
+		"get-multiplication-events 404": send(idle, http.MethodGet, multiplications+nothing+"/events"),
+		"get-multiplication-events 406": send(idle, http.MethodGet, multiplications+"/"+pending.ID+"/events", "Accept", "text/html"),
 
-		"get-result 404":         send(idle, http.MethodGet, products+nothing+"/result"),
-		"get-result 409":         send(idle, http.MethodGet, products+"/"+pending.ID+"/result"),
+		"get-result 404":         send(idle, http.MethodGet, multiplications+nothing+"/result"),
+		"get-result 409":         send(idle, http.MethodGet, multiplications+"/"+pending.ID+"/result"),
 		"get-matrix-content 404": send(idle, http.MethodGet, matrices+nothing+"/content"),
 		"get-matrix-content 409": send(idle, http.MethodGet, matrices+"/"+unfinished+"/content"),
 	}
 	keyed := func(path, key string) func() answer { return send(idle, http.MethodPost, path, "Idempotency-Key", key) }
-	keyed(products+"/"+idle.submit(t, twoOnes).ID+"/cancel", "used")().want(t, http.StatusOK)
+	keyed(multiplications+"/"+idle.submit(t, twoOnes).ID+"/cancel", "used")().want(t, http.StatusOK)
 	for _, what := range []string{"cancel", "retry"} {
-		faults[what+"-multiplication 400"] = keyed(products+"/"+pending.ID+"/"+what, " ")
-		faults[what+"-multiplication 422"] = keyed(products+"/"+pending.ID+"/"+what, "used")
+		faults[what+"-multiplication 400"] = keyed(multiplications+"/"+pending.ID+"/"+what, " ")
+		faults[what+"-multiplication 422"] = keyed(multiplications+"/"+pending.ID+"/"+what, "used")
 	}
 	for name, call := range map[string]struct{ method, path string }{
-		"get-overview": {http.MethodGet, "/v1/overview"}, "get-multiplication": {http.MethodGet, products + nothing},
-		"delete-multiplication": {http.MethodDelete, products + nothing}, "get-multiplication-events": {http.MethodGet, products + nothing + "/events"},
-		"get-matrix": {http.MethodGet, matrices + nothing}, "delete-matrix": {http.MethodDelete, matrices + nothing},
+		"get-overview":              {http.MethodGet, "/v1/overview"},
+		"get-multiplication":        {http.MethodGet, multiplications + nothing},
+		"delete-multiplication":     {http.MethodDelete, multiplications + nothing},
+		"get-multiplication-events": {http.MethodGet, multiplications + nothing + "/events"},
+		"get-matrix":                {http.MethodGet, matrices + nothing},
+		"delete-matrix":             {http.MethodDelete, matrices + nothing},
 	} {
 		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
 	}
@@ -151,7 +156,7 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() answer
 	return faults
 }
 
-// unfinishedUpload begins to upload a matrix and returns its id.
+// unfinishedUpload starts the upload of a matrix and returns its id.
 func (b *testBundle) unfinishedUpload(t *testing.T) string {
 	t.Helper()
 	file := someElements(1000, 700).npy()

@@ -10,17 +10,15 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
-// The faults of a request that the layers below know nothing of.
+// The faults of a request that the packages below know nothing of.
 var (
-	errBadRequest  = errors.New("bad request")
-	errInvalid     = errors.New("invalid request")
-	errMediaType   = errors.New("unsupported media type")
 	errNotAccepted = errors.New("not acceptable")
 	errConflict    = errors.New("conflict")
 )
@@ -30,9 +28,9 @@ var statuses = []struct {
 	err    error
 	status int
 }{
-	{errBadRequest, http.StatusBadRequest},
-	{errInvalid, http.StatusUnprocessableEntity},
-	{errMediaType, http.StatusUnsupportedMediaType},
+	{payload.ErrBadRequest, http.StatusBadRequest},
+	{payload.ErrInvalid, http.StatusUnprocessableEntity},
+	{payload.ErrMediaType, http.StatusUnsupportedMediaType},
 	{errNotAccepted, http.StatusNotAcceptable},
 	{errConflict, http.StatusConflict},
 	{matrix.ErrMalformed, http.StatusBadRequest},

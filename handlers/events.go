@@ -14,42 +14,26 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
 const (
 	mediaEvents = "text/event-stream"
-	// heartbeat is how long a stream of events is silent at most. It is less than stallTimeout and than the idle timeouts
+	// heartbeat is how long a stream of events is silent at most. It is less than payload.StallTimeout and than the idle timeouts
 	// of usual proxies.
 	heartbeat = 15 * time.Second
 	// reconnectAfter is how long clients are asked to wait before they come back after a stream has ended.
 	reconnectAfter = time.Second
 )
 
-// MultiplicationEvent is one change of a multiplication: the data of one server-sent event.
-type MultiplicationEvent struct {
-	ID       string          `json:"id" doc:"Of the multiplication" format:"uuid" maxLength:"36"`
-	State    store.State     `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
-	Progress float64         `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles over all tiles"`
-	Tiles    EventTileCounts `json:"tiles"`
-	At       time.Time       `json:"at"`
-	Failure  string          `json:"failure,omitempty" doc:"Why it failed, in the last event" pattern:"\\S" maxLength:"4096"`
-	Result   *ResultNotice   `json:"result,omitempty" doc:"Once the state is completed"`
-}
-
-// EventTileCounts says how far the work was.
-type EventTileCounts struct {
-	Total     int64 `json:"total"`
-	Completed int64 `json:"completed"`
-}
-
 // eventsInput is the request for a stream of events.
 type eventsInput struct {
 	IDParam
 	Accept      string `header:"Accept" hidden:"true"`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has seen: the stream goes on after it. Browsers send it by themselves when they reconnect."`
-	LastEvent   string `query:"last_event_id" doc:"The same, for clients that cannot set the header"`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has received: the stream resumes after it. Browsers send it when they reconnect."`
+	LastEvent   string `query:"last_event_id" doc:"Same as Last-Event-ID, for clients that cannot set the header"`
 }
 
 // after returns the number of the last event that the client has seen, 0 for none.
@@ -63,7 +47,7 @@ func (in *eventsInput) after() (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q", errBadRequest, text)
+		return 0, fmt.Errorf("%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q", payload.ErrBadRequest, text)
 	}
 	return n, nil
 }
@@ -172,22 +156,4 @@ func (s *eventStream) write(e watch.Event, p store.Multiplication) error {
 	}
 	_, err = fmt.Fprintf(&s.buf, "id: %d\nevent: %s\ndata: %s\n\n", e.Number, kind, data)
 	return err
-}
-
-// newEventBody describes an event in the life of a product; of that the members are used that never change.
-func newEventBody(e watch.Event, p store.Multiplication) MultiplicationEvent {
-	body := MultiplicationEvent{
-		ID: p.ID.String(), State: e.State, At: e.At.UTC(), Progress: progress(e.TilesCompleted, p.TilesTotal),
-		Tiles: EventTileCounts{Total: p.TilesTotal, Completed: e.TilesCompleted},
-	}
-	if e.Product == nil {
-		return body
-	}
-	if e.Product.Failure != nil {
-		body.Failure = *e.Product.Failure
-	}
-	if e.State == store.Completed {
-		body.Result = newResultNotice(p)
-	}
-	return body
 }

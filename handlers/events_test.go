@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -45,7 +45,7 @@ type stream struct {
 type event struct {
 	id   int64
 	kind string
-	data handlers.MultiplicationEvent
+	data resource.MultiplicationEvent
 }
 
 // follow opens the stream of a multiplication.
@@ -194,8 +194,8 @@ func TestEventsAreLive(t *testing.T) {
 	s := b.follow(t, id)
 	for i, step := range []struct {
 		path  string
-		state store.State
-	}{{"", store.Pending}, {"/cancel", store.Cancelled}} {
+		state string
+	}{{"", "pending"}, {"/cancel", "cancelled"}} {
 		if step.path != "" {
 			b.do(t, http.MethodPost, "/v1/multiplications/"+id+step.path, nil).want(t, http.StatusOK)
 		}
@@ -208,7 +208,7 @@ func TestEventsAreLive(t *testing.T) {
 	}
 	b.do(t, http.MethodPost, "/v1/multiplications/"+id+"/retry", nil).want(t, http.StatusOK)
 	s = b.follow(t, id, "Last-Event-ID", "2") // what was over has begun anew
-	if e, err := s.next(); err != nil || e.data.State != store.Pending || e.id != 3 {
+	if e, err := s.next(); err != nil || e.data.State != "pending" || e.id != 3 {
 		t.Fatalf("got %+v, %v", e, err)
 	}
 	if _, err := b.store.DeleteMultiplication(t.Context(), uuid.MustParse(id)); err != nil {

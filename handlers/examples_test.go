@@ -14,6 +14,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 func atoi(t *testing.T, text string) int {
@@ -39,8 +40,7 @@ func examplesOf(m *openapi3.MediaType) map[string]any {
 
 var anID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// Every example of a request is sent, and answered as is said. Ids that examples name are replaced by ids that there
-// are, files by files.
+// TestRequestExamples sends the examples of request bodies, with ids of stored matrices and real files in their place.
 func TestRequestExamples(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true, limits: handlers.Limits{MaxMatrixBytes: 1 << 30}})
@@ -57,18 +57,18 @@ func TestRequestExamples(t *testing.T) {
 					contentType, body := exampleBody(t, kind, value, stored.ID)
 					a := b.post(t, route.Path, contentType, body)
 					if a.StatusCode/100 != 2 {
-						t.Errorf("%s: %s is refused: %s", pattern, kind, a.body)
+						t.Errorf("%s: status %d for the example in %s, want 2xx: %s", pattern, a.StatusCode, kind, a.body)
 					}
 				})
 			}
 		}
 	}
 	if sent < 9 {
-		t.Errorf("%d examples", sent)
+		t.Errorf("the description has %d examples of requests, want at least 9", sent)
 	}
 }
 
-// exampleBody makes of an example what a client would send.
+// exampleBody returns the body of a request that is like an example.
 func exampleBody(t *testing.T, kind string, value any, id string) (contentType string, body []byte) {
 	t.Helper()
 	file := someElements(2, 2).npy()
@@ -93,8 +93,8 @@ func exampleBody(t *testing.T, kind string, value any, id string) (contentType s
 	return kind, anID.ReplaceAll(text, []byte(id))
 }
 
-// The bodies of answers that the description gives as examples have the members that answers have.
-func TestAnswerExamples(t *testing.T) {
+// TestResponseExamples compares the members of responses with those of the examples.
+func TestResponseExamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	get := describedAPI(t).Paths.Value("/v1/multiplications/{id}").Get
@@ -103,30 +103,30 @@ func TestAnswerExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := b.complete(t, b.submit(t, `{"a": {"values": [[1, 2], [3, 4]]}, "b": {"values": [[5, 6], [7, 8]]}}`).ID)
-	var example handlers.Multiplication
+	var example resource.Multiplication
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&example); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := members(t, b.get(t, "/v1/multiplications/"+m.ID).body)
 	if want, _ := members(t, text); got != want {
-		t.Errorf("an answer has the members %s, the example %s", got, want)
+		t.Errorf("the response has the members %s, want %s as in the example", got, want)
 	}
-	tiles := b.complete(t, b.submit(t, `{"a": {"random": {"rows": 2600, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 2100}}}`).ID)
-	events := b.get(t, "/v1/multiplications/"+tiles.ID+"/events").want(t, http.StatusOK) // which compares them with their description
+	const severalTiles = `{"a": {"random": {"rows": 2600, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 2100}}}`
+	tiles := b.complete(t, b.submit(t, severalTiles).ID)
+	// The helper compares the events with their description.
+	events := b.get(t, "/v1/multiplications/"+tiles.ID+"/events").want(t, http.StatusOK)
 	if text := string(events.body); !strings.Contains(text, "event: progress") || !strings.Contains(text, "event: state") {
-		t.Errorf("%s", text)
+		t.Errorf("the stream is %s, want events of the state and of the progress", text)
 	}
-	var want, result any
-	text, _ = json.Marshal(describedAPI(t).Paths.Value("/v1/multiplications/{id}/result").Get.Responses.Value("200").Value.Content[jsonType].Example)
-	if json.Unmarshal(text, &want) != nil || json.Unmarshal(b.get(t, m.Result.Href, "Accept", jsonType).body, &result) != nil {
-		t.Fatal("not JSON")
-	}
-	if g, _ := json.Marshal(result); string(g) != string(text) {
-		t.Errorf("the product is %s, the example says %s", g, text)
+	get = describedAPI(t).Paths.Value("/v1/multiplications/{id}/result").Get
+	want := get.Responses.Value("200").Value.Content[jsonType].Example
+	result := decode[any](t, b.get(t, m.Result.Href, "Accept", jsonType))
+	if got, want := fmt.Sprint(result), fmt.Sprint(want); got != want {
+		t.Errorf("the result is %s, want %s as in the example", got, want)
 	}
 }
 
-// Every example of a parameter is sent, and accepted. ETags that examples name are replaced by those of the answers.
+// TestParameterExamples sends the examples of parameters, with the ETags of real responses in their place.
 func TestParameterExamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -149,13 +149,13 @@ func TestParameterExamples(t *testing.T) {
 				query, headers := parameter(t, p.Value, tag)
 				a := b.get(t, path+query, headers...)
 				if a.StatusCode >= 400 || a.StatusCode == http.StatusOK && p.Value.Name == "Range" {
-					t.Errorf("%s: %v is answered with %s: %.300s", path, p.Value.Example, a.Status, a.body)
+					t.Errorf("%s: status %s for %v, want it to be accepted: %.300s", path, a.Status, p.Value.Example, a.body)
 				}
 			})
 		}
 	}
 	if sent < 15 {
-		t.Errorf("%d parameters", sent)
+		t.Errorf("the description has %d parameters, want at least 15", sent)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzSubmission sends arbitrary text to the routes that read JSON. It is accepted or refused, never an error of ours.
+// FuzzSubmission sends arbitrary text to the routes that read JSON. The response must be a success or a problem with status 4xx.
 func FuzzSubmission(f *testing.F) {
 	b := setupWith(f, options{idle: true})
 	for _, text := range []string{
@@ -30,7 +30,7 @@ func FuzzSubmission(f *testing.F) {
 			a := answer{Response: w.Result(), body: w.Body.Bytes()}
 			switch {
 			case a.StatusCode >= 500 || a.StatusCode < 200:
-				t.Errorf("%s: %s: %s", path, a.Status, a.body)
+				t.Errorf("%s: status %s, want 2xx to 4xx: %s", path, a.Status, a.body)
 			case a.StatusCode >= 400:
 				a.checkProblem(t)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/dunglas/httpsfv"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/store"
 )
 
@@ -41,18 +42,18 @@ func (p *IdempotencyParam) key() (string, error) {
 		return "", nil
 	}
 	if len(p.given) > 1 {
-		return "", fmt.Errorf("%w: there are %d Idempotency-Key headers, send one", errBadRequest, len(p.given))
+		return "", fmt.Errorf("%w: there are %d Idempotency-Key headers, send one", payload.ErrBadRequest, len(p.given))
 	}
 	key := p.given[0]
 	if strings.HasPrefix(key, `"`) {
 		item, err := httpsfv.UnmarshalItem(p.given)
 		if err != nil {
-			return "", fmt.Errorf("%w: Idempotency-Key begins as a quoted string but is none: %w", errBadRequest, err)
+			return "", fmt.Errorf("%w: Idempotency-Key begins as a quoted string but is none: %w", payload.ErrBadRequest, err)
 		}
 		key = item.Value.(string) // nothing else begins with a quote
 	}
 	if len(key) == 0 || len(key) > maxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", fmt.Errorf("%w: Idempotency-Key must have 1 to %d printable ASCII characters", errBadRequest, maxKeyBytes)
+		return "", fmt.Errorf("%w: Idempotency-Key must have 1 to %d printable ASCII characters", payload.ErrBadRequest, maxKeyBytes)
 	}
 	return key, nil
 }
@@ -114,7 +115,7 @@ func (rendered[T]) Schema(r huma.Registry) *huma.Schema {
 type request struct {
 	key  string // "" when the client gave none
 	path string
-	body *received // nil when there is none that counts
+	body *payload.Body // nil when there is none that counts
 }
 
 // keepTx writes the answer to a request down at the end of the transaction that does what it asks for.
@@ -128,14 +129,14 @@ type keepTx func(ctx context.Context, q *store.Queries, answer reply) error
 // and have their answer replaced by that of the first.
 func (a *API) once(ctx context.Context, r request, receive func() error, do func(keepTx) error) (reply, error) {
 	if r.key != "" {
-		if answer, err := a.answered(ctx, r, r.body.drain); answer != nil || err != nil {
+		if answer, err := a.answered(ctx, r, r.body.Drain); answer != nil || err != nil {
 			return deref(answer), err
 		}
 	}
 	if err := receive(); err != nil {
 		return reply{}, err
 	}
-	if err := r.body.verify(); err != nil {
+	if err := r.body.Verify(); err != nil {
 		return reply{}, err
 	}
 	var out reply
@@ -183,11 +184,11 @@ func (a *API) answered(ctx context.Context, r request, read func() error) (*repl
 	if err := read(); err != nil {
 		return nil, err
 	}
-	if err := r.body.verify(); err != nil {
+	if err := r.body.Verify(); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(first.Fingerprint, r.fingerprint()) {
-		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s", errInvalid,
+		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s", payload.ErrInvalid,
 			first.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return &reply{status: int(first.Status), location: first.Location, body: first.Body, replayed: true}, nil
@@ -196,6 +197,6 @@ func (a *API) answered(ctx context.Context, r request, read func() error) (*repl
 // fingerprint returns a hash of all that the request asks for. The body must have been read.
 func (r request) fingerprint() []byte {
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "POST %q %q", r.path, r.body.sum())
+	_, _ = fmt.Fprintf(h, "POST %q %q", r.path, r.body.Fingerprint())
 	return h.Sum(nil)
 }

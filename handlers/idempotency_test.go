@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
 
@@ -90,19 +90,19 @@ func TestRepeatedChange(t *testing.T) {
 	change("c1", "cancel").repeats(t, cancelled)
 	change("c2", "cancel").want(t, http.StatusOK) // to cancel twice is no error, and has a key of its own
 	retried := change("r0", "retry").want(t, http.StatusOK)
-	if m := decode[handlers.Multiplication](t, retried); m.State != store.Pending {
+	if m := decode[resource.Multiplication](t, retried); m.State != "pending" {
 		t.Errorf("it is %s", m.State)
 	}
 	change("r0", "retry").repeats(t, retried) // which without a key would be a conflict
 	change("", "retry").want(t, http.StatusBadRequest)
 	change("c1", "cancel").repeats(t, cancelled)
-	if m := b.status(t, path[len("/v1/multiplications/"):]); m.State != store.Pending {
+	if m := b.status(t, path[len("/v1/multiplications/"):]); m.State != "pending" {
 		t.Errorf("the repetition has made it %s", m.State)
 	}
 	change("c1", "retry").want(t, http.StatusUnprocessableEntity)
 	other := b.submit(t, smallProduct).ID
 	b.keyed(t, "c1", "/v1/multiplications/"+other+"/cancel", "", nil).want(t, http.StatusUnprocessableEntity)
-	if m := b.status(t, other); m.State != store.Pending {
+	if m := b.status(t, other); m.State != "pending" {
 		t.Errorf("the other one is %s", m.State)
 	}
 }
@@ -329,16 +329,16 @@ func TestRepeatedRequestWaits(t *testing.T) {
 		return b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(smallProduct),
 			"Content-Type", jsonType, "Idempotency-Key", "k", "Prefer", wait)
 	}
-	first := decode[handlers.Multiplication](t, send("").want(t, http.StatusAccepted))
+	first := decode[resource.Multiplication](t, send("").want(t, http.StatusAccepted))
 	a := send("wait=60").want(t, http.StatusOK)
-	m := decode[handlers.Multiplication](t, a)
-	if m.ID != first.ID || m.State != store.Completed || string(m.Result.Values) != "[[2]]" {
+	m := decode[resource.Multiplication](t, a)
+	if m.ID != first.ID || m.State != "completed" || string(m.Result.Values) != "[[2]]" {
 		t.Errorf("got %s", a.body)
 	}
 	if a.Header.Get("Idempotent-Replayed") != "true" || a.Header.Get("Preference-Applied") == "" || a.Header.Get("Location") == "" {
 		t.Errorf("headers %v", a.Header)
 	}
-	if m := decode[handlers.Multiplication](t, send("").want(t, http.StatusAccepted)); m.State != store.Pending {
+	if m := decode[resource.Multiplication](t, send("").want(t, http.StatusAccepted)); m.State != "pending" {
 		t.Errorf("what is kept is %s", m.State)
 	}
 }

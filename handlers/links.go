@@ -6,29 +6,23 @@ import (
 
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
 
-// ProductLinks are the paths at which there is more about a multiplication.
-type ProductLinks struct {
-	Self   string `json:"self" format:"uri-reference" maxLength:"200"`
-	Events string `json:"events" doc:"Its changes as they happen, as server-sent events" format:"uri-reference" maxLength:"200"`
-	Jobs   string `json:"jobs,omitempty" doc:"Its jobs in River UI, for people; absent where River UI is turned off" format:"uri-reference" maxLength:"500"`
-}
-
-func (a *API) productLinks(s store.Status) ProductLinks {
+func (a *API) multiplicationLinks(s store.Status) resource.MultiplicationLinks {
 	self := multiplicationPath(s.Multiplication.ID)
-	links := ProductLinks{Self: self, Events: self + "/events"}
+	links := resource.MultiplicationLinks{Self: self, Events: self + "/events"}
 	if a.site.RiverUI != nil {
 		links.Jobs = jobsPage(s)
 	}
 	return links
 }
 
-// jobsPage is where River UI shows the jobs of a product: the page of the job when there is only one, which is found by its
-// id, however many there are. Else the list of those with the product's tag, in the state that tells most: River UI shows
-// one state at a time. No index has the tags, so the queue narrows down where they are looked for.
+// jobsPage returns the path of the page in River UI that shows the jobs of a multiplication: the page of the job if
+// there is one job, otherwise a list, filtered by tag, queue and state. The state is necessary because River UI lists
+// one state at a time, the queue because there is no index on tags.
 func jobsPage(s store.Status) string {
 	p := s.Multiplication
 	switch {
@@ -37,19 +31,23 @@ func jobsPage(s store.Status) string {
 	case p.FirstJob == p.LastJob:
 		return fmt.Sprintf("%sjobs/%d", riverUIPath, p.FirstJob)
 	}
-	query := url.Values{"queue": {jobs.QueueOf(p.Plan())}, "tags": {p.ID.String()}, "state": {string(tellingState(s))}}
+	query := url.Values{
+		"queue": {jobs.QueueOf(p.Plan())},
+		"tags":  {p.ID.String()},
+		"state": {string(jobState(s))},
+	}
 	return riverUIPath + "jobs?" + query.Encode()
 }
 
-// tellingState is the state of the jobs that a person wants to see.
-func tellingState(s store.Status) rivertype.JobState {
+// jobState returns the state of the jobs that explain the state of a multiplication.
+func jobState(s store.Status) rivertype.JobState {
 	switch s.Multiplication.State {
 	case store.Pending:
 		return rivertype.JobStateAvailable
 	case store.Completed:
 		return rivertype.JobStateCompleted
 	case store.Failed, store.Cancelled:
-		if s.Discarded > 0 { // the one that was out of attempts, among those that were cancelled because of it
+		if s.Discarded > 0 { // the job without attempts left is the reason why the others were cancelled
 			return rivertype.JobStateDiscarded
 		}
 		return rivertype.JobStateCancelled

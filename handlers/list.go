@@ -11,24 +11,21 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
-
-// MultiplicationList is one page of multiplications.
-type MultiplicationList struct {
-	Items      []Multiplication `json:"items" doc:"The newest first" nullable:"false" maxItems:"200"`
-	NextCursor string           `json:"next_cursor,omitempty" pattern:"^[A-Za-z0-9_-]+$" maxLength:"32" doc:"The cursor of the next page; absent on the last one"`
-}
 
 // listInput is the request for a page.
 type listInput struct {
 	Conditional
-	States []store.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only those in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
-	Matrix string        `query:"matrix_id" doc:"Only those of which this matrix is an operand or the product"`
-	Since  time.Time     `query:"created_since" doc:"Only those created at this time or later" example:"2026-01-02T15:04:05Z"`
-	Before time.Time     `query:"created_before" doc:"Only those created before this time" example:"2026-01-03T00:00:00Z"`
-	Limit  int           `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many a page has at most"`
-	Cursor string        `query:"cursor" doc:"Where the page begins: next_cursor of the page before, with the same filters"`
+	States []store.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only multiplications in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
+	Matrix string        `query:"matrix_id" doc:"Only multiplications that have this matrix as an operand or as the result"`
+	Since  time.Time     `query:"created_since" doc:"Only multiplications created at this time or later" example:"2026-01-02T15:04:05Z"`
+	Before time.Time     `query:"created_before" doc:"Only multiplications created before this time" example:"2026-01-03T00:00:00Z"`
+	Limit  int           `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of multiplications in the page"`
+	Cursor string        `query:"cursor" doc:"next_cursor of the previous page, with the same filters"`
 	url    url.URL
 }
 
@@ -39,9 +36,9 @@ func (in *listInput) Resolve(ctx huma.Context) []error {
 }
 
 type listOutput struct {
-	Link string `header:"Link" doc:"The next page as rel=\"next\", unless this is the last one"`
+	Link string `header:"Link"`
 	ETag string `header:"ETag"`
-	Body MultiplicationList
+	Body resource.MultiplicationList
 }
 
 // listMultiplications answers GET /v1/multiplications.
@@ -63,7 +60,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &listOutput{Body: MultiplicationList{Items: make([]Multiplication, len(statuses))}}
+	out := &listOutput{Body: resource.MultiplicationList{Items: make([]resource.Multiplication, len(statuses))}}
 	for i, status := range statuses {
 		out.Body.Items[i] = a.multiplicationBody(status)
 	}
@@ -79,13 +76,13 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 func (in *listInput) nextLink(cursor string) string {
 	query := in.url.Query()
 	query.Set("cursor", cursor)
-	return fmt.Sprintf(`<%s?%s>; rel="next"`, multiplicationsPath, query.Encode())
+	return fmt.Sprintf(`<%s?%s>; rel="next"`, apidoc.MultiplicationsPath, query.Encode())
 }
 
 func parseMatrixFilter(text string) (*uuid.UUID, error) {
 	id, err := uuid.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: matrix_id: there is no matrix %.60q", errInvalid, text)
+		return nil, fmt.Errorf("%w: matrix_id: there is no matrix %.60q", payload.ErrInvalid, text)
 	}
 	return &id, nil
 }
@@ -101,7 +98,7 @@ func formatCursor(p store.Position) string {
 func parseCursor(text string) (*store.Position, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) != cursorBytes {
-		return nil, fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", errInvalid, text)
+		return nil, fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", payload.ErrInvalid, text)
 	}
 	micros := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the same bits
 	return &store.Position{CreatedAt: time.UnixMicro(micros), ID: uuid.UUID(raw[8:])}, nil

@@ -12,18 +12,18 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
 
 const tinyProduct = `{"a": {"values": [[1, 2]]}, "b": {"values": [[3], [4]]}}`
 
-func (b *testBundle) list(t *testing.T, query string) handlers.MultiplicationList {
+func (b *testBundle) list(t *testing.T, query string) resource.MultiplicationList {
 	t.Helper()
-	return decode[handlers.MultiplicationList](t, b.get(t, "/v1/multiplications"+query).want(t, http.StatusOK))
+	return decode[resource.MultiplicationList](t, b.get(t, "/v1/multiplications"+query).want(t, http.StatusOK))
 }
 
-func ids(list handlers.MultiplicationList) []string {
+func ids(list resource.MultiplicationList) []string {
 	var ids []string
 	for _, m := range list.Items {
 		ids = append(ids, m.ID)
@@ -56,14 +56,14 @@ func TestListPages(t *testing.T) {
 	if got := ids(b.list(t, "")); !slices.Equal(got, submitted) {
 		t.Errorf("got %v, want %v", got, submitted)
 	}
-	if first := b.list(t, "?limit=1").Items[0]; first.ID != submitted[0] || first.State != store.Pending || first.Shape.K != 2 {
+	if first := b.list(t, "?limit=1").Items[0]; first.ID != submitted[0] || first.State != "pending" || first.Shape.K != 2 {
 		t.Errorf("the first item is %+v", first)
 	}
 	var paged []string
 	pages := 0
 	for next := "/v1/multiplications?limit=3"; next != ""; pages++ {
 		a := b.get(t, next).want(t, http.StatusOK)
-		list := decode[handlers.MultiplicationList](t, a)
+		list := decode[resource.MultiplicationList](t, a)
 		paged = append(paged, ids(list)...)
 		b.submit(t, tinyProduct) // what comes meanwhile does not shift the pages
 		link := a.Header.Get("Link")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -207,28 +208,28 @@ const (
 )
 
 // submit sends a submission that is in order.
-func (b *testBundle) submit(t testing.TB, body string) handlers.Multiplication {
+func (b *testBundle) submit(t testing.TB, body string) resource.Multiplication {
 	t.Helper()
 	a := b.post(t, "/v1/multiplications", jsonType, []byte(body)).want(t, http.StatusAccepted)
-	return decode[handlers.Multiplication](t, a)
+	return decode[resource.Multiplication](t, a)
 }
 
 // upload stores a .npy file.
-func (b *testBundle) upload(t testing.TB, file []byte) handlers.Matrix {
+func (b *testBundle) upload(t testing.TB, file []byte) resource.Matrix {
 	t.Helper()
-	return decode[handlers.Matrix](t, b.post(t, "/v1/matrices", npyType, file).want(t, http.StatusCreated))
+	return decode[resource.Matrix](t, b.post(t, "/v1/matrices", npyType, file).want(t, http.StatusCreated))
 }
 
 // status returns the present state of a multiplication.
-func (b *testBundle) status(t testing.TB, id string) handlers.Multiplication {
+func (b *testBundle) status(t testing.TB, id string) resource.Multiplication {
 	t.Helper()
-	return decode[handlers.Multiplication](t, b.get(t, "/v1/multiplications/"+id).want(t, http.StatusOK))
+	return decode[resource.Multiplication](t, b.get(t, "/v1/multiplications/"+id).want(t, http.StatusOK))
 }
 
 // await asks for a multiplication until it is as done says.
-func (b *testBundle) await(t testing.TB, id string, done func(handlers.Multiplication) bool) handlers.Multiplication {
+func (b *testBundle) await(t testing.TB, id string, done func(resource.Multiplication) bool) resource.Multiplication {
 	t.Helper()
-	var m handlers.Multiplication
+	var m resource.Multiplication
 	eventually(t, func() bool {
 		m = b.status(t, id)
 		return done(m)
@@ -237,10 +238,10 @@ func (b *testBundle) await(t testing.TB, id string, done func(handlers.Multiplic
 }
 
 // complete waits until a multiplication has a result.
-func (b *testBundle) complete(t testing.TB, id string) handlers.Multiplication {
+func (b *testBundle) complete(t testing.TB, id string) resource.Multiplication {
 	t.Helper()
-	m := b.await(t, id, func(m handlers.Multiplication) bool { return m.State.Final() })
-	if m.State != store.Completed {
+	m := b.await(t, id, func(m resource.Multiplication) bool { return m.FinishedAt != nil })
+	if m.State != "completed" {
 		t.Fatalf("%s is %s: %s", id, m.State, m.Failure)
 	}
 	return m

@@ -2,49 +2,16 @@ package handlers
 
 import (
 	"context"
-	"encoding/hex"
-	"fmt"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
-
-// Matrix is a stored matrix as every route shows it.
-type Matrix struct {
-	ID        string             `json:"id" format:"uuid" maxLength:"36"`
-	Rows      int64              `json:"rows"`
-	Cols      int64              `json:"cols"`
-	DType     matrix.DType       `json:"dtype" enum:"float64,float32"`
-	State     store.MatrixState  `json:"state" enum:"uploading,ready"`
-	Source    store.MatrixSource `json:"source" enum:"upload,inline,random,product"`
-	Bytes     int64              `json:"bytes" doc:"Size of the elements"`
-	Digest    string             `json:"digest,omitempty" pattern:"^sha-256:[0-9a-f]{64}$" maxLength:"72" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
-	CreatedAt time.Time          `json:"created_at"`
-	ExpiresAt time.Time          `json:"expires_at" doc:"When the matrix will be removed, unless a multiplication still needs it"`
-}
-
-const (
-	matricesPath = "/v1/matrices"
-	matrixRoute  = matricesPath + "/{id}"
-	matricesTag  = "matrices"
-)
-
-func newMatrixBody(m store.Matrix) Matrix {
-	body := Matrix{
-		ID: m.ID.String(), Rows: m.Rows, Cols: m.Cols, DType: m.DType, State: m.State, Source: m.Source,
-		Bytes: m.Shape().Bytes(), CreatedAt: m.CreatedAt.UTC(), ExpiresAt: m.ExpiresAt.UTC(),
-	}
-	if m.Digest != nil {
-		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)
-	}
-	return body
-}
 
 type matrixInput struct {
 	IDParam
@@ -52,15 +19,15 @@ type matrixInput struct {
 }
 
 type matrixOutput struct {
-	ETag string `header:"ETag" doc:"Changes whenever anything in the body does"`
-	Body Matrix
+	ETag string `header:"ETag"`
+	Body resource.Matrix
 }
 
 type createdOutput struct {
 	Status   int
-	Location string `header:"Location" doc:"Path of the matrix"`
+	Location string `header:"Location"`
 	Replayed
-	Body rendered[Matrix]
+	Body rendered[resource.Matrix]
 }
 
 // createMatrix answers POST /v1/matrices.
@@ -69,10 +36,10 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	o := &operands{ctx: ctx, store: a.store, limit: a.limits.MaxMatrixBytes}
+	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
 	var operand jobs.Operand
 	answer, err := a.once(ctx, r, func() (err error) {
-		operand, err = readMatrix(in, r.body, o)
+		operand, err = payload.ReadMatrix(ctx, r.body, intake)
 		return err
 	}, func(keep keepTx) error {
 		return a.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
@@ -80,49 +47,20 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 			if err != nil {
 				return err
 			}
-			answer, err := newReply(http.StatusCreated, matricesPath+"/"+m.ID.String(), newMatrixBody(m))
+			answer, err := newReply(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), newMatrixBody(m))
 			if err != nil {
 				return err
 			}
 			return keep(ctx, q, answer)
 		})
 	})
-	o.end(err == nil && !answer.replayed, a.log)
+	a.finish(ctx, intake, err == nil && !answer.replayed)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return &createdOutput{
-		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[Matrix]{text: answer.body},
+		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[resource.Matrix]{text: answer.body},
 	}, nil
-}
-
-// readMatrix reads the body of POST /v1/matrices: a .npy file, or an operand in JSON, or only its rows.
-func readMatrix(in *StreamedBody, r *received, o *operands) (jobs.Operand, error) {
-	if r.kind != mediaJSON {
-		return o.readNPY(r, contentLength(in))
-	}
-	j := newJSONReader(r, o)
-	read := j.operand
-	if j.PeekKind() == '[' {
-		read = j.values
-	}
-	operand, err := read("the body")
-	if err == nil {
-		err = j.eof()
-	}
-	if err == nil && operand.Stored {
-		err = fmt.Errorf("%w: matrix_id names a matrix that is stored already", errInvalid)
-	}
-	return operand, err
-}
-
-// contentLength returns the size that the client says its body has, -1 when it does not.
-func contentLength(in *StreamedBody) int64 {
-	n, err := strconv.ParseInt(in.header.Get("Content-Length"), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
 }
 
 // getMatrix answers GET /v1/matrices/{id}.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -29,10 +29,10 @@ func TestUploadNPY(t *testing.T) {
 				for _, contentType := range []string{npyType, "application/octet-stream"} {
 					t.Run(fmt.Sprintf("%s %s %s %v", e.Shape, form, contentType, files), func(t *testing.T) {
 						sent := b.post(t, "/v1/matrices", contentType, file).want(t, http.StatusCreated)
-						b.checkMatrix(t, sent, e, store.FromUpload)
+						b.checkMatrix(t, sent, e, "upload")
 						chunked := io.MultiReader(bytes.NewReader(file)) // of no length that the client would know
 						sent = b.do(t, http.MethodPost, "/v1/matrices", chunked, "Content-Type", contentType)
-						b.checkMatrix(t, sent.want(t, http.StatusCreated), e, store.FromUpload)
+						b.checkMatrix(t, sent.want(t, http.StatusCreated), e, "upload")
 					})
 				}
 			}
@@ -41,11 +41,11 @@ func TestUploadNPY(t *testing.T) {
 }
 
 // checkMatrix compares a new matrix, its answer and its content with what they should be.
-func (b *testBundle) checkMatrix(t *testing.T, created answer, want elements, source store.MatrixSource) {
+func (b *testBundle) checkMatrix(t *testing.T, created answer, want elements, source string) {
 	t.Helper()
-	m := decode[handlers.Matrix](t, created)
+	m := decode[resource.Matrix](t, created)
 	digest := fmt.Sprintf("sha-256:%x", sha256.Sum256(want.npy()))
-	if m.Rows != want.Rows || m.Cols != want.Cols || m.DType != want.DType || m.Bytes != want.Bytes() || m.State != store.Ready ||
+	if m.Rows != want.Rows || m.Cols != want.Cols || m.DType != want.DType || m.Bytes != want.Bytes() || m.State != "ready" ||
 		m.Source != source || m.Digest != digest {
 		t.Errorf("got %+v, want %s with digest %s", m, want.Shape, digest)
 	}
@@ -55,7 +55,7 @@ func (b *testBundle) checkMatrix(t *testing.T, created answer, want elements, so
 	if m.CreatedAt.Location() != time.UTC || m.ExpiresAt.Sub(m.CreatedAt) < time.Hour/2 {
 		t.Errorf("created %v, expires %v", m.CreatedAt, m.ExpiresAt)
 	}
-	shown := decode[handlers.Matrix](t, b.get(t, "/v1/matrices/"+m.ID).want(t, http.StatusOK))
+	shown := decode[resource.Matrix](t, b.get(t, "/v1/matrices/"+m.ID).want(t, http.StatusOK))
 	if shown != m {
 		t.Errorf("shown as %+v, was %+v", shown, m)
 	}
@@ -74,7 +74,7 @@ func TestUploadJSON(t *testing.T) {
 	} {
 		for _, body := range []string{e.json(), `{"values": ` + e.json() + `}`, " \n\t" + e.json() + "\n"} {
 			a := b.post(t, "/v1/matrices", jsonType, []byte(body)).want(t, http.StatusCreated)
-			b.checkMatrix(t, a, e, store.FromInline)
+			b.checkMatrix(t, a, e, "inline")
 		}
 	}
 }
@@ -83,13 +83,13 @@ func TestUploadRandom(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	a := b.post(t, "/v1/matrices", jsonType, []byte(`{"random": {"rows": 30, "cols": 20, "seed": 5}}`)).want(t, http.StatusCreated)
-	m := decode[handlers.Matrix](t, a)
+	m := decode[resource.Matrix](t, a)
 	e := newElements(30, 20)
 	e.data = matrix.AsFloats[float64](randomContent(t, matrix.NewRandom(e.Shape, 5)))
 	if got := b.get(t, "/v1/matrices/"+m.ID+"/content").want(t, http.StatusOK).body; !bytes.Equal(got, e.npy()) {
 		t.Error("wrong content")
 	}
-	if names, _ := members(t, a.body); names != "bytes cols created_at dtype expires_at id rows source state" || m.Source != store.FromRandom {
+	if names, _ := members(t, a.body); names != "bytes cols created_at dtype expires_at id rows source state" || m.Source != "random" {
 		t.Errorf("members %s, source %s", names, m.Source)
 	}
 	for body, want := range map[string]matrix.Shape{
@@ -100,7 +100,7 @@ func TestUploadRandom(t *testing.T) {
 		`{"random": {"rows": 576460752303423488, "cols": 1}}`:                      {Rows: 1 << 59, Cols: 1, DType: matrix.Float64},
 		`{"random": {"rows": 9223372036854775807, "cols": 0, "dtype": "float32"}}`: {Rows: 1<<63 - 1, DType: matrix.Float32},
 	} {
-		m := decode[handlers.Matrix](t, b.post(t, "/v1/matrices", jsonType, []byte(body)).want(t, http.StatusCreated))
+		m := decode[resource.Matrix](t, b.post(t, "/v1/matrices", jsonType, []byte(body)).want(t, http.StatusCreated))
 		if m.Rows != want.Rows || m.Cols != want.Cols || m.DType != want.DType || m.Bytes != want.Bytes() {
 			t.Errorf("%s is %+v", body, m)
 		}
@@ -148,7 +148,7 @@ func TestUploading(t *testing.T) {
 	b := setupWith(t, options{idle: true})
 	id := b.uploading(t)
 	a := b.get(t, "/v1/matrices/"+id).want(t, http.StatusOK)
-	if m := decode[handlers.Matrix](t, a); m.State != store.Uploading || m.Digest != "" || strings.Contains(string(a.body), "digest") {
+	if m := decode[resource.Matrix](t, a); m.State != "uploading" || m.Digest != "" || strings.Contains(string(a.body), "digest") {
 		t.Errorf("got %s", a.body)
 	}
 	b.get(t, "/v1/matrices/"+id+"/content").want(t, http.StatusConflict)

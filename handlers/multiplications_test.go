@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // members returns the names of an object's members, sorted.
@@ -73,7 +73,7 @@ func TestMultiplicationMembers(t *testing.T) {
 	})
 }
 
-func checkTimes(t *testing.T, m handlers.Multiplication) {
+func checkTimes(t *testing.T, m resource.Multiplication) {
 	t.Helper()
 	times := []time.Time{m.CreatedAt, *m.StartedAt, *m.FinishedAt, *m.ExpiresAt}
 	if !slices.IsSortedFunc(times, time.Time.Compare) {
@@ -104,8 +104,8 @@ func TestCancel(t *testing.T) {
 	t.Run("pending", func(t *testing.T) {
 		id := idle.submit(t, small).ID
 		for range 2 { // to cancel twice is no error
-			m := decode[handlers.Multiplication](t, idle.cancel(t, id).want(t, http.StatusOK))
-			if m.State != store.Cancelled || m.FinishedAt == nil || m.ExpiresAt == nil || m.StartedAt != nil || m.Result != nil {
+			m := decode[resource.Multiplication](t, idle.cancel(t, id).want(t, http.StatusOK))
+			if m.State != "cancelled" || m.FinishedAt == nil || m.ExpiresAt == nil || m.StartedAt != nil || m.Result != nil {
 				t.Errorf("got %+v", m)
 			}
 		}
@@ -118,18 +118,18 @@ func TestCancel(t *testing.T) {
 	t.Run("running", func(t *testing.T) {
 		const many = `{"random": {"rows": 20000, "cols": 20000}}`
 		id := b.submit(t, `{"a": `+many+`, "b": `+many+`}`).ID
-		m := b.await(t, id, func(m handlers.Multiplication) bool { return m.State == store.InProgress && m.Tiles.Running > 0 })
+		m := b.await(t, id, func(m resource.Multiplication) bool { return m.State == "in_progress" && m.Tiles.Running > 0 })
 		if m.StartedAt == nil || m.FinishedAt != nil || m.ExpiresAt != nil {
 			t.Errorf("got %+v", m)
 		}
 		b.get(t, "/v1/multiplications/"+id+"/result").want(t, http.StatusConflict)
 		b.get(t, "/v1/multiplications/"+id+"/result", "Accept", jsonType).want(t, http.StatusConflict)
-		m = decode[handlers.Multiplication](t, b.cancel(t, id).want(t, http.StatusOK))
-		if m.State != store.Cancelled || m.Result != nil {
+		m = decode[resource.Multiplication](t, b.cancel(t, id).want(t, http.StatusOK))
+		if m.State != "cancelled" || m.Result != nil {
 			t.Errorf("got %+v", m)
 		}
-		m = b.await(t, id, func(m handlers.Multiplication) bool { return m.Tiles.Running == 0 })
-		if m.State != store.Cancelled || m.Tiles.Completed == m.Tiles.Total {
+		m = b.await(t, id, func(m resource.Multiplication) bool { return m.Tiles.Running == 0 })
+		if m.State != "cancelled" || m.Tiles.Completed == m.Tiles.Total {
 			t.Errorf("got %+v", m)
 		}
 	})
@@ -137,7 +137,7 @@ func TestCancel(t *testing.T) {
 		id := b.submit(t, small).ID
 		b.complete(t, id)
 		b.cancel(t, id).want(t, http.StatusConflict)
-		if m := b.status(t, id); m.State != store.Completed {
+		if m := b.status(t, id); m.State != "completed" {
 			t.Errorf("it is %s", m.State)
 		}
 	})
@@ -155,7 +155,7 @@ func TestNotFinite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			contentType, body := form(t, part{"a", c.x.npy()}, part{"b", c.y.npy()})
 			a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
-			m := b.complete(t, decode[handlers.Multiplication](t, a).ID)
+			m := b.complete(t, decode[resource.Multiplication](t, a).ID)
 			a = b.get(t, m.Result.Href, "Accept", jsonType).want(t, http.StatusNotAcceptable)
 			if !strings.Contains(string(a.body), "ask for application/x-npy") {
 				t.Errorf("no hint: %s", a.body)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // numpy runs the script of this test. Without a Python that has NumPy the test is skipped, but fails in CI.
@@ -72,7 +72,7 @@ func (b *testBundle) multiplyFiles(t *testing.T, name string, asForm bool) {
 		contentType, body = jsonType, fmt.Appendf(nil, `{"a": `+one+`, "b": `+one+`}`, b.upload(t, left).ID, b.upload(t, right).ID)
 	}
 	a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
-	m := b.complete(t, decode[handlers.Multiplication](t, a).ID)
+	m := b.complete(t, decode[resource.Multiplication](t, a).ID)
 	if err := os.WriteFile(name+"-c.npy", b.get(t, m.Result.Href).want(t, http.StatusOK).body, 0o600); err != nil {
 		t.Fatal(err)
 	}

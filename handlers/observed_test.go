@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/handlers/payload"
 )
 
 // TestLongAnswerIsObserved: a request without a body has no deadline for sending it, also when its size is measured. With one,
@@ -25,7 +27,7 @@ func TestLongAnswerIsObserved(t *testing.T) {
 		}
 		_, _ = fmt.Fprintln(w, "and ends")
 	})
-	server := httptest.NewServer(Observed(withDeadlines(slow, stall), prometheus.NewRegistry()))
+	server := httptest.NewServer(Observed(payload.WithStallLimits(slow, stall), prometheus.NewRegistry()))
 	t.Cleanup(server.Close)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		r, err := http.NewRequestWithContext(t.Context(), method, server.URL, nil)

@@ -20,19 +20,19 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a := b.get(t, "/openapi.yaml").want(t, http.StatusOK); !bytes.Equal(a.body, text) {
-		t.Error("the server describes itself otherwise than handlers.OpenAPI")
+		t.Error("/openapi.yaml differs from OpenAPI()")
 	}
 	for path, version := range map[string]string{"/openapi.json": "3.1.", "/openapi-3.0.json": "3.0."} {
 		var s struct{ OpenAPI string }
 		a := b.get(t, path).want(t, http.StatusOK)
 		if err := json.Unmarshal(a.body, &s); err != nil || !strings.HasPrefix(s.OpenAPI, version) {
-			t.Errorf("%s: OpenAPI %q, %v", path, s.OpenAPI, err)
+			t.Errorf("%s: version %q, %v, want %s", path, s.OpenAPI, err, version)
 		}
 	}
 }
 
-// Every operation, parameter, header and answer is described, with an example. The linter looks at more; this is what it
-// has no rules for.
+// TestDescriptionComplete requires descriptions and examples of operations, parameters, headers and responses, as far
+// as the linter has no rules for them.
 func TestDescriptionComplete(t *testing.T) {
 	t.Parallel()
 	d := describedAPI(t)
@@ -46,7 +46,7 @@ func TestDescriptionComplete(t *testing.T) {
 		ids[op.OperationID] = true
 	}
 	if len(ids) < 11 {
-		t.Errorf("%d operations", len(ids))
+		t.Errorf("%d operations, want at least 11", len(ids))
 	}
 	for name, h := range d.Components.Headers {
 		if h.Value.Description == "" || h.Value.Example == nil {

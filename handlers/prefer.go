@@ -14,7 +14,7 @@ const maxWait = 60 * time.Second
 
 // Waiting is the input of an operation whose answer may wait until the multiplication has ended.
 type Waiting struct {
-	Prefer string `header:"Prefer" example:"wait=10" doc:"wait=N: the answer waits up to N seconds, 60 at most, for the multiplication to end (RFC 7240). One that is completed then has its numbers in result.values, if it is small."`
+	Prefer string `header:"Prefer" example:"wait=10" doc:"wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small."`
 
 	asked bool
 	limit time.Duration

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // Matrices that share their blocks are deleted, and refused to be deleted, each for itself.
@@ -16,7 +16,7 @@ func TestDeleteShared(t *testing.T) {
 		b := setupWith(t, options{files: files})
 		x, column := someElements(300, 100), someElements(100, 1)
 		first, second := b.upload(t, x.npy()), b.upload(t, x.fortran())
-		third := decode[handlers.Matrix](t, b.post(t, "/v1/matrices", jsonType, []byte(x.json())).want(t, http.StatusCreated))
+		third := decode[resource.Matrix](t, b.post(t, "/v1/matrices", jsonType, []byte(x.json())).want(t, http.StatusCreated))
 		if n := b.kept(t).owners; n != 1 || first.ID == second.ID || second.Digest != first.Digest || third.Digest != first.Digest {
 			t.Errorf("%d times the same blocks: %+v %+v %+v", n, first, second, third)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
 
@@ -37,12 +38,12 @@ func TestOverview(t *testing.T) {
 		}
 	}
 	a := b.get(t, "/v1/overview").want(t, http.StatusOK)
-	o := decode[handlers.Overview](t, a)
-	want := []handlers.QueueState{{Name: "small", Waiting: 1}, {Name: "tiles", Waiting: 1, Running: 1, Retrying: 2}}
+	o := decode[resource.Overview](t, a)
+	want := []resource.QueueState{{Name: "small", Waiting: 1}, {Name: "tiles", Waiting: 1, Running: 1, Retrying: 2}}
 	if len(o.Queues) != 2 || o.Queues[0] != want[0] || o.Queues[1] != want[1] {
 		t.Errorf("queues %+v", o.Queues)
 	}
-	if o.Multiplications != (handlers.ActiveMultiplications{Pending: 1, InProgress: 1}) || o.Workers != 1 {
+	if o.Multiplications != (resource.ActiveMultiplications{Pending: 1, InProgress: 1}) || o.Workers != 1 {
 		t.Errorf("%+v, %d workers", o.Multiplications, o.Workers)
 	}
 	if o.Version != "v1.2.3" || o.OpsPort != 9090 || o.StartedAt.IsZero() || o.ObservedAt.Before(o.StartedAt) {
@@ -62,9 +63,9 @@ func TestOverviewIsShared(t *testing.T) {
 	b := setupSite(t, true)
 	before := b.statements(t)
 	var group sync.WaitGroup
-	seen := make([]handlers.Overview, 200)
+	seen := make([]resource.Overview, 200)
 	for i := range seen {
-		group.Go(func() { seen[i] = decode[handlers.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)) })
+		group.Go(func() { seen[i] = decode[resource.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)) })
 	}
 	group.Wait()
 	looks := map[int64]bool{}
@@ -163,7 +164,7 @@ func TestWithoutRiverUI(t *testing.T) {
 	for _, path := range []string{"/riverui", "/riverui/", "/riverui/api/jobs"} {
 		b.get(t, path).want(t, http.StatusNotFound)
 	}
-	if o := decode[handlers.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)); o.Links.RiverUI != "" {
+	if o := decode[resource.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)); o.Links.RiverUI != "" {
 		t.Errorf("%+v", o.Links)
 	}
 	if m := b.submit(t, fourLargeTiles); m.Links.Jobs != "" {

@@ -16,14 +16,17 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
-// serveStreams serves streams of events with a heartbeat and behind a stall timeout that tests can wait for, and returns
-// the server and a product that nobody works on.
+// serveStreams serves streams of events with a heartbeat, behind stall limits that tests can wait for. It returns
+// the server and the id of a multiplication that stays pending.
 func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API, uuid.UUID) {
 	t.Helper()
 	pool := testdb.New(t)
@@ -44,14 +47,14 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	}
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
-	a.register(humago.New(exactMux{mux}, config()))
-	server := httptest.NewServer(withDeadlines(withProblems(mux), stall))
+	a.register(humago.New(exactMux{mux}, apidoc.Config()))
+	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, status.Multiplication.ID
 }
 
-// A stream in which nothing happens goes on, whether its heartbeat is shorter or longer than the patience with clients.
+// TestHeartbeat: a stream without events continues, whether its heartbeat is shorter or longer than the stall timeout.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	for _, heartbeat := range []time.Duration{stall / 20, 2 * stall} {
@@ -74,7 +77,7 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
-// A client that takes nothing is given up.
+// TestStalledStream: the subscription of a client that receives nothing ends.
 func TestStalledStream(t *testing.T) {
 	t.Parallel()
 	server, a, id := serveStreams(t, time.Hour)
@@ -100,23 +103,28 @@ func TestStalledStream(t *testing.T) {
 	}
 }
 
-// The example in the description of the API is what clients see.
+// TestExampleEvents compares the example of a stream in the description with what is sent.
 func TestExampleEvents(t *testing.T) {
 	t.Parallel()
+	_, example, _ := strings.Cut(apidoc.GetEvents().Responses["200"].Description, "```\n")
+	want, _, found := strings.Cut(example, "```")
+	if !found {
+		t.Fatal("there is no example")
+	}
 	s := &eventStream{}
-	for line := range strings.Lines(exampleStream) {
+	for line := range strings.Lines(want) {
 		text, ok := strings.CutPrefix(line, "data: ")
 		if !ok {
 			continue
 		}
-		var e MultiplicationEvent
+		var e resource.MultiplicationEvent
 		d := json.NewDecoder(strings.NewReader(text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
 		p := store.Multiplication{ID: uuid.MustParse(e.ID), TilesTotal: e.Tiles.Total, M: 2000, N: 2000, DType: matrix.Float64}
-		event := watch.Event{Number: 2 + e.Tiles.Completed, At: e.At, State: e.State, TilesCompleted: e.Tiles.Completed}
+		event := watch.Event{Number: 2 + e.Tiles.Completed, At: e.At, State: store.State(e.State), TilesCompleted: e.Tiles.Completed}
 		if e.Result != nil {
 			p.C, event.StateChanged, event.Product = uuid.MustParse(e.Result.MatrixID), true, &p
 		}
@@ -124,7 +132,7 @@ func TestExampleEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.buf.String(); got != exampleStream+"\n\n" {
-		t.Errorf("got  %s\nwant %s", got, exampleStream)
+	if got := s.buf.String(); strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("write() = %s\nwant %s", got, want)
 	}
 }

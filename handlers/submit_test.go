@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store"
 )
 
 // checkResult waits for the product and compares it with the reference, as .npy.
@@ -31,7 +30,7 @@ func TestSimpleForm(t *testing.T) {
 	body := []byte(`{"A": [[1,2],[3,4]], "B": [[5,6],[7,8]]}`)
 	for _, contentType := range []string{jsonType, "application/json; charset=utf-8", "Application/JSON"} {
 		a := b.post(t, "/matrix_multiplication/", contentType, body).want(t, http.StatusAccepted)
-		m := decode[handlers.Multiplication](t, a)
+		m := decode[resource.Multiplication](t, a)
 		if location := a.Header.Get("Location"); location != "/v1/multiplications/"+m.ID {
 			t.Errorf("Location: %s", location)
 		}
@@ -124,7 +123,7 @@ func TestMultipart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			contentType, body := form(t, parts...)
 			a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
-			m := decode[handlers.Multiplication](t, a)
+			m := decode[resource.Multiplication](t, a)
 			if a.Header.Get("Location") != "/v1/multiplications/"+m.ID || m.Priority != 2 {
 				t.Errorf("Location: %s, priority %d", a.Header.Get("Location"), m.Priority)
 			}
@@ -137,7 +136,7 @@ func TestPriority(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	const operands = `"a": {"values": [[1]]}, "b": {"values": [[1]]}`
-	check := func(m handlers.Multiplication, want int) {
+	check := func(m resource.Multiplication, want int) {
 		t.Helper()
 		var queued int
 		const query = `SELECT priority FROM river_job WHERE args->>'multiplication_id' = $1`
@@ -154,7 +153,7 @@ func TestPriority(t *testing.T) {
 		check(b.submit(t, fmt.Sprintf(`{%s, "priority": %d}`, operands, p)), p)
 		contentType, body := form(t, part{"a", someElements(1, 1).npy()}, part{"priority", fmt.Append(nil, p)}, part{"b", someElements(1, 1).npy()})
 		a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
-		check(decode[handlers.Multiplication](t, a), p)
+		check(decode[resource.Multiplication](t, a), p)
 	}
 }
 
@@ -177,7 +176,7 @@ func TestEmptyProducts(t *testing.T) {
 		{`{"values": [[], []]}`, random(0, 3), `{"rows": 2, "cols": 3, "values": [[0, 0, 0], [0, 0, 0]]}`, 1},
 	} {
 		m := b.submit(t, fmt.Sprintf(`{"a": %s, "b": %s}`, c.a, c.b))
-		if c.tiles == 0 && m.State != store.Completed {
+		if c.tiles == 0 && m.State != "completed" {
 			t.Errorf("%s · %s is %s", c.a, c.b, m.State)
 		}
 		m = b.complete(t, m.ID)
@@ -205,7 +204,7 @@ func TestTiles(t *testing.T) {
 		x, y := someElements(2600, 1).float32(), someElements(1, 2100).float32()
 		contentType, body := form(t, part{"a", x.npy()}, part{"b", y.npy()})
 		a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
-		m := decode[handlers.Multiplication](t, a)
+		m := decode[resource.Multiplication](t, a)
 		if want := matrix.NewPlan(2600, 1, 2100).Tiles(); want < 2 || m.Tiles.Total != want || m.DType != matrix.Float32 {
 			t.Errorf("%+v of %s, want %d", m.Tiles, m.DType, want)
 		}
@@ -224,7 +223,7 @@ func TestPromotion(t *testing.T) {
 	for _, c := range [][2]elements{{single, single}, {single, double}, {double, single}, {double, double}} {
 		contentType, body := form(t, part{"a", c[0].npy()}, part{"b", c[1].npy()})
 		a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
-		m := decode[handlers.Multiplication](t, a)
+		m := decode[resource.Multiplication](t, a)
 		if m.A.DType != c[0].DType || m.B.DType != c[1].DType {
 			t.Errorf("a is %s, b is %s", m.A.DType, m.B.DType)
 		}

@@ -7,8 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // BenchmarkWait submits a 2×2 and waits for the product, one after the other on an idle service.
@@ -79,8 +78,8 @@ func waitOnce(b *testing.B, client *http.Client, url string) time.Time {
 		return time.Time{}
 	}
 	defer func() { _ = response.Body.Close() }()
-	var m handlers.Multiplication
-	if err := json.NewDecoder(response.Body).Decode(&m); err != nil || m.State != store.Cancelled {
+	var m resource.Multiplication
+	if err := json.NewDecoder(response.Body).Decode(&m); err != nil || m.State != "cancelled" {
 		b.Errorf("%s: %s, %v", response.Status, m.State, err)
 	}
 	return time.Now()

@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 const twoByTwo = `{"a": {"values": [[1,2],[3,4]]}, "b": {"values": [[5,6],[7,8]]}}`
@@ -34,10 +34,10 @@ func (a answer) applied(t testing.TB, want string) answer {
 }
 
 // values checks the numbers in an answer.
-func (a answer) values(t testing.TB, want string) handlers.Multiplication {
+func (a answer) values(t testing.TB, want string) resource.Multiplication {
 	t.Helper()
-	m := decode[handlers.Multiplication](t, a)
-	if m.State != store.Completed || string(m.Result.Values) != want {
+	m := decode[resource.Multiplication](t, a)
+	if m.State != "completed" || string(m.Result.Values) != want {
 		t.Errorf("it is %s, %+v, want the values %s", m.State, m.Result, want)
 	}
 	return m
@@ -79,7 +79,7 @@ func TestWaitForProductWithoutValues(t *testing.T) {
 	wait(newElements(1, 1, math.NaN()), newElements(1, 1, 1)).values(t, "")
 	wait(someElements(91, 91), someElements(91, 91)).values(t, "") // more than 64 KiB
 	x := someElements(90, 91)
-	m := decode[handlers.Multiplication](t, wait(x, someElements(91, 91))) // and not more
+	m := decode[resource.Multiplication](t, wait(x, someElements(91, 91))) // and not more
 	var rows [][]float64
 	if err := json.Unmarshal(m.Result.Values, &rows); err != nil {
 		t.Fatal(err)
@@ -102,8 +102,8 @@ func TestWaitInVain(t *testing.T) {
 	b := setupWith(t, options{idle: true})
 	pending := func(a answer) string {
 		t.Helper()
-		m := decode[handlers.Multiplication](t, a)
-		if m.State != store.Pending {
+		m := decode[resource.Multiplication](t, a)
+		if m.State != "pending" {
 			t.Errorf("it is %s", m.State)
 		}
 		return m.ID
@@ -134,27 +134,27 @@ func TestWaitEndsWithTheProduct(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	path := "/v1/multiplications/" + b.submit(t, twoByTwo).ID
-	state := func(answers chan answer, want store.State) {
+	state := func(answers chan answer, want string) {
 		t.Helper()
-		if m := decode[handlers.Multiplication](t, (<-answers).want(t, http.StatusOK)); m.State != want {
+		if m := decode[resource.Multiplication](t, (<-answers).want(t, http.StatusOK)); m.State != want {
 			t.Errorf("it is %s, want %s", m.State, want)
 		}
 	}
 	answers := b.waitInBackground(t, path)
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
-	state(answers, store.Cancelled)
+	state(answers, "cancelled")
 
 	b.do(t, http.MethodPost, path+"/retry", nil, "Prefer", "wait=0").want(t, http.StatusOK).applied(t, "wait=0")
 	answers = b.waitInBackground(t, path)
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
-	state(answers, store.Cancelled)
+	state(answers, "cancelled")
 
 	// A wait for the retried product is not answered with what it was before.
 	retried := make(chan answer, 1)
 	go func() { retried <- b.do(t, http.MethodPost, path+"/retry", nil, "Prefer", "wait=60") }()
 	eventually(t, func() bool { return b.hub.Followed() == 1 })
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
-	state(retried, store.Cancelled)
+	state(retried, "cancelled")
 
 	b.do(t, http.MethodPost, path+"/retry", nil).want(t, http.StatusOK)
 	answers = b.waitInBackground(t, path)
@@ -171,10 +171,10 @@ func TestWaitForCancelledTiles(t *testing.T) {
 	const many = `{"random": {"rows": 20000, "cols": 20000}}`
 	id := b.submit(t, `{"a": `+many+`, "b": `+many+`}`).ID
 	answers := b.waitInBackground(t, "/v1/multiplications/"+id)
-	b.await(t, id, func(m handlers.Multiplication) bool { return m.State == store.InProgress && m.Tiles.Running > 0 })
+	b.await(t, id, func(m resource.Multiplication) bool { return m.State == "in_progress" && m.Tiles.Running > 0 })
 	b.cancel(t, id).want(t, http.StatusOK)
-	m := decode[handlers.Multiplication](t, (<-answers).want(t, http.StatusOK))
-	if m.State != store.Cancelled || m.Result != nil {
+	m := decode[resource.Multiplication](t, (<-answers).want(t, http.StatusOK))
+	if m.State != "cancelled" || m.Result != nil {
 		t.Errorf("got %+v", m)
 	}
 }
@@ -239,7 +239,7 @@ func TestWaitUntilStopped(t *testing.T) {
 	b.hub.Stop()
 	b.server.Close() // returns when all requests have been answered
 	for _, a := range []answer{(<-answers).want(t, http.StatusOK), (<-submitted).want(t, http.StatusAccepted)} {
-		if m := decode[handlers.Multiplication](t, a); m.State != store.Pending {
+		if m := decode[resource.Multiplication](t, a); m.State != "pending" {
 			t.Errorf("it is %s", m.State)
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/matrix"
 )
 
 // Window is the input of an operation that can answer with a part of a matrix.
 type Window struct {
-	Rows string `query:"rows" pattern:"^\\d*:\\d*$" doc:"Only these rows, first:end as in Python: 0:100 are the first hundred, 100: all but them" example:"0:100"`
+	Rows string `query:"rows" pattern:"^\\d*:\\d*$" doc:"Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others" example:"0:100"`
 	Cols string `query:"cols" pattern:"^\\d*:\\d*$" doc:"Only these columns, first:end as in Python" example:"0:100"`
 }
 
@@ -36,11 +37,11 @@ func parseSlice(name, text string, size int64) (first, length int64, err error) 
 	from, to, found := strings.Cut(text, ":")
 	first, err = parseIndex(from, 0)
 	if err != nil || !found {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d", errInvalid, name, text, size)
+		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d", payload.ErrInvalid, name, text, size)
 	}
 	end, err := parseIndex(to, size)
 	if err != nil || first > end || end > size {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s is no part of 0:%d", errInvalid, name, text, size)
+		return 0, 0, fmt.Errorf("%w: %s=%.40s is no part of 0:%d", payload.ErrInvalid, name, text, size)
 	}
 	return first, end - first, nil
 }

@@ -17,8 +17,12 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// DefaultPriority is the priority of a product whose client sets none. 1 is the most urgent, 4 the least.
-const DefaultPriority = 2
+// The priorities of a product, from the most urgent to the least, and that of one whose client sets none.
+const (
+	MinPriority     = 1
+	MaxPriority     = 4
+	DefaultPriority = 2
+)
 
 const (
 	// maxTiles is the size of the largest product in tiles: all of them are queued in one transaction.
@@ -47,7 +51,7 @@ func (o Operand) WriteTx(ctx context.Context, q *store.Queries, retention time.D
 // Submission is an order for a product.
 type Submission struct {
 	A, B     Operand
-	Priority int      // 1 to 4
+	Priority int      // MinPriority to MaxPriority
 	MaxBytes int64    // of the result; 0 means no limit
 	AnswerTx AnswerTx // may be nil
 }

@@ -1,0 +1,113 @@
+package apidoc
+
+// componentDocs describes the named schemas. Objects and arrays have an example.
+var componentDocs = map[string]struct {
+	description string
+	example     any
+}{
+	"ActiveMultiplications": {
+		"How many multiplications are not finished.",
+		exampleOverview().Multiplications,
+	},
+	"DType": {
+		"The type of a matrix's elements.",
+		nil,
+	},
+	"Dimensions": {
+		"The dimensions of a multiplication: A is m×k, B is k×n, the result is m×n.",
+		examplePending().Shape,
+	},
+	"Elements": {
+		"A matrix as JSON, in the shortest decimals that read back as the same numbers.",
+		exampleElements,
+	},
+	"EventTileCounts": {
+		"The tiles of a multiplication at the time of an event.",
+		exampleEvent().Tiles,
+	},
+	"Fault": {
+		"An invalid parameter.",
+		exampleFault,
+	},
+	"Matrix": {
+		"A stored matrix.",
+		exampleMatrix(),
+	},
+	"MatrixRef": {
+		"A matrix of a multiplication.",
+		exampleRef(exampleMatrixA),
+	},
+	"Multiplication": {
+		"A request to multiply two matrices, and its progress. Members without a value are absent.",
+		exampleCompleted(),
+	},
+	"MultiplicationEvent": {
+		"A change of a multiplication: the data of a server-sent event.",
+		exampleEvent(),
+	},
+	"MultiplicationLinks": {
+		"Paths that belong to a multiplication.",
+		examplePending().Links,
+	},
+	"MultiplicationList": {
+		"One page of multiplications.",
+		exampleList(),
+	},
+	"NewMatrix": {
+		"A matrix to store: numbers, or the description of a random matrix.",
+		map[string]any{"values": exampleValuesA},
+	},
+	"Operand": {
+		"A factor of a multiplication: a stored matrix, numbers, or a random matrix.",
+		map[string]any{"matrix_id": exampleMatrixA},
+	},
+	"Overview": {
+		"The state of the system, and links to its pages.",
+		exampleOverview(),
+	},
+	"OverviewLinks": {
+		"Paths of pages.",
+		exampleOverview().Links,
+	},
+	"Problem": {
+		"An error in the format of RFC 9457.",
+		problemExample(404, "multiplication "+exampleID+": not found"),
+	},
+	"QueueState": {
+		"How many tiles of a queue are to be computed.",
+		exampleOverview().Queues[0],
+	},
+	"RandomMatrix": {
+		"A random matrix, uniform in [0,1). It is generated on the workers; nothing is uploaded. The same seed and " +
+			"shape give the same matrix.",
+		exampleRandom,
+	},
+	"Result": {
+		"The result of a completed multiplication.",
+		exampleWaited().Result,
+	},
+	"SimpleSubmission": {
+		"Two small matrices to multiply.",
+		exampleSimple,
+	},
+	"StreamedEvent": {
+		"A server-sent event.",
+		exampleStreamedEvent(),
+	},
+	"Submission": {
+		"Two matrices to multiply.",
+		exampleSubmission(),
+	},
+	"TileCounts": {
+		"How many tiles of a multiplication are in which state.",
+		exampleCompleted().Tiles,
+	},
+	"TileError": {
+		"A failed attempt at a tile.",
+		exampleTileError(),
+	},
+	"Values": {
+		"Rows of numbers, all of the same length.",
+		exampleValuesA,
+	},
+}

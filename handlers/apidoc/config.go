@@ -1,0 +1,64 @@
+// Package apidoc describes the API in OpenAPI: operations, schemas, parameters, responses and examples.
+package apidoc
+
+import (
+	_ "embed" // about.md
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// version is the version of the API, not of a binary: clients of 1.x work with each later 1.x.
+const version = "1.0.0"
+
+// The paths of the collections.
+const (
+	MultiplicationsPath = "/v1/multiplications"
+	MatricesPath        = "/v1/matrices"
+)
+
+const (
+	multiplicationsTag = "multiplications"
+	matricesTag        = "matrices"
+	overviewTag        = "overview"
+)
+
+const (
+	mediaNPY       = "application/x-npy"
+	mediaJSON      = "application/json"
+	mediaMultipart = "multipart/form-data"
+	mediaEvents    = "text/event-stream"
+	mediaProblem   = "application/problem+json"
+)
+
+// about describes the API as a whole, in Markdown.
+//
+//go:embed about.md
+var about string
+
+// Config returns Huma's configuration, with the description of the API as a whole.
+func Config() huma.Config {
+	c := huma.DefaultConfig("Millrace", version)
+	c.Info.Description = about
+	c.Info.Contact = &huma.Contact{
+		Name: "Millrace",
+		URL:  "https://github.com/millrace/millrace",
+	}
+	c.Info.License = &huma.License{
+		Name: "Apache-2.0",
+		URL:  "https://www.apache.org/licenses/LICENSE-2.0",
+	}
+	c.Servers = []*huma.Server{{
+		URL:         ".",
+		Description: "The server that this description comes from, wherever it is mounted",
+	}}
+	c.Tags = []*huma.Tag{
+		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of multiplications."},
+		{Name: multiplicationsTag, Description: "Submit multiplications, watch them, and download their results."},
+		{Name: overviewTag, Description: "The state of the system."},
+	}
+	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
+	c.DocsPath = ""                       // Huma's page loads scripts from a CDN
+	c.SchemasPath = ""                    // the schemas are in the description
+	c.CreateHooks = nil                   // they add $schema members to bodies
+	return c
+}

@@ -1,0 +1,68 @@
+package apidoc
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// GetResult describes GET /v1/multiplications/{id}/result.
+func GetResult() huma.Operation {
+	notCompleted := problem(http.StatusConflict, "The multiplication is not completed.",
+		"conflict: the multiplication is pending, it has no result")
+	return huma.Operation{
+		OperationID: "get-result",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Download the result",
+		Description: "Returns 409 if the multiplication is not completed." + aboutContent,
+		Parameters:  conditions(),
+		Responses:   contentResponses(examplePath+"/result", noSuchMultiplication(), notCompleted),
+	}
+}
+
+// GetContent describes GET /v1/matrices/{id}/content.
+func GetContent() huma.Operation {
+	notReady := problem(http.StatusConflict, "The matrix is still being uploaded.",
+		"matrix "+exampleMatrixA+": matrix is not ready")
+	return huma.Operation{
+		OperationID: "get-matrix-content",
+		Tags:        []string{matricesTag},
+		Summary:     "Download the elements of a matrix",
+		Description: "Returns 409 if the matrix is still being uploaded." + aboutContent,
+		Parameters:  conditions(),
+		Responses:   contentResponses(MatricesPath+"/"+exampleMatrixA+"/content", noSuchMatrix(), notReady),
+	}
+}
+
+const aboutContent = "\n\nThe `Accept` header selects the form: `application/x-npy`, which is the default, or " +
+	"`application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes " +
+	"(`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is " +
+	"served like a matrix, with its own `ETag` and ranges."
+
+// contentResponses returns the responses of an operation that returns the elements of a matrix; path is an example.
+func contentResponses(path string, notFound, conflict response) map[string]*huma.Response {
+	whole := success(http.StatusOK, "The elements.", exampleElements,
+		"ETag", "Accept-Ranges", "Vary", "Content-Disposition", "Content-Digest", "Repr-Digest")
+	whole.Content[mediaJSON].Schema = ref("Elements")
+	whole.Content[mediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: exampleFile()}
+	part := success(http.StatusPartialContent, "The requested range.", nil,
+		"ETag", "Accept-Ranges", "Content-Range", "Vary", "Content-Disposition", "Repr-Digest")
+	part.Content = map[string]*huma.MediaType{
+		mediaNPY:               {Schema: binarySchema(), Examples: exampleFile()},
+		"multipart/byteranges": {Schema: binarySchema(), Example: "--…\r\nContent-Range: bytes 0-9/160\r\n…"},
+	}
+	return responses(
+		whole, part, notFound, conflict,
+		success(http.StatusNotModified, "The client has the current version.", nil,
+			"ETag", "Vary", "Content-Disposition"),
+		problem(http.StatusNotAcceptable,
+			"The client accepts neither form, or JSON alone and the matrix is too large for it or not finite.",
+			"not acceptable: matrices are served as application/x-npy or application/json"),
+		problem(http.StatusUnprocessableEntity, "The window is not inside the matrix.",
+			"invalid request: rows=0:100 is no part of 0:1"),
+		problem(http.StatusPreconditionFailed, "The content does not have the ETag of `If-Match`.",
+			"GET "+path, "ETag", "Vary"),
+		problem(http.StatusRequestedRangeNotSatisfiable, "The range is not inside the content.",
+			"GET "+path, "Content-Range", "Vary"),
+	)
+}

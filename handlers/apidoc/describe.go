@@ -1,0 +1,151 @@
+package apidoc
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
+)
+
+// Describe completes the description of an API whose operations are registered: it adds what operations share.
+func Describe(o *huma.OpenAPI) {
+	describeSchemas(o.Components.Schemas)
+	o.Components.Headers = map[string]*huma.Header{}
+	o.Components.Responses = map[string]*huma.Response{}
+	for _, item := range o.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op != nil {
+				describeOperation(o.Components, op)
+			}
+		}
+	}
+}
+
+func describeOperation(c *huma.Components, op *huma.Operation) {
+	for status := range sharedResponses {
+		code := strconv.Itoa(status)
+		if status != http.StatusRequestTimeout && op.Responses[code] == nil { // only a request with a body times out
+			op.Responses[code] = &huma.Response{}
+		}
+	}
+	delete(op.Responses, "default")
+	op.Security = []map[string][]string{} // explicitly none: authentication is left to a proxy
+	for code, r := range op.Responses {
+		describeResponse(c, code, r)
+	}
+	for i, p := range op.Parameters {
+		op.Parameters[i] = describeParameter(op.Path, p)
+	}
+	if op.RequestBody != nil {
+		for _, content := range op.RequestBody.Content {
+			describeSchema(content.Schema)
+		}
+	}
+}
+
+// describeResponse completes a response, or replaces it by a reference if operations share it.
+func describeResponse(c *huma.Components, code string, r *huma.Response) {
+	status, _ := strconv.Atoi(code)
+	if shared, ok := sharedResponses[status]; ok && r.Description == "" {
+		*r = huma.Response{Ref: "#/components/responses/" + shared.name}
+		if c.Responses[shared.name] == nil {
+			c.Responses[shared.name] = shared.response(status)
+			describeHeaders(c, c.Responses[shared.name])
+		}
+		return
+	}
+	describeHeaders(c, r)
+	for kind, content := range r.Content {
+		if kind == mediaProblem { // in place of Huma's own schema
+			content.Schema = ref("Problem")
+		}
+		describeSchema(content.Schema)
+	}
+}
+
+// describeHeaders moves the headers that headerDocs has to the components.
+func describeHeaders(c *huma.Components, r *huma.Response) {
+	docs := headerDocs()
+	for name := range r.Headers {
+		if h, ok := docs[name]; ok {
+			c.Headers[name] = &h
+			r.Headers[name] = &huma.Header{Ref: "#/components/headers/" + name}
+		}
+	}
+}
+
+func describeSchemas(registry huma.Registry) {
+	registry.Schema(reflect.TypeFor[resource.MultiplicationEvent](), true, "") // it is the body of no operation
+	schemas := registry.Map()
+	delete(schemas, "ErrorModel") // Huma's; Problem replaces them
+	delete(schemas, "ErrorDetail")
+	for name, s := range sharedSchemas() {
+		schemas[name] = s
+	}
+	for name, s := range schemas {
+		if c, ok := componentDocs[name]; ok {
+			s.Description = c.description
+			if c.example != nil {
+				s.Examples = []any{plain(c.example)}
+			}
+		}
+		describeSchema(s)
+	}
+}
+
+// describeSchema gives integers and times in a schema their bounds, arrays of components an example, and data types a
+// name.
+func describeSchema(s *huma.Schema) {
+	if s == nil {
+		return
+	}
+	switch {
+	case s.Type == huma.TypeInteger:
+		if s.Minimum == nil {
+			s.Minimum = new(0.0)
+		}
+		if s.Maximum == nil {
+			s.Maximum = new(float64(math.MaxInt64))
+		}
+	case s.Format == "date-time":
+		s.MaxLength = new(len("2006-01-02T15:04:05.999999999Z"))
+	}
+	if s.Type == huma.TypeArray && len(s.Examples) == 0 && s.Items.Ref != "" {
+		s.Examples = []any{[]any{plain(componentDocs[path.Base(s.Items.Ref)].example)}}
+	}
+	for name, property := range s.Properties {
+		if name == "dtype" && property.Ref == "" {
+			named := ref("DType")
+			named.Description, named.Default = property.Description, property.Default
+			s.Properties[name] = named
+			continue
+		}
+		describeSchema(property)
+	}
+	describeSchema(s.Items)
+	for _, part := range slices.Concat(s.OneOf, s.AnyOf, s.AllOf) {
+		describeSchema(part)
+	}
+}
+
+func ref(name string) *huma.Schema { return &huma.Schema{Ref: "#/components/schemas/" + name} }
+
+// plain converts an example to the maps, slices and numbers that its JSON decodes to.
+func plain(v any) any {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // the examples are constants
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		panic(err)
+	}
+	return tree
+}

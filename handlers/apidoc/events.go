@@ -1,0 +1,37 @@
+package apidoc
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// GetEvents describes GET /v1/multiplications/{id}/events.
+func GetEvents() huma.Operation {
+	description := "The events, from the first or from the one after `Last-Event-ID`. Each item of the array is an " +
+		"event, and its members are the lines of the event. On the wire:\n\n```\n" + exampleStream + "\n```"
+	stream := success(http.StatusOK, description, nil, "Cache-Control", "X-Accel-Buffering")
+	stream.Content = map[string]*huma.MediaType{mediaEvents: {
+		Schema:  arraySchema(ref("StreamedEvent"), 1<<20),
+		Example: []any{exampleStreamedEvent()},
+	}}
+	return huma.Operation{
+		OperationID: "get-multiplication-events",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Stream the events of a multiplication",
+		Description: "Server-sent events, as EventSource reads them: one for each change of the state (`event: " +
+			"state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without " +
+			"gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the " +
+			"event that finishes the multiplication; a client that has received that event and reconnects gets 204. " +
+			"After 15 seconds without an event a comment is sent.",
+		Responses: responses(
+			stream,
+			success(http.StatusNoContent, "The client has received the last event.", nil),
+			noSuchMultiplication(),
+			problem(http.StatusBadRequest, "The id of the last event is not one of this stream.", "bad request: "+
+				`the id of the last event must be a number from a stream of this multiplication, it is "x"`),
+			problem(http.StatusNotAcceptable, "The client does not accept `text/event-stream`.",
+				"not acceptable: events are served as text/event-stream"),
+		),
+	}
+}

@@ -1,0 +1,88 @@
+package apidoc
+
+import "github.com/danielgtaylor/huma/v2"
+
+// headerDocs describes the response headers by name.
+func headerDocs() map[string]huma.Header {
+	return map[string]huma.Header{
+		"Accept-Ranges": {
+			Description: "This form of the matrix can be requested in ranges.",
+			Required:    true,
+			Schema:      enumSchema("bytes"),
+			Example:     "bytes",
+		},
+		"Cache-Control": {
+			Description: "The response must not be cached.",
+			Schema:      enumSchema("no-store"),
+			Example:     "no-store",
+		},
+		"Content-Digest": {
+			Description: "SHA-256 of the body (RFC 9530), if it is known when the response starts. For a result of " +
+				"more than 64 MiB it is known if the request has `Want-Content-Digest`, or after the first complete " +
+				"download.",
+			Schema:  digestSchema(),
+			Example: exampleDigest,
+		},
+		"Content-Disposition": {
+			Description: "A name for the file.",
+			Schema:      textSchema(200),
+			Example:     "attachment; filename=" + exampleMatrixC + ".npy",
+		},
+		"Content-Range": {
+			Description: "The range of the body and the size of the whole content; in a 416 response the size alone.",
+			Required:    true,
+			Schema:      patternSchema(`^bytes (\*|\d+-\d+)/\d+$`, 64),
+			Example:     "bytes 128-159/160",
+		},
+		"ETag": {
+			Description: "Identifies this version of the body, for `If-None-Match`; for the content of a matrix also " +
+				"for `If-Match` and `If-Range`.",
+			Required: true,
+			Schema:   patternSchema(`^(W/)?"[^"]*"$`, 100),
+			Example:  exampleTag,
+		},
+		"Idempotent-Replayed": {
+			Description: "`true` if a request with this `Idempotency-Key` was accepted before: this is its response.",
+			Schema:      enumSchema("true"),
+			Example:     "true",
+		},
+		"Link": {
+			Description: "The address of the next page as rel=\"next\"; absent on the last page.",
+			Schema:      textSchema(2000),
+			Example:     "<" + MultiplicationsPath + "?cursor=" + exampleCursor + `>; rel="next"`,
+		},
+		"Location": {
+			Description: "The path of the new resource.",
+			Required:    true,
+			Schema:      formatSchema("uri-reference", 200),
+			Example:     examplePath,
+		},
+		"Preference-Applied": {
+			Description: "`wait=N`, if the response has waited for the multiplication to finish or for N seconds " +
+				"(RFC 7240).",
+			Schema:  patternSchema(`^wait=\d+$`, 20),
+			Example: "wait=10",
+		},
+		"Repr-Digest": {
+			Description: "SHA-256 of the whole content, of which the body may be a range (RFC 9530).",
+			Schema:      digestSchema(),
+			Example:     exampleDigest,
+		},
+		"Retry-After": {
+			Description: "Seconds to wait before the next attempt.",
+			Required:    true,
+			Schema:      integerSchema("int32", 0, 3600),
+			Example:     5,
+		},
+		"Vary": {
+			Description: "The request headers that the response depends on.",
+			Schema:      textSchema(200),
+			Example:     "Accept",
+		},
+		"X-Accel-Buffering": {
+			Description: "Asks a proxy not to buffer the events.",
+			Schema:      enumSchema("no"),
+			Example:     "no",
+		},
+	}
+}

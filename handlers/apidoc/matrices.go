@@ -1,0 +1,91 @@
+package apidoc
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// CreateMatrix describes POST /v1/matrices.
+func CreateMatrix() huma.Operation {
+	return huma.Operation{
+		OperationID: "create-matrix",
+		Tags:        []string{matricesTag},
+		Summary:     "Upload a matrix",
+		Description: "A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and " +
+			"Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or " +
+			"the description of a random matrix.",
+		DefaultStatus: http.StatusCreated,
+		RequestBody: &huma.RequestBody{
+			Description: "The matrix. `application/octet-stream` is read as `application/x-npy`.",
+			Required:    true,
+			Content: map[string]*huma.MediaType{
+				mediaNPY:  {Schema: npySchema(), Examples: exampleFile()},
+				mediaJSON: matrixJSON(),
+			},
+		},
+		Responses: responses(append(
+			bodyProblems("text/plain, send application/x-npy or application/json",
+				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes",
+				"wrong shape: ragged rows, the body[1] has 1 numbers and the body[0] has 2"),
+			success(http.StatusCreated, "The matrix is stored.", exampleMatrix(), "Location", "Idempotent-Replayed"),
+		)...),
+	}
+}
+
+func matrixJSON() *huma.MediaType {
+	return &huma.MediaType{
+		Schema: &huma.Schema{OneOf: []*huma.Schema{ref("NewMatrix"), ref("Values")}},
+		Examples: map[string]*huma.Example{
+			"numbers": {
+				Summary: "Numbers",
+				Value:   map[string]any{"values": exampleValuesA},
+			},
+			"rows": {
+				Summary: "Numbers without an enclosing object",
+				Value:   exampleValuesA,
+			},
+			"random": {
+				Summary: "A random matrix",
+				Value:   map[string]any{"random": exampleRandom},
+			},
+		},
+	}
+}
+
+// GetMatrix describes GET /v1/matrices/{id}.
+func GetMatrix() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-matrix",
+		Tags:        []string{matricesTag},
+		Summary:     "Get the shape and state of a matrix",
+		Description: "The elements are at `/v1/matrices/{id}/content`.",
+		Responses: responses(
+			success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"),
+			notModified(),
+			noSuchMatrix(),
+		),
+	}
+}
+
+// DeleteMatrix describes DELETE /v1/matrices/{id}.
+func DeleteMatrix() huma.Operation {
+	return huma.Operation{
+		OperationID:   "delete-matrix",
+		Tags:          []string{matricesTag},
+		Summary:       "Delete a matrix",
+		Description:   "A matrix of a multiplication cannot be deleted before the multiplication.",
+		DefaultStatus: http.StatusNoContent,
+		Responses: responses(
+			success(http.StatusNoContent, "The matrix is deleted.", nil),
+			noSuchMatrix(),
+			problem(http.StatusConflict, "The matrix is part of the multiplications in the detail, or still being uploaded.",
+				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use"),
+		),
+	}
+}
+
+func noSuchMatrix() response {
+	return problem(http.StatusNotFound, "There is no such matrix, or it has been deleted.",
+		"matrix "+exampleMatrixA+": not found")
+}

@@ -1,0 +1,119 @@
+package apidoc
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// ListMultiplications describes GET /v1/multiplications.
+func ListMultiplications() huma.Operation {
+	return huma.Operation{
+		OperationID: "list-multiplications",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "List multiplications",
+		Description: "Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New " +
+			"submissions do not shift the pages.",
+		Responses: responses(
+			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"),
+			notModified(),
+			problem(http.StatusUnprocessableEntity, "A parameter is unknown or has an invalid value.",
+				`invalid request: cursor "1" is not the next_cursor of any page`),
+		),
+	}
+}
+
+// GetMultiplication describes GET /v1/multiplications/{id}.
+func GetMultiplication() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-multiplication",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Get the state and progress of a multiplication",
+		Description: "Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also " +
+			"if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the " +
+			"multiplication to finish, and contains the result if it is small.",
+		Responses: responses(
+			success(http.StatusOK, "The current state.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
+			notModified(),
+			noSuchMultiplication(),
+		),
+	}
+}
+
+// CancelMultiplication describes POST /v1/multiplications/{id}/cancel.
+func CancelMultiplication() huma.Operation {
+	return huma.Operation{
+		OperationID: "cancel-multiplication",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Cancel a multiplication",
+		Description: "No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.",
+		Responses: responses(
+			success(http.StatusOK, "The multiplication is cancelled.", exampleCancelled(), "Idempotent-Replayed"),
+			invalidKey(),
+			usedKey(),
+			noSuchMultiplication(),
+			problem(http.StatusConflict, "The multiplication has completed or failed.",
+				"multiplication "+exampleID+" is completed: the multiplication has ended"),
+		),
+	}
+}
+
+// RetryMultiplication describes POST /v1/multiplications/{id}/retry.
+func RetryMultiplication() huma.Operation {
+	return huma.Operation{
+		OperationID: "retry-multiplication",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Retry a failed or cancelled multiplication",
+		Description: "Completed tiles are kept. The others run again, with a full set of attempts.",
+		Responses: responses(
+			success(http.StatusOK, "The multiplication is queued again.", examplePending(),
+				"Preference-Applied", "Idempotent-Replayed"),
+			invalidKey(),
+			usedKey(),
+			problem(http.StatusNotFound, noSuchMultiplication().Description,
+				"retrying multiplication "+exampleID+": not found"),
+			problem(http.StatusConflict, "The multiplication is neither failed nor cancelled.",
+				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
+		),
+	}
+}
+
+// DeleteMultiplication describes DELETE /v1/multiplications/{id}.
+func DeleteMultiplication() huma.Operation {
+	return huma.Operation{
+		OperationID: "delete-multiplication",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Delete a multiplication and its result",
+		Description: "A multiplication that is not finished must be cancelled first. A result that is an operand of " +
+			"another multiplication is kept.",
+		DefaultStatus: http.StatusNoContent,
+		Responses: responses(
+			success(http.StatusNoContent, "The multiplication is deleted.", nil),
+			noSuchMultiplication(),
+			problem(http.StatusConflict, "The multiplication is not finished.",
+				"multiplication "+exampleID+" is pending, cancel it first: in use"),
+		),
+	}
+}
+
+func noSuchMultiplication() response {
+	return problem(http.StatusNotFound, "There is no such multiplication, or it has been deleted.",
+		"multiplication "+exampleID+": not found")
+}
+
+// notModified describes the response to a client whose copy is current.
+func notModified() response {
+	return success(http.StatusNotModified, "The client has the current version.", nil, "ETag")
+}
+
+// invalidKey and usedKey describe error responses to requests that have an idempotency key and no body.
+func invalidKey() response {
+	return problem(http.StatusBadRequest, "`Idempotency-Key` is invalid.",
+		"bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
+}
+
+func usedKey() response {
+	return problem(http.StatusUnprocessableEntity,
+		"`Idempotency-Key` has been used for a different request, or a parameter is unknown.",
+		"invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
+}

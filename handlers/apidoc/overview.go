@@ -1,0 +1,20 @@
+package apidoc
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// GetOverview describes GET /v1/overview.
+func GetOverview() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-overview",
+		Tags:        []string{overviewTag},
+		Summary:     "Get the state of the system",
+		Description: "The numbers are those of the whole system. They are read on request, at most once per second " +
+			"however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that " +
+			"responds.",
+		Responses: responses(success(http.StatusOK, "The current state.", exampleOverview(), "Cache-Control")),
+	}
+}

@@ -1,0 +1,160 @@
+package apidoc
+
+import (
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// parameterDocs describes parameters by name, as far as struct tags cannot or many requests share them. A description
+// in a struct tag takes precedence.
+func parameterDocs() map[string]huma.Param {
+	return map[string]huma.Param{
+		"Range": {
+			Description: "The requested bytes.",
+			Example:     "bytes=128-159",
+			Schema:      patternSchema(`^bytes=[0-9, -]+$`, 200),
+		},
+		"If-Range": {
+			Description: "Return the range if the content still has this ETag, otherwise the whole content.",
+			Example:     exampleTag,
+			Schema:      patternSchema(`^"[^"]*"$`, 200),
+		},
+		"If-None-Match": {
+			Description: "Return 304 if the content still has this ETag.",
+			Example:     exampleTag,
+			Schema:      patternSchema(tagsPattern, 1000),
+		},
+		"If-Match": {
+			Description: "Return 412 unless the content has this ETag.",
+			Example:     exampleTag,
+			Schema:      patternSchema(tagsPattern, 1000),
+		},
+		"Idempotency-Key": {
+			Description: "Chosen by the client for this request, and sent again when the client retries it. A " +
+				"request is accepted once, and its retries get the first response again, for as long as matrices are " +
+				"kept. A different request with the same key is rejected (422).",
+			Example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
+			Schema:  patternSchema(`^[ -~]+$`, 257), // quotes included
+		},
+		"Content-Digest": {
+			Description: "Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is " +
+				"not that of its body; other algorithms are ignored.",
+			Example: exampleDigest,
+			Schema:  digestSchema(),
+		},
+		"Repr-Digest": {
+			Description: "Same as Content-Digest, since bodies have no content encoding here.",
+			Example:     exampleDigest,
+			Schema:      digestSchema(),
+		},
+		"Want-Content-Digest": {
+			Description: "Same as `Want-Repr-Digest`, for `Content-Digest`.",
+			Example:     "sha-256=1",
+			Schema:      wantSchema(),
+		},
+		"Want-Repr-Digest": {
+			Description: "With sha-256 the response has a `Repr-Digest`, whatever the size of the content. Without " +
+				"it, a result of more than 64 MiB has none before its first complete download.",
+			Example: "sha-256=1",
+			Schema:  wantSchema(),
+		},
+		"Prefer": {
+			Schema: textSchema(200),
+		},
+		"Last-Event-ID": {
+			Example: "3",
+			Schema:  eventIDSchema(),
+		},
+		"last_event_id": {
+			Example:    "3",
+			Schema:     eventIDSchema(),
+			Extensions: map[string]any{"x-go-name": "LastEventIDQuery"},
+		},
+		"rows": {Schema: sliceSchema()},
+		"cols": {Schema: sliceSchema()},
+		"matrix_id": {
+			Example: exampleMatrixA,
+			Schema:  idSchema(),
+		},
+		"cursor": {
+			Example: exampleCursor,
+			Schema:  patternSchema(`^[A-Za-z0-9_-]*$`, 32),
+		},
+		"limit": {Example: 50},
+		"state": {
+			Schema: arraySchema(enumSchema("pending", "in_progress", "completed", "failed", "cancelled"), 5),
+		},
+	}
+}
+
+// tagsPattern matches the value of If-Match and If-None-Match.
+const tagsPattern = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
+
+// idDocs describes the path parameter of the routes of one resource.
+func idDocs(route string) huma.Param {
+	if strings.HasPrefix(route, MatricesPath) {
+		return huma.Param{
+			Description: "The id of the matrix.",
+			Example:     exampleMatrixA,
+			Schema:      idSchema(),
+		}
+	}
+	return huma.Param{
+		Description: "The id of the multiplication.",
+		Example:     exampleID,
+		Schema:      idSchema(),
+	}
+}
+
+// digestSchema describes a dictionary of digests by algorithm (RFC 9530).
+func digestSchema() *huma.Schema { return patternSchema(`^[a-z0-9-]+=:[A-Za-z0-9+/=]*:`, 1000) }
+
+// wantSchema describes a dictionary of weights by algorithm (RFC 9530).
+func wantSchema() *huma.Schema { return patternSchema(`^[a-z0-9-]+=\d+`, 200) }
+
+// eventIDSchema describes the number of an event in its stream.
+func eventIDSchema() *huma.Schema { return patternSchema(`^\d+$`, 19) }
+
+// sliceSchema describes first:end as in Python.
+func sliceSchema() *huma.Schema { return patternSchema(`^\d*:\d*$`, 39) }
+
+// conditions returns the request headers that http.ServeContent handles.
+func conditions() []*huma.Param {
+	var all []*huma.Param
+	for _, name := range []string{"Range", "If-Range", "If-None-Match", "If-Match"} {
+		all = append(all, &huma.Param{Name: name, In: "header"})
+	}
+	return all
+}
+
+// describeParameter returns a copy of a parameter, completed by parameterDocs. Huma validates requests with the
+// original, which is less strict: a malformed id leads to 404, not to 422.
+func describeParameter(route string, p *huma.Param) *huma.Param {
+	described := *p
+	docs := parameterDocs()[p.Name]
+	if p.In == "path" && p.Name == "id" {
+		docs = idDocs(route)
+	}
+	if p.Schema != nil { // Huma puts example and description of the struct tags into the schema
+		schema := *p.Schema
+		if described.Example == nil && len(schema.Examples) > 0 {
+			described.Example = schema.Examples[0]
+		}
+		schema.Examples = nil
+		schema.Description = ""
+		described.Schema = &schema
+	}
+	if described.Description == "" {
+		described.Description = docs.Description
+	}
+	if described.Example == nil {
+		described.Example = docs.Example
+	}
+	if docs.Schema != nil {
+		described.Schema = docs.Schema
+	}
+	described.Extensions = docs.Extensions
+	describeSchema(described.Schema)
+	return &described
+}

@@ -1,0 +1,100 @@
+package apidoc
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// response is one response of an operation.
+type response struct {
+	status int
+	huma.Response
+}
+
+// responses returns the responses of an operation by status. Describe adds those that operations share.
+func responses(list ...response) map[string]*huma.Response {
+	m := map[string]*huma.Response{}
+	for _, r := range list {
+		m[strconv.Itoa(r.status)] = &r.Response
+	}
+	return m
+}
+
+// success describes a response with headers out of headerDocs and an example of its body; nil means no body.
+func success(status int, description string, example any, headers ...string) response {
+	r := response{status, huma.Response{Description: description, Headers: headerRefs(headers)}}
+	if example != nil {
+		r.Content = map[string]*huma.MediaType{mediaJSON: {Example: plain(example)}}
+	}
+	return r
+}
+
+// problem describes an error response with an example of its detail and headers out of headerDocs.
+func problem(status int, description, detail string, headers ...string) response {
+	content := &huma.MediaType{Schema: ref("Problem"), Example: problemExample(status, detail)}
+	return response{status, huma.Response{
+		Description: description,
+		Headers:     headerRefs(headers),
+		Content:     map[string]*huma.MediaType{mediaProblem: content},
+	}}
+}
+
+func problemExample(status int, detail string) map[string]any {
+	return map[string]any{
+		"title":  http.StatusText(status),
+		"status": status,
+		"detail": detail,
+	}
+}
+
+func headerRefs(names []string) map[string]*huma.Param {
+	m := map[string]*huma.Param{}
+	for _, name := range names {
+		m[name] = &huma.Param{Ref: "#/components/headers/" + name}
+	}
+	return m
+}
+
+// sharedResponse is an error response that does not depend on the operation.
+type sharedResponse struct {
+	name        string
+	description string
+	detail      string
+	headers     []string
+}
+
+func (s sharedResponse) response(status int) *huma.Response {
+	r := problem(status, s.description, s.detail, s.headers...)
+	if status == http.StatusUnprocessableEntity {
+		r.Content[mediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
+	}
+	return &r.Response
+}
+
+// sharedResponses are the error responses that do not depend on the operation, by status.
+var sharedResponses = map[int]sharedResponse{
+	http.StatusRequestTimeout: {
+		name:        "Timeout",
+		description: "The client sent less than 64 KiB in 30 seconds, in the middle of the body.",
+		detail:      "the body cannot be read: i/o timeout",
+	},
+	http.StatusInternalServerError: {
+		name:        "InternalError",
+		description: "An error in the server; the server's log has the details. Trying again may help.",
+		detail:      "internal error, see the log of the API",
+	},
+	http.StatusUnprocessableEntity: {
+		name:        "InvalidParameter",
+		description: "A parameter is unknown or has an invalid value.",
+		detail:      "validation failed",
+	},
+	http.StatusServiceUnavailable: {
+		name: "Unavailable",
+		description: "The server has no memory left for another transfer, or its database is unavailable. What was " +
+			"accepted before is safe.",
+		detail:  "the database is not available, try again later",
+		headers: []string{"Retry-After"},
+	},
+}

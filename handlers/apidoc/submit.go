@@ -1,0 +1,125 @@
+package apidoc
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// SubmitSimple describes POST /matrix_multiplication/.
+func SubmitSimple() huma.Operation {
+	return huma.Operation{
+		OperationID: "submit-simple",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Multiply two small matrices",
+		Description: "The simplest form of a submission: two matrices as rows of numbers. Otherwise like " +
+			"`POST /v1/multiplications`.",
+		DefaultStatus: http.StatusAccepted,
+		RequestBody: &huma.RequestBody{
+			Description: "The two matrices.",
+			Required:    true,
+			Content: map[string]*huma.MediaType{
+				mediaJSON: {Schema: ref("SimpleSubmission"), Example: exampleSimple},
+			},
+		},
+		Responses: responses(append(
+			bodyProblems("text/plain, send application/json", resultTooLarge, shapesDiffer),
+			submitted(), finished(),
+		)...),
+	}
+}
+
+// SubmitMultiplication describes POST /v1/multiplications.
+func SubmitMultiplication() huma.Operation {
+	return huma.Operation{
+		OperationID: "submit-multiplication",
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Multiply two matrices",
+		Description: "Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits " +
+			"for the result, and contains it in `result.values` if it is small. Operands are stored matrices, " +
+			"numbers, random matrices, which are neither uploaded nor stored, or .npy files.",
+		DefaultStatus: http.StatusAccepted,
+		RequestBody: &huma.RequestBody{
+			Description: "The operands as JSON or as .npy files.",
+			Required:    true,
+			Content: map[string]*huma.MediaType{
+				mediaJSON:      submissionJSON(),
+				mediaMultipart: submissionFiles(),
+			},
+		},
+		Responses: responses(append(
+			bodyProblems("text/plain, send application/json or multipart/form-data", resultTooLarge, shapesDiffer),
+			submitted(), finished(),
+			problem(http.StatusConflict, "An operand is still being uploaded.",
+				"matrix "+exampleMatrixA+": matrix is not ready"),
+		)...),
+	}
+}
+
+func submitted() response {
+	return success(http.StatusAccepted, "The multiplication is queued.", examplePending(),
+		"Location", "Preference-Applied", "Idempotent-Replayed")
+}
+
+func finished() response {
+	return success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
+		"Location", "Preference-Applied", "Idempotent-Replayed")
+}
+
+func submissionJSON() *huma.MediaType {
+	random := func(seed int) map[string]any {
+		return map[string]any{"random": map[string]any{"rows": 5000, "cols": 5000, "seed": seed}}
+	}
+	stored := func(id string) map[string]any { return map[string]any{"matrix_id": id} }
+	return &huma.MediaType{
+		Schema: ref("Submission"),
+		Examples: map[string]*huma.Example{
+			"numbers": {
+				Summary: "Numbers",
+				Value:   exampleSubmission(),
+			},
+			"random": {
+				Summary: "Random matrices",
+				Value:   map[string]any{"a": random(1), "b": random(2), "priority": 4},
+			},
+			"stored": {
+				Summary: "Stored matrices",
+				Value:   map[string]any{"a": stored(exampleMatrixA), "b": stored(exampleMatrixB)},
+			},
+		},
+	}
+}
+
+func submissionFiles() *huma.MediaType {
+	return &huma.MediaType{
+		Schema: submissionSchema(npySchema()),
+		Examples: map[string]*huma.Example{"files": {
+			Summary:     "Two .npy files",
+			Description: "`curl -F a=@A.npy -F b=@B.npy -F priority=1 …`",
+			Value:       map[string]any{"a": exampleFileValue, "b": exampleFileValue, "priority": 1},
+		}},
+		Encoding: map[string]*huma.Encoding{
+			"a": {ContentType: mediaNPY},
+			"b": {ContentType: mediaNPY},
+		},
+	}
+}
+
+// bodyProblems returns the error responses of operations that read matrices, with examples of details.
+func bodyProblems(unsupported, tooLarge, invalid string) []response {
+	return []response{
+		{status: http.StatusRequestTimeout}, // one of sharedResponses
+		problem(http.StatusBadRequest, "The body does not match its media type, or ends too early.",
+			"bad request: malformed JSON: unexpected EOF after offset 13"),
+		problem(http.StatusRequestEntityTooLarge, "A matrix or the result is too large for this server.", tooLarge),
+		problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported.",
+			"unsupported media type: "+unsupported),
+		problem(http.StatusUnprocessableEntity,
+			"The shapes do not match, a member is unknown, or the type of the elements is not supported.", invalid),
+	}
+}
+
+const (
+	resultTooLarge = "the product: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
+	shapesDiffer   = "wrong shape: a is 1×2 and b is 1×1, the columns of a must equal the rows of b"
+)

@@ -1,0 +1,139 @@
+package payload
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"os"
+)
+
+// Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose
+// body is ignored: its methods do nothing.
+type Body struct {
+	mediaType string
+	size      int64 // in bytes, -1 if the client does not tell
+	reader    io.Reader
+	form      *form // of a multipart body, else nil
+
+	digests []digest             // what the body must hash to
+	hashes  map[string]hash.Hash // of the bytes as they came, by algorithm
+	content hash.Hash            // of what identifies the content; nil unless the body is keyed
+}
+
+// Open begins to read the body of a request, which must be of one of the given media types. keyed says that
+// Fingerprint will be called.
+//
+// It returns ErrMediaType for another media type, and ErrBadRequest for malformed digest headers.
+func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
+	mediaType, params, err := parseMediaType(r.Header.Get("Content-Type"), mediaTypes)
+	if err != nil {
+		return nil, err
+	}
+	digests, err := parseDigests(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	b := &Body{
+		mediaType: mediaType,
+		size:      r.ContentLength,
+		digests:   digests,
+		hashes:    newHashes(digests),
+	}
+	switch {
+	case !keyed:
+	case mediaType == Multipart: // a client that tries again separates the parts by another boundary
+		b.content = sha256.New()
+	default:
+		if b.hashes[SHA256] == nil {
+			b.hashes[SHA256] = sha256.New()
+		}
+		b.content = b.hashes[SHA256]
+	}
+	src := &source{reader: r.Body}
+	b.reader = src
+	for _, h := range b.hashes {
+		b.reader = io.TeeReader(b.reader, h)
+	}
+	if mediaType == Multipart {
+		b.form = newForm(b.reader, params["boundary"], src, b.content)
+	}
+	return b, nil
+}
+
+// Drain reads the body only to hash it.
+func (b *Body) Drain() error {
+	switch {
+	case b == nil:
+		return nil
+	case b.form == nil:
+		_, err := io.Copy(io.Discard, b.reader)
+		return err
+	}
+	for part, err := range b.form.parts() {
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxEpilogue is how many bytes may follow the last part of a form. They have no meaning.
+const maxEpilogue = 64 << 10
+
+// Verify reads what is left of a body after its content, and compares all of it with the digests in the headers. It
+// returns ErrBadRequest if they differ.
+func (b *Body) Verify() error {
+	if b == nil {
+		return nil
+	}
+	// After a form comes its epilogue, which belongs to the digest; after any other body only the end. The server
+	// notices a client that hangs up only when it has read the body to its end.
+	n, err := io.Copy(io.Discard, io.LimitReader(b.reader, maxEpilogue))
+	if err != nil {
+		return err
+	}
+	if n == maxEpilogue {
+		return fmt.Errorf("%w: something follows after the last part", ErrBadRequest)
+	}
+	for _, want := range b.digests {
+		if got := b.hashes[want.algorithm].Sum(nil); !bytes.Equal(got, want.sum) {
+			return fmt.Errorf("%w: the %s of the body is %x, %s says %x",
+				ErrBadRequest, want.algorithm, got, want.header, want.sum)
+		}
+	}
+	return nil
+}
+
+// Fingerprint identifies what was sent by media type and content; for a form, by the names and contents of its parts.
+// The body must have been opened as keyed, and read to its end.
+func (b *Body) Fingerprint() []byte {
+	if b == nil {
+		return nil
+	}
+	return b.content.Sum([]byte(b.mediaType + " "))
+}
+
+// source reads from the connection. Its errors are the client's faults: os.ErrDeadlineExceeded for one that stalls,
+// ErrBadRequest for a broken connection or malformed chunks.
+type source struct {
+	reader io.Reader
+	err    error // the last one, other than io.EOF
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.reader.Read(p)
+	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		return n, err
+	}
+	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {
+		s.err = fmt.Errorf("%w: the body cannot be read: %w", ErrBadRequest, err)
+	}
+	return n, s.err
+}

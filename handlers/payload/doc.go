@@ -1,0 +1,25 @@
+// Package payload turns the body of a request into the operands of a multiplication, or into one matrix. Bodies are
+// JSON, multipart forms of .npy files, or a .npy file. They are read as streams: memory does not depend on their size.
+//
+// The order of calls:
+//
+//	body, err := payload.Open(r, keyed, payload.JSON, payload.Multipart)
+//	intake := payload.NewIntake(store, maxBytes)
+//	order, err := payload.ReadOrder(ctx, body, intake)
+//	err = body.Verify()
+//	// the transaction that writes the operands and body.Fingerprint()
+//	err = intake.Keep() // or Discard
+package payload
+
+import "errors"
+
+// The faults of a request that are not those of a matrix. Errors about a request wrap one of them, one of
+// package matrix, or os.ErrDeadlineExceeded for a client that stalls. Errors of the store pass through.
+var (
+	// ErrBadRequest: the request cannot be read, or is not what its headers claim.
+	ErrBadRequest = errors.New("bad request")
+	// ErrInvalid: the request can be read, but asks for something that is not possible.
+	ErrInvalid = errors.New("invalid request")
+	// ErrMediaType: the body is of a type that the route does not take.
+	ErrMediaType = errors.New("unsupported media type")
+)

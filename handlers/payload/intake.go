@@ -1,0 +1,89 @@
+package payload
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// Intake stores the matrices of one request. It ends by Keep, after the commit of the transaction that makes use of
+// them, or by Discard. An Intake belongs to one goroutine.
+type Intake struct {
+	store    *store.Store
+	maxBytes int64
+	uploads  []*store.Upload
+}
+
+// NewIntake returns an Intake of matrices of at most maxBytes each; 0 or less means no limit.
+func NewIntake(s *store.Store, maxBytes int64) *Intake {
+	return &Intake{
+		store:    s,
+		maxBytes: maxBytes,
+	}
+}
+
+// Keep ends an Intake whose matrices are in use. It deletes blocks that are not needed, since there are others with
+// the same content. What it cannot delete is swept later.
+func (in *Intake) Keep() error {
+	var errs []error
+	for _, u := range in.uploads {
+		errs = append(errs, u.DropCopy())
+	}
+	return errors.Join(errs...)
+}
+
+// Discard ends an Intake whose matrices are not in use, and deletes them. What it cannot delete is swept later.
+func (in *Intake) Discard() error {
+	var errs []error
+	for _, u := range in.uploads {
+		errs = append(errs, u.Abort())
+	}
+	return errors.Join(errs...)
+}
+
+// begin begins to store a matrix, whose elements come in Fortran order if fortran is set.
+func (in *Intake) begin(ctx context.Context, shape matrix.Shape, fortran bool, from store.MatrixSource) *store.Upload {
+	u := in.store.NewUpload(ctx, shape, fortran, from)
+	in.uploads = append(in.uploads, u)
+	return u
+}
+
+// finish returns the operand that an upload has brought.
+func (in *Intake) finish(u *store.Upload) (*jobs.Operand, error) {
+	m, err := u.Close()
+	if err != nil {
+		return nil, err
+	}
+	return &jobs.Operand{Matrix: m, Upload: u}, nil
+}
+
+// copyBuffer is the size of the pieces in which a .npy file is stored, in bytes: whole cache lines of elements, and
+// less than the second level of a processor's cache.
+const copyBuffer = 256 << 10
+
+// readNPY stores a .npy file of size bytes; a negative size is unknown.
+func (in *Intake) readNPY(ctx context.Context, r io.Reader, size int64) (*jobs.Operand, error) {
+	file, err := matrix.NewNPYReader(bufio.NewReaderSize(r, copyBuffer), in.maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	header := file.Header()
+	if want := header.FileBytes(); size >= 0 && size != want {
+		return nil, fmt.Errorf("%w: a .npy file of %s has %d bytes, the body has %d",
+			matrix.ErrMalformed, header.Shape, want, size)
+	}
+	u := in.begin(ctx, header.Shape, header.Fortran, store.FromUpload)
+	if _, err := io.CopyBuffer(onlyWriter{u}, file, make([]byte, copyBuffer)); err != nil {
+		return nil, err
+	}
+	return in.finish(u)
+}
+
+// onlyWriter hides every method but Write, so that io.CopyBuffer uses the buffer that it is given.
+type onlyWriter struct{ io.Writer }

@@ -1,0 +1,154 @@
+package payload
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/millrace/millrace/jobs"
+)
+
+// ReadOrder reads the two operands and the priority of a multiplication. The body is one of
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N},
+//   - a form with the .npy files a and b, and the field priority.
+//
+// The priority may be absent; it is jobs.DefaultPriority then.
+//
+// Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
+func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
+	if body.form != nil {
+		return readForm(ctx, body.form, in)
+	}
+	s, err := readOrder(ctx, newJSONReader(body.reader, in))
+	return s, jsonError(err)
+}
+
+// ReadSimpleOrder reads two operands from JSON of the form {"A": [[…]], "B": [[…]]}. Errors are those of ReadOrder.
+func ReadSimpleOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
+	s, err := readSimpleOrder(ctx, newJSONReader(body.reader, in))
+	return s, jsonError(err)
+}
+
+// order gathers the members of a submission, which come in any sequence.
+type order struct {
+	a, b     *jobs.Operand
+	priority int // 0 if there is none
+}
+
+// submission checks that nothing is missing. a and b are the names of the operands in the body.
+func (o *order) submission(a, b string) (jobs.Submission, error) {
+	if o.a == nil || o.b == nil {
+		return jobs.Submission{}, fmt.Errorf("%w: both %q and %q are required", ErrInvalid, a, b)
+	}
+	return jobs.Submission{
+		A:        *o.a,
+		B:        *o.b,
+		Priority: cmp.Or(o.priority, jobs.DefaultPriority),
+	}, nil
+}
+
+func readOrder(ctx context.Context, j *jsonReader) (jobs.Submission, error) {
+	var o order
+	for name, err := range j.members("the body") {
+		if err != nil {
+			return jobs.Submission{}, err
+		}
+		switch name {
+		case "a":
+			o.a, err = j.operand(ctx, name)
+		case "b":
+			o.b, err = j.operand(ctx, name)
+		case "priority":
+			var n int64
+			n, err = j.integer(name, jobs.MinPriority, jobs.MaxPriority)
+			o.priority = int(n)
+		default:
+			err = unknownMember("the body", name, `"a", "b" and "priority"`)
+		}
+		if err != nil {
+			return jobs.Submission{}, err
+		}
+	}
+	if err := j.End(); err != nil {
+		return jobs.Submission{}, err
+	}
+	return o.submission("a", "b")
+}
+
+func readSimpleOrder(ctx context.Context, j *jsonReader) (jobs.Submission, error) {
+	var o order
+	for name, err := range j.members("the body") {
+		if err != nil {
+			return jobs.Submission{}, err
+		}
+		switch name {
+		case "A":
+			o.a, err = j.values(ctx, name)
+		case "B":
+			o.b, err = j.values(ctx, name)
+		default:
+			err = unknownMember("the body", name, `"A" and "B"`)
+		}
+		if err != nil {
+			return jobs.Submission{}, err
+		}
+	}
+	if err := j.End(); err != nil {
+		return jobs.Submission{}, err
+	}
+	return o.submission("A", "B")
+}
+
+// readForm reads the parts a and b as .npy files, and priority as a field.
+func readForm(ctx context.Context, f *form, in *Intake) (jobs.Submission, error) {
+	var o order
+	for part, err := range f.parts() {
+		if err != nil {
+			return jobs.Submission{}, err
+		}
+		switch name := part.name; {
+		case name == "a" && o.a == nil:
+			o.a, err = in.readFile(ctx, part)
+		case name == "b" && o.b == nil:
+			o.b, err = in.readFile(ctx, part)
+		case name == "priority" && o.priority == 0:
+			o.priority, err = readPriority(part)
+		case name == "a", name == "b", name == "priority":
+			err = fmt.Errorf("%w: there are two parts %q", ErrInvalid, name)
+		default:
+			err = fmt.Errorf("%w: there is no part %.60q, there are a, b and priority", ErrInvalid, name)
+		}
+		if err != nil {
+			return jobs.Submission{}, err
+		}
+	}
+	return o.submission("a", "b")
+}
+
+// readFile stores the .npy file in a part.
+func (in *Intake) readFile(ctx context.Context, p *part) (*jobs.Operand, error) {
+	o, err := in.readNPY(ctx, p, -1)
+	if err != nil {
+		return nil, fmt.Errorf("part %s: %w", p.name, err)
+	}
+	return o, nil
+}
+
+// maxFieldBytes is the size of a field of a form that is not a file.
+const maxFieldBytes = 100
+
+// readPriority reads the field of that name.
+func readPriority(part io.Reader) (int, error) {
+	text, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < jobs.MinPriority || n > jobs.MaxPriority {
+		return 0, fmt.Errorf("%w: priority must be a whole number from %d to %d, it is %.40q",
+			ErrInvalid, jobs.MinPriority, jobs.MaxPriority, text)
+	}
+	return n, nil
+}

@@ -1,0 +1,138 @@
+package payload
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	// StallTimeout is how long a client may take to send or to receive stallQuantum. A transfer as a whole may take
+	// any time.
+	StallTimeout = 30 * time.Second
+	// stallQuantum is how much must pass in that time, in bytes, or else the rest of the body: 64 KiB, about 2 KB/s. A
+	// limit for single reads would let a client hold its share of the memory for transfers without end, by sending a
+	// byte now and then.
+	stallQuantum = 64 << 10
+)
+
+// WithStallLimits ends requests whose clients stall while they send the body or receive the response: reading or
+// writing then fails with os.ErrDeadlineExceeded.
+func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Errors of setting deadlines are ignored: a server without deadlines has none to set.
+		control := http.NewResponseController(w)
+		body := &stallReader{
+			ReadCloser: r.Body,
+			pace:       pace{set: control.SetReadDeadline, timeout: timeout},
+		}
+		response := &stallWriter{
+			ResponseWriter: w,
+			control:        control,
+			pace:           pace{set: control.SetWriteDeadline, timeout: timeout},
+		}
+		// The server reads what the handler leaves of a body before it responds. The condition is not r.Body != http.NoBody:
+		// middleware that measures bodies has wrapped that as well.
+		if r.ContentLength != 0 {
+			_ = control.SetReadDeadline(time.Now().Add(timeout))
+		}
+		r.Body = body
+		next.ServeHTTP(response, r)
+		_ = control.SetWriteDeadline(time.Now().Add(timeout)) // for what is in the server's buffers
+	})
+}
+
+// pace measures the time that a client takes for the present quantum. Only time in which the server waits for the
+// client counts, not time in which the client waits for the server.
+type pace struct {
+	set     func(time.Time) error // sets the deadline of the connection
+	timeout time.Duration
+
+	spent    time.Duration // on the present quantum
+	passed   int           // bytes of the present quantum
+	deadline time.Time     // that is set
+	manual   bool          // the handler sets the deadlines
+}
+
+// begin sets the deadline for a transfer that begins now, and returns the time.
+func (p *pace) begin() time.Time {
+	now := time.Now()
+	if p.manual {
+		return now
+	}
+	// A deadline that is nearly right stays: most transfers are small.
+	if deadline := now.Add(p.timeout - p.spent); deadline.Sub(p.deadline).Abs() > p.timeout/30 {
+		p.deadline = deadline
+		_ = p.set(deadline)
+	}
+	return now
+}
+
+// end counts a transfer of n bytes.
+func (p *pace) end(begin time.Time, n int) {
+	p.spent += time.Since(begin)
+	p.passed += n
+	if p.passed >= stallQuantum {
+		p.spent = 0
+		p.passed = 0
+	}
+}
+
+// stallReader reads the body of a request.
+type stallReader struct {
+	io.ReadCloser
+	pace pace
+}
+
+func (s *stallReader) Read(p []byte) (int, error) {
+	begin := s.pace.begin()
+	n, err := s.ReadCloser.Read(p)
+	s.pace.end(begin, n)
+	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+		// The server goes on reading, to notice a client that hangs up. That must have no deadline, and this read may just
+		// have set one: a client that waits for its response is not stalled.
+		s.pace.deadline = time.Time{}
+		_ = s.pace.set(time.Time{})
+	}
+	return n, err
+}
+
+// stallWriter writes a response.
+type stallWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	pace    pace
+}
+
+// Write writes a quantum at a time.
+func (s *stallWriter) Write(p []byte) (int, error) {
+	written := 0
+	for {
+		quantum := p[written:min(len(p), written+stallQuantum)]
+		begin := s.pace.begin()
+		n, err := s.ResponseWriter.Write(quantum)
+		s.pace.end(begin, n)
+		written += n
+		if err != nil || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+// FlushError sends what has been written.
+func (s *stallWriter) FlushError() error {
+	begin := s.pace.begin()
+	err := s.control.Flush()
+	s.pace.end(begin, 0)
+	return err
+}
+
+// SetWriteDeadline sets a deadline, and leaves those that follow to the handler too: a stream of events has a pace of
+// its own.
+func (s *stallWriter) SetWriteDeadline(t time.Time) error {
+	s.pace.manual = true
+	return s.control.SetWriteDeadline(t)
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (s *stallWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }

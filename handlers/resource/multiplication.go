@@ -1,0 +1,86 @@
+// Package resource has the JSON forms of the resources of the API.
+package resource
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/matrix"
+)
+
+// MaxMessage is the length of the longest failure or error message in a resource, in bytes.
+const MaxMessage = 4096
+
+// Multiplication is one request for C = A·B and what has become of it.
+type Multiplication struct {
+	ID         string              `json:"id" format:"uuid" maxLength:"36"`
+	State      string              `json:"state" enum:"pending,in_progress,completed,failed,cancelled"`
+	Priority   int                 `json:"priority" minimum:"1" maximum:"4" doc:"1 is the most urgent"`
+	Shape      Dimensions          `json:"shape" doc:"A is m×k, B is k×n, the result is m×n"`
+	DType      matrix.DType        `json:"dtype" enum:"float64,float32" doc:"Of the result: float32 if both operands are float32"`
+	A          MatrixRef           `json:"a"`
+	B          MatrixRef           `json:"b"`
+	Tiles      TileCounts          `json:"tiles"`
+	Progress   float64             `json:"progress" minimum:"0" maximum:"1" doc:"Completed tiles divided by all tiles"`
+	Attempts   int64               `json:"attempts" doc:"How often tiles have been started"`
+	Failure    string              `json:"failure,omitempty" doc:"Why it failed" pattern:"\\S" maxLength:"4096"`
+	Errors     []TileError         `json:"errors" doc:"Failed attempts at tiles, newest first, at most 50" nullable:"false" maxItems:"50"`
+	CreatedAt  time.Time           `json:"created_at"`
+	StartedAt  *time.Time          `json:"started_at,omitempty"`
+	FinishedAt *time.Time          `json:"finished_at,omitempty"`
+	ExpiresAt  *time.Time          `json:"expires_at,omitempty" doc:"When the multiplication and its result will be deleted"`
+	Result     *Result             `json:"result,omitempty" doc:"Present once the state is completed"`
+	Links      MultiplicationLinks `json:"links"`
+}
+
+// Dimensions are the sizes of a multiplication: A is m×k, B is k×n, the result is m×n.
+type Dimensions struct {
+	M int64 `json:"m"`
+	K int64 `json:"k"`
+	N int64 `json:"n"`
+}
+
+// MatrixRef names a matrix of a multiplication and its shape.
+type MatrixRef struct {
+	MatrixID string       `json:"matrix_id" format:"uuid" maxLength:"36"`
+	Rows     int64        `json:"rows"`
+	Cols     int64        `json:"cols"`
+	DType    matrix.DType `json:"dtype" enum:"float64,float32"`
+}
+
+// TileCounts counts the tiles of a multiplication.
+type TileCounts struct {
+	Total     int64 `json:"total"`
+	Completed int64 `json:"completed"`
+	Running   int64 `json:"running"`
+	Retrying  int64 `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+}
+
+// TileError is one failed attempt at one tile.
+type TileError struct {
+	At      time.Time `json:"at"`
+	Tile    int64     `json:"tile"`
+	Attempt int       `json:"attempt"`
+	Message string    `json:"message" pattern:"\\S" maxLength:"4096"`
+}
+
+// Result names the matrix C of a completed multiplication and the path of its content.
+type Result struct {
+	MatrixRef
+	Href     string `json:"href" doc:"Path of the result's content" format:"uri-reference" maxLength:"200"`
+	Bytes    int64  `json:"bytes" doc:"Size of the elements"`
+	Verified bool   `json:"verified" doc:"Every tile was checked by Freivalds' algorithm before it was stored"`
+	Values   Rows   `json:"values,omitempty"`
+}
+
+// MultiplicationLinks are the paths of what belongs to a multiplication.
+type MultiplicationLinks struct {
+	Self   string `json:"self" format:"uri-reference" maxLength:"200"`
+	Events string `json:"events" doc:"Its changes as they happen, as server-sent events" format:"uri-reference" maxLength:"200"`
+	Jobs   string `json:"jobs,omitempty" doc:"Its jobs in River UI; absent if River UI is turned off" format:"uri-reference" maxLength:"500"`
+}
+
+// MultiplicationList is one page of multiplications.
+type MultiplicationList struct {
+	Items      []Multiplication `json:"items" doc:"Newest first" nullable:"false" maxItems:"200"`
+	NextCursor string           `json:"next_cursor,omitempty" pattern:"^[A-Za-z0-9_-]+$" maxLength:"32" doc:"The cursor of the next page; absent on the last one"`
+}

@@ -1,0 +1,37 @@
+package resource
+
+import "time"
+
+// Overview describes the system: processes, queues, active multiplications, and where to look further.
+type Overview struct {
+	Version         string                `json:"version" doc:"Of the API process that responds" pattern:"\\S" maxLength:"100"`
+	StartedAt       time.Time             `json:"started_at" doc:"When the API process that responds was started"`
+	ObservedAt      time.Time             `json:"observed_at" doc:"When the numbers were read; at most one second ago, unless counting took long"`
+	Workers         int64                 `json:"workers" doc:"Processes that compute tiles"`
+	Queues          []QueueState          `json:"queues" nullable:"false" maxItems:"2"`
+	Multiplications ActiveMultiplications `json:"multiplications" doc:"Those that are not finished"`
+	OpsPort         int                   `json:"ops_port,omitempty" minimum:"1" maximum:"65535" doc:"Port of /metrics, /livez and /readyz of the API process that responds"`
+	Links           OverviewLinks         `json:"links"`
+}
+
+// QueueState counts the tiles of one queue that are to be computed.
+type QueueState struct {
+	Name      string `json:"name" enum:"small,tiles" doc:"small: multiplications that take less than 10 ms as a whole; tiles: all others"`
+	Waiting   int64  `json:"waiting" doc:"Not started"`
+	Running   int64  `json:"running"`
+	Retrying  int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+	Estimated bool   `json:"estimated,omitempty" doc:"So many are waiting that their number is an estimate"`
+}
+
+// ActiveMultiplications counts the multiplications that are not finished.
+type ActiveMultiplications struct {
+	Pending    int64 `json:"pending"`
+	InProgress int64 `json:"in_progress"`
+}
+
+// OverviewLinks are the paths of pages.
+type OverviewLinks struct {
+	Docs    string `json:"docs" format:"uri-reference" maxLength:"200"`
+	OpenAPI string `json:"openapi" format:"uri-reference" maxLength:"200"`
+	RiverUI string `json:"river_ui,omitempty" doc:"Absent if it is turned off" format:"uri-reference" maxLength:"200"`
+}

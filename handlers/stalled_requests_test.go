@@ -1,0 +1,136 @@
+package handlers
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// stall is a timeout that tests can let pass.
+const stall = 100 * time.Millisecond
+
+// dial opens a connection and sends the beginning of a request.
+func dial(t *testing.T, server *httptest.Server, head string) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// trickle sends a byte now and then, until the server closes the connection. The pauses are what the tests are about.
+func trickle(conn net.Conn) {
+	for {
+		time.Sleep(stall / 10)
+		if _, err := conn.Write([]byte(" ")); err != nil {
+			return
+		}
+	}
+}
+
+// serveAPI serves the API behind stall limits.
+func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Store) {
+	t.Helper()
+	pool := testdb.New(t)
+	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	kernel, err := matrix.OpenKernel("builtin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	client, err := jobs.NewClient(s, matrix.NewEngine(kernel), jobs.Config{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	a := &API{store: s, jobs: client, limits: Limits{MaxMatrixBytes: 1 << 30}, log: log}
+	a.register(humago.New(exactMux{mux}, apidoc.Config()))
+	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), timeout))
+	t.Cleanup(server.Close)
+	return server, s
+}
+
+// TestStalledRequests: each route that takes a body returns 408 to a client that sends too slowly, and stores nothing.
+func TestStalledRequests(t *testing.T) {
+	t.Parallel()
+	server, s := serveAPI(t, stall)
+	npy := string(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	part := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n"
+	for _, c := range []struct{ path, contentType, body string }{
+		{"/v1/matrices", mediaNPY, npy},
+		{"/v1/matrices", mediaNPY, npy[:10]},
+		{"/v1/matrices", mediaJSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
+		{"/v1/multiplications", mediaJSON, `{"a": {"values": [[1`},
+		{"/v1/multiplications", mediaJSON, ``},
+		{"/v1/multiplications", mediaMultipart + "; boundary=x", part + npy},
+		{"/v1/multiplications", mediaMultipart + "; boundary=x", part[:20]},
+		{"/matrix_multiplication/", mediaJSON, `{"A": [`},
+	} {
+		for _, key := range []string{"", "Idempotency-Key: k\r\n"} {
+			conn := dial(t, server, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%sContent-Length: 8000128\r\n\r\n%s",
+				c.path, c.contentType, key, c.body))
+			go trickle(conn)
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("%s %.30q: error %v, want a response", c.path, c.body, err)
+				continue
+			}
+			text, _ := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != problemType {
+				t.Errorf("%s %.30q: %s %s, want a problem with status 408", c.path, c.body, response.Status, text)
+			}
+			_ = conn.Close()
+		}
+	}
+	var left int
+	err := s.Pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM matrices) + (SELECT count(*) FROM blocks)").Scan(&left)
+	if err != nil || left != 0 {
+		t.Errorf("%d rows are left, error %v, want none", left, err)
+	}
+}
+
+// TestStalledHoldNothing: uploads that stall hold no connection to the database.
+func TestStalledHoldNothing(t *testing.T) {
+	t.Parallel()
+	server, s := serveAPI(t, time.Hour)
+	npy := string(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	const clients = 5
+	for range clients {
+		dial(t, server, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: 8000128\r\n\r\n"+npy)
+	}
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		var uploading int
+		if err := s.Pool.QueryRow(t.Context(), "SELECT count(*) FROM matrices WHERE state = 'uploading'").Scan(&uploading); err != nil {
+			t.Fatal(err)
+		}
+		held := s.Pool.Stat().AcquiredConns()
+		if uploading == clients && held == 0 {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("%d uploads hold %d connections, want %d that hold none", uploading, held, clients)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package jsonrows
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/matrix"
+)
+
+// maxToken is the longest string, number or white space that is read, in bytes.
+const maxToken = 64 << 10
+
+var (
+	// ErrLongToken: a string, a number or the white space between two tokens is longer than 64 KiB.
+	ErrLongToken = fmt.Errorf("a JSON string, number or white space is longer than %d bytes", maxToken)
+	// ErrDuplicateName: an object has two members of the same name.
+	ErrDuplicateName = errors.New("duplicate JSON member")
+	// ErrNotFinite: an element is NaN or infinite, which JSON cannot represent.
+	ErrNotFinite = errors.New("JSON has no NaN and no infinity")
+)
+
+// SyntaxError is the error for a text that is not JSON. It wraps matrix.ErrMalformed.
+type SyntaxError struct{ text string }
+
+// newSyntaxError describes what is wrong, and how many bytes into the text.
+func newSyntaxError(what string, offset int64) error {
+	return SyntaxError{fmt.Sprintf("%s after offset %d", what, offset)}
+}
+
+func (e SyntaxError) Error() string { return "malformed JSON: " + e.text }
+
+// Unwrap returns matrix.ErrMalformed.
+func (SyntaxError) Unwrap() error { return matrix.ErrMalformed }
