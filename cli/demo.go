@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/server"
 )
 
 // demoCommand shows the main job from beginning to end.
@@ -66,7 +67,7 @@ func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
 
 func (d *demo) run(ctx context.Context) (err error) {
 	fmt.Fprintf(d.out, "Millrace %s: A·B of two %d×%d %s matrices, %.1f MB each\n",
-		version(), d.shape.Rows, d.shape.Cols, d.shape.DType, megabytes(d.shape.Bytes()))
+		server.Version(), d.shape.Rows, d.shape.Cols, d.shape.DType, megabytes(d.shape.Bytes()))
 	if d.dev, err = startDev(ctx, d.dir, "--blocks="+d.Blocks, "--blas="+d.BLAS); err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	fmt.Fprintf(d.out, "%-10s a private Postgres, the API on %s and workers, with %s\n", "started", d.dev.API, d.dev.Kernel)
 	if d.dev.Builtin && d.BLAS == "" {
-		fmt.Fprintf(d.out, "%-10s %s\n", "", builtinHint)
+		fmt.Fprintf(d.out, "%-10s %s\n", "", server.BuiltinHint)
 	}
 	for i, name := range []string{"A.npy", "B.npy"} {
 		if err := d.generate(ctx, name, uint64(i+1)); err != nil {
