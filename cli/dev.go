@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/millrace/millrace/cli/demo"
 	"github.com/millrace/millrace/devdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/server"
@@ -93,7 +94,7 @@ func (c *devCommand) serve(ctx context.Context, config server.Config, db *devdb.
 // announce prints the addresses of the parts.
 func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) {
 	if c.JSON {
-		_ = json.NewEncoder(out.out).Encode(devInfo{
+		_ = json.NewEncoder(out.out).Encode(demo.DevInfo{
 			API:         p.APIURL(),
 			Ops:         p.OpsURL(),
 			DatabaseURL: db.URL(),

@@ -12,6 +12,7 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/millrace/millrace/client"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
 // TestInterrupt: Ctrl-C while the product is computed, which here never ends.
@@ -51,13 +52,13 @@ type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	keys   *os.File
-	screen *syncBuffer
+	screen *reexec.Log
 	done   chan struct{} // closed when the screen is still
 }
 
 func startInTerminal(t *testing.T, env []string, args ...string) *terminal {
 	t.Helper()
-	term := &terminal{t: t, cmd: command(t, env, args...), screen: &syncBuffer{}, done: make(chan struct{})}
+	term := &terminal{t: t, cmd: reexec.Command(t, env, args...), screen: &reexec.Log{}, done: make(chan struct{})}
 	var err error
 	if term.keys, err = pty.StartWithSize(term.cmd, &pty.Winsize{Rows: 25, Cols: 100}); err != nil {
 		t.Fatal(err)

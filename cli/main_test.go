@@ -8,61 +8,38 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/millrace/millrace/cli"
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
-// asMillrace in the environment makes the test binary behave as the real one: tests run real processes and send them
-// real signals.
-const asMillrace = "MILLRACE_TEST_AS_BINARY"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asMillrace) != "" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-	}
+	reexec.Main()
 	testdb.Main(m)
 }
 
-// patience bounds a wait that should end long before.
-const patience = 2 * time.Minute
+// waitTimeout bounds a wait that should end long before.
+const waitTimeout = 2 * time.Minute
 
 // process is a running millrace.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
-	stderr *syncBuffer
+	stderr *reexec.Log
 	once   sync.Once
 	err    error
-}
-
-// command returns a millrace that is not started.
-func command(t *testing.T, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), asMillrace+"=1")
-	cmd.Env = append(cmd.Env, env...)
-	return cmd
 }
 
 // start runs a millrace in the background; it is killed at the end of the test if it still runs.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: command(t, env, args...), stderr: &syncBuffer{}}
+	p := &process{t: t, cmd: reexec.Command(t, env, args...), stderr: &reexec.Log{}}
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -113,7 +90,7 @@ func (p *process) untilLogs(text string) {
 // run runs a millrace to its end and returns its output and exit code.
 func run(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	cmd := command(t, env, args...)
+	cmd := reexec.Command(t, env, args...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
@@ -126,29 +103,11 @@ func run(t *testing.T, env []string, args ...string) (stdout, stderr string, cod
 
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); !condition(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
 	}
-}
-
-// syncBuffer collects the log of a process.
-type syncBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.buffer.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.buffer.String()
 }
 
 // api talks to a running API, with the client that the commands use.
@@ -192,7 +151,7 @@ func (a api) get(id string) client.Multiplication {
 // completes waits until a product is complete.
 func (a api) completes(id string) client.Multiplication {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(a.t.Context(), waitTimeout)
 	defer cancel()
 	m, err := a.Wait(ctx, id, func(client.Event) {})
 	if err != nil {
