@@ -70,7 +70,9 @@ func (c *devCommand) config() (server.Config, error) {
 }
 
 // serve runs the process on the database until ctx is done or the database ends.
-func (c *devCommand) serve(ctx context.Context, config server.Config, db *devdb.Server, out streams, log *slog.Logger) error {
+func (c *devCommand) serve(
+	ctx context.Context, config server.Config, db *devdb.Server, out streams, log *slog.Logger,
+) error {
 	if err := server.Migrate(ctx, config.Database, 0, log); err != nil {
 		return err
 	}
@@ -104,6 +106,10 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
 		})
 		return
 	}
-	fmt.Fprintf(out.out, "Millrace is ready.\n  API      %s\n  ops      %s/metrics\n  database %s\nPress Ctrl-C to stop. The data stays in %s.\n",
-		p.APIURL(), p.OpsURL(), db.URL(), c.Data)
+	fmt.Fprintf(out.out, `Millrace is ready.
+  API      %s
+  ops      %s/metrics
+  database %s
+Press Ctrl-C to stop. The data stays in %s.
+`, p.APIURL(), p.OpsURL(), db.URL(), c.Data)
 }

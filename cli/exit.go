@@ -40,7 +40,8 @@ func exitCode(ctx context.Context, err error) (int, string) {
 	case errors.As(err, &usage.Error{}):
 		return exitUsage, err.Error()
 	case errors.As(err, &unreachable):
-		return exitUnreachable, err.Error() + "; set --server or MILLRACE_SERVER to its address, or start one with \"millrace dev\""
+		return exitUnreachable, err.Error() +
+			"; set --server or MILLRACE_SERVER to its address, or start one with \"millrace dev\""
 	case errors.As(err, &response) && response.Status == http.StatusNotFound:
 		return exitNotFound, err.Error() + "; \"millrace list\" shows the multiplications"
 	}

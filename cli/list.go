@@ -71,7 +71,8 @@ func printList(w io.Writer, list client.MultiplicationList) error {
 	fmt.Fprintln(table, "ID\tSTATE\tDONE\tSHAPE\tDTYPE\tPRIORITY\tCREATED")
 	for _, m := range list.Items {
 		fmt.Fprintf(table, "%s\t%s\t%.0f %%\t%d×%d×%d\t%s\t%d\t%s\n",
-			m.ID, m.State, 100*m.Progress, m.Shape.M, m.Shape.K, m.Shape.N, m.Dtype, m.Priority, terminal.Time(&m.CreatedAt))
+			m.ID, m.State, 100*m.Progress, m.Shape.M, m.Shape.K, m.Shape.N, m.Dtype, m.Priority,
+			terminal.Time(&m.CreatedAt))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -33,10 +33,10 @@ type process struct {
 	stdout *bufio.Reader
 	stderr *reexec.Log
 	once   sync.Once
-	err    error
+	err    error // how it ended; valid after once
 }
 
-// start runs a millrace in the background; it is killed at the end of the test if it still runs.
+// start starts a millrace, which is killed at the end of the test if it still runs.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: reexec.Command(t, env, args...), stderr: &reexec.Log{}}
@@ -59,7 +59,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	return p
 }
 
-// wait returns how the process ended.
+// wait waits for the end of the process and returns its error.
 func (p *process) wait() error {
 	p.once.Do(func() { p.err = p.cmd.Wait() })
 	return p.err
@@ -72,12 +72,12 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// exit sends a signal and expects a clean end.
+// exit sends a signal and waits for the end, which must be a success.
 func (p *process) exit(s os.Signal) {
 	p.t.Helper()
 	p.signal(s)
 	if err := p.wait(); err != nil {
-		p.t.Fatalf("it ended with %v", err)
+		p.t.Fatalf("after %s the process ended with %v, want success", s, err)
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *process) untilLogs(text string) {
 	until(p.t, "it logs "+text, func() bool { return strings.Contains(p.stderr.String(), text) })
 }
 
-// run runs a millrace to its end and returns its output and exit code.
+// run runs a millrace to its end.
 func run(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := reexec.Command(t, env, args...)
@@ -101,11 +101,31 @@ func run(t *testing.T, env []string, args ...string) (stdout, stderr string, cod
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
+// wantFailure runs a millrace that must end with an exit code and a text on its standard error.
+func wantFailure(t *testing.T, env []string, wantCode int, want string, args ...string) {
+	t.Helper()
+	_, stderr, code := run(t, env, args...)
+	if code != wantCode || !strings.Contains(stderr, want) {
+		t.Errorf("millrace %v: code %d, %q, want code %d and %q", args, code, stderr, wantCode, want)
+	}
+}
+
+// wantTexts checks that a text contains others.
+func wantTexts(t *testing.T, got string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			t.Errorf("got %q, want %q in it", got, w)
+		}
+	}
+}
+
+// until polls a condition of another process, which sends no signal when it becomes true.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(waitTimeout); !condition(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("not within %s: %s", waitTimeout, what)
 		}
 	}
 }
@@ -125,7 +145,7 @@ func connect(t *testing.T, server string) api {
 	return api{t, c}
 }
 
-// submit queues a product of two operands, in JSON.
+// submit submits a multiplication in JSON and returns its id.
 func (a api) submit(body string) string {
 	a.t.Helper()
 	var s client.Submission
@@ -148,7 +168,7 @@ func (a api) get(id string) client.Multiplication {
 	return m
 }
 
-// completes waits until a product is complete.
+// completes waits until a multiplication is completed.
 func (a api) completes(id string) client.Multiplication {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), waitTimeout)
@@ -158,7 +178,7 @@ func (a api) completes(id string) client.Multiplication {
 		a.t.Fatal(err)
 	}
 	if m.State != client.MultiplicationStateCompleted {
-		a.t.Fatalf("it is %s: %+v", m.State, m)
+		a.t.Fatalf("state of %s = %s, want completed: %+v", id, m.State, m)
 	}
 	return m
 }

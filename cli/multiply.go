@@ -26,8 +26,9 @@ type multiplyCommand struct {
 func (multiplyCommand) Help() string {
 	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the shapes match.
 
-The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted leaves a
-.part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the multiplication.
+The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
+leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
+multiplication.
 
 ` + exitCodes
 }
@@ -106,7 +107,8 @@ func (c *multiplyCommand) compute(
 	case ctx.Err() != nil:
 		return m, c.interrupted(ctx, api, id, stderr)
 	}
-	return m, fmt.Errorf("%w; the multiplication goes on: millrace result %s -o %s downloads its result", err, id, c.Output)
+	return m, fmt.Errorf("%w; the multiplication goes on, to download its result: millrace result %s -o %s",
+		err, id, c.Output)
 }
 
 // cancelTimeout bounds the request to cancel after Ctrl-C.
@@ -117,7 +119,8 @@ func (c *multiplyCommand) interrupted(ctx context.Context, api *client.Client, i
 	cancelling := c.OnInterrupt == "cancel" ||
 		c.OnInterrupt == "ask" && terminal.Ask(stderr, "\nCancel the multiplication too? [y/N] ")
 	if !cancelling {
-		fmt.Fprintf(stderr, "The multiplication goes on. To download its result: millrace result %s -o %s\n", id, c.Output)
+		fmt.Fprintf(stderr, "The multiplication goes on. To download its result: millrace result %s -o %s\n",
+			id, c.Output)
 		return errInterrupted
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)

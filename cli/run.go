@@ -66,7 +66,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "millrace: %v\nRun \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", err)
+		fmt.Fprintf(stderr, "millrace: %v\n"+
+			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", err)
 		return exitUsage
 	}
 	log := c.Log.logger(stderr)

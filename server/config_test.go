@@ -38,7 +38,8 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
-// TestConfigLogValue: a role logs the values that it uses, and in none of the forms of a connection string the password.
+// TestConfigLogValue: a role logs the values that it uses, and in none of the forms of a connection string the
+// password.
 func TestConfigLogValue(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[Role]string{

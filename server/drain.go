@@ -9,9 +9,10 @@ import (
 
 // draining is the state of a process that has received SIGTERM and still serves until its endpoints are updated.
 //
-// Kubernetes removes a pod from its Services when it sends SIGTERM. Nodes and load balancers learn of it a little later;
-// until then they open new connections, which a closed listener would refuse. Connections that are open already would stay
-// in use, and a request could arrive while they are being closed. So each response asks its client to connect anew.
+// Kubernetes removes a pod from its Services when it sends SIGTERM. Nodes and load balancers learn of it a little
+// later; until then they open new connections, which a closed listener would refuse. Connections that are open already
+// would stay in use, and a request could arrive while they are being closed. So each response asks its client to
+// connect anew.
 type draining struct {
 	begun atomic.Bool
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// newRegistry returns a registry with the metrics that Go programs usually have. The parts of the process register theirs:
-// each package names its metrics in a file metrics.go, and no registry is global.
+// newRegistry returns a registry with the metrics that Go programs usually have. The parts of the process register
+// theirs: each package names its metrics in a file metrics.go, and no registry is global.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// Run runs a process on a migrated database until ctx is done, or until one of its listeners ends by itself, which is an
-// error.
+// Run runs a process on a migrated database until ctx is done, or until one of its listeners ends by itself, which is
+// an error.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	p, err := Start(ctx, c, log)
 	if err != nil {

@@ -196,6 +196,7 @@ func (d *demo) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.step("checked", "C equals A·B: error at most %.2g of what rounding allows (%.1f s)", worst, time.Since(start).Seconds())
+	d.step("checked", "C equals A·B: error at most %.2g of what rounding allows (%.1f s)",
+		worst, time.Since(start).Seconds())
 	return nil
 }

@@ -35,7 +35,8 @@ func (d *demo) report() {
 	seconds := func(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 	fmt.Fprintln(d.out)
 	line("upload", seconds(f.upload), "s", terminal.Rate(2*d.shape.Bytes(), f.upload))
-	line("multiply", seconds(f.compute), "s", fmt.Sprintf("POST to completed; %.1f GFLOP/s from start to finish", gflops))
+	line("multiply", seconds(f.compute), "s",
+		fmt.Sprintf("POST to completed; %.1f GFLOP/s from start to finish", gflops))
 	line("download", seconds(f.download), "s", terminal.Rate(d.shape.Bytes(), f.download))
 	line("total", seconds(f.upload+f.compute+f.download), "s", "")
 	line("tiles", fmt.Sprint(m.Tiles.Total), "", fmt.Sprintf("of at most 2,560×2,048, %d attempts", m.Attempts))

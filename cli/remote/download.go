@@ -91,8 +91,8 @@ func (f OutputFlags) Download(
 }
 
 // downloadFile downloads into a .part file beside the output and renames it once it is complete. The name of the .part
-// file contains the id of the multiplication, so that a later command resumes the download. A digest that does not match
-// discards the .part file; if an earlier command had written some of it, downloadFile starts over.
+// file contains the id of the multiplication, so that a later command resumes the download. A digest that does not
+// match discards the .part file; if an earlier command had written some of it, downloadFile starts over.
 func (f OutputFlags) downloadFile(
 	ctx context.Context, api *client.Client, id string, progress func(done, total int64),
 ) (verified bool, err error) {

@@ -55,7 +55,8 @@ func randomOperand(arg, text string) (Operand, error) {
 		seed, seedErr = strconv.ParseInt(seedText, 10, 64)
 	}
 	if errors.Join(rowErr, colErr, seedErr) != nil || rows < 0 || cols < 0 || seed < 0 {
-		return Operand{}, usage.Errorf("%s: a random matrix is random:ROWSxCOLS or random:ROWSxCOLS:SEED, for example random:1000x500:7", arg)
+		return Operand{}, usage.Errorf("%s: a random matrix is random:ROWSxCOLS or random:ROWSxCOLS:SEED, "+
+			"for example random:1000x500:7", arg)
 	}
 	return Operand{
 		Operand: client.Operand{Random: &client.RandomMatrix{Rows: rows, Cols: cols, Seed: &seed}},
@@ -84,8 +85,8 @@ func fileOperand(path string) (Operand, error) {
 	}
 	header := npy.Header()
 	if want := header.FileBytes(); info.Size() != want {
-		return Operand{}, usage.Errorf("%s has %d bytes, but a .npy file with a matrix of %s has %d: it is truncated, or has more than one array",
-			path, info.Size(), header.Shape, want)
+		return Operand{}, usage.Errorf("%s has %d bytes, but a .npy file with a matrix of %s has %d: "+
+			"it is truncated, or has more than one array", path, info.Size(), header.Shape, want)
 	}
 	return Operand{
 		name:  path,

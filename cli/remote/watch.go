@@ -38,7 +38,8 @@ func CheckCompleted(m client.Multiplication) error {
 		if m.Failure != nil {
 			reason = *m.Failure
 		}
-		return fmt.Errorf("the multiplication failed: %s; millrace show %s shows more, millrace retry %[2]s retries it", reason, m.ID)
+		return fmt.Errorf("the multiplication failed: %s; for details: millrace show %s, to retry it: millrace retry %[2]s",
+			reason, m.ID)
 	case client.MultiplicationStateCancelled:
 		return fmt.Errorf("the multiplication was cancelled; millrace retry %s resumes it", m.ID)
 	}

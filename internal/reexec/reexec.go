@@ -18,8 +18,8 @@ import (
 // variable in the environment tells a test binary to behave as the program.
 const variable = "MILLRACE_TEST_AS_BINARY"
 
-// Main runs millrace and exits if Command made this process. It returns in a process that is to run tests. A TestMain must
-// call it first.
+// Main runs millrace and exits if Command made this process. It returns in a process that is to run tests. A TestMain
+// must call it first.
 func Main() {
 	if os.Getenv(variable) == "" {
 		return
@@ -30,7 +30,8 @@ func Main() {
 	os.Exit(code)
 }
 
-// Command returns a command that runs millrace with env added to the environment. The caller starts it and waits for it.
+// Command returns a command that runs millrace with env added to the environment. The caller starts it and waits for
+// it.
 func Command(t testing.TB, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
