@@ -14,7 +14,7 @@ ARG TARGETARCH
 ARG VERSION=(devel)
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/millrace/millrace/cli.stamped=$VERSION" -o /millrace .
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/millrace/millrace/server.stamped=$VERSION" -o /millrace .
 
 FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS libraries
 ARG TARGETARCH

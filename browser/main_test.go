@@ -2,35 +2,24 @@ package browser_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
-	"os/signal"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/millrace/millrace/cli"
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
-// asMillrace in the environment makes the test binary behave as the real one.
-const asMillrace = "MILLRACE_TEST_AS_BINARY"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asMillrace) != "" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-	}
+	reexec.Main()
 	testdb.Main(m)
 }
 
@@ -85,18 +74,13 @@ func (d *deployment) work() *process {
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
-	log *syncBuffer
+	log *reexec.Log
 }
 
 // start runs a millrace in the background; it is stopped at the end of the test.
 func (d *deployment) start(args ...string) *process {
 	d.t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	p := &process{t: d.t, cmd: exec.Command(exe, args...), log: &syncBuffer{}}
-	p.cmd.Env = append(append(os.Environ(), asMillrace+"=1"), d.env...)
+	p := &process{t: d.t, cmd: reexec.Command(d.t, d.env, args...), log: &reexec.Log{}}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		d.t.Fatal(err)
@@ -128,23 +112,6 @@ func (p *process) logged(pattern string) string {
 		return found != nil
 	})
 	return found[1]
-}
-
-type syncBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.buffer.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.buffer.String()
 }
 
 // product is what these tests look at.

@@ -12,30 +12,31 @@ import (
 	"testing"
 )
 
-// TestAlertsHaveRunbookEntries: each alert leads to an entry of its own, each entry belongs to an alert, and each alert fires in a
-// test of promtool.
+// TestAlertsHaveRunbookEntries: each alert links to its entry in the runbook, each entry belongs to an alert, and a
+// test of promtool names each alert.
 func TestAlertsHaveRunbookEntries(t *testing.T) {
 	t.Parallel()
-	rules, tests := read(t, "kustomize/components/prometheus/rules.yaml"), read(t, "kustomize/components/prometheus/rules_test.yaml")
+	rules := read(t, "kustomize/components/prometheus/rules.yaml")
+	tests := read(t, "kustomize/components/prometheus/rules_test.yaml")
 	var alerts, entries []string
 	for _, m := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(rules, -1) {
 		alerts = append(alerts, m[1])
 		if !strings.Contains(rules, "/docs/runbook.md#"+strings.ToLower(m[1])+"\n") {
-			t.Errorf("%s does not lead to its entry", m[1])
+			t.Errorf("%s does not link to its entry", m[1])
 		}
 		if !regexp.MustCompile(`alertname(: |=")` + m[1] + `\b`).MatchString(tests) {
-			t.Errorf("no test has %s fire", m[1])
+			t.Errorf("no test names %s", m[1])
 		}
 	}
 	for _, m := range regexp.MustCompile(`(?m)^## (\w+)$`).FindAllStringSubmatch(read(t, "docs/runbook.md"), -1) {
 		entries = append(entries, m[1])
 	}
 	if len(alerts) == 0 || !slices.Equal(alerts, entries) {
-		t.Errorf("the alerts are %v, the entries %v", alerts, entries)
+		t.Errorf("the entries are %v, want the alerts %v", entries, alerts)
 	}
 }
 
-// dashboard is what these tests look at.
+// dashboard is the part of the Grafana dashboard that the tests check.
 type dashboard struct {
 	Panels []struct {
 		ID         int
@@ -57,32 +58,32 @@ func readDashboard(t *testing.T) dashboard {
 		t.Fatal(err)
 	}
 	if len(d.Panels) == 0 {
-		t.Fatal("there are no panels")
+		t.Fatal("the dashboard has no panels")
 	}
 	return d
 }
 
-// TestDashboard: any data source can be chosen, and every panel has a place of its own.
+// TestDashboard: the data source is a variable, and no panels overlap.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	places, ids := map[[2]int]string{}, map[int]bool{}
 	for _, p := range readDashboard(t).Panels {
 		if ids[p.ID] {
-			t.Errorf("%q: its id %d is taken", p.Title, p.ID)
+			t.Errorf("%q has the id %d, which is taken", p.Title, p.ID)
 		}
 		ids[p.ID] = true
 		if p.Type != "row" && len(p.Targets) == 0 {
-			t.Errorf("%q asks for nothing", p.Title)
+			t.Errorf("%q has no query", p.Title)
 		}
 		for _, target := range p.Targets {
 			if p.DataSource.UID != "${datasource}" || target.DataSource.UID != "${datasource}" {
-				t.Errorf("%q has a data source that cannot be chosen", p.Title)
+				t.Errorf("%q has the data sources %q, %q, want ${datasource}", p.Title, p.DataSource.UID, target.DataSource.UID)
 			}
 		}
 		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
 			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
 				if other, ok := places[[2]int{x, y}]; ok || x >= 24 {
-					t.Fatalf("%q is where %q is", p.Title, other)
+					t.Fatalf("%q overlaps %q, or the right border", p.Title, other)
 				}
 				places[[2]int{x, y}] = p.Title
 			}
@@ -90,7 +91,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// TestDashboardExpressions asks promtool whether the panels ask in PromQL. make check-rules says where promtool is.
+// TestDashboardExpressions checks with promtool that the queries of the panels are PromQL. make check-rules sets
+// PROMTOOL.
 func TestDashboardExpressions(t *testing.T) {
 	t.Parallel()
 	promtool := os.Getenv("PROMTOOL")
@@ -110,6 +112,6 @@ func TestDashboardExpressions(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(promtool, "check", "rules", file).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("promtool: %v, want success\n%s", err, out)
 	}
 }

@@ -28,33 +28,31 @@ func startDev(t *testing.T, data string, flags ...string) (*process, devLine) {
 	p := start(t, nil, args...)
 	line, err := p.stdout.ReadString('\n')
 	if err != nil {
-		t.Fatalf("it printed %q, %v\n%s", line, err, p.stderr)
+		t.Fatalf("dev printed %q, %v, want a line\n%s", line, err, p.stderr)
 	}
 	var dev devLine
 	if err := json.Unmarshal([]byte(line), &dev); err != nil {
-		t.Fatalf("it printed %q: %v", line, err)
+		t.Fatalf("dev printed %q, want JSON: %v", line, err)
 	}
 	return p, dev
 }
 
 const twoByTwo = `{"a": {"values": [[1,2],[3,4]]}, "b": {"values": [[5,6],[7,8]]}}`
 
-// TestDev: from nothing to a product, and the data survive a restart.
+// TestDev: dev starts from nothing, and the data survives a restart.
 func TestDev(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	p, dev := startDev(t, data)
 	if dev.PID != p.cmd.Process.Pid {
-		t.Errorf("it says that its pid is %d", dev.PID)
+		t.Errorf("pid = %d, want %d", dev.PID, p.cmd.Process.Pid)
 	}
 	a := connect(t, dev.API)
 	small := a.completes(a.submit(twoByTwo))
 	large := a.completes(a.submit(`{"a": {"random": {"rows": 300, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 300, "seed": 7}}}`))
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
-		if answer, err := http.Get(dev.Ops + path); err != nil || answer.StatusCode != http.StatusOK {
-			t.Errorf("%s: %v, %v", path, answer, err)
-		} else {
-			_ = answer.Body.Close()
+		if got := fetch(t, dev.Ops+path).StatusCode; got != http.StatusOK {
+			t.Errorf("GET %s = %d, want 200", path, got)
 		}
 	}
 	p.exit(os.Interrupt)
@@ -64,7 +62,7 @@ func TestDev(t *testing.T) {
 	a = connect(t, dev.API)
 	for _, id := range []string{small.ID, large.ID} {
 		if state := a.get(id).State; state != "completed" {
-			t.Errorf("after the restart it is %s", state)
+			t.Errorf("state of %s after the restart = %s, want completed", id, state)
 		}
 	}
 	json := func(_ context.Context, r *http.Request) error {
@@ -73,7 +71,7 @@ func TestDev(t *testing.T) {
 	}
 	result, err := a.GetResultWithResponse(t.Context(), small.ID, nil, json)
 	if err != nil || result.JSON200 == nil || result.JSON200.Values[1][1] != 50 {
-		t.Errorf("result: %v, %+v", err, result)
+		t.Errorf("GetResult() = %+v, %v, want 50 at 1, 1", result, err)
 	}
 	p.exit(syscall.SIGTERM)
 	expectNoPostgres(t, dev.DatabaseURL)
@@ -83,11 +81,12 @@ func expectNoPostgres(t *testing.T, url string) {
 	t.Helper()
 	if conn, err := pgx.Connect(t.Context(), url); err == nil {
 		_ = conn.Close(t.Context())
-		t.Error("its Postgres still runs")
+		t.Error("the Postgres of a stopped dev accepts connections, want none")
 	}
 }
 
-// TestDevKilled: nothing that was accepted is lost when the process and its Postgres die in the middle of the work.
+// TestDevKilled: an accepted multiplication completes although the process and its Postgres were killed while a tile
+// ran.
 func TestDevKilled(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
@@ -108,9 +107,8 @@ func TestDevKilled(t *testing.T) {
 	})
 
 	p, dev = startDev(t, data, "--lease=1s")
-	product := connect(t, dev.API).completes(id)
-	if product.Tiles.Completed != product.Tiles.Total {
-		t.Errorf("%+v", product.Tiles)
+	if tiles := connect(t, dev.API).completes(id).Tiles; tiles.Completed != tiles.Total {
+		t.Errorf("%d tiles are completed, want %d", tiles.Completed, tiles.Total)
 	}
 	p.exit(os.Interrupt)
 }
@@ -130,10 +128,7 @@ func TestDevRefuses(t *testing.T) {
 		"no BLAS there": {[]string{"--blas=/no/such.so", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data=" + filepath.Join(t.TempDir(), "d")}, "/no/such.so"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, stderr, code := run(t, nil, append([]string{"dev"}, test.args...)...)
-			if code != 1 || !strings.Contains(stderr, test.want) {
-				t.Errorf("code %d, %s", code, stderr)
-			}
+			wantFailure(t, nil, 1, test.want, append([]string{"dev"}, test.args...)...)
 		})
 	}
 	p.exit(os.Interrupt)
@@ -145,10 +140,10 @@ func TestDemo(t *testing.T) {
 	for _, flags := range [][]string{{"-n", "700"}, {"-n", "300", "--dtype=float32", "--blocks=postgres", "--blas=builtin"}} {
 		stdout, stderr, code := run(t, []string{"TMPDIR=" + dir}, append([]string{"demo"}, flags...)...)
 		if code != 0 || !strings.Contains(stdout, "C equals A·B") || !strings.Contains(stdout, "GFLOP/s") {
-			t.Errorf("%v: code %d\n%s\n%s", flags, code, stdout, stderr)
+			t.Errorf("demo %v: code %d, want 0 and the figures\n%s\n%s", flags, code, stdout, stderr)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-			t.Errorf("%v: %v is left, %v", flags, left, err)
+			t.Errorf("demo %v has left %v, %v, want nothing", flags, left, err)
 		}
 	}
 }

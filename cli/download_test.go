@@ -2,7 +2,9 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +13,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// A download that breaks twice goes on where it broke.
+// testBrokenDownload: a download that breaks twice is resumed.
 func (b *clientBundle) testBrokenDownload(t *testing.T) {
 	p := startProxy(t, b.server(), nil, 1<<20, 1<<20)
 	out := filepath.Join(t.TempDir(), "C.npy")
@@ -23,15 +25,15 @@ func (b *clientBundle) testBrokenDownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want, err := os.ReadFile(whole); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("the files differ, %v", err)
+		t.Errorf("the resumed file has %d bytes, %v, want the %d of a download that did not break", len(got), err, len(want))
 	}
 	if p.breaks() != 2 || !p.sent("Range: bytes=") || !p.sent("If-Range: ") || !strings.Contains(stderr, "trying again") {
-		t.Errorf("%d breaks\n%s", p.breaks(), stderr)
+		t.Errorf("%d breaks, %q, want 2, requests for ranges and trying again", p.breaks(), stderr)
 	}
 	noParts(t, out)
 }
 
-// What an earlier command has left is not fetched again; what it has left too much of is an error.
+// testPartialFile: result resumes from a .part file; one that is longer than the result is an error.
 func (b *clientBundle) testPartialFile(t *testing.T) {
 	a := writeMatrix(t, 200, 200, matrix.Float64, false)
 	out := filepath.Join(t.TempDir(), "C.npy")
@@ -49,10 +51,11 @@ func (b *clientBundle) testPartialFile(t *testing.T) {
 		}
 		b.ok(t, "result", id, "-o", out, "--server="+p.url())
 		if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, whole) {
-			t.Errorf("%s: the files differ, %v", name, err)
+			t.Errorf("%s: the file has %d bytes, %v, want the %d of the whole", name, len(got), err, len(whole))
 		}
-		if ranged := fmt.Sprintf("Range: bytes=%d-", len(part)); p.sent(ranged) != (len(part) > 0) {
-			t.Errorf("%s: %s", name, p.requests.String())
+		ranged := fmt.Sprintf("Range: bytes=%d-", len(part))
+		if got, want := p.sent(ranged), len(part) > 0; got != want {
+			t.Errorf("%s: sent %q = %t, want %t", name, ranged, got, want)
 		}
 		noParts(t, out)
 	}
@@ -60,13 +63,11 @@ func (b *clientBundle) testPartialFile(t *testing.T) {
 	if err := os.WriteFile(long+"."+id+".part", append(whole, 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, code := run(t, b.env, "result", id, "-o", long); code != 1 || !strings.Contains(stderr, "longer") {
-		t.Errorf("code %d, %s", code, stderr)
-	}
+	wantFailure(t, b.env, 1, "longer", "result", id, "-o", long)
 }
 
-// What is damaged, on the disk or on the way, is found out by the digest. Of a part from an earlier command nothing is kept
-// then.
+// testDamagedDownload: the digest detects damage. A damaged .part file is discarded and the download starts over;
+// damage on the way is an error.
 func (b *clientBundle) testDamagedDownload(t *testing.T) {
 	a := writeMatrix(t, 200, 200, matrix.Float64, false)
 	out := filepath.Join(t.TempDir(), "C.npy")
@@ -84,26 +85,24 @@ func (b *clientBundle) testDamagedDownload(t *testing.T) {
 	}
 	b.ok(t, "result", id, "-o", again)
 	if got, err := os.ReadFile(again); err != nil || !bytes.Equal(got, whole) {
-		t.Errorf("the files differ, %v", err)
+		t.Errorf("the file has %d bytes, %v, want the %d of the whole", len(got), err, len(whole))
 	}
 	p := startProxy(t, b.server(), nil)
 	p.damageAt(200_000)
 	damaged := filepath.Join(t.TempDir(), "C.npy")
-	if _, stderr, code := run(t, b.env, "result", id, "-o", damaged, "--server="+p.url()); code != 1 || !strings.Contains(stderr, "digest") {
-		t.Errorf("code %d, %s", code, stderr)
-	}
-	if _, err := os.Stat(damaged); err == nil {
-		t.Error("it has its name all the same")
+	wantFailure(t, b.env, 1, "digest", "result", id, "-o", damaged, "--server="+p.url())
+	if _, err := os.Stat(damaged); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat(output) = %v, want none", err)
 	}
 }
 
-// A submission whose answer gets lost is sent again, and done once.
+// testBrokenSubmission: a submission whose response is lost is sent again, and makes one multiplication.
 func (b *clientBundle) testBrokenSubmission(t *testing.T) {
 	p := startProxy(t, b.server(), nil, 1)
 	out := filepath.Join(t.TempDir(), "C.npy")
 	b.ok(t, "multiply", "random:17x19", "random:19x23", "-o", out, "--server="+p.url())
 	stdout, _ := b.ok(t, "list", "--limit=1000")
 	if n := strings.Count(stdout, "17×19×23"); n != 1 || p.breaks() != 1 {
-		t.Errorf("%d products after %d breaks\n%s", n, p.breaks(), stdout)
+		t.Errorf("%d multiplications after %d breaks, want 1 after 1\n%s", n, p.breaks(), stdout)
 	}
 }

@@ -4,13 +4,15 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 )
 
 var opsAddress = regexp.MustCompile(`msg=(?:serving api=\S+|ready) ops=(\S+)`)
 
-// TestDrain: an API that was told to stop is not ready any more, still takes requests, and has each client connect anew.
+// TestDrain: after SIGTERM an API reports not ready, still accepts requests, and closes the connection after each
+// response.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -18,27 +20,26 @@ func TestDrain(t *testing.T) {
 	main := d.startAPI()
 	base := apiAddress.FindStringSubmatch(main.stderr.String())[1]
 	ops := opsAddress.FindStringSubmatch(main.stderr.String())[1]
-	if _, stderr, code := run(t, nil, "health", "--ops-addr="+ops[len("http://"):]); code != 0 {
-		t.Errorf("health of a running API: %s", stderr)
+	health := "--ops-addr=" + strings.TrimPrefix(ops, "http://")
+	if _, stderr, code := run(t, nil, "health", health); code != 0 {
+		t.Errorf("health of a running API: code %d, %q, want 0", code, stderr)
 	}
-	if answer := fetch(t, base+"/openapi.json"); answer.Close {
-		t.Error("a running API closed a connection")
+	if fetch(t, base+"/openapi.json").Close {
+		t.Error("Close of a response of a running API = true, want false")
 	}
 
 	main.signal(syscall.SIGTERM)
 	until(t, "it is not ready", func() bool { return fetch(t, ops+"/readyz").StatusCode == http.StatusServiceUnavailable })
-	if _, _, code := run(t, nil, "health", "--ops-addr="+ops[len("http://"):]); code != 1 {
-		t.Errorf("health of a draining API: code %d", code)
+	wantFailure(t, nil, 1, "not ready", "health", health)
+	if got := fetch(t, ops+"/livez").StatusCode; got != http.StatusOK {
+		t.Errorf("GET /livez of a draining API = %d, want 200", got)
 	}
-	if answer := fetch(t, ops+"/livez"); answer.StatusCode != http.StatusOK {
-		t.Errorf("livez: %s", answer.Status)
-	}
-	if answer := fetch(t, base+"/openapi.json"); answer.StatusCode != http.StatusOK || !answer.Close {
-		t.Errorf("%s, closes: %t", answer.Status, answer.Close)
+	if r := fetch(t, base+"/openapi.json"); r.StatusCode != http.StatusOK || !r.Close {
+		t.Errorf("GET /openapi.json of a draining API = %d, Close = %t, want 200, true", r.StatusCode, r.Close)
 	}
 	id := d.api.submit(manyTiles)
 	if err := main.wait(); err != nil {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("the API ended with %v, want success", err)
 	}
 	d.startAPI()
 	worker := d.startWorker()
@@ -46,13 +47,14 @@ func TestDrain(t *testing.T) {
 	worker.exit(syscall.SIGTERM)
 }
 
+// fetch sends a GET request and returns the response, of which it has read the body.
 func fetch(t *testing.T, url string) *http.Response {
 	t.Helper()
-	answer, err := http.Get(url)
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = io.Copy(io.Discard, answer.Body)
-	_ = answer.Body.Close()
-	return answer
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	return response
 }

@@ -3,13 +3,13 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
+	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 )
 
-// The exit codes of every command.
+// The exit codes of the commands.
 const (
 	exitOK          = 0
 	exitFailed      = 1
@@ -19,25 +19,17 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes is what the help of the client's commands says about them.
-const exitCodes = `Exit codes: 0 done; 1 failed, also when the product has; 2 a flag or a file is not what it should be; ` +
-	`3 the server cannot be reached; 4 there is no such product; 130 interrupted.`
+// exitCodes is what the help of the client commands says about their exit codes.
+const exitCodes = `Exit codes: 0 success; 1 failure, also of the multiplication; 2 a flag, an argument or a file is not valid; ` +
+	`3 the server is unreachable; 4 not found; 130 interrupted.`
 
-// usageError is the fault of whoever typed the command.
-type usageError struct{ error }
-
-// Unwrap returns the cause.
-func (e usageError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-// errInterrupted says that somebody has stopped the command, and has been told what that means.
+// errInterrupted says that a command was interrupted and has printed what follows from it.
 var errInterrupted = errors.New("interrupted")
 
-// exitCode returns the code that an error of a client's command stands for, and what to say about it.
+// exitCode returns the exit code for the error of a command, and the message to print.
 func exitCode(ctx context.Context, err error) (int, string) {
 	var unreachable *client.UnreachableError
-	var answer *client.Error
+	var response *client.Error
 	switch {
 	case err == nil:
 		return exitOK, ""
@@ -45,12 +37,13 @@ func exitCode(ctx context.Context, err error) (int, string) {
 		return exitInterrupted, ""
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitInterrupted, "interrupted"
-	case errors.As(err, &usageError{}):
+	case errors.As(err, &usage.Error{}):
 		return exitUsage, err.Error()
 	case errors.As(err, &unreachable):
-		return exitUnreachable, err.Error() + "; --server or MILLRACE_SERVER says where it is, \"millrace dev\" starts one here"
-	case errors.As(err, &answer) && answer.Status == http.StatusNotFound:
-		return exitNotFound, err.Error() + "; \"millrace list\" shows what there is"
+		return exitUnreachable, err.Error() +
+			"; set --server or MILLRACE_SERVER to its address, or start one with \"millrace dev\""
+	case errors.As(err, &response) && response.Status == http.StatusNotFound:
+		return exitNotFound, err.Error() + "; \"millrace list\" shows the multiplications"
 	}
 	return exitFailed, err.Error()
 }

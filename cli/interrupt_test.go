@@ -12,9 +12,10 @@ import (
 	"github.com/creack/pty"
 
 	"github.com/millrace/millrace/client"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
-// TestInterrupt: Ctrl-C while the product is computed, which here never ends.
+// TestInterrupt: SIGINT during the computation, which does not finish because there is no worker.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -34,30 +35,35 @@ func TestInterrupt(t *testing.T) {
 		p.signal(os.Interrupt)
 		_ = p.wait()
 		if code := p.cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(p.stderr.String(), test.says) {
-			t.Errorf("%s: code %d, %s", test.flag, code, p.stderr)
+			t.Errorf("%s: code %d, %q, want 130 and %q", test.flag, code, p.stderr, test.says)
 		}
 		if test.says == "goes on" && !strings.Contains(p.stderr.String(), "millrace result "+id+" -o "+out) {
-			t.Errorf("%s: it does not say how to go on: %s", test.flag, p.stderr)
+			t.Errorf("%s: got %q, want the command that downloads the result", test.flag, p.stderr)
 		}
 		if state := d.api.get(id).State; state != test.state {
-			t.Errorf("%s: it is %s", test.flag, state)
+			t.Errorf("%s: state = %s, want %s", test.flag, state, test.state)
 		}
 	}
 	main.exit(syscall.SIGTERM)
 }
 
-// terminal is a millrace that runs in a terminal.
+// terminal is a millrace in a terminal.
 type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	keys   *os.File
-	screen *syncBuffer
-	done   chan struct{} // closed when the screen is still
+	screen *reexec.Log
+	done   chan struct{} // closed when all output is on the screen
 }
 
 func startInTerminal(t *testing.T, env []string, args ...string) *terminal {
 	t.Helper()
-	term := &terminal{t: t, cmd: command(t, env, args...), screen: &syncBuffer{}, done: make(chan struct{})}
+	term := &terminal{
+		t:      t,
+		cmd:    reexec.Command(t, env, args...),
+		screen: &reexec.Log{},
+		done:   make(chan struct{}),
+	}
 	var err error
 	if term.keys, err = pty.StartWithSize(term.cmd, &pty.Winsize{Rows: 25, Cols: 100}); err != nil {
 		t.Fatal(err)
@@ -93,15 +99,15 @@ func (term *terminal) types(keys string) {
 
 const ctrlC = "\x03"
 
-// TestInterruptInTerminal: Ctrl-C asks what is to become of the product.
+// TestInterruptInTerminal: Ctrl-C asks whether to cancel the multiplication.
 func TestInterruptInTerminal(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	main := d.startAPI()
 	for _, test := range []struct {
-		answer string
-		state  client.MultiplicationState
-		says   string
+		reply string
+		state client.MultiplicationState
+		says  string
 	}{
 		{"y\r", client.MultiplicationStateCancelled, "is cancelled"},
 		{"\r", client.MultiplicationStatePending, "goes on"},
@@ -112,24 +118,24 @@ func TestInterruptInTerminal(t *testing.T) {
 		term.until("multiply ")
 		term.types(ctrlC)
 		term.until("[y/N] ")
-		term.types(test.answer)
+		term.types(test.reply)
 		term.until(test.says)
 		_ = term.cmd.Wait()
 		if code := term.cmd.ProcessState.ExitCode(); code != 130 {
-			t.Errorf("%q: code %d", test.answer, code)
+			t.Errorf("%q: code %d, want 130", test.reply, code)
 		}
 		list, err := d.api.List(t.Context(), client.ListMultiplicationsParams{Limit: new(int64(1))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if state := list.Items[0].State; state != test.state {
-			t.Errorf("%q: it is %s", test.answer, state)
+			t.Errorf("%q: state = %s, want %s", test.reply, state, test.state)
 		}
 	}
 	main.exit(syscall.SIGTERM)
 }
 
-// TestServerRestarts: the API is killed in the middle of a download, and another one takes its place.
+// TestServerRestarts: a download survives that the API is killed and another one takes its place.
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -147,10 +153,10 @@ func TestServerRestarts(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "C.npy")
 	_, stderr, code := run(t, []string{"MILLRACE_SERVER=" + p.url()}, "multiply", "random:700x40", "random:40x600", "-o", out)
 	if code != 0 || p.breaks() != 1 || !p.sent("If-Range: ") {
-		t.Errorf("code %d, %d breaks\n%s", code, p.breaks(), stderr)
+		t.Errorf("code %d after %d breaks, want 0 after 1, resumed\n%s", code, p.breaks(), stderr)
 	}
 	if shape, _ := readMatrix(t, out); shape.Rows != 700 || shape.Cols != 600 {
-		t.Errorf("the product is %s", shape)
+		t.Errorf("the result is %s, want 700×600", shape)
 	}
 	worker.exit(syscall.SIGTERM)
 	if second != nil {

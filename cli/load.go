@@ -10,54 +10,58 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/load"
 )
 
 // loadCommand puts a server under load.
 type loadCommand struct {
-	RemoteConfig
-	Rate        float64       `short:"r" help:"Products submitted a second, whether the server keeps up or not; 0: as many as --concurrency clients can." default:"0"`
-	Concurrency int           `short:"c" help:"Clients, that is products under way at a time; 0: 1, or with --rate as many as it takes, up to 2000." default:"0"`
-	Duration    time.Duration `short:"d" help:"How long products are submitted." default:"10s"`
-	Count       int           `short:"n" help:"Submit this many products, however long it takes; 0: for --duration." default:"0"`
+	remote.ServerFlags
+	Rate        float64       `short:"r" help:"Multiplications submitted per second, whether the server keeps up or not; 0: as many as --concurrency clients can." default:"0"`
+	Concurrency int           `short:"c" help:"Number of clients, each with one multiplication at a time; 0: 1, or with --rate as many as it takes, up to 2000." default:"0"`
+	Duration    time.Duration `short:"d" help:"How long multiplications are submitted." default:"10s"`
+	Count       int           `short:"n" help:"Submit this many multiplications, however long it takes; 0: for --duration." default:"0"`
 	Size        string        `short:"s" help:"Size of the operands: N, or MxKxN for M×K times K×N." default:"2"`
-	Operands    string        `enum:"json,npy,random,stored" default:"json" help:"How operands are sent: json, npy (a form with two files), random (made by the workers), stored (uploaded once, used by all)."`
-	Priority    int32         `help:"Priority of the products, 1 (urgent) to 4." default:"2"`
-	Timeout     time.Duration `help:"How long one product may take before it counts as failed." default:"10m"`
-	Plot        string        `placeholder:"FILE.svg" help:"Draw how long each product took into this file."`
-	shape       [3]int64
+	Operands    string        `enum:"json,npy,random,stored" default:"json" help:"How operands are sent: json, npy (a form with two files), random (generated on the workers; nothing is uploaded), stored (uploaded once, used by every multiplication)."`
+	Priority    int32         `help:"Priority of the multiplications, 1 (urgent) to 4." default:"2"`
+	Timeout     time.Duration `help:"How long one multiplication may take before it counts as failed." default:"10m"`
+	Plot        string        `placeholder:"FILE.svg" help:"Draw how long each multiplication took into this file."`
+
+	shape [3]int64 // M, K and N
 }
 
 // Help implements kong.HelpProvider.
 func (loadCommand) Help() string {
-	return "Submits products, waits until each is completed, and prints percentiles. With --rate, times count from when a product " +
-		"was due, not from when it could be sent: a server that stands still shows (no coordinated omission). " +
-		"It fails unless all products complete.\n\n" + exitCodes
+	return `Submits multiplications, waits until each is completed, and prints percentiles. With --rate, times count from when
+a multiplication was due, not from when it could be sent: a server that stalls shows (no coordinated omission). Fails unless
+every multiplication completes.
+
+` + exitCodes
 }
 
 const (
-	maxClients    = 2000
-	maxProducts   = 1_000_000
-	maxLoadTime   = 24 * time.Hour
-	maxLoadBodies = 256 << 20 // bytes of the request bodies that are kept in memory
+	maxClients  = 2000
+	maxCount    = 1_000_000
+	maxDuration = 24 * time.Hour
 )
 
-// validate checks the flags and fills in what they leave open.
+// validate checks the flags and replaces the zeros that stand for a default.
 func (c *loadCommand) validate() error {
 	switch {
 	case !(c.Rate >= 0 && c.Rate <= 100_000): // or NaN
-		return usagef("--rate must be from 0 to 100000, it is %g", c.Rate)
+		return usage.Errorf("--rate must be from 0 to 100000, it is %g", c.Rate)
 	case c.Concurrency < 0 || c.Concurrency > maxClients:
-		return usagef("--concurrency must be from 0 to %d, it is %d", maxClients, c.Concurrency)
-	case c.Count < 0 || c.Count > maxProducts:
-		return usagef("--count must be from 0 to %d, it is %d", maxProducts, c.Count)
-	case c.Duration <= 0 || c.Duration > maxLoadTime:
-		return usagef("--duration must be more than 0 and at most %s, it is %s", maxLoadTime, c.Duration)
+		return usage.Errorf("--concurrency must be from 0 to %d, it is %d", maxClients, c.Concurrency)
+	case c.Count < 0 || c.Count > maxCount:
+		return usage.Errorf("--count must be from 0 to %d, it is %d", maxCount, c.Count)
+	case c.Duration <= 0 || c.Duration > maxDuration:
+		return usage.Errorf("--duration must be more than 0 and at most %s, it is %s", maxDuration, c.Duration)
 	case c.Priority < 1 || c.Priority > 4:
-		return usagef("--priority must be from 1 to 4, it is %d", c.Priority)
+		return usage.Errorf("--priority must be from 1 to 4, it is %d", c.Priority)
 	case c.Timeout <= 0:
-		return usagef("--timeout must be more than 0, it is %s", c.Timeout)
+		return usage.Errorf("--timeout must be more than 0, it is %s", c.Timeout)
 	}
 	if c.Concurrency == 0 && c.Rate > 0 {
 		c.Concurrency = maxClients
@@ -66,27 +70,33 @@ func (c *loadCommand) validate() error {
 	return c.parseSize()
 }
 
+// parseSize parses --size.
 func (c *loadCommand) parseSize() error {
-	words := strings.Split(c.Size, "x")
-	if len(words) == 1 {
-		words = []string{c.Size, c.Size, c.Size}
+	sizes := strings.Split(c.Size, "x")
+	if len(sizes) == 1 {
+		sizes = []string{c.Size, c.Size, c.Size}
 	}
-	if len(words) != len(c.shape) {
-		return usagef("--size must be N or MxKxN, for example 256 or 100x2000x50, it is %q", c.Size)
+	if len(sizes) != len(c.shape) {
+		return usage.Errorf("--size must be N or MxKxN, for example 256 or 100x2000x50, it is %q", c.Size)
 	}
-	for i, word := range words {
-		n, err := strconv.ParseInt(word, 10, 32)
+	for i, size := range sizes {
+		n, err := strconv.ParseInt(size, 10, 32)
 		if err != nil || n < 1 {
-			return usagef("--size must be N or MxKxN, whole numbers from 1 on, it is %q", c.Size)
+			return usage.Errorf("--size must be N or MxKxN, whole numbers from 1 on, it is %q", c.Size)
 		}
 		c.shape[i] = n
 	}
 	return nil
 }
 
-// plan is what the flags ask for.
+// plan returns the plan of the requests.
 func (c *loadCommand) plan() load.Plan {
-	p := load.Plan{Rate: c.Rate, Concurrency: c.Concurrency, Count: c.Count, Duration: c.Duration}
+	p := load.Plan{
+		Rate:        c.Rate,
+		Concurrency: c.Concurrency,
+		Count:       c.Count,
+		Duration:    c.Duration,
+	}
 	if c.Count > 0 {
 		p.Duration = 0
 	}
@@ -101,78 +111,86 @@ func (c *loadCommand) Run(ctx context.Context, out streams) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = c.Concurrency
 	defer transport.CloseIdleConnections()
-	remote, err := c.connect(out.err, client.WithHTTPClient(&http.Client{Transport: transport}))
+	api, err := c.Connect(out.err, client.WithHTTPClient(&http.Client{Transport: transport}))
 	if err != nil {
 		return err
 	}
-	remote.Retries = 0 // an error is a result here
-	bodies, err := c.bodies(ctx, remote)
+	api.Retries = 0 // an error is a measurement here
+	requests, err := c.requests(ctx, api)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out.err, "%s %s\n", c.Server, c.describe(len(bodies[0].content)))
+	fmt.Fprintf(out.err, "%s %s\n", c.Server, c.describe(len(requests[0].body)))
 	samples := load.Run(ctx, c.plan(), func(ctx context.Context, i int, accepted func()) error {
 		ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
-		return c.product(ctx, remote, bodies[i%len(bodies)], accepted)
+		return c.multiply(ctx, api, requests[i%len(requests)], accepted)
 	})
 	return c.report(ctx, samples, out)
 }
 
-// describe says in one line what is done.
+// describe describes the load in one line, for requests of the given size.
 func (c *loadCommand) describe(bytes int) string {
-	how := fmt.Sprintf("%d clients", c.Concurrency)
+	pace := fmt.Sprintf("%d clients", c.Concurrency)
 	if c.Rate > 0 {
-		how = fmt.Sprintf("%g/s", c.Rate)
+		pace = fmt.Sprintf("%g/s", c.Rate)
 	}
-	much := c.Duration.String()
+	amount := c.Duration.String()
 	if c.Count > 0 {
-		much = fmt.Sprintf("%d products", c.Count)
+		amount = fmt.Sprintf("%d multiplications", c.Count)
 	}
-	return fmt.Sprintf("%d×%d times %d×%d, %s operands, %d bytes each, %s, %s",
-		c.shape[0], c.shape[1], c.shape[1], c.shape[2], c.Operands, bytes, how, much)
+	return fmt.Sprintf("%d×%d times %d×%d, %s operands, %d bytes per request, %s, %s",
+		c.shape[0], c.shape[1], c.shape[1], c.shape[2], c.Operands, bytes, pace, amount)
 }
 
-// product submits a product and waits for its end.
-func (c *loadCommand) product(ctx context.Context, remote *client.Client, b loadBody, accepted func()) error {
-	m, err := remote.SubmitBody(ctx, b.kind, strings.NewReader(b.content), int64(len(b.content)))
+// multiply submits a multiplication, calls accepted, and waits until it has finished. It returns an error unless the
+// multiplication completes. The texts of the errors are few, because the report counts them.
+func (c *loadCommand) multiply(ctx context.Context, api *client.Client, r loadRequest, accepted func()) error {
+	m, err := api.SubmitBody(ctx, r.contentType, strings.NewReader(r.body), int64(len(r.body)))
 	if err == nil {
 		accepted()
-		m, err = remote.Await(ctx, m.ID)
+		m, err = api.Await(ctx, m.ID)
 	}
-	var answer *client.Error
+	var response *client.Error
 	switch {
-	case errors.As(err, &answer):
-		return fmt.Errorf("%d %s", answer.Status, answer.Title) // the details differ from product to product
+	case errors.As(err, &response):
+		return fmt.Errorf("%d %s", response.Status, response.Title) // without the details, which differ
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("not completed within %s", c.Timeout)
 	case err != nil:
 		return err
 	case m.State != client.MultiplicationStateCompleted:
-		return fmt.Errorf("the product is %s", m.State)
+		return fmt.Errorf("the multiplication is %s", m.State)
 	}
 	return nil
 }
 
-// report prints what was measured. Unless all is well that is an error.
+// report prints the measurements and draws the plot. It returns an error unless every multiplication was completed.
 func (c *loadCommand) report(ctx context.Context, samples []load.Sample, out streams) error {
 	r := load.NewReport(samples)
-	if err := c.print(out.out, r, r.Print); err != nil {
+	var err error
+	if c.JSON {
+		err = remote.PrintJSON(out.out, r)
+	} else {
+		err = r.Print(out.out)
+	}
+	if err != nil {
 		return err
 	}
-	if err := c.draw(samples); err != nil {
+	if err := c.plot(samples); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if r.Completed < r.Requests || r.Requests == 0 {
-		return fmt.Errorf("%d of %d products were not completed", r.Requests-r.Completed, r.Requests)
+		return fmt.Errorf("%d of %d multiplications were not completed", r.Requests-r.Completed, r.Requests)
 	}
 	return nil
 }
 
-func (c *loadCommand) draw(samples []load.Sample) error {
+// plot draws the file of --plot.
+func (c *loadCommand) plot(samples []load.Sample) error {
 	if c.Plot == "" {
 		return nil
 	}

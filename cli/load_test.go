@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/load"
 )
 
-// All kinds of operands are multiplied, with a rate and without.
+// testLoad: load works with each kind of operands, with a rate and without.
 func (b *clientBundle) testLoad(t *testing.T) {
 	plot := filepath.Join(t.TempDir(), "load.svg")
 	for _, args := range [][]string{
@@ -21,24 +21,24 @@ func (b *clientBundle) testLoad(t *testing.T) {
 	} {
 		stdout, _ := b.ok(t, append([]string{"load", "--json"}, args...)...)
 		r := decodeJSON[load.Report](t, stdout)
-		if r.Completed == 0 || r.Completed != r.Requests || r.Accepted != r.Requests || r.Complete.P50 <= 0 || r.Complete.P50 < r.Accept.P50 {
-			t.Errorf("%v: %+v", args, r)
+		if r.Completed == 0 || r.Completed != r.Requests || r.Accepted != r.Requests ||
+			r.Complete.P50 <= 0 || r.Complete.P50 < r.Accept.P50 {
+			t.Errorf("load %v: %+v, want all requests accepted and completed, with their times", args, r)
 		}
 	}
 	if image, err := os.ReadFile(plot); err != nil || !strings.Contains(string(image), "<svg") {
-		t.Errorf("%v: %.100s", err, image)
+		t.Errorf("the plot is %.100q, %v, want an SVG", image, err)
 	}
 	stdout, _ := b.ok(t, "load", "--duration=200ms", "--concurrency=2")
-	if !strings.Contains(stdout, "to completed") {
-		t.Errorf("it prints %s", stdout)
-	}
+	wantTexts(t, stdout, "to completed")
 }
 
-// Products that are not completed make it fail, and say why.
+// testLoadRefused: load fails if multiplications do not complete, and says why; mistakes in the flags have their exit
+// code.
 func (b *clientBundle) testLoadRefused(t *testing.T) {
 	stdout, stderr, code := run(t, b.env, "load", "--operands=random", "--size=9000000x1x9000000", "--count=3")
 	if code != 1 || !strings.Contains(stdout, "413") || !strings.Contains(stderr, "3 of 3") {
-		t.Errorf("code %d, %s, %s", code, stdout, stderr)
+		t.Errorf("code %d, %q, %q, want 1, 413 and 3 of 3", code, stdout, stderr)
 	}
 	for _, args := range [][]string{
 		{"--rate=-1"}, {"--rate=NaN"}, {"--concurrency=-1"}, {"--concurrency=100000"}, {"--count=-1"}, {"--duration=0s"}, {"--duration=9999h"},
@@ -46,8 +46,9 @@ func (b *clientBundle) testLoadRefused(t *testing.T) {
 		{"--size=5000"}, {"--size=100000", "--operands=npy"},
 	} {
 		flag, _, _ := strings.Cut(args[0], "=")
-		if _, stderr, code := run(t, b.env, append([]string{"load"}, args...)...); code != 2 || !strings.Contains(stderr, flag) && !strings.Contains(stderr, "--operands") {
-			t.Errorf("%v: code %d, %s", args, code, stderr)
+		_, stderr, code := run(t, b.env, append([]string{"load"}, args...)...)
+		if code != 2 || !strings.Contains(stderr, flag) && !strings.Contains(stderr, "--operands") {
+			t.Errorf("load %v: code %d, %q, want 2 and the flag", args, code, stderr)
 		}
 	}
 }

@@ -8,61 +8,38 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/millrace/millrace/cli"
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
-// asMillrace in the environment makes the test binary behave as the real one: tests run real processes and send them
-// real signals.
-const asMillrace = "MILLRACE_TEST_AS_BINARY"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asMillrace) != "" {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-	}
+	reexec.Main()
 	testdb.Main(m)
 }
 
-// patience bounds a wait that should end long before.
-const patience = 2 * time.Minute
+// waitTimeout bounds a wait that should end long before.
+const waitTimeout = 2 * time.Minute
 
 // process is a running millrace.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	stdout *bufio.Reader
-	stderr *syncBuffer
+	stderr *reexec.Log
 	once   sync.Once
-	err    error
+	err    error // how it ended; valid after once
 }
 
-// command returns a millrace that is not started.
-func command(t *testing.T, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), asMillrace+"=1")
-	cmd.Env = append(cmd.Env, env...)
-	return cmd
-}
-
-// start runs a millrace in the background; it is killed at the end of the test if it still runs.
+// start starts a millrace, which is killed at the end of the test if it still runs.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: command(t, env, args...), stderr: &syncBuffer{}}
+	p := &process{t: t, cmd: reexec.Command(t, env, args...), stderr: &reexec.Log{}}
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -82,7 +59,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 	return p
 }
 
-// wait returns how the process ended.
+// wait waits for the end of the process and returns its error.
 func (p *process) wait() error {
 	p.once.Do(func() { p.err = p.cmd.Wait() })
 	return p.err
@@ -95,12 +72,12 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// exit sends a signal and expects a clean end.
+// exit sends a signal and waits for the end, which must be a success.
 func (p *process) exit(s os.Signal) {
 	p.t.Helper()
 	p.signal(s)
 	if err := p.wait(); err != nil {
-		p.t.Fatalf("it ended with %v", err)
+		p.t.Fatalf("after %s the process ended with %v, want success", s, err)
 	}
 }
 
@@ -110,10 +87,10 @@ func (p *process) untilLogs(text string) {
 	until(p.t, "it logs "+text, func() bool { return strings.Contains(p.stderr.String(), text) })
 }
 
-// run runs a millrace to its end and returns its output and exit code.
+// run runs a millrace to its end.
 func run(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	cmd := command(t, env, args...)
+	cmd := reexec.Command(t, env, args...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
@@ -124,31 +101,33 @@ func run(t *testing.T, env []string, args ...string) (stdout, stderr string, cod
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-func until(t *testing.T, what string, condition func() bool) {
+// wantFailure runs a millrace that must end with an exit code and a text on its standard error.
+func wantFailure(t *testing.T, env []string, wantCode int, want string, args ...string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+	_, stderr, code := run(t, env, args...)
+	if code != wantCode || !strings.Contains(stderr, want) {
+		t.Errorf("millrace %v: code %d, %q, want code %d and %q", args, code, stderr, wantCode, want)
+	}
+}
+
+// wantTexts checks that a text contains others.
+func wantTexts(t *testing.T, got string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			t.Errorf("got %q, want %q in it", got, w)
 		}
 	}
 }
 
-// syncBuffer collects the log of a process.
-type syncBuffer struct {
-	mutex  sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.buffer.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.buffer.String()
+// until polls a condition of another process, which sends no signal when it becomes true.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(waitTimeout); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s", waitTimeout, what)
+		}
+	}
 }
 
 // api talks to a running API, with the client that the commands use.
@@ -166,7 +145,7 @@ func connect(t *testing.T, server string) api {
 	return api{t, c}
 }
 
-// submit queues a product of two operands, in JSON.
+// submit submits a multiplication in JSON and returns its id.
 func (a api) submit(body string) string {
 	a.t.Helper()
 	var s client.Submission
@@ -189,17 +168,17 @@ func (a api) get(id string) client.Multiplication {
 	return m
 }
 
-// completes waits until a product is complete.
+// completes waits until a multiplication is completed.
 func (a api) completes(id string) client.Multiplication {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(a.t.Context(), waitTimeout)
 	defer cancel()
 	m, err := a.Wait(ctx, id, func(client.Event) {})
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	if m.State != client.MultiplicationStateCompleted {
-		a.t.Fatalf("it is %s: %+v", m.State, m)
+		a.t.Fatalf("state of %s = %s, want completed: %+v", id, m.State, m)
 	}
 	return m
 }

@@ -16,36 +16,36 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// exported is a metric as some process shows it.
+// exported is a metric as processes export it, or as it is documented.
 type exported struct {
 	kind   string
 	labels string // sorted, separated by commas; "le" is left out
-	roles  string
+	roles  string // api, worker or all
 }
 
 var (
 	typeLine  = regexp.MustCompile(`^# TYPE (\S+) (\S+)$`)
 	labelName = regexp.MustCompile(`([a-z_]+)="`)
 	opsOf     = regexp.MustCompile(`\bops=(\S+)`)
-	// metricName is one of the metrics that our processes show, wherever it is written.
+	// metricName matches the name of a metric of our processes in any text.
 	metricName = regexp.MustCompile(`\b(?:millrace|river_queue|go|process)_[a-z0-9_]+[a-z0-9]\b`)
 )
 
-// scrape returns what a process shows at /metrics, after a look whether it is well-formed.
+// scrape returns the metrics of a process, which must be well-formed.
 func scrape(t *testing.T, ops string) map[string]exported {
 	t.Helper()
-	answer, err := http.Get(ops + "/metrics")
+	response, err := http.Get(ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s, %v", answer.Status, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("GET /metrics = %s, %v, want 200", response.Status, err)
 	}
 	problems, err := promlint.New(bytes.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {
-		t.Errorf("%v, %+v", err, problems)
+		t.Errorf("promlint: %+v, %v, want no problems", problems, err)
 	}
 	found, name := map[string]exported{}, ""
 	for line := range strings.Lines(string(text)) {
@@ -69,7 +69,7 @@ func scrape(t *testing.T, ops string) map[string]exported {
 	return found
 }
 
-// observe runs a process of each role and returns what they show together, after a product.
+// observe runs a process of each role and returns the metrics that they export together, after a multiplication.
 func observe(t *testing.T) map[string]exported {
 	t.Helper()
 	d := deploy(t)
@@ -87,7 +87,7 @@ func observe(t *testing.T) map[string]exported {
 		e.roles = "api"
 		if w, ok := fromWorker[name]; ok {
 			e.roles = "all"
-			e.labels = max(e.labels, w.labels) // a vector that is empty in one of them has none there
+			e.labels = max(e.labels, w.labels) // a vector without series exports no labels
 		}
 		all[name] = e
 	}
@@ -103,12 +103,12 @@ func observe(t *testing.T) map[string]exported {
 	}
 	for name := range all {
 		if _, ok := together[name]; !ok {
-			t.Errorf("dev does not show %s", name)
+			t.Errorf("dev does not export %s, want all that api and worker export", name)
 		}
 	}
 	for name := range together {
 		if _, ok := all[name]; !ok {
-			t.Errorf("only dev shows %s", name)
+			t.Errorf("dev exports %s, want only what api and worker export", name)
 		}
 	}
 	return all
@@ -125,7 +125,7 @@ func documented(t *testing.T) map[string]exported {
 		rows[cells[1]] = exported{kind: cells[2], roles: cells[3], labels: strings.Join(labels, ",")}
 	}
 	if len(rows) == 0 {
-		t.Fatal("there is no table")
+		t.Fatal("docs/metrics.md has no table of metrics")
 	}
 	return rows
 }
@@ -140,21 +140,22 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestMetrics: every metric that a process of any role shows is documented, and the other way round, with its type, its labels
-// and its role; and whatever the dashboard, the alerts and the documents ask for is there.
+// TestMetrics: docs/metrics.md has exactly our metrics that the processes export, with type, labels and role. The
+// metrics that the dashboard, the alerts and the documents name are exported.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	shown, told := observe(t), documented(t)
+	shown := observe(t)
+	told := documented(t)
 	for name, e := range shown {
 		if strings.HasPrefix(name, "millrace_") || strings.HasPrefix(name, "river_") {
 			if told[name] != e {
-				t.Errorf("%s: shown is %+v, documented %+v", name, e, told[name])
+				t.Errorf("%s: exported is %+v, documented %+v", name, e, told[name])
 			}
 		}
 	}
 	for name := range told {
 		if _, ok := shown[name]; !ok {
-			t.Errorf("%s is documented, and nobody shows it", name)
+			t.Errorf("%s is documented, but no process exports it", name)
 		}
 	}
 	for _, path := range []string{
@@ -163,12 +164,12 @@ func TestMetrics(t *testing.T) {
 	} {
 		names := metricName.FindAllString(read(t, path), -1)
 		if len(names) == 0 {
-			t.Errorf("%s names no metrics", path)
+			t.Errorf("%s names no metrics, want some", path)
 		}
 		for _, name := range names {
 			family := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 			if _, ok := shown[name]; !ok && shown[family].kind != "histogram" {
-				t.Errorf("%s asks for %s, which nobody shows", path, name)
+				t.Errorf("%s names %s, which no process exports", path, name)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/devdb/testdb"
 )
 
-// TestMigrateWaits: a migration may be told to wait for a database that does not answer yet.
+// TestMigrateWaits: migrate --wait waits for a database that is not available yet.
 func TestMigrateWaits(t *testing.T) {
 	t.Parallel()
 	real, err := url.Parse(testdb.URL(testdb.NewEmpty(t)))
@@ -28,7 +28,7 @@ func TestMigrateWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := port.Addr().String()
-	_ = port.Close() // until the database is there
+	_ = port.Close() // until forward listens on it
 	late := fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", config.User, config.Password, address, config.Database)
 
 	p := start(t, []string{"DATABASE_URL=" + late}, "migrate", "--wait=1m")
@@ -36,11 +36,11 @@ func TestMigrateWaits(t *testing.T) {
 	network, database := pgconn.NetworkAddress(config.Host, config.Port)
 	forward(t, address, network, database)
 	if err := p.wait(); err != nil {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("migrate ended with %v, want success", err)
 	}
 }
 
-// forward passes connections on until the end of the test.
+// forward forwards connections to a target until the end of the test.
 func forward(t *testing.T, address, network, target string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)

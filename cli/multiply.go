@@ -6,115 +6,128 @@ import (
 	"io"
 	"time"
 
+	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/terminal"
+	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 )
 
 // multiplyCommand multiplies two matrices on a server.
 type multiplyCommand struct {
-	RemoteConfig
-	OutputConfig
-	A           string `arg:"" name:"A.npy" help:"Left matrix: a .npy file, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for one that the server has."`
+	remote.ServerFlags
+	remote.OutputFlags
+	A           string `arg:"" name:"A.npy" help:"Left matrix: a .npy file, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
 	B           string `arg:"" name:"B.npy" help:"Right matrix, likewise."`
 	Priority    int32  `default:"2" help:"1 (most urgent) to 4."`
-	OnInterrupt string `default:"ask" enum:"ask,cancel,leave" help:"What becomes of the product when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
+	OnInterrupt string `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
 }
 
 // Help implements kong.HelpProvider.
 func (multiplyCommand) Help() string {
-	return `Uploads both matrices, has them multiplied and downloads the product. Nothing is uploaded unless the shapes fit.
+	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the shapes match.
 
-The product appears under its name only when it is there as a whole. A download that breaks goes on where it broke; one that is
-interrupted leaves a .part file, from which "millrace result" goes on. Ctrl-C while the product is computed asks what is to become of it.
+The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
+leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
+multiplication.
 
 ` + exitCodes
 }
 
-// summary is what --json prints.
-type summary struct {
-	ID             string                `json:"id"`
-	State          string                `json:"state"`
-	Output         string                `json:"output,omitempty"`
-	Bytes          int64                 `json:"bytes,omitempty"`
-	Verified       bool                  `json:"verified"` // the bytes by the digest of the server
-	Seconds        seconds               `json:"seconds"`
-	Multiplication client.Multiplication `json:"multiplication"`
-}
-
-type seconds struct {
-	Upload   float64 `json:"upload"`
-	Compute  float64 `json:"compute"`
-	Download float64 `json:"download"`
-}
-
 // Run implements the command.
 func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
-	if err := c.check(c.JSON); err != nil {
+	if err := c.Check(c.JSON); err != nil {
 		return err
 	}
 	if c.Priority < 1 || c.Priority > 4 {
-		return usagef("--priority must be 1 to 4, it is %d", c.Priority)
+		return usage.Errorf("--priority must be 1 to 4, it is %d", c.Priority)
 	}
-	log := c.log(out)
-	remote, err := c.connect(log)
+	log := c.Log(out.err)
+	api, err := c.Connect(log)
 	if err != nil {
 		return err
 	}
-	a, err := parseOperand(ctx, remote, c.A)
+	a, err := remote.ParseOperand(ctx, api, c.A)
 	if err != nil {
 		return err
 	}
-	b, err := parseOperand(ctx, remote, c.B)
+	b, err := remote.ParseOperand(ctx, api, c.B)
 	if err != nil {
 		return err
 	}
-	if err := checkOperands(a, b); err != nil {
+	if err := remote.CheckShapes(a, b); err != nil {
 		return err
 	}
-	return c.multiply(ctx, remote, a, b, out, log)
-}
-
-func (c *multiplyCommand) multiply(ctx context.Context, remote *client.Client, a, b operand, out streams, log io.Writer) error {
+	d := delivery{
+		api:    api,
+		output: c.OutputFlags,
+		json:   c.JSON,
+		stdout: out.out,
+		log:    log,
+	}
 	start := time.Now()
-	if err := upload(ctx, remote, "upload A", &a, log); err != nil {
+	if err := c.upload(ctx, &a, &b, api, log); err != nil {
 		return err
 	}
-	if b.path != "" && b.path == a.path {
-		b = a
-	} else if err := upload(ctx, remote, "upload B", &b, log); err != nil {
-		return err
-	}
-	var s summary
-	s.Seconds.Upload = time.Since(start).Seconds()
+	d.summary.Seconds.Upload = time.Since(start).Seconds()
 	start = time.Now()
-	m, err := remote.Submit(ctx, client.Submission{A: a.Operand, B: b.Operand, Priority: &c.Priority})
+	m, err := c.compute(ctx, api, a, b, log, out.err)
 	if err != nil {
-		return fmt.Errorf("submitting: %w", err)
+		return err
 	}
-	fmt.Fprintf(log, "%-10s %s\n", "submitted", m.ID)
-	id := m.ID
-	if m, err = follow(ctx, remote, id, log); err != nil {
-		if ctx.Err() != nil {
-			return c.interrupted(ctx, remote, id, out.err)
-		}
-		return fmt.Errorf("%w; the product goes on: millrace result %s -o %s", err, id, c.Output)
-	}
-	s.Seconds.Compute = time.Since(start).Seconds()
-	return c.finish(ctx, remote, m, s, c.RemoteConfig, out, log)
+	d.summary.Seconds.Compute = time.Since(start).Seconds()
+	return d.run(ctx, m)
 }
 
-// upload stores the matrix of a file, and makes the operand name it.
-func upload(ctx context.Context, remote *client.Client, title string, o *operand, log io.Writer) error {
-	if o.path == "" {
+// upload uploads the operands that are files; the same file only once.
+func (c *multiplyCommand) upload(ctx context.Context, a, b *remote.Operand, api *client.Client, log io.Writer) error {
+	if err := a.Upload(ctx, api, "upload A", log); err != nil {
+		return err
+	}
+	if b.SameFile(*a) {
+		*b = *a
 		return nil
 	}
-	start := time.Now()
-	bar := newProgress(log, title, o.size, true)
-	m, err := remote.Upload(ctx, o.path, bar.set)
-	bar.close()
+	return b.Upload(ctx, api, "upload B", log)
+}
+
+// compute submits the multiplication and waits until it has finished.
+func (c *multiplyCommand) compute(
+	ctx context.Context, api *client.Client, a, b remote.Operand, log, stderr io.Writer,
+) (client.Multiplication, error) {
+	m, err := api.Submit(ctx, client.Submission{A: a.Operand, B: b.Operand, Priority: &c.Priority})
 	if err != nil {
-		return err
+		return m, fmt.Errorf("submitting: %w", err)
 	}
-	bar.say(rate(o.size, time.Since(start)))
-	o.Operand = client.Stored(m.ID)
-	return nil
+	id := m.ID
+	fmt.Fprintf(log, "%-10s %s\n", "submitted", id)
+	m, err = remote.Watch(ctx, api, id, log)
+	switch {
+	case err == nil:
+		return m, nil
+	case ctx.Err() != nil:
+		return m, c.interrupted(ctx, api, id, stderr)
+	}
+	return m, fmt.Errorf("%w; the multiplication goes on, to download its result: millrace result %s -o %s",
+		err, id, c.Output)
+}
+
+// cancelTimeout bounds the request to cancel after Ctrl-C.
+const cancelTimeout = 10 * time.Second
+
+// interrupted cancels the multiplication or leaves it, as --on-interrupt or the reply on the terminal says.
+func (c *multiplyCommand) interrupted(ctx context.Context, api *client.Client, id string, stderr io.Writer) error {
+	cancelling := c.OnInterrupt == "cancel" ||
+		c.OnInterrupt == "ask" && terminal.Ask(stderr, "\nCancel the multiplication too? [y/N] ")
+	if !cancelling {
+		fmt.Fprintf(stderr, "The multiplication goes on. To download its result: millrace result %s -o %s\n",
+			id, c.Output)
+		return errInterrupted
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer cancel()
+	if _, err := api.Cancel(ctx, id); err != nil {
+		return fmt.Errorf("cancelling: %w; to try again: millrace cancel %s", err, id)
+	}
+	fmt.Fprintf(stderr, "The multiplication is cancelled. To resume it: millrace retry %s\n", id)
+	return errInterrupted
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
+// testMultiply: both data types in both orders, from files.
 func (b *clientBundle) testMultiply(t *testing.T) {
 	for _, test := range []struct {
 		fortran bool
@@ -18,21 +19,18 @@ func (b *clientBundle) testMultiply(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "C.npy")
 		stdout, stderr := b.ok(t, "multiply", writeMatrix(t, m, k, test.dtype, test.fortran),
 			writeMatrix(t, k, n, test.dtype, test.fortran), "-o", out, "--json", "--priority=1")
-		wantProduct(t, out, m, k, n, test.dtype)
+		wantResult(t, out, m, k, n, test.dtype)
 		noParts(t, out)
 		s := decodeJSON[summary](t, stdout)
-		if s.State != "completed" || !s.Verified || s.Output != out || s.Bytes < m*n*4 || s.Multiplication.ID != s.ID || s.Seconds.Download == nil ||
-			s.Multiplication.Priority != 1 {
-			t.Errorf("%s", stdout)
+		if s.State != "completed" || !s.Verified || s.Output != out || s.Bytes < m*n*4 || s.Seconds.Download == nil ||
+			s.Multiplication.ID != s.ID || s.Multiplication.Priority != 1 {
+			t.Errorf("multiply printed %q, want a verified result of priority 1 in %s", stdout, out)
 		}
-		for _, word := range []string{"upload A", "upload B", "submitted  " + s.ID, "download"} {
-			if !strings.Contains(stderr, word) {
-				t.Errorf("no %q in %s", word, stderr)
-			}
-		}
+		wantTexts(t, stderr, "upload A", "upload B", "submitted  "+s.ID, "download")
 	}
 }
 
+// testOperands: stored and random operands, and a file that is uploaded once for both.
 func (b *clientBundle) testOperands(t *testing.T) {
 	a := writeMatrix(t, 30, 30, matrix.Float64, false)
 	stored, err := b.api.Upload(t.Context(), a, func(int64) {})
@@ -42,18 +40,21 @@ func (b *clientBundle) testOperands(t *testing.T) {
 	for name, words := range map[string][2]string{"the same file": {a, a}, "a stored matrix": {"id:" + stored.ID, a}} {
 		out := filepath.Join(t.TempDir(), "C.npy")
 		_, stderr := b.ok(t, "multiply", words[0], words[1], "-o", out)
-		wantProduct(t, out, 30, 30, 30, matrix.Float64)
-		if strings.Contains(stderr, "upload A") == (name == "a stored matrix") || strings.Contains(stderr, "upload B") == (words[0] == words[1]) {
-			t.Errorf("%s: %s", name, stderr)
+		wantResult(t, out, 30, 30, 30, matrix.Float64)
+		wantA := name != "a stored matrix"
+		wantB := words[0] != words[1]
+		if strings.Contains(stderr, "upload A") != wantA || strings.Contains(stderr, "upload B") != wantB {
+			t.Errorf("%s: got %q, want A uploaded: %t, B uploaded: %t", name, stderr, wantA, wantB)
 		}
 	}
 	out := filepath.Join(t.TempDir(), "C.npy")
 	stdout, stderr := b.ok(t, "multiply", "random:20x300:7", "random:300x10", "-o", out, "--quiet")
 	if shape, _ := readMatrix(t, out); shape.Rows != 20 || shape.Cols != 10 || stdout+stderr != "" {
-		t.Errorf("%s, %q, %q", shape, stdout, stderr)
+		t.Errorf("the result is %s, the output %q, %q, want 20×10 and nothing", shape, stdout, stderr)
 	}
 }
 
+// testOutput: results on standard output, and files that exist already.
 func (b *clientBundle) testOutput(t *testing.T) {
 	a := writeMatrix(t, 30, 30, matrix.Float64, false)
 	stdout, _ := b.ok(t, "multiply", a, a, "-o", "-")
@@ -61,13 +62,11 @@ func (b *clientBundle) testOutput(t *testing.T) {
 	if err := os.WriteFile(out, []byte(stdout), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantProduct(t, out, 30, 30, 30, matrix.Float64)
-	if _, stderr, code := run(t, b.env, "multiply", "random:1x1", "random:1x1", "-o", out); code != 2 || !strings.Contains(stderr, "--force") {
-		t.Errorf("code %d, %s", code, stderr)
-	}
-	wantProduct(t, out, 30, 30, 30, matrix.Float64)
+	wantResult(t, out, 30, 30, 30, matrix.Float64)
+	wantFailure(t, b.env, 2, "--force", "multiply", "random:1x1", "random:1x1", "-o", out)
+	wantResult(t, out, 30, 30, 30, matrix.Float64)
 	b.ok(t, "multiply", "random:1x1", "random:1x1", "-o", out, "--force")
 	if shape, _ := readMatrix(t, out); shape.Rows != 1 {
-		t.Errorf("it is %s", shape)
+		t.Errorf("the result is %s, want 1×1", shape)
 	}
 }

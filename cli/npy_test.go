@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// writeMatrix writes a .npy file of whole numbers that say where they are, and returns its path.
+// writeMatrix writes a .npy file of small integers that depend on their position, and returns its path.
 func writeMatrix(t *testing.T, rows, cols int, dtype matrix.DType, fortran bool) string {
 	t.Helper()
 	element := func(i, j int) float64 { return float64((7*i+3*j)%11 - 5) }
@@ -63,12 +63,12 @@ func readMatrix(t *testing.T, path string) (matrix.Shape, []byte) {
 	return npy.Header().Shape, text[len(text)-int(npy.Header().Shape.Bytes()):]
 }
 
-// wantProduct compares a file with the product of two matrices of writeMatrix.
-func wantProduct(t *testing.T, path string, m, k, n int, dtype matrix.DType) {
+// wantResult compares a file with the product of two matrices of writeMatrix.
+func wantResult(t *testing.T, path string, m, k, n int, dtype matrix.DType) {
 	t.Helper()
 	shape, content := readMatrix(t, path)
 	if want := (matrix.Shape{Rows: int64(m), Cols: int64(n), DType: dtype}); shape != want {
-		t.Fatalf("the product is %s, want %s", shape, want)
+		t.Fatalf("the result is %s, want %s", shape, want)
 	}
 	element := func(i, j int) float64 { return float64((7*i+3*j)%11 - 5) }
 	for i := range m {
@@ -83,7 +83,7 @@ func wantProduct(t *testing.T, path string, m, k, n int, dtype matrix.DType) {
 			} else {
 				got = matrix.AsFloats[float64](content)[i*n+j]
 			}
-			if got != want { // whole numbers: any order of the sum is right
+			if got != want { // exact: sums of integers do not depend on their order
 				t.Fatalf("element %d, %d is %v, want %v", i, j, got, want)
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestRiverUIFlag: River UI is there unless it is turned off, by a flag or in the environment.
+// TestRiverUIFlag: River UI is served unless it is turned off, by a flag or in the environment.
 func TestRiverUIFlag(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -20,30 +20,24 @@ func TestRiverUIFlag(t *testing.T) {
 		"off in the environment": {[]string{"MILLRACE_RIVER_UI=false"}, nil, http.StatusNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := start(t, append(test.env, d.env...), append([]string{"api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, test.flags...)...)
+			args := append([]string{"api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, test.flags...)
+			p := start(t, append(test.env, d.env...), args...)
 			p.untilLogs("msg=serving")
 			base := apiAddress.FindStringSubmatch(p.stderr.String())[1]
-			if status := statusOf(t, base+"/riverui/api/queues"); status != test.want {
-				t.Errorf("%d", status)
+			if got := fetch(t, base+"/riverui/api/queues").StatusCode; got != test.want {
+				t.Errorf("GET /riverui/api/queues = %d, want %d", got, test.want)
 			}
 			overview, err := connect(t, base).GetOverviewWithResponse(t.Context())
 			if err != nil || overview.JSON200 == nil {
-				t.Fatalf("%v, %s", err, overview.Body)
+				t.Fatalf("GetOverview() = %q, %v, want 200", overview.Body, err)
 			}
-			if linked := overview.JSON200.Links.RiverUI != nil; linked != (test.want == http.StatusOK) || overview.JSON200.OpsPort == nil {
-				t.Errorf("%s", overview.Body)
+			if got, want := overview.JSON200.Links.RiverUI != nil, test.want == http.StatusOK; got != want {
+				t.Errorf("the overview has a link to River UI: %t, want %t", got, want)
+			}
+			if overview.JSON200.OpsPort == nil {
+				t.Error("the port of the overview's ops endpoints = nil, want one")
 			}
 			p.exit(os.Interrupt)
 		})
 	}
-}
-
-func statusOf(t *testing.T, url string) int {
-	t.Helper()
-	answer, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	return answer.StatusCode
 }

@@ -9,29 +9,34 @@ import (
 	"testing"
 )
 
-// proxy passes connections on to a server and breaks some of them.
+// proxy forwards connections to a server and breaks some of them.
 type proxy struct {
-	t        *testing.T
-	listener net.Listener
-	mutex    sync.Mutex
-	target   string // host:port
-	requests bytes.Buffer
-	// breakAfter says after how many bytes of a long answer connections are reset, one after the other; later ones hold.
-	breakAfter []int64
+	t          *testing.T
+	listener   net.Listener
+	mutex      sync.Mutex
+	target     string // host:port
+	requests   bytes.Buffer
+	breakAfter []int64 // the number of bytes after which connections are reset, in their order; later ones hold
 	onBreak    func(*proxy)
 	broken     int
-	damage     int64 // the byte of each long answer that is changed; 0: none
+	damage     int64 // the offset of the byte that is changed in what the server sends on a connection; 0: none
 }
 
-// startProxy starts a proxy that breaks connections as proxy.breakAfter says, and calls onBreak, unless that is nil, before
-// each reset.
+// startProxy starts a proxy that breaks connections as proxy.breakAfter says. Before each reset it calls onBreak, which
+// may be nil.
 func startProxy(t *testing.T, server string, onBreak func(*proxy), breakAfter ...int64) *proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{t: t, listener: listener, target: strings.TrimPrefix(server, "http://"), onBreak: onBreak, breakAfter: breakAfter}
+	p := &proxy{
+		t:          t,
+		listener:   listener,
+		target:     strings.TrimPrefix(server, "http://"),
+		breakAfter: breakAfter,
+		onBreak:    onBreak,
+	}
 	var connections sync.WaitGroup
 	connections.Go(func() {
 		for {
@@ -62,18 +67,18 @@ func (p *proxy) pass(conn *net.TCPConn) {
 		_ = conn.SetLinger(0)
 		return
 	}
-	var answers sync.WaitGroup
-	answers.Go(func() {
+	var responses sync.WaitGroup
+	responses.Go(func() {
 		defer func() { _ = conn.Close() }()
-		p.answer(conn, server)
+		p.respond(conn, server)
 	})
 	_, _ = io.Copy(io.MultiWriter(server, p), conn)
 	_ = server.Close()
-	answers.Wait()
+	responses.Wait()
 }
 
-// answer copies what a server sends, up to where the connection is to break.
-func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
+// respond copies what a server sends, up to where the connection is to break.
+func (p *proxy) respond(conn *net.TCPConn, server net.Conn) {
 	p.mutex.Lock()
 	limit := int64(-1)
 	if p.broken < len(p.breakAfter) {
@@ -92,7 +97,7 @@ func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
 		return
 	}
 	if n, _ := io.CopyN(conn, server, limit); n < limit {
-		return // it was short
+		return // the server sent less than the limit
 	}
 	p.mutex.Lock()
 	p.broken++
@@ -100,31 +105,31 @@ func (p *proxy) answer(conn *net.TCPConn, server net.Conn) {
 	if p.onBreak != nil {
 		p.onBreak(p)
 	}
-	_ = conn.SetLinger(0) // a reset
+	_ = conn.SetLinger(0) // so that Close resets the connection
 }
 
-// damageAt changes a byte of each answer from now on that is long enough to have it.
+// damageAt changes the byte at an offset of what the server sends, on connections from now on.
 func (p *proxy) damageAt(byte int64) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.damage = byte
 }
 
-// Write notes what is sent to the server.
+// Write records what is sent to the server.
 func (p *proxy) Write(b []byte) (int, error) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.requests.Write(b)
 }
 
-// breaks returns how many connections it has broken.
+// breaks returns the number of broken connections.
 func (p *proxy) breaks() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.broken
 }
 
-// sent reports whether a request has contained the text.
+// sent reports whether the text was sent to the server.
 func (p *proxy) sent(text string) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -2,38 +2,107 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/client"
 )
 
-// resultCommand downloads a product.
+// resultCommand downloads the result of a multiplication.
 type resultCommand struct {
-	ProductConfig
-	OutputConfig
+	remote.MultiplicationFlags
+	remote.OutputFlags
 }
 
 // Help implements kong.HelpProvider.
 func (resultCommand) Help() string {
-	return `Waits for the product if it is still worked on. A download that breaks goes on where it broke, and so does one that an
-earlier command has left as a .part file beside the output.
+	return `Waits for the multiplication if it has not finished. A download that breaks is resumed, also one that an earlier command has left
+as a .part file beside the output.
 
 ` + exitCodes
 }
 
 // Run implements the command.
 func (c *resultCommand) Run(ctx context.Context, out streams) error {
-	if err := c.check(c.JSON); err != nil {
+	if err := c.Check(c.JSON); err != nil {
 		return err
 	}
-	log := c.log(out)
-	remote, err := c.connect(log)
+	log := c.Log(out.err)
+	api, err := c.Connect(log)
 	if err != nil {
 		return err
 	}
-	m, err := remote.Multiplication(ctx, c.ID)
+	m, err := api.Multiplication(ctx, c.ID)
 	if err == nil && !m.State.Final() {
-		m, err = follow(ctx, remote, c.ID, log)
+		m, err = remote.Watch(ctx, api, c.ID, log)
 	}
 	if err != nil {
 		return err
 	}
-	return c.finish(ctx, remote, m, summary{}, c.RemoteConfig, out, log)
+	d := delivery{
+		api:    api,
+		output: c.OutputFlags,
+		json:   c.JSON,
+		stdout: out.out,
+		log:    log,
+	}
+	return d.run(ctx, m)
+}
+
+// delivery is the last step of multiply and result: the download and the summary.
+type delivery struct {
+	api     *client.Client
+	output  remote.OutputFlags
+	json    bool // print the summary
+	stdout  io.Writer
+	log     io.Writer
+	summary summary
+}
+
+// summary is what --json prints.
+type summary struct {
+	ID             string                `json:"id"`
+	State          string                `json:"state"`
+	Output         string                `json:"output,omitempty"`
+	Bytes          int64                 `json:"bytes,omitempty"`
+	Verified       bool                  `json:"verified"` // the bytes by the digest of the server
+	Seconds        seconds               `json:"seconds"`
+	Multiplication client.Multiplication `json:"multiplication"`
+}
+
+// seconds is how long the steps of a command took.
+type seconds struct {
+	Upload   float64 `json:"upload"`
+	Compute  float64 `json:"compute"`
+	Download float64 `json:"download"`
+}
+
+// run downloads the result of a finished multiplication. It prints the summary also after an error.
+func (d *delivery) run(ctx context.Context, m client.Multiplication) error {
+	d.summary.ID = m.ID
+	d.summary.State = string(m.State)
+	d.summary.Multiplication = m
+	err := remote.CheckCompleted(m)
+	if err == nil {
+		err = d.download(ctx, m)
+	}
+	if d.json {
+		err = errors.Join(err, remote.PrintJSON(d.stdout, d.summary))
+	}
+	return err
+}
+
+func (d *delivery) download(ctx context.Context, m client.Multiplication) error {
+	start := time.Now()
+	download, err := d.output.Download(ctx, d.api, m, d.stdout, d.log)
+	d.summary.Bytes = download.Bytes
+	if err != nil {
+		return err
+	}
+	d.summary.Verified = download.Verified
+	d.summary.Output = d.output.Output
+	d.summary.Seconds.Download = time.Since(start).Seconds()
+	return nil
 }

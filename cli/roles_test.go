@@ -12,26 +12,31 @@ import (
 	"github.com/millrace/millrace/devdb/testdb"
 )
 
-// deployment is an API and workers, each a process, on one database.
+// deployment is processes on one database: APIs and workers.
 type deployment struct {
 	t    *testing.T
 	env  []string
 	pool *pgxpool.Pool
 
-	server string // of the API that was started last
+	server string // address of the API that was started last
 	api    api
 }
 
-// client is the environment of commands that talk to the API.
+// client returns the environment of client commands for the API.
 func (d *deployment) client() []string { return []string{"MILLRACE_SERVER=" + d.server} }
 
+// deploy makes a migrated database, without a process.
 func deploy(t *testing.T) *deployment {
 	t.Helper()
 	pool := testdb.NewEmpty(t)
-	d := &deployment{t: t, pool: pool, env: []string{"DATABASE_URL=" + testdb.URL(pool), "MILLRACE_BLOCKS=file://" + t.TempDir()}}
-	for range 2 { // it is safe to run it twice
+	d := &deployment{
+		t:    t,
+		pool: pool,
+		env:  []string{"DATABASE_URL=" + testdb.URL(pool), "MILLRACE_BLOCKS=file://" + t.TempDir()},
+	}
+	for range 2 { // it is safe to run twice
 		if _, stderr, code := run(t, d.env, "migrate"); code != 0 {
-			t.Fatalf("migrate: %s", stderr)
+			t.Fatalf("migrate: code %d, %q, want 0", code, stderr)
 		}
 	}
 	return d
@@ -39,7 +44,7 @@ func deploy(t *testing.T) *deployment {
 
 var apiAddress = regexp.MustCompile(`msg=serving api=(\S+)`)
 
-// startAPI starts an API and notes its address.
+// startAPI starts an API and records its address.
 func (d *deployment) startAPI() *process {
 	d.t.Helper()
 	p := start(d.t, d.env, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
@@ -56,30 +61,30 @@ func (d *deployment) startWorker() *process {
 	return p
 }
 
-// manyTiles is a product of 20 tiles, each about a tenth of a second.
+// manyTiles is a multiplication of 20 tiles, each about a tenth of a second.
 const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 10000, "seed": 1}}}`
 
-// TestWorkersShareAProduct: two workers compute the tiles of one product.
-func TestWorkersShareAProduct(t *testing.T) {
+// TestWorkersShareAMultiplication: two workers compute the tiles of one multiplication.
+func TestWorkersShareAMultiplication(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	main := d.startAPI()
 	workers := []*process{d.startWorker(), d.startWorker()}
-	product := d.api.completes(d.api.submit(manyTiles))
+	m := d.api.completes(d.api.submit(manyTiles))
 	var shared int
 	if err := d.pool.QueryRow(t.Context(),
 		"SELECT count(DISTINCT attempted_by[1]) FROM river_job WHERE kind = 'multiply_tile'").Scan(&shared); err != nil {
 		t.Fatal(err)
 	}
-	if product.Tiles.Total != 20 || product.Attempts != 20 || shared != 2 {
-		t.Errorf("%d workers, %+v", shared, product)
+	if m.Tiles.Total != 20 || m.Attempts != 20 || shared != 2 {
+		t.Errorf("%d tiles, %d attempts, %d workers, want 20, 20, 2", m.Tiles.Total, m.Attempts, shared)
 	}
 	for _, p := range append(workers, main) {
 		p.exit(syscall.SIGTERM)
 	}
 }
 
-// TestWorkerKilled: SIGKILL costs the tile that was running, not the product.
+// TestWorkerKilled: a multiplication completes although a worker was killed, which costs attempts at the running tiles.
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -88,42 +93,39 @@ func TestWorkerKilled(t *testing.T) {
 	d.api = connect(t, apiAddress.FindStringSubmatch(main.stderr.String())[1])
 	victim := d.startWorker()
 	id := d.api.submit(manyTiles)
-	until(t, "it works", func() bool { p := d.api.get(id); return p.Tiles.Completed > 0 && p.Tiles.Running > 0 })
+	until(t, "the worker computes", func() bool { p := d.api.get(id); return p.Tiles.Completed > 0 && p.Tiles.Running > 0 })
 	victim.signal(syscall.SIGKILL)
 	_ = victim.wait()
 	heir := d.startWorker()
-	product := d.api.completes(id)
-	if product.Tiles.Completed != 20 {
-		t.Errorf("%+v", product)
+	m := d.api.completes(id)
+	if m.Tiles.Completed != 20 {
+		t.Errorf("%d tiles are completed, want 20", m.Tiles.Completed)
 	}
-	for _, e := range product.Errors {
-		if !strings.Contains(e.Message, "stopped renewing its lease") {
-			t.Errorf("error %s", e.Message)
-		}
+	for _, e := range m.Errors {
+		wantTexts(t, e.Message, "stopped renewing its lease")
 	}
 	heir.exit(syscall.SIGTERM)
 	main.exit(syscall.SIGTERM)
 }
 
-// TestWorkerStopped: SIGTERM loses nothing, not even an attempt.
+// TestWorkerStopped: SIGTERM costs no attempt.
 func TestWorkerStopped(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	main := d.startAPI()
 	first := d.startWorker()
 	id := d.api.submit(manyTiles)
-	until(t, "it works", func() bool { return d.api.get(id).Tiles.Completed > 0 })
+	until(t, "the worker computes", func() bool { return d.api.get(id).Tiles.Completed > 0 })
 	second := d.startWorker()
 	first.exit(syscall.SIGTERM)
-	product := d.api.completes(id)
-	if product.Attempts != 20 || len(product.Errors) != 0 {
-		t.Errorf("%+v", product)
+	if m := d.api.completes(id); m.Attempts != 20 || len(m.Errors) != 0 {
+		t.Errorf("%d attempts, errors %+v, want 20 and none", m.Attempts, m.Errors)
 	}
 	second.exit(os.Interrupt)
 	main.exit(os.Interrupt)
 }
 
-// TestAPIRestarted: workers go on without an API, and what it accepted is there when it is back.
+// TestAPIRestarted: workers need no API, and a multiplication survives that its API is killed.
 func TestAPIRestarted(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -138,6 +140,7 @@ func TestAPIRestarted(t *testing.T) {
 	main.exit(syscall.SIGTERM)
 }
 
+// TestRolesRefuse: a process does not start without what it needs, and says what that is.
 func TestRolesRefuse(t *testing.T) {
 	t.Parallel()
 	empty := "DATABASE_URL=" + testdb.URL(testdb.NewEmpty(t))
@@ -150,7 +153,7 @@ func TestRolesRefuse(t *testing.T) {
 		"not migrated":     {[]string{empty}, []string{"api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, 1, "millrace migrate"},
 		"no database":      {[]string{"DATABASE_URL="}, []string{"worker"}, 1, "DATABASE_URL is empty"},
 		"bad database URL": {[]string{"DATABASE_URL=postgres://%"}, []string{"api"}, 1, "DATABASE_URL"},
-		"nobody there":     {[]string{"DATABASE_URL=postgres://127.0.0.1:1/x"}, []string{"migrate"}, 1, "connecting to the database"},
+		"no Postgres":      {[]string{"DATABASE_URL=postgres://127.0.0.1:1/x"}, []string{"migrate"}, 1, "connecting to the database"},
 		"bad block store":  {[]string{empty}, []string{"worker", "--blocks=ftp://x"}, 1, "block store"},
 		"negative tiles":   {[]string{empty}, []string{"worker", "--tiles=-1"}, 1, "--tiles"},
 		"short retention":  {[]string{empty}, []string{"api", "--retention=1s"}, 1, "--retention"},
@@ -161,20 +164,21 @@ func TestRolesRefuse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, stderr, code := run(t, test.env, test.args...)
 			if code != test.code || !strings.Contains(stderr, test.want) {
-				t.Errorf("code %d, %s", code, stderr)
+				t.Errorf("code %d, %q, want code %d and %q", code, stderr, test.code, test.want)
 			}
 			if strings.Contains(stderr, "goroutine ") {
-				t.Error("it panicked")
+				t.Errorf("got %q, want no panic", stderr)
 			}
 		})
 	}
 }
 
+// TestHelpAndVersion: the commands that only print.
 func TestHelpAndVersion(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"--help"}, {"dev", "--help"}, {"version"}, {"openapi"}} {
 		if stdout, stderr, code := run(t, nil, args...); code != 0 || stdout == "" || stderr != "" {
-			t.Errorf("%v: code %d, %s", args, code, stderr)
+			t.Errorf("millrace %v: code %d, %q, %q, want code 0 and output", args, code, stdout, stderr)
 		}
 	}
 }

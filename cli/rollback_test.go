@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestRollback: on a database that a later version has migrated, this one migrates nothing and works. Later migrations are
-// stood in for by their entries in the tables of goose and of River.
+// TestRollback: this version migrates nothing and works on a database that a later version has migrated. Entries in the
+// tables of goose and of River stand for the later migrations.
 func TestRollback(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -19,7 +19,7 @@ func TestRollback(t *testing.T) {
 		}
 	}
 	if _, stderr, code := run(t, d.env, "migrate"); code != 0 {
-		t.Fatalf("migrate: %s", stderr)
+		t.Fatalf("migrate: code %d, %q, want 0", code, stderr)
 	}
 	main, worker := d.startAPI(), d.startWorker()
 	d.api.completes(d.api.submit(manyTiles))

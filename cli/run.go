@@ -1,4 +1,4 @@
-// Package cli is the command line: one file per command, the configuration, and the wiring of the parts.
+// Package cli is the command line: one file per command.
 package cli
 
 import (
@@ -11,40 +11,40 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands is the whole command line.
+// commands is the grammar of the command line.
 type commands struct {
 	Log LogConfig `embed:"" prefix:"log-"`
 
-	Multiply multiplyCommand `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the product."`
-	List     listCommand     `cmd:"" group:"client" help:"List products, the newest first."`
-	Show     showCommand     `cmd:"" group:"client" help:"Show a product: state, progress, errors."`
-	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a product that is not done."`
-	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a product that has failed or was cancelled."`
-	Result   resultCommand   `cmd:"" group:"client" help:"Download a product, or what is missing of it."`
-	Load     loadCommand     `cmd:"" group:"client" help:"Submit many products and measure how long they take."`
+	Multiply multiplyCommand `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the result."`
+	List     listCommand     `cmd:"" group:"client" help:"List multiplications, the newest first."`
+	Show     showCommand     `cmd:"" group:"client" help:"Show a multiplication: state, progress, errors."`
+	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a multiplication that has not finished."`
+	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a multiplication that has failed or was cancelled."`
+	Result   resultCommand   `cmd:"" group:"client" help:"Download the result of a multiplication, or the rest of it."`
+	Load     loadCommand     `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
 
-	Demo    demoCommand    `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, show the figures, leave nothing behind."`
+	Demo    demoCommand    `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, print the figures, clean up."`
 	Dev     devCommand     `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`
 	API     apiCommand     `cmd:"" group:"service" name:"api" help:"Serve the HTTP API and run the queue's maintenance."`
 	Worker  workerCommand  `cmd:"" group:"service" help:"Work on queued tiles."`
-	Migrate migrateCommand `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and by several at once."`
+	Migrate migrateCommand `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and in several processes at once."`
 	Health  healthCommand  `cmd:"" group:"service" help:"Ask a running process whether it is ready; for the health checks of containers."`
-	OpenAPI openapiCommand `cmd:"" group:"service" name:"openapi" help:"Print the description of the API."`
+	OpenAPI openapiCommand `cmd:"" group:"service" name:"openapi" help:"Print the OpenAPI description of the API."`
 	Version versionCommand `cmd:"" group:"service" help:"Print the version."`
 }
 
-// streams is where commands write to.
+// streams are the standard output and the standard error of a command.
 type streams struct {
 	out, err io.Writer
 }
 
-// Run executes the command in args until it ends or ctx is done, and returns the exit code.
+// Run runs the command in args until it ends or ctx is done, and returns the exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c commands
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("millrace"),
-		kong.Description("Distributed matrix multiplication: a client for people, and the service itself. "+
+		kong.Description("Distributed matrix multiplication: the service, and a client for the terminal. "+
 			"Every flag can also be set in the environment: --soft-stop is MILLRACE_SOFT_STOP."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
@@ -62,18 +62,19 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
-	if exited >= 0 { // --help
+	if exited >= 0 { // kong has printed the help
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "millrace: %v\nRun \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", err)
+		fmt.Fprintf(stderr, "millrace: %v\n"+
+			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", err)
 		return exitUsage
 	}
 	log := c.Log.logger(stderr)
 	setMemoryLimit(log)
 	err = parsed.Run(log)
 	code, message := exitCode(ctx, err)
-	if code == exitInterrupted && parsed.Selected().Group.Key != "client" { // told to stop before it was ready
+	if code == exitInterrupted && parsed.Selected().Group.Key != "client" { // SIGTERM before the process was ready
 		return exitFailed
 	}
 	if message != "" {
@@ -96,11 +97,11 @@ func (c LogConfig) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// setMemoryLimit makes the garbage collector keep to the container's memory, unless GOMEMLIMIT says otherwise.
+// setMemoryLimit sets the limit of Go's garbage collector to the memory of the container, unless GOMEMLIMIT is set.
 func setMemoryLimit(log *slog.Logger) {
 	limit, err := memlimit.Set()
 	if err != nil {
-		log.Debug("the memory limit of the container is not known", "error", err)
+		log.Debug("the memory limit of the container is unknown", "error", err)
 		return
 	}
 	log.Debug("memory limit", "bytes", limit)

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// TestStopWhileClientsWait: an API that is told to stop answers those who wait and ends the streams, at once and in order.
+// TestStopWhileClientsWait: after SIGTERM an API responds to its waiters and ends its event streams at once.
 func TestStopWhileClientsWait(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	main := d.startAPI()
-	id := d.api.submit(twoByTwo) // nobody works
+	id := d.api.submit(twoByTwo) // stays pending: there is no worker
 	status := make(chan int, 1)
 	go func() {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.server+"/v1/multiplications/"+id, nil)
@@ -31,9 +31,9 @@ func TestStopWhileClientsWait(t *testing.T) {
 		_ = response.Body.Close()
 		status <- response.StatusCode
 	}()
-	until(t, "it waits", func() bool {
+	until(t, "the request waits", func() bool {
 		var n int
-		err := d.pool.QueryRow(t.Context(), // the one query that looks for changes of what clients wait for
+		err := d.pool.QueryRow(t.Context(), // the query of the hub, which runs only if a client waits
 			`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%ListPresent%' AND pid <> pg_backend_pid()`).Scan(&n)
 		return err == nil && n > 0
 	})
@@ -50,10 +50,10 @@ func TestStopWhileClientsWait(t *testing.T) {
 	}
 	main.exit(syscall.SIGTERM)
 	if got := <-status; got != http.StatusOK {
-		t.Errorf("the waiting client got %d", got)
+		t.Errorf("the waiter received %d, want 200", got)
 	}
 	if rest, err := io.ReadAll(lines); err != nil || strings.Contains(string(rest), "data:") {
-		t.Errorf("the stream ended with %q, %v", rest, err)
+		t.Errorf("the stream ended with %q, %v, want no event and no error", rest, err)
 	}
 	worker := d.startWorker()
 	d.startAPI()

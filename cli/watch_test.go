@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/client"
 )
 
-// A stream of events that breaks goes on where it broke: no change is missing, none comes twice.
+// testBrokenEvents: an event stream that breaks is resumed: no event is missing, and no event comes twice.
 func (b *clientBundle) testBrokenEvents(t *testing.T) {
 	p := startProxy(t, b.server(), nil, 1500, 1500)
 	id := b.api.submit(manyTiles)
@@ -21,19 +21,19 @@ func (b *clientBundle) testBrokenEvents(t *testing.T) {
 	for i, line := range lines {
 		e := decodeJSON[client.Event](t, line)
 		if e.Tiles.Completed < completed || e.Tiles.Completed > completed+1 {
-			t.Errorf("line %d jumps from %d tiles to %d", i, completed, e.Tiles.Completed)
+			t.Errorf("line %d: %d tiles after %d, want at most one more", i, e.Tiles.Completed, completed)
 		}
 		completed = e.Tiles.Completed
 	}
-	if len(lines) != 22 || completed != 20 { // submitted, begun, and each tile
-		t.Errorf("%d lines, %d tiles\n%s", len(lines), completed, stdout)
+	if len(lines) != 22 || completed != 20 { // submitted, started, and each tile
+		t.Errorf("%d lines, %d tiles, want 22 and 20\n%s", len(lines), completed, stdout)
 	}
 	if p.breaks() != 2 || !p.sent("Last-Event-Id: ") || !strings.Contains(stderr, "trying again") {
-		t.Errorf("%d breaks\n%s", p.breaks(), stderr)
+		t.Errorf("%d breaks, %q, want 2, resumed", p.breaks(), stderr)
 	}
 }
 
-// Where a proxy lets no events through, products are asked for.
+// testNoEvents: the client polls where a proxy blocks event streams.
 func (b *clientBundle) testNoEvents(t *testing.T) {
 	target, err := url.Parse(b.server())
 	if err != nil {
@@ -50,7 +50,5 @@ func (b *clientBundle) testNoEvents(t *testing.T) {
 	defer gateway.Close()
 	id := b.api.submit(manyTiles)
 	stdout, _ := b.ok(t, "show", id, "--watch", "--server="+gateway.URL)
-	if !strings.Contains(stdout, "20 of 20 completed") {
-		t.Errorf("%s", stdout)
-	}
+	wantTexts(t, stdout, "20 of 20 completed")
 }

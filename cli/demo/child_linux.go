@@ -1,4 +1,4 @@
-package cli
+package demo
 
 import (
 	"bufio"
@@ -8,12 +8,13 @@ import (
 	"syscall"
 )
 
-// childAttr puts a child into a process group of its own, so that Ctrl-C reaches it through us, and ends it with us.
+// childAttr puts a child into a process group of its own, so that Ctrl-C does not reach it: stop ends it. Linux
+// ends it when its parent ends.
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }
 
-// peakMemory returns the largest resident set that a running process has had, in bytes; 0 when it is not known.
+// peakMemory returns the largest resident set of a running process so far, in bytes, or 0 if it is unknown.
 func peakMemory(pid int) int64 {
 	file, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -1,4 +1,4 @@
-package cli
+package demo
 
 import (
 	"bufio"
@@ -13,16 +13,16 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// errWrong says that a product is not the product of its operands.
-var errWrong = errors.New("the product is wrong")
+// errWrong says that a result is not the product of its operands.
+var errWrong = errors.New("the result is wrong")
 
-// rows reads a .npy file a row at a time, as float64.
+// rows reads a .npy file row by row, as float64.
 type rows struct {
 	file  *os.File
 	npy   *matrix.NPYReader
 	shape matrix.Shape
-	raw   []byte
-	row   []float64
+	raw   []byte    // one row as in the file
+	row   []float64 // the same row, converted
 }
 
 func openRows(path string) (*rows, error) {
@@ -36,12 +36,18 @@ func openRows(path string) (*rows, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := npy.Header().Shape
-	return &rows{file: file, npy: npy, shape: s, raw: make([]byte, s.Cols*int64(s.DType.Size())), row: make([]float64, s.Cols)}, nil
+	return &rows{
+		file:  file,
+		npy:   npy,
+		shape: s,
+		raw:   make([]byte, s.Cols*int64(s.DType.Size())),
+		row:   make([]float64, s.Cols),
+	}, nil
 }
 
 func (r *rows) close() { _ = r.file.Close() }
 
-// next returns the next row; it is valid until the next call.
+// next returns the next row, which is valid until the next call.
 func (r *rows) next() ([]float64, error) {
 	if _, err := io.ReadFull(r.npy, r.raw); err != nil {
 		return nil, err
@@ -56,7 +62,7 @@ func (r *rows) next() ([]float64, error) {
 	return r.row, nil
 }
 
-// times returns M·x and |M|·|x| for the matrix M in a file.
+// times returns M·x and |M|·|x| for the matrix M in a file; absX is |x| or an upper bound of it.
 func times(ctx context.Context, path string, x, absX []float64) (y, absY []float64, err error) {
 	r, err := openRows(path)
 	if err != nil {
@@ -79,22 +85,25 @@ func times(ctx context.Context, path string, x, absX []float64) (y, absY []float
 			sum += v * x[j]
 			abs += math.Abs(v) * absX[j]
 		}
-		y, absY = append(y, sum), append(absY, abs)
+		y = append(y, sum)
+		absY = append(absY, abs)
 	}
 	return y, absY, nil
 }
 
 // verify checks C = A·B for three files by Freivalds' algorithm: C·x = A·(B·x) for a random x (R. Freivalds,
-// Probabilistic machines can use less running time, 1977). It returns the largest error as a part of what rounding
+// Probabilistic machines can use less running time, 1977). It returns the largest error as a fraction of what rounding
 // allows, or errWrong.
 func verify(ctx context.Context, pathA, pathB, pathC string) (float64, error) {
 	c, err := openRows(pathC)
 	if err != nil {
 		return 0, err
 	}
-	n, dtype := c.shape.Cols, c.shape.DType
+	n := c.shape.Cols
+	dtype := c.shape.DType
 	c.close()
-	x, absX := make([]float64, n), make([]float64, n)
+	x := make([]float64, n)
+	absX := make([]float64, n)
 	for i := range x {
 		x[i] = 1 - 2*rand.Float64() //nolint:gosec // not a secret
 		absX[i] = math.Abs(x[i])
@@ -125,9 +134,10 @@ func compare(got, want, scale []float64, terms float64, dtype matrix.DType) (flo
 	}
 	worst := 0.0
 	for i := range got {
-		e := math.Abs(got[i]-want[i]) / (2*terms*epsilon*scale[i] + math.SmallestNonzeroFloat64)
+		allowed := 2 * terms * epsilon * scale[i]
+		e := math.Abs(got[i]-want[i]) / (allowed + math.SmallestNonzeroFloat64)
 		if !(e <= 1) { // or NaN
-			return e, fmt.Errorf("%w: row %d differs by %g where %g is allowed", errWrong, i, got[i]-want[i], 2*terms*epsilon*scale[i])
+			return e, fmt.Errorf("%w: row %d of C·x differs by %g, allowed is %g", errWrong, i, got[i]-want[i], allowed)
 		}
 		worst = max(worst, e)
 	}

@@ -1,0 +1,126 @@
+package remote
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/cli/terminal"
+	"github.com/millrace/millrace/cli/usage"
+	"github.com/millrace/millrace/client"
+	"github.com/millrace/millrace/matrix"
+)
+
+// Operand is an operand of a multiplication, as the command line names it.
+type Operand struct {
+	client.Operand // of a file, empty before Upload
+
+	name  string
+	shape matrix.Shape
+	path  string // of a .npy file, else empty
+	size  int64  // of that file, in bytes
+}
+
+// ParseOperand parses an argument: the path of a .npy file, random:ROWSxCOLS[:SEED], or id:MATRIX_ID. It finds out the
+// shape, so that CheckShapes can refuse the operands before anything is uploaded.
+func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
+	if text, ok := strings.CutPrefix(arg, "random:"); ok {
+		return randomOperand(arg, text)
+	}
+	if id, ok := strings.CutPrefix(arg, "id:"); ok {
+		m, err := api.Matrix(ctx, id)
+		if err != nil {
+			return Operand{}, err
+		}
+		shape := matrix.Shape{Rows: m.Rows, Cols: m.Cols, DType: matrix.DType(m.Dtype)}
+		return Operand{Operand: client.Stored(id), name: arg, shape: shape}, nil
+	}
+	return fileOperand(arg)
+}
+
+// randomOperand parses ROWSxCOLS[:SEED].
+func randomOperand(arg, text string) (Operand, error) {
+	size, seedText, seeded := strings.Cut(text, ":")
+	rowText, colText, _ := strings.Cut(size, "x")
+	rows, rowErr := strconv.ParseInt(rowText, 10, 64)
+	cols, colErr := strconv.ParseInt(colText, 10, 64)
+	var seed int64
+	var seedErr error
+	if seeded {
+		seed, seedErr = strconv.ParseInt(seedText, 10, 64)
+	}
+	if errors.Join(rowErr, colErr, seedErr) != nil || rows < 0 || cols < 0 || seed < 0 {
+		return Operand{}, usage.Errorf("%s: a random matrix is random:ROWSxCOLS or random:ROWSxCOLS:SEED, "+
+			"for example random:1000x500:7", arg)
+	}
+	return Operand{
+		Operand: client.Operand{Random: &client.RandomMatrix{Rows: rows, Cols: cols, Seed: &seed}},
+		name:    arg,
+		shape:   matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64},
+	}, nil
+}
+
+// fileOperand reads the header of a .npy file and compares the size of the file with it.
+func fileOperand(path string) (Operand, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Operand{}, usage.Errorf("reading an operand: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return Operand{}, usage.Errorf("reading an operand: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return Operand{}, usage.Errorf("%s is not a file", path)
+	}
+	npy, err := matrix.NewNPYReader(bufio.NewReader(file), 0)
+	if err != nil {
+		return Operand{}, usage.Errorf("%s: %w", path, err)
+	}
+	header := npy.Header()
+	if want := header.FileBytes(); info.Size() != want {
+		return Operand{}, usage.Errorf("%s has %d bytes, but a .npy file with a matrix of %s has %d: "+
+			"it is truncated, or has more than one array", path, info.Size(), header.Shape, want)
+	}
+	return Operand{
+		name:  path,
+		shape: header.Shape,
+		path:  path,
+		size:  info.Size(),
+	}, nil
+}
+
+// CheckShapes returns an error unless the product A·B of two operands is defined.
+func CheckShapes(a, b Operand) error {
+	if a.shape.Cols != b.shape.Rows {
+		return usage.Errorf("%s is %d×%d and %s is %d×%d: the columns of the first must equal the rows of the second",
+			a.name, a.shape.Rows, a.shape.Cols, b.name, b.shape.Rows, b.shape.Cols)
+	}
+	return nil
+}
+
+// SameFile reports whether two operands are the same file, which must be uploaded only once.
+func (o *Operand) SameFile(other Operand) bool { return o.path != "" && o.path == other.path }
+
+// Upload uploads the file of an operand and shows the progress under a title. It does nothing for other operands.
+func (o *Operand) Upload(ctx context.Context, api *client.Client, title string, log io.Writer) error {
+	if o.path == "" {
+		return nil
+	}
+	start := time.Now()
+	bar := terminal.NewBar(log, title, o.size, terminal.Bytes)
+	defer bar.Clear()
+	m, err := api.Upload(ctx, o.path, bar.Set)
+	if err != nil {
+		return err
+	}
+	bar.Finish(terminal.Rate(o.size, time.Since(start)))
+	o.Operand = client.Stored(m.ID)
+	return nil
+}

@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/millrace/millrace/server"
+)
+
+// workerCommand works on queued tiles.
+type workerCommand struct {
+	server.Database
+	server.Storage
+	server.Work
+	OpsAddr string `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+}
+
+// Run implements the command.
+func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
+	return server.Run(ctx, server.Config{
+		Role:     server.Worker,
+		Database: c.Database,
+		Storage:  c.Storage,
+		Work:     c.Work,
+		OpsAddr:  c.OpsAddr,
+	}, log)
+}

@@ -1,0 +1,137 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
+)
+
+// Config is the configuration of a process. The command line fills in its parts by their kong tags.
+type Config struct {
+	Role     Role
+	Database Database
+	Storage  Storage
+	Limits   Limits // of the API
+	Pages    Pages  // of the API
+	Work     Work   // an API uses SoftStop, its grace period, and Lease only
+
+	Addr    string        // of the API; port 0 is a free one; unused by a worker
+	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
+	Drain   time.Duration // how long the process still accepts requests after the order to stop
+}
+
+// Storage says where the contents of matrices are kept, and for how long.
+type Storage struct {
+	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, or file:///directory, which all processes must share."`
+	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
+}
+
+// Limits bounds what one request may ask for.
+type Limits struct {
+	MaxMatrixBytes int64 `default:"1099511627776" help:"Largest matrix that is accepted or computed, in bytes."`
+	MaxJSONValues  int64 `default:"1000000" help:"Largest matrix that is served as JSON, in elements; .npy has no limit."`
+}
+
+// Pages says which pages are served beside the API.
+type Pages struct {
+	RiverUI bool `name:"river-ui" default:"true" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there."`
+}
+
+// Work says how a process works on tiles.
+type Work struct {
+	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
+	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU." default:"0"`
+	Small    int           `help:"Concurrency of small multiplications; 0 is eight per CPU." default:"0"`
+	SoftStop time.Duration `help:"Grace period: how long running tiles may take to finish after SIGTERM before they go back to the queue." default:"25s"`
+	Lease    time.Duration `help:"How long a worker may be silent before its tiles are given to other workers." default:"10s"`
+}
+
+// Validate returns an error that names the flag if a value is out of range.
+func (c Config) Validate() error {
+	switch {
+	case c.Work.Tiles < 0 || c.Work.Small < 0:
+		return fmt.Errorf("--tiles and --small must not be negative, they are %d and %d", c.Work.Tiles, c.Work.Small)
+	case c.Work.Lease < time.Second:
+		return fmt.Errorf("--lease must be at least 1s, it is %s", c.Work.Lease)
+	case c.Work.SoftStop <= 0:
+		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
+	case c.Drain < 0:
+		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
+	case c.Storage.Retention < time.Minute:
+		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
+	}
+	return nil
+}
+
+// LogValue returns what a process of the role uses of the configuration, without secrets.
+func (c Config) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.Any("database", c.Database),
+		slog.String("blocks", c.Storage.Blocks),
+		slog.Duration("retention", c.Storage.Retention),
+		slog.String("ops_addr", c.OpsAddr),
+		slog.Duration("soft_stop", c.Work.SoftStop),
+		slog.Duration("lease", c.Work.Lease),
+	}
+	if c.Role.works() {
+		attrs = append(attrs, slog.Int("tiles", c.Work.tiles()), slog.Int("small", c.Work.small()))
+	}
+	if c.Role.serves() {
+		attrs = append(attrs,
+			slog.String("addr", c.Addr),
+			slog.Bool("river_ui", c.Pages.RiverUI),
+			slog.Duration("drain", c.Drain),
+		)
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// apiConnections is the number of database connections of an API: requests hold one only while a statement runs.
+const apiConnections = 16
+
+// connections is the number of database connections of a process. A slot for small multiplications waits for the
+// database rather than for a CPU, so it counts like one for tiles, up to a limit.
+func (c Config) connections() int {
+	n := 0
+	if c.Role.serves() {
+		n += apiConnections
+	}
+	if c.Role.works() {
+		n += min(32, c.Work.small()) + c.Work.tiles() + 4
+	}
+	return n
+}
+
+// jobs returns the part of the configuration that is the queue's.
+func (c Config) jobs() jobs.Config {
+	return jobs.Config{
+		Work:     c.Role.works(),
+		Lead:     c.Role.serves(),
+		Tiles:    c.Work.tiles(),
+		Small:    c.Work.small(),
+		SoftStop: c.Work.SoftStop,
+		Lease:    c.Work.Lease,
+	}
+}
+
+func (w Work) tiles() int {
+	if w.Tiles > 0 {
+		return w.Tiles
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (w Work) small() int {
+	if w.Small > 0 {
+		return w.Small
+	}
+	return 8 * runtime.GOMAXPROCS(0)
+}
+
+func (l Limits) handlers() handlers.Limits {
+	return handlers.Limits{MaxMatrixBytes: l.MaxMatrixBytes, MaxJSONValues: l.MaxJSONValues}
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// valid returns a configuration that Validate accepts.
+func valid() Config {
+	return Config{
+		Role:    Dev,
+		Storage: Storage{Blocks: "postgres", Retention: time.Hour},
+		Work:    Work{SoftStop: time.Second, Lease: time.Second},
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	t.Parallel()
+	if err := valid().Validate(); err != nil {
+		t.Errorf("Validate() = %v, want nil", err)
+	}
+	for flag, change := range map[string]func(*Config){
+		"--tiles":     func(c *Config) { c.Work.Tiles = -1 },
+		"--small":     func(c *Config) { c.Work.Small = -1 },
+		"--lease":     func(c *Config) { c.Work.Lease = time.Second - 1 },
+		"--soft-stop": func(c *Config) { c.Work.SoftStop = 0 },
+		"--drain":     func(c *Config) { c.Drain = -1 },
+		"--retention": func(c *Config) { c.Storage.Retention = time.Second },
+	} {
+		c := valid()
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("Validate() = %v, want an error about %s", err, flag)
+		}
+	}
+}
+
+// TestConfigLogValue: a role logs the values that it uses, and in none of the forms of a connection string the
+// password.
+func TestConfigLogValue(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[Role]string{
+		API:    "database blocks retention ops_addr soft_stop lease addr river_ui drain",
+		Worker: "database blocks retention ops_addr soft_stop lease tiles small",
+		Dev:    "database blocks retention ops_addr soft_stop lease tiles small addr river_ui drain",
+	} {
+		c := valid()
+		c.Role = role
+		var keys []string
+		for _, attr := range c.LogValue().Group() {
+			keys = append(keys, attr.Key)
+		}
+		if got := strings.Join(keys, " "); got != want {
+			t.Errorf("LogValue() of %s has %q, want %q", role, got, want)
+		}
+	}
+	for _, url := range []string{
+		"postgres://millrace:s3cret@127.0.0.1/x",
+		"postgres://127.0.0.1/x?user=millrace&password=s3cret",
+		"host=127.0.0.1 user=millrace password=s3cret",
+	} {
+		c := valid()
+		c.Database.DatabaseURL = url
+		var text bytes.Buffer
+		slog.New(slog.NewTextHandler(&text, nil)).Info("starting", "config", c)
+		if got := text.String(); strings.Contains(got, "s3cret") || !strings.Contains(got, "config.database=") {
+			t.Errorf("the log of %s is %s, want the database without its password", url, got)
+		}
+	}
+}
+
+func TestConfigConnections(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[Role]int{
+		API:    16,
+		Worker: 5 + 2 + 4,
+		Dev:    16 + 5 + 2 + 4,
+	} {
+		c := Config{Role: role, Work: Work{Tiles: 2, Small: 5}}
+		if got := c.connections(); got != want {
+			t.Errorf("connections() of %s = %d, want %d", role, got, want)
+		}
+	}
+}

@@ -1,0 +1,24 @@
+package server
+
+import (
+	"log/slog"
+
+	"github.com/millrace/millrace/matrix"
+)
+
+// BuiltinHint says how to get a faster kernel than the built-in one.
+const BuiltinHint = "no BLAS library was found; one would be about five times faster than the built-in kernel: " +
+	"install libopenblas0-pthread (Debian, Ubuntu) or openblas (Fedora, Homebrew), or name one with --blas"
+
+// openKernel loads the BLAS library at path, or the first of the usual names, and logs which one it is.
+func openKernel(path string, log *slog.Logger) (matrix.Kernel, error) {
+	kernel, err := matrix.OpenKernel(path)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("arithmetic", "kernel", kernel.Name())
+	if matrix.Builtin(kernel) && path == "" {
+		log.Warn(BuiltinHint)
+	}
+	return kernel, nil
+}

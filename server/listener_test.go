@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// start serves handler on a free port and returns the listener and the address.
+func start(t *testing.T, handler http.Handler) (*listener, string) {
+	t.Helper()
+	l, err := listen(t.Context(), "127.0.0.1:0", handler, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.http.Close() })
+	return l, l.url()
+}
+
+// get sends a request and returns what became of it.
+func get(url string) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		response, err := http.Get(url)
+		if err == nil {
+			_, err = io.Copy(io.Discard, response.Body)
+			err = errors.Join(err, response.Body.Close())
+		}
+		done <- err
+	}()
+	return done
+}
+
+// TestListenerStop: a request in flight finishes within the grace period, and is ended after it.
+func TestListenerStop(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	proceed := make(chan struct{})
+	l, url := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-proceed
+	}))
+	request := get(url)
+	<-begun
+	l.http.RegisterOnShutdown(func() { close(proceed) })
+	if err := l.stop(); err != nil {
+		t.Errorf("stop() = %v, want nil", err)
+	}
+	if err := <-request; err != nil {
+		t.Errorf("the request in flight: %v, want nil", err)
+	}
+
+	begun = make(chan struct{})
+	l, url = start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+	}))
+	l.gracePeriod = time.Millisecond
+	request = get(url)
+	<-begun
+	if err := l.stop(); err != nil {
+		t.Errorf("stop() = %v, want nil", err)
+	}
+	if err := <-request; err == nil {
+		t.Error("a request beyond the grace period: nil, want an error")
+	}
+}
+
+// TestClosing: responses close their connections while the process drains.
+func TestClosing(t *testing.T) {
+	t.Parallel()
+	var d draining
+	_, url := start(t, d.closing(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	for _, want := range []bool{false, true} {
+		response, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.Close != want {
+			t.Errorf("Close = %t, want %t", response.Close, want)
+		}
+		d.run(0, slog.New(slog.DiscardHandler))
+	}
+}
+
+// TestWait: a process ends with an error when one of its listeners ends by itself.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	ops, _ := start(t, http.NotFoundHandler())
+	p := &Process{ops: ops}
+	if err := ops.http.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.wait(context.Background()); !errors.Is(err, errListener) {
+		t.Errorf("wait() = %v, want %v", err, errListener)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	ops, _ = start(t, http.NotFoundHandler())
+	if err := (&Process{ops: ops}).wait(ctx); err != nil {
+		t.Errorf("wait() = %v, want nil", err)
+	}
+}

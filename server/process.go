@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
+)
+
+// Process is a running process of a deployment: its parts, which depend on its role.
+type Process struct {
+	config   Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	pool     *pgxpool.Pool
+	store    *store.Store
+	kernel   matrix.Kernel // nil in an API
+	jobs     *jobs.Client
+	ui       *jobs.UI   // nil without River UI
+	hub      *watch.Hub // nil in a worker
+	draining draining
+	api      *listener // nil in a worker
+	ops      *listener
+}
+
+// Start starts a process on a migrated database. After an error no part is left running.
+func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
+	log.LogAttrs(ctx, slog.LevelInfo, "starting",
+		slog.String("role", string(c.Role)),
+		slog.String("version", Version()),
+		slog.Int("cpus", runtime.GOMAXPROCS(0)),
+		slog.Any("", c), // without a name: the attributes of the group become attributes of the message
+	)
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Process{config: c, log: log, registry: newRegistry()}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.stop())
+	}
+	return p, nil
+}
+
+// start starts the parts in the order in which they need each other.
+func (p *Process) start(ctx context.Context) (err error) {
+	if p.pool, err = p.config.Database.open(ctx, p.config.connections()); err != nil {
+		return err
+	}
+	if p.store, err = p.config.Storage.openStore(ctx, p.pool); err != nil {
+		return err
+	}
+	p.store.Observe(p.registry)
+	if err := p.startJobs(ctx); err != nil {
+		return err
+	}
+	p.registry.MustRegister(newBuildInfo(p.config.Role, p.kernel))
+	p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.pool, p.registry, &p.draining), p.log)
+	if err != nil {
+		return err
+	}
+	if p.config.Role.serves() {
+		return p.startAPI(ctx)
+	}
+	return nil
+}
+
+// startJobs starts the process's part in the queue, with a kernel if the process works on tiles.
+func (p *Process) startJobs(ctx context.Context) (err error) {
+	var engine *matrix.Engine
+	if p.config.Role.works() {
+		if p.kernel, err = openKernel(p.config.Work.BLAS, p.log); err != nil {
+			return err
+		}
+		engine = matrix.NewEngine(p.kernel)
+	}
+	config := p.config.jobs()
+	config.Metrics = p.registry
+	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
+		return err
+	}
+	return p.jobs.Start(ctx)
+}
+
+// startAPI starts the API and the pages beside it.
+func (p *Process) startAPI(ctx context.Context) (err error) {
+	site := handlers.Site{Version: Version(), OpsPort: p.ops.port()}
+	if p.config.Pages.RiverUI {
+		if p.ui, err = p.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
+			return err
+		}
+		site.RiverUI = p.ui
+	}
+	p.hub = watch.NewHub(p.store, p.log)
+	p.hub.Start(ctx)
+	api := handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log)
+	observed := handlers.Observed(api, p.registry)
+	if p.api, err = listen(ctx, p.config.Addr, p.draining.closing(observed), p.log); err != nil {
+		return err
+	}
+	p.api.gracePeriod = p.config.Work.SoftStop
+	return nil
+}
+
+// Run blocks until ctx is done or a listener ends by itself, which is an error. It drains the process in the first
+// case, and stops it in both.
+func (p *Process) Run(ctx context.Context) error {
+	err := p.wait(ctx)
+	if err == nil {
+		p.draining.run(p.config.Drain, p.log)
+	}
+	p.log.Info("stopping")
+	return errors.Join(err, p.stop())
+}
+
+// errListener says that a listener has ended without an order to stop; the error of stop says why.
+var errListener = errors.New("a listener ended unexpectedly")
+
+// wait returns nil when ctx is done, or errListener.
+func (p *Process) wait(ctx context.Context) error {
+	var api chan struct{} // stays nil in a worker
+	if p.api != nil {
+		api = p.api.done
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-api:
+	case <-p.ops.done:
+	}
+	return errListener
+}
+
+// stop stops the parts that have started, in the reverse order: first no new work comes in, then the present work ends.
+func (p *Process) stop() error {
+	var errs []error
+	if p.hub != nil { // before the API, which would wait for its waiters and subscribers
+		p.hub.Stop()
+	}
+	if p.api != nil {
+		errs = append(errs, p.api.stop())
+	}
+	if p.ui != nil {
+		p.ui.Stop()
+	}
+	if p.jobs != nil {
+		p.jobs.Stop()
+	}
+	if p.ops != nil {
+		errs = append(errs, p.ops.stop())
+	}
+	if p.pool != nil {
+		p.pool.Close()
+	}
+	return errors.Join(errs...)
+}
+
+// APIURL returns the address of the API; the process must not be a worker.
+func (p *Process) APIURL() string { return p.api.url() }
+
+// OpsURL returns the address below which /metrics, /livez and /readyz are.
+func (p *Process) OpsURL() string { return p.ops.url() }
+
+// Kernel returns the kernel that computes tiles; nil in an API.
+func (p *Process) Kernel() matrix.Kernel { return p.kernel }
