@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/millrace/millrace/devdb"
+	"github.com/millrace/millrace/internal/devdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/migrations"
 )

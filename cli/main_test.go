@@ -17,7 +17,7 @@ import (
 
 	"github.com/millrace/millrace/cli"
 	"github.com/millrace/millrace/client"
-	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/testdb"
 )
 
 // asMillrace in the environment makes the test binary behave as the real one: tests run real processes and send them

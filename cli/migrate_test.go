@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/testdb"
 )
 
 // TestMigrateWaits: a migration may be told to wait for a database that does not answer yet.

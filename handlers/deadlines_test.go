@@ -16,7 +16,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/testdb"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }

@@ -1,4 +1,4 @@
-package browser_test
+package browsertest_test
 
 import (
 	"encoding/json"

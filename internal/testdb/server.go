@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/millrace/millrace/devdb"
+	"github.com/millrace/millrace/internal/devdb"
 	"github.com/millrace/millrace/migrations"
 )
 

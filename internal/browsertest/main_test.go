@@ -1,4 +1,4 @@
-package browser_test
+package browsertest_test
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/cli"
-	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/testdb"
 )
 
 // asMillrace in the environment makes the test binary behave as the real one.

@@ -21,7 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
-	"github.com/millrace/millrace/devdb"
+	"github.com/millrace/millrace/internal/devdb"
 )
 
 const (
