@@ -55,9 +55,6 @@ func (c *demoCommand) Run(ctx context.Context, out streams, _ *slog.Logger) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Postgres may run as another user
-		return err
-	}
 	d := &demo{demoCommand: *c, out: out.out, dir: dir, shape: shape}
 	return d.run(ctx)
 }

@@ -37,7 +37,7 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Data, 0o755); err != nil { //nolint:gosec // Postgres may run as another user
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data directory: %w", err)
 	}
 	logStart(log, "dev", "data", c.Data, "blocks", sc.Blocks, "retention", sc.Retention, "tiles", c.tiles(), "small", c.small())

@@ -41,8 +41,8 @@ type binaries struct {
 
 func (b binaries) path(program string) string { return filepath.Join(b.dir, program) }
 
-// findBinaries chooses programs that the account can run: those in PATH, else the newest. A cluster that exists needs
-// those of its own major version; 0 means any. Where nothing is installed it downloads them.
+// findBinaries chooses programs that the account can run: those in PATH, else the newest. An existing cluster needs
+// those of its own major version; 0 means any. If none is installed, findBinaries downloads them.
 func findBinaries(ctx context.Context, cfg Config, acct account, major int) (binaries, error) {
 	cache, cacheErr := cacheDir()
 	bin, reasons := installed(ctx, acct, major, cache)
@@ -53,15 +53,23 @@ func findBinaries(ctx context.Context, cfg Config, acct account, major int) (bin
 		return binaries{}, ctx.Err()
 	}
 	if !cfg.NoDownload {
-		err := cacheErr
+		dir, err := "", cacheErr
 		if err == nil {
-			bin, err = download(ctx, cfg, acct, cache, major)
+			dir, err = downloader{repository: mavenCentral, cache: cache, log: cfg.Log}.install(ctx, major)
+		}
+		if err == nil {
+			bin, err = probe(ctx, acct, dir)
 		}
 		if err == nil {
 			return bin, nil
 		}
 		reasons = append(reasons, fmt.Errorf("download it: %w", err))
 	}
+	return binaries{}, noPostgres(major, reasons)
+}
+
+// noPostgres returns an ErrNoPostgres that says what was tried and what to install.
+func noPostgres(major int, reasons []error) error {
 	err := ErrNoPostgres
 	if major != 0 {
 		err = fmt.Errorf("%w for a database that PostgreSQL %d made", err, major)
@@ -70,10 +78,10 @@ func findBinaries(ctx context.Context, cfg Config, acct account, major int) (bin
 	if len(reasons) > 0 {
 		err = fmt.Errorf("%w; tried: %w", err, errors.Join(reasons...))
 	}
-	return binaries{}, err
+	return err
 }
 
-// installed looks through the candidates, and returns why it turned down those that it did not take.
+// installed returns the best of the candidates, and the reasons against the others.
 func installed(ctx context.Context, acct account, major int, cache string) (binaries, []error) {
 	var best binaries
 	var reasons []error
@@ -93,7 +101,7 @@ func installed(ctx context.Context, acct account, major int, cache string) (bina
 	return best, reasons
 }
 
-// candidateDirs lists the directories with a postgres program, that in PATH first.
+// candidateDirs lists the directories with a program postgres: that in PATH first, downloads last.
 func candidateDirs(cache string) []string {
 	var patterns []string
 	if path, err := exec.LookPath("postgres"); err == nil {
@@ -121,17 +129,17 @@ func candidateDirs(cache string) []string {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// probe runs the programs of a directory, as the account, to see that it may and what version they are.
+// probe runs the programs of a directory as the account, which shows that it may run them, and their version.
 func probe(ctx context.Context, acct account, dir string) (binaries, error) {
 	bin := binaries{dir: dir}
 	for _, program := range []string{"initdb", "postgres"} {
-		out, err := acct.run(ctx, "/", bin.path(program), "--version")
+		out, err := output(ctx, acct.command(ctx, bin.path(program), "--version"))
 		if err != nil {
 			return binaries{}, fmt.Errorf("%s cannot run %s: %w", acct.name, bin.path(program), err)
 		}
 		match := versionPattern.FindStringSubmatch(out)
 		if match == nil {
-			return binaries{}, fmt.Errorf("%s does not tell its version: %s", bin.path(program), strings.TrimSpace(out))
+			return binaries{}, fmt.Errorf("%s --version prints no version: %s", bin.path(program), strings.TrimSpace(out))
 		}
 		bin.major, err = strconv.Atoi(match[1])
 		if err != nil {
@@ -141,14 +149,14 @@ func probe(ctx context.Context, acct account, dir string) (binaries, error) {
 	return bin, nil
 }
 
-// cacheDir is where downloaded programs are kept. Other users must be able to run root's, so they are not in its home.
+// cacheDir returns the directory of downloaded programs. That of root is not in its home, because other users run them.
 func cacheDir() (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/cache/millrace", nil
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a directory for the download: %w", err)
+		return "", fmt.Errorf("find the cache directory: %w", err)
 	}
 	return filepath.Join(dir, "millrace"), nil
 }

@@ -16,28 +16,24 @@ import (
 const (
 	versionFileName = "PG_VERSION"
 
-	// passwordName is inside the data directory, so that the two are never parted.
+	// passwordName is a file of the data directory, so that a moved directory keeps its password.
 	passwordName = "millrace.password"
 
 	// unfinishedSuffix marks a data directory that initdb has not finished.
 	unfinishedSuffix = ".unfinished"
 )
 
-// cluster is a data directory and what it takes to start a Postgres on it.
+// cluster is a data directory and what is needed to start a Postgres on it.
 type cluster struct {
 	bin      binaries
 	account  account
-	data     string
-	logFile  string
+	dir      *directory
 	fsync    bool
 	password string
 }
 
-// clusterVersion is the major version that a data directory was made with: 0 if there is none yet.
+// clusterVersion returns the major version that made a data directory; 0 if there is none yet.
 func clusterVersion(data string) (int, error) {
-	if data == "" {
-		return 0, nil
-	}
 	content, err := os.ReadFile(filepath.Join(data, versionFileName))
 	if err == nil {
 		major, err := strconv.Atoi(strings.TrimSpace(string(content)))
@@ -55,29 +51,28 @@ func clusterVersion(data string) (int, error) {
 	}
 	entries, err := os.ReadDir(data)
 	if errors.Is(err, fs.ErrNotExist) {
+		if target, err := os.Readlink(data); err == nil {
+			return 0, fmt.Errorf("%s is a link to a directory that does not exist, %s: remove it to begin a new database", data, target)
+		}
 		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("look at the database: %w", err)
 	}
 	if len(entries) > 0 {
-		return 0, fmt.Errorf("%s is not empty and holds no PostgreSQL database: move it away or use another directory", data)
+		return 0, fmt.Errorf("%s is not empty and holds no PostgreSQL database: move it or use another directory", data)
 	}
 	return 0, nil
 }
 
 // ensure makes the cluster if there is none, and reads its password.
-func (c *cluster) ensure(ctx context.Context) error {
-	major, err := clusterVersion(c.data)
-	if err != nil {
-		return err
-	}
-	if major == 0 {
+func (c *cluster) ensure(ctx context.Context, exists bool) error {
+	if !exists {
 		if err := c.create(ctx); err != nil {
-			return err
+			return fmt.Errorf("make the database: %w", err)
 		}
 	}
-	password, err := os.ReadFile(filepath.Join(c.data, passwordName))
+	password, err := os.ReadFile(filepath.Join(c.dir.data(), passwordName))
 	if err != nil {
 		return fmt.Errorf("read the password of the database: %w", err)
 	}
@@ -85,52 +80,64 @@ func (c *cluster) ensure(ctx context.Context) error {
 	return nil
 }
 
-// create runs initdb in a directory beside the final one and renames it at the end, so that an interrupted one is never
-// taken for a database and the next start begins again.
+// create makes the cluster in an intermediate directory and renames it at the end: after an interrupted initdb, the next
+// start finds no cluster and begins again.
 func (c *cluster) create(ctx context.Context) error {
-	unfinished := c.data + unfinishedSuffix
+	unfinished := c.dir.data() + unfinishedSuffix
 	if err := os.RemoveAll(unfinished); err != nil {
-		return fmt.Errorf("remove an unfinished database: %w", err)
-	}
-	if err := c.initialize(ctx, unfinished); err != nil {
-		return fmt.Errorf("make the database: %w", err)
-	}
-	if err := os.Rename(unfinished, c.data); err != nil {
-		return fmt.Errorf("make the database: %w", err)
-	}
-	return syncDir(filepath.Dir(c.data))
-}
-
-func (c *cluster) initialize(ctx context.Context, dir string) error {
-	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	if err := c.account.give(dir); err != nil {
+	if err := os.Mkdir(unfinished, 0o700); err != nil {
 		return err
 	}
-	// initdb wants an empty directory, so the password starts beside it.
-	password := dir + ".password"
+	password := filepath.Join(unfinished, passwordName)
 	if err := os.WriteFile(password, []byte(rand.Text()+"\n"), 0o600); err != nil {
 		return err
 	}
-	if err := c.account.give(password); err != nil {
+	if err := errors.Join(c.account.own(unfinished), c.account.own(password)); err != nil {
 		return err
 	}
-	args := []string{
-		"--pgdata=" + dir, "--username=" + roleName, "--pwfile=" + password, "--auth=scram-sha-256",
-		"--encoding=UTF8", "--locale=" + locale(),
+	if err := c.initdb(ctx, unfinished); err != nil {
+		return err
 	}
-	if !c.fsync {
-		args = append(args, "--no-sync")
+	data := filepath.Join(unfinished, dataName)
+	if err := os.Rename(password, filepath.Join(data, passwordName)); err != nil {
+		return err
 	}
-	if _, err := c.account.run(ctx, dir, c.bin.path("initdb"), args...); err != nil {
-		return fmt.Errorf("initdb: %w", err)
+	if err := os.Rename(data, c.dir.data()); err != nil {
+		return err
 	}
-	return os.Rename(password, filepath.Join(dir, passwordName))
+	return errors.Join(os.Remove(unfinished), syncDir(c.dir.path))
 }
 
-// locale sorts by bytes on every system: text sorted by a language's rules changes its order, and breaks indexes, when
-// the system's library is updated. macOS has had no C.UTF-8 for most of its life.
+// initdb makes the cluster in the subdirectory data/ of dir, with the password that is in dir.
+func (c *cluster) initdb(ctx context.Context, dir string) error {
+	shared, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = shared.Close() }()
+	cmd := c.account.command(ctx, c.bin.path("initdb"))
+	path := shareDirectory(cmd, c.account, shared)
+	cmd.Args = append(cmd.Args,
+		"--pgdata="+filepath.Join(path, dataName),
+		"--pwfile="+filepath.Join(path, passwordName),
+		"--username="+roleName,
+		"--auth=scram-sha-256",
+		"--encoding=UTF8",
+		"--locale="+locale(),
+	)
+	if !c.fsync {
+		cmd.Args = append(cmd.Args, "--no-sync")
+	}
+	if _, err := output(ctx, cmd); err != nil {
+		return fmt.Errorf("initdb as %s in %s: %w", c.account.name, dir, err)
+	}
+	return nil
+}
+
+// locale sorts by bytes: the order of a language changes, and breaks indexes, when the system's library is updated. Older
+// versions of macOS have no C.UTF-8.
 func locale() string {
 	if runtime.GOOS == "linux" {
 		return "C.UTF-8"
@@ -138,7 +145,7 @@ func locale() string {
 	return "C"
 }
 
-// syncDir makes a rename in dir survive a crash of the machine.
+// syncDir makes a rename in dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

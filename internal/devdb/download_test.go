@@ -13,11 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// mirror is a Maven repository with one archive under every name.
+// mirror starts a Maven repository with the same archive under every name.
 func mirror(t *testing.T, archive []byte) *httptest.Server {
 	t.Helper()
 	sum := sha256.Sum256(archive)
@@ -35,22 +36,25 @@ func mirror(t *testing.T, archive []byte) *httptest.Server {
 	return server
 }
 
-// fakeProgram tells its version and fails at everything else, as pg_ctl does on a directory without a database.
+// fakeProgram prints its version and can do nothing else.
 const fakeProgram = "#!/bin/sh\n[ \"$1\" = --version ] && echo 'fake (PostgreSQL) 17.5'\n"
 
-// fakeArchive has programs that can only tell their version, packed as the real ones are: a .txz in a .jar.
+// fakeArchive returns fake programs, packed as the real ones are: a .txz in a .jar.
 func fakeArchive(t *testing.T) []byte {
 	t.Helper()
 	if _, err := exec.LookPath("xz"); err != nil {
-		t.Skip("this test packs its archive with xz")
+		t.Skip("the archive is packed with xz, which is not installed")
 	}
 	dir := t.TempDir()
-	for _, program := range []string{"postgres", "initdb", "pg_ctl"} {
+	for _, program := range []string{"postgres", "initdb.real"} {
 		path := filepath.Join(dir, "bin", program)
 		writeFile(t, path, fakeProgram)
 		if err := os.Chmod(path, 0o700); err != nil { // as under a strict umask: other users cannot run it
 			t.Fatal(err)
 		}
+	}
+	if err := os.Symlink("initdb.real", filepath.Join(dir, "bin", "initdb")); err != nil {
+		t.Fatal(err)
 	}
 	txz := filepath.Join(t.TempDir(), "postgres.txz")
 	if out, err := exec.Command("tar", "-C", dir, "-cJf", txz, "bin").CombinedOutput(); err != nil {
@@ -72,57 +76,84 @@ func fakeArchive(t *testing.T) []byte {
 	return jar.Bytes()
 }
 
-func downloadConfig(repository string) Config {
-	return Config{Repository: repository, Log: slog.New(slog.DiscardHandler)}
+func newDownloader(repository, cache string) downloader {
+	return downloader{
+		repository: repository,
+		cache:      cache,
+		log:        slog.New(slog.DiscardHandler),
+	}
+}
+
+// openTempDir returns a t.TempDir that other users can reach: they run what root downloads.
+func openTempDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestDownload(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
 	server := mirror(t, fakeArchive(t))
-	cache := filepath.Join(reachableTempDir(t), "cache")
-	acct, err := accountFor("", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin, err := download(t.Context(), downloadConfig(server.URL), acct, cache, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bin.major != defaultMajor {
-		t.Errorf("downloaded version %d, want %d", bin.major, defaultMajor)
-	}
-	if entries, err := os.ReadDir(cache); err != nil || len(entries) != 1 {
-		t.Errorf("the cache holds %v, %v; want the programs only", entries, err)
-	}
-	if entries, err := os.ReadDir(os.TempDir()); err != nil || len(entries) != 0 {
-		t.Errorf("the temporary directory holds %v, %v", entries, err)
-	}
-	t.Setenv("PATH", "")
-	if !strings.Contains(strings.Join(candidateDirs(cache), " "), bin.dir) {
-		t.Error("the next start does not find the download")
+	cache := filepath.Join(openTempDir(t), "cache")
+	for range 2 { // the second is another process that began before the first had ended
+		dir, err := newDownloader(server.URL, cache).install(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		acct, err := newAccount()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin, err := probe(t.Context(), acct, dir)
+		if err != nil || bin.major != defaultMajor {
+			t.Errorf("probe() of the download = version %d, %v, want %d", bin.major, err, defaultMajor)
+		}
+		if entries, err := os.ReadDir(cache); err != nil || len(entries) != 1 {
+			t.Errorf("the cache holds %v, %v, want only the programs", entries, err)
+		}
+		if dirs := candidateDirs(cache); !slices.Contains(dirs, dir) {
+			t.Errorf("candidateDirs() = %v, want %s among them", dirs, dir)
+		}
 	}
 }
 
 func TestDownloadFails(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	cache := reachableTempDir(t)
-	server := mirror(t, []byte("not an archive"))
-	_, err := download(t.Context(), downloadConfig(server.URL), account{}, cache, 16)
-	if err == nil || !strings.Contains(err.Error(), "error fetching postgres") {
-		t.Errorf("broken archive: %v", err)
-	}
-	if _, err := download(t.Context(), downloadConfig(server.URL), account{}, cache, 9); err == nil {
-		t.Error("a version that does not exist was downloaded")
-	}
-	server.Close()
-	_, err = download(t.Context(), downloadConfig(server.URL), account{}, cache, 16)
-	if err == nil || !strings.Contains(err.Error(), "unable to connect") {
-		t.Errorf("no network: %v", err)
+	cache := t.TempDir()
+	archive := fakeArchive(t)
+	noArchive := mirror(t, []byte("not an archive"))
+	closed := mirror(t, archive)
+	closed.Close()
+	damaged := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(r.URL.Path)) // for the archive as for its checksum
+	}))
+	t.Cleanup(damaged.Close)
+	empty := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(empty.Close)
+	for name, test := range map[string]struct {
+		repository string
+		major      int
+		want       string
+	}{
+		"no archive":      {noArchive.URL, 16, "not a valid zip file"},
+		"wrong checksum":  {damaged.URL, 16, "the checksum is"},
+		"not there":       {empty.URL, 16, "file not found"},
+		"no network":      {closed.URL, 16, "connection refused"},
+		"unknown version": {closed.URL, 9, "there is no download of PostgreSQL 9"},
+	} {
+		_, err := newDownloader(test.repository, cache).install(t.Context(), test.major)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: install() = %v, want an error with %q", name, err, test.want)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err = download(ctx, downloadConfig(server.URL), account{}, cache, 16); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+	if _, err := newDownloader(noArchive.URL, cache).install(ctx, 16); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: install() = %v, want %v", err, context.Canceled)
+	}
+	if entries, err := os.ReadDir(cache); err != nil || len(entries) != 0 {
+		t.Errorf("the cache holds %v, %v, want nothing", entries, err)
 	}
 }
 
@@ -130,11 +161,11 @@ func TestNoPostgresSaysWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", "")
 	_, err := findBinaries(t.Context(), Config{NoDownload: true}, account{uid: uint32(os.Geteuid())}, 99)
 	if !errors.Is(err, ErrNoPostgres) {
-		t.Fatalf("got %v", err)
+		t.Fatalf("findBinaries() = %v, want %v", err, ErrNoPostgres)
 	}
 	for _, want := range []string{"PostgreSQL 99", "apt-get install postgresql", "brew install"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("the error does not say %q: %v", want, err)
+			t.Errorf("findBinaries() = %v, want an error with %q", err, want)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"time"
@@ -19,18 +18,18 @@ import (
 const (
 	loopback = "127.0.0.1"
 
-	// startTimeout covers the recovery after a crash, which replays at most max_wal_size.
+	// startTimeout includes the recovery after a crash, which replays at most max_wal_size.
 	startTimeout   = 3 * time.Minute
 	startAttempts  = 10
 	logTailBytes   = 4 << 10
 	connectTimeout = 10 * time.Second
 )
 
-// errTransient marks a failed start that another attempt may well survive.
+// errTransient marks a failed start that is worth another attempt.
 var errTransient = errors.New("temporary failure")
 
-// transientLogs are what Postgres says when somebody else took the port between our choosing it and its binding it, and
-// when backends of a killed predecessor are about to end.
+// transientLogs are the messages of Postgres when another process took the port between freePort and the bind, and when
+// backends of a killed predecessor have not ended yet.
 var transientLogs = []string{"could not create any TCP/IP sockets", "pre-existing shared memory block"}
 
 // run is a Postgres that accepts connections.
@@ -60,7 +59,7 @@ func (c *cluster) launch(ctx context.Context) (run, error) {
 }
 
 func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
-	log, err := os.OpenFile(c.logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	log, err := os.OpenFile(c.dir.logFile(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return run{}, fmt.Errorf("open the log of Postgres: %w", err)
 	}
@@ -69,10 +68,16 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	if err != nil {
 		return run{}, fmt.Errorf("open the log of Postgres: %w", err)
 	}
-	args := append([]string{"-D", c.data}, settings(port, c.fsync)...)
-	cmd := exec.Command(c.bin.path("postgres"), args...) //nolint:noctx // the server outlives the start
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = c.data, environ(), sysProcAttr(c.account)
-	cmd.Stdout, cmd.Stderr = log, log
+	data, err := os.Open(c.dir.data())
+	if err != nil {
+		return run{}, fmt.Errorf("open the database: %w", err)
+	}
+	defer data.Close()
+	cmd := c.account.command(context.WithoutCancel(ctx), c.bin.path("postgres")) // the server outlives the start
+	cmd.Args = append(cmd.Args, "-D", shareDirectory(cmd, c.account, data))
+	cmd.Args = append(cmd.Args, settings(port, c.fsync)...)
+	cmd.Stdout = log
+	cmd.Stderr = log
 	p, err := startProcess(cmd)
 	if err != nil {
 		return run{}, err
@@ -84,11 +89,11 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	return r, nil
 }
 
-// awaitReady first reads in postmaster.pid that our process is the one that is ready, and only then connects: until it
-// has bound its port, whoever answers there is somebody else.
+// awaitReady waits until postmaster.pid says that the new process is ready, and only then connects: before that, the port
+// may belong to another process.
 func (c *cluster) awaitReady(ctx context.Context, r run) error {
 	for {
-		pm, ok, err := readPostmaster(c.data)
+		pm, ok, err := readPostmaster(c.dir.data())
 		if err != nil {
 			return err
 		}
@@ -108,7 +113,7 @@ func (c *cluster) awaitReady(ctx context.Context, r run) error {
 
 func (c *cluster) startFailure(r run) error {
 	tail := c.logTail(r.logOffset)
-	err := fmt.Errorf("postgres did not start (%w); the end of its log:\n%s", r.process.exit(), tail)
+	err := fmt.Errorf("postgres did not start on %s (%w); the end of its log:\n%s", c.dir.data(), r.process.exit(), tail)
 	for _, text := range transientLogs {
 		if strings.Contains(tail, text) {
 			return fmt.Errorf("%w: %w", errTransient, err)
@@ -140,9 +145,9 @@ func (c *cluster) ensureDatabase(ctx context.Context, port uint32) error {
 	return nil
 }
 
-// logTail is the end of what Postgres logged since offset.
+// logTail returns the end of what Postgres logged since offset.
 func (c *cluster) logTail(offset int64) string {
-	f, err := os.Open(c.logFile)
+	f, err := os.Open(c.dir.logFile())
 	if err != nil {
 		return err.Error()
 	}
@@ -159,7 +164,7 @@ func (c *cluster) logTail(offset int64) string {
 	return strings.TrimSpace(string(content))
 }
 
-// freePort asks the system for a port that nobody uses at the moment.
+// freePort returns a port that is free at the moment.
 func freePort(ctx context.Context) (uint32, error) {
 	var listen net.ListenConfig
 	l, err := listen.Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))

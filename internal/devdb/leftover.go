@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// postmaster is what Postgres says about itself in the file postmaster.pid of its data directory.
+// postmaster is the content of postmaster.pid, which Postgres keeps in its data directory.
 type postmaster struct {
 	pid   int
 	ready bool
 }
 
-// Lines of postmaster.pid, as src/include/utils/pidfile.h of Postgres numbers them, from 0.
+// Lines of postmaster.pid, numbered from 0; src/include/utils/pidfile.h of Postgres numbers them from 1.
 const (
 	pidFileName   = "postmaster.pid"
 	pidLine       = 0
 	pidStatusLine = 7
 )
 
-// readPostmaster returns false where there is no postmaster.pid, or one that is not yet written.
+// readPostmaster returns false if there is no postmaster.pid, or one that is not yet written.
 func readPostmaster(data string) (postmaster, bool, error) {
 	content, err := os.ReadFile(filepath.Join(data, pidFileName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,7 +46,7 @@ func readPostmaster(data string) (postmaster, bool, error) {
 }
 
 // stopLeftover ends a Postgres that an earlier, killed process left running on the data directory, or waits for it if
-// it is shutting down. The caller holds the directory's lock, so no living process of ours owns it.
+// it is shutting down. The caller holds the lock of the directory, so no other Server owns that Postgres.
 func stopLeftover(ctx context.Context, data string) error {
 	pm, ok, err := readPostmaster(data)
 	if err != nil || !ok {
@@ -67,7 +67,7 @@ func stopLeftover(ctx context.Context, data string) error {
 }
 
 func awaitEnd(ctx context.Context, pid int, data string) (bool, error) {
-	for deadline := time.Now().Add(fastPatience / 2); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(fastTimeout / 2); time.Now().Before(deadline); {
 		if !isPostgresOn(pid, data) {
 			return true, nil
 		}
@@ -78,9 +78,9 @@ func awaitEnd(ctx context.Context, pid int, data string) (bool, error) {
 	return false, nil
 }
 
-// removeStalePidFile removes the file of a dead Postgres whose pid now belongs to some other process; Postgres takes any
-// living process for a rival and would refuse to start. Where the pid is free, Postgres deals with the file itself, and
-// better, because it also looks for surviving backends.
+// removeStalePidFile removes the file of a dead Postgres whose pid now belongs to another process: Postgres would take
+// that for a running Postgres and refuse to start. A file whose pid is free is left to Postgres, which also looks for
+// surviving backends.
 func removeStalePidFile(pid int, data string) error {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return nil

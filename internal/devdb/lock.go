@@ -13,9 +13,9 @@ import (
 
 const lockName = "lock"
 
-// takeLock makes us the only process that uses dir, until the returned file is closed or we end, however we end.
+// takeLock makes this process the only user of dir until the returned file is closed or the process ends.
 func takeLock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the database directory: %w", err)
 	}
@@ -32,7 +32,7 @@ func takeLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// lockHolder reads whose lock it is; the holder may not have written it yet.
+// lockHolder returns the pid of the process that holds the lock, if that has written it already.
 func lockHolder(f *os.File) string {
 	pid, err := io.ReadAll(io.LimitReader(f, 32))
 	if err != nil || len(pid) == 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// helperDir, in the environment of a copy of the test binary, turns that into a process which starts a server on the
-// directory (none: an ephemeral one), prints Postgres's pid, the place and the URL, and waits to be killed.
+// helperDir, in the environment of a copy of the test binary, makes that start a server on the directory (empty: a
+// temporary one), print the pid of Postgres, the directory and the URL, and wait to be killed.
 const helperDir = "DEVDB_TEST_HELPER_DIR"
 
 func TestMain(m *testing.M) {
@@ -34,7 +33,7 @@ func runHelper(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(s.process.cmd.Process.Pid, s.Dir(), s.URL())
+	fmt.Println(s.process.cmd.Process.Pid, s.cluster.dir.path, s.URL())
 	<-s.Done()
 	return s.Err()
 }
@@ -73,26 +72,16 @@ func startHelper(t *testing.T, dir string) helper {
 	return h
 }
 
-// kill is SIGKILL, which the helper cannot react to.
+// kill sends SIGKILL, which the helper cannot handle.
 func (h helper) kill() {
 	_ = h.cmd.Process.Kill()
 	_ = h.cmd.Wait()
 }
 
-// reachableTempDir is a t.TempDir that other users can enter too, as Postgres must if the tests run as root.
-func reachableTempDir(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// needPostgres skips the test where no Postgres is installed, but not in CI.
+// needPostgres skips the test if no Postgres is installed; in CI, the test fails.
 func needPostgres(t *testing.T) {
 	t.Helper()
-	acct, err := accountFor("", false)
+	acct, err := newAccount()
 	if err == nil {
 		_, err = findBinaries(t.Context(), Config{NoDownload: true}, acct, 0)
 	}
@@ -105,7 +94,7 @@ func needPostgres(t *testing.T) {
 	t.Skip(err)
 }
 
-// start starts a server that the test need not stop.
+// start starts a server, which is stopped at the end of the test.
 func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	needPostgres(t)
@@ -151,7 +140,7 @@ func querySQL(t *testing.T, url, sql string) string {
 	return value
 }
 
-// exists reports whether there is a file or directory.
+// exists reports whether path exists.
 func exists(t *testing.T, path string) bool {
 	t.Helper()
 	_, err := os.Lstat(path)

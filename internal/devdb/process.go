@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// How long a stop waits before it takes the next, harder signal. A fast shutdown writes all dirty buffers to the disk,
-// which a slow one may need a while for.
+// The times that a stop waits before it sends the next, harder signal. A fast shutdown writes all dirty buffers to the
+// disk, which may be slow.
 const (
-	fastPatience      = 60 * time.Second
-	immediatePatience = 10 * time.Second
+	fastTimeout      = 60 * time.Second
+	immediateTimeout = 10 * time.Second
 )
 
 // process is a running postmaster.
@@ -24,7 +24,7 @@ type process struct {
 	err  error         // how it ended; to be read after done
 }
 
-// startProcess starts cmd and waits for its end on a goroutine that keeps its thread: the parent-death signal comes
+// startProcess starts cmd and waits for its end on a goroutine that keeps its thread: the parent-death signal is sent
 // when the thread that started the child ends, not only when the whole process does.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
@@ -45,7 +45,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// exit says how the process ended; it must have ended.
+// exit returns how the process ended. It must have ended.
 func (p *process) exit() error {
 	if p.err != nil {
 		return p.err
@@ -53,28 +53,28 @@ func (p *process) exit() error {
 	return errors.New("exit status 0")
 }
 
-// stop ends the process, with sig if that suffices, and returns when it has ended. That it had already is no error.
+// stop ends the process, with harder signals if it ignores sig, and returns when it has ended. It may have ended before.
 func (p *process) stop(sig syscall.Signal) error {
-	if p.signalAndWait(sig, fastPatience) || p.signalAndWait(syscall.SIGQUIT, immediatePatience) {
+	if p.signalAndWait(sig, fastTimeout) || p.signalAndWait(syscall.SIGQUIT, immediateTimeout) {
 		return nil
 	}
-	// The other processes of the cluster notice that the postmaster is gone and end by themselves.
-	if p.signalAndWait(syscall.SIGKILL, immediatePatience) {
-		return errors.New("postgres did not stop when told to and was killed")
+	// The other processes of the cluster end when they notice that the postmaster is gone.
+	if p.signalAndWait(syscall.SIGKILL, immediateTimeout) {
+		return errors.New("postgres ignored the signals to stop and was killed")
 	}
 	return fmt.Errorf("postgres (pid %d) does not stop", p.cmd.Process.Pid)
 }
 
-func (p *process) signalAndWait(sig syscall.Signal, patience time.Duration) bool {
+func (p *process) signalAndWait(sig syscall.Signal, timeout time.Duration) bool {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return false
 	}
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
 	select {
 	case <-p.done:
 		return true
-	case <-timeout.C:
+	case <-timer.C:
 		return false
 	}
 }

@@ -4,6 +4,7 @@ package devdb
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -11,14 +12,15 @@ import (
 	"time"
 )
 
-// sysProcAttr gives a child its user and a process group of its own, so that Ctrl-C in a terminal reaches only us and
-// we stop it in order. There is no parent-death signal here: a Postgres whose parent was killed is stopped by the next
-// start on its directory.
-func sysProcAttr(a account) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Credential: a.credential()}
-}
+// sysProcAttr gives a child a process group of its own, so that Ctrl-C in a terminal reaches only this process, which
+// then stops the child. There is no parent-death signal here: the next start on the directory stops a Postgres whose
+// parent was killed.
+func sysProcAttr(account) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// isPostgresOn reports whether a process is a Postgres on this data directory, which we name on its command line.
+// shareDirectory returns the path by which a child reaches dir. Children run as the user of this process.
+func shareDirectory(_ *exec.Cmd, _ account, dir *os.File) string { return dir.Name() }
+
+// isPostgresOn reports whether a process is a Postgres on this data directory, which is part of its command line.
 func isPostgresOn(pid int, data string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -3,6 +3,7 @@ package devdb
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -30,49 +31,49 @@ func TestKilledParentTakesPostgresDown(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has a parent-death signal")
 	}
-	h := startHelper(t, reachableTempDir(t))
+	h := startHelper(t, t.TempDir())
 	h.kill()
 	ended, err := awaitEnd(t.Context(), h.postgresPID, filepath.Join(h.dir, dataName))
 	if err != nil || !ended {
-		t.Errorf("Postgres still runs: %v", err)
+		t.Errorf("after the kill, awaitEnd() = %t, %v, want true", ended, err)
 	}
 }
 
 func TestRestartRightAfterKill(t *testing.T) {
 	t.Parallel()
-	dir := reachableTempDir(t)
+	dir := t.TempDir()
 	h := startHelper(t, dir)
-	execSQL(t, h.url, "CREATE TABLE kept AS SELECT 'yes' AS answer")
+	execSQL(t, h.url, "CREATE TABLE kept AS SELECT 'yes' AS value")
 	h.kill()
 
 	s := start(t, Config{Dir: dir})
-	if got := querySQL(t, s.URL(), "SELECT answer FROM kept"); got != "yes" {
-		t.Errorf("after the kill the database has %q", got)
+	if got := querySQL(t, s.URL(), "SELECT value FROM kept"); got != "yes" {
+		t.Errorf("after the kill, the table has %q, want %q", got, "yes")
 	}
 }
 
 func TestLeftoverIsStopped(t *testing.T) {
 	t.Parallel()
-	dir := reachableTempDir(t)
+	dir := t.TempDir()
 	stop(t, start(t, Config{Dir: dir}))
 
-	// A Postgres without a parent that holds the lock is what a killed parent leaves where there is no death signal.
-	pl, err := openPlace(dir)
+	// Where there is no parent-death signal, a killed process leaves a Postgres without a lock.
+	d, err := openDirectory(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := startIn(t.Context(), pl, Config{NoFsync: true})
+	s, err := startIn(t.Context(), d, Config{NoFsync: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := pl.lock.Close(); err != nil {
+	if err := d.lock.Close(); err != nil {
 		t.Fatal(err)
 	}
 	start(t, Config{Dir: dir})
 	select {
 	case <-s.Done():
 	default:
-		t.Error("the leftover still runs beside the new one")
+		t.Error("the leftover Postgres still runs beside the new one")
 	}
 }
 
@@ -83,11 +84,13 @@ func TestStalePidFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, pid := range map[string]int{
-		"ended": ended.Process.Pid, "another process": os.Getppid(), "this process": os.Getpid(),
+		"ended":           ended.Process.Pid,
+		"another process": os.Getppid(),
+		"this process":    os.Getpid(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := reachableTempDir(t)
+			dir := t.TempDir()
 			stop(t, start(t, Config{Dir: dir}))
 			content := strconv.Itoa(pid) + "\n" + filepath.Join(dir, dataName) + "\n1\n5432\n\nlocalhost\n\nready\n"
 			pidFile := filepath.Join(dir, dataName, pidFileName)
@@ -100,23 +103,23 @@ func TestStalePidFile(t *testing.T) {
 
 func TestSecondProcessIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := reachableTempDir(t)
+	dir := t.TempDir()
 	h := startHelper(t, dir)
 	_, err := Start(t.Context(), Config{Dir: dir})
 	if want := "already in use by pid " + strconv.Itoa(h.cmd.Process.Pid); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want an error with %q", err, want)
+		t.Errorf("second Start() = %v, want an error with %q", err, want)
 	}
 	if err := ping(t.Context(), h.url); err != nil {
-		t.Errorf("the first server suffers: %v", err)
+		t.Errorf("the first server, after the refused start: %v", err)
 	}
 }
 
 func TestSweepRemovesAbandoned(t *testing.T) {
-	t.Setenv("TMPDIR", reachableTempDir(t))
+	t.Setenv("TMPDIR", t.TempDir())
 	abandonedHelper, livingHelper := startHelper(t, ""), startHelper(t, "")
 	abandonedHelper.kill()
 	if !exists(t, abandonedHelper.dir) {
-		t.Fatal("the killed process left nothing: this test tests nothing")
+		t.Fatalf("the killed process left no %s to sweep", abandonedHelper.dir)
 	}
 	old := time.Now().Add(-time.Hour)
 	for _, dir := range []string{abandonedHelper.dir, livingHelper.dir} {
@@ -126,16 +129,16 @@ func TestSweepRemovesAbandoned(t *testing.T) {
 	}
 	start(t, Config{})
 	if exists(t, abandonedHelper.dir) {
-		t.Error("what the killed process left is still there")
+		t.Errorf("%s, left by a killed process, still exists", abandonedHelper.dir)
 	}
 	if err := ping(t.Context(), livingHelper.url); err != nil {
-		t.Errorf("the living server suffers: %v", err)
+		t.Errorf("the living server, after the sweep: %v", err)
 	}
 }
 
 func TestUnfinishedInitdbIsRedone(t *testing.T) {
 	t.Parallel()
-	dir := reachableTempDir(t)
+	dir := t.TempDir()
 	unfinished := filepath.Join(dir, dataName+unfinishedSuffix)
 	if err := os.MkdirAll(filepath.Join(unfinished, "base"), 0o700); err != nil {
 		t.Fatal(err)
@@ -145,13 +148,13 @@ func TestUnfinishedInitdbIsRedone(t *testing.T) {
 	}
 	start(t, Config{Dir: dir})
 	if exists(t, unfinished) {
-		t.Error("the unfinished database is still there")
+		t.Errorf("%s still exists", unfinished)
 	}
 }
 
 func TestTakenPortIsTransient(t *testing.T) {
 	t.Parallel()
-	s := start(t, Config{Dir: reachableTempDir(t)})
+	s := start(t, Config{Dir: t.TempDir()})
 	stop(t, s)
 	taken, err := net.Listen("tcp", loopback+":0")
 	if err != nil {
@@ -160,7 +163,7 @@ func TestTakenPortIsTransient(t *testing.T) {
 	defer taken.Close()
 	_, err = s.cluster.launchOn(t.Context(), uint32(taken.Addr().(*net.TCPAddr).Port))
 	if !errors.Is(err, errTransient) || !strings.Contains(err.Error(), "Address already in use") {
-		t.Errorf("got %v, want a transient error with Postgres's log", err)
+		t.Errorf("launchOn() of a taken port = %v, want a transient error with the log of Postgres", err)
 	}
 }
 
@@ -172,6 +175,6 @@ func TestOwnProcessGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	if group == syscall.Getpgrp() {
-		t.Error("Postgres is in our process group: Ctrl-C in a terminal would reach it before us")
+		t.Errorf("the process group of Postgres is %d, want one of its own: Ctrl-C in a terminal must not reach it", group)
 	}
 }

@@ -2,13 +2,13 @@ package devdb
 
 import "strconv"
 
-// settings are Postgres's command line. They stay out of postgresql.conf, so that a database made by an older version of
-// this program starts with the settings of this one.
+// settings returns the command line of Postgres. Settings on the command line, unlike those in postgresql.conf, also apply
+// to a database that an older version of Millrace made.
 func settings(port uint32, fsync bool) []string {
 	values := []string{
 		"listen_addresses=" + loopback,
 		"port=" + strconv.FormatUint(uint64(port), 10),
-		// A socket's path is limited to some 100 bytes, which a data directory can exceed. TCP serves everybody.
+		// The path of a socket is limited to about 100 bytes, which a data directory can exceed.
 		"unix_socket_directories=",
 		"max_connections=200",
 		"timezone=UTC",
@@ -22,12 +22,12 @@ func settings(port uint32, fsync bool) []string {
 		"wal_buffers=16MB",
 		"wal_compression=on",
 
-		// Nobody replicates a private server.
+		// There is no replication.
 		"wal_level=minimal",
 		"max_wal_senders=0",
 
-		// Queries are small; compiling one, or splitting it over processes, takes longer than running it. The latter
-		// also needs more of /dev/shm than a container gives.
+		// Queries are small: compiling one, or splitting it over processes, takes longer than running it. Splitting also
+		// needs more of /dev/shm than a container has.
 		"jit=off",
 		"max_parallel_workers_per_gather=0",
 	}
