@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// findChromium returns the browser. Without one the test is skipped, unless the environment has CI=true.
+// findChromium returns the path of the browser. If there is none, the test is skipped; in CI, it fails.
 func findChromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -28,25 +28,27 @@ func findChromium(t *testing.T) string {
 		}
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatal("there is no Chromium")
+		t.Fatal("Chromium is not installed")
 	}
-	t.Skip("there is no Chromium")
+	t.Skip("Chromium is not installed")
 	return ""
 }
 
-// tab is a page in a Chromium that reaches this machine only.
+// tab is a page in a Chromium that can reach this machine only.
 type tab struct {
 	t   *testing.T
 	ctx context.Context //nolint:containedctx // the browser is the context
-	// expected are parts of messages that are no fault: nil, or what a page of others is known to say.
+	// expected are parts of messages that do not fail the test.
 	expected []string
 
 	mutex    sync.Mutex
 	messages []string
 }
 
-// open starts a browser with an empty profile. At its end the test fails for every request to another host, every error on
-// the console, and everything that a content security policy has forbidden.
+// open starts a browser with an empty profile. At its end, the test fails for each of these that is not expected:
+//   - a request to another host,
+//   - an error on the console,
+//   - a violation of a content security policy.
 func open(t *testing.T, expected ...string) *tab {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
@@ -67,7 +69,7 @@ func open(t *testing.T, expected ...string) *tab {
 	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithListener(b.listen))
 	b.ctx = ctx
 	t.Cleanup(func() {
-		closing, cancelClosing := context.WithTimeout(ctx, patience)
+		closing, cancelClosing := context.WithTimeout(ctx, testTimeout)
 		defer cancelClosing()
 		if err := chromedp.Cancel(closing); err != nil {
 			t.Errorf("closing the browser: %v", err)
@@ -91,7 +93,7 @@ func open(t *testing.T, expected ...string) *tab {
 	return b
 }
 
-// listen notes what must not be.
+// listen collects the messages that fail the test.
 func (b *tab) listen(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
@@ -140,10 +142,10 @@ func (b *tab) expectNoMessages() {
 	}
 }
 
-// run does something in the browser.
+// run takes steps in the browser.
 func (b *tab) run(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, testTimeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.t.Fatalf("%v; on the page: %.2000s", err, b.text("body"))
@@ -156,23 +158,23 @@ func (b *tab) open(url string) {
 	b.run(chromedp.Navigate(url))
 }
 
-// click clicks on the first element that matches a CSS selector or an XPath, once it can be seen.
+// click waits until the first element that matches a CSS selector or an XPath is visible, and clicks on it.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	b.run(chromedp.WaitVisible(selector), chromedp.ScrollIntoView(selector), chromedp.Click(selector))
 }
 
-// sees waits until a JavaScript condition holds on the page. It is asked from outside: what watches from inside would itself be
-// bound by the page's policy, and end with the page.
+// sees waits until a JavaScript condition holds on the page. It polls from outside, because a script in the page is subject to
+// the policy of the page and ends with it.
 func (b *tab) sees(condition string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); ; time.Sleep(50 * time.Millisecond) {
 		holds, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
 		if holds {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("never: %s, %v; on the page: %.2000s", condition, err, b.text("body"))
+			b.t.Fatalf("not within %v: %s, %v; on the page: %.2000s", testTimeout, condition, err, b.text("body"))
 		}
 	}
 }
@@ -187,7 +189,7 @@ func evaluate[T any](b *tab, expression string) T {
 	return value
 }
 
-// text returns what is written in the first element that matches.
+// text returns the text of the first element that matches a CSS selector, or "".
 func (b *tab) text(selector string) string {
 	text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.querySelector("`+selector+`")?.innerText ?? ""`))
 	return text

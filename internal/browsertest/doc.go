@@ -1,3 +1,3 @@
-// Package browsertest has nothing but tests: of what people do in a browser, in a real Chromium, on real processes. They also
-// take the pictures in docs/images; see `make screenshots`.
+// Package browsertest contains tests of the pages in a real Chromium, on real processes of Millrace. They also take the
+// pictures in docs/images; see `make screenshots`.
 package browsertest

@@ -19,16 +19,16 @@ func (b *tab) beginTryItOut(path string) {
 	b.click(operation(path) + " .try-out__btn")
 }
 
-// execute submits what the editor holds and returns the answer's body.
+// execute submits what the editor holds and returns the body of the response.
 func (b *tab) execute(path string) string {
 	b.t.Helper()
-	const answer = " .live-responses-table .response "
+	const response = " .live-responses-table .response "
 	b.click(operation(path) + " .execute")
-	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s')?.innerText)`, operation(path)+answer+".response-col_status"))
-	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, operation(path)+answer+".response-col_description code"))
+	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s')?.innerText)`, operation(path)+response+".response-col_status"))
+	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, operation(path)+response+".response-col_description code"))
 }
 
-// The docs page submits a real product, and nothing of it comes from elsewhere.
+// The docs page submits a real multiplication, without a request to another host.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -37,16 +37,16 @@ func TestDocs(t *testing.T) {
 	b.open(d.url + "/docs")
 	for _, path := range []string{"/v1/multiplications", "/matrix_multiplication/"} {
 		b.beginTryItOut(path)
-		answer := b.execute(path)
-		var p product
-		if err := json.Unmarshal([]byte(answer), &p); err != nil {
-			t.Fatalf("%v: %s", err, answer)
+		response := b.execute(path)
+		var m multiplication
+		if err := json.Unmarshal([]byte(response), &m); err != nil {
+			t.Fatalf("%v: %s", err, response)
 		}
-		p = d.ends(p.ID, "completed")
+		m = d.reaches(m.ID, "completed")
 		var result struct{ Values [][]float64 }
-		d.do(http.MethodGet, p.Result.Href, "", nil, &result)
-		if fmt.Sprint(result.Values) != "[[19 22] [43 50]]" {
-			t.Errorf("%s: %v", path, result)
+		d.do(http.MethodGet, m.Result.Href, "", nil, &result)
+		if got, want := fmt.Sprint(result.Values), "[[19 22] [43 50]]"; got != want {
+			t.Errorf("%s: the result is %s, want %s", path, got, want)
 		}
 	}
 }
@@ -65,13 +65,13 @@ func TestDocsBehindProxy(t *testing.T) {
 	b.sees(`/^202/.test(document.querySelector('.live-responses-table .response .response-col_status')?.innerText)`)
 	b.open(proxy + "/")
 	b.sees(`document.querySelectorAll("li.product").length === 1`)
-	if links := evaluate[[]string](b, `[...document.querySelectorAll("header a[href], .links a.self")].map(a => a.href)`); len(links) < 4 {
-		t.Errorf("%v", links)
-	} else {
-		for _, link := range links {
-			if !strings.HasPrefix(link, proxy+"/") && !strings.HasSuffix(link, "/metrics") {
-				t.Errorf("%s leads out of %s", link, proxy)
-			}
+	links := evaluate[[]string](b, `[...document.querySelectorAll("header a[href], .links a.self")].map(a => a.href)`)
+	if len(links) < 4 {
+		t.Errorf("the links are %v, want at least 4", links)
+	}
+	for _, link := range links {
+		if !strings.HasPrefix(link, proxy+"/") && !strings.HasSuffix(link, "/metrics") {
+			t.Errorf("a link is %s, want it below %s", link, proxy)
 		}
 	}
 }

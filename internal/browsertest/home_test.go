@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// below serves a site below a path, as a proxy may.
+// below serves a site below a path, through a proxy.
 func below(t *testing.T, path, site string) string {
 	t.Helper()
 	target, err := url.Parse(site)
@@ -24,30 +24,32 @@ func below(t *testing.T, path, site string) string {
 	return server.URL + path
 }
 
-// The start page follows a product from the queue to its end without being loaded again.
-func TestHomeFollowsAProduct(t *testing.T) {
+// The start page shows every state of a multiplication without being loaded again.
+func TestHomeShowsProgress(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	b := open(t)
 	b.open(d.url)
 	b.sees(`!document.getElementById("none").hidden && !document.getElementById("no-workers").hidden`)
-	p := d.submit(random("2600"))
-	item := `document.querySelector('li.product[data-id="` + p.ID + `"]')`
+	m := d.submit(random("2600"))
+	item := `document.querySelector('li.product[data-id="` + m.ID + `"]')`
 	b.sees(item + `?.classList.contains("pending")`)
 	b.sees(`document.querySelector("#queues tr:last-child td").innerText === "4"`)
 	d.work()
 	b.sees(item + `.classList.contains("completed") && ` + item + `.querySelector("progress").value === 1`)
 	b.sees(`document.getElementById("workers").innerText === "1" && document.getElementById("no-workers").hidden`)
 	for class, want := range map[string]string{
-		"self": "/v1/multiplications/" + p.ID, "result": "/v1/multiplications/" + p.ID + "/result", "jobs": d.get(p.ID).Links.Jobs,
+		"self":   "/v1/multiplications/" + m.ID,
+		"result": "/v1/multiplications/" + m.ID + "/result",
+		"jobs":   d.get(m.ID).Links.Jobs,
 	} {
 		if got := evaluate[string](b, item+`.querySelector(".`+class+`").href`); got != d.url+want {
-			t.Errorf("%s leads to %s", class, got)
+			t.Errorf("the link %s leads to %s, want %s", class, got, d.url+want)
 		}
 	}
 }
 
-// Somebody who is new here sees it work: from the keyboard alone.
+// The form of the start page works with the keyboard alone.
 func TestHomeSubmits(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -58,11 +60,11 @@ func TestHomeSubmits(t *testing.T) {
 	b.run(chromedp.Focus("#size"), chromedp.SetValue("#size", ""), chromedp.SendKeys("#size", "700"+kb.Enter))
 	b.sees(`document.querySelector("li.product.completed .shape")?.innerText === "700×700 times 700×700"`)
 	if status := b.text("#submitted"); !strings.HasPrefix(status, "Submitted as ") {
-		t.Errorf("it says %q", status)
+		t.Errorf("the status is %q, want it to begin with %q", status, "Submitted as ")
 	}
 }
 
-// What the API refuses is said, and so is that it is not there; when it is back all is well again.
+// The start page shows that the API refuses a submission or is unavailable, and recovers when the API is back.
 func TestHomeShowsErrors(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "--max-matrix-bytes=1000000")
@@ -71,8 +73,8 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.sees(`document.getElementById("version").innerText !== ""`)
 	b.click("#submit button")
 	b.sees(`document.getElementById("refused").innerText.startsWith("The API answers 413: the product: matrix too large")`)
-	if n := len(evaluate[string](b, `document.getElementById("submitted").innerText`)); n != 0 {
-		t.Error("it says that it has submitted something")
+	if got := evaluate[string](b, `document.getElementById("submitted").innerText`); got != "" {
+		t.Errorf("the status of a refused submission is %q, want none", got)
 	}
 	d.api.stop()
 	b.sees(`document.getElementById("trouble").innerText === "The API does not answer."`)
@@ -80,7 +82,7 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.sees(`document.getElementById("trouble").hidden`)
 }
 
-// On a telephone nothing is cut off.
+// The start page fits the window of a telephone.
 func TestHomeIsNarrow(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -91,7 +93,7 @@ func TestHomeIsNarrow(t *testing.T) {
 		b.open(d.url)
 		b.sees(`document.querySelector("li.product")`)
 		if over := evaluate[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-			t.Errorf("at %d pixels it is %d too wide", width, over)
+			t.Errorf("in a window %d pixels wide, the page is %d pixels wider, want 0", width, over)
 		}
 	}
 }

@@ -34,20 +34,20 @@ func TestMain(m *testing.M) {
 	testdb.Main(m)
 }
 
-// patience bounds a wait that should end long before.
-const patience = 2 * time.Minute
+// testTimeout bounds every wait; a wait that succeeds is far shorter.
+const testTimeout = 2 * time.Minute
 
-// until waits for a state that nobody announces.
+// until polls for a state that sends no signal.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("not within %v: %s", testTimeout, what)
 		}
 	}
 }
 
-// deployment is an API on a database of its own, and workers once they are started, each a process.
+// deployment is an API on a database of its own and any number of workers, each a process.
 type deployment struct {
 	t      *testing.T
 	pool   *pgxpool.Pool
@@ -57,7 +57,7 @@ type deployment struct {
 	url    string
 }
 
-// deploy starts an API with some flags. Nobody works yet.
+// deploy starts an API with some flags, and no worker.
 func deploy(t *testing.T, flags ...string) *deployment {
 	t.Helper()
 	d := &deployment{t: t, pool: testdb.New(t), blocks: t.TempDir()}
@@ -88,7 +88,7 @@ type process struct {
 	log *syncBuffer
 }
 
-// start runs a millrace in the background; it is stopped at the end of the test.
+// start runs a millrace in the background, which is stopped at the end of the test.
 func (d *deployment) start(args ...string) *process {
 	d.t.Helper()
 	exe, err := os.Executable()
@@ -105,14 +105,14 @@ func (d *deployment) start(args ...string) *process {
 	return p
 }
 
-// stop ends the process as an operator would.
+// stop sends SIGTERM and waits for a clean end.
 func (p *process) stop() {
 	if p.cmd.ProcessState != nil {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	if err := p.cmd.Wait(); err != nil {
-		p.t.Errorf("%v ended with %v", p.cmd.Args, err)
+		p.t.Errorf("%v ended with %v, want no error", p.cmd.Args, err)
 	}
 	if p.t.Failed() {
 		p.t.Logf("the log of %v:\n%s", p.cmd.Args[1:], p.log)
@@ -147,8 +147,8 @@ func (s *syncBuffer) String() string {
 	return s.buffer.String()
 }
 
-// product is what these tests look at.
-type product struct {
+// multiplication has the members that these tests read.
+type multiplication struct {
 	ID     string
 	State  string
 	Tiles  struct{ Completed int64 }
@@ -156,7 +156,7 @@ type product struct {
 	Links  struct{ Jobs string }
 }
 
-// do talks to the API as a program does.
+// do sends a request to the API and decodes the JSON of its response.
 func (d *deployment) do(method, path, contentType string, body []byte, out any) {
 	d.t.Helper()
 	r, err := http.NewRequestWithContext(d.t.Context(), method, d.url+path, bytes.NewReader(body))
@@ -165,40 +165,43 @@ func (d *deployment) do(method, path, contentType string, body []byte, out any) 
 	}
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("Accept", "application/json")
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode >= http.StatusBadRequest {
-		d.t.Fatalf("%s %s: %s, %v: %s", method, path, answer.Status, err, text)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode >= http.StatusBadRequest {
+		d.t.Fatalf("%s %s: %s, %v: %s", method, path, response.Status, err, text)
 	}
 	if err := json.Unmarshal(text, out); err != nil {
 		d.t.Fatalf("%s %s: %v: %s", method, path, err, text)
 	}
 }
 
-func (d *deployment) submit(body string) product {
+func (d *deployment) submit(body string) multiplication {
 	d.t.Helper()
-	var p product
-	d.do(http.MethodPost, "/v1/multiplications", "application/json", []byte(body), &p)
-	return p
+	var m multiplication
+	d.do(http.MethodPost, "/v1/multiplications", "application/json", []byte(body), &m)
+	return m
 }
 
-func (d *deployment) get(id string) product {
+func (d *deployment) get(id string) multiplication {
 	d.t.Helper()
-	var p product
-	d.do(http.MethodGet, "/v1/multiplications/"+id, "", nil, &p)
-	return p
+	var m multiplication
+	d.do(http.MethodGet, "/v1/multiplications/"+id, "", nil, &m)
+	return m
 }
 
-// ends waits until a product is in a state.
-func (d *deployment) ends(id, state string) product {
+// reaches waits until a multiplication is in a state.
+func (d *deployment) reaches(id, state string) multiplication {
 	d.t.Helper()
-	var p product
-	until(d.t, id+" is "+state, func() bool { p = d.get(id); return p.State == state })
-	return p
+	var m multiplication
+	until(d.t, id+" is "+state, func() bool {
+		m = d.get(id)
+		return m.State == state
+	})
+	return m
 }
 
 func (d *deployment) exec(sql string, args ...any) int64 {
@@ -210,7 +213,7 @@ func (d *deployment) exec(sql string, args ...any) int64 {
 	return tag.RowsAffected()
 }
 
-// random is the product of two random n×n matrices.
+// random is the submission of two random n×n matrices.
 func random(n string) string {
 	return strings.ReplaceAll(`{"a": {"random": {"rows": N, "cols": N}}, "b": {"random": {"rows": N, "cols": N, "seed": 1}}}`, "N", n)
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// riverUISays is what River UI is known to say: its validation of URLs asks whether it may compile code, and does without when
-// it may not.
-const riverUISays = "policy: script-src kEvalViolation"
+// riverUIMessage is an expected message of River UI: its validation of URLs tries to compile code, and works without if the
+// policy forbids that.
+const riverUIMessage = "policy: script-src kEvalViolation"
 
-// npy is a .npy file of ones, large enough to be in the block store.
+// npy returns a .npy file of n×n ones, which for n = 200 is large enough for the block store.
 func npy(t *testing.T, n int64) []byte {
 	t.Helper()
 	ones := make([]float64, n*n)
@@ -28,7 +28,7 @@ func npy(t *testing.T, n int64) []byte {
 	return file.Bytes()
 }
 
-// lose moves the blocks of a matrix away and returns a function that puts them back.
+// lose moves the blocks of a matrix to another directory and returns a function that puts them back.
 func (d *deployment) lose(id string) (putBack func()) {
 	d.t.Helper()
 	var dir string
@@ -41,60 +41,66 @@ func (d *deployment) lose(id string) (putBack func()) {
 	if err != nil || dir == "" {
 		d.t.Fatalf("there are no blocks of %s in %s: %v", id, d.blocks, err)
 	}
-	away := filepath.Join(d.t.TempDir(), "away")
+	aside := filepath.Join(d.t.TempDir(), "aside")
 	move := func(from, to string) {
 		d.t.Helper()
 		if err := os.Rename(from, to); err != nil {
 			d.t.Fatal(err)
 		}
 	}
-	move(dir, away)
-	return func() { d.t.Helper(); move(away, dir) }
+	move(dir, aside)
+	return func() {
+		d.t.Helper()
+		move(aside, dir)
+	}
 }
 
-// submitDoomed submits a product whose only tile will fail: an operand's blocks are lost, and there is one attempt left.
-func (d *deployment) submitDoomed() (p product, putBack func()) {
+// submitDoomed submits a multiplication whose only tile must fail: the blocks of its operand are missing, and one attempt is
+// left.
+func (d *deployment) submitDoomed() (m multiplication, putBack func()) {
 	d.t.Helper()
-	var m struct{ ID string }
-	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", npy(d.t, 200), &m)
-	putBack = d.lose(m.ID)
-	p = d.submit(`{"a": {"matrix_id": "` + m.ID + `"}, "b": {"matrix_id": "` + m.ID + `"}}`)
+	var operand struct{ ID string }
+	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", npy(d.t, 200), &operand)
+	putBack = d.lose(operand.ID)
+	m = d.submit(`{"a": {"matrix_id": "` + operand.ID + `"}, "b": {"matrix_id": "` + operand.ID + `"}}`)
 	const lastAttempt = "UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'multiplication_id' = $1 AND state <> 'running'"
-	until(d.t, "its only tile waits", func() bool { return d.exec(lastAttempt, p.ID) == 1 })
-	return p, putBack
+	until(d.t, "its only tile waits", func() bool { return d.exec(lastAttempt, m.ID) == 1 })
+	return m, putBack
 }
 
-// River UI shows a job that has failed, and a click on Retry brings back its product.
+// River UI shows a job that has failed, and its button Retry makes the multiplication complete.
 func TestRiverUIRetries(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	p, putBack := d.submitDoomed()
+	m, putBack := d.submitDoomed()
 	d.work()
-	p = d.ends(p.ID, "failed")
-	b := open(t, riverUISays)
+	m = d.reaches(m.ID, "failed")
+	b := open(t, riverUIMessage)
 	b.open(d.url + "/riverui")
-	b.open(d.url + "/riverui/jobs?state=discarded&tags=" + p.ID)
-	job := `a[href*="` + p.Links.Jobs + `"]`
+	b.open(d.url + "/riverui/jobs?state=discarded&tags=" + m.ID)
+	job := `a[href*="` + m.Links.Jobs + `"]`
 	b.click(job)
 	b.sees(`document.body.innerText.includes("block missing")`)
 	putBack()
 	b.click(`//button[contains(., "Retry")]`)
-	d.ends(p.ID, "completed")
+	d.reaches(m.ID, "completed")
 	b.sees(`document.body.innerText.includes("Completed")`)
 }
 
-// The link from a product leads to its jobs, and to no others.
-func TestRiverUIListsAProduct(t *testing.T) {
+// The link of a multiplication leads to a list of its jobs only.
+func TestRiverUIListsJobs(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.submit(random("2600"))
-	p := d.submit(random("2700"))
-	b := open(t, riverUISays)
+	m := d.submit(random("2700"))
+	b := open(t, riverUIMessage)
 	b.open(d.url)
-	b.click(`li.product[data-id="` + p.ID + `"] .jobs`)
+	b.click(`li.product[data-id="` + m.ID + `"] .jobs`)
 	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 4`)
 	text := b.text("body")
-	if n := strings.Count(text, p.ID+`","tile"`); n != 4 || strings.Count(text, `"tile"`) != 4 {
-		t.Errorf("it shows %s", text)
+	own := strings.Count(text, m.ID+`","tile"`)
+	all := strings.Count(text, `"tile"`)
+	if own != 4 || all != 4 {
+		t.Errorf("the list has %d tiles, %d of them of the multiplication, want 4 and 4: %s", all, own, text)
 	}
 }

@@ -16,25 +16,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// screenshots is where `make screenshots` wants the pictures.
-var screenshots = flag.String("screenshots", "", "directory for pictures of the pages; none are taken without it")
+var screenshots = flag.String("screenshots", "", "directory for pictures of the pages; without it, none are taken")
 
-// Pictures are of 1280×800 pixels, and the window a quarter larger.
+// The window is a quarter larger than the pictures, which have 1280×800 pixels.
 const (
 	windowWidth  = 1600
 	windowHeight = 1000
 	pictureScale = 0.8
 )
 
-// TestScreenshots takes pictures of the pages of a `millrace dev` with products in all states.
+// TestScreenshots takes pictures of the pages of a `millrace dev` with multiplications in all states.
 func TestScreenshots(t *testing.T) {
 	if *screenshots == "" {
-		t.Skip("no directory is given for them")
+		t.Skip("without -screenshots, no pictures are taken")
 	}
 	d := develop(t)
-	b := open(t, riverUISays)
+	b := open(t, riverUIMessage)
 	b.run(chromedp.EmulateViewport(windowWidth, windowHeight, chromedp.EmulateScale(pictureScale)))
-	failed, busy := d.sampleProducts()
+	failed, busy := d.submitSamples()
 
 	b.open(d.url)
 	b.sees(`document.querySelectorAll("li.product").length >= 6 && document.querySelector(".in_progress progress").value > 0.15`)
@@ -77,25 +76,27 @@ func develop(t *testing.T) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	d.url, d.pool = dev.API, pool
+	d.url = dev.API
+	d.pool = pool
 	return d
 }
 
-// sampleProducts submits products that are in all states for a while. It returns the failed one and the one in progress.
-func (d *deployment) sampleProducts() (failed, busy product) {
+// submitSamples submits multiplications, which are in all states for a while. It returns the failed one and the one in
+// progress.
+func (d *deployment) submitSamples() (failed, busy multiplication) {
 	d.t.Helper()
-	for _, order := range []string{
+	for _, body := range []string{
 		twoByTwo,
 		`{"a": {"random": {"rows": 1000, "cols": 2000}}, "b": {"random": {"rows": 2000, "cols": 500, "seed": 7}}}`,
 		random("4000"),
 	} {
-		d.ends(d.submit(order).ID, "completed")
+		d.reaches(d.submit(body).ID, "completed")
 	}
 	failed, putBack := d.submitDoomed()
-	d.ends(failed.ID, "failed")
-	putBack() // or it would be missing when the directory is removed
+	d.reaches(failed.ID, "failed")
+	putBack()
 	cancelled := d.submit(random("9000"))
-	d.do(http.MethodPost, "/v1/multiplications/"+cancelled.ID+"/cancel", "", nil, &product{})
+	d.do(http.MethodPost, "/v1/multiplications/"+cancelled.ID+"/cancel", "", nil, &multiplication{})
 	busy = d.submit(random("14000"))
 	d.submit(`{"priority": 4, "a": {"random": {"rows": 8000, "cols": 6000}}, "b": {"random": {"rows": 6000, "cols": 20000}}}`)
 	return failed, busy
@@ -103,7 +104,7 @@ func (d *deployment) sampleProducts() (failed, busy product) {
 
 const twoByTwo = `{"a": {"values": [[1, 2], [3, 4]]}, "b": {"values": [[5, 6], [7, 8]]}}`
 
-// picture writes what can be seen to a file.
+// picture writes a picture of the window to a file.
 func (b *tab) picture(name string) {
 	b.t.Helper()
 	shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
@@ -118,15 +119,16 @@ func (b *tab) picture(name string) {
 	b.t.Logf("%s: %d bytes", path, len(small))
 }
 
-// compress encodes a picture anew, as small as it gets.
+// compress returns a picture as the smaller of the original and a new encoding.
 func compress(t *testing.T, shot []byte) []byte {
 	t.Helper()
 	picture, err := png.Decode(bytes.NewReader(shot))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if size := picture.Bounds().Size(); size != image.Pt(windowWidth*pictureScale, windowHeight*pictureScale) {
-		t.Errorf("the picture is %v", size)
+	want := image.Pt(windowWidth*pictureScale, windowHeight*pictureScale)
+	if got := picture.Bounds().Size(); got != want {
+		t.Errorf("the size of the picture is %v, want %v", got, want)
 	}
 	var small bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}

@@ -14,7 +14,7 @@ import (
 	"github.com/millrace/millrace/migrations"
 )
 
-// templateName is the migrated database that New clones: copying its files is much faster than migrating again.
+// templateName is the migrated database that New clones, which is much faster than a migration.
 const templateName = "template_migrated"
 
 // server is the Postgres of one test process.
@@ -30,8 +30,8 @@ type server struct {
 	databases atomic.Int64
 }
 
-// ensure starts the server on the first call. The test that happens to call first must not be able to end it, so this
-// does not take the test's context.
+// ensure starts the server on the first call. It takes no context, because the server must outlive the test that calls
+// first.
 func (s *server) ensure() error {
 	s.start.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -99,7 +99,7 @@ func (s *server) createTemplate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A database cannot be cloned while somebody is connected to it.
+	// A database to which there are connections cannot be cloned.
 	defer pool.Close()
 	if err := migrations.Up(ctx, pool); err != nil {
 		return fmt.Errorf("migrate the template database: %w", err)
@@ -107,7 +107,7 @@ func (s *server) createTemplate(ctx context.Context) error {
 	return nil
 }
 
-// drop removes a test's database, so that a long run needs no more disk than its parallel tests.
+// drop drops the database of a test, so that only the databases of running tests take disk space.
 func (s *server) drop(ctx context.Context, name string) error {
 	if _, err := s.admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop the database %s: %w", name, err)

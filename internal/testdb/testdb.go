@@ -32,15 +32,15 @@ const (
 	maxConns = 10
 )
 
-// current is the test process's server while Main runs, else nil.
+// current is the server of this process while Main runs, else nil.
 var current *server
 
-// Main runs a package's tests, then stops the server, checks that no goroutine is left, and exits.
+// Main runs the tests of a package, stops the server, checks that no goroutine is left, and exits.
 func Main(m *testing.M) {
 	goleak.VerifyTestMain(withServer{m})
 }
 
-// withServer stops the server before goleak looks for what is left.
+// withServer stops the server before goleak looks for goroutines.
 type withServer struct{ m *testing.M }
 
 func (w withServer) Run() int {
@@ -53,9 +53,8 @@ func (w withServer) Run() int {
 	return code
 }
 
-// New returns a pool on a new database with the schema of all migrations. It is dropped at the end of the test.
-//
-// Where no Postgres is installed the test is skipped, unless the environment has CI=true.
+// New returns a pool on a new database with the schema of all migrations, which is dropped at the end of the test. If no
+// Postgres is installed, New skips the test; with CI=true in the environment, the test fails.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return open(t, (*server).createMigrated)
@@ -67,7 +66,7 @@ func NewEmpty(t testing.TB) *pgxpool.Pool {
 	return open(t, (*server).createEmpty)
 }
 
-// URL is the connection string of a pool's database, for a test that starts a whole program on it.
+// URL returns the connection string of the database of a pool, for tests that start processes on it.
 func URL(pool *pgxpool.Pool) string { return pool.Config().ConnString() }
 
 func open(t testing.TB, create func(*server, context.Context) (string, error)) *pgxpool.Pool {
@@ -100,10 +99,13 @@ func open(t testing.TB, create func(*server, context.Context) (string, error)) *
 	return pool
 }
 
-// closePool closes the pool, but does not wait for ever for a connection that the test has lost.
+// closePool closes the pool. A connection that the test has not released fails the test after testTimeout.
 func closePool(t testing.TB, pool *pgxpool.Pool) {
 	closed := make(chan struct{})
-	go func() { pool.Close(); close(closed) }()
+	go func() {
+		pool.Close()
+		close(closed)
+	}()
 	select {
 	case <-closed:
 	case <-time.After(testTimeout):
