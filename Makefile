@@ -53,7 +53,7 @@ bench: setup-test ## Run the benchmarks (BENCH=pattern)
 .PHONY: screenshots
 screenshots: setup-test ## Take the pictures in docs/images again
 	@mkdir -p docs/images
-	go test ./browser -count=1 -run '^TestScreenshots$$' -v -args -screenshots=$(CURDIR)/docs/images
+	go test ./internal/browsertest -count=1 -run '^TestScreenshots$$' -v -args -screenshots=$(CURDIR)/docs/images
 
 .PHONY: simulate
 simulate: need-go ## Replay requests against the workers' HPA: plots and tables in docs/

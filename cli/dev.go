@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/cli/demo"
-	"github.com/millrace/millrace/devdb"
+	"github.com/millrace/millrace/internal/devdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/server"
 )
@@ -35,7 +35,7 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Data, 0o755); err != nil { //nolint:gosec // Postgres may run as another user
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("creating the data directory: %w", err)
 	}
 	log.Info("starting Postgres", "data", c.Data)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/client"
-	"github.com/millrace/millrace/devdb/testdb"
+	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/internal/reexec"
 )
 

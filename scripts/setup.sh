@@ -27,7 +27,7 @@ any_file() {
   return 1
 }
 
-# The places where devdb looks, with its own download as the last.
+# The places where internal/devdb looks; the last three are for its downloads.
 has_postgres() {
   command -v postgres >/dev/null ||
     any_file /usr/lib/postgresql/*/bin/postgres /usr/libexec/postgresql*/postgres /usr/pgsql-*/bin/postgres \

@@ -1,0 +1,106 @@
+package browsertest_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/millrace/millrace/matrix"
+)
+
+// riverUIMessage is an expected message of River UI: its validation of URLs tries to compile code, and works without if the
+// policy forbids that.
+const riverUIMessage = "policy: script-src kEvalViolation"
+
+// npy returns a .npy file of n×n ones, which for n = 200 is large enough for the block store.
+func npy(t *testing.T, n int64) []byte {
+	t.Helper()
+	ones := make([]float64, n*n)
+	for i := range ones {
+		ones[i] = 1
+	}
+	var file bytes.Buffer
+	file.Write(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: n, Cols: n, DType: matrix.Float64}))
+	file.Write(matrix.AsBytes(ones))
+	return file.Bytes()
+}
+
+// lose moves the blocks of a matrix to another directory and returns a function that puts them back.
+func (d *deployment) lose(id string) (putBack func()) {
+	d.t.Helper()
+	var dir string
+	err := filepath.WalkDir(d.blocks, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && strings.Contains(strings.ReplaceAll(path, "-", ""), strings.ReplaceAll(id, "-", "")) {
+			dir = path
+		}
+		return err
+	})
+	if err != nil || dir == "" {
+		d.t.Fatalf("there are no blocks of %s in %s: %v", id, d.blocks, err)
+	}
+	aside := filepath.Join(d.t.TempDir(), "aside")
+	move := func(from, to string) {
+		d.t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	move(dir, aside)
+	return func() {
+		d.t.Helper()
+		move(aside, dir)
+	}
+}
+
+// submitDoomed submits a multiplication whose only tile must fail: the blocks of its operand are missing, and one attempt is
+// left.
+func (d *deployment) submitDoomed() (m multiplication, putBack func()) {
+	d.t.Helper()
+	var operand struct{ ID string }
+	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", npy(d.t, 200), &operand)
+	putBack = d.lose(operand.ID)
+	m = d.submit(`{"a": {"matrix_id": "` + operand.ID + `"}, "b": {"matrix_id": "` + operand.ID + `"}}`)
+	const lastAttempt = "UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'multiplication_id' = $1 AND state <> 'running'"
+	until(d.t, "its only tile waits", func() bool { return d.exec(lastAttempt, m.ID) == 1 })
+	return m, putBack
+}
+
+// River UI shows a job that has failed, and its button Retry makes the multiplication complete.
+func TestRiverUIRetries(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	m, putBack := d.submitDoomed()
+	d.work()
+	m = d.reaches(m.ID, "failed")
+	b := open(t, riverUIMessage)
+	b.open(d.url + "/riverui")
+	b.open(d.url + "/riverui/jobs?state=discarded&tags=" + m.ID)
+	job := `a[href*="` + m.Links.Jobs + `"]`
+	b.click(job)
+	b.sees(`document.body.innerText.includes("block missing")`)
+	putBack()
+	b.click(`//button[contains(., "Retry")]`)
+	d.reaches(m.ID, "completed")
+	b.sees(`document.body.innerText.includes("Completed")`)
+}
+
+// The link of a multiplication leads to a list of its jobs only.
+func TestRiverUIListsJobs(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	d.submit(random("2600"))
+	m := d.submit(random("2700"))
+	b := open(t, riverUIMessage)
+	b.open(d.url)
+	b.click(`li.product[data-id="` + m.ID + `"] .jobs`)
+	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 4`)
+	text := b.text("body")
+	own := strings.Count(text, m.ID+`","tile"`)
+	all := strings.Count(text, `"tile"`)
+	if own != 4 || all != 4 {
+		t.Errorf("the list has %d tiles, %d of them of the multiplication, want 4 and 4: %s", all, own, text)
+	}
+}

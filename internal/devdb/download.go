@@ -1,0 +1,142 @@
+package devdb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+const (
+	mavenCentral = "https://repo1.maven.org/maven2"
+
+	downloadPrefix  = "postgres-"
+	downloadTimeout = 10 * time.Minute
+
+	// defaultMajor is the version to download for a new database.
+	defaultMajor = 17
+)
+
+// downloadVersions are the releases of https://github.com/zonkyio/embedded-postgres-binaries, by major version.
+var downloadVersions = map[int]string{
+	14: "14.18.0",
+	15: "15.13.0",
+	16: "16.9.0",
+	17: "17.5.0",
+	18: "18.3.0",
+}
+
+// downloader installs the programs of Postgres from a Maven repository into a cache directory.
+type downloader struct {
+	repository string
+	cache      string
+	log        *slog.Logger
+}
+
+// install downloads a major version (0: the default one) and returns its directory of programs.
+func (d downloader) install(ctx context.Context, major int) (string, error) {
+	if major == 0 {
+		major = defaultMajor
+	}
+	version, ok := downloadVersions[major]
+	if !ok {
+		return "", fmt.Errorf("there is no download of PostgreSQL %d", major)
+	}
+	d.log.Info("no PostgreSQL is installed: downloading it", "version", version, "to", d.cache)
+	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
+	defer cancel()
+	archive, err := d.fetch(ctx, version)
+	if err != nil {
+		return "", err
+	}
+	// Other users run the programs when root installs them.
+	if err := errors.Join(os.MkdirAll(d.cache, 0o755), os.Chmod(d.cache, 0o755)); err != nil {
+		return "", fmt.Errorf("make the cache directory: %w", err)
+	}
+	unpacked, err := os.MkdirTemp(d.cache, ".download-")
+	if err != nil {
+		return "", fmt.Errorf("make the cache directory: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(unpacked) }()
+	if err := unpack(archive, unpacked); err != nil {
+		return "", fmt.Errorf("unpack PostgreSQL %s: %w", version, err)
+	}
+	programs := filepath.Join(d.cache, downloadPrefix+version)
+	bin := filepath.Join(programs, "bin")
+	// The rename fails if another process has installed the same version meanwhile, which is fine.
+	if err := os.Rename(unpacked, programs); err != nil {
+		if _, statErr := os.Stat(filepath.Join(bin, "postgres")); statErr != nil {
+			return "", fmt.Errorf("keep the download: %w", err)
+		}
+	}
+	return bin, nil
+}
+
+// fetch downloads the archive of a version for this platform and checks its sum, if the repository has one.
+func (d downloader) fetch(ctx context.Context, version string) ([]byte, error) {
+	artifact := "embedded-postgres-binaries-" + platform()
+	url := strings.Join([]string{d.repository, "io/zonky/test/postgres", artifact, version, artifact + "-" + version + ".jar"}, "/")
+	archive, err := get(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	want, err := get(ctx, url+".sha256")
+	if errors.Is(err, errNotFound) {
+		return archive, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	got := sha256.Sum256(archive)
+	if hex.EncodeToString(got[:]) != strings.TrimSpace(string(want)) {
+		return nil, fmt.Errorf("%s: the checksum is %x, want %s", url, got, want)
+	}
+	return archive, nil
+}
+
+// platform is the part of an archive's name that says where its programs run.
+func platform() string {
+	arch := runtime.GOARCH
+	if arch == "arm64" {
+		arch = "arm64v8"
+	}
+	if _, err := os.Stat("/etc/alpine-release"); err == nil {
+		arch += "-alpine" // for musl, Alpine's libc
+	}
+	return runtime.GOOS + "-" + arch
+}
+
+var errNotFound = errors.New("file not found")
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("%s: %w", url, errNotFound)
+	default:
+		return nil, fmt.Errorf("%s: the response is %s", url, response.Status)
+	}
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", url, err)
+	}
+	return content, nil
+}

@@ -1,0 +1,42 @@
+package devdb
+
+import "strconv"
+
+// settings returns the command line of Postgres. Settings on the command line, unlike those in postgresql.conf, also apply
+// to a database that an older version of Millrace made.
+func settings(port uint32, fsync bool) []string {
+	values := []string{
+		"listen_addresses=" + loopback,
+		"port=" + strconv.FormatUint(uint64(port), 10),
+		// The path of a socket is limited to about 100 bytes, which a data directory can exceed.
+		"unix_socket_directories=",
+		"max_connections=200",
+		"timezone=UTC",
+		"log_timezone=UTC",
+
+		// Blocks are 2 MiB rows that are written once: a checkpoint every 1 GB, the default, would come every few
+		// seconds during an upload.
+		"shared_buffers=256MB",
+		"max_wal_size=4GB",
+		"checkpoint_timeout=15min",
+		"wal_buffers=16MB",
+		"wal_compression=on",
+
+		// There is no replication.
+		"wal_level=minimal",
+		"max_wal_senders=0",
+
+		// Queries are small: compiling one, or splitting it over processes, takes longer than running it. Splitting also
+		// needs more of /dev/shm than a container has.
+		"jit=off",
+		"max_parallel_workers_per_gather=0",
+	}
+	if !fsync {
+		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	}
+	args := make([]string, 0, 2*len(values))
+	for _, value := range values {
+		args = append(args, "-c", value)
+	}
+	return args
+}

@@ -1,0 +1,134 @@
+package testdb
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/internal/devdb"
+	"github.com/millrace/millrace/migrations"
+)
+
+// templateName is the migrated database that New clones, which is much faster than a migration.
+const templateName = "template_migrated"
+
+// server is the Postgres of one test process.
+type server struct {
+	start    sync.Once
+	startErr error
+	db       *devdb.Server
+	admin    *pgxpool.Pool
+
+	template    sync.Once
+	templateErr error
+
+	databases atomic.Int64
+}
+
+// ensure starts the server on the first call. It takes no context, because the server must outlive the test that calls
+// first.
+func (s *server) ensure() error {
+	s.start.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		defer cancel()
+		s.db, s.startErr = devdb.Start(ctx, devdb.Config{NoFsync: true, NoDownload: true})
+		if s.startErr != nil {
+			return
+		}
+		s.admin, s.startErr = pgxpool.New(ctx, s.db.URL())
+	})
+	return s.startErr
+}
+
+func (s *server) stop() error {
+	if s.admin != nil {
+		s.admin.Close()
+	}
+	if s.db != nil {
+		return s.db.Stop()
+	}
+	return nil
+}
+
+// createEmpty creates a database and returns its name.
+func (s *server) createEmpty(ctx context.Context) (string, error) {
+	return s.createFrom(ctx, "template0")
+}
+
+// createMigrated creates a database with the schema of all migrations and returns its name.
+func (s *server) createMigrated(ctx context.Context) (string, error) {
+	if err := s.ensureTemplate(); err != nil {
+		return "", err
+	}
+	return s.createFrom(ctx, templateName)
+}
+
+func (s *server) createFrom(ctx context.Context, template string) (string, error) {
+	if err := s.ensure(); err != nil {
+		return "", err
+	}
+	name := "test_" + strconv.FormatInt(s.databases.Add(1), 10)
+	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+		return "", fmt.Errorf("create a database: %w", err)
+	}
+	return name, nil
+}
+
+func (s *server) ensureTemplate() error {
+	s.template.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		defer cancel()
+		s.templateErr = s.createTemplate(ctx)
+	})
+	return s.templateErr
+}
+
+func (s *server) createTemplate(ctx context.Context) error {
+	if err := s.ensure(); err != nil {
+		return err
+	}
+	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+templateName+" TEMPLATE template0"); err != nil {
+		return fmt.Errorf("create the template database: %w", err)
+	}
+	pool, err := s.connect(ctx, templateName)
+	if err != nil {
+		return err
+	}
+	// A database to which there are connections cannot be cloned.
+	defer pool.Close()
+	if err := migrations.Up(ctx, pool); err != nil {
+		return fmt.Errorf("migrate the template database: %w", err)
+	}
+	return nil
+}
+
+// drop drops the database of a test, so that only the databases of running tests take disk space.
+func (s *server) drop(ctx context.Context, name string) error {
+	if _, err := s.admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("drop the database %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *server) connect(ctx context.Context, name string) (*pgxpool.Pool, error) {
+	u, err := url.Parse(s.db.URL())
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	u.Path = "/" + name
+	cfg, err := pgxpool.ParseConfig(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	cfg.MaxConns = maxConns
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database %s: %w", name, err)
+	}
+	return pool, nil
+}
