@@ -57,7 +57,7 @@ screenshots: setup-test ## Take the pictures in docs/images again
 
 .PHONY: simulate
 simulate: need-go ## Replay requests against the workers' HPA: plots and tables in docs/
-	go run ./scaling/simulate
+	go -C tools run ./scaling/simulate
 
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API

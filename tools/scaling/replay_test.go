@@ -171,7 +171,7 @@ func TestPatterns(t *testing.T) {
 // TestFiguresAreCurrent: docs say what the shipped manifest does.
 func TestFiguresAreCurrent(t *testing.T) {
 	t.Parallel()
-	committed, err := os.ReadFile("../docs/scaling-figures.md")
+	committed, err := os.ReadFile("../../docs/scaling-figures.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // Command simulate replays requests against the HPA that is shipped, and writes what comes of them: plots to
-// docs/images/scaling-*.svg and tables to docs/scaling-figures.md. It runs in the root of the repository.
+// docs/images/scaling-*.svg and tables to docs/scaling-figures.md. It runs in tools/.
 package main
 
 import (
@@ -8,11 +8,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/millrace/millrace/scaling"
+	"github.com/millrace/millrace/tools/scaling"
 )
 
 func main() {
-	if err := run("kustomize/overlays/worker/hpa.yaml", "docs"); err != nil {
+	if err := run("../kustomize/overlays/worker/hpa.yaml", "../docs"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

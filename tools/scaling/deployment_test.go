@@ -33,7 +33,7 @@ func TestModelIsWhatIsShipped(t *testing.T) {
 
 func manifest(t *testing.T, path string) []byte {
 	t.Helper()
-	text, err := os.ReadFile("../kustomize/" + path)
+	text, err := os.ReadFile("../../kustomize/" + path)
 	if err != nil {
 		t.Fatal(err)
 	}

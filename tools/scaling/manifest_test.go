@@ -9,7 +9,7 @@ import (
 	autoscaling "k8s.io/api/autoscaling/v2"
 )
 
-const shippedManifest = "../kustomize/overlays/worker/hpa.yaml"
+const shippedManifest = "../../kustomize/overlays/worker/hpa.yaml"
 
 func shipped(t *testing.T) *autoscaling.HorizontalPodAutoscaler {
 	t.Helper()
