@@ -16,9 +16,8 @@ TOOL = go tool -modfile=tools/go.mod
 # Every package that uses Postgres starts its own: more than two at a time starve each other on a small machine.
 TEST_FLAGS ?= -p 2 -timeout 10m
 
-# The alert rules as an object of the Prometheus Operator.
-operator_rules = { printf '%s\n' '\# Generated from ../prometheus/rules.yaml by make generate.' 'apiVersion: monitoring.coreos.com/v1' \
-  'kind: PrometheusRule' 'metadata:' '  name: millrace' 'spec:'; sed 's/^/  /' kustomize/components/prometheus/rules.yaml; }
+# The race detector, where it can be built; it needs cgo.
+WITH_RACE = race=$$(scripts/setup.sh race); [ -z "$$race" ] || export CGO_ENABLED=1; set -x
 
 .PHONY: help
 help: ## Show this list
@@ -41,10 +40,18 @@ build: need-go ## Build bin/millrace
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
 
 .PHONY: test
-test: setup-test ## Run all tests
+test: test-millrace test-tools ## Run all tests
+
+.PHONY: test-millrace
+test-millrace: setup-test
 	go vet ./...
-	@race=$$(scripts/setup.sh race); [ -n "$$race" ] && export CGO_ENABLED=1; set -x; \
-	  go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
+	@$(WITH_RACE); go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
+
+# -count=1: go test does not see when a file outside of the module changes, such as a manifest, and would repeat old results.
+.PHONY: test-tools
+test-tools: setup-test
+	go -C tools vet ./...
+	@$(WITH_RACE); go -C tools test $$race -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: bench
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
@@ -63,7 +70,8 @@ simulate: need-go ## Replay requests against the workers' HPA: plots and tables 
 lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
 	$(TOOL) golangci-lint run ./...
-	go -C tools run ./openapi-lint ../openapi/lint.yaml ../openapi/openapi.yaml
+	go -C tools tool golangci-lint run ./...
+	go -C tools run ./openapi-lint ../openapi/lint.yaml <openapi/openapi.yaml
 
 .PHONY: fmt
 fmt: need-go ## Format the code
@@ -72,20 +80,24 @@ fmt: need-go ## Format the code
 # The description of the API is what the program prints, and the client is made of that.
 GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
 
+# The alert rules as an object of the Prometheus Operator, on standard output.
+GENERATE_OPERATOR_RULES = go -C tools run ./operatorrules <kustomize/components/prometheus/rules.yaml
+
 .PHONY: generate
 generate: need-go ## Regenerate the generated files
 	$(TOOL) sqlc generate
 	@mkdir -p bin
 	go run openapi/generate.go >bin/openapi.yaml && mv bin/openapi.yaml openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
-	@$(operator_rules) >kustomize/components/prometheus-operator/rules.yaml
+	$(GENERATE_OPERATOR_RULES) >bin/rules.yaml && mv bin/rules.yaml kustomize/components/prometheus-operator/rules.yaml
 
 .PHONY: check-generate
 check-generate: need-go ## Check that the generated files are current
 	$(TOOL) sqlc diff
 	go run . openapi | diff -u openapi/openapi.yaml - || { echo "openapi/openapi.yaml is stale: make generate" >&2; exit 1; }
 	$(GENERATE_CLIENT) openapi/openapi.yaml | diff -u client/client.gen.go - || { echo "client/ is stale: make generate" >&2; exit 1; }
-	@$(operator_rules) | diff kustomize/components/prometheus-operator/rules.yaml - || { echo "run make generate" >&2; exit 1; }
+	$(GENERATE_OPERATOR_RULES) | diff -u kustomize/components/prometheus-operator/rules.yaml - || \
+	  { echo "kustomize/components/prometheus-operator/rules.yaml is stale: make generate" >&2; exit 1; }
 
 .PHONY: check-rules
 check-rules: ## Check the alert rules and the dashboard, and run the tests of the rules
