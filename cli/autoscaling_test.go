@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// externalMetric matches an External metric of a HorizontalPodAutoscaler: its name, and the label that selects the series.
+// externalMetric matches an External metric of a HorizontalPodAutoscaler: its name, and the label that selects the
+// series.
 var externalMetric = regexp.MustCompile(`name: (\w+)\n\s+selector:\n\s+matchLabels:\n\s+(\w+): (\w+)\n`)
 
 // TestAutoscalersMetric: an API that never had a job exports the series that the HPA of the workers asks for. How

@@ -16,7 +16,8 @@ type adapterRule struct {
 	Resources    struct{ Namespaced *bool }
 }
 
-// query returns the PromQL query of the adapter for a series and labels. Its MetricsQuery is a template of text/template.
+// query returns the PromQL query of the adapter for a series and labels. Its MetricsQuery is a template of
+// text/template.
 func (r adapterRule) query(t *testing.T, series, labels string) string {
 	t.Helper()
 	text, err := template.New("").Delims("<<", ">>").Option("missingkey=error").Parse(r.MetricsQuery)
@@ -30,8 +31,8 @@ func (r adapterRule) query(t *testing.T, series, labels string) string {
 	return query.String()
 }
 
-// TestAdapterHasTheMetricsOfTheHPA: each External metric of the workers' HPA has one rule in prometheus-adapter, which queries
-// the series of that name and queue. That an API exports these series is tested in cli.
+// TestAdapterHasTheMetricsOfTheHPA: each External metric of the workers' HPA has one rule in prometheus-adapter,
+// which queries the series of that name and queue. That an API exports these series is tested in cli.
 func TestAdapterHasTheMetricsOfTheHPA(t *testing.T) {
 	t.Parallel()
 	var hpa autoscaling.HorizontalPodAutoscaler

@@ -1,6 +1,6 @@
 // Package manifests_test checks that the manifests in kustomize/ agree with each other and with what Millrace needs.
-// scripts/check-manifests.sh builds them, checks the output against the schemas of Kubernetes, and runs the tests of built
-// manifests.
+// scripts/check-manifests.sh builds them, checks the output against the schemas of Kubernetes, and runs the tests of
+// built manifests.
 package manifests_test
 
 import (
@@ -15,7 +15,6 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
-	core "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -61,8 +60,8 @@ type scaledObject struct {
 	}
 }
 
-// TestKEDAHasTheNumbersOfTheHPA: the two autoscalers of the workers have the same metrics, targets, behavior and maximum. They
-// differ in the minimum: KEDA scales to zero.
+// TestKEDAHasTheNumbersOfTheHPA: the two autoscalers of the workers have the same metrics, targets, behavior and
+// maximum. They differ in the minimum: KEDA scales to zero.
 func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
 	t.Parallel()
 	var hpa autoscaling.HorizontalPodAutoscaler
@@ -72,8 +71,9 @@ func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
 	if got, want := keda.Spec.MaxReplicaCount, hpa.Spec.MaxReplicas; got != want {
 		t.Errorf("maxReplicaCount of KEDA = %d, want %d as in the HPA", got, want)
 	}
-	if got, want := keda.Spec.Advanced.HorizontalPodAutoscalerConfig.Behavior, hpa.Spec.Behavior; !reflect.DeepEqual(got, want) {
-		t.Errorf("behavior of KEDA = %v, want %v as in the HPA", got, want)
+	behavior := keda.Spec.Advanced.HorizontalPodAutoscalerConfig.Behavior
+	if want := hpa.Spec.Behavior; !reflect.DeepEqual(behavior, want) {
+		t.Errorf("behavior of KEDA = %v, want %v as in the HPA", behavior, want)
 	}
 	if got, want := len(keda.Spec.Triggers), len(hpa.Spec.Metrics); got != want {
 		t.Fatalf("triggers of KEDA = %d, want %d, the metrics of the HPA", got, want)
@@ -104,7 +104,8 @@ func triggerOf(metric autoscaling.MetricSpec) map[string]string {
 // (finishTimeout in jobs/), and 5 s are left for the rest.
 const afterSoftStop = 30*time.Second + 5*time.Second
 
-// TestGracePeriods: the grace period of the pods, and that of the containers in compose.yaml, follow from the soft stop.
+// TestGracePeriods: the grace period of the pods, and that of the containers in compose.yaml, follow from the soft
+// stop.
 func TestGracePeriods(t *testing.T) {
 	t.Parallel()
 	softStop := setting(t, "MILLRACE_SOFT_STOP")
@@ -120,7 +121,8 @@ func TestGracePeriods(t *testing.T) {
 			continue
 		}
 		if drain, err := time.ParseDuration(env.Value); err != nil || drain+softStop >= grace {
-			t.Errorf("MILLRACE_DRAIN = %q (%v), want less than %s, the grace period without the soft stop", env.Value, err, grace-softStop)
+			t.Errorf("MILLRACE_DRAIN = %q (%v), want less than the grace period without the soft stop, %s",
+				env.Value, err, grace-softStop)
 		}
 	}
 	var compose struct {
@@ -155,15 +157,16 @@ func setting(t *testing.T, name string) time.Duration {
 	return 0
 }
 
-// TestWorkersUseWhatTheyRequest: the HPA measures CPU in per cent of the request, which says how busy a worker is only if the
-// limit is the same. Go takes its parallelism from the limit.
+// TestWorkersUseWhatTheyRequest: the HPA measures CPU in per cent of the request, which says how busy a worker is
+// only if the limit is the same. Go takes its parallelism from the limit.
 func TestWorkersUseWhatTheyRequest(t *testing.T) {
 	t.Parallel()
 	var worker apps.Deployment
 	readStrict(t, "kustomize/overlays/worker/deployment.yaml", &worker)
-	r := worker.Spec.Template.Spec.Containers[0].Resources
-	if request, limit := r.Requests[core.ResourceCPU], r.Limits[core.ResourceCPU]; request.Cmp(limit) != 0 || limit.IsZero() {
-		t.Errorf("CPU request of the workers = %s, want the limit, %s, and more than 0", request.String(), limit.String())
+	resources := worker.Spec.Template.Spec.Containers[0].Resources
+	request, limit := resources.Requests.Cpu(), resources.Limits.Cpu()
+	if request.Cmp(*limit) != 0 || limit.IsZero() {
+		t.Errorf("CPU request of the workers = %s, want the limit, %s, and more than 0", request, limit)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Command operatorrules reads a rule file of Prometheus from its standard input and writes it as an object of the Prometheus
-// Operator to its standard output. Comments stay.
+// Command operatorrules reads a rule file of Prometheus from its standard input and writes it as an object of the
+// Prometheus Operator to its standard output. Comments stay.
 package main
 
 import (

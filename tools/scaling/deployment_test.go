@@ -9,7 +9,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestModelIsWhatIsShipped: the workers of the simulation are those of the manifests.
+// TestModelIsWhatIsShipped: the workers of the model have the CPU, the soft stop and the scrape interval of the
+// manifests, and as many slots for tiles as cores.
 func TestModelIsWhatIsShipped(t *testing.T) {
 	t.Parallel()
 	model := DefaultModel()
@@ -17,20 +18,25 @@ func TestModelIsWhatIsShipped(t *testing.T) {
 	if err := yaml.UnmarshalStrict(manifest(t, "overlays/worker/deployment.yaml"), &worker); err != nil {
 		t.Fatal(err)
 	}
-	cpu := worker.Spec.Template.Spec.Containers[0].Resources
-	if limit := cpu.Limits.Cpu().Value(); int(limit) != model.Cores || int(limit) != model.Slots[tiles] || !cpu.Requests.Cpu().Equal(*cpu.Limits.Cpu()) {
-		t.Errorf("a worker asks for %v cores and gets %v, the simulation has %d and %d tiles", cpu.Requests.Cpu(), cpu.Limits.Cpu(), model.Cores, model.Slots[tiles])
+	resources := worker.Spec.Template.Spec.Containers[0].Resources
+	request, limit := resources.Requests.Cpu().MilliValue(), resources.Limits.Cpu().MilliValue()
+	if want := int64(1000 * model.Cores); request != want || limit != want {
+		t.Errorf("CPU request and limit of a worker = %dm and %dm, want %dm as in the model", request, limit, want)
+	}
+	if model.Slots[tiles] != model.Cores {
+		t.Errorf("slots for tiles in the model = %d, want %d, one for each core", model.Slots[tiles], model.Cores)
 	}
 	for file, want := range map[string]string{
 		"base/settings.env":                     "MILLRACE_SOFT_STOP=" + model.SoftStop.String(),
 		"components/prometheus/prometheus.yaml": "scrape_interval: " + model.Scrape.String(),
 	} {
 		if !strings.Contains(string(manifest(t, file)), want) {
-			t.Errorf("%s does not say %s", file, want)
+			t.Errorf("%s does not contain %q", file, want)
 		}
 	}
 }
 
+// manifest returns a file in kustomize/.
 func manifest(t *testing.T, path string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("../../kustomize/" + path)

@@ -13,15 +13,42 @@ func WriteFigures(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model M
 		text  string
 		write func(io.Writer, *autoscaling.HorizontalPodAutoscaler, Model) error
 	}{
-		{"# What the simulation gives\n\nWritten by `make simulate`, which reads `kustomize/overlays/worker/hpa.yaml`; do not edit. " +
-			"[scaling.md](scaling.md) says\nwhat it means and what it takes for granted.\n\n## As shipped\n\n", WriteShipped},
-		{"\n## A new node for most of the workers\n\nThere is room for four workers, and a node more takes 90 s.\n\n", WriteNodes},
-		{"\n## Urgent products in a backlog\n\n1,000 of 10,000² in a minute, and for a quarter of an hour 2 a minute of the same size and of " +
-			"priority 1.\n\n", WriteUrgent},
-		{"\n## Other numbers\n\n", WriteVariants},
-		{"\n## What the metric has to count\n\n20 tiles a minute of 60 s each, the largest on the built-in kernel, for four hours: " +
-			"20 cores' worth.\n\n", WriteCounts},
-		{"\n## The metric is missing\n\nThe steady requests, and from minute 20 to minute 40 nobody answers for the depth.\n\n", WriteOutage},
+		{`# Results of the simulation
+
+Written by ` + "`make simulate`" + `, which reads [the shipped HPA](../kustomize/overlays/worker/hpa.yaml); do not edit.
+[scaling.md](scaling.md) explains the results and the assumptions behind them.
+
+## As shipped
+
+`, WriteShipped},
+		{`
+## New nodes for most workers
+
+The nodes have room for four workers; another node takes 90 s.
+
+`, WriteNodes},
+		{`
+## Urgent multiplications in a backlog
+
+1,000 of 10,000² in a minute, and for 15 minutes 2 a minute of the same size with priority 1.
+
+`, WriteUrgent},
+		{`
+## Other numbers
+
+`, WriteVariants},
+		{`
+## What the metric must count
+
+20 tiles a minute of 60 s each, the largest on the built-in kernel, for four hours: the work of 20 cores.
+
+`, WriteCounts},
+		{`
+## Missing metric
+
+The steady requests; the depth is missing from minute 20 to minute 40.
+
+`, WriteOutage},
 	} {
 		if _, err := fmt.Fprint(w, part.text); err != nil {
 			return err

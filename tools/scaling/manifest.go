@@ -1,6 +1,6 @@
-// Package scaling simulates how the number of workers follows the queue: the control loop of Kubernetes'
-// HorizontalPodAutoscaler, driven by the manifest that is shipped, against a model of the queue and of the workers. The
-// numbers of the manifest are chosen by it; docs/scaling.md tells how.
+// Package scaling simulates how the number of workers follows the depth of the queues. It runs the control loop of
+// Kubernetes' HorizontalPodAutoscaler, configured by the shipped manifest, against a model of the queues, of the
+// workers and of Postgres. docs/scaling.md explains how the numbers of the manifest were chosen with it.
 package scaling
 
 import (
@@ -11,7 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// ReadHPA reads the manifest of a HorizontalPodAutoscaler, strictly, and fills in what the API server would.
+// ReadHPA reads the manifest of a HorizontalPodAutoscaler and fills in the defaults of the Kubernetes API. It returns
+// an error for unknown fields, and for a manifest without behavior or metrics.
 func ReadHPA(path string) (*autoscaling.HorizontalPodAutoscaler, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -19,35 +20,38 @@ func ReadHPA(path string) (*autoscaling.HorizontalPodAutoscaler, error) {
 	}
 	hpa := &autoscaling.HorizontalPodAutoscaler{}
 	if err := yaml.UnmarshalStrict(text, hpa); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("parsing %s: %w", path, err)
 	}
 	if hpa.Kind != "HorizontalPodAutoscaler" || hpa.APIVersion != autoscaling.SchemeGroupVersion.String() {
-		return nil, fmt.Errorf("%s: it is a %s of %s", path, hpa.Kind, hpa.APIVersion)
+		return nil, fmt.Errorf("%s is a %s of %s, not an HPA", path, hpa.Kind, hpa.APIVersion)
 	}
 	if hpa.Spec.Behavior == nil || len(hpa.Spec.Metrics) == 0 {
-		return nil, fmt.Errorf("%s: behavior and metrics must be given, the simulation knows no default for them", path)
+		return nil, fmt.Errorf("%s has no behavior or no metrics: the simulation has no defaults for them", path)
 	}
 	setDefaults(&hpa.Spec)
 	return hpa, nil
 }
 
-// setDefaults does what SetDefaults_HorizontalPodAutoscaler does, kubernetes v1.36 pkg/apis/autoscaling/v2/defaults.go.
+// setDefaults is SetDefaults_HorizontalPodAutoscaler, kubernetes v1.36 pkg/apis/autoscaling/v2/defaults.go.
 func setDefaults(spec *autoscaling.HorizontalPodAutoscalerSpec) {
 	if spec.MinReplicas == nil {
 		spec.MinReplicas = new(int32(1))
 	}
-	up, down := &spec.Behavior.ScaleUp, &spec.Behavior.ScaleDown
-	*up = withDefaults(*up, 0, []autoscaling.HPAScalingPolicy{
+	behavior := spec.Behavior
+	behavior.ScaleUp = withDefaults(behavior.ScaleUp, 0, []autoscaling.HPAScalingPolicy{
 		{Type: autoscaling.PodsScalingPolicy, Value: 4, PeriodSeconds: 15},
 		{Type: autoscaling.PercentScalingPolicy, Value: 100, PeriodSeconds: 15},
 	})
-	// The window of the controller's flag --horizontal-pod-autoscaler-downscale-stabilization.
-	*down = withDefaults(*down, 300, []autoscaling.HPAScalingPolicy{
+	// 300 s is the default of the controller's flag --horizontal-pod-autoscaler-downscale-stabilization.
+	behavior.ScaleDown = withDefaults(behavior.ScaleDown, 300, []autoscaling.HPAScalingPolicy{
 		{Type: autoscaling.PercentScalingPolicy, Value: 100, PeriodSeconds: 15},
 	})
 }
 
-func withDefaults(r *autoscaling.HPAScalingRules, window int32, policies []autoscaling.HPAScalingPolicy) *autoscaling.HPAScalingRules {
+// withDefaults returns rules with a window in seconds and policies where they have none.
+func withDefaults(
+	r *autoscaling.HPAScalingRules, window int32, policies []autoscaling.HPAScalingPolicy,
+) *autoscaling.HPAScalingRules {
 	if r == nil {
 		r = &autoscaling.HPAScalingRules{}
 	}

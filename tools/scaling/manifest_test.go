@@ -3,7 +3,8 @@ package scaling
 import (
 	"os"
 	"path/filepath"
-	"strings"
+	"reflect"
+	"slices"
 	"testing"
 
 	autoscaling "k8s.io/api/autoscaling/v2"
@@ -20,50 +21,53 @@ func shipped(t *testing.T) *autoscaling.HorizontalPodAutoscaler {
 	return hpa
 }
 
-// TestShippedManifest: there is one target per queue, on the metric that the API exports, and the CPU's.
+// TestShippedManifest: the HPA has a target for each queue, on the metric that the API exports, and one for the CPU.
 func TestShippedManifest(t *testing.T) {
 	t.Parallel()
-	var queuesSeen []string
-	cpu := 0
+	var got []string
 	for _, m := range shipped(t).Spec.Metrics {
 		switch {
-		case m.External != nil && m.External.Metric.Name == MetricName && m.External.Target.Type == autoscaling.AverageValueMetricType:
-			queuesSeen = append(queuesSeen, m.External.Metric.Selector.MatchLabels["queue"])
-		case m.Resource != nil && m.Resource.Name == "cpu" && m.Resource.Target.Type == autoscaling.UtilizationMetricType:
-			cpu++
+		case m.External != nil && m.External.Target.Type == autoscaling.AverageValueMetricType:
+			got = append(got, m.External.Metric.Name+" "+m.External.Metric.Selector.MatchLabels["queue"])
+		case m.Resource != nil && m.Resource.Target.Type == autoscaling.UtilizationMetricType:
+			got = append(got, string(m.Resource.Name))
 		default:
-			t.Errorf("unexpected metric %+v", m)
+			t.Errorf("metric of a type that is not simulated: %+v", m)
 		}
 	}
-	if strings.Join(queuesSeen, " ") != "tiles small" || cpu != 1 {
-		t.Errorf("queues %v, %d of CPU", queuesSeen, cpu)
+	if want := []string{MetricName + " tiles", MetricName + " small", "cpu"}; !slices.Equal(got, want) {
+		t.Errorf("metrics of the HPA = %q, want %q", got, want)
 	}
 }
 
-// TestOneWorkerAtATime: the next worker is stopped when the last one has had its soft stop.
+// TestOneWorkerAtATime: the shipped HPA stops one worker at a time, and the next one after the soft stop of the one
+// before.
 func TestOneWorkerAtATime(t *testing.T) {
 	t.Parallel()
-	down := shipped(t).Spec.Behavior.ScaleDown
-	if len(down.Policies) != 1 || down.Policies[0].Type != autoscaling.PodsScalingPolicy || down.Policies[0].Value != 1 ||
-		seconds(down.Policies[0].PeriodSeconds) <= DefaultModel().SoftStop {
-		t.Errorf("%+v", down)
+	policies := shipped(t).Spec.Behavior.ScaleDown.Policies
+	if len(policies) != 1 || policies[0].Type != autoscaling.PodsScalingPolicy || policies[0].Value != 1 ||
+		seconds(policies[0].PeriodSeconds) <= DefaultModel().SoftStop {
+		t.Errorf("policies for scaling down = %+v, want 1 pod in more than %v", policies, DefaultModel().SoftStop)
 	}
 }
+
+const cpuMetric = `{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}`
 
 func TestReadHPADefaults(t *testing.T) {
 	t.Parallel()
-	hpa, err := ReadHPA(writeManifest(t, `
-  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]
-  behavior: {}`))
+	hpa, err := ReadHPA(writeManifest(t, "\n  metrics: ["+cpuMetric+"]\n  behavior: {}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, down := hpa.Spec.Behavior.ScaleUp, hpa.Spec.Behavior.ScaleDown
-	if *hpa.Spec.MinReplicas != 1 || *up.StabilizationWindowSeconds != 0 || len(up.Policies) != 2 || *up.SelectPolicy != "Max" {
-		t.Errorf("%+v", up)
+	if got := *hpa.Spec.MinReplicas; got != 1 {
+		t.Errorf("minReplicas = %d, want 1", got)
 	}
-	if *down.StabilizationWindowSeconds != 300 || down.Policies[0] != percent(100) {
-		t.Errorf("%+v", down)
+	behavior := hpa.Spec.Behavior
+	if want := rules(0, "Max", pods(4, 15), percent(100)); !reflect.DeepEqual(behavior.ScaleUp, want) {
+		t.Errorf("rules for scaling up = %v, want %v", behavior.ScaleUp, want)
+	}
+	if want := rules(300, "Max", percent(100)); !reflect.DeepEqual(behavior.ScaleDown, want) {
+		t.Errorf("rules for scaling down = %v, want %v", behavior.ScaleDown, want)
 	}
 }
 
@@ -71,15 +75,15 @@ func TestReadHPARefuses(t *testing.T) {
 	t.Parallel()
 	for name, spec := range map[string]string{
 		"a misspelt field": "\n  maxReplica: 3",
-		"no behavior":      "\n  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]",
+		"no behavior":      "\n  metrics: [" + cpuMetric + "]",
 		"no metrics":       "\n  behavior: {}",
 	} {
 		if _, err := ReadHPA(writeManifest(t, spec)); err == nil {
-			t.Errorf("%s is accepted", name)
+			t.Errorf("ReadHPA() accepts %s, want an error", name)
 		}
 	}
 	if _, err := ReadHPA(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("a missing file is accepted")
+		t.Error("ReadHPA() accepts a missing file, want an error")
 	}
 }
 

@@ -8,37 +8,81 @@ import (
 	"time"
 )
 
-// What products cost: on a core of an AMD EPYC (Zen 4) with OpenBLAS, operands random, results in Postgres unless it is said
-// otherwise. docs/scaling.md says how it was measured.
+// The costs were measured on a core of an AMD EPYC (Zen 4) with OpenBLAS. Unless noted, operands are random and
+// results are stored in Postgres. docs/scaling.md describes the measurement.
 var (
-	n2     = &Product{"2×2", small, 1, 400 * time.Microsecond, 6 * time.Millisecond, 1600 * time.Microsecond, false}
-	n1000  = &Product{"1,000²", tiles, 1, 52 * time.Millisecond, 10 * time.Millisecond, 42 * time.Millisecond, false}
-	n10000 = &Product{"10,000²", tiles, 20, 1920 * time.Millisecond, 50 * time.Millisecond, 235 * time.Millisecond, false}
-	// uploaded operands are read from Postgres, too.
-	uploaded = &Product{"10,000², uploaded", tiles, 20, 2100 * time.Millisecond, 50 * time.Millisecond, 1230 * time.Millisecond, false}
-	// urgent is what somebody waits for.
-	urgent = &Product{"10,000², urgent", tiles, 20, n10000.CPU, n10000.Waits, n10000.Database, true}
-	// builtin is what the largest tile takes without a BLAS library.
-	builtin = &Product{"largest tile, built-in kernel", tiles, 1, time.Minute, 50 * time.Millisecond, 235 * time.Millisecond, false}
+	n2 = &Kind{
+		Name:     "2×2",
+		Queue:    small,
+		Jobs:     1,
+		CPU:      400 * time.Microsecond,
+		Waits:    6 * time.Millisecond,
+		Database: 1600 * time.Microsecond,
+	}
+	n1000 = &Kind{
+		Name:     "1,000²",
+		Queue:    tiles,
+		Jobs:     1,
+		CPU:      52 * time.Millisecond,
+		Waits:    10 * time.Millisecond,
+		Database: 42 * time.Millisecond,
+	}
+	n10000 = &Kind{
+		Name:     "10,000²",
+		Queue:    tiles,
+		Jobs:     20,
+		CPU:      1920 * time.Millisecond,
+		Waits:    50 * time.Millisecond,
+		Database: 235 * time.Millisecond,
+	}
+	// uploaded reads its operands from Postgres.
+	uploaded = &Kind{
+		Name:     "10,000², uploaded",
+		Queue:    tiles,
+		Jobs:     20,
+		CPU:      2100 * time.Millisecond,
+		Waits:    50 * time.Millisecond,
+		Database: 1230 * time.Millisecond,
+	}
+	// urgent costs as much as n10000 and has a higher priority.
+	urgent = &Kind{
+		Name:     "10,000², urgent",
+		Queue:    n10000.Queue,
+		Jobs:     n10000.Jobs,
+		CPU:      n10000.CPU,
+		Waits:    n10000.Waits,
+		Database: n10000.Database,
+		Urgent:   true,
+	}
+	// builtin is the largest tile, without a BLAS library.
+	builtin = &Kind{
+		Name:     "largest tile, built-in kernel",
+		Queue:    tiles,
+		Jobs:     1,
+		CPU:      time.Minute,
+		Waits:    50 * time.Millisecond,
+		Database: 235 * time.Millisecond,
+	}
 )
 
-// quiet is how long nothing happens at the beginning of a pattern.
+// quiet is the time before the first request of a pattern.
 const quiet = time.Minute
 
-// Arrival is a request.
+// Arrival is the time and the kind of a request.
 type Arrival struct {
-	At      time.Duration
-	Product *Product
+	At   time.Duration
+	Kind *Kind
 }
 
-// Pattern is a way in which requests arrive.
+// Pattern is a series of requests.
 type Pattern struct {
-	Name, Title string
-	Sudden      bool                              // it is of interest how soon it makes workers start
-	Arrivals    func(chance *rand.Rand) []Arrival // in order of time
+	Name     string // part of file names
+	Title    string
+	Sudden   bool                              // whether tables tell how soon workers start and all is finished
+	Arrivals func(chance *rand.Rand) []Arrival // in order of time
 }
 
-// Patterns are those of docs/scaling.md.
+// Patterns returns those of docs/scaling.md.
 func Patterns() []Pattern {
 	return []Pattern{
 		random("steady", "steady: 10 of 10,000², 60 of 1,000² and 300 of 2×2 a minute for an hour", time.Hour, constant,
@@ -53,49 +97,60 @@ func Patterns() []Pattern {
 	}
 }
 
-// burst is 1,000 requests, evenly in a minute.
-func burst(name string, product *Product) Pattern {
-	return Pattern{name, "1,000 of " + product.Name + " in a minute", true, func(*rand.Rand) []Arrival {
+// burst returns 1,000 requests, evenly distributed over a minute.
+func burst(name string, kind *Kind) Pattern {
+	arrivals := func(*rand.Rand) []Arrival {
 		var arrivals []Arrival
 		for i := range 1000 {
-			arrivals = append(arrivals, Arrival{quiet + time.Duration(i)*time.Minute/1000, product})
+			arrivals = append(arrivals, Arrival{quiet + time.Duration(i)*time.Minute/1000, kind})
 		}
 		return arrivals
-	}}
+	}
+	return Pattern{
+		Name:     name,
+		Title:    "1,000 of " + kind.Name + " in a minute",
+		Sudden:   true,
+		Arrivals: arrivals,
+	}
 }
 
-// spike is some requests at once.
-func spike(name, title string, product *Product, count int) Pattern {
-	return Pattern{name, title, true, func(*rand.Rand) []Arrival {
-		return slices.Repeat([]Arrival{{quiet, product}}, count)
-	}}
+// spike returns requests that arrive at the same time.
+func spike(name, title string, kind *Kind, count int) Pattern {
+	return Pattern{
+		Name:     name,
+		Title:    title,
+		Sudden:   true,
+		Arrivals: func(*rand.Rand) []Arrival { return slices.Repeat([]Arrival{{quiet, kind}}, count) },
+	}
 }
 
-// stream is a kind of product that independent people ask for.
+// stream is a kind of request at its highest rate.
 type stream struct {
-	product   *Product
+	kind      *Kind
 	perMinute float64
 }
 
-// random is independent requests, whose rates follow a shape between 0 and 1: Poisson processes of the highest rate,
-// thinned out (Lewis and Shedler, 1979).
+// random returns independent requests whose rates follow a shape between 0 and 1. They are Poisson processes of the
+// highest rate, thinned out (Lewis and Shedler, 1979).
 func random(name, title string, length time.Duration, shape func(at time.Duration) float64, streams ...stream) Pattern {
-	return Pattern{name, title, false, func(chance *rand.Rand) []Arrival {
+	arrivals := func(chance *rand.Rand) []Arrival {
 		var arrivals []Arrival
 		for _, s := range streams {
 			mean := float64(time.Minute) / s.perMinute
 			for at := quiet; at < length; at += time.Duration(mean * chance.ExpFloat64()) {
 				if chance.Float64() < shape(at) {
-					arrivals = append(arrivals, Arrival{at, s.product})
+					arrivals = append(arrivals, Arrival{at, s.kind})
 				}
 			}
 		}
 		slices.SortStableFunc(arrivals, func(a, b Arrival) int { return cmp.Compare(a.At, b.At) })
 		return arrivals
-	}}
+	}
+	return Pattern{Name: name, Title: title, Arrivals: arrivals}
 }
 
+// constant is the shape of requests whose rate does not change.
 func constant(time.Duration) float64 { return 1 }
 
-// day begins at midnight with a tenth of what there is at noon.
+// day is a shape that begins at midnight with a tenth of the rate at noon.
 func day(at time.Duration) float64 { return 0.55 - 0.45*math.Cos(2*math.Pi*at.Hours()/24) }
