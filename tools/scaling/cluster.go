@@ -149,7 +149,7 @@ func (c *cluster) scale(replicas int32) {
 	}
 }
 
-// create starts a pod beside others.
+// create starts a pod. The number of others decides whether it needs a new node.
 func (c *cluster) create(others int) {
 	c.created++
 	p := &pod{number: c.created, created: c.now}

@@ -70,8 +70,9 @@ type Sample struct {
 }
 
 // replicasForCPU is GetResourceReplicas of replica_calculator.go. The first ratio leaves out pods that are not ready
-// yet, or were not measured since they are. The second one counts them so that they weaken the conclusion: with no
-// usage when the first ratio asks for more pods, with their full share when it asks for fewer.
+// yet and pods without a measurement. The second one counts them so that they weaken the conclusion of the first:
+//   - when it asks for more pods, both groups with no usage;
+//   - when it asks for fewer, those without a measurement as busy.
 func replicasForCPU(now time.Duration, target int32, seen Observation) (int32, bool) {
 	usage, unready, missing := groupPods(now, seen.Pods)
 	if usage.pods == 0 {

@@ -67,7 +67,7 @@ func (c *cluster) start(j *job, p *pod) {
 	})
 }
 
-// finish ends a job that has computed its tile, and starts the next ones.
+// finish ends a job that is done, and starts the next ones.
 func (c *cluster) finish(j *job, p *pod) {
 	p.end(j, c.now)
 	c.running[j.request.kind.Queue]--
