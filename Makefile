@@ -1,24 +1,23 @@
-# The commands of this repository. Go is all that has to be installed; scripts/setup.sh sees to the rest.
+# The commands of this repository. Only Go must be installed; scripts/setup.sh installs the rest or says what to install.
 
-# An almost empty environment lacks what Go needs: its own folder in PATH, and a home for its caches.
+# An almost empty environment lacks Go's folder in PATH and a home directory for Go's caches.
 export PATH := $(PATH):/usr/local/go/bin
 ifeq ($(HOME),)
   export HOME := $(shell home=$$(eval echo "~$$(id -un 2>/dev/null)"); [ -w "$$home" ] && echo "$$home" || echo "$(CURDIR)/.cache")
 endif
 
-# git may refuse to tell the commit, to root for example in somebody else's checkout, and go build would then fail.
+# git refuses to show the commit in a checkout of another user, and go build would then fail.
 GOFLAGS += -buildvcs=false
 export GOFLAGS
 VCS = $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
 TOOL = go tool -modfile=tools/go.mod
 
-# Every package that uses Postgres starts its own: more than two at a time starve each other on a small machine.
+# Every package that uses Postgres starts its own: more than two at once starve each other on a small machine.
 TEST_FLAGS ?= -p 2 -timeout 10m
 
-# The alert rules as an object of the Prometheus Operator.
-operator_rules = { printf '%s\n' '\# Generated from ../prometheus/rules.yaml by make generate.' 'apiVersion: monitoring.coreos.com/v1' \
-  'kind: PrometheusRule' 'metadata:' '  name: millrace' 'spec:'; sed 's/^/  /' kustomize/components/prometheus/rules.yaml; }
+# The race detector, where it can be built; it needs cgo.
+WITH_RACE = race=$$(scripts/setup.sh race); [ -z "$$race" ] || export CGO_ENABLED=1; set -x
 
 .PHONY: help
 help: ## Show this list
@@ -33,7 +32,7 @@ dev: setup-demo build ## Run everything on this machine, data in .millrace/ (ARG
 	@bin/millrace dev $(ARGS)
 
 .PHONY: burst
-burst: build ## Submit 1,000 products in a minute to a running system (SERVER=http://127.0.0.1:8080 SIZE=256 ARGS='--plot burst.svg')
+burst: build ## Submit 1,000 multiplications in a minute to a running system (SERVER=http://127.0.0.1:8080 SIZE=256 ARGS='--plot burst.svg')
 	@bin/millrace load $(if $(SERVER),--server $(SERVER)) --rate 16.67 --count 1000 --size $(or $(SIZE),256) $(ARGS)
 
 .PHONY: build
@@ -41,10 +40,18 @@ build: need-go ## Build bin/millrace
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
 
 .PHONY: test
-test: setup-test ## Run all tests
+test: test-millrace test-tools ## Run all tests
+
+.PHONY: test-millrace
+test-millrace: setup-test
 	go vet ./...
-	@race=$$(scripts/setup.sh race); [ -n "$$race" ] && export CGO_ENABLED=1; set -x; \
-	  go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
+	@$(WITH_RACE); go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
+
+# -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
+.PHONY: test-tools
+test-tools: setup-test
+	go -C tools vet ./...
+	@$(WITH_RACE); go -C tools test $$race -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: bench
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
@@ -57,20 +64,24 @@ screenshots: setup-test ## Take the pictures in docs/images again
 
 .PHONY: simulate
 simulate: need-go ## Replay requests against the workers' HPA: plots and tables in docs/
-	go run ./scaling/simulate
+	go -C tools run ./scaling/simulate
 
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
 	$(TOOL) golangci-lint run ./...
-	go -C tools run ./openapi-lint ../openapi/lint.yaml ../openapi/openapi.yaml
+	go -C tools tool golangci-lint run ./...
+	go -C tools run ./openapi-lint ../openapi/lint.yaml <openapi/openapi.yaml
 
 .PHONY: fmt
 fmt: need-go ## Format the code
 	$(TOOL) golangci-lint fmt ./...
 
-# The description of the API is what the program prints, and the client is made of that.
+# The program prints the description of the API, and the client is generated from the description.
 GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
+
+# The alert rules as an object of the Prometheus Operator, on standard output.
+GENERATE_OPERATOR_RULES = go -C tools run ./operatorrules <kustomize/components/prometheus/rules.yaml
 
 .PHONY: generate
 generate: need-go ## Regenerate the generated files
@@ -78,27 +89,28 @@ generate: need-go ## Regenerate the generated files
 	@mkdir -p bin
 	go run openapi/generate.go >bin/openapi.yaml && mv bin/openapi.yaml openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
-	@$(operator_rules) >kustomize/components/prometheus-operator/rules.yaml
+	$(GENERATE_OPERATOR_RULES) >bin/rules.yaml && mv bin/rules.yaml kustomize/components/prometheus-operator/rules.yaml
 
 .PHONY: check-generate
 check-generate: need-go ## Check that the generated files are current
 	$(TOOL) sqlc diff
 	go run . openapi | diff -u openapi/openapi.yaml - || { echo "openapi/openapi.yaml is stale: make generate" >&2; exit 1; }
 	$(GENERATE_CLIENT) openapi/openapi.yaml | diff -u client/client.gen.go - || { echo "client/ is stale: make generate" >&2; exit 1; }
-	@$(operator_rules) | diff kustomize/components/prometheus-operator/rules.yaml - || { echo "run make generate" >&2; exit 1; }
+	$(GENERATE_OPERATOR_RULES) | diff -u kustomize/components/prometheus-operator/rules.yaml - || \
+	  { echo "kustomize/components/prometheus-operator/rules.yaml is stale: make generate" >&2; exit 1; }
 
 .PHONY: check-rules
-check-rules: ## Check the alert rules and the dashboard, and run the tests of the rules
+check-rules: ## Check and test the alert rules, and check the dashboard
 	@promtool=$$(scripts/setup.sh promtool) || exit 1; [ -n "$$promtool" ] || exit 0; \
 	  (cd kustomize/components/prometheus && "$$promtool" check rules rules.yaml && "$$promtool" test rules rules_test.yaml) && \
 	  PROMTOOL=$$promtool go test ./cli -run TestDashboardExpressions
 
 .PHONY: check-manifests
-check-manifests: need-go ## Build all of kustomize/ and check it against the schemas of Kubernetes
+check-manifests: need-go ## Build kustomize/ in many combinations and check it against the schemas of Kubernetes
 	@scripts/check-manifests.sh
 
 .PHONY: check
-check: lint check-generate check-rules check-manifests test ## Everything that CI checks
+check: lint check-generate check-rules check-manifests test ## Run all checks of CI
 
 .PHONY: image
 image: build ## Build the container image millrace:local (TAG=version, ARGS='--platform linux/arm64')
@@ -106,7 +118,7 @@ image: build ## Build the container image millrace:local (TAG=version, ARGS='--p
 	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" -t millrace:$(or $(TAG),local) $(ARGS) .
 
 .PHONY: clean
-clean: ## Remove what was built (not the data in .millrace/)
+clean: ## Delete build outputs (not the data in .millrace/)
 	rm -rf bin
 
 .PHONY: need-go

@@ -1,13 +1,13 @@
 #!/bin/sh
-# check-manifests.sh: builds every overlay and every combination of components that make sense together, and holds what comes out
-# against the schemas of Kubernetes and of the operators that the components are for. Needs Go and its module proxy.
+# check-manifests.sh builds the overlays, each component, and combinations of components, and checks the output against the
+# schemas of Kubernetes and of the operators that the components use. It needs Go and a module proxy.
 set -eu
 cd "$(dirname "$0")/.."
 
-# The oldest Kubernetes that the manifests are for. All APIs in them are stable: later versions have them, too.
+# The oldest supported version of Kubernetes. The APIs in the manifests are stable, so that later versions have them.
 kubernetes=1.30
 
-# Whose definitions of custom resources are used: module, version, folder.
+# The modules with the definitions of custom resources: module, version, folder.
 operators='
 github.com/prometheus-operator/prometheus-operator v0.85.0 example/prometheus-operator-crd
 github.com/kedacore/keda/v2 v2.17.2 config/crd/bases
@@ -25,7 +25,7 @@ go build -modfile=tools/kubectl-validate/go.mod -o "$work/bin/kubectl-validate" 
 # build NAME FOLDER
 build() { "$work/bin/kustomize" build "$2" >"$work/built/$1.yaml"; }
 
-# combine COMPONENT...: an API, workers and these.
+# combine COMPONENT...: builds an API and workers with these components.
 combine() {
   {
     echo 'namespace: millrace'
@@ -44,11 +44,11 @@ done
 for component in kustomize/components/*/; do
   combine "$(basename "$component")"
 done
-# One database, one Prometheus, one autoscaler; and everything that goes with any of them, or none of it.
+# Each combination of a database, a Prometheus and an autoscaler: alone, and with the components that fit any of them.
 for database in '' postgres cloudnative-pg; do
   for metrics in prometheus prometheus-operator; do
     for autoscaler in prometheus-adapter keda; do
-      # shellcheck disable=SC2086 # no database is no word
+      # shellcheck disable=SC2086 # an empty database is no argument
       combine $database $metrics $autoscaler
       # shellcheck disable=SC2086
       combine namespace $database $metrics $autoscaler grafana network-policies ingress
@@ -62,14 +62,14 @@ for operator in $(echo "$operators" | tr ' ' '|'); do
   folder=$(go mod download -json "$module@${rest%%|*}" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
   crds="$crds --local-crds=$folder/${rest#*|}"
 done
-# Without a kubeconfig it asks no cluster, and with this version it has the schemas built in: it needs no network.
+# Without a kubeconfig, kubectl-validate uses its built-in schemas of this version, and neither a cluster nor the network.
 # shellcheck disable=SC2086 # a list of words
 if ! KUBECONFIG=/dev/null "$work/bin/kubectl-validate" --version="$kubernetes" $crds "$work/built" >"$work/report" 2>&1; then
   grep -v 'OK' "$work/report" | grep . >&2
-  say "manifests that Kubernetes $kubernetes would not take; they are in $work/built"
+  say "Kubernetes $kubernetes would reject manifests in $work/built"
   exit 1
 fi
 count=$(find "$work/built" -name '*.yaml' | wc -l)
 say "$((count)) builds fit the schemas of Kubernetes $kubernetes"
-# Not cached: what was built is no input that Go knows of.
-MILLRACE_BUILT_MANIFESTS=$PWD/$work/built go test -count=1 ./kustomize
+# -count=1: go test does not notice changes of the built manifests.
+MILLRACE_BUILT_MANIFESTS=$PWD/$work/built go -C tools test -count=1 ./manifests

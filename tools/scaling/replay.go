@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// longest is how long a replay may take; a system that is not idle again by then is overloaded for good.
+	// longest bounds a replay. A system that is not idle again by then is overloaded.
 	longest = 48 * time.Hour
-	// pointEvery is how often the state is noted down.
+	// pointEvery is the interval of Result.Points.
 	pointEvery = time.Second
 )
 
-// Result is what a replay gave.
+// Result is the course of a replay.
 type Result struct {
 	Points     []Point
 	requests   []*request
-	unfinished int // requests, those included that are still to arrive
-	waits      [queues][]time.Duration
-	handedBack int           // jobs that a stopping worker did not finish
-	work       time.Duration // of cores, for jobs that were finished
-	cores      int           // of a worker
+	unfinished int                     // requests, including those that have not arrived yet
+	waits      [queues][]time.Duration // of jobs, from their arrival to their first start
+	handedBack int                     // jobs that a stopping worker did not finish
+	work       time.Duration           // CPU time of finished jobs
+	cores      int                     // of a worker
 }
 
 // Point is the state of the system at one time.
@@ -29,28 +29,31 @@ type Point struct {
 	At       time.Duration
 	Asked    int                   // replicas that the HPA asks for
 	Running  int                   // workers that take jobs
-	Existing int                   // pods, whatever they do
+	Existing int                   // pods, including those that start or stop
 	Depth    [queues]int           // jobs that are waiting or running
 	Oldest   [queues]time.Duration // how long the next job has waited
 }
 
-// Replay lets requests arrive as a pattern says, until all are done and the HPA has gone back to its smallest size.
+// Replay simulates the requests of a pattern until all are finished and the HPA is back at its minimum. The same
+// arguments give the same result.
 func Replay(hpa *autoscaling.HorizontalPodAutoscaler, model Model, pattern Pattern, seed uint64) *Result {
 	c := newCluster(hpa, model, seed)
 	arrivals := pattern.Arrivals(c.chance)
 	c.result.unfinished = len(arrivals)
 	var end time.Duration
 	for _, a := range arrivals {
-		c.at(a.At, func() { c.arrive(a.Product) })
+		c.at(a.At, func() { c.arrive(a.Kind) })
 		end = a.At
 	}
 	c.run(longest, func() bool {
-		return c.now > end && c.result.unfinished == 0 && c.replicas == *hpa.Spec.MinReplicas && len(c.pods) == int(c.replicas)
+		idle := c.now > end && c.result.unfinished == 0
+		return idle && c.replicas == *hpa.Spec.MinReplicas && len(c.pods) == int(c.replicas)
 	})
 	c.observe()
 	return c.result
 }
 
+// observe appends the present state to the points of the result.
 func (c *cluster) observe() {
 	p := Point{At: c.now, Asked: int(c.replicas), Existing: len(c.pods)}
 	for _, pod := range c.pods {

@@ -7,11 +7,13 @@ import (
 	autoscaling "k8s.io/api/autoscaling/v2"
 )
 
-// stabilize is stabilizeRecommendationWithBehaviors: more pods only if all recommendations of the window for scaling up
-// asked for more, fewer only if all of the window for scaling down asked for fewer.
+// stabilize is stabilizeRecommendationWithBehaviors: it adds pods only if all recommendations of the window for scaling
+// up asked for more, and removes some only if all of the window for scaling down asked for fewer.
 func (c *Controller) stabilize(now time.Duration, current, wanted int32) int32 {
-	up, down := seconds(*c.spec.Behavior.ScaleUp.StabilizationWindowSeconds), seconds(*c.spec.Behavior.ScaleDown.StabilizationWindowSeconds)
-	lowest, highest := wanted, wanted
+	up := seconds(*c.spec.Behavior.ScaleUp.StabilizationWindowSeconds)
+	down := seconds(*c.spec.Behavior.ScaleDown.StabilizationWindowSeconds)
+	lowest := wanted
+	highest := wanted
 	for _, r := range since(c.recommendations, now-up) {
 		lowest = min(lowest, r.replicas)
 	}
@@ -22,8 +24,8 @@ func (c *Controller) stabilize(now time.Duration, current, wanted int32) int32 {
 	return min(max(current, lowest), highest)
 }
 
-// limit is convertDesiredReplicasWithBehaviorRate: it keeps the change within the policies and the number within its
-// bounds.
+// limit is convertDesiredReplicasWithBehaviorRate: it keeps the change within the policies, and the number of replicas
+// between its minimum and its maximum.
 func (c *Controller) limit(now time.Duration, current, wanted int32) int32 {
 	switch {
 	case wanted > current:
@@ -36,10 +38,13 @@ func (c *Controller) limit(now time.Duration, current, wanted int32) int32 {
 	return wanted
 }
 
-// bound is calculateScaleUpLimitWithScalingRules for direction 1 and calculateScaleDownLimitWithBehaviors for -1: how many
-// replicas the policies allow. A policy allows its change from what there was at the beginning of its period. Of several
-// policies selectPolicy Max, the default, takes the one that allows the largest change.
-func (c *Controller) bound(now time.Duration, current int32, rules *autoscaling.HPAScalingRules, direction int32) int32 {
+// bound returns how many replicas the policies allow. It is calculateScaleUpLimitWithScalingRules for direction 1 and
+// calculateScaleDownLimitWithBehaviors for -1. A policy allows its change from the number of replicas at the
+// beginning of its period. Of several policies, selectPolicy Max, the default, takes the one that allows the largest
+// change.
+func (c *Controller) bound(
+	now time.Duration, current int32, rules *autoscaling.HPAScalingRules, direction int32,
+) int32 {
 	if *rules.SelectPolicy == autoscaling.DisabledPolicySelect {
 		return current
 	}
@@ -56,17 +61,18 @@ func (c *Controller) bound(now time.Duration, current int32, rules *autoscaling.
 	return limit
 }
 
+// propose returns the number of replicas that one policy allows.
 func propose(p autoscaling.HPAScalingPolicy, start, direction int32) int32 {
 	if p.Type == autoscaling.PodsScalingPolicy {
 		return start + direction*p.Value
 	}
-	if direction > 0 { // rounded so that a single pod can become two
+	if direction > 0 { // rounded up, so that one pod can become two
 		return int32(math.Ceil(float64(start) * (1 + float64(p.Value)/100)))
 	}
 	return int32(float64(start) * (1 - float64(p.Value)/100))
 }
 
-// since returns the recommendations after a time, of those in order of time.
+// since returns the recommendations after cutoff. They must be in order of time.
 func since(recommendations []event, cutoff time.Duration) []event {
 	for len(recommendations) > 0 && recommendations[0].at <= cutoff {
 		recommendations = recommendations[1:]

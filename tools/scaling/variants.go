@@ -5,14 +5,16 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// Variant is a change of what is shipped, to compare it with.
+// Variant is a change of the shipped HPA or of the model, for comparison.
 type Variant struct {
 	Name   string
-	change func(spec *autoscaling.HorizontalPodAutoscalerSpec, model *Model)
+	change change
 }
 
-// Apply returns a changed copy.
-func (v Variant) Apply(hpa *autoscaling.HorizontalPodAutoscaler, model Model) (*autoscaling.HorizontalPodAutoscaler, Model) {
+// Apply returns a changed copy of both.
+func (v Variant) Apply(
+	hpa *autoscaling.HorizontalPodAutoscaler, model Model,
+) (*autoscaling.HorizontalPodAutoscaler, Model) {
 	hpa = hpa.DeepCopy()
 	if v.change != nil {
 		v.change(&hpa.Spec, &model)
@@ -20,7 +22,7 @@ func (v Variant) Apply(hpa *autoscaling.HorizontalPodAutoscaler, model Model) (*
 	return hpa, model
 }
 
-// Variants are those of docs/scaling.md.
+// Variants returns those of docs/scaling.md.
 func Variants() []Variant {
 	return []Variant{
 		{"as shipped", nil},
@@ -43,7 +45,7 @@ func Variants() []Variant {
 	}
 }
 
-// CountVariants are what the metric may count, with and without the second opinion.
+// CountVariants returns variants of what the metric counts, with and without a target for CPU.
 func CountVariants() []Variant {
 	waiting := func(_ *autoscaling.HorizontalPodAutoscalerSpec, model *Model) { model.WaitingOnly = true }
 	return []Variant{
@@ -55,7 +57,8 @@ func CountVariants() []Variant {
 	}
 }
 
-type change = func(spec *autoscaling.HorizontalPodAutoscalerSpec, model *Model)
+// change modifies an HPA or the model in place.
+type change func(spec *autoscaling.HorizontalPodAutoscalerSpec, model *Model)
 
 func both(first, second change) change {
 	return func(spec *autoscaling.HorizontalPodAutoscalerSpec, model *Model) {
@@ -96,21 +99,24 @@ func cpuTarget(percent int32) change {
 
 func up(window int32, policies ...autoscaling.HPAScalingPolicy) change {
 	return func(spec *autoscaling.HorizontalPodAutoscalerSpec, _ *Model) {
-		spec.Behavior.ScaleUp.StabilizationWindowSeconds, spec.Behavior.ScaleUp.Policies = &window, policies
+		spec.Behavior.ScaleUp.StabilizationWindowSeconds = &window
+		spec.Behavior.ScaleUp.Policies = policies
 	}
 }
 
 func down(window int32, policies ...autoscaling.HPAScalingPolicy) change {
 	return func(spec *autoscaling.HorizontalPodAutoscalerSpec, _ *Model) {
-		spec.Behavior.ScaleDown.StabilizationWindowSeconds, spec.Behavior.ScaleDown.Policies = &window, policies
+		spec.Behavior.ScaleDown.StabilizationWindowSeconds = &window
+		spec.Behavior.ScaleDown.Policies = policies
 	}
 }
 
+// pods is a policy that allows a change by n pods in a period of seconds.
 func pods(n, period int32) autoscaling.HPAScalingPolicy {
 	return autoscaling.HPAScalingPolicy{Type: autoscaling.PodsScalingPolicy, Value: n, PeriodSeconds: period}
 }
 
-// percent is a policy for the period of Kubernetes' defaults.
+// percent is a policy that allows a change by n per cent in the period of Kubernetes' defaults.
 func percent(n int32) autoscaling.HPAScalingPolicy {
 	return autoscaling.HPAScalingPolicy{Type: autoscaling.PercentScalingPolicy, Value: n, PeriodSeconds: 15}
 }

@@ -15,7 +15,7 @@ import (
 const (
 	plotWidth  = 9 * vg.Inch
 	plotHeight = 7 * vg.Inch
-	// plotSteps is how many steps a line has at most; each shows the highest value of its time.
+	// plotSteps is the largest number of steps of a line. Each step shows the highest value of its interval.
 	plotSteps = 300
 )
 
@@ -25,15 +25,19 @@ var (
 	gray = color.RGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}
 )
 
-// WritePlot draws a replay as SVG: the workers, the depth of the queues, and how long the next job has waited.
+// WritePlot draws a replay as SVG: the number of workers, the depth of the queues, and how long the next job has
+// waited.
 func (r *Result) WritePlot(w io.Writer, title string) error {
-	xlabel, unit := "minutes", time.Minute
+	unit, unitName := time.Minute, "minutes"
 	if r.Points[len(r.Points)-1].At > 6*time.Hour {
-		xlabel, unit = "hours", time.Hour
+		unit, unitName = time.Hour, "hours"
 	}
 	pods, depth, oldest := plot.New(), plot.New(), plot.New()
-	pods.Title.Text, pods.Y.Label.Text = title, "workers"
-	depth.Y.Label.Text, oldest.Y.Label.Text, oldest.X.Label.Text = "jobs", "s waited", xlabel
+	pods.Title.Text = title
+	pods.Y.Label.Text = "workers"
+	depth.Y.Label.Text = "jobs"
+	oldest.Y.Label.Text = "s waited"
+	oldest.X.Label.Text = unitName
 	for _, l := range []struct {
 		plot  *plot.Plot
 		name  string
@@ -61,6 +65,7 @@ func (r *Result) WritePlot(w io.Writer, title string) error {
 	return err
 }
 
+// line adds a line to a plot, and its name to the legend.
 func (r *Result) line(p *plot.Plot, name string, c color.Color, unit time.Duration, value func(Point) float64) error {
 	step := (len(r.Points) + plotSteps - 1) / plotSteps
 	var points plotter.XYs
@@ -75,7 +80,8 @@ func (r *Result) line(p *plot.Plot, name string, c color.Color, unit time.Durati
 	if err != nil {
 		return err
 	}
-	l.Color, l.StepStyle = c, plotter.PostStep
+	l.Color = c
+	l.StepStyle = plotter.PostStep
 	p.Add(l)
 	p.Legend.Add(name, l)
 	p.Legend.Top = true

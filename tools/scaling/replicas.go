@@ -7,9 +7,12 @@ import (
 	autoscaling "k8s.io/api/autoscaling/v2"
 )
 
-// replicasForMetrics is computeReplicasForMetrics: the largest number that any of the metrics asks for. While a metric is
-// missing, the others may add pods but not remove any. It returns false when nothing is to be changed.
-func replicasForMetrics(now time.Duration, metrics []autoscaling.MetricSpec, seen Observation) (replicas int32, ok bool) {
+// replicasForMetrics is computeReplicasForMetrics: it returns the largest number that any of the metrics asks for.
+// While a metric is missing, the others may add pods but not remove any. It returns false if the number must stay as
+// it is.
+func replicasForMetrics(
+	now time.Duration, metrics []autoscaling.MetricSpec, seen Observation,
+) (replicas int32, ok bool) {
 	missing := false
 	for _, m := range metrics {
 		n, found := replicasForMetric(now, m, seen)
@@ -24,20 +27,22 @@ func replicasForMetrics(now time.Duration, metrics []autoscaling.MetricSpec, see
 	return replicas, ok && (!missing || replicas >= seen.Replicas)
 }
 
-// replicasForMetric is computeReplicasForMetric for those kinds of metrics and targets that the manifest has.
+// replicasForMetric is computeReplicasForMetric for the kinds of metrics and targets that the manifest has. It panics
+// at any other.
 func replicasForMetric(now time.Duration, m autoscaling.MetricSpec, seen Observation) (int32, bool) {
 	switch {
 	case m.Type == autoscaling.ExternalMetricSourceType && m.External.Target.AverageValue != nil:
 		milli, ok := seen.External(m.External.Metric)
 		return replicasForTotal(milli, m.External.Target.AverageValue.MilliValue(), seen.Existing), ok
-	case m.Type == autoscaling.ResourceMetricSourceType && m.Resource.Name == "cpu" && m.Resource.Target.AverageUtilization != nil:
+	case m.Type == autoscaling.ResourceMetricSourceType && m.Resource.Name == "cpu" &&
+		m.Resource.Target.AverageUtilization != nil:
 		return replicasForCPU(now, *m.Resource.Target.AverageUtilization, seen)
 	}
-	panic("scaling: the simulation does not know this kind of metric: " + string(m.Type))
+	panic("scaling: a kind of metric that is not simulated: " + string(m.Type))
 }
 
-// replicasForTotal is GetExternalPerPodMetricReplicas of replica_calculator.go: as many pods as it takes for each to have
-// its share, unless the present number is within the tolerance.
+// replicasForTotal is GetExternalPerPodMetricReplicas of replica_calculator.go: it returns the total divided by the
+// target of a pod, rounded up, unless the present number is within the tolerance.
 func replicasForTotal(milli, targetMilli int64, existing int32) int32 {
 	if within(float64(milli) / (float64(targetMilli) * float64(existing))) {
 		return existing
@@ -45,28 +50,29 @@ func replicasForTotal(milli, targetMilli int64, existing int32) int32 {
 	return int32(min(math.MaxInt32, math.Ceil(float64(milli)/float64(targetMilli))))
 }
 
-// within reports whether a ratio of usage to target is too close to 1 for anything to be done.
+// within reports whether a ratio of usage to target is so close to 1 that the number of pods stays.
 func within(ratio float64) bool { return 1-tolerance <= ratio && ratio <= 1+tolerance }
 
-// Pod is a pod as the controller sees it, one that is being deleted excepted.
+// Pod is a pod as the controller sees it. Pods that are being deleted are left out.
 type Pod struct {
 	Pending    bool // not started yet
 	Started    time.Duration
 	Ready      bool
 	ReadySince time.Duration // when Ready became what it is
-	Request    int64         // of CPU, in thousandths of a core
-	CPU        *Sample       // nil: none yet
+	Request    int64         // CPU request in thousandths of a core
+	CPU        *Sample       // nil: not measured yet
 }
 
-// Sample is what the metrics server says of a pod.
+// Sample is a measurement of the metrics server.
 type Sample struct {
 	At, Window time.Duration // the window ends at At
 	Usage      int64         // in thousandths of a core
 }
 
-// replicasForCPU is GetResourceReplicas of replica_calculator.go. Pods that are not ready yet, or have no measurement that
-// belongs to their life as a ready pod, are left out at first; then they are counted so that they weaken the conclusion,
-// whichever it is.
+// replicasForCPU is GetResourceReplicas of replica_calculator.go. The first ratio leaves out pods that are not ready
+// yet and pods without a measurement. The second one counts them so that they weaken the conclusion of the first:
+//   - when it asks for more pods, both groups with no usage;
+//   - when it asks for fewer, those without a measurement as busy.
 func replicasForCPU(now time.Duration, target int32, seen Observation) (int32, bool) {
 	usage, unready, missing := groupPods(now, seen.Pods)
 	if usage.pods == 0 {
@@ -81,39 +87,44 @@ func replicasForCPU(now time.Duration, target int32, seen Observation) (int32, b
 	}
 	first := ratio
 	if missing.pods > 0 && first != 1 {
-		if first < 1 { // they may be busy
+		if first < 1 { // assume that they are busy
 			missing.used = missing.requested * int64(max(100, target)) / 100
 		}
 		usage.add(missing)
 	}
-	if unready.pods > 0 && first > 1 { // they will take their share, and use nothing so far
+	if unready.pods > 0 && first > 1 { // they use nothing yet and will take their share
 		usage.add(unready)
 	}
 	ratio = usage.ratio(target)
 	n := int32(math.Ceil(ratio * float64(usage.pods)))
-	turned := (first < 1 && ratio > 1) || (first > 1 && ratio < 1) || (ratio < 1 && n > seen.Replicas) || (ratio > 1 && n < seen.Replicas)
-	if within(ratio) || turned {
+	turned := (first < 1 && ratio > 1) || (first > 1 && ratio < 1)
+	contradicts := (ratio < 1 && n > seen.Replicas) || (ratio > 1 && n < seen.Replicas)
+	if within(ratio) || turned || contradicts {
 		return seen.Replicas, true
 	}
 	return n, true
 }
 
-// usage is that of a group of pods, in thousandths of a core.
+// usage is the CPU usage of a group of pods, in thousandths of a core.
 type usage struct {
 	pods            int32
 	used, requested int64
 }
 
 func (u *usage) add(v usage) {
-	u.pods, u.used, u.requested = u.pods+v.pods, u.used+v.used, u.requested+v.requested
+	u.pods += v.pods
+	u.used += v.used
+	u.requested += v.requested
 }
 
-// ratio is in whole per cent, as GetResourceUtilizationRatio has it.
+// ratio returns the utilization, in whole per cent of the request as in GetResourceUtilizationRatio, divided by the
+// target.
 func (u *usage) ratio(target int32) float64 {
 	return float64(int32(u.used*100/u.requested)) / float64(target) //nolint:gosec // a utilization in per cent
 }
 
-// groupPods sorts the pods into those that count, those that are not ready and those without a measurement.
+// groupPods is groupPods of replica_calculator.go: it divides the pods into those that count, those that are not
+// ready, and those without a measurement.
 func groupPods(now time.Duration, pods []Pod) (counted, unready, missing usage) {
 	for _, p := range pods {
 		group, used := &counted, int64(0)
@@ -132,7 +143,7 @@ func groupPods(now time.Duration, pods []Pod) (counted, unready, missing usage) 
 	return counted, unready, missing
 }
 
-// unready reports whether a pod's measurement is from before it could be busy.
+// unready reports whether a pod's measurement includes a time in which it was not ready.
 func (p Pod) unready(now time.Duration) bool {
 	if p.Started+cpuInitialization > now {
 		return !p.Ready || p.CPU.At < p.ReadySince+p.CPU.Window

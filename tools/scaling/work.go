@@ -2,11 +2,11 @@ package scaling
 
 import "time"
 
-// spread is by how much the cost of jobs of one kind differs, up and down.
+// spread is the largest relative difference between the cost of a job and that of its kind, up and down.
 const spread = 0.1
 
-// arrive takes on a product.
-func (c *cluster) arrive(kind *Product) {
+// arrive accepts a request and queues its jobs.
+func (c *cluster) arrive(kind *Kind) {
 	r := &request{kind: kind, arrived: c.now, left: kind.Jobs}
 	c.result.requests = append(c.result.requests, r)
 	for range kind.Jobs {
@@ -22,7 +22,7 @@ func (c *cluster) put(j *job) {
 	c.waiting[j.request.kind.Queue].put(j)
 }
 
-// dispatch starts jobs for as long as a worker has room. Workers are told of jobs within milliseconds.
+// dispatch starts jobs as long as a worker has a free slot. The delay of notifications, some milliseconds, is ignored.
 func (c *cluster) dispatch() {
 	for q := range queues {
 		for c.waiting[q].len() > 0 {
@@ -35,7 +35,7 @@ func (c *cluster) dispatch() {
 	}
 }
 
-// freest returns the pod with the most room for jobs of a queue, nil if none has any.
+// freest returns the pod with the most free slots for a queue, nil if there are none.
 func (c *cluster) freest(q int) *pod {
 	var best *pod
 	most := 0
@@ -47,7 +47,7 @@ func (c *cluster) freest(q int) *pod {
 	return best
 }
 
-// start runs a job. It reads from the database and writes to it while it computes, and ends when both are done.
+// start begins a job. It uses the database while it computes, and ends when both are finished.
 func (c *cluster) start(j *job, p *pod) {
 	kind := j.request.kind
 	if j.runs == 0 {
@@ -67,6 +67,7 @@ func (c *cluster) start(j *job, p *pod) {
 	})
 }
 
+// finish ends a job that is done, and starts the next ones.
 func (c *cluster) finish(j *job, p *pod) {
 	p.end(j, c.now)
 	c.running[j.request.kind.Queue]--

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Pods of a core each. A negative usage is none: no measurement.
+// podsUsing returns pods that request one core each. A negative usage stands for a missing measurement.
 func podsUsing(ready []bool, usage ...int64) []Pod {
 	all := make([]Pod, len(usage))
 	for i, u := range usage {
@@ -17,13 +17,14 @@ func podsUsing(ready []bool, usage ...int64) []Pod {
 			all[i].CPU = &Sample{At: time.Hour, Window: 15 * time.Second, Usage: u}
 		}
 		if !all[i].Ready { // and never was
-			all[i].Started, all[i].ReadySince = time.Hour-time.Minute, time.Hour-time.Minute
+			all[i].Started = time.Hour - time.Minute
+			all[i].ReadySince = all[i].Started
 		}
 	}
 	return all
 }
 
-// The cases are those of Kubernetes' own replica_calculator_test.go, and some of the documentation.
+// TestCPU has cases of Kubernetes' replica_calculator_test.go and of its documentation.
 func TestCPU(t *testing.T) {
 	t.Parallel()
 	const no, yes, none = false, true, -1
@@ -50,27 +51,33 @@ func TestCPU(t *testing.T) {
 	} {
 		seen := Observation{Replicas: int32(len(test.pods)), Pods: test.pods}
 		if got, ok := replicasForCPU(time.Hour, test.target, seen); !ok || got != test.want {
-			t.Errorf("%s: %d pods (%v), want %d", name, got, ok, test.want)
+			t.Errorf("%s: replicasForCPU() = %d, %v, want %d, true", name, got, ok, test.want)
 		}
 	}
-	if _, ok := replicasForCPU(time.Hour, 50, Observation{Replicas: 2, Pods: podsUsing(nil, none, none)}); ok {
-		t.Error("a number without any measurement")
+	if got, ok := replicasForCPU(time.Hour, 50, Observation{Replicas: 2, Pods: podsUsing(nil, none, none)}); ok {
+		t.Errorf("no measurements: replicasForCPU() = %d, true, want false", got)
 	}
 }
 
-// TestYoungPod: for five minutes, a pod counts only with a measurement all of which is from when it was ready.
+// TestYoungPod: in its first five minutes, a pod counts only if the whole window of its measurement is from a time
+// when it was ready.
 func TestYoungPod(t *testing.T) {
 	t.Parallel()
-	p := Pod{Started: 0, Ready: true, ReadySince: 20 * time.Second, CPU: &Sample{At: 30 * time.Second, Window: 15 * time.Second}}
-	if !p.unready(time.Minute) {
-		t.Error("the measurement began before the pod was ready")
-	}
-	p.CPU.At = 35 * time.Second
-	if p.unready(time.Minute) {
-		t.Error("the measurement is all of the ready pod")
-	}
-	p.CPU.At = 0
-	if p.unready(cpuInitialization) {
-		t.Error("the pod is old enough")
+	for name, test := range map[string]struct {
+		now, measured time.Duration
+		want          bool
+	}{
+		"measured before it was ready": {time.Minute, 30 * time.Second, true},
+		"measured while it was ready":  {time.Minute, 35 * time.Second, false},
+		"old":                          {cpuInitialization, 0, false},
+	} {
+		p := Pod{
+			Ready:      true,
+			ReadySince: 20 * time.Second,
+			CPU:        &Sample{At: test.measured, Window: 15 * time.Second},
+		}
+		if got := p.unready(test.now); got != test.want {
+			t.Errorf("%s: unready() = %v, want %v", name, got, test.want)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-// Command simulate replays requests against the HPA that is shipped, and writes what comes of them: plots to
-// docs/images/scaling-*.svg and tables to docs/scaling-figures.md. It runs in the root of the repository.
+// Command simulate replays requests against the shipped HPA and writes the results: plots to
+// docs/images/scaling-*.svg and tables to docs/scaling-figures.md. It must run in the folder tools.
 package main
 
 import (
@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/millrace/millrace/scaling"
+	"github.com/millrace/millrace/tools/scaling"
 )
 
 func main() {
-	if err := run("kustomize/overlays/worker/hpa.yaml", "docs"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if err := run("../kustomize/overlays/worker/hpa.yaml", "../docs"); err != nil {
+		fmt.Fprintln(os.Stderr, "simulate:", err)
 		os.Exit(1)
 	}
 }
@@ -40,7 +40,8 @@ func run(manifest, docs string) error {
 	return write(filepath.Join(docs, "scaling-figures.md"), text.Bytes())
 }
 
+// write writes a file and prints its path.
 func write(path string, content []byte) error {
 	fmt.Println(path)
-	return os.WriteFile(path, content, 0o644) //nolint:gosec // for everybody to read
+	return os.WriteFile(path, content, 0o644) //nolint:gosec // files of the repository are readable by all users
 }

@@ -5,26 +5,32 @@ import (
 	"time"
 )
 
-// timeline is what is going to happen, in order of time; what is due at the same time happens in the order of planning.
+// timeline holds planned events and calls them in order of time. Events of the same time are called in the order in
+// which they were planned.
 type timeline struct {
 	now     time.Duration
 	planned plannedEvents
 	count   int
 }
 
+// plannedEvent is a call to be made at a time.
 type plannedEvent struct {
 	at     time.Duration
 	number int
 	happen func()
 }
 
-// at plans something.
+// at plans a call of happen.
 func (t *timeline) at(at time.Duration, happen func()) {
 	t.count++
-	heap.Push(&t.planned, plannedEvent{at, t.count, happen})
+	heap.Push(&t.planned, plannedEvent{
+		at:     at,
+		number: t.count,
+		happen: happen,
+	})
 }
 
-// every plans something that happens again and again, first at a time.
+// every plans a call of happen at a time, and again after each interval.
 func (t *timeline) every(first, interval time.Duration, happen func()) {
 	t.at(first, func() {
 		happen()
@@ -32,7 +38,7 @@ func (t *timeline) every(first, interval time.Duration, happen func()) {
 	})
 }
 
-// run lets everything happen until a time, or until done says so.
+// run calls the events that are due until a time, or until done returns true.
 func (t *timeline) run(until time.Duration, done func() bool) {
 	for len(t.planned) > 0 && t.planned[0].at <= until && !done() {
 		next := heap.Pop(&t.planned).(plannedEvent)

@@ -11,20 +11,20 @@ type Figures struct {
 	Requests   int
 	Jobs       int
 	Count      [queues]int       // of jobs, by queue
-	Most       int               // workers that took jobs at a time
-	Reached    time.Duration     // from the first request until as many did
-	Drained    time.Duration     // from the first request until all were done
-	Wait       [queues]Quantiles // of jobs, until they were started for the first time
-	PodTime    time.Duration     // of all pods together
-	Busy       float64           // the part of their cores' time that went into finished jobs
+	Most       int               // largest number of workers that took jobs at the same time
+	Reached    time.Duration     // from the first request until Most was reached
+	Drained    time.Duration     // from the first request until the last was finished
+	Wait       [queues]Quantiles // of jobs, from their arrival to their first start
+	PodTime    time.Duration     // the lifetimes of all pods together
+	Busy       float64           // fraction of the time of their cores that was spent on finished jobs
 	Changes    int               // of the number of replicas
-	HandedBack int
+	HandedBack int               // jobs that a stopping worker did not finish
 }
 
 // Quantiles of times, by the nearest rank.
 type Quantiles struct{ P50, P95, Max time.Duration }
 
-// Figures sums up.
+// Figures sums up a replay.
 func (r *Result) Figures() Figures {
 	f := Figures{Requests: len(r.requests), HandedBack: r.handedBack}
 	first := r.requests[0].arrived
@@ -49,15 +49,16 @@ func (r *Result) Figures() Figures {
 	return f
 }
 
-// Answers returns how long requests took until they were done.
-func (r *Result) Answers(urgent bool) (count int, times Quantiles) {
-	var answers []time.Duration
+// Durations returns the number of requests that are urgent, or of those that are not, and the times from their
+// arrival to their end.
+func (r *Result) Durations(urgent bool) (count int, times Quantiles) {
+	var durations []time.Duration
 	for _, q := range r.requests {
 		if q.kind.Urgent == urgent {
-			answers = append(answers, q.finished-q.arrived)
+			durations = append(durations, q.finished-q.arrived)
 		}
 	}
-	return len(answers), quantiles(answers)
+	return len(durations), quantiles(durations)
 }
 
 func quantiles(times []time.Duration) Quantiles {
@@ -68,5 +69,5 @@ func quantiles(times []time.Duration) Quantiles {
 		}
 		return sorted[max(1, int(math.Ceil(q*float64(len(sorted)))))-1]
 	}
-	return Quantiles{at(0.5), at(0.95), at(1)}
+	return Quantiles{P50: at(0.5), P95: at(0.95), Max: at(1)}
 }

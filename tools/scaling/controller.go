@@ -6,8 +6,7 @@ import (
 	autoscaling "k8s.io/api/autoscaling/v2"
 )
 
-// The settings of kube-controller-manager that nobody changes, kubernetes v1.36
-// pkg/controller/podautoscaler/config/v1alpha1/defaults.go.
+// The defaults of kube-controller-manager, kubernetes v1.36 pkg/controller/podautoscaler/config/v1alpha1/defaults.go.
 const (
 	syncPeriod        = 15 * time.Second
 	tolerance         = 0.1
@@ -16,7 +15,7 @@ const (
 )
 
 // Controller decides on a number of replicas as the HPA controller does, kubernetes v1.36
-// pkg/controller/podautoscaler/horizontal.go; the functions here name those of that file. Times count from the start of
+// pkg/controller/podautoscaler/horizontal.go. Comments name the functions of that file. Times count from the start of
 // the simulation.
 type Controller struct {
 	spec            autoscaling.HorizontalPodAutoscalerSpec
@@ -24,7 +23,7 @@ type Controller struct {
 	ups, downs      []event // replicas added and removed
 }
 
-// event is something that happened to a number of replicas.
+// event is a number of replicas that were recommended, added or removed at a time.
 type event struct {
 	at       time.Duration
 	replicas int32
@@ -37,14 +36,14 @@ func NewController(hpa *autoscaling.HorizontalPodAutoscaler) *Controller {
 
 // Observation is what the controller sees at one time.
 type Observation struct {
-	Replicas int32 // as the Deployment's scale asks for
-	Existing int32 // pods that exist and are not being deleted: the scale's status.replicas
+	Replicas int32 // spec.replicas of the Deployment
+	Existing int32 // status.replicas of its scale: pods that exist and are not being deleted
 	Pods     []Pod
-	// External returns the value of a metric in thousandths, false when there is none.
+	// External returns the value of a metric in thousandths, or false when it has none.
 	External func(metric autoscaling.MetricIdentifier) (milli int64, ok bool)
 }
 
-// Sync is one round of the control loop, reconcileAutoscaler: it returns the number of replicas that the Deployment
+// Sync is one round of the control loop, reconcileAutoscaler. It returns the number of replicas that the Deployment
 // gets.
 func (c *Controller) Sync(now time.Duration, seen Observation) int32 {
 	current := seen.Replicas
@@ -53,7 +52,7 @@ func (c *Controller) Sync(now time.Duration, seen Observation) int32 {
 	}
 	var desired int32
 	switch {
-	case current == 0: // somebody has switched scaling off
+	case current == 0: // scaling is switched off
 		return 0
 	case current > c.spec.MaxReplicas:
 		desired = c.spec.MaxReplicas
@@ -70,7 +69,7 @@ func (c *Controller) Sync(now time.Duration, seen Observation) int32 {
 	return desired
 }
 
-// record is storeScaleEvent.
+// record is storeScaleEvent: it notes how many replicas were added or removed.
 func (c *Controller) record(now time.Duration, current, desired int32) {
 	switch {
 	case desired > current:
@@ -80,8 +79,8 @@ func (c *Controller) record(now time.Duration, current, desired int32) {
 	}
 }
 
-// remember adds an event, in the place of one that is older than all periods of its direction. The other direction's
-// periods may be longer: it depends on such places what that direction is allowed.
+// remember adds an event, in the place of one that is older than all periods of its direction if there is any. Which
+// events are replaced matters where the other direction has longer periods, as bound reads both lists.
 func remember(events []event, e event, rules *autoscaling.HPAScalingRules) []event {
 	for i := len(events) - 1; i >= 0; i-- {
 		if events[i].at < e.at-longestPeriod(rules) {
@@ -100,7 +99,7 @@ func longestPeriod(rules *autoscaling.HPAScalingRules) time.Duration {
 	return seconds(longest)
 }
 
-// sum returns the replicas of all events after a time; those at that very time do not count.
+// sum returns the replicas of all events later than after.
 func sum(events []event, after time.Duration) int32 {
 	var n int32
 	for _, e := range events {

@@ -2,7 +2,7 @@ package scaling
 
 import "time"
 
-// The queues of package jobs.
+// The queues of Millrace, by number.
 const (
 	small = iota
 	tiles
@@ -11,26 +11,26 @@ const (
 
 var queueNames = [queues]string{"small", "tiles"}
 
-// Product is a kind of request: how many jobs it is, and what each of them costs.
-type Product struct {
+// Kind is a kind of multiplication: the number of its jobs, and the cost of each.
+type Kind struct {
 	Name     string
 	Queue    int
 	Jobs     int
 	CPU      time.Duration // of a worker's core
 	Waits    time.Duration // for the network and for commits, while the core is free
 	Database time.Duration // of a core of Postgres
-	Urgent   bool          // of a higher priority than others
+	Urgent   bool          // has a higher priority than others
 }
 
-// request is one product that somebody asked for.
+// request is one multiplication.
 type request struct {
-	kind     *Product
+	kind     *Kind
 	arrived  time.Duration
-	left     int // jobs that are not done
+	left     int // jobs that are not finished
 	finished time.Duration
 }
 
-// line is the waiting jobs of a queue, in the order in which they came, the urgent ones before all others.
+// line holds the waiting jobs of a queue in the order of their arrival, urgent ones before all others.
 type line struct {
 	urgent, others []*job
 }
@@ -46,7 +46,7 @@ func (l *line) put(j *job) {
 	l.others = append(l.others, j)
 }
 
-// next returns the job that is to be started next.
+// next returns the job that is started next. The line must not be empty.
 func (l *line) next() *job {
 	if len(l.urgent) > 0 {
 		return l.urgent[0]
@@ -54,7 +54,7 @@ func (l *line) next() *job {
 	return l.others[0]
 }
 
-// take removes it.
+// take removes the job that is started next, and returns it.
 func (l *line) take() *job {
 	j := l.next()
 	if j.request.kind.Urgent {
@@ -65,11 +65,11 @@ func (l *line) take() *job {
 	return j
 }
 
-// job is one tile, or one small product.
+// job is a tile, or a small multiplication.
 type job struct {
 	request *request
-	cpu     time.Duration // what its kind costs, more or less
-	since   time.Duration // when it came into the queue
+	cpu     time.Duration // the cost of its kind, varied by spread
+	since   time.Duration // when it was queued, for the first time or again
 	runs    int           // how often it was started
 	load    float64       // cores that it uses while it runs
 }

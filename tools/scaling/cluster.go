@@ -8,27 +8,33 @@ import (
 	autoscaling "k8s.io/api/autoscaling/v2"
 )
 
-// Model is what the simulation takes for granted of a cluster.
+// Model has the parameters of the simulated cluster.
 type Model struct {
-	Slots         [queues]int   // jobs that a worker does at a time
-	Cores         int           // that a worker asks for and gets
-	DatabaseCores float64       // of Postgres: all jobs of a queue share them, first come, first served
-	PodStart      time.Duration // from the decision to a running worker, up to half more by chance; the image is there
-	NodePods      int           // pods that fit on the nodes that there are; 0: all
-	NodeStart     time.Duration // what the start of a pod takes longer when it needs a new node
-	SoftStop      time.Duration // after which a worker that is told to stop hands back its jobs
-	Refresh       time.Duration // of the exported depth
-	Scrape        time.Duration // of Prometheus and of the metrics server
-	WaitingOnly   bool          // a metric that leaves out running jobs, to show what happens then
-	OutageFrom    time.Duration // from when to when the depth is missing
+	Slots         [queues]int   // concurrency of a worker: jobs that it works at once
+	Cores         int           // CPU request and limit of a worker
+	DatabaseCores float64       // of Postgres; the jobs of a queue share them, first come, first served
+	PodStart      time.Duration // from the decision to a running worker, without a pull; up to half more by chance
+	NodePods      int           // pods that fit on the existing nodes; 0: all
+	NodeStart     time.Duration // additional start time of a pod that needs a new node
+	SoftStop      time.Duration // time from SIGTERM until a worker hands back its unfinished jobs
+	Refresh       time.Duration // interval of the exported depth
+	Scrape        time.Duration // interval of Prometheus and of the metrics server
+	WaitingOnly   bool          // whether the depth leaves out running jobs
+	OutageFrom    time.Duration // the depth is missing from OutageFrom to OutageUntil
 	OutageUntil   time.Duration
 }
 
-// DefaultModel is two-core workers, a Postgres with four cores, and the intervals of the shipped manifests.
+// DefaultModel returns two-core workers, a Postgres with four cores, and the intervals of the shipped manifests.
 func DefaultModel() Model {
 	return Model{
-		Slots: [queues]int{16, 2}, Cores: 2, DatabaseCores: 4, PodStart: 4 * time.Second, NodeStart: 90 * time.Second,
-		SoftStop: 25 * time.Second, Refresh: 5 * time.Second, Scrape: 15 * time.Second,
+		Slots:         [queues]int{small: 16, tiles: 2},
+		Cores:         2,
+		DatabaseCores: 4,
+		PodStart:      4 * time.Second,
+		NodeStart:     90 * time.Second,
+		SoftStop:      25 * time.Second,
+		Refresh:       5 * time.Second,
+		Scrape:        15 * time.Second,
 	}
 }
 
@@ -44,7 +50,7 @@ type cluster struct {
 
 	waiting  [queues]line
 	running  [queues]int
-	database [queues]time.Duration // when it will have done all that it was asked for
+	database [queues]time.Duration // when Postgres will have finished the work of the jobs started so far
 
 	depth struct {
 		exported, scraped [queues]int
@@ -55,14 +61,18 @@ type cluster struct {
 
 func newCluster(hpa *autoscaling.HorizontalPodAutoscaler, model Model, seed uint64) *cluster {
 	c := &cluster{
-		model: model, controller: NewController(hpa), result: &Result{cores: model.Cores},
-		chance: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // every run must give the same
+		model:      model,
+		controller: NewController(hpa),
+		result:     &Result{cores: model.Cores},
+		chance:     rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // the same seed must give the same result
 	}
 	c.scale(*hpa.Spec.MinReplicas)
-	for _, p := range c.pods { // there since long
-		p.created, p.started, p.running = -time.Hour, -time.Hour, true
+	for _, p := range c.pods { // they started long before the simulation
+		p.created = -time.Hour
+		p.started = -time.Hour
+		p.running = true
 	}
-	// Nothing of this is in step with anything else.
+	// Each loop begins at a time of its own, so that none is in step with another.
 	c.every(c.upTo(model.Refresh), model.Refresh, c.export)
 	c.every(c.upTo(model.Scrape), model.Scrape, c.scrapeDepth)
 	c.every(c.upTo(model.Scrape), model.Scrape, c.scrapePods)
@@ -71,11 +81,12 @@ func newCluster(hpa *autoscaling.HorizontalPodAutoscaler, model Model, seed uint
 	return c
 }
 
+// upTo returns a random time of at most d.
 func (c *cluster) upTo(d time.Duration) time.Duration {
 	return time.Duration(c.chance.Float64() * float64(d))
 }
 
-// export is the API's: it counts the jobs that are waiting or running.
+// export is part of the API: it updates the exported depth, the number of jobs that are waiting or running.
 func (c *cluster) export() {
 	for q := range queues {
 		c.depth.exported[q] = c.waiting[q].len()
@@ -85,13 +96,14 @@ func (c *cluster) export() {
 	}
 }
 
-// scrapeDepth is Prometheus's. The adapter asks it anew whenever the controller asks the adapter, and a target that does
-// not answer has no value from then on.
+// scrapeDepth is Prometheus. The adapter queries it at each request of the controller. A target that does not respond
+// has no value until the next scrape.
 func (c *cluster) scrapeDepth() {
 	c.depth.scraped = c.depth.exported
 	c.depth.known = c.now < c.model.OutageFrom || c.now >= c.model.OutageUntil
 }
 
+// scrapePods is the metrics server.
 func (c *cluster) scrapePods() {
 	for _, p := range c.pods {
 		if p.running {
@@ -100,7 +112,7 @@ func (c *cluster) scrapePods() {
 	}
 }
 
-// sync is the HPA controller's.
+// sync is a round of the HPA controller.
 func (c *cluster) sync() {
 	seen := Observation{Replicas: c.replicas, External: c.external}
 	for _, p := range c.pods {
@@ -112,7 +124,7 @@ func (c *cluster) sync() {
 	c.scale(c.controller.Sync(c.now, seen))
 }
 
-// external is prometheus-adapter's.
+// external is prometheus-adapter: it returns the depth in thousandths, or false when it is missing.
 func (c *cluster) external(metric autoscaling.MetricIdentifier) (milli int64, ok bool) {
 	q := slices.Index(queueNames[:], metric.Selector.MatchLabels["queue"])
 	if metric.Name != MetricName || q < 0 {
@@ -121,10 +133,10 @@ func (c *cluster) external(metric autoscaling.MetricIdentifier) (milli int64, ok
 	return int64(1000 * c.depth.scraped[q]), c.depth.known
 }
 
-// MetricName is the metric that the workers follow.
+// MetricName is the metric that the HPA of the workers asks for.
 const MetricName = "river_queue_depth"
 
-// scale is the Deployment's.
+// scale is the Deployment: it creates or stops pods.
 func (c *cluster) scale(replicas int32) {
 	c.replicas = replicas
 	active := slices.DeleteFunc(slices.Clone(c.pods), func(p *pod) bool { return p.draining })
@@ -137,6 +149,7 @@ func (c *cluster) scale(replicas int32) {
 	}
 }
 
+// create starts a pod. The number of others decides whether it needs a new node.
 func (c *cluster) create(others int) {
 	c.created++
 	p := &pod{number: c.created, created: c.now}
@@ -147,13 +160,15 @@ func (c *cluster) create(others int) {
 	}
 	c.at(c.now+start, func() {
 		if !p.draining {
-			p.running, p.started, p.measured = true, c.now, c.now
+			p.running = true
+			p.started = c.now
+			p.measured = c.now
 			c.dispatch()
 		}
 	})
 }
 
-// stop sends SIGTERM: the pod takes no more jobs, finishes those it has, and hands back what takes too long.
+// stop sends SIGTERM: the pod takes no more jobs, and hands back those that it has not finished after the soft stop.
 func (c *cluster) stop(p *pod) {
 	p.draining = true
 	c.removeIfIdle(p)
@@ -171,6 +186,7 @@ func (c *cluster) stop(p *pod) {
 	})
 }
 
+// removeIfIdle ends a stopping pod that has no jobs.
 func (c *cluster) removeIfIdle(p *pod) {
 	if p.draining && p.idle() {
 		c.pods = slices.DeleteFunc(c.pods, func(other *pod) bool { return other == p })

@@ -1,9 +1,10 @@
-package kustomize_test
+package manifests_test
 
 import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -12,23 +13,23 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object is what all objects have in common, and its text.
+// object has the fields that all objects have in common, and the text of one.
 type object struct {
 	Kind     string
 	Metadata struct{ Name, Namespace string }
 	text     []byte
 }
 
-// built calls f with the objects of everything that scripts/check-manifests.sh has built.
+// built calls f with the objects of each build of scripts/check-manifests.sh whose name matches a pattern.
 func built(t *testing.T, pattern string, f func(t *testing.T, objects []object)) {
 	t.Helper()
 	folder := os.Getenv("MILLRACE_BUILT_MANIFESTS")
 	if folder == "" {
-		t.Skip("for make check-manifests, which builds them")
+		t.Skip("make check-manifests builds the manifests and runs this test")
 	}
 	paths, err := filepath.Glob(filepath.Join(folder, pattern+".yaml"))
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("nothing was built: %v", err)
+		t.Fatalf("no builds match %s: %v", pattern, err)
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
@@ -49,29 +50,31 @@ func built(t *testing.T, pattern string, f func(t *testing.T, objects []object))
 	}
 }
 
-// template returns the pods that an object makes, nil if it makes none.
+// template returns the template of the pods that an object creates, nil if it creates none.
 func (o object) template(t *testing.T) *core.PodTemplateSpec {
 	t.Helper()
-	var template *core.PodTemplateSpec
-	var err error
+	parse := func(into any) {
+		if err := yaml.UnmarshalStrict(o.text, into); err != nil {
+			t.Fatalf("parsing %s %s: %v", o.Kind, o.Metadata.Name, err)
+		}
+	}
 	switch o.Kind {
 	case "Deployment":
 		var d apps.Deployment
-		err, template = yaml.UnmarshalStrict(o.text, &d), &d.Spec.Template
+		parse(&d)
+		return &d.Spec.Template
 	case "StatefulSet":
 		var s apps.StatefulSet
-		err, template = yaml.UnmarshalStrict(o.text, &s), &s.Spec.Template
+		parse(&s)
+		return &s.Spec.Template
 	case "DaemonSet", "Job", "CronJob", "ReplicaSet", "Pod":
-		t.Errorf("%s %s: this test does not know it", o.Kind, o.Metadata.Name)
+		t.Errorf("%s is a %s, want a kind that this test knows", o.Metadata.Name, o.Kind)
 	}
-	if err != nil {
-		t.Fatalf("%s %s: %v", o.Kind, o.Metadata.Name, err)
-	}
-	return template
+	return nil
 }
 
-// TestPodsAreRestricted: every pod keeps to the restricted profile of Kubernetes' Pod Security Standards and more: its root file
-// system is read-only, its memory is limited, and its image has a version.
+// TestPodsAreRestricted: every pod complies with the restricted profile of Kubernetes' Pod Security Standards. In
+// addition, its root file system is read-only, its memory is limited, and its image has a version.
 func TestPodsAreRestricted(t *testing.T) {
 	built(t, "*", func(t *testing.T, objects []object) {
 		for _, o := range objects {
@@ -81,7 +84,7 @@ func TestPodsAreRestricted(t *testing.T) {
 			}
 			if s := template.Spec.SecurityContext; s == nil || !is(s.RunAsNonRoot) || s.RunAsUser == nil || *s.RunAsUser == 0 ||
 				s.SeccompProfile == nil || s.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault {
-				t.Errorf("%s: %+v", o.Metadata.Name, s)
+				t.Errorf("security context of %s = %v, want a restricted one", o.Metadata.Name, s)
 			}
 			for _, c := range append(template.Spec.InitContainers, template.Spec.Containers...) {
 				checkContainer(t, o.Metadata.Name, c)
@@ -90,31 +93,37 @@ func TestPodsAreRestricted(t *testing.T) {
 	})
 }
 
+// checkContainer checks a container of the pods of an object.
 func checkContainer(t *testing.T, of string, c core.Container) {
 	t.Helper()
-	s := c.SecurityContext
-	if s == nil || !is(s.ReadOnlyRootFilesystem) || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation ||
-		s.Capabilities == nil || len(s.Capabilities.Drop) != 1 || s.Capabilities.Drop[0] != "ALL" || len(s.Capabilities.Add) > 0 {
-		t.Errorf("%s, %s: %+v", of, c.Name, s)
+	want := &core.SecurityContext{
+		AllowPrivilegeEscalation: new(false),
+		Capabilities:             &core.Capabilities{Drop: []core.Capability{"ALL"}},
+		ReadOnlyRootFilesystem:   new(true),
 	}
-	if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
-		t.Errorf("%s, %s: %+v", of, c.Name, c.Resources)
+	if !reflect.DeepEqual(c.SecurityContext, want) {
+		t.Errorf("security context of %s in %s = %v, want %v", c.Name, of, c.SecurityContext, want)
+	}
+	requests, limits := c.Resources.Requests, c.Resources.Limits
+	if requests.Cpu().IsZero() || requests.Memory().IsZero() || limits.Memory().IsZero() {
+		t.Errorf("resources of %s in %s = %v, want CPU and memory requests and a memory limit", c.Name, of, &c.Resources)
 	}
 	_, tag, _ := strings.Cut(c.Image[strings.LastIndex(c.Image, "/")+1:], ":")
 	if tag == "" || tag == "latest" {
-		t.Errorf("%s, %s: the image %s has no version", of, c.Name, c.Image)
+		t.Errorf("image of %s in %s = %s, want one with a version", c.Name, of, c.Image)
 	}
 }
 
+// is reports whether a field is set and true.
 func is(b *bool) bool { return b != nil && *b }
 
-// TestProductionHasNoSecret: secrets come from elsewhere, and the pods ask for one.
+// TestProductionHasNoSecret: the overlay has no Secret, and both Deployments refer to one.
 func TestProductionHasNoSecret(t *testing.T) {
 	built(t, "overlay-production", func(t *testing.T, objects []object) {
-		asked := 0
+		references := 0
 		for _, o := range objects {
 			if o.Kind == "Secret" {
-				t.Errorf("Secret %s", o.Metadata.Name)
+				t.Errorf("the overlay has the Secret %s, want none", o.Metadata.Name)
 			}
 			template := o.template(t)
 			if template == nil {
@@ -123,24 +132,25 @@ func TestProductionHasNoSecret(t *testing.T) {
 			for _, c := range template.Spec.Containers {
 				for _, env := range c.Env {
 					if env.Name == "DATABASE_URL" && env.Value == "" && env.ValueFrom.SecretKeyRef.Name == "millrace-database" {
-						asked++
+						references++
 					}
 				}
 			}
 		}
-		if asked != 2 {
-			t.Errorf("%d Deployments ask for the Secret", asked)
+		if references != 2 {
+			t.Errorf("references to the Secret = %d, want 2", references)
 		}
 	})
 }
 
-// TestConfigMapsHaveHashes: a change of a setting changes the name of its ConfigMap, and so starts new pods.
+// TestConfigMapsHaveHashes: the name of a ConfigMap ends in a hyphen and a hash of ten characters, so that a change
+// of a setting starts new pods.
 func TestConfigMapsHaveHashes(t *testing.T) {
 	built(t, "*", func(t *testing.T, objects []object) {
 		for _, o := range objects {
 			name := o.Metadata.Name
 			if o.Kind == "ConfigMap" && len(name)-strings.LastIndex(name, "-") != 11 {
-				t.Errorf("ConfigMap %s", name)
+				t.Errorf("name of a ConfigMap = %s, want one with a hash", name)
 			}
 		}
 	})

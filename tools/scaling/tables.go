@@ -12,81 +12,86 @@ import (
 )
 
 const (
-	// Seed is that of everything in docs.
+	// Seed is the seed of the tables and plots in docs.
 	Seed = 1
-	// chances is how many others are tried where the worst case is of interest.
-	chances = 40
+	// seeds is the number of seeds from which UntilAll takes the median and the worst case.
+	seeds = 40
 )
 
-// WriteShipped writes what the shipped HPA makes of each pattern, as a Markdown table.
+// WriteShipped writes the figures of each pattern with an HPA, as a Markdown table.
 func WriteShipped(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
 	return writePatterns(w, hpa, model, Patterns())
 }
 
-// WriteNodes writes the same for sudden requests on a cluster that has to grow.
+// WriteNodes writes the same for sudden requests to a cluster that needs new nodes.
 func WriteNodes(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
 	model.NodePods = 4
 	return writePatterns(w, hpa, model, slices.DeleteFunc(Patterns(), func(p Pattern) bool { return !p.Sudden }))
 }
 
-// WriteOutage writes what steady requests see while the depth is missing.
+// WriteOutage writes the figures of steady requests while the depth is missing.
 func WriteOutage(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
-	model.OutageFrom, model.OutageUntil = 20*time.Minute, 40*time.Minute
+	model.OutageFrom = 20 * time.Minute
+	model.OutageUntil = 40 * time.Minute
 	return writePatterns(w, hpa, model, slices.DeleteFunc(Patterns(), func(p Pattern) bool { return p.Name != "steady" }))
 }
 
 func writePatterns(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model, patterns []Pattern) error {
 	t := table{w: w}
-	t.row("requests", "number", "jobs", "workers, at most", "after", "all done after", "jobs wait p50", "p95", "at most", "pod minutes", "cores busy")
-	t.row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:")
+	t.header("requests", "number", "jobs", "workers, at most", "after", "all done after",
+		"jobs wait p50", "p95", "at most", "pod minutes", "cores busy")
 	for _, p := range patterns {
 		f := Replay(hpa, model, p, Seed).Figures()
-		reached, drained, wait := "", "", f.Wait[tiles]
+		wait := f.Wait[tiles]
 		if f.Count[tiles] == 0 {
 			wait = f.Wait[small]
 		}
+		var reached, drained string
 		if p.Sudden {
 			drained = short(f.Drained)
 			if f.Most > 1 {
 				reached = short(f.Reached)
 			}
 		}
-		t.row(p.Title, f.Requests, f.Jobs, f.Most, reached, drained, short(wait.P50), short(wait.P95), short(wait.Max), pm(f), pc(f.Busy))
+		t.row(p.Title, f.Requests, f.Jobs, f.Most, reached, drained, short(wait.P50), short(wait.P95), short(wait.Max),
+			podMinutes(f), percentage(f.Busy))
 	}
 	return t.err
 }
 
-// WriteVariants writes what other numbers would make of some of the patterns.
+// WriteVariants writes the figures of some patterns with other numbers than those of the shipped HPA.
 func WriteVariants(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
 	t := table{w: w}
-	t.row("variant", "20 workers after: median", "at most", "steady: p95 of waiting", "pod minutes", "day: p95 of waiting", "pod minutes",
-		"changes", "spike: all done after", "pod minutes")
-	t.row("---", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:", "---:")
+	t.header("variant", "20 workers after: median", "at most", "steady: p95 of waiting", "pod minutes",
+		"day: p95 of waiting", "pod minutes", "changes", "spike: all done after", "pod minutes")
 	for _, v := range Variants() {
 		h, m := v.Apply(hpa, model)
 		median, most := UntilAll(h, m)
-		steady, spike, day := replayNamed(h, m, "steady"), replayNamed(h, m, "spike"), replayNamed(h, m, "day")
-		t.row(v.Name, short(median), short(most), short(steady.Wait[tiles].P95), pm(steady), short(day.Wait[tiles].P95), pm(day),
-			day.Changes, short(spike.Drained), pm(spike))
+		steady := replayNamed(h, m, "steady")
+		day := replayNamed(h, m, "day")
+		spike := replayNamed(h, m, "spike")
+		t.row(v.Name, short(median), short(most), short(steady.Wait[tiles].P95), podMinutes(steady),
+			short(day.Wait[tiles].P95), podMinutes(day), day.Changes, short(spike.Drained), podMinutes(spike))
 	}
 	return t.err
 }
 
-// WriteCounts writes what comes of a metric of other jobs, with tiles that take longer than the soft stop.
+// WriteCounts writes the figures of metrics that count other jobs, with tiles that take longer than the soft stop.
 func WriteCounts(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
 	long := random("long", "", 4*time.Hour, constant, stream{builtin, 20})
 	t := table{w: w}
-	t.row("the metric counts", "tiles wait p50", "p95", "handed back", "changes", "pod minutes", "cores busy")
-	t.row("---", "---:", "---:", "---:", "---:", "---:", "---:")
+	t.header("the metric counts", "tiles wait p50", "p95", "handed back", "changes", "pod minutes", "cores busy")
 	for _, v := range CountVariants() {
 		h, m := v.Apply(hpa, model)
 		f := Replay(h, m, long, Seed).Figures()
-		t.row(v.Name, short(f.Wait[tiles].P50), short(f.Wait[tiles].P95), fmt.Sprintf("%d of %d", f.HandedBack, f.Jobs), f.Changes, pm(f), pc(f.Busy))
+		handedBack := fmt.Sprintf("%d of %d", f.HandedBack, f.Jobs)
+		t.row(v.Name, short(f.Wait[tiles].P50), short(f.Wait[tiles].P95), handedBack, f.Changes,
+			podMinutes(f), percentage(f.Busy))
 	}
 	return t.err
 }
 
-// WriteUrgent writes what a higher priority is worth in a backlog.
+// WriteUrgent writes how long requests of either priority take in a backlog.
 func WriteUrgent(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Model) error {
 	both := Pattern{Arrivals: func(chance *rand.Rand) []Arrival {
 		some := random("", "", 15*time.Minute, constant, stream{urgent, 2})
@@ -96,23 +101,22 @@ func WriteUrgent(w io.Writer, hpa *autoscaling.HorizontalPodAutoscaler, model Mo
 	}}
 	r := Replay(hpa, model, both, Seed)
 	t := table{w: w}
-	t.row("priority", "requests", "done after: p50", "p95", "at most")
-	t.row("---", "---:", "---:", "---:", "---:")
+	t.header("priority", "requests", "done after: p50", "p95", "at most")
 	for _, of := range []struct {
 		name   string
 		urgent bool
 	}{{"1", true}, {"2, the default", false}} {
-		n, times := r.Answers(of.urgent)
+		n, times := r.Durations(of.urgent)
 		t.row(of.name, n, short(times.P50), short(times.P95), short(times.Max))
 	}
 	return t.err
 }
 
-// UntilAll returns how long it takes from the first request of a burst until as many workers take jobs as there may be,
-// in the median and at most, over all that is left to chance.
+// UntilAll returns the time from the first request of a burst until the largest allowed number of workers takes jobs:
+// the median and the maximum over several seeds. Both are 0 if a replay does not reach that number.
 func UntilAll(hpa *autoscaling.HorizontalPodAutoscaler, model Model) (median, most time.Duration) {
 	var times []time.Duration
-	for s := range uint64(chances) {
+	for s := range uint64(seeds) {
 		f := Replay(hpa, model, burst("", n10000), s).Figures()
 		if f.Most < int(hpa.Spec.MaxReplicas) {
 			return 0, 0
@@ -120,9 +124,10 @@ func UntilAll(hpa *autoscaling.HorizontalPodAutoscaler, model Model) (median, mo
 		times = append(times, f.Reached)
 	}
 	slices.Sort(times)
-	return times[chances/2], times[chances-1]
+	return times[seeds/2], times[seeds-1]
 }
 
+// replayNamed returns the figures of the pattern with a name.
 func replayNamed(hpa *autoscaling.HorizontalPodAutoscaler, model Model, name string) Figures {
 	all := Patterns()
 	i := slices.IndexFunc(all, func(p Pattern) bool { return p.Name == name })
@@ -133,6 +138,12 @@ func replayNamed(hpa *autoscaling.HorizontalPodAutoscaler, model Model, name str
 type table struct {
 	w   io.Writer
 	err error
+}
+
+// header begins the table. The first column is aligned left, all others right.
+func (t *table) header(titles ...any) {
+	t.row(titles...)
+	t.row(append([]any{"---"}, slices.Repeat([]any{"---:"}, len(titles)-1)...)...)
 }
 
 func (t *table) row(cells ...any) {
@@ -146,7 +157,7 @@ func (t *table) row(cells ...any) {
 	}
 }
 
-// short rounds a time to what is worth reading.
+// short rounds a time to tenths of a second, seconds or minutes, by its size.
 func short(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:
@@ -157,6 +168,6 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.0f min", d.Minutes())
 }
 
-func pm(f Figures) string { return fmt.Sprintf("%.0f", f.PodTime.Minutes()) }
+func podMinutes(f Figures) string { return fmt.Sprintf("%.0f", f.PodTime.Minutes()) }
 
-func pc(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
+func percentage(fraction float64) string { return fmt.Sprintf("%.0f %%", 100*fraction) }

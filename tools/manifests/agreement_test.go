@@ -1,0 +1,180 @@
+// Package manifests_test checks that the manifests in kustomize/ agree with each other and with what Millrace needs.
+// scripts/check-manifests.sh builds them, checks the output against the schemas of Kubernetes, and runs the tests of
+// built manifests.
+package manifests_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
+	"sigs.k8s.io/yaml"
+)
+
+// read returns a file of the repository.
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// readYAML parses a YAML file and ignores fields that into does not have.
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal(read(t, path), into); err != nil {
+		t.Fatalf("parsing %s: %v", path, err)
+	}
+}
+
+// readStrict parses a YAML file and fails at fields that into does not have.
+func readStrict(t *testing.T, path string, into any) {
+	t.Helper()
+	if err := yaml.UnmarshalStrict(read(t, path), into); err != nil {
+		t.Fatalf("parsing %s: %v", path, err)
+	}
+}
+
+// scaledObject has the fields of KEDA's resource that are compared here.
+type scaledObject struct {
+	Spec struct {
+		MaxReplicaCount int32
+		Triggers        []struct {
+			Type     string
+			Metadata map[string]string
+		}
+		Advanced struct {
+			HorizontalPodAutoscalerConfig struct {
+				Behavior *autoscaling.HorizontalPodAutoscalerBehavior
+			}
+		}
+	}
+}
+
+// TestKEDAHasTheNumbersOfTheHPA: the two autoscalers of the workers have the same metrics, targets, behavior and
+// maximum. They differ in the minimum: KEDA scales to zero.
+func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
+	t.Parallel()
+	var hpa autoscaling.HorizontalPodAutoscaler
+	readStrict(t, "kustomize/overlays/worker/hpa.yaml", &hpa)
+	var keda scaledObject
+	readYAML(t, "kustomize/components/keda/scaled-object.yaml", &keda)
+	if got, want := keda.Spec.MaxReplicaCount, hpa.Spec.MaxReplicas; got != want {
+		t.Errorf("maxReplicaCount of KEDA = %d, want %d as in the HPA", got, want)
+	}
+	behavior := keda.Spec.Advanced.HorizontalPodAutoscalerConfig.Behavior
+	if want := hpa.Spec.Behavior; !reflect.DeepEqual(behavior, want) {
+		t.Errorf("behavior of KEDA = %v, want %v as in the HPA", behavior, want)
+	}
+	if got, want := len(keda.Spec.Triggers), len(hpa.Spec.Metrics); got != want {
+		t.Fatalf("triggers of KEDA = %d, want %d, the metrics of the HPA", got, want)
+	}
+	for i, metric := range hpa.Spec.Metrics {
+		got, want := keda.Spec.Triggers[i].Metadata, triggerOf(metric)
+		for key := range want {
+			if got[key] != want[key] {
+				t.Errorf("%s of trigger %d of KEDA = %q, want %q as in the HPA", key, i, got[key], want[key])
+			}
+		}
+	}
+}
+
+// triggerOf returns the metadata with which a trigger of KEDA means the same as a metric of an HPA.
+func triggerOf(metric autoscaling.MetricSpec) map[string]string {
+	if metric.External == nil {
+		return map[string]string{"value": strconv.Itoa(int(*metric.Resource.Target.AverageUtilization))}
+	}
+	queue := metric.External.Metric.Selector.MatchLabels["queue"]
+	return map[string]string{
+		"query":     "max(" + metric.External.Metric.Name + "{queue=" + strconv.Quote(queue) + "})",
+		"threshold": strconv.FormatInt(metric.External.Target.AverageValue.Value(), 10),
+	}
+}
+
+// afterSoftStop is how long a process may run after its soft stop: it tries to store a computed tile for up to 30 s
+// (finishTimeout in jobs/), and 5 s are left for the rest.
+const afterSoftStop = 30*time.Second + 5*time.Second
+
+// TestGracePeriods: the grace period of the pods, and that of the containers in compose.yaml, follow from the soft
+// stop.
+func TestGracePeriods(t *testing.T) {
+	t.Parallel()
+	softStop := setting(t, "MILLRACE_SOFT_STOP")
+	var base, api apps.Deployment
+	readStrict(t, "kustomize/base/deployment.yaml", &base)
+	grace := time.Duration(*base.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	if want := softStop + afterSoftStop; grace != want {
+		t.Errorf("grace period of the pods = %s, want %s, the soft stop and %s", grace, want, afterSoftStop)
+	}
+	readStrict(t, "kustomize/overlays/api/deployment.yaml", &api)
+	for _, env := range api.Spec.Template.Spec.Containers[0].Env {
+		if env.Name != "MILLRACE_DRAIN" {
+			continue
+		}
+		if drain, err := time.ParseDuration(env.Value); err != nil || drain+softStop >= grace {
+			t.Errorf("MILLRACE_DRAIN = %q (%v), want less than the grace period without the soft stop, %s",
+				env.Value, err, grace-softStop)
+		}
+	}
+	var compose struct {
+		Millrace struct {
+			Environment map[string]string
+			Grace       string `json:"stop_grace_period"`
+		} `json:"x-millrace"`
+	}
+	readYAML(t, "compose.yaml", &compose)
+	if got := compose.Millrace.Environment["MILLRACE_SOFT_STOP"]; got != softStop.String() {
+		t.Errorf("MILLRACE_SOFT_STOP of compose.yaml = %s, want %s", got, softStop)
+	}
+	if got, want := compose.Millrace.Grace, strconv.Itoa(int(grace.Seconds()))+"s"; got != want {
+		t.Errorf("stop_grace_period of compose.yaml = %s, want %s", got, want)
+	}
+}
+
+// setting returns a duration from the settings that all processes share.
+func setting(t *testing.T, name string) time.Duration {
+	t.Helper()
+	const path = "kustomize/base/settings.env"
+	for line := range strings.Lines(string(read(t, path))) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), name+"="); found {
+			d, err := time.ParseDuration(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+	}
+	t.Fatalf("%s has no %s", path, name)
+	return 0
+}
+
+// TestWorkersUseWhatTheyRequest: the HPA measures CPU in per cent of the request, which says how busy a worker is
+// only if the limit is the same. Go takes its parallelism from the limit.
+func TestWorkersUseWhatTheyRequest(t *testing.T) {
+	t.Parallel()
+	var worker apps.Deployment
+	readStrict(t, "kustomize/overlays/worker/deployment.yaml", &worker)
+	resources := worker.Spec.Template.Spec.Containers[0].Resources
+	request, limit := resources.Requests.Cpu(), resources.Limits.Cpu()
+	if request.Cmp(*limit) != 0 || limit.IsZero() {
+		t.Errorf("CPU request of the workers = %s, want the limit, %s, and more than 0", request, limit)
+	}
+}
+
+// TestDashboardIsJSON: Grafana leaves out a dashboard that it cannot parse, and reports it in its log only.
+func TestDashboardIsJSON(t *testing.T) {
+	t.Parallel()
+	const path = "kustomize/components/grafana/dashboard.json"
+	if !json.Valid(read(t, path)) {
+		t.Errorf("%s is not valid JSON", path)
+	}
+}
