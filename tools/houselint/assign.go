@@ -36,7 +36,8 @@ func checkAssignments(f *file, report reporter) {
 
 // belong reports whether the values of an assignment belong together:
 //   - a right side reads what another left side writes, as in a swap,
-//   - all are made by one function, as in x, y := read(a), read(b), or are expressions of one kind, as in s.M, s.K, s.N, or
+//   - all are made by one function, as in x, y := read(a), read(b), or
+//   - all are expressions of one kind, as in m, k, n := s.M, s.K, s.N, or
 //   - there are two of them, and neither calls or makes anything.
 func belong(lhs, rhs []ast.Expr) bool {
 	return len(rhs) < 2 || depend(lhs, rhs) || alike(rhs) || len(rhs) == 2 && !slices.ContainsFunc(rhs, works)

@@ -37,12 +37,13 @@ func checkSleeps(f *file, report reporter) {
 	})
 }
 
-// checkFailures reports the failures that print values and no word, and those that say got and not want.
+// checkFailures reports the failures that print values and neither a word nor an error, and those that say got and not
+// want.
 func checkFailures(f *file, report reporter) {
 	f.failures(func(call *ast.CallExpr, text string) {
 		line := f.line(call.Pos())
 		switch {
-		case len(call.Args) > 1 && !letters.MatchString(verb.ReplaceAllString(text, "")):
+		case showsValues(call) && !letters.MatchString(verb.ReplaceAllString(text, "")):
 			report.at(line, "%q has no word: say what was got, and what is wanted", text)
 		case got.MatchString(text) && !want.MatchString(text):
 			report.at(line, "%q says got and not want", text)
@@ -50,10 +51,10 @@ func checkFailures(f *file, report reporter) {
 	})
 }
 
-// checkWants reports the failures that print values, neither an error nor what is wanted.
+// checkWants reports the failures that print values and neither an error nor what is wanted.
 func checkWants(f *file, report reporter) {
 	f.failures(func(call *ast.CallExpr, text string) {
-		if len(call.Args) > 1 && !want.MatchString(text) && !slices.ContainsFunc(call.Args[1:], isError) {
+		if showsValues(call) && !want.MatchString(text) {
 			report.at(f.line(call.Pos()), "%q does not say what is wanted", text)
 		}
 	})
@@ -87,6 +88,11 @@ func (f *file) failures(found func(call *ast.CallExpr, text string)) {
 		}
 		return true
 	})
+}
+
+// showsValues reports whether a failure prints values that are no errors: an error tells what went wrong by itself.
+func showsValues(call *ast.CallExpr) bool {
+	return len(call.Args) > 1 && !slices.ContainsFunc(call.Args[1:], isError)
 }
 
 // isError reports whether an expression is an error, by its name.

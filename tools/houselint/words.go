@@ -27,7 +27,8 @@ var words = []struct {
 // mathematics matches phrases in which a "product" is one of numbers or matrices.
 var mathematics = regexp.MustCompile(`(?i)` + strings.Join([]string{
 	`\b(inner|outer|dot|scalar|matrix|vector)(-|\s+)?products?\b`,
-	`\bproducts?\s+of\s+(\S+\s+){0,6}(matri(x|ces)|vectors?|operands|factors|panels|rows|columns|numbers|elements|a\s+and\s+b)\b`,
+	`\bproducts?\s+of\s+(\S+\s+){0,6}` +
+		`(matri(x|ces)|vectors?|operands|factors|panels|rows|columns|numbers|elements|a\s+and\s+b)\b`,
 	`\bproducts?\s+\(?[a-z]ᵀ?\s*[·=]`, // A·B, C = A·B, m·k·n
 	`\bsums?\s+of\s+(the\s+)?products\b`,
 	`\bby\s+\S+×\S+\s+products?\b`, // an m×k by k×n product
