@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"go/format"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -17,7 +16,7 @@ type edit struct {
 
 // applyFixes rewrites the files that have findings with edits, and returns the other findings. The lines of those are
 // the lines before the rewriting.
-func applyFixes(root string, files []*file, findings []finding) ([]finding, error) {
+func applyFixes(root *os.Root, files []*file, findings []finding) ([]finding, error) {
 	edits := map[string][]edit{}
 	for _, f := range findings {
 		edits[f.path] = append(edits[f.path], f.edits...)
@@ -30,8 +29,7 @@ func applyFixes(root string, files []*file, findings []finding) ([]finding, erro
 		if err != nil {
 			return nil, fmt.Errorf("%s: formatting the rewritten file: %w", f.path, err)
 		}
-		name := filepath.Join(root, filepath.FromSlash(f.path))
-		if err := os.WriteFile(name, text, 0o644); err != nil { //nolint:gosec // as the file was
+		if err := root.WriteFile(f.path, text, 0o644); err != nil {
 			return nil, err
 		}
 	}

@@ -6,9 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -57,17 +55,14 @@ func isText(name string) bool {
 	return path.Base(name) == "Makefile" || path.Base(name) == "Dockerfile"
 }
 
-// load reads the files below root, except generated and hidden ones and those in testdata.
-func load(root string) ([]*file, error) {
+// load reads the files of a tree, except generated and hidden ones and those in testdata.
+func load(tree fs.FS) ([]*file, error) {
 	fset := token.NewFileSet()
 	pkgs := map[string]*pkg{}
 	var files []*file
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || name == "." {
 			return err
-		}
-		if name == root {
-			return nil
 		}
 		if base := entry.Name(); strings.HasPrefix(base, ".") || base == "testdata" {
 			if entry.IsDir() {
@@ -75,15 +70,10 @@ func load(root string) ([]*file, error) {
 			}
 			return nil
 		}
-		rel, err := filepath.Rel(root, name)
-		if err != nil {
-			return err
-		}
-		rel = filepath.ToSlash(rel)
-		if !entry.Type().IsRegular() || path.Ext(rel) != ".go" && !isText(rel) {
+		if !entry.Type().IsRegular() || path.Ext(name) != ".go" && !isText(name) {
 			return nil
 		}
-		f, err := read(fset, name, rel)
+		f, err := read(tree, name, fset)
 		if f != nil {
 			f.join(pkgs)
 			files = append(files, f)
@@ -94,18 +84,18 @@ func load(root string) ([]*file, error) {
 }
 
 // read returns nil for a generated file.
-func read(fset *token.FileSet, name, rel string) (*file, error) {
-	text, err := os.ReadFile(name)
+func read(tree fs.FS, name string, fset *token.FileSet) (*file, error) {
+	text, err := fs.ReadFile(tree, name)
 	if err != nil || generated.Match(text) {
 		return nil, err
 	}
 	f := &file{
-		path:  rel,
+		path:  name,
 		text:  text,
 		lines: strings.Split(string(text), "\n"),
 	}
 	f.ignores = findIgnores(f.lines)
-	if path.Ext(rel) == ".go" {
+	if path.Ext(name) == ".go" {
 		f.fset = fset
 		f.ast, err = parser.ParseFile(fset, name, text, parser.ParseComments|parser.SkipObjectResolution)
 	}

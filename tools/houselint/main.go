@@ -77,7 +77,12 @@ func (o options) wants(f finding) bool {
 var errFindings = errors.New("houselint has findings")
 
 func run(w io.Writer, o options) error {
-	files, err := load(o.root)
+	root, err := os.OpenRoot(o.root)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	files, err := load(root.FS())
 	if err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ func run(w io.Writer, o options) error {
 	case o.count:
 		return printCounts(w, findings)
 	case o.fix:
-		if findings, err = applyFixes(o.root, files, findings); err != nil {
+		if findings, err = applyFixes(root, files, findings); err != nil {
 			return err
 		}
 	}

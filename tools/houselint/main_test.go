@@ -30,7 +30,7 @@ func TestIgnore(t *testing.T) {
 // compare compares the findings of a rule in a folder with its want.txt.
 func compare(t *testing.T, root string, r rule) {
 	t.Helper()
-	files, err := load(root)
+	files, err := load(os.DirFS(root))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestFix(t *testing.T) {
 	if got, want := readText(t, root, name), readText(t, "testdata", "fixed", name); got != want {
 		t.Errorf("the rewritten file:\n%s\nwant:\n%s", got, want)
 	}
-	files, err := load(root)
+	files, err := load(os.DirFS(root))
 	if err != nil {
 		t.Fatal(err)
 	}
