@@ -69,6 +69,7 @@ simulate: need-go ## Replay requests against the workers' HPA: plots and tables 
 .PHONY: lint
 lint: need-go ## Check the code with golangci-lint, and the description of the API
 	@for script in scripts/*.sh; do sh -n "$$script" || exit 1; done
+	go -C tools run ./houselint ..
 	$(TOOL) golangci-lint run ./...
 	go -C tools tool golangci-lint run ./...
 	go -C tools run ./openapi-lint ../openapi/lint.yaml <openapi/openapi.yaml

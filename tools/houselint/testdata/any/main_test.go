@@ -1,0 +1,3 @@
+package signatures
+
+func Helper(v any) {}

@@ -1,0 +1,5 @@
+package queue
+
+import _ "github.com/riverqueue/river"
+
+const sql = "SELECT count(*) FROM river_job"

@@ -1,0 +1,6 @@
+package jobs
+
+import (
+	_ "example.com/github.com/riverqueue/river"
+	_ "github.com/riverqueue/river"
+)

@@ -1,0 +1,5 @@
+package jobs
+
+import _ "github.com/riverqueue/river"
+
+const sql = "SELECT count(*) FROM river_job"

@@ -1,0 +1,2 @@
+-- name: Depth :one
+SELECT count(*) FROM river_job;

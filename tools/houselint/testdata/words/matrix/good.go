@@ -1,0 +1,4 @@
+// Package matrix computes products.
+package matrix
+
+var product float64
