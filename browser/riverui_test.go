@@ -9,21 +9,22 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // riverUISays is what River UI is known to say: its validation of URLs asks whether it may compile code, and does without when
 // it may not.
 const riverUISays = "policy: script-src kEvalViolation"
 
-// npy is a .npy file of ones, large enough to be in the block store.
-func npy(t *testing.T, n int64) []byte {
+// onesFile is a .npy file of ones, large enough to be in the block store.
+func onesFile(t *testing.T, n int64) []byte {
 	t.Helper()
 	ones := make([]float64, n*n)
 	for i := range ones {
 		ones[i] = 1
 	}
 	var file bytes.Buffer
-	file.Write(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: n, Cols: n, DType: matrix.Float64}))
+	file.Write(npy.AppendHeader(nil, matrix.Shape{Rows: n, Cols: n, DType: matrix.Float64}))
 	file.Write(matrix.AsBytes(ones))
 	return file.Bytes()
 }
@@ -56,7 +57,7 @@ func (d *deployment) lose(id string) (putBack func()) {
 func (d *deployment) submitDoomed() (p product, putBack func()) {
 	d.t.Helper()
 	var m struct{ ID string }
-	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", npy(d.t, 200), &m)
+	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", onesFile(d.t, 200), &m)
 	putBack = d.lose(m.ID)
 	p = d.submit(`{"a": {"matrix_id": "` + m.ID + `"}, "b": {"matrix_id": "` + m.ID + `"}}`)
 	const lastAttempt = "UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'multiplication_id' = $1 AND state <> 'running'"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/devdb"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/migrations"
 )
 
@@ -89,7 +89,7 @@ func (c *devCommand) announce(out streams, n *node, db *devdb.Server) {
 	if c.JSON {
 		_ = json.NewEncoder(out.out).Encode(devInfo{
 			API: n.api.url(), Ops: n.ops.url(), DatabaseURL: db.URL(), PID: os.Getpid(),
-			Kernel: n.kernel.Name(), Builtin: matrix.Builtin(n.kernel),
+			Kernel: n.kernel.Name(), Builtin: blas.IsBuiltin(n.kernel),
 		})
 		return
 	}

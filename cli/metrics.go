@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
 )
 
 // newRegistry returns a registry with the metrics that every Go program has. The parts add theirs: each layer names its own
@@ -18,7 +18,7 @@ func newRegistry() *prometheus.Registry {
 }
 
 // newBuildInfo says what runs: it is always 1, its labels are the information.
-func newBuildInfo(role string, kernel matrix.Kernel) prometheus.Collector {
+func newBuildInfo(role string, kernel blas.Kernel) prometheus.Collector {
 	labels := prometheus.Labels{"version": version(), "goversion": runtime.Version(), "role": role, "kernel": "none"}
 	if kernel != nil {
 		labels["kernel"] = kernel.Name()

@@ -10,7 +10,8 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -22,7 +23,7 @@ type node struct {
 	hub      *watch.Hub // of those who follow products; nil in a worker
 	api, ops *server
 	draining draining
-	kernel   matrix.Kernel // nil when it does not work on tiles
+	kernel   blas.Kernel // nil when it does not work on tiles
 }
 
 // nodeConfig says what a node does. A node with an address leads and serves; one without is a worker.
@@ -56,12 +57,12 @@ func startNode(ctx context.Context, s *store.Store, c nodeConfig, log *slog.Logg
 	}()
 	registry := newRegistry()
 	s.Observe(registry)
-	var engine *matrix.Engine
+	var engine *tile.Engine
 	if c.works {
 		if n.kernel, err = openKernel(c.work.BLAS, log); err != nil {
 			return nil, err
 		}
-		engine = matrix.NewEngine(n.kernel)
+		engine = tile.NewEngine(n.kernel)
 	}
 	registry.MustRegister(newBuildInfo(c.role(), n.kernel))
 	config := c.work.jobs(c.works, c.addr != "")
@@ -151,13 +152,13 @@ func (n *node) wait(ctx context.Context) error {
 }
 
 // openKernel loads the BLAS library that was asked for and says which one it is.
-func openKernel(path string, log *slog.Logger) (matrix.Kernel, error) {
-	kernel, err := matrix.OpenKernel(path)
+func openKernel(path string, log *slog.Logger) (blas.Kernel, error) {
+	kernel, err := blas.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	log.Info("arithmetic", "kernel", kernel.Name())
-	if matrix.Builtin(kernel) && path == "" {
+	if blas.IsBuiltin(kernel) && path == "" {
 		log.Warn(builtinHint)
 	}
 	return kernel, nil

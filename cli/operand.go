@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // operand is one side of a product, as the command line names it.
@@ -71,11 +72,11 @@ func fileOperand(path string) (operand, error) {
 	if !info.Mode().IsRegular() {
 		return operand{}, usagef("%s is not a file", path)
 	}
-	npy, err := matrix.NewNPYReader(bufio.NewReader(file), 0)
+	reader, err := npy.NewReader(bufio.NewReader(file), 0)
 	if err != nil {
 		return operand{}, usagef("%s: %w", path, err)
 	}
-	header := npy.Header()
+	header := reader.Header()
 	if want := header.FileBytes(); info.Size() != want {
 		return operand{}, usagef("%s has %d bytes, a .npy file of %s has %d: it is not whole, or not one array", path, info.Size(), header.Shape, want)
 	}

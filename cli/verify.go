@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // errWrong says that a product is not the product of its operands.
@@ -19,7 +20,7 @@ var errWrong = errors.New("the product is wrong")
 // rows reads a .npy file a row at a time, as float64.
 type rows struct {
 	file  *os.File
-	npy   *matrix.NPYReader
+	npy   *npy.Reader
 	shape matrix.Shape
 	raw   []byte
 	row   []float64
@@ -30,13 +31,13 @@ func openRows(path string) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	npy, err := matrix.NewNPYReader(bufio.NewReaderSize(file, 1<<20), 0)
+	reader, err := npy.NewReader(bufio.NewReaderSize(file, 1<<20), 0)
 	if err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := npy.Header().Shape
-	return &rows{file: file, npy: npy, shape: s, raw: make([]byte, s.Cols*int64(s.DType.Size())), row: make([]float64, s.Cols)}, nil
+	s := reader.Header().Shape
+	return &rows{file: file, npy: reader, shape: s, raw: make([]byte, s.Cols*int64(s.DType.Size())), row: make([]float64, s.Cols)}, nil
 }
 
 func (r *rows) close() { _ = r.file.Close() }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -126,16 +127,16 @@ const copyBuffer = 256 << 10
 
 // readNPY receives a .npy file of size bytes, or of unknown size when that is negative.
 func (o *operands) readNPY(r io.Reader, size int64) (jobs.Operand, error) {
-	npy, err := matrix.NewNPYReader(bufio.NewReaderSize(r, copyBuffer), o.limit)
+	reader, err := npy.NewReader(bufio.NewReaderSize(r, copyBuffer), o.limit)
 	if err != nil {
 		return jobs.Operand{}, err
 	}
-	if want := npy.Header().FileBytes(); size >= 0 && size != want {
+	if want := reader.Header().FileBytes(); size >= 0 && size != want {
 		return jobs.Operand{}, fmt.Errorf("%w: a .npy file of %s has %d bytes, the body has %d",
-			matrix.ErrMalformed, npy.Header().Shape, want, size)
+			matrix.ErrMalformed, reader.Header().Shape, want, size)
 	}
-	u := o.upload(npy.Header().Shape, npy.Header().Fortran, store.FromUpload)
-	if _, err := io.CopyBuffer(onlyWriter{u}, npy, make([]byte, copyBuffer)); err != nil {
+	u := o.upload(reader.Header().Shape, reader.Header().Fortran, store.FromUpload)
+	if _, err := io.CopyBuffer(onlyWriter{u}, reader, make([]byte, copyBuffer)); err != nil {
 		return jobs.Operand{}, err
 	}
 	return o.finish(u)

@@ -19,6 +19,9 @@ import (
 	"github.com/millrace/millrace/devdb/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/npy"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
@@ -247,12 +250,12 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	t.Helper()
 	pool := testdb.New(t)
 	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
-	kernel, err := matrix.OpenKernel("builtin")
+	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, matrix.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,15 +271,15 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 func TestStalledRequests(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, stall)
-	npy := string(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	file := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	part := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n"
 	for _, c := range []struct{ path, contentType, body string }{
-		{"/v1/matrices", mediaNPY, npy},
-		{"/v1/matrices", mediaNPY, npy[:10]},
+		{"/v1/matrices", mediaNPY, file},
+		{"/v1/matrices", mediaNPY, file[:10]},
 		{"/v1/matrices", mediaJSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
 		{"/v1/multiplications", mediaJSON, `{"a": {"values": [[1`},
 		{"/v1/multiplications", mediaJSON, ``},
-		{"/v1/multiplications", mediaMultipart + "; boundary=x", part + npy},
+		{"/v1/multiplications", mediaMultipart + "; boundary=x", part + file},
 		{"/v1/multiplications", mediaMultipart + "; boundary=x", part[:20]},
 		{"/matrix_multiplication/", mediaJSON, `{"A": [`},
 	} {
@@ -308,10 +311,10 @@ func TestStalledRequests(t *testing.T) {
 func TestStalledHoldNothing(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, time.Hour)
-	npy := string(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	file := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	const clients = 5
 	for range clients {
-		dial(t, server, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: 8000128\r\n\r\n"+npy)
+		dial(t, server, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: 8000128\r\n\r\n"+file)
 	}
 	for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		var uploading int

@@ -15,7 +15,3 @@ var (
 	// ErrTooLarge: the matrix is larger than the caller allows.
 	ErrTooLarge = errors.New("matrix too large")
 )
-
-// ErrCheck says that a computed tile is not the product of its operands. It is a fault of the machine, not of the data:
-// computing the tile again is the remedy.
-var ErrCheck = errors.New("product check failed")

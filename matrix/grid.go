@@ -1,20 +1,25 @@
 package matrix
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/millrace/millrace/matrix/internal/round"
+)
 
 // The limits of the block geometry. They count elements, not bytes, so that a matrix and its product have the same
 // geometry in float64 and in float32.
 const (
-	// maxBlockElements is 2 MiB of float64: large enough that a block store's cost per request does not matter, small
+	// MaxBlockElements is 2 MiB of float64: large enough that a block store's cost per request does not matter, small
 	// enough that a row of a database table holds one.
-	maxBlockElements = 1 << 18
+	MaxBlockElements = 1 << 18
 	// minBlockElements is 256 KiB of float64. Blocks of very wide matrices are not made smaller to bound a stripe.
 	minBlockElements = 1 << 15
 	// maxStripeElements is 32 MiB of float64: what an upload holds in memory.
 	maxStripeElements = 1 << 22
 
-	standardBlockRows = 256
-	standardBlockCols = 1024
+	// StandardBlockRows and StandardBlockCols are the sides of a block unless the matrix is narrow or very wide.
+	StandardBlockRows = 256
+	StandardBlockCols = 1024
 )
 
 // UnknownRows is the Grid.Rows of content whose number of rows shows only at its end.
@@ -34,10 +39,10 @@ type Grid struct {
 // wide ones the stripe, BlockRows full rows, stays within 32 MiB: the blocks get lower, and wider once they would have
 // less than 256 KiB. A single row may be longer than 32 MiB; with BlockRows = 1 a Striper holds one block, not a row.
 func GridFor(s Shape) Grid {
-	g := Grid{Rows: s.Rows, Cols: s.Cols, BlockRows: standardBlockRows, BlockCols: standardBlockCols}
-	if s.Cols < standardBlockCols {
+	g := Grid{Rows: s.Rows, Cols: s.Cols, BlockRows: StandardBlockRows, BlockCols: StandardBlockCols}
+	if s.Cols < StandardBlockCols {
 		g.BlockCols = max(1, s.Cols)
-		for 2*g.BlockRows*g.BlockCols <= maxBlockElements {
+		for 2*g.BlockRows*g.BlockCols <= MaxBlockElements {
 			g.BlockRows *= 2
 		}
 		return g
@@ -63,10 +68,10 @@ func (g Grid) transposed() Grid {
 }
 
 // Down returns the number of block rows.
-func (g Grid) Down() int64 { return ceilDiv(g.Rows, g.BlockRows) }
+func (g Grid) Down() int64 { return round.CeilDiv(g.Rows, g.BlockRows) }
 
 // Across returns the number of block columns.
-func (g Grid) Across() int64 { return ceilDiv(g.Cols, g.BlockCols) }
+func (g Grid) Across() int64 { return round.CeilDiv(g.Cols, g.BlockCols) }
 
 // Blocks returns the number of blocks; it is 0 for a matrix without elements.
 func (g Grid) Blocks() int64 { return g.Down() * g.Across() }
@@ -96,12 +101,4 @@ func (g Grid) Overlapping(r Rect) iter.Seq[int64] {
 			}
 		}
 	}
-}
-
-// ceilDiv returns ⌈n/d⌉ for n ≥ 0 and d > 0 without overflow, and 0 for negative n.
-func ceilDiv(n, d int64) int64 {
-	if n <= 0 {
-		return 0
-	}
-	return (n-1)/d + 1
 }

@@ -58,10 +58,10 @@ func TestGridForLimits(t *testing.T) {
 	for range 10_000 {
 		cols := int64(math.Exp2(rnd.Float64() * 40))
 		g := GridFor(Shape{Rows: UnknownRows, Cols: cols, DType: Float64})
-		if size := g.BlockRows * g.BlockCols; size > maxBlockElements || size < minBlockElements {
+		if size := g.BlockRows * g.BlockCols; size > MaxBlockElements || size < minBlockElements {
 			t.Fatalf("%d columns: blocks of %d×%d", cols, g.BlockRows, g.BlockCols)
 		}
-		if g.BlockRows > 1 && cols >= standardBlockCols && g.BlockRows*cols > maxStripeElements {
+		if g.BlockRows > 1 && cols >= StandardBlockCols && g.BlockRows*cols > maxStripeElements {
 			t.Fatalf("%d columns: a stripe of %d rows is too large", cols, g.BlockRows)
 		}
 	}

@@ -1,16 +1,19 @@
 package matrix
 
+import "github.com/millrace/millrace/matrix/internal/round"
+
 // The limits of a tile.
 const (
 	// maxTileFLOPs is 5 s of a core that does 50 GFLOP/s: what a lost worker costs, and what a drain waits for.
 	maxTileFLOPs = 2.7e11
 	// maxTileElements is 40 MiB of float64: the part of a worker's memory that holds the tile's result.
-	maxTileElements = standardTileRows * standardTileCols
+	maxTileElements = StandardTileRows * StandardTileCols
 	// minTileSide is where halving a tile stops. Below it a tile reads more than it computes.
 	minTileSide = 64
 
-	standardTileRows = 2560
-	standardTileCols = 2048
+	// StandardTileRows and StandardTileCols are the sides of a tile of full size.
+	StandardTileRows = 2560
+	StandardTileCols = 2048
 )
 
 // The limits of a product that is not worth a queue of its own: less than about 10 ms of one core, reading included.
@@ -40,23 +43,23 @@ func NewPlan(m, k, n int64) Plan {
 	}
 	p.TileRows, p.TileCols = largestTile(m, n, g)
 	p.shrink(g.BlockCols)
-	p.TileRows = evenOut(m, p.TileRows, blockSide(p.TileRows, g.BlockRows))
-	p.TileCols = evenOut(n, p.TileCols, blockSide(p.TileCols, g.BlockCols))
+	p.TileRows = round.Even(m, p.TileRows, blockSide(p.TileRows, g.BlockRows))
+	p.TileCols = round.Even(n, p.TileCols, blockSide(p.TileCols, g.BlockCols))
 	return p
 }
 
 // largestTile returns the sides of the largest tile of an m×n result with blocks as in g, whole blocks both ways. It
 // may reach beyond the result, by less than a block.
 func largestTile(m, n int64, g Grid) (rows, cols int64) {
-	cols = min(roundUp(n, g.BlockCols), max(standardTileCols, g.BlockCols))
-	rows = roundDown(maxTileElements/min(n, cols), g.BlockRows)
+	cols = min(round.Up(n, g.BlockCols), max(StandardTileCols, g.BlockCols))
+	rows = round.Down(maxTileElements/min(n, cols), g.BlockRows)
 	if m >= rows {
 		return rows, cols
 	}
 	if n <= maxTileElements/m {
-		return roundUp(m, g.BlockRows), roundUp(n, g.BlockCols)
+		return round.Up(m, g.BlockRows), round.Up(n, g.BlockCols)
 	}
-	return roundUp(m, g.BlockRows), roundDown(maxTileElements/m, g.BlockCols)
+	return round.Up(m, g.BlockRows), round.Down(maxTileElements/m, g.BlockCols)
 }
 
 // shrink halves the longer side of the tile until it costs no more than it may. Tile columns stay whole blocks of
@@ -65,22 +68,17 @@ func (p *Plan) shrink(blockCols int64) {
 	for {
 		// What lies outside of the result costs nothing.
 		rows, cols := min(p.TileRows, p.M), min(p.TileCols, p.N)
-		if flops(rows, p.K, cols) <= maxTileFLOPs || max(rows, cols) <= minTileSide {
+		if FLOPs(rows, p.K, cols) <= maxTileFLOPs || max(rows, cols) <= minTileSide {
 			return
 		}
 		if rows >= cols {
-			p.TileRows = ceilDiv(p.TileRows, 2)
+			p.TileRows = round.CeilDiv(p.TileRows, 2)
 			continue
 		}
-		if p.TileCols = ceilDiv(p.TileCols, 2); p.TileCols > blockCols {
-			p.TileCols = roundDown(p.TileCols, blockCols)
+		if p.TileCols = round.CeilDiv(p.TileCols, 2); p.TileCols > blockCols {
+			p.TileCols = round.Down(p.TileCols, blockCols)
 		}
 	}
-}
-
-// evenOut returns the smallest tile side, a multiple of step, that cuts length into as many tiles as side does.
-func evenOut(length, side, step int64) int64 {
-	return roundUp(ceilDiv(length, ceilDiv(length, side)), step)
 }
 
 // Tiles returns the number of tiles; it is 0 for a result without elements.
@@ -106,14 +104,14 @@ func (p Plan) Grid() Grid {
 // largestBlocks is GridFor of the result with blocks as high as blocks may be, whatever a stripe of them takes.
 func (p Plan) largestBlocks() Grid {
 	g := GridFor(Shape{Rows: p.M, Cols: p.N, DType: Float64}) // the element type has no say in geometry
-	for 2*g.BlockRows*g.BlockCols <= maxBlockElements {
+	for 2*g.BlockRows*g.BlockCols <= MaxBlockElements {
 		g.BlockRows *= 2
 	}
 	return g
 }
 
 // FLOPs returns the floating-point operations of the whole product, 2·M·K·N.
-func (p Plan) FLOPs() float64 { return flops(p.M, p.K, p.N) }
+func (p Plan) FLOPs() float64 { return FLOPs(p.M, p.K, p.N) }
 
 // Small reports whether the whole product is one tile that costs less than about 10 ms.
 func (p Plan) Small() bool {
@@ -133,11 +131,6 @@ func blockSide(tile, limit int64) int64 {
 	return limit
 }
 
-// flops is in floating point because 2·m·k·n of three valid shapes may be more than an int64 holds.
-func flops(m, k, n int64) float64 { return 2 * float64(m) * float64(k) * float64(n) }
-
-// roundUp returns the smallest multiple of step that is at least n.
-func roundUp(n, step int64) int64 { return ceilDiv(n, step) * step }
-
-// roundDown returns the largest multiple of step that is at most n.
-func roundDown(n, step int64) int64 { return n / step * step }
+// FLOPs returns the floating-point operations of an m×k by k×n product, 2·m·k·n. It is in floating point because that of
+// three valid shapes may be more than an int64 holds.
+func FLOPs(m, k, n int64) float64 { return 2 * float64(m) * float64(k) * float64(n) }

@@ -112,15 +112,15 @@ func checkPlanLimits(t *testing.T, p Plan) {
 	if rows*cols > maxTileElements {
 		t.Errorf("a tile has %d×%d elements", rows, cols)
 	}
-	if flops(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide {
-		t.Errorf("a tile costs %g", flops(rows, p.K, cols))
+	if FLOPs(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide {
+		t.Errorf("a tile costs %g", FLOPs(rows, p.K, cols))
 	}
 	// Wherever the limits are not what makes it small, a tile is worth its overhead.
-	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && flops(rows, p.K, cols) < maxTileFLOPs/8 {
+	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && FLOPs(rows, p.K, cols) < maxTileFLOPs/8 {
 		t.Errorf("tiles of %d×%d are too small", rows, cols)
 	}
 	g := p.Grid()
-	if g.BlockRows*g.BlockCols > maxBlockElements {
+	if g.BlockRows*g.BlockCols > MaxBlockElements {
 		t.Errorf("blocks of %d×%d are too large", g.BlockRows, g.BlockCols)
 	}
 }

@@ -17,6 +17,15 @@ type Source interface {
 // Float is the constraint of the element types.
 type Float interface{ float32 | float64 }
 
+// UnitRoundoff returns half the distance from 1 to the next element of T: the relative error of one rounding.
+func UnitRoundoff[T Float]() float64 {
+	var zero T
+	if _, ok := any(zero).(float32); ok {
+		return 0x1p-24
+	}
+	return 0x1p-53
+}
+
 // AsBytes returns the bytes of s in memory, without a copy: little-endian on every machine that Go's 64-bit servers run
 // on (amd64, arm64, riscv64, ppc64le).
 func AsBytes[T Float](s []T) []byte {

@@ -1,0 +1,113 @@
+package tile
+
+import (
+	"errors"
+	"math"
+
+	"github.com/millrace/millrace/matrix"
+)
+
+// nonFinite keeps account of the rows and columns of a product that a check cannot compare. Where row i of A has an Inf
+// or NaN, all of row i of C is Inf or NaN, because not even 0·Inf is finite; so is all of column l of C where column l
+// of B has one. A NaN makes all of it NaN. These are left out of the comparison but have to be what they have to be.
+type nonFinite struct {
+	rowKind    []kind          // by row of C; empty as long as all rows are finite
+	columnKind []kind          // by column of C; empty as long as all columns are finite
+	columns    []int           // the columns that are not finite
+	fresh      []leftOutColumn // those of them that were found in the present panel
+}
+
+// leftOutColumn is a column with the element that r had for it.
+type leftOutColumn struct {
+	column int
+	r      float64
+}
+
+// kind is what an element of C has to be; the larger kind prevails.
+type kind uint8
+
+const (
+	finite     kind = iota
+	infinite        // Inf or NaN
+	notANumber      // NaN
+)
+
+var (
+	errNotFinite = errors.New("a finite element where an operand has Inf or NaN")
+	errNotNaN    = errors.New("an element that is not NaN where an operand has NaN")
+)
+
+func kindOf[T matrix.Float](x T) kind {
+	switch f := float64(x); {
+	case isFinite(f):
+		return finite
+	case math.IsInf(f, 0):
+		return infinite
+	default:
+		return notANumber
+	}
+}
+
+func (f *nonFinite) reset() {
+	f.rowKind, f.columnKind, f.columns, f.fresh = f.rowKind[:0], f.columnKind[:0], f.columns[:0], f.fresh[:0]
+}
+
+// found enters element (i, l) of A, which is in row i of rows, if it is not finite.
+func (f *nonFinite) foundInRow(i, rows int, k kind) {
+	if k == finite {
+		return
+	}
+	if len(f.rowKind) == 0 {
+		f.rowKind = resized(f.rowKind, rows)
+		clear(f.rowKind)
+	}
+	f.rowKind[i] = max(f.rowKind[i], k)
+}
+
+// foundInColumn enters an element of column l of B, if it is not finite, and sets r[l] to 0.
+func (f *nonFinite) foundInColumn(l int, r []float64, k kind) {
+	if k == finite {
+		return
+	}
+	if len(f.columnKind) == 0 {
+		f.columnKind = resized(f.columnKind, len(r))
+		clear(f.columnKind)
+	}
+	if f.columnKind[l] == finite {
+		f.columns = append(f.columns, l)
+		f.fresh = append(f.fresh, leftOutColumn{column: l, r: r[l]})
+		r[l] = 0
+	}
+	f.columnKind[l] = max(f.columnKind[l], k)
+}
+
+// rowLeftOut reports whether row i of C is left out.
+func (f *nonFinite) rowLeftOut(i int) bool { return len(f.rowKind) > 0 && f.rowKind[i] != finite }
+
+// checkRow returns an error unless the elements of row i of C that are left out are what they have to be.
+func checkRow[T matrix.Float](f *nonFinite, i int, row []T) error {
+	if f.rowLeftOut(i) {
+		for _, x := range row {
+			if err := mustBe(x, f.rowKind[i]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, l := range f.columns {
+		if err := mustBe(row[l], f.columnKind[l]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mustBe[T matrix.Float](x T, k kind) error {
+	switch got := kindOf(x); {
+	case got >= k:
+		return nil
+	case got == finite:
+		return errNotFinite
+	default:
+		return errNotNaN
+	}
+}
