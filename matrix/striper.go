@@ -14,7 +14,8 @@ type Striper struct {
 	grid    Grid
 	arrival Grid // grid as the content arrives: grid itself, or its mirror image in Fortran order
 	across  int64
-	size    int64
+	dtype   DType
+	size    int64 // bytes of an element
 	fortran bool
 	emit    func(index int64, block []byte) error
 	pool    *blockPool
@@ -43,7 +44,14 @@ var errStriperClosed = errors.New("matrix: write to a closed Striper")
 // The grid is that of GridFor for content in C order and that of ColumnGridFor for content in Fortran order. In C order
 // grid.Rows may be UnknownRows; in Fortran order that panics.
 func NewStriper(grid Grid, dtype DType, fortran bool, emit func(index int64, block []byte) error) *Striper {
-	s := &Striper{grid: grid, arrival: grid, size: int64(dtype.Size()), fortran: fortran, emit: emit}
+	s := &Striper{
+		grid:    grid,
+		arrival: grid,
+		dtype:   dtype,
+		size:    int64(dtype.Size()),
+		fortran: fortran,
+		emit:    emit,
+	}
 	if fortran {
 		if grid.Rows < 0 {
 			panic("matrix: content in Fortran order needs a known number of rows")
@@ -183,7 +191,7 @@ func (s *Striper) emitBlock() error {
 		return s.emit(s.grid.Index(s.stripe, s.block), block)
 	}
 	out := s.pool.get(len(block))
-	transposeBytes(out, block, s.blockWidth(), int(s.size))
+	Transpose(out, block, s.blockWidth(), s.dtype)
 	s.pool.put(block)
 	return s.emit(s.grid.Index(s.block, s.stripe), out)
 }

@@ -42,7 +42,7 @@ func (noKernel) Dgemm(int, int, int, []float64, int, []float64, int, []float64, 
 func TestEngineCancelledWhileReading(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	rnd := rand.New(rand.NewPCG(1, 2))
-	a, b := newMemorySource[float64](rnd, 5, 5000), newMemorySource[float64](rnd, 5000, 6)
+	a, b := randomMatrix[float64](rnd, 5, 5000), randomMatrix[float64](rnd, 5000, 6)
 	for blocked := range 4 {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		reads := 0
@@ -75,7 +75,7 @@ func TestEngineCancelledBefore(t *testing.T) {
 func TestEngineStopsReading(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	rnd := rand.New(rand.NewPCG(3, 4))
-	a, b := newMemorySource[float64](rnd, 5, 5000), newMemorySource[float64](rnd, 5000, 6)
+	a, b := randomMatrix[float64](rnd, 5, 5000), randomMatrix[float64](rnd, 5000, 6)
 	var ended atomic.Int32
 	blocks := hookedSource{a, func(ctx context.Context) error {
 		<-ctx.Done()

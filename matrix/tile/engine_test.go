@@ -26,7 +26,7 @@ func testEngineShapes[T matrix.Float](t *testing.T, kernel blas.Kernel) {
 		{1, 1, 1}, {2, 3, 4}, {65, 64, 63}, {3, 1023, 5}, {3, 1024, 5}, {5, 1025, 3}, {4, 2049, 7}, {1, 5000, 1},
 		{2561, 1025, 1}, {1, 1025, 2561}, {1, 1, 3000}, {270_000, 2, 1}, {1, 2, 270_000}, {130, 40, 170},
 	} {
-		a, b := newMemorySource[T](rnd, s.m, s.k), newMemorySource[T](rnd, s.k, s.n)
+		a, b := randomMatrix[T](rnd, s.m, s.k), randomMatrix[T](rnd, s.k, s.n)
 		whole := matrix.Rect{Rows: s.m, Cols: s.n}
 		checkTile[T](t, engine, a, b, whole)
 		part := matrix.Rect{Row: rnd.Int64N(s.m), Col: rnd.Int64N(s.n)}
@@ -36,28 +36,28 @@ func testEngineShapes[T matrix.Float](t *testing.T, kernel blas.Kernel) {
 }
 
 // checkTile computes a tile and compares it with the definition.
-func checkTile[T, TA, TB matrix.Float](t *testing.T, engine *Engine, a *memorySource[TA], b *memorySource[TB], rect matrix.Rect) {
+func checkTile[T, TA, TB matrix.Float](t *testing.T, engine *Engine, a testMatrix[TA], b testMatrix[TB], rect matrix.Rect) {
 	t.Helper()
-	name := fmt.Sprintf("tile %v of %s by %s", rect, a.shape, b.shape)
+	name := fmt.Sprintf("tile %v of %s by %s", rect, a.Shape(), b.Shape())
 	tile, err := engine.MultiplyTile(t.Context(), a, b, rect, dtypeOf[T]())
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
 	}
 	defer tile.Release()
-	if want := matrix.FLOPs(rect.Rows, a.shape.Cols, rect.Cols); tile.Stats.FLOPs != want {
+	if want := matrix.FLOPs(rect.Rows, a.Shape().Cols, rect.Cols); tile.Stats.FLOPs != want {
 		t.Errorf("%s: %v FLOPs, want %v", name, tile.Stats.FLOPs, want)
 	}
 	if int64(len(tile.Bytes())) != rect.Elements()*int64(dtypeOf[T]().Size()) {
 		t.Errorf("%s: %d bytes", name, len(tile.Bytes()))
 		return
 	}
-	k := a.shape.Cols
+	k := a.Shape().Cols
 	for i, got := range matrix.AsFloats[T](tile.Bytes()) {
 		row, col := rect.Row+int64(i)/rect.Cols, rect.Col+int64(i)%rect.Cols
 		sum, magnitude := 0.0, 0.0
 		for l := range k {
-			p := float64(a.elements[row*k+l]) * float64(b.elements[l*b.shape.Cols+col])
+			p := float64(a.elements[row*k+l]) * float64(b.elements[l*b.Shape().Cols+col])
 			sum += p
 			magnitude += math.Abs(p)
 		}
@@ -72,8 +72,8 @@ func TestEngineMixedTypes(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	engine := NewEngine(blas.Builtin())
-	a32, b32 := newMemorySource[float32](rnd, 7, 1100), newMemorySource[float32](rnd, 1100, 9)
-	a64, b64 := newMemorySource[float64](rnd, 7, 1100), newMemorySource[float64](rnd, 1100, 9)
+	a32, b32 := randomMatrix[float32](rnd, 7, 1100), randomMatrix[float32](rnd, 1100, 9)
+	a64, b64 := randomMatrix[float64](rnd, 7, 1100), randomMatrix[float64](rnd, 1100, 9)
 	whole := matrix.Rect{Rows: 7, Cols: 9}
 	checkTile[float64](t, engine, a32, b64, whole)
 	checkTile[float64](t, engine, a64, b32, whole)
@@ -90,16 +90,16 @@ func TestEngineWithoutTerms(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	engine := NewEngine(blas.Builtin())
 	// The memory of this tile is what the next one gets, if it gets any that was used.
-	checkTile[float64](t, engine, newMemorySource[float64](rnd, 8, 8), newMemorySource[float64](rnd, 8, 8), matrix.Rect{Rows: 8, Cols: 8})
-	checkTile[float64](t, engine, newMemorySource[float64](rnd, 8, 0), newMemorySource[float64](rnd, 0, 8), matrix.Rect{Rows: 8, Cols: 8})
-	checkTile[float32](t, engine, newMemorySource[float32](rnd, 0, 3), newMemorySource[float32](rnd, 3, 8), matrix.Rect{Cols: 8})
-	checkTile[float32](t, engine, newMemorySource[float32](rnd, 4, 3), newMemorySource[float32](rnd, 3, 0), matrix.Rect{Rows: 4})
+	checkTile[float64](t, engine, randomMatrix[float64](rnd, 8, 8), randomMatrix[float64](rnd, 8, 8), matrix.Rect{Rows: 8, Cols: 8})
+	checkTile[float64](t, engine, randomMatrix[float64](rnd, 8, 0), randomMatrix[float64](rnd, 0, 8), matrix.Rect{Rows: 8, Cols: 8})
+	checkTile[float32](t, engine, randomMatrix[float32](rnd, 0, 3), randomMatrix[float32](rnd, 3, 8), matrix.Rect{Cols: 8})
+	checkTile[float32](t, engine, randomMatrix[float32](rnd, 4, 3), randomMatrix[float32](rnd, 3, 0), matrix.Rect{Rows: 4})
 }
 
 func TestEngineNonFinite(t *testing.T) {
 	t.Parallel()
-	a := &memorySource[float64]{matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}, []float64{0, math.Inf(1), 1, 2}}
-	b := &memorySource[float64]{matrix.Shape{Rows: 2, Cols: 3, DType: matrix.Float64}, []float64{1, 2, math.NaN(), 0, 3, 4}}
+	a := newTestMatrix(2, 2, []float64{0, math.Inf(1), 1, 2})
+	b := newTestMatrix(2, 3, []float64{1, 2, math.NaN(), 0, 3, 4})
 	for _, kernel := range testKernels(t) {
 		tile, err := NewEngine(kernel).MultiplyTile(t.Context(), a, b, matrix.Rect{Rows: 2, Cols: 3}, matrix.Float64)
 		if err != nil {
@@ -118,7 +118,7 @@ func TestEngineRejectsShapes(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(7, 8))
 	engine := NewEngine(blas.Builtin())
-	a, b := newMemorySource[float64](rnd, 3, 4), newMemorySource[float64](rnd, 4, 5)
+	a, b := randomMatrix[float64](rnd, 3, 4), randomMatrix[float64](rnd, 4, 5)
 	for _, tt := range []struct {
 		a, b matrix.Source
 		tile matrix.Rect
@@ -144,8 +144,8 @@ func TestEngineConcurrently(t *testing.T) {
 		for i := range 6 {
 			wg.Go(func() {
 				rnd := rand.New(rand.NewPCG(9, uint64(i)))
-				a, b := newMemorySource[float64](rnd, 30, 1100), newMemorySource[float64](rnd, 1100, 20)
-				a32 := newMemorySource[float32](rnd, 30, 1100)
+				a, b := randomMatrix[float64](rnd, 30, 1100), randomMatrix[float64](rnd, 1100, 20)
+				a32 := randomMatrix[float32](rnd, 30, 1100)
 				for range 3 {
 					checkTile[float64](t, engine, a, b, matrix.Rect{Rows: 30, Cols: 20})
 					checkTile[float64](t, engine, a32, b, matrix.Rect{Row: 3, Col: 4, Rows: 12, Cols: 15})
@@ -160,7 +160,7 @@ func TestEngineConcurrently(t *testing.T) {
 func TestEngineFindsFaults(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(11, 12))
-	a, b := newMemorySource[float64](rnd, 2561, 1025), newMemorySource[float64](rnd, 1025, 3)
+	a, b := randomMatrix[float64](rnd, 2561, 1025), randomMatrix[float64](rnd, 1025, 3)
 	for name, fault := range map[string]func(m, n int, c []float64, ldc int){
 		"flipped bit": func(m, n int, c []float64, ldc int) {
 			at := &c[(m-1)*ldc+n-1]
@@ -194,7 +194,7 @@ func TestEngineFindsFaults(t *testing.T) {
 func TestEngineReadError(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(13, 14))
-	a, b := newMemorySource[float64](rnd, 5, 5000), newMemorySource[float64](rnd, 5000, 6)
+	a, b := randomMatrix[float64](rnd, 5, 5000), randomMatrix[float64](rnd, 5000, 6)
 	broken := errors.New("disk on fire")
 	for _, name := range []string{"a", "b"} {
 		for failing := range 5 {

@@ -8,35 +8,33 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 )
 
-// memorySource is a Source of elements in memory.
-type memorySource[T matrix.Float] struct {
-	shape    matrix.Shape
+// testMatrix is a Source of elements in memory that a test can look at.
+type testMatrix[T matrix.Float] struct {
+	matrix.Source
 	elements []T
 }
 
-// newMemorySource returns a matrix of normally distributed elements.
-func newMemorySource[T matrix.Float](rnd *rand.Rand, rows, cols int64) *memorySource[T] {
-	s := &memorySource[T]{shape: matrix.Shape{Rows: rows, Cols: cols, DType: dtypeOf[T]()}, elements: make([]T, rows*cols)}
-	for i := range s.elements {
-		s.elements[i] = T(rnd.NormFloat64())
+func newTestMatrix[T matrix.Float](rows, cols int64, elements []T) testMatrix[T] {
+	shape := matrix.Shape{
+		Rows:  rows,
+		Cols:  cols,
+		DType: dtypeOf[T](),
 	}
-	return s
+	return testMatrix[T]{Source: matrix.NewMemory(shape, matrix.AsBytes(elements)), elements: elements}
 }
 
-func (s *memorySource[T]) Shape() matrix.Shape { return s.shape }
-
-func (s *memorySource[T]) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) error {
-	size := int64(s.shape.DType.Size())
-	for i := range r.Rows {
-		from := (r.Row+i)*s.shape.Cols + r.Col
-		copy(dst[i*r.Cols*size:(i+1)*r.Cols*size], matrix.AsBytes(s.elements[from:from+r.Cols]))
+// randomMatrix returns a matrix of normally distributed elements.
+func randomMatrix[T matrix.Float](rnd *rand.Rand, rows, cols int64) testMatrix[T] {
+	elements := make([]T, rows*cols)
+	for i := range elements {
+		elements[i] = T(rnd.NormFloat64())
 	}
-	return ctx.Err()
+	return newTestMatrix(rows, cols, elements)
 }
 
 // dtypeOf returns the DType whose elements are T.
 func dtypeOf[T matrix.Float]() matrix.DType {
-	if matrix.UnitRoundoff[T]() == 0x1p-24 {
+	if matrix.UnitRoundoff[T]() == matrix.UnitRoundoff[float32]() {
 		return matrix.Float32
 	}
 	return matrix.Float64
