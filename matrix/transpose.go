@@ -1,7 +1,7 @@
 package matrix
 
-// Transpose writes the transpose of src, a row-major matrix of cols columns, to dst, which has the same length. Applied to
-// a content in Fortran order with the number of rows as cols, it returns the content in C order. Both slices hold
+// Transpose writes the transpose of src, a row-major matrix of cols columns, to dst, which has the same length. Applied
+// to a content in Fortran order with the number of rows as cols, it returns the content in C order. Both slices hold
 // elements of dtype and must be aligned for them; memory from make is.
 func Transpose(dst, src []byte, cols int64, dtype DType) {
 	if dtype == Float32 {
@@ -11,9 +11,9 @@ func Transpose(dst, src []byte, cols int64, dtype DType) {
 	}
 }
 
-// transpose is Transpose for slices of elements. It reads eight rows side by side, which the hardware prefetches as eight
-// streams, and writes eight neighbours at a time: a whole cache line of float64. Reading or writing single elements at a
-// large stride would use an eighth of each cache line that it touches.
+// transpose is Transpose for slices of elements. It reads eight rows side by side, which the hardware prefetches as
+// eight streams, and writes eight neighbours at a time: a whole cache line of float64. Reading or writing single
+// elements at a large stride would use an eighth of each cache line that it touches.
 func transpose[T Float](dst, src []T, cols int) {
 	const step = 8
 	if cols == 0 {
