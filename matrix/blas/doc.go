@@ -1,3 +1,3 @@
-// Package blas multiplies matrices in memory: by a BLAS library that is loaded at run time, or by a kernel of its own where
-// there is none.
+// Package blas multiplies matrices in memory. It calls a BLAS library that it loads at run time, or a built-in kernel
+// if there is no library.
 package blas

@@ -7,20 +7,23 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// Kernel multiplies matrices that are in memory. All matrices are row-major: element (i, j) of an r×c matrix x is
-// x[i*ldx+j], and ldx ≥ c is its leading dimension.
+// Kernel multiplies matrices in memory. Matrices are row-major: element (i, j) of an r×c matrix x is x[i*ldx+j], and
+// ldx ≥ c is its leading dimension.
 //
-// Both methods set C = A·B, or C += A·B where accumulate is true, for A of m×k, B of k×n and C of m×n elements; what C
-// held before does not matter unless accumulate is true. With k = 0 the product is all zeros. NaN and Inf propagate as
-// the definition c[i,j] = Σ a[i,l]·b[l,j] and IEEE 754 say, so 0·NaN and 0·Inf are NaN; the order of the sum is not
-// defined. What lies between the rows of C is left alone. C must not overlap A or B.
+// Both methods set C = A·B, or C += A·B if accumulate is true, for A of m×k, B of k×n and C of m×n elements:
+//
+//   - If accumulate is false, the previous content of C does not matter, and with k = 0 all elements of C become zero.
+//   - NaN and Inf propagate according to the definition c[i,j] = Σ a[i,l]·b[l,j] and IEEE 754, so that 0·NaN and 0·Inf
+//     are NaN. The order of the sum is not defined.
+//   - Elements between the rows of C do not change.
+//   - C must not overlap A or B.
 //
 // Negative dimensions, leading dimensions that are too small and slices that are too short panic with one of the
 // messages below.
 //
-// A Kernel is safe for concurrent use, and a call runs on one thread: whoever wants more cores makes more calls.
+// A Kernel is safe for concurrent use. A call runs on one thread; to use more cores, make concurrent calls.
 type Kernel interface {
-	// Name says which implementation this is, for people.
+	// Name returns the name of the implementation, for logs and metrics.
 	Name() string
 	// Dgemm multiplies float64 matrices.
 	Dgemm(m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, accumulate bool)
@@ -28,7 +31,7 @@ type Kernel interface {
 	Sgemm(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool)
 }
 
-// What a Kernel panics with when it is called wrongly.
+// The values that a Kernel panics with if its arguments are wrong.
 const (
 	panicNegative = "blas: m, n or k is negative"
 	panicBadLdA   = "blas: lda is less than k or 1"
@@ -40,7 +43,7 @@ const (
 	panicTooLarge = "blas: a dimension or leading dimension is more than 2³¹-1"
 )
 
-// Gemm calls kernel.Dgemm or kernel.Sgemm, whichever T asks for.
+// Gemm calls kernel.Dgemm for float64 and kernel.Sgemm for float32.
 func Gemm[T matrix.Float](
 	kernel Kernel, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, accumulate bool,
 ) {
@@ -52,12 +55,14 @@ func Gemm[T matrix.Float](
 	}
 }
 
-// Open returns the Kernel that path names: a BLAS library (a file, or a name that the system's loader finds), or
-// "builtin" or "gonum" for the one that is always there. For the empty path it looks for a BLAS library in the usual
-// places and returns the built-in Kernel if there is none.
+// Open returns the Kernel that path names:
 //
-// A library that does not load, lacks the symbols dgemm_ and sgemm_, or does not multiply as Kernel asks is an error if
-// path names it, and is passed over otherwise. Libraries stay loaded for the life of the process.
+//   - a file, or a name that the system's loader finds: that BLAS library;
+//   - "builtin" or "gonum": the built-in Kernel;
+//   - the empty string: a BLAS library in one of the usual places, or else the built-in Kernel.
+//
+// A library must load, export dgemm_ and sgemm_, and multiply as Kernel requires. If not, Open returns an error if path
+// names the library, and tries the next one otherwise. Libraries stay loaded until the process exits.
 func Open(path string) (Kernel, error) {
 	switch path {
 	case "builtin", "gonum":
@@ -72,19 +77,19 @@ func Open(path string) (Kernel, error) {
 	}
 	kernel, err := openLibrary(path)
 	if err != nil {
-		return nil, fmt.Errorf("open BLAS library %q: %w; name a shared library that exports dgemm_ and sgemm_, such as "+
-			"libopenblas.so.0, or \"builtin\" for the one that needs no library", path, err)
+		return nil, fmt.Errorf("open BLAS library %q: %w; name a shared library that exports dgemm_ and sgemm_, "+
+			"such as libopenblas.so.0, or \"builtin\" for the kernel that needs no library", path, err)
 	}
 	return kernel, nil
 }
 
-// IsBuiltin reports whether kernel is the built-in one, which a BLAS library outpaces by far.
+// IsBuiltin reports whether kernel is the built-in one, which is much slower than a BLAS library.
 func IsBuiltin(kernel Kernel) bool {
 	_, ok := kernel.(*builtin)
 	return ok
 }
 
-// checkGemm panics if a call with these arguments is wrong. The last three are the lengths of the slices.
+// checkGemm panics if the arguments of a call are wrong. The last three are the lengths of the slices.
 func checkGemm(m, n, k, lda, ldb, ldc, lenA, lenB, lenC int) {
 	switch {
 	case m < 0 || n < 0 || k < 0:
@@ -110,7 +115,7 @@ func checkGemm(m, n, k, lda, ldb, ldc, lenA, lenB, lenC int) {
 	}
 }
 
-// zero sets an m×n matrix to zero and leaves alone what lies between its rows.
+// zero sets an m×n matrix to zero. It does not change the elements between its rows.
 func zero[T matrix.Float](m, n int, c []T, ldc int) {
 	if ldc == n {
 		clear(c[:m*n])

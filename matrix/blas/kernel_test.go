@@ -92,9 +92,9 @@ func newGemmCase[T matrix.Float](rnd *rand.Rand, m, n, k, gap int) gemmCase[T] {
 	return g
 }
 
-// want returns what C must be, and the bound of each element's rounding error: (k+1)·u·(|A|·|B| + |C|), for any order of
-// the sum (C.-P. Jeannerod and S. M. Rump, Improved error bounds for inner products in floating-point arithmetic, SIAM
-// J. Matrix Anal. Appl. 34, 2013). It is infinite for elements that are not finite.
+// want returns what C must be, and the bound of each element's rounding error: (k+1)·u·(|A|·|B| + |C|), for any order
+// of the sum (C.-P. Jeannerod and S. M. Rump, Improved error bounds for inner products in floating-point arithmetic,
+// SIAM J. Matrix Anal. Appl. 34, 2013). It is infinite for elements that are not finite.
 func (g gemmCase[T]) want(accumulate bool) (want, bound []float64) {
 	want, bound = make([]float64, g.m*g.ldc), make([]float64, g.m*g.ldc)
 	for i, v := range g.c {

@@ -14,24 +14,26 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// library is a Kernel that calls a BLAS library, loaded at run time, by its Fortran interface. That is the one interface
-// which all of them have: netlib.org/blas, column-major, every argument a pointer.
+// library is a Kernel that calls a BLAS library, loaded at run time, through the Fortran interface. BLAS libraries have
+// that one in common (netlib.org/blas): matrices are column-major and each argument is a pointer.
 type library struct {
-	name         string
-	dgemm, sgemm uintptr
-	perThread    []uintptr // functions of one argument, to be called with 1 on the thread that is about to multiply
+	name      string
+	dgemm     uintptr
+	sgemm     uintptr
+	perThread []uintptr // functions to call with the argument 1 on the thread that is about to multiply
 }
 
-// Functions that take a number of threads. Those of the first group work on the whole process.
+// The functions that set a number of threads.
 var (
+	// processThreads are those that work on the whole process.
 	processThreads = []string{"openblas_set_num_threads", "MKL_Set_Num_Threads", "BLASSetThreading"}
-	// OpenMP's setting belongs to the calling thread, and an OpenBLAS with OpenMP goes by it alone. BLIS has had its own
-	// for the process or for the thread, depending on the version.
+	// callingThread are those that work on the calling thread. OpenMP has one setting per thread, and an OpenBLAS with
+	// OpenMP uses no other. In BLIS the setting belongs to the process or to the thread, depending on the version.
 	callingThread = []string{"omp_set_num_threads", "bli_thread_set_num_threads"}
 )
 
-// usualLibraries returns where BLAS libraries usually are, the fastest first for the most machines. The reference
-// BLAS, libblas.so.3, is not among them: it is slower than the built-in kernel.
+// usualLibraries returns the usual places of BLAS libraries, those first that are the fastest on most machines. The
+// reference BLAS, libblas.so.3, is not one of them: it is slower than the built-in kernel.
 func usualLibraries() []string {
 	if runtime.GOOS == "darwin" {
 		return []string{
@@ -43,7 +45,8 @@ func usualLibraries() []string {
 		}
 	}
 	return []string{
-		// Debian, Ubuntu, Alpine, Arch; Fedora and its kin, where libopenblas itself has no threads but is as good.
+		// Debian, Ubuntu, Alpine and Arch; Fedora and its relatives, whose libopenblas has no threads and needs none
+		// here.
 		"libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so",
 		"libmkl_rt.so.2", "libmkl_rt.so.1", "libmkl_rt.so",
 		"libarmpl_lp64.so", "libarmpl.so",
@@ -51,9 +54,9 @@ func usualLibraries() []string {
 	}
 }
 
-// openLibrary loads a BLAS library, has it use one thread per call, and tries it.
+// openLibrary loads a BLAS library, limits it to one thread per call, and probes it.
 func openLibrary(path string) (Kernel, error) {
-	// Libraries that load others in turn, such as MKL, need to find each other's symbols.
+	// Libraries that load others, such as MKL, must find each other's symbols.
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
 		return nil, err
@@ -75,12 +78,12 @@ func openLibrary(path string) (Kernel, error) {
 			lib.perThread = append(lib.perThread, set)
 		}
 	}
-	lib.name = fmt.Sprintf("%s (%s)", product(handle), filepath.Base(path))
+	lib.name = fmt.Sprintf("%s (%s)", libraryName(handle), filepath.Base(path))
 	return lib, probe(lib)
 }
 
-// product returns the name of the library that handle stands for and, where that is easy to have, its version.
-func product(handle uintptr) string {
+// libraryName returns the name of a library and, if the library has a function for it, the version.
+func libraryName(handle uintptr) string {
 	for symbol, format := range map[string]string{"openblas_get_config": "%s", "bli_info_get_version_str": "BLIS %s"} {
 		if address, err := purego.Dlsym(handle, symbol); err == nil {
 			var get func() string
@@ -89,7 +92,9 @@ func product(handle uintptr) string {
 		}
 	}
 	for _, known := range []struct{ symbol, name string }{
-		{"MKL_Set_Num_Threads", "MKL"}, {"armplversion_", "Arm PL"}, {"BLASSetThreading", "Accelerate"},
+		{"MKL_Set_Num_Threads", "MKL"},
+		{"armplversion_", "Arm PL"},
+		{"BLASSetThreading", "Accelerate"},
 		{"nvblas_dgemm_", "NVBLAS"},
 	} {
 		if _, err := purego.Dlsym(handle, known.symbol); err == nil {
@@ -103,28 +108,32 @@ func product(handle uintptr) string {
 func (l *library) Name() string { return l.name }
 
 // Dgemm implements Kernel.
-func (l *library) Dgemm(m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, accumulate bool) {
+func (l *library) Dgemm(
+	m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, accumulate bool,
+) {
 	libraryGemm(l, l.dgemm, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
 }
 
 // Sgemm implements Kernel.
-func (l *library) Sgemm(m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool) {
+func (l *library) Sgemm(
+	m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, accumulate bool,
+) {
 	libraryGemm(l, l.sgemm, m, n, k, a, lda, b, ldb, c, ldc, accumulate)
 }
 
-// gemmArgs holds what Fortran wants pointers to. A library whose integers have 32 bits reads the lower half of these,
-// which comes first on all machines that this file is for; so both kinds of library work.
+// gemmArgs holds the arguments that Fortran takes pointers to. A library whose integers have 32 bits reads the lower
+// half of these, which comes first on the little-endian platforms of this file, so that both kinds of library work.
 type gemmArgs[T matrix.Float] struct {
 	m, n, k, lda, ldb, ldc int64
 	one                    T
 	trans                  byte
 }
 
-// libraryGemm multiplies by a call of fn, which is xGEMM of the reference BLAS. A row-major matrix is its transpose in
-// column-major order, so that Cᵀ = Bᵀ·Aᵀ is the product without any transposition.
+// libraryGemm multiplies by a call of fn, which has the interface of xGEMM in the reference BLAS. A row-major matrix is
+// its transpose in column-major order, so that Cᵀ = Bᵀ·Aᵀ is computed without transposing anything.
 //
-// C is set to zero here rather than by beta = 0: it costs the same, and there are libraries whose beta = 0 lets a NaN
-// through that happened to be in C.
+// C is set to zero here and not by beta = 0: the cost is the same, and with beta = 0 some libraries propagate a NaN
+// that was in C.
 func libraryGemm[T matrix.Float](
 	l *library, fn uintptr, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, accumulate bool,
 ) {
@@ -146,9 +155,17 @@ func libraryGemm[T matrix.Float](
 		}
 	}
 	p := &gemmArgs[T]{
-		m: int64(m), n: int64(n), k: int64(k), lda: int64(lda), ldb: int64(ldb), ldc: int64(ldc), one: 1, trans: 'N',
+		m:     int64(m),
+		n:     int64(n),
+		k:     int64(k),
+		lda:   int64(lda),
+		ldb:   int64(ldb),
+		ldc:   int64(ldc),
+		one:   1,
+		trans: 'N',
 	}
-	trans, one := unsafe.Pointer(&p.trans), unsafe.Pointer(&p.one)
+	trans := unsafe.Pointer(&p.trans)
+	one := unsafe.Pointer(&p.one)
 	purego.SyscallN(fn, uintptr(trans), uintptr(trans),
 		uintptr(unsafe.Pointer(&p.n)), uintptr(unsafe.Pointer(&p.m)), uintptr(unsafe.Pointer(&p.k)), uintptr(one),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(unsafe.Pointer(&p.ldb)),
@@ -158,7 +175,7 @@ func libraryGemm[T matrix.Float](
 	runtime.KeepAlive(p)
 }
 
-// firstTwoWords cuts "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …" down to what people want to know.
+// firstTwoWords shortens "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …" to name and version.
 func firstTwoWords(s string) string {
 	words := strings.Fields(s)
 	return strings.Join(words[:min(2, len(words))], " ")

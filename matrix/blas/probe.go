@@ -7,8 +7,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// probe returns an error unless kernel multiplies small matrices exactly and propagates NaN and Inf as Kernel asks. It
-// tells a library with another calling convention, and one that skips zeros as old reference BLAS do, from one to trust.
+// probe returns an error unless kernel multiplies small matrices exactly and propagates NaN and Inf as Kernel requires.
+// It detects libraries with another calling convention, and libraries that skip zeros as old reference BLAS do.
 func probe(kernel Kernel) error {
 	if err := probeType[float64](kernel); err != nil {
 		return fmt.Errorf("dgemm_: %w", err)
@@ -19,19 +19,23 @@ func probe(kernel Kernel) error {
 	return nil
 }
 
-// probeType tries vectors, which many libraries hand to other code, a shape that fills no vector register evenly, and
-// one beyond what libraries treat as small.
+// probeType multiplies vectors, for which many libraries have separate code, a shape that fills no vector register
+// evenly, and one that is larger than what libraries treat as small.
 func probeType[T matrix.Float](kernel Kernel) error {
 	for _, s := range [][3]int{{1, 1, 1}, {1, 5, 3}, {5, 1, 3}, {7, 9, 5}, {65, 67, 66}} {
 		m, n, k := s[0], s[1], s[2]
 		for _, special := range []float64{1, math.NaN(), math.Inf(1)} {
-			a, b := smallIntegers[T](m*k), smallIntegers[T](k*n)
-			a[m*k-1], b[(k-1)*n] = 0, T(special)
+			a := smallIntegers[T](m * k)
+			b := smallIntegers[T](k * n)
+			a[m*k-1] = 0
+			b[(k-1)*n] = T(special)
 			if err := probeOne(kernel, m, n, k, a, b); err != nil {
 				return err
 			}
-			a, b = smallIntegers[T](m*k), smallIntegers[T](k*n)
-			a[k-1], b[k*n-1] = T(special), 0
+			a = smallIntegers[T](m * k)
+			b = smallIntegers[T](k * n)
+			a[k-1] = T(special)
+			b[k*n-1] = 0
 			if err := probeOne(kernel, m, n, k, a, b); err != nil {
 				return err
 			}
@@ -40,19 +44,21 @@ func probeType[T matrix.Float](kernel Kernel) error {
 	return nil
 }
 
+// probeOne compares one multiplication with the definition.
 func probeOne[T matrix.Float](kernel Kernel, m, n, k int, a, b []T) error {
-	c, want := make([]T, m*n), make([]T, m*n)
+	c := make([]T, m*n)
+	want := make([]T, m*n)
 	Gemm(kernel, m, n, k, a, k, b, n, c, n, false)
 	gemmByDefinition(m, n, k, a, b, want)
 	for i := range want {
 		if !same(c[i], want[i]) {
-			return fmt.Errorf("gives %v where %v is right, in a %d×%d by %d×%d product", c[i], want[i], m, k, k, n)
+			return fmt.Errorf("an element is %v, want %v, multiplying %d×%d by %d×%d", c[i], want[i], m, k, k, n)
 		}
 	}
 	return nil
 }
 
-// smallIntegers returns n integers between -2 and 2, whose sums of products are exact in any order.
+// smallIntegers returns n integers between -2 and 2. Sums of their products are exact in any order.
 func smallIntegers[T matrix.Float](n int) []T {
 	s := make([]T, n)
 	for i := range s {

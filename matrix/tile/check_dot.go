@@ -6,12 +6,12 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// The inner products of a check. They read matrices that may not be in any cache, four rows at a time where they can,
-// so that there are sums enough to keep the adders busy without unrolling. Those that square are written so that all
-// their variables fit into 16 registers; absolute values would cost two moves to integer registers and back.
+// The inner products of a check. They read matrices that may not be in any cache. Where possible they read four rows at
+// a time, so that there are enough sums to keep the adders busy without unrolling. In those that square, the variables
+// fit into 16 registers; absolute values would cost two moves to integer registers and back.
 
 // dotRows returns, for the rows i to i+3 of the matrix x of rows×n elements, Σ x·r and Σ (x·r)². Rows beyond the last
-// are the last once more.
+// repeat the last.
 func dotRows[T matrix.Float](x []T, i, rows int, r []float64) (sums, squares [4]float64) {
 	x0, x1, x2, x3 := fourRows(x, i, rows, len(r))
 	var a0, a1, a2, a3, b0, b1, b2, b3 float64
@@ -29,7 +29,7 @@ func dotRows[T matrix.Float](x []T, i, rows int, r []float64) (sums, squares [4]
 	return [4]float64{a0, a1, a2, a3}, [4]float64{b0, b1, b2, b3}
 }
 
-// dotRowsWeighted returns Σ x·s and Σ (x·t)² in the same manner.
+// dotRowsWeighted returns Σ x·s and Σ (x·t)² for the same rows.
 func dotRowsWeighted[T matrix.Float](x []T, i, rows int, s, t []float64) (sums, squares [4]float64) {
 	x0, x1, x2, x3 := fourRows(x, i, rows, len(s))
 	t = t[:len(s)]
@@ -53,8 +53,12 @@ func dotRowsWeighted[T matrix.Float](x []T, i, rows int, s, t []float64) (sums, 
 	return [4]float64{a0, a1, a2, a3}, [4]float64{b0, b1, b2, b3}
 }
 
+// fourRows returns rows i to i+3 of x. Rows beyond the last repeat the last.
 func fourRows[T matrix.Float](x []T, i, rows, n int) (x0, x1, x2, x3 []T) {
-	row := func(i int) []T { i = min(i, rows-1); return x[i*n : i*n+n] }
+	row := func(i int) []T {
+		i = min(i, rows-1)
+		return x[i*n : i*n+n]
+	}
 	return row(i), row(i + 1), row(i + 2), row(i + 3)
 }
 

@@ -7,23 +7,24 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// nonFinite keeps account of the rows and columns of a product that a check cannot compare. Where row i of A has an Inf
-// or NaN, all of row i of C is Inf or NaN, because not even 0·Inf is finite; so is all of column l of C where column l
-// of B has one. A NaN makes all of it NaN. These are left out of the comparison but have to be what they have to be.
+// nonFinite records the rows and columns of C that a check cannot compare. If row i of A has an Inf or NaN, each
+// element of row i of C is Inf or NaN, because not even 0·Inf is finite; likewise column l of C if column l of B has
+// one. With a NaN each is NaN. The check leaves these rows and columns out of the comparison, but requires Inf or NaN
+// there.
 type nonFinite struct {
-	rowKind    []kind          // by row of C; empty as long as all rows are finite
-	columnKind []kind          // by column of C; empty as long as all columns are finite
+	rowKind    []kind          // by row of C; empty while all rows are finite
+	columnKind []kind          // by column of C; empty while all columns are finite
 	columns    []int           // the columns that are not finite
 	fresh      []leftOutColumn // those of them that were found in the present panel
 }
 
-// leftOutColumn is a column with the element that r had for it.
+// leftOutColumn is a column that is left out, with the element that r had for it.
 type leftOutColumn struct {
 	column int
 	r      float64
 }
 
-// kind is what an element of C has to be; the larger kind prevails.
+// kind is what an element of C must be. Of two kinds, the larger applies.
 type kind uint8
 
 const (
@@ -37,6 +38,7 @@ var (
 	errNotNaN    = errors.New("an element that is not NaN where an operand has NaN")
 )
 
+// kindOf returns the kind of x.
 func kindOf[T matrix.Float](x T) kind {
 	switch f := float64(x); {
 	case isFinite(f):
@@ -49,10 +51,13 @@ func kindOf[T matrix.Float](x T) kind {
 }
 
 func (f *nonFinite) reset() {
-	f.rowKind, f.columnKind, f.columns, f.fresh = f.rowKind[:0], f.columnKind[:0], f.columns[:0], f.fresh[:0]
+	f.rowKind = f.rowKind[:0]
+	f.columnKind = f.columnKind[:0]
+	f.columns = f.columns[:0]
+	f.fresh = f.fresh[:0]
 }
 
-// found enters element (i, l) of A, which is in row i of rows, if it is not finite.
+// foundInRow records that row i of A, one of rows, has an element of kind k. It does nothing if k is finite.
 func (f *nonFinite) foundInRow(i, rows int, k kind) {
 	if k == finite {
 		return
@@ -64,7 +69,8 @@ func (f *nonFinite) foundInRow(i, rows int, k kind) {
 	f.rowKind[i] = max(f.rowKind[i], k)
 }
 
-// foundInColumn enters an element of column l of B, if it is not finite, and sets r[l] to 0.
+// foundInColumn records that column l of B has an element of kind k, and sets r[l] to 0. It does nothing if k is
+// finite.
 func (f *nonFinite) foundInColumn(l int, r []float64, k kind) {
 	if k == finite {
 		return
@@ -84,7 +90,7 @@ func (f *nonFinite) foundInColumn(l int, r []float64, k kind) {
 // rowLeftOut reports whether row i of C is left out.
 func (f *nonFinite) rowLeftOut(i int) bool { return len(f.rowKind) > 0 && f.rowKind[i] != finite }
 
-// checkRow returns an error unless the elements of row i of C that are left out are what they have to be.
+// checkRow returns an error unless the elements of row i of C that are left out are of the required kinds.
 func checkRow[T matrix.Float](f *nonFinite, i int, row []T) error {
 	if f.rowLeftOut(i) {
 		for _, x := range row {
@@ -101,6 +107,7 @@ func checkRow[T matrix.Float](f *nonFinite, i int, row []T) error {
 	return nil
 }
 
+// mustBe returns an error unless x is of kind k or a larger one.
 func mustBe[T matrix.Float](x T, k kind) error {
 	switch got := kindOf(x); {
 	case got >= k:

@@ -64,7 +64,7 @@ var elements = map[string]func(*rand.Rand) float64{
 		return float64(rnd.IntN(2))*0x1p-1060*rnd.NormFloat64() + float64(rnd.IntN(2))*rnd.NormFloat64()
 	},
 	"denormal in float32": func(rnd *rand.Rand) float64 { return rnd.NormFloat64() * 0x1p-75 },
-	"tiny products": func(rnd *rand.Rand) float64 {
+	"tiny terms": func(rnd *rand.Rand) float64 {
 		return math.Ldexp(rnd.NormFloat64(), -520-rnd.IntN(30))
 	},
 	"huge and tiny": func(rnd *rand.Rand) float64 {
@@ -184,10 +184,10 @@ func TestCheckSaysWhere(t *testing.T) {
 	t.Parallel()
 	c := newCheck[float64](1)
 	c.begin(2, 3)
-	product := []float64{2, 4, 6, 4, 8, 11}
+	result := []float64{2, 4, 6, 4, 8, 11}
 	c.addPanel([]float64{1, 2}, []float64{2, 4, 6}, 1, nil, 3)
-	err := c.finish(product, 3, 100, 200)
-	const want = "product check failed: row 101, columns 200 to 202: off by about "
+	err := c.finish(result, 3, 100, 200)
+	const want = "check of the result failed: row 101, columns 200 to 202: off by about "
 	if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 		t.Errorf("%v, want %s…", err, want)
 	}

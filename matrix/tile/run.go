@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// callTime is how long a call of the kernel, which nothing can interrupt, should take at most. A BLAS gets through
-	// the panels of a tile of full size in less: another call would have it pack B again, 1 % of its time.
+	// callTime is the intended maximum duration of a call of the kernel, which cannot be interrupted. A BLAS multiplies
+	// the panels of a tile of full size in less; a second call would pack B again, which takes 1 % of its time.
 	callTime = 300 * time.Millisecond
-	// firstFLOPs is the work of the first call: 10 ms of a BLAS, 100 ms of a slow machine without.
+	// firstFLOPs is the work of the first call: 10 ms with a BLAS, 100 ms on a slow machine without one.
 	firstFLOPs = 5e8
-	// minCallRows keeps a BLAS from packing B for the sake of a few rows.
+	// minCallRows is the least number of rows of a call. For fewer, packing B would not pay.
 	minCallRows = 64
 )
 
@@ -31,7 +31,7 @@ type run[T matrix.Float] struct {
 	c      []T // tile.Rect.Rows × tile.Rect.Cols
 	slots  [2]panelSlot[T]
 	check  *check[T]
-	// callFLOPs is how much a call of the kernel may do to take callTime; it follows the speed that is measured.
+	// callFLOPs is the work of a call of the kernel that takes callTime. It follows the measured speed.
 	callFLOPs float64
 }
 
@@ -51,7 +51,14 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 	}
 	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect)
 	r := &run[T]{
-		kernel: e.kernel, a: a, b: b, tile: t, plan: plan, c: c, check: newCheck[T](plan.k), callFLOPs: firstFLOPs,
+		kernel:    e.kernel,
+		a:         a,
+		b:         b,
+		tile:      t,
+		plan:      plan,
+		c:         c,
+		check:     newCheck[T](plan.k),
+		callFLOPs: firstFLOPs,
 	}
 	size := t.DType.Size()
 	for i := range min(plan.steps(), 2) {
@@ -59,12 +66,16 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 		defer e.buffers.put(panelA)
 		panelB := e.buffers.take(int(plan.depth*plan.cols) * size)
 		defer e.buffers.put(panelB)
-		r.slots[i] = panelSlot[T]{a: matrix.AsFloats[T](panelA), b: matrix.AsFloats[T](panelB), done: make(chan error, 1)}
+		r.slots[i] = panelSlot[T]{
+			a:    matrix.AsFloats[T](panelA),
+			b:    matrix.AsFloats[T](panelB),
+			done: make(chan error, 1),
+		}
 	}
 	return r.run(ctx)
 }
 
-// run does the steps one after the other, and reads the panels of the next one meanwhile.
+// run performs the steps one after the other. During each it reads the panels of the next.
 func (r *run[T]) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -85,7 +96,7 @@ func (r *run[T]) run(ctx context.Context) error {
 		if err := r.add(ctx, r.plan.step(i), slot); err != nil {
 			if i+1 < steps {
 				stop()
-				<-r.slots[(i+1)%2].done //nolint:errcheck // Only that it has ended matters.
+				<-r.slots[(i+1)%2].done //nolint:errcheck // The first error is returned; this waits for the end.
 			}
 			return err
 		}
@@ -93,9 +104,11 @@ func (r *run[T]) run(ctx context.Context) error {
 	return nil
 }
 
-// startReading starts to read the panels of step i. Their slot's done says when they are there.
+// startReading starts to read the panels of step i. It sends the outcome to done of their slot.
 func (r *run[T]) startReading(ctx context.Context, i int64) {
-	slot, step, start := &r.slots[i%2], r.plan.step(i), time.Now()
+	slot := &r.slots[i%2]
+	step := r.plan.step(i)
+	start := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return readPanel(ctx, "a", r.a, step.a, slot.a) })
 	group.Go(func() error { return readPanel(ctx, "b", r.b, step.b, slot.b) })
@@ -106,7 +119,7 @@ func (r *run[T]) startReading(ctx context.Context, i int64) {
 	}()
 }
 
-// readPanel reads a rectangle as elements of T, without gaps. What does not fit in T has been rejected before.
+// readPanel reads a rectangle as elements of T, without gaps. checkOperands has rejected float64 where T is float32.
 func readPanel[T matrix.Float](ctx context.Context, name string, source matrix.Source, r matrix.Rect, dst []T) error {
 	dst = dst[:r.Elements()]
 	raw := matrix.AsBytes(dst)
@@ -133,12 +146,15 @@ func widenUpperHalf(x []float64) {
 	}
 }
 
-// add adds the product of the panels of one step to its band, and checks the band if that was the last.
+// add adds the product of the panels of one step to its band, and checks the band after its last step.
 func (r *run[T]) add(ctx context.Context, step panelStep, slot *panelSlot[T]) error {
-	rows, depth, cols := int(step.a.Rows), int(step.a.Cols), int(step.b.Cols)
+	rows := int(step.a.Rows)
+	depth := int(step.a.Cols)
+	cols := int(step.b.Cols)
 	ldc := int(r.tile.Rect.Cols)
 	c := r.c[(step.c.Row-r.tile.Rect.Row)*r.tile.Rect.Cols+step.c.Col-r.tile.Rect.Col:]
-	a, b := slot.a[:rows*depth], slot.b[:depth*cols]
+	a := slot.a[:rows*depth]
+	b := slot.b[:depth*cols]
 
 	start := time.Now()
 	if step.first {
@@ -159,7 +175,7 @@ func (r *run[T]) add(ctx context.Context, step panelStep, slot *panelSlot[T]) er
 	return err
 }
 
-// multiply calls the kernel for as many rows at a time as callFLOPs allows, and looks at the context in between.
+// multiply calls the kernel for as many rows at a time as callFLOPs allows, and checks the context between the calls.
 func (r *run[T]) multiply(
 	ctx context.Context, m, n, k int, a, b, c []T, ldc int, accumulate bool,
 ) error {
