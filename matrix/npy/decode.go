@@ -7,14 +7,14 @@ import (
 	"unsafe"
 )
 
-// maxExactInt is the largest integer up to which float64 holds every one.
+// maxExactInt is the bound up to which float64 represents integers exactly.
 const maxExactInt = 1 << 53
 
-// decoder turns elements as they are in a .npy file, aligned, into elements as Millrace stores them. It may change
-// src. It returns the index of the first element that cannot be stored exactly, or -1.
+// decoder turns elements of a .npy file, aligned in src, into elements as Millrace stores them. It may change src. It
+// returns the index of the first element that cannot be stored exactly, or -1.
 type decoder func(dst, src []byte) int
 
-// decoder returns how to read elements of type e, or nil if they are stored as they are in the file.
+// decoder returns the decoder of elements of type e, or nil if they are stored as they are in the file.
 func (e element) decoder() decoder {
 	switch {
 	case e.kind != 'f':
@@ -28,7 +28,7 @@ func (e element) decoder() decoder {
 	}
 }
 
-// withByteOrder lets a decoder of little-endian elements read elements of e's byte order.
+// withByteOrder turns a decoder of little-endian elements into one of elements of e's byte order.
 func (e element) withByteOrder(decode decoder) decoder {
 	if !e.bigEndian {
 		return decode
@@ -39,6 +39,7 @@ func (e element) withByteOrder(decode decoder) decoder {
 	}
 }
 
+// intDecoder returns the decoder of little-endian integers of size bytes.
 func intDecoder(signed bool, size int) decoder {
 	switch {
 	case signed && size == 1:
@@ -60,17 +61,17 @@ func intDecoder(signed bool, size int) decoder {
 	}
 }
 
-// viewAs returns b as elements of T, without a copy; b is aligned for T.
+// viewAs returns b as elements of T, without a copy. b must be aligned for T.
 func viewAs[T any](b []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(*new(T))))
 }
 
-// putFloat64 writes element i of dst, which is the caller's and need not be aligned.
+// putFloat64 writes element i of dst, which need not be aligned.
 func putFloat64(dst []byte, i int, v float64) {
 	binary.LittleEndian.PutUint64(dst[8*i:], math.Float64bits(v))
 }
 
-// widen decodes integers of at most 32 bits, all of which float64 holds.
+// widen decodes integers of at most 32 bits, which float64 represents exactly.
 func widen[T int8 | int16 | int32 | uint8 | uint16 | uint32](dst, src []byte) int {
 	for i, v := range viewAs[T](src) {
 		putFloat64(dst, i, float64(v))
@@ -93,7 +94,7 @@ func widenUint64(dst, src []byte) int {
 		if v > maxExactInt {
 			return i
 		}
-		putFloat64(dst, i, float64(int64(v))) // Signed conversion is one instruction.
+		putFloat64(dst, i, float64(int64(v))) // Converting a signed integer is one instruction.
 	}
 	return -1
 }

@@ -13,16 +13,24 @@ type element struct {
 	kind      byte // 'f' float, 'i' signed integer, 'u' unsigned integer
 	size      int  // bytes
 	bigEndian bool
-	dtype     matrix.DType // what the elements become
+	dtype     matrix.DType // the type that Reader converts the elements to
 }
 
-// String returns the name as in NumPy: "uint16".
+// String returns NumPy's name of the type, such as "uint16".
 func (e element) String() string {
-	return map[byte]string{'f': "float", 'i': "int", 'u': "uint"}[e.kind] + strconv.Itoa(8*e.size)
+	name := "float"
+	switch e.kind {
+	case 'i':
+		name = "int"
+	case 'u':
+		name = "uint"
+	}
+	return name + strconv.Itoa(8*e.size)
 }
 
-// parseDescr parses an element type as in NumPy's array protocol: byte order, kind, bytes. "<" is little endian, ">"
-// big endian, "=" and none native, "|" for what has no byte order. Native means little endian: nobody else is left.
+// parseDescr parses an element type in the notation of NumPy's array protocol: byte order, kind, bytes. The byte order
+// is "<" for little endian, ">" for big endian, "|" for types that have none, and "=" or nothing for the native one.
+// Native is read as little endian, the byte order of current platforms.
 func parseDescr(descr string) (element, error) {
 	code := descr
 	if code != "" && strings.IndexByte("<>=|", code[0]) >= 0 {
@@ -34,11 +42,23 @@ func parseDescr(descr string) (element, error) {
 	var e element
 	switch code {
 	case "f8":
-		e = element{kind: 'f', size: 8, dtype: matrix.Float64}
+		e = element{
+			kind:  'f',
+			size:  8,
+			dtype: matrix.Float64,
+		}
 	case "f4":
-		e = element{kind: 'f', size: 4, dtype: matrix.Float32}
+		e = element{
+			kind:  'f',
+			size:  4,
+			dtype: matrix.Float32,
+		}
 	case "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8":
-		e = element{kind: code[0], size: int(code[1] - '0'), dtype: matrix.Float64}
+		e = element{
+			kind:  code[0],
+			size:  int(code[1] - '0'),
+			dtype: matrix.Float64,
+		}
 	default:
 		what, todo := describeKind(code)
 		return element{}, fmt.Errorf("%w: dtype %s%s, %s", matrix.ErrUnsupported, quoteShort(descr), what, todo)
@@ -47,7 +67,7 @@ func parseDescr(descr string) (element, error) {
 	return e, nil
 }
 
-// describeKind says what an element type is that cannot be multiplied, as far as that is known, and what to do.
+// describeKind returns the name of an element type that cannot be multiplied, if it is known, and advice to the user.
 func describeKind(code string) (what, todo string) {
 	const convert = "convert the array: a.astype(np.float64)"
 	switch code[0] {

@@ -16,8 +16,8 @@ type dict struct {
 }
 
 // parseDict parses the text of a .npy header: a Python dictionary with the keys descr (a string), fortran_order (a
-// bool) and shape (a tuple of integers), each exactly once, in any order, followed by white space. NumPy evaluates
-// Python here; this parser knows the literals that can be in a valid header of a plain array and nothing else.
+// bool) and shape (a tuple of integers), each exactly once, in any order, followed by white space. NumPy evaluates the
+// text as Python; this parser accepts just the literals that occur in a valid header of a plain array.
 func parseDict(text string) (dict, error) {
 	p := &parser{text: text}
 	d, err := p.dict()
@@ -56,11 +56,13 @@ func (p *parser) accept(c byte) bool {
 	return true
 }
 
+// expected returns the error for text that is not what the grammar expects at the present position.
 func (p *parser) expected(what string) error {
-	return fmt.Errorf("%w: .npy header: expected %s at byte %d, found %s", matrix.ErrMalformed, what, p.pos, p.excerpt())
+	return fmt.Errorf("%w: .npy header: expected %s at byte %d, found %s",
+		matrix.ErrMalformed, what, p.pos, p.excerpt())
 }
 
-// excerpt quotes the start of what is left; the header comes from anybody and may be long.
+// excerpt quotes the start of the remaining text. The header is untrusted and may be long.
 func (p *parser) excerpt() string {
 	if p.pos == len(p.text) {
 		return "the end"
@@ -77,6 +79,7 @@ func quoteShort(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
+// dict parses the dictionary.
 func (p *parser) dict() (dict, error) {
 	var d dict
 	seen := make(map[string]bool)
@@ -128,8 +131,8 @@ func (p *parser) entry(d *dict, seen map[string]bool) error {
 	return err
 }
 
-// descr parses an element type. Anything but a string is the type of a structured array, as a list of fields or a tuple
-// of a type and its shape.
+// descr parses an element type. For a structured array it is not a string but a list of fields, or a tuple of a type
+// and its shape; the error then wraps matrix.ErrUnsupported.
 func (p *parser) descr() (string, error) {
 	if c := p.peek(); c == '[' || c == '(' {
 		return "", fmt.Errorf("%w: structured dtype %s, send one field as an array of its own: a['field']",
@@ -138,7 +141,7 @@ func (p *parser) descr() (string, error) {
 	return p.string("a dtype")
 }
 
-// string parses a string without escapes in single or double quotes; none of the strings in a header needs more.
+// string parses a string without escapes in single or double quotes. The strings of a valid header have no escapes.
 func (p *parser) string(what string) (string, error) {
 	quote := p.peek()
 	if quote != '\'' && quote != '"' {
@@ -153,6 +156,7 @@ func (p *parser) string(what string) (string, error) {
 	return rest[:end], nil
 }
 
+// bool parses True or False.
 func (p *parser) bool() (bool, error) {
 	switch word := p.word(); word {
 	case "True", "False":
@@ -201,7 +205,7 @@ func (p *parser) shape() ([]int64, error) {
 	return dims, nil
 }
 
-// dimension parses an integer, also one as Python 2 wrote it: 10L.
+// dimension parses an integer, or a long integer of Python 2 such as 10L.
 func (p *parser) dimension() (int64, error) {
 	negative := p.accept('-')
 	word := p.word()
@@ -213,7 +217,7 @@ func (p *parser) dimension() (int64, error) {
 	switch {
 	case negative:
 		return 0, fmt.Errorf("%w: dimension -%s, must not be negative", matrix.ErrShape, quoteDigits(digits))
-	case err != nil: // It consists of digits, so that this is overflow.
+	case err != nil: // The word consists of digits, so that this is overflow.
 		return 0, fmt.Errorf("%w: dimension %s", matrix.ErrTooLarge, quoteDigits(digits))
 	}
 	p.pos += len(word)

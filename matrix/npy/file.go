@@ -7,20 +7,19 @@ import (
 	"io"
 
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/matrix/internal/round"
 )
 
 // maxWindowBytes is the most content that a File reads at once. It holds at most two windows.
 const maxWindowBytes = 16 << 20
 
-// File presents a Source as a .npy file in C order: an io.ReadSeekCloser of a known size, as http.ServeContent
-// wants it. It reads the source in windows of whole rows (of parts of a row where a row is longer than 16 MiB). While
-// one window is consumed from front to back, a goroutine reads the next.
+// File presents a matrix.Source as a .npy file in C order. It is an io.ReadSeekCloser of known size, as
+// http.ServeContent requires. It reads the source in windows of whole rows, or of parts of a row if a row is longer
+// than 16 MiB. While the caller consumes one window from front to back, a goroutine reads the next.
 //
-// Seek costs nothing. After it, Read starts at the row it needs, and reads ahead only once a quarter of that window is
-// consumed, so that a short range costs one window at most. A File belongs to one goroutine.
+// Seek reads nothing. The Read after it starts with the row that it needs, and reads ahead only once a quarter of that
+// window is consumed, so that a short range costs one window at most. A File must be used from one goroutine.
 type File struct {
-	ctx     context.Context // of the request that the reader serves; io.Reader leaves no other place for it
+	ctx     context.Context // of the request that the file serves; Read of io.Reader has no parameter for it
 	cancel  context.CancelFunc
 	src     matrix.Source
 	shape   matrix.Shape
@@ -29,227 +28,165 @@ type File struct {
 	pos     int64
 
 	current    *window // nil, or complete
-	ahead      *window // nil, or what a goroutine reads
-	spare      []byte  // buffer of a window that is done with
+	ahead      *window // nil, or the window that a goroutine reads
+	spare      []byte  // buffer of a window that is no longer used
 	sequential bool    // current was reached by reading on, not by Seek
 	closed     bool
 }
 
-// errFileClosed is the programming error of using a closed File.
+// errFileClosed is what the methods of a closed File return.
 var errFileClosed = errors.New("npy: use of a closed File")
 
-// NewFile returns a reader at the start of the file. Windows begin at multiples of align rows where that many rows
-// fit, else at even fractions of it where there are such: with the rows of the source's blocks as align, no block is
-// read for more windows than it must. Once ctx ends, reads fail. The caller must call Close.
+// NewFile returns a File at its start. Windows begin at multiples of align rows if that many rows fit into one, else at
+// even fractions of it if there are any: with the number of rows of the source's blocks as align, no block is read for
+// more windows than necessary. Once ctx ends, Read fails. The caller must call Close.
 func NewFile(ctx context.Context, src matrix.Source, align int64) *File {
 	return newFile(ctx, src, align, maxWindowBytes)
 }
 
 func newFile(ctx context.Context, src matrix.Source, align, windowBytes int64) *File {
 	s := src.Shape()
-	r := &File{src: src, shape: s, header: AppendHeader(nil, s), windows: windowGrid(s, align, windowBytes)}
-	r.ctx, r.cancel = context.WithCancel(ctx)
-	return r
+	f := &File{
+		src:     src,
+		shape:   s,
+		header:  AppendHeader(nil, s),
+		windows: windowGrid(s, align, windowBytes),
+	}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	return f
 }
 
-// windowGrid cuts a matrix into windows of at most maxBytes, each contiguous in the file.
-func windowGrid(s matrix.Shape, align, maxBytes int64) matrix.Grid {
-	elements := max(1, maxBytes/int64(s.DType.Size()))
-	if s.Cols > elements {
-		return matrix.Grid{Rows: s.Rows, Cols: s.Cols, BlockRows: 1, BlockCols: elements}
-	}
-	cols := max(1, s.Cols)
-	return matrix.Grid{Rows: s.Rows, Cols: s.Cols, BlockRows: windowRows(elements/cols, align), BlockCols: cols}
-}
+// Size returns the size of the file in bytes.
+func (f *File) Size() int64 { return int64(len(f.header)) + f.shape.Bytes() }
 
-// windowRows returns the rows of a window, of which fit ≥ 1 have room: a multiple of align, else a fraction of it that
-// makes use of at least half of the room, else fit.
-func windowRows(fit, align int64) int64 {
-	if align <= 1 {
-		return fit
-	}
-	if fit >= align {
-		return round.Down(fit, align)
-	}
-	for parts := round.CeilDiv(align, fit); 2*(align/parts) >= fit; parts++ {
-		if align%parts == 0 {
-			return align / parts
-		}
-	}
-	return fit
-}
-
-// Size returns the bytes of the whole file.
-func (r *File) Size() int64 { return int64(len(r.header)) + r.shape.Bytes() }
-
-// Read reads on from the present position. Errors are those of the source and of the context; after one, a further Read
-// tries again.
-func (r *File) Read(p []byte) (int, error) {
+// Read implements io.Reader. Its errors are those of the source and of the context. A Read after an error tries again.
+func (f *File) Read(p []byte) (int, error) {
 	switch {
-	case r.closed:
+	case f.closed:
 		return 0, errFileClosed
 	case len(p) == 0:
 		return 0, nil
-	case r.ctx.Err() != nil:
-		return 0, context.Cause(r.ctx)
-	case r.pos >= r.Size():
+	case f.ctx.Err() != nil:
+		return 0, context.Cause(f.ctx)
+	case f.pos >= f.Size():
 		return 0, io.EOF
-	case r.pos < int64(len(r.header)):
-		n := copy(p, r.header[r.pos:])
-		r.pos += int64(n)
+	case f.pos < int64(len(f.header)):
+		n := copy(p, f.header[f.pos:])
+		f.pos += int64(n)
 		return n, nil
 	}
-	offset := r.pos - int64(len(r.header))
-	if err := r.moveTo(offset); err != nil {
+	offset := f.pos - int64(len(f.header))
+	if err := f.moveTo(offset); err != nil {
 		return 0, err
 	}
-	r.readAhead(offset)
-	n := copy(p, r.current.data[offset-r.current.start:])
-	r.pos += int64(n)
+	f.readAhead(offset)
+	n := copy(p, f.current.data[offset-f.current.start:])
+	f.pos += int64(n)
 	return n, nil
 }
 
-// Seek sets the position of the next Read, as io.Seeker says. It reads nothing.
-func (r *File) Seek(offset int64, whence int) (int64, error) {
+// Seek implements io.Seeker. It reads nothing.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekStart:
 	case io.SeekCurrent:
-		offset += r.pos
+		offset += f.pos
 	case io.SeekEnd:
-		offset += r.Size()
+		offset += f.Size()
 	default:
 		return 0, fmt.Errorf("npy: seek with unknown whence %d", whence)
 	}
-	if r.closed {
+	if f.closed {
 		return 0, errFileClosed
 	}
 	if offset < 0 {
 		return 0, fmt.Errorf("npy: seek to negative position %d", offset)
 	}
-	if offset != r.pos {
-		r.sequential = false
+	if offset != f.pos {
+		f.sequential = false
 	}
-	r.pos = offset
+	f.pos = offset
 	return offset, nil
 }
 
-// Close stops reading ahead, waits for it to end, and frees the windows. Closing twice is harmless.
-func (r *File) Close() error {
-	r.closed = true
-	r.cancel()
-	r.stopAhead()
-	r.current, r.spare = nil, nil
+// Close stops reading ahead, waits for its end, and frees the windows. A second Close does nothing.
+func (f *File) Close() error {
+	f.closed = true
+	f.cancel()
+	f.stopAhead()
+	f.current = nil
+	f.spare = nil
 	return nil
 }
 
 // moveTo makes the window that holds the content at offset the current one.
-func (r *File) moveTo(offset int64) error {
-	if r.current.holds(offset) {
+func (f *File) moveTo(offset int64) error {
+	if f.current.holds(offset) {
 		return nil
 	}
-	if !r.ahead.holds(offset) {
-		r.stopAhead()
-		r.retire()
-		w := r.newWindow(offset)
-		if w.fill(r.ctx, r.src); w.err != nil {
-			r.spare = w.data
+	if !f.ahead.holds(offset) {
+		f.stopAhead()
+		f.retire()
+		w := f.newWindow(offset)
+		if w.fill(f.ctx, f.src); w.err != nil {
+			f.spare = w.data
 			return w.err
 		}
-		r.current, r.sequential = w, false
+		f.current = w
+		f.sequential = false
 		return nil
 	}
 	select {
-	case <-r.ahead.done:
-	case <-r.ctx.Done(): // The source may take its time to notice; Close waits for it.
-		return context.Cause(r.ctx)
+	case <-f.ahead.done:
+	case <-f.ctx.Done(): // The source may notice later; Close waits for it.
+		return context.Cause(f.ctx)
 	}
-	if err := r.ahead.err; err != nil {
-		r.stopAhead()
+	if err := f.ahead.err; err != nil {
+		f.stopAhead()
 		return err
 	}
-	r.retire()
-	r.current, r.ahead, r.sequential = r.ahead, nil, true
+	f.retire()
+	f.current = f.ahead
+	f.ahead = nil
+	f.sequential = true
 	return nil
 }
 
-// readAhead starts to read the window after the current one, if it is likely to be wanted.
-func (r *File) readAhead(offset int64) {
-	next := r.current.end()
-	consumed := offset - r.current.start
-	likely := r.sequential || 4*consumed >= int64(len(r.current.data))
-	if r.ahead != nil || next == r.shape.Bytes() || !likely {
+// readAhead starts to read the window after the current one, if it is likely to be needed.
+func (f *File) readAhead(offset int64) {
+	next := f.current.end()
+	consumed := offset - f.current.start
+	likely := f.sequential || 4*consumed >= int64(len(f.current.data))
+	if f.ahead != nil || next == f.shape.Bytes() || !likely {
 		return
 	}
-	w := r.newWindow(next)
-	ctx, cancel := context.WithCancel(r.ctx)
-	w.cancel, w.done = cancel, make(chan struct{})
-	r.ahead = w
+	w := f.newWindow(next)
+	ctx, cancel := context.WithCancel(f.ctx)
+	w.cancel = cancel
+	w.done = make(chan struct{})
+	f.ahead = w
 	go func() {
 		defer close(w.done)
 		defer cancel()
-		w.fill(ctx, r.src)
+		w.fill(ctx, f.src)
 	}()
 }
 
-// stopAhead ends the reading ahead and waits for it, so that its buffer is free.
-func (r *File) stopAhead() {
-	if r.ahead == nil {
+// stopAhead ends the reading ahead and waits for its end, so that the buffer is free.
+func (f *File) stopAhead() {
+	if f.ahead == nil {
 		return
 	}
-	r.ahead.cancel()
-	<-r.ahead.done
-	r.spare, r.ahead = r.ahead.data, nil
+	f.ahead.cancel()
+	<-f.ahead.done
+	f.spare = f.ahead.data
+	f.ahead = nil
 }
 
 // retire frees the buffer of the current window.
-func (r *File) retire() {
-	if r.current != nil {
-		r.spare, r.current = r.current.data, nil
+func (f *File) retire() {
+	if f.current != nil {
+		f.spare = f.current.data
+		f.current = nil
 	}
-}
-
-// newWindow returns an empty window that begins with the row that holds the content at offset (with the element, where
-// a row is longer than a window) and ends where the grid of windows says.
-func (r *File) newWindow(offset int64) *window {
-	size := int64(r.shape.DType.Size())
-	row, col := offset/size/r.shape.Cols, offset/size%r.shape.Cols
-	i := r.windows.Index(row/r.windows.BlockRows, col/r.windows.BlockCols)
-	rect := r.windows.Block(i)
-	skip := row - rect.Row
-	rect.Row, rect.Rows = row, rect.Rows-skip
-	if r.windows.Across() > 1 {
-		skip = col - rect.Col
-		rect.Col, rect.Cols = col, rect.Cols-skip
-	}
-	w := &window{rect: rect, start: (rect.Row*r.shape.Cols + rect.Col) * size}
-	length := rect.Elements() * size
-	if w.data = r.spare; int64(cap(w.data)) < length {
-		w.data = make([]byte, length)
-	}
-	w.data, r.spare = w.data[:length], nil
-	return w
-}
-
-// window is a stretch of a matrix's content.
-type window struct {
-	rect  matrix.Rect
-	start int64 // in bytes of the content
-	data  []byte
-	err   error // of reading it
-
-	cancel context.CancelFunc // set, as done is, if a goroutine reads it
-	done   chan struct{}
-}
-
-func (w *window) fill(ctx context.Context, src matrix.Source) {
-	if err := src.ReadRect(ctx, w.rect, w.data); err != nil {
-		w.err = fmt.Errorf("read %d rows from row %d: %w", w.rect.Rows, w.rect.Row, err)
-	}
-}
-
-func (w *window) end() int64 { return w.start + int64(len(w.data)) }
-
-// holds reports whether the window has the content at offset; a nil window has none.
-func (w *window) holds(offset int64) bool {
-	return w != nil && w.start <= offset && offset < w.end()
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// readHeader reads and checks all that precedes the elements. The content, as it is stored, may have maxBytes bytes.
+// readHeader reads and checks the part of a file before the elements. The matrix may have at most maxBytes bytes after
+// conversion.
 func readHeader(r io.Reader, maxBytes int64) (Header, error) {
 	version, err := readVersion(r)
 	if err != nil {
@@ -28,7 +29,8 @@ func readHeader(r io.Reader, maxBytes int64) (Header, error) {
 		size = int64(binary.LittleEndian.Uint32(length))
 	}
 	if size > maxHeader {
-		return Header{}, fmt.Errorf("%w: a .npy header of %d bytes, at most %d are read", matrix.ErrMalformed, size, maxHeader)
+		return Header{}, fmt.Errorf("%w: a .npy header of %d bytes, at most %d are read",
+			matrix.ErrMalformed, size, maxHeader)
 	}
 	text := make([]byte, size)
 	if err := readPart(r, text); err != nil {
@@ -40,7 +42,8 @@ func readHeader(r io.Reader, maxBytes int64) (Header, error) {
 }
 
 // readVersion reads the magic string and returns the major version, 1 to 3. The versions differ in the width of the
-// header's length and in the header's encoding, Latin-1 or UTF-8, which are the same for all that is accepted here.
+// header's length and in the header's encoding, Latin-1 or UTF-8. The headers that are accepted here are the same in
+// both.
 func readVersion(r io.Reader) (byte, error) {
 	start := make([]byte, len(magic)+2)
 	n, err := io.ReadFull(r, start)
@@ -53,14 +56,15 @@ func readVersion(r io.Reader) (byte, error) {
 	if err != nil {
 		return 0, headerError(err)
 	}
-	major, minor := start[len(magic)], start[len(magic)+1]
+	major := start[len(magic)]
+	minor := start[len(magic)+1]
 	if major < 1 || major > 3 || minor != 0 {
 		return 0, fmt.Errorf("%w: .npy version %d.%d, use 1.0, 2.0 or 3.0", matrix.ErrUnsupported, major, minor)
 	}
 	return major, nil
 }
 
-// otherFormat says what a file that is not .npy may be instead, and what to do.
+// otherFormat returns a guess of the format of a file that is not .npy, with advice, or "".
 func otherFormat(start []byte) string {
 	switch {
 	case bytes.HasPrefix(start, []byte("PK\x03\x04")):
@@ -81,6 +85,7 @@ func readPart(r io.Reader, p []byte) error {
 	return headerError(err)
 }
 
+// headerError wraps an error of reading the header.
 func headerError(err error) error {
 	switch {
 	case err == nil:
@@ -92,7 +97,7 @@ func headerError(err error) error {
 	}
 }
 
-// newHeader makes sense of the header's text.
+// newHeader parses and checks the header's text.
 func newHeader(text string, maxBytes int64) (Header, error) {
 	dict, err := parseDict(text)
 	if err != nil {
@@ -106,24 +111,35 @@ func newHeader(text string, maxBytes int64) (Header, error) {
 	if err != nil {
 		return Header{}, err
 	}
-	return Header{Shape: shape, Fortran: dict.fortran, Descr: dict.descr, element: element}, nil
+	return Header{
+		Shape:   shape,
+		Fortran: dict.fortran,
+		Descr:   dict.descr,
+		element: element,
+	}, nil
 }
 
+// newShape returns the shape of a matrix of those dimensions, which must be two.
 func newShape(dims []int64, dtype matrix.DType, maxBytes int64) (matrix.Shape, error) {
 	switch len(dims) {
 	case 2:
 	case 0:
-		return matrix.Shape{}, fmt.Errorf("%w: 0-dimensional array, reshape it to 1×1: a.reshape(1, 1)", matrix.ErrUnsupported)
-	case 1:
-		return matrix.Shape{}, fmt.Errorf("%w: 1-dimensional array, reshape it to n×1 or 1×n: a.reshape(-1, 1) or a.reshape(1, -1)",
+		return matrix.Shape{}, fmt.Errorf("%w: 0-dimensional array, reshape it to 1×1: a.reshape(1, 1)",
 			matrix.ErrUnsupported)
+	case 1:
+		return matrix.Shape{}, fmt.Errorf("%w: 1-dimensional array, reshape it to n×1 or 1×n: "+
+			"a.reshape(-1, 1) or a.reshape(1, -1)", matrix.ErrUnsupported)
 	default:
-		return matrix.Shape{}, fmt.Errorf("%w: %d-dimensional array, only two-dimensional ones are matrices: send a slice, a[0]",
-			matrix.ErrUnsupported, len(dims))
+		return matrix.Shape{}, fmt.Errorf("%w: %d-dimensional array, only two-dimensional ones are matrices: "+
+			"send a slice, a[0]", matrix.ErrUnsupported, len(dims))
 	}
 	if maxBytes <= 0 || maxBytes > maxContent {
 		maxBytes = maxContent
 	}
-	s := matrix.Shape{Rows: dims[0], Cols: dims[1], DType: dtype}
+	s := matrix.Shape{
+		Rows:  dims[0],
+		Cols:  dims[1],
+		DType: dtype,
+	}
 	return s, s.Validate(maxBytes)
 }

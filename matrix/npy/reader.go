@@ -9,12 +9,12 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// decodeBuffer is the size of the pieces in which elements are converted: a whole number of any element, well within the
-// second level of a processor's cache.
+// decodeBuffer is the size in bytes of the pieces in which elements are converted. It is a multiple of the size of each
+// element type, and fits well into a second-level cache.
 const decodeBuffer = 64 << 10
 
-// Reader reads a .npy file from a stream. Its Read yields the elements in the order of the file, C or Fortran, as
-// little-endian bytes of Header().Shape.DType. Elements that are so in the file pass through without a copy.
+// Reader reads a .npy file from a stream. Read returns the elements in the order of the file, C or Fortran, as
+// little-endian bytes of Header().Shape.DType. Elements that have this form in the file are not copied.
 type Reader struct {
 	src     io.Reader
 	header  Header
@@ -22,33 +22,38 @@ type Reader struct {
 	left    int64   // bytes of the content that src still has
 	decoded int64   // elements
 
-	raw     []byte // what of the content was read but not decoded: raw[:have], less than an element between calls
+	raw     []byte // raw[:have] is content that was read but not decoded, less than an element between calls
 	have    int
-	spill   [8]byte
-	pending []byte // the part of spill that is still to be given out
+	spill   [8]byte // an element that did not fit into the slice of a Read
+	pending []byte  // the part of spill that Read has not returned yet
 
 	err error
 }
 
-// NewReader reads the header from r and checks it, before it takes memory for anything. The matrix, as Header().Shape
-// says, may have maxBytes bytes; 0 or less means no limit. Errors wrap ErrMalformed, ErrUnsupported, ErrShape or
-// ErrTooLarge, or are those of r.
+// NewReader reads the header from r and checks it. It takes no memory for the elements. The matrix may have at most
+// maxBytes bytes, computed from Header().Shape; 0 or less means no limit. Errors wrap matrix.ErrMalformed,
+// matrix.ErrUnsupported, matrix.ErrShape or matrix.ErrTooLarge, or are those of r.
 //
-// It reads no further than it must: until Read is called, r is just behind the header.
+// NewReader reads exactly the header: until Read is called, the next byte of r is the first of the elements.
 func NewReader(r io.Reader, maxBytes int64) (*Reader, error) {
 	header, err := readHeader(r, maxBytes)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{src: r, header: header, decode: header.element.decoder(), left: header.ContentBytes()}, nil
+	return &Reader{
+		src:    r,
+		header: header,
+		decode: header.element.decoder(),
+		left:   header.ContentBytes(),
+	}, nil
 }
 
-// Header returns what the header says.
+// Header returns the header of the file.
 func (r *Reader) Header() Header { return r.header }
 
-// Read yields the next bytes of the elements. It returns io.EOF only after all of them, and only if the file ends there
-// too: content that is truncated, or that goes on, is ErrMalformed. An integer that float64 does not hold exactly is
-// ErrUnsupported.
+// Read returns the next bytes of the elements, and io.EOF after the last one if the file ends there. The error wraps
+// matrix.ErrMalformed if the content is shorter or longer than the header says, and matrix.ErrUnsupported for an
+// integer that float64 does not represent exactly.
 func (r *Reader) Read(p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
@@ -73,7 +78,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 	}
 }
 
-// errIfNone keeps an error back until all that was read before it has been given out.
+// errIfNone returns r.err if n is 0, so that an error follows the bytes that were read before it.
 func (r *Reader) errIfNone(n int) error {
 	if n > 0 {
 		return nil
@@ -81,6 +86,7 @@ func (r *Reader) errIfNone(n int) error {
 	return r.err
 }
 
+// givePending copies from pending to p.
 func (r *Reader) givePending(p []byte) int {
 	n := copy(p, r.pending)
 	r.pending = r.pending[n:]
@@ -89,7 +95,8 @@ func (r *Reader) givePending(p []byte) int {
 
 // readDecoded decodes whole elements into p, at least one unless it sets r.err.
 func (r *Reader) readDecoded(p []byte) int {
-	from, to := r.header.element.size, r.header.Shape.DType.Size()
+	from := r.header.element.size
+	to := r.header.Shape.DType.Size()
 	if r.raw == nil {
 		r.raw = make([]byte, min(decodeBuffer, r.left))
 	}
@@ -109,7 +116,7 @@ func (r *Reader) readDecoded(p []byte) int {
 	return n * to
 }
 
-// readSource reads some of the content from the source; an error goes to r.err.
+// readSource reads a part of the content from the source. It sets r.err if that fails.
 func (r *Reader) readSource(p []byte) int {
 	n, err := r.src.Read(p[:min(int64(len(p)), r.left)])
 	r.left -= int64(n)
@@ -124,11 +131,12 @@ func (r *Reader) readSource(p []byte) int {
 	return n
 }
 
-// checkEnd returns io.EOF if nothing follows the elements.
+// checkEnd returns io.EOF if the file ends after the elements.
 func (r *Reader) checkEnd() error {
 	switch n, err := io.ReadFull(r.src, make([]byte, 1)); {
 	case n > 0:
-		return fmt.Errorf("%w: the header promises %s, the content goes on after them", matrix.ErrMalformed, r.promise())
+		return fmt.Errorf("%w: the header promises %s, the content goes on after them",
+			matrix.ErrMalformed, r.promise())
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	default:
@@ -136,13 +144,13 @@ func (r *Reader) checkEnd() error {
 	}
 }
 
-// promise says how much content the header promises: "800 bytes of 10×10 float64".
+// promise returns the size of the content according to the header, such as "800 bytes of 10×10 float64".
 func (r *Reader) promise() string {
 	s := r.header.Shape
 	return fmt.Sprintf("%d bytes of %d×%d %s", r.header.ContentBytes(), s.Rows, s.Cols, r.header.element)
 }
 
-// inexact returns the error for element i in file order, of which raw holds the bytes, little endian.
+// inexact returns the error for element i in file order, whose bytes are at the start of raw, little endian.
 func (r *Reader) inexact(i int64, raw []byte) error {
 	row, col := i/r.header.Shape.Cols, i%r.header.Shape.Cols
 	if r.header.Fortran {
