@@ -13,7 +13,9 @@ func TestMemory(t *testing.T) {
 		if got := source.Shape(); got != shape {
 			t.Errorf("Shape() = %s, want %s", got, shape)
 		}
-		for _, r := range []Rect{shape.Rect(), {0, 0, 1, 1}, {4, 6, 1, 1}, {1, 2, 3, 4}, {2, 0, 2, 7}, {3, 3, 0, 2}, {3, 3, 2, 0}} {
+		for _, r := range []Rect{
+			shape.Rect(), {0, 0, 1, 1}, {4, 6, 1, 1}, {1, 2, 3, 4}, {2, 0, 2, 7}, {3, 3, 0, 2}, {3, 3, 2, 0},
+		} {
 			got := make([]byte, r.Elements()*int64(dtype.Size()))
 			if err := source.ReadRect(t.Context(), r, got); err != nil {
 				t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// testKernels returns every kind of Kernel that this machine has. The library is the one that users get.
+// testKernels returns the built-in Kernel and the library that Open finds on this machine, if there is one.
 func testKernels(t testing.TB) []Kernel {
 	t.Helper()
 	kernel, err := Open("")
@@ -75,15 +75,24 @@ func testKernelByHand[T matrix.Float](t *testing.T, kernel Kernel) {
 	}
 }
 
-// gemmCase is one product with gaps between the rows of each matrix.
+// gemmCase is one multiplication with gaps between the rows of each matrix.
 type gemmCase[T matrix.Float] struct {
 	m, n, k, lda, ldb, ldc int
 	a, b, c                []T
 }
 
 func newGemmCase[T matrix.Float](rnd *rand.Rand, m, n, k, gap int) gemmCase[T] {
-	g := gemmCase[T]{m: m, n: n, k: k, lda: max(1, k) + gap, ldb: max(1, n) + gap, ldc: max(1, n) + gap}
-	g.a, g.b, g.c = make([]T, m*g.lda), make([]T, k*g.ldb), make([]T, m*g.ldc)
+	g := gemmCase[T]{
+		m:   m,
+		n:   n,
+		k:   k,
+		lda: max(1, k) + gap,
+		ldb: max(1, n) + gap,
+		ldc: max(1, n) + gap,
+	}
+	g.a = make([]T, m*g.lda)
+	g.b = make([]T, k*g.ldb)
+	g.c = make([]T, m*g.ldc)
 	for _, s := range [][]T{g.a, g.b, g.c} {
 		for i := range s {
 			s[i] = T(rnd.NormFloat64())
@@ -92,7 +101,7 @@ func newGemmCase[T matrix.Float](rnd *rand.Rand, m, n, k, gap int) gemmCase[T] {
 	return g
 }
 
-// want returns what C must be, and the bound of each element's rounding error: (k+1)·u·(|A|·|B| + |C|), for any order
+// want returns the expected C, and the bound of each element's rounding error: (k+1)·u·(|A|·|B| + |C|), for any order
 // of the sum (C.-P. Jeannerod and S. M. Rump, Improved error bounds for inner products in floating-point arithmetic,
 // SIAM J. Matrix Anal. Appl. 34, 2013). It is infinite for elements that are not finite.
 func (g gemmCase[T]) want(accumulate bool) (want, bound []float64) {
@@ -178,15 +187,16 @@ func testKernelSpecialValues[T matrix.Float](t *testing.T, kernel Kernel) {
 	}
 }
 
-// checkGemmCase compares with the definition, in the gaps too, and looks whether the operands are as they were.
+// checkGemmCase compares C with the definition, the gaps included, and checks that the operands have not changed.
 func checkGemmCase[T matrix.Float](t *testing.T, kernel Kernel, g gemmCase[T], accumulate bool) {
 	t.Helper()
 	want, bound := g.want(accumulate)
 	a, b := slices.Clone(g.a), slices.Clone(g.b)
 	Gemm(kernel, g.m, g.n, g.k, g.a, g.lda, g.b, g.ldb, g.c, g.ldc, accumulate)
-	name := fmt.Sprintf("%d×%d by %d×%d, ld %d, %d, %d, accumulate %t", g.m, g.k, g.k, g.n, g.lda, g.ldb, g.ldc, accumulate)
+	name := fmt.Sprintf("%d×%d by %d×%d, ld %d, %d, %d, accumulate %t",
+		g.m, g.k, g.k, g.n, g.lda, g.ldb, g.ldc, accumulate)
 	if !slices.EqualFunc(a, g.a, same) || !slices.EqualFunc(b, g.b, same) {
-		t.Errorf("%s: an operand has changed", name)
+		t.Errorf("%s: an operand has changed, want it as it was", name)
 	}
 	for i, w := range want {
 		if got := float64(g.c[i]); !same(got, w) && !(math.Abs(got-w) <= bound[i] && !math.IsInf(got, 0)) {
@@ -244,7 +254,7 @@ func TestOpen(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"builtin", "gonum"} {
 		if kernel, err := Open(path); err != nil || !IsBuiltin(kernel) {
-			t.Errorf("OpenKernel(%q) = %v, %v", path, kernel, err)
+			t.Errorf("Open(%q) = %v, %v, want the built-in kernel", path, kernel, err)
 		}
 	}
 	notALibrary := filepath.Join(t.TempDir(), "libopenblas.so.0")
@@ -254,10 +264,10 @@ func TestOpen(t *testing.T) {
 	for _, path := range []string{"/nonexistent/libblas.so", notALibrary, "libc.so.6"} {
 		kernel, err := Open(path)
 		if err == nil {
-			t.Fatalf("OpenKernel(%q) = %v", path, kernel)
+			t.Fatalf("Open(%q) = %v, want an error", path, kernel)
 		}
 		if kernel != nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "builtin") {
-			t.Errorf("OpenKernel(%q) = %v, %v", path, kernel, err)
+			t.Errorf("Open(%q) = %v, %v, want an error that names the path and \"builtin\"", path, kernel, err)
 		}
 	}
 	for _, kernel := range testKernels(t) {
@@ -265,7 +275,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// skipsZeros multiplies as old reference BLAS do, which is what a probe is for.
+// skipsZeros multiplies as old reference BLAS do. A probe must detect it.
 type skipsZeros struct{ Kernel }
 
 func (s skipsZeros) Dgemm(m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, add bool) {
@@ -282,10 +292,10 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	for _, kernel := range testKernels(t) {
 		if err := probe(kernel); err != nil {
-			t.Errorf("%s: %v", kernel.Name(), err)
+			t.Errorf("probe(%s) = %v, want no error", kernel.Name(), err)
 		}
 	}
 	if err := probe(skipsZeros{Builtin()}); err == nil || !strings.Contains(err.Error(), "dgemm_") {
-		t.Errorf("a kernel that skips zeros passes: %v", err)
+		t.Errorf("probe of a kernel that skips zeros = %v, want an error of dgemm_", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// Reading from front to back reads every row once, in windows that are whole blocks.
+// Reading from front to back reads each row once, in windows that are whole blocks.
 func TestFileReadsOnce(t *testing.T) {
 	verifyNoLeaks(t)
 	src := &recordedSource{shape: matrix.Shape{Rows: 50, Cols: 4, DType: matrix.Float64}}
@@ -23,13 +23,22 @@ func TestFileReadsOnce(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
-	want := []matrix.Rect{{Row: 0, Col: 0, Rows: 16, Cols: 4}, {Row: 16, Col: 0, Rows: 16, Cols: 4}, {Row: 32, Col: 0, Rows: 16, Cols: 4}, {Row: 48, Col: 0, Rows: 2, Cols: 4}}
+	want := []matrix.Rect{rows(0, 16), rows(16, 16), rows(32, 16), rows(48, 2)}
 	if got := src.reads(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("read %v, want %v", got, want)
 	}
 }
 
-// Seek reads nothing; the first read after it begins with the row that is asked for and is not followed by another.
+// rows returns the rectangle of n whole rows of a matrix of four columns.
+func rows(from, n int64) matrix.Rect {
+	return matrix.Rect{
+		Row:  from,
+		Rows: n,
+		Cols: 4,
+	}
+}
+
+// Seek reads nothing. The first read after it begins with the row that is needed, without reading ahead.
 func TestFileReadsAheadLate(t *testing.T) {
 	verifyNoLeaks(t)
 	src := &recordedSource{shape: matrix.Shape{Rows: 64, Cols: 4, DType: matrix.Float64}}
@@ -53,12 +62,12 @@ func TestFileReadsAheadLate(t *testing.T) {
 	}
 	read(r.Size(), 0)
 	read(0, head)
-	read(head+20*32+5, 10, matrix.Rect{Row: 20, Col: 0, Rows: 12, Cols: 4})
-	read(head+21*32, 10) // Still there.
-	read(head+2*32, 10, matrix.Rect{Row: 2, Col: 0, Rows: 14, Cols: 4})
-	read(head+10*32, 8, matrix.Rect{Row: 16, Col: 0, Rows: 16, Cols: 4}) // More than a quarter is consumed, so that the next is read ahead.
-	read(head+17*32, 8, matrix.Rect{Row: 32, Col: 0, Rows: 16, Cols: 4}) // And was used.
-	read(head, 8, matrix.Rect{Row: 0, Col: 0, Rows: 16, Cols: 4})
+	read(head+20*32+5, 10, rows(20, 12))
+	read(head+21*32, 10) // The window is still in memory.
+	read(head+2*32, 10, rows(2, 14))
+	read(head+10*32, 8, rows(16, 16)) // More than a quarter is consumed, so that the next window is read ahead.
+	read(head+17*32, 8, rows(32, 16)) // That one was used, so that the next is read ahead.
+	read(head, 8, rows(0, 16))
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
@@ -79,14 +88,14 @@ func TestFileSourceFails(t *testing.T) {
 	want := testFile(src.shape)
 	got, err := io.ReadAll(r)
 	if !errors.Is(err, failure) || !bytes.Equal(got, want[:len(r.header)+24*32]) {
-		t.Errorf("%d bytes, %v", len(got), err)
+		t.Errorf("ReadAll() = %d bytes, %v, want %d and %v", len(got), err, len(r.header)+24*32, failure)
 	}
 	if _, err := r.Read(make([]byte, 8)); !errors.Is(err, failure) {
-		t.Errorf("the next read: %v", err)
+		t.Errorf("the next Read() = %v, want %v", err, failure)
 	}
 	broken = false
 	if rest, err := io.ReadAll(r); err != nil || !bytes.Equal(rest, want[len(got):]) {
-		t.Errorf("after the repair: %d bytes, %v", len(rest), err)
+		t.Errorf("ReadAll() after the repair = %d bytes, %v, want %d and no error", len(rest), err, len(want)-len(got))
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
@@ -110,10 +119,10 @@ func TestFileCancel(t *testing.T) {
 			}
 			r := newFile(ctx, src, 8, 8*32)
 			if _, err := io.ReadAll(r); !errors.Is(err, context.Canceled) {
-				t.Errorf("error %v", err)
+				t.Errorf("error %v, want %v", err, context.Canceled)
 			}
 			if _, err := r.Read(make([]byte, 8)); !errors.Is(err, context.Canceled) {
-				t.Errorf("error %v", err)
+				t.Errorf("error %v, want %v", err, context.Canceled)
 			}
 			if err := r.Close(); err != nil {
 				t.Error(err)
@@ -122,7 +131,7 @@ func TestFileCancel(t *testing.T) {
 	}
 }
 
-// Close, and a Seek elsewhere, stop what is read ahead.
+// Close, and a Seek elsewhere, stop reading ahead.
 func TestFileStopsReadingAhead(t *testing.T) {
 	verifyNoLeaks(t)
 	src := &recordedSource{shape: matrix.Shape{Rows: 40, Cols: 4, DType: matrix.Float64}}
@@ -145,13 +154,13 @@ func TestFileStopsReadingAhead(t *testing.T) {
 			}
 		}
 		if r.ahead == nil {
-			t.Fatal("nothing is read ahead")
+			t.Fatal("no window is read ahead, want one")
 		}
 	}
 	startAhead()
 	checkSeek(t, r, r.Size()-8, io.SeekStart)
 	if rest, err := io.ReadAll(r); err != nil || len(rest) != 8 {
-		t.Errorf("%d bytes, %v", len(rest), err)
+		t.Errorf("ReadAll() = %d bytes, %v, want 8 and no error", len(rest), err)
 	}
 	startAhead()
 	for range 2 {
@@ -160,9 +169,9 @@ func TestFileStopsReadingAhead(t *testing.T) {
 		}
 	}
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, errFileClosed) {
-		t.Errorf("Read after Close: %v", err)
+		t.Errorf("Read() after Close() = %v, want %v", err, errFileClosed)
 	}
 	if _, err := r.Seek(0, io.SeekStart); !errors.Is(err, errFileClosed) {
-		t.Errorf("Seek after Close: %v", err)
+		t.Errorf("Seek() after Close() = %v, want %v", err, errFileClosed)
 	}
 }

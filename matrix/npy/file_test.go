@@ -38,7 +38,7 @@ func testRect(r matrix.Rect, dtype matrix.DType) []byte {
 	return b
 }
 
-// recordedSource is a test matrix that records what is read of it and can be told to do more than that.
+// recordedSource is a test matrix that records which rectangles are read.
 type recordedSource struct {
 	shape matrix.Shape
 	hook  func(ctx context.Context, r matrix.Rect) error // nil, or called before each read
@@ -65,7 +65,7 @@ func (s *recordedSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte
 	return ctx.Err()
 }
 
-// reads returns what was read so far.
+// reads returns the rectangles that were read so far.
 func (s *recordedSource) reads() []matrix.Rect {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,21 +96,31 @@ func TestWindowRows(t *testing.T) {
 		}
 	}
 	shapes := []matrix.Shape{
-		{Rows: 10_000, Cols: 10_000, DType: matrix.Float64}, {Rows: 5, Cols: 10_000_000, DType: matrix.Float64}, {Rows: 1 << 40, Cols: 1, DType: matrix.Float32}, {Rows: 7, Cols: 0, DType: matrix.Float64}, {Rows: 0, Cols: 7, DType: matrix.Float64},
+		{Rows: 10_000, Cols: 10_000, DType: matrix.Float64},
+		{Rows: 5, Cols: 10_000_000, DType: matrix.Float64},
+		{Rows: 1 << 40, Cols: 1, DType: matrix.Float32},
+		{Rows: 7, Cols: 0, DType: matrix.Float64},
+		{Rows: 0, Cols: 7, DType: matrix.Float64},
 	}
 	for _, s := range shapes {
 		g := windowGrid(s, 256, maxWindowBytes)
 		if size := g.BlockRows * g.BlockCols * int64(s.DType.Size()); size > maxWindowBytes || size < 1 {
-			t.Errorf("%s: windows of %d×%d", s, g.BlockRows, g.BlockCols)
+			t.Errorf("%s: windows of %d×%d, want 1 to %d bytes", s, g.BlockRows, g.BlockCols, maxWindowBytes)
 		}
 	}
 }
 
-// The standard library's own conformance test, on windows of all kinds.
+// TestFileConforms runs the standard library's conformance test on windows of several kinds.
 func TestFileConforms(t *testing.T) {
 	verifyNoLeaks(t)
 	shapes := []matrix.Shape{
-		{Rows: 0, Cols: 0, DType: matrix.Float64}, {Rows: 0, Cols: 9, DType: matrix.Float64}, {Rows: 9, Cols: 0, DType: matrix.Float32}, {Rows: 1, Cols: 1, DType: matrix.Float32}, {Rows: 13, Cols: 7, DType: matrix.Float64}, {Rows: 3, Cols: 50, DType: matrix.Float32}, {Rows: 40, Cols: 1, DType: matrix.Float64},
+		{Rows: 0, Cols: 0, DType: matrix.Float64},
+		{Rows: 0, Cols: 9, DType: matrix.Float64},
+		{Rows: 9, Cols: 0, DType: matrix.Float32},
+		{Rows: 1, Cols: 1, DType: matrix.Float32},
+		{Rows: 13, Cols: 7, DType: matrix.Float64},
+		{Rows: 3, Cols: 50, DType: matrix.Float32},
+		{Rows: 40, Cols: 1, DType: matrix.Float64},
 	}
 	for _, shape := range shapes {
 		for _, align := range []int64{0, 1, 2, 3, 4, 100} {
@@ -118,10 +128,10 @@ func TestFileConforms(t *testing.T) {
 				r := newFile(t.Context(), &recordedSource{shape: shape}, align, window)
 				want := testFile(shape)
 				if r.Size() != int64(len(want)) {
-					t.Errorf("%s: %d bytes, want %d", shape, r.Size(), len(want))
+					t.Errorf("%s: Size() = %d, want %d", shape, r.Size(), len(want))
 				}
 				if err := iotest.TestReader(r, want); err != nil {
-					t.Errorf("%s align %d window %d: %v", shape, align, window, err)
+					t.Errorf("%s, align %d, window %d: %v", shape, align, window, err)
 				}
 				if err := r.Close(); err != nil {
 					t.Error(err)
@@ -152,7 +162,7 @@ func TestFileRandomSeeks(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(p[:n], want[pos:int(pos)+n]) {
-				t.Fatalf("window %d: wrong bytes at %d", window, pos)
+				t.Fatalf("window %d: %d bytes at %d differ from the file", window, n, pos)
 			}
 		}
 		if err := r.Close(); err != nil {
@@ -173,23 +183,23 @@ func checkSeek(t *testing.T, r *File, target int64, whence int) {
 func TestFileBadSeek(t *testing.T) {
 	r := NewFile(t.Context(), &recordedSource{shape: matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}}, 1)
 	if _, err := r.Seek(-1, io.SeekStart); err == nil {
-		t.Error("a negative position is accepted")
+		t.Error("Seek() to a negative position = nil, want an error")
 	}
 	if _, err := r.Seek(0, 3); err == nil {
-		t.Error("an unknown whence is accepted")
+		t.Error("Seek() with an unknown whence = nil, want an error")
 	}
 	if _, err := r.Seek(100, io.SeekEnd); err != nil {
 		t.Error(err)
 	}
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		t.Errorf("beyond the end: %v", err)
+		t.Errorf("Read() beyond the end = %v, want %v", err, io.EOF)
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-// The use that it is made for: downloads, whole and in ranges.
+// Downloads, whole and in ranges, are the purpose of File.
 func TestFileServesHTTP(t *testing.T) {
 	verifyNoLeaks(t)
 	shape := matrix.Shape{Rows: 100, Cols: 30, DType: matrix.Float32}
@@ -212,7 +222,8 @@ func TestFileServesHTTP(t *testing.T) {
 		response := httptest.NewRecorder()
 		http.ServeContent(response, request, "c.npy", time.Time{}, r)
 		if response.Code != tt.status || !bytes.Equal(response.Body.Bytes(), tt.body) {
-			t.Errorf("%q: status %d, %d bytes", tt.ranges, response.Code, response.Body.Len())
+			t.Errorf("Range %q: status %d, %d bytes, want %d and %d",
+				tt.ranges, response.Code, response.Body.Len(), tt.status, len(tt.body))
 		}
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -220,7 +231,7 @@ func TestFileServesHTTP(t *testing.T) {
 	}
 }
 
-// zeroSource costs nothing, so that the benchmark shows the reader's own cost.
+// zeroSource does nothing, so that the benchmark measures the cost of File.
 type zeroSource matrix.Shape
 
 func (s zeroSource) Shape() matrix.Shape                               { return matrix.Shape(s) }

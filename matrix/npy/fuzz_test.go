@@ -9,7 +9,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// isUserError reports whether err is one of the ways in which a user's matrix can be wrong.
+// isUserError reports whether err is an error about a user's matrix.
 func isUserError(err error) bool {
 	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) ||
 		errors.Is(err, matrix.ErrShape) || errors.Is(err, matrix.ErrTooLarge)
@@ -51,7 +51,8 @@ func FuzzReader(f *testing.F) {
 			t.Fatal(err)
 		}
 		if err := s.Close(); complete && (err != nil || total != h.Shape.Bytes() || int64(len(file)) != h.FileBytes()) {
-			t.Fatalf("%s: %d bytes in blocks, %d in the file, %v", h.Shape, total, len(file), err)
+			t.Fatalf("%s: %d bytes in blocks, %d in the file, %v, want %d, %d and no error",
+				h.Shape, total, len(file), err, h.Shape.Bytes(), h.FileBytes())
 		}
 	})
 }
@@ -71,11 +72,11 @@ func FuzzHeader(f *testing.F) {
 			return
 		}
 		if h.FileBytes() < h.ContentBytes() || h.Shape.Bytes() < 0 || h.Shape.Bytes() > 1<<50 {
-			t.Fatalf("%q is %+v", text, h)
+			t.Fatalf("%q is %+v, want sizes within the limit", text, h)
 		}
 		r, err := NewReader(bytes.NewReader(AppendHeader(nil, h.Shape)), 0)
 		if err != nil || r.Header().Shape != h.Shape {
-			t.Fatalf("%s is not read again: %v", h.Shape, err)
+			t.Fatalf("reading the header of %s again: %v, want the same shape", h.Shape, err)
 		}
 	})
 }

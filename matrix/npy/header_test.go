@@ -32,15 +32,19 @@ func TestAppendHeader(t *testing.T) {
 	got := string(AppendHeader([]byte("before"), matrix.Shape{Rows: 3, Cols: 4, DType: matrix.Float64}))
 	got = strings.TrimPrefix(got, "before")
 	if len(got) != 128 || strings.TrimRight(got, " \n") != want || got[127] != '\n' {
-		t.Errorf("header %q", got)
+		t.Errorf("AppendHeader() = %q, want %q padded to 128 bytes", got, want)
 	}
 	shapes := []matrix.Shape{
-		{Rows: 0, Cols: 0, DType: matrix.Float32}, {Rows: 1, Cols: 1, DType: matrix.Float64}, {Rows: math.MaxInt64, Cols: 0, DType: matrix.Float64}, {Rows: 0, Cols: math.MaxInt64, DType: matrix.Float32}, {Rows: 1 << 30, Cols: 1 << 29, DType: matrix.Float64},
+		{Rows: 0, Cols: 0, DType: matrix.Float32},
+		{Rows: 1, Cols: 1, DType: matrix.Float64},
+		{Rows: math.MaxInt64, Cols: 0, DType: matrix.Float64},
+		{Rows: 0, Cols: math.MaxInt64, DType: matrix.Float32},
+		{Rows: 1 << 30, Cols: 1 << 29, DType: matrix.Float64},
 	}
 	for _, s := range shapes {
 		b := AppendHeader(nil, s)
 		if len(b)%alignment != 0 {
-			t.Errorf("%s: %d bytes", s, len(b))
+			t.Errorf("%s: a header of %d bytes, want a multiple of %d", s, len(b), alignment)
 		}
 		r, err := NewReader(bytes.NewReader(b), 0)
 		if err != nil {
@@ -49,7 +53,7 @@ func TestAppendHeader(t *testing.T) {
 		}
 		h := r.Header()
 		if h.Shape != s || h.Fortran || h.FileBytes() != int64(len(b))+s.Bytes() {
-			t.Errorf("%s: read back as %+v", s, h)
+			t.Errorf("%s: read back as %+v, want the same shape and %d bytes", s, h, int64(len(b))+s.Bytes())
 		}
 	}
 }
@@ -63,7 +67,7 @@ func TestHeaderSizes(t *testing.T) {
 	}
 	h := r.Header()
 	if h.Shape != (matrix.Shape{Rows: 3, Cols: 5, DType: matrix.Float64}) || !h.Fortran || h.Descr != "<i2" {
-		t.Errorf("header %+v", h)
+		t.Errorf("header %+v, want 3×5 float64 from <i2 in Fortran order", h)
 	}
 	if h.ContentBytes() != 30 || h.FileBytes() != int64(len(file)) {
 		t.Errorf("%d of %d bytes, want 30 of %d", h.ContentBytes(), h.FileBytes(), len(file))

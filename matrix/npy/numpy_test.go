@@ -23,13 +23,13 @@ func numpyPython(t *testing.T) string {
 		}
 	}
 	if os.Getenv("CI") == "true" {
-		t.Fatal("no Python with NumPy")
+		t.Fatal("no Python with NumPy, want one in CI")
 	}
 	t.Skip("no Python with NumPy")
 	return ""
 }
 
-// Files that NumPy wrote: all types, byte orders, element orders and versions.
+// TestWithNumPy reads files that NumPy wrote, in its types, byte orders, element orders and versions.
 func TestWithNumPy(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -41,7 +41,7 @@ func TestWithNumPy(t *testing.T) {
 		t.Parallel()
 		files, err := filepath.Glob(filepath.Join(folder, "*.raw"))
 		if err != nil || len(files) < 800 {
-			t.Fatalf("%d files, %v", len(files), err)
+			t.Fatalf("%d files, %v, want at least 800", len(files), err)
 		}
 		for _, raw := range files {
 			checkNumPyFile(t, strings.TrimSuffix(raw, ".raw"))
@@ -53,7 +53,7 @@ func TestWithNumPy(t *testing.T) {
 	})
 }
 
-// checkNumPyFile reads one file through the Striper and compares the matrix with what NumPy says it is.
+// checkNumPyFile reads one file through the Striper and compares the matrix with NumPy's elements.
 func checkNumPyFile(t *testing.T, name string) {
 	t.Helper()
 	want, err := os.ReadFile(name + ".raw")
@@ -70,9 +70,15 @@ func checkNumPyFile(t *testing.T, name string) {
 	}
 	h := r.Header()
 	if h.FileBytes() != int64(len(file)) {
-		t.Errorf("%s: %d bytes expected, there are %d", name, h.FileBytes(), len(file))
+		t.Errorf("%s: FileBytes() = %d, want %d", name, h.FileBytes(), len(file))
 	}
-	grid, size := matrix.Grid{Rows: h.Shape.Rows, Cols: h.Shape.Cols, BlockRows: 16, BlockCols: 16}, int64(h.Shape.DType.Size())
+	grid := matrix.Grid{
+		Rows:      h.Shape.Rows,
+		Cols:      h.Shape.Cols,
+		BlockRows: 16,
+		BlockCols: 16,
+	}
+	size := int64(h.Shape.DType.Size())
 	got := make([]byte, h.Shape.Bytes())
 	s := matrix.NewStriper(grid, h.Shape.DType, h.Fortran, func(i int64, block []byte) error {
 		rect := grid.Block(i)
@@ -89,7 +95,7 @@ func checkNumPyFile(t *testing.T, name string) {
 		t.Errorf("%s: %v", name, err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s: wrong elements", name)
+		t.Errorf("%s: the elements are %x, want %x", name, got, want)
 	}
 }
 
@@ -113,10 +119,10 @@ func checkNumPyHeaders(t *testing.T, folder string) {
 			t.Fatal(err)
 		}
 		if got := AppendHeader(nil, s); !bytes.Equal(got, want) {
-			t.Errorf("%s: %q, NumPy writes %q", s, got, want)
+			t.Errorf("AppendHeader(%s) = %q, want NumPy's %q", s, got, want)
 		}
 	}
 	if count < 40 {
-		t.Errorf("%d headers", count)
+		t.Errorf("%d headers, want at least 40", count)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -14,7 +14,11 @@ import (
 
 func TestParseDict(t *testing.T) {
 	t.Parallel()
-	want := dict{descr: "<f8", fortran: true, shape: []int64{3, 4}}
+	want := dict{
+		descr:   "<f8",
+		fortran: true,
+		shape:   []int64{3, 4},
+	}
 	for _, text := range []string{
 		"{'descr': '<f8', 'fortran_order': True, 'shape': (3, 4), }",
 		"{'descr': '<f8', 'fortran_order': True, 'shape': (3, 4)}",
@@ -24,8 +28,8 @@ func TestParseDict(t *testing.T) {
 		" \t\n{ 'descr'\n: '<f8' ,\r'fortran_order':\fTrue , 'shape': ( 3 , 4 , ) , } \n\n",
 	} {
 		got, err := parseDict(text)
-		if err != nil || got.descr != want.descr || got.fortran != want.fortran || !slices.Equal(got.shape, want.shape) {
-			t.Errorf("%q: %+v, %v", text, got, err)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("parseDict(%q) = %+v, %v, want %+v", text, got, err, want)
 		}
 	}
 }
@@ -61,7 +65,8 @@ func TestParseDictMalformed(t *testing.T) {
 	}
 }
 
-// checkHeaderError reads a file of each version with the given header. The message must be short whatever the header.
+// checkHeaderError reads a file of each version with the given header. The message must be short even if the header is
+// long.
 func checkHeaderError(t *testing.T, text string, want error) {
 	t.Helper()
 	for version := byte(1); version <= 3; version++ {
@@ -69,7 +74,7 @@ func checkHeaderError(t *testing.T, text string, want error) {
 		if !errors.Is(err, want) || r != nil {
 			t.Errorf("version %d, header %q: %v, want %v", version, text, err, want)
 		} else if len(err.Error()) > 250 {
-			t.Errorf("header %q: the message has %d bytes", text, len(err.Error()))
+			t.Errorf("header %q: the message has %d bytes, want at most 250", text, len(err.Error()))
 		}
 	}
 }
@@ -86,7 +91,7 @@ func TestUnsupportedDescr(t *testing.T) {
 		text := testHeader(descr, "False", "(3, 4)")
 		checkHeaderError(t, text, matrix.ErrUnsupported)
 		if _, err := newHeader(text, 0); err == nil || !strings.Contains(err.Error(), say) {
-			t.Errorf("%s: %q does not say %q", descr, err, say)
+			t.Errorf("%s: %v, want it to say %q", descr, err, say)
 		}
 	}
 	for _, descr := range []string{"[('x', '<f8'), ('y', '<f8')]", "('<f8', (2,))", "[]"} {
@@ -116,15 +121,15 @@ func TestLimit(t *testing.T) {
 	for descr, limit := range map[string]int64{"<f8": 96, "<f4": 48, "|i1": 96} {
 		file := testNPY(1, testHeader(descr, "False", "(3, 4)"), nil)
 		if _, err := NewReader(bytes.NewReader(file), limit); err != nil {
-			t.Errorf("%s: %v", descr, err)
+			t.Errorf("%s, limit %d: %v, want no error", descr, limit, err)
 		}
 		if _, err := NewReader(bytes.NewReader(file), limit-1); !errors.Is(err, matrix.ErrTooLarge) {
-			t.Errorf("%s: %v", descr, err)
+			t.Errorf("%s, limit %d: %v, want %v", descr, limit-1, err, matrix.ErrTooLarge)
 		}
 	}
 	for _, shape := range []string{"(9223372036854775807, 0)", "(0, 9223372036854775807)"} {
 		if _, err := newHeader(testHeader("<f8", "False", shape), 1); err != nil {
-			t.Errorf("%s: %v", shape, err)
+			t.Errorf("%s: %v, want no error", shape, err)
 		}
 	}
 }
@@ -148,12 +153,12 @@ func TestOtherFormats(t *testing.T) {
 	for _, version := range []string{"\x00\x00", "\x04\x00", "\x01\x01", "\xff\xff"} {
 		_, err := NewReader(strings.NewReader(magic+version+"\x10\x00\x00\x00"), 0)
 		if !errors.Is(err, matrix.ErrUnsupported) {
-			t.Errorf("version %q: %v", version, err)
+			t.Errorf("version %q: %v, want %v", version, err, matrix.ErrUnsupported)
 		}
 	}
 }
 
-// Errors of the source are its own: a client that went away has not sent a malformed matrix.
+// An error of the source is not ErrMalformed: a client whose connection breaks has not sent a malformed matrix.
 func TestHeaderSourceError(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("connection reset")
@@ -165,7 +170,7 @@ func TestHeaderSourceError(t *testing.T) {
 			_, err = io.ReadAll(r)
 		}
 		if !errors.Is(err, failure) || errors.Is(err, matrix.ErrMalformed) {
-			t.Errorf("failure after %d bytes: %v", n, err)
+			t.Errorf("failure after %d bytes: %v, want %v", n, err, failure)
 		}
 	}
 }

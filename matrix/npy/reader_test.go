@@ -24,7 +24,7 @@ func testFloats(values ...float64) []byte {
 	return b
 }
 
-// Files written by hand, after the description of the format and not after the code.
+// TestReader reads files that were written by hand from the description of the format.
 func TestReader(t *testing.T) {
 	t.Parallel()
 	f32 := []byte{0, 0, 0x80, 0x3f, 0, 0, 0x20, 0xc0} // 1, -2.5
@@ -81,9 +81,13 @@ func readings() map[string]func(file []byte) ([]byte, error) {
 	}
 	plain := func(r io.Reader) io.Reader { return r }
 	return map[string]func([]byte) ([]byte, error){
-		"whole": from(plain, 1<<20), "1 byte": from(plain, 1), "3 bytes": from(plain, 3), "9 bytes": from(plain, 9),
-		"source of single bytes": from(iotest.OneByteReader, 64), "source of halves": from(iotest.HalfReader, 11),
-		"source with early EOF": from(iotest.DataErrReader, 16),
+		"whole":                  from(plain, 1<<20),
+		"1 byte":                 from(plain, 1),
+		"3 bytes":                from(plain, 3),
+		"9 bytes":                from(plain, 9),
+		"source of single bytes": from(iotest.OneByteReader, 64),
+		"source of halves":       from(iotest.HalfReader, 11),
+		"source with early EOF":  from(iotest.DataErrReader, 16),
 	}
 }
 
@@ -103,18 +107,19 @@ func readChunks(r io.Reader, chunk int) ([]byte, error) {
 	}
 }
 
-// checkTruncated cuts a file everywhere, and lengthens it.
+// checkTruncated cuts a file at each byte, and lengthens it.
 func checkTruncated(t *testing.T, file []byte) {
 	t.Helper()
 	for name, read := range readings() {
 		for n := range len(file) {
 			if _, err := read(file[:n]); !errors.Is(err, matrix.ErrMalformed) {
-				t.Fatalf("%q cut to %d bytes, %s: %v", file, n, name, err)
+				t.Fatalf("%q cut to %d bytes, %s: %v, want %v", file, n, name, err, matrix.ErrMalformed)
 			}
 		}
 		for _, more := range []string{"\x00", "\n", string(file)} {
 			if _, err := read(append(bytes.Clone(file), more...)); !errors.Is(err, matrix.ErrMalformed) {
-				t.Fatalf("%q lengthened by %d bytes, %s: %v", file, len(more), name, err)
+				t.Fatalf("%q lengthened by %d bytes, %s: %v, want %v",
+					file, len(more), name, err, matrix.ErrMalformed)
 			}
 		}
 	}
@@ -129,15 +134,17 @@ func TestReaderMessages(t *testing.T) {
 		}
 		_, err = io.ReadAll(r)
 		if _, again := r.Read(make([]byte, 8)); again == nil || again.Error() != err.Error() {
-			t.Errorf("%v, then %v", err, again)
+			t.Errorf("the second error is %v, want %v", again, err)
 		}
 		return err.Error()
 	}
-	if got := read(make([]byte, 120)); !strings.Contains(got, "800 bytes of 10×10 float64, the content ended after 120 bytes") {
-		t.Error(got)
-	}
-	if got := read(make([]byte, 801)); !strings.Contains(got, "800 bytes of 10×10 float64, the content goes on") {
-		t.Error(got)
+	for size, say := range map[int]string{
+		120: "800 bytes of 10×10 float64, the content ended after 120 bytes",
+		801: "800 bytes of 10×10 float64, the content goes on",
+	} {
+		if got := read(make([]byte, size)); !strings.Contains(got, say) {
+			t.Errorf("%d bytes of content: %q, want it to say %q", size, got, say)
+		}
 	}
 }
 
@@ -148,7 +155,7 @@ func TestReaderEmptyMatrix(t *testing.T) {
 			file := testNPY(1, testHeader(descr, "False", shape), nil)
 			for name, read := range readings() {
 				if got, err := read(file); err != nil || len(got) != 0 {
-					t.Errorf("%s %s: %v, %v", shape, name, got, err)
+					t.Errorf("%s, %s: %v, %v, want no elements and no error", shape, name, got, err)
 				}
 			}
 			checkTruncated(t, file)
@@ -156,7 +163,7 @@ func TestReaderEmptyMatrix(t *testing.T) {
 	}
 }
 
-// Bits pass through as they are: signalling and negative NaNs, infinities, denormals, negative zero.
+// Read does not change the bits of floats: signalling and negative NaNs, infinities, denormals, negative zero.
 func TestReaderKeepsBits(t *testing.T) {
 	t.Parallel()
 	patterns := []uint64{
@@ -173,12 +180,12 @@ func TestReaderKeepsBits(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, little) {
-			t.Errorf("%s: %x, %v", descr, got, err)
+			t.Errorf("%s: %x, %v, want %x", descr, got, err, little)
 		}
 	}
 }
 
-// Integers that float64 cannot hold are named with their place. 20,000 elements are more than one buffer.
+// The error for an integer that float64 cannot represent names its place. 20,000 elements are more than one buffer.
 func TestReaderInexact(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -255,7 +262,7 @@ func TestReaderMemory(t *testing.T) {
 			}
 		})
 		if got > 2*decodeBuffer {
-			t.Errorf("%s: %d bytes", descr, got)
+			t.Errorf("%s: %d bytes are allocated, want at most %d", descr, got, 2*decodeBuffer)
 		}
 	}
 }

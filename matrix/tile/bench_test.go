@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 )
 
-// A tile of the greatest size, as in a product of 10,000×10,000 matrices.
+// The size of a tile of full size in the multiplication of 10,000×10,000 matrices.
 const benchRows, benchCols, benchDepth = matrix.StandardTileRows, matrix.StandardTileCols, 10_000
 
 // BenchmarkEngine compares the engine, with operands that are generated as they are read, with calls of the kernel on
@@ -36,7 +36,8 @@ func BenchmarkEngine(b *testing.B) {
 func benchmarkEngine[T matrix.Float](b *testing.B, kernel blas.Kernel, dtype matrix.DType, tiles int) {
 	engine := NewEngine(kernel)
 	random := matrix.NewRandom(matrix.Shape{Rows: benchDepth, Cols: benchDepth, DType: dtype}, 1)
-	x, y := make([]T, benchRows*benchDepth), make([]T, benchDepth*benchCols)
+	x := make([]T, benchRows*benchDepth)
+	y := make([]T, benchDepth*benchCols)
 	mustRead(b, random, matrix.Rect{Rows: benchRows, Cols: benchDepth}, matrix.AsBytes(x))
 	mustRead(b, random, matrix.Rect{Rows: benchDepth, Cols: benchCols}, matrix.AsBytes(y))
 	results := make([][]T, tiles)
@@ -48,7 +49,8 @@ func benchmarkEngine[T matrix.Float](b *testing.B, kernel blas.Kernel, dtype mat
 	var mu sync.Mutex
 	for b.Loop() {
 		raw += together(tiles, func(i int) {
-			blas.Gemm(kernel, benchRows, benchCols, benchDepth, x, benchDepth, y, benchCols, results[i], benchCols, false)
+			blas.Gemm(kernel, benchRows, benchCols, benchDepth,
+				x, benchDepth, y, benchCols, results[i], benchCols, false)
 		})
 		whole += together(tiles, func(i int) {
 			tile := matrix.Rect{Row: int64(i) * benchRows, Rows: benchRows, Cols: benchCols}

@@ -13,7 +13,7 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 )
 
-// These tests look for goroutines that were left, so that they do not run in parallel with others.
+// These tests check for leaked goroutines, so that they do not run in parallel with others.
 
 var errEnough = errors.New("enough")
 
@@ -30,7 +30,7 @@ func TestEngineCancelledWhileComputing(t *testing.T) {
 	}}
 	_, err := NewEngine(kernel).MultiplyTile(ctx, random, random, matrix.Rect{Rows: 500, Cols: 2048}, matrix.Float64)
 	if !errors.Is(err, errEnough) || calls != 3 {
-		t.Errorf("%v after %d calls", err, calls)
+		t.Errorf("MultiplyTile() = %v after %d calls, want %v after 3", err, calls, errEnough)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestEngineCancelledWhileReading(t *testing.T) {
 		}}
 		_, err := NewEngine(blas.Builtin()).MultiplyTile(ctx, waiting, b, matrix.Rect{Rows: 5, Cols: 6}, matrix.Float64)
 		if !errors.Is(err, errEnough) {
-			t.Errorf("%v", err)
+			t.Errorf("read %d: MultiplyTile() = %v, want %v", blocked, err, errEnough)
 		}
 	}
 }
@@ -66,8 +66,9 @@ func TestEngineCancelledBefore(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	random := matrix.NewRandom(matrix.Shape{Rows: 10, Cols: 10, DType: matrix.Float64}, 1)
-	if _, err := NewEngine(blas.Builtin()).MultiplyTile(ctx, random, random, matrix.Rect{Rows: 9, Cols: 9}, matrix.Float64); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	_, err := NewEngine(blas.Builtin()).MultiplyTile(ctx, random, random, matrix.Rect{Rows: 9, Cols: 9}, matrix.Float64)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("MultiplyTile() = %v, want %v", err, context.Canceled)
 	}
 }
 
@@ -83,8 +84,9 @@ func TestEngineStopsReading(t *testing.T) {
 		return ctx.Err()
 	}}
 	fails := hookedSource{b, func(context.Context) error { return errEnough }}
-	_, err := NewEngine(blas.Builtin()).MultiplyTile(context.Background(), blocks, fails, matrix.Rect{Rows: 5, Cols: 6}, matrix.Float64)
+	whole := matrix.Rect{Rows: 5, Cols: 6}
+	_, err := NewEngine(blas.Builtin()).MultiplyTile(context.Background(), blocks, fails, whole, matrix.Float64)
 	if !errors.Is(err, errEnough) || ended.Load() != 1 {
-		t.Errorf("%v, %d reads ended", err, ended.Load())
+		t.Errorf("MultiplyTile() = %v, %d reads ended, want %v and 1", err, ended.Load(), errEnough)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 )
 
-// checkedProduct is a product that is computed panel by panel, as the engine does it, with its check.
+// checkedProduct is a product that is computed and checked panel by panel, as the engine does it.
 type checkedProduct[T matrix.Float] struct {
 	m, n, k, depth int
 	a, b           []T // without gaps
@@ -20,8 +20,15 @@ type checkedProduct[T matrix.Float] struct {
 }
 
 func newCheckedProduct[T matrix.Float](rnd *rand.Rand, element func(*rand.Rand) float64) *checkedProduct[T] {
-	p := &checkedProduct[T]{m: 1 + rnd.IntN(12), n: 1 + rnd.IntN(12), k: 1 + rnd.IntN(40), depth: 1 + rnd.IntN(15)}
-	p.a, p.b, p.c = make([]T, p.m*p.k), make([]T, p.k*p.n), make([]T, p.m*p.n)
+	p := &checkedProduct[T]{
+		m:     1 + rnd.IntN(12),
+		n:     1 + rnd.IntN(12),
+		k:     1 + rnd.IntN(40),
+		depth: 1 + rnd.IntN(15),
+	}
+	p.a = make([]T, p.m*p.k)
+	p.b = make([]T, p.k*p.n)
+	p.c = make([]T, p.m*p.n)
 	for _, s := range [][]T{p.a, p.b} {
 		for i := range s {
 			s[i] = T(element(rnd))
@@ -51,7 +58,7 @@ func (p *checkedProduct[T]) String() string {
 	return fmt.Sprintf("%d×%d×%d in panels of %d: a %v, b %v, c %v", p.m, p.k, p.n, p.depth, p.a, p.b, p.c)
 }
 
-// elements are distributions of matrix elements, the odd ones among them.
+// elements are distributions of matrix elements, unusual ones included.
 var elements = map[string]func(*rand.Rand) float64{
 	"uniform": (*rand.Rand).Float64,
 	"normal":  (*rand.Rand).NormFloat64,
@@ -92,14 +99,14 @@ func testCheckAcceptsProducts[T matrix.Float](t *testing.T, kernel blas.Kernel) 
 			p := newCheckedProduct[T](rnd, element)
 			p.multiply(kernel)
 			if err := p.finish(); err != nil {
-				t.Fatalf("%s, %s: %v", name, p, err)
+				t.Fatalf("%s, %s: %v, want no error", name, p, err)
 			}
 		}
 	}
 }
 
-// A single element is found to be wrong from four times the tolerance on: twice because r may be as small as 1/2, and
-// twice because the difference without the error may be as large as the tolerance.
+// A single wrong element is found from four times the tolerance on: twice because r may be as small as 1/2, and twice
+// because the difference without the error may be as large as the tolerance.
 func TestCheckFindsWrongElement(t *testing.T) {
 	t.Parallel()
 	forKernels(t, testCheckFindsWrongElement[float64], testCheckFindsWrongElement[float32])
@@ -115,20 +122,23 @@ func testCheckFindsWrongElement[T matrix.Float](t *testing.T, kernel blas.Kernel
 			at := &p.c[i*p.n+j]
 			right := *at
 			for _, wrong := range []T{
-				right + T(4.1*(p.check.coef*p.check.bound[i]+p.check.floor)/checkScale) + 2*T(smallest[T]()), right + 1, -1 - right,
-				T(math.NaN()), T(math.Inf(1)),
+				right + T(4.1*(p.check.coef*p.check.bound[i]+p.check.floor)/checkScale) + 2*T(smallest[T]()),
+				right + 1,
+				-1 - right,
+				T(math.NaN()),
+				T(math.Inf(1)),
 			} {
 				*at = wrong
 				err := p.finish()
 				if !errors.Is(err, ErrCheck) {
-					t.Fatalf("%s: %v instead of %v at (%d, %d) is not found: %v; %s", name, wrong, right, i, j, err, p)
+					t.Fatalf("%s: %v instead of %v at (%d, %d): %v, want %v; %s", name, wrong, right, i, j, err, ErrCheck, p)
 				}
 			}
 		}
 	}
 }
 
-// Left-out rows and columns must not hide a finite element where there must be none, nor anything elsewhere.
+// Rows and columns that are left out must not hide a finite element in them, nor an error elsewhere.
 func TestCheckFindsWrongElementAmongNonFinite(t *testing.T) {
 	t.Parallel()
 	kernel := blas.Builtin()
@@ -146,7 +156,7 @@ func TestCheckFindsWrongElementAmongNonFinite(t *testing.T) {
 			p.c[i] = 1
 		}
 		if err := p.finish(); !errors.Is(err, ErrCheck) {
-			t.Fatalf("%v at %d is not found: %v; %s", p.c[i], i, err, p)
+			t.Fatalf("%v at %d: %v, want %v; %s", p.c[i], i, err, ErrCheck, p)
 		}
 	}
 }
@@ -161,21 +171,29 @@ func (p *checkedProduct[T]) mustBeNaN(i int) bool {
 	return false
 }
 
-// The tolerance is a small multiple of what rounding does at its worst, for matrices as people have them.
+// For ordinary matrices the tolerance is a small multiple of the largest rounding error.
 func TestCheckIsSharp(t *testing.T) {
 	t.Parallel()
 	const n = 300
 	rnd := rand.New(rand.NewPCG(13, 14))
-	p := &checkedProduct[float64]{m: n, n: n, k: n, depth: 128}
-	p.a, p.b, p.c = make([]float64, n*n), make([]float64, n*n), make([]float64, n*n)
+	p := &checkedProduct[float64]{
+		m:     n,
+		n:     n,
+		k:     n,
+		depth: 128,
+		a:     make([]float64, n*n),
+		b:     make([]float64, n*n),
+		c:     make([]float64, n*n),
+	}
 	for i := range p.a {
-		p.a[i], p.b[i] = rnd.Float64(), rnd.Float64()
+		p.a[i] = rnd.Float64()
+		p.b[i] = rnd.Float64()
 	}
 	p.multiply(blas.Builtin())
 	for i := range n {
 		// An element is n/4; the sum over its row, weighted with r, 3/4·n times that.
 		if relative := p.check.coef * p.check.bound[i] / checkScale / (n / 4) / n; relative > 10*n*0x1p-53 {
-			t.Fatalf("row %d: the tolerance is %.3g of its elements", i, relative)
+			t.Fatalf("row %d: the tolerance is %.3g of its elements, want at most %.3g", i, relative, 10*n*0x1p-53)
 		}
 	}
 }
@@ -189,7 +207,7 @@ func TestCheckSaysWhere(t *testing.T) {
 	err := c.finish(result, 3, 100, 200)
 	const want = "check of the result failed: row 101, columns 200 to 202: off by about "
 	if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
-		t.Errorf("%v, want %s…", err, want)
+		t.Errorf("finish() = %v, want %s…", err, want)
 	}
 }
 

@@ -18,7 +18,7 @@ func TestEngineShapes(t *testing.T) {
 	forKernels(t, testEngineShapes[float64], testEngineShapes[float32])
 }
 
-// Shapes at the edges of panels and bands.
+// testEngineShapes multiplies shapes at the edges of panels and bands.
 func testEngineShapes[T matrix.Float](t *testing.T, kernel blas.Kernel) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	engine := NewEngine(kernel)
@@ -30,26 +30,29 @@ func testEngineShapes[T matrix.Float](t *testing.T, kernel blas.Kernel) {
 		whole := matrix.Rect{Rows: s.m, Cols: s.n}
 		checkTile[T](t, engine, a, b, whole)
 		part := matrix.Rect{Row: rnd.Int64N(s.m), Col: rnd.Int64N(s.n)}
-		part.Rows, part.Cols = 1+rnd.Int64N(s.m-part.Row), 1+rnd.Int64N(s.n-part.Col)
+		part.Rows = 1 + rnd.Int64N(s.m-part.Row)
+		part.Cols = 1 + rnd.Int64N(s.n-part.Col)
 		checkTile[T](t, engine, a, b, part)
 	}
 }
 
 // checkTile computes a tile and compares it with the definition.
-func checkTile[T, TA, TB matrix.Float](t *testing.T, engine *Engine, a testMatrix[TA], b testMatrix[TB], rect matrix.Rect) {
+func checkTile[T, TA, TB matrix.Float](
+	t *testing.T, engine *Engine, a testMatrix[TA], b testMatrix[TB], rect matrix.Rect,
+) {
 	t.Helper()
 	name := fmt.Sprintf("tile %v of %s by %s", rect, a.Shape(), b.Shape())
 	tile, err := engine.MultiplyTile(t.Context(), a, b, rect, dtypeOf[T]())
 	if err != nil {
-		t.Errorf("%s: %v", name, err)
+		t.Errorf("%s: %v, want no error", name, err)
 		return
 	}
 	defer tile.Release()
 	if want := matrix.FLOPs(rect.Rows, a.Shape().Cols, rect.Cols); tile.Stats.FLOPs != want {
 		t.Errorf("%s: %v FLOPs, want %v", name, tile.Stats.FLOPs, want)
 	}
-	if int64(len(tile.Bytes())) != rect.Elements()*int64(dtypeOf[T]().Size()) {
-		t.Errorf("%s: %d bytes", name, len(tile.Bytes()))
+	if want := rect.Elements() * int64(dtypeOf[T]().Size()); int64(len(tile.Bytes())) != want {
+		t.Errorf("%s: %d bytes, want %d", name, len(tile.Bytes()), want)
 		return
 	}
 	k := a.Shape().Cols
@@ -79,8 +82,9 @@ func TestEngineMixedTypes(t *testing.T) {
 	checkTile[float64](t, engine, a64, b32, whole)
 	checkTile[float64](t, engine, a32, b32, whole)
 	for _, operands := range [][2]matrix.Source{{a64, b32}, {a32, b64}, {a64, b64}} {
-		if _, err := engine.MultiplyTile(t.Context(), operands[0], operands[1], whole, matrix.Float32); !errors.Is(err, matrix.ErrUnsupported) {
-			t.Errorf("%s by %s in float32: %v", operands[0].Shape(), operands[1].Shape(), err)
+		a, b := operands[0], operands[1]
+		if _, err := engine.MultiplyTile(t.Context(), a, b, whole, matrix.Float32); !errors.Is(err, matrix.ErrUnsupported) {
+			t.Errorf("%s by %s in float32: %v, want %v", a.Shape(), b.Shape(), err, matrix.ErrUnsupported)
 		}
 	}
 }
@@ -89,11 +93,12 @@ func TestEngineWithoutTerms(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(5, 6))
 	engine := NewEngine(blas.Builtin())
-	// The memory of this tile is what the next one gets, if it gets any that was used.
-	checkTile[float64](t, engine, randomMatrix[float64](rnd, 8, 8), randomMatrix[float64](rnd, 8, 8), matrix.Rect{Rows: 8, Cols: 8})
-	checkTile[float64](t, engine, randomMatrix[float64](rnd, 8, 0), randomMatrix[float64](rnd, 0, 8), matrix.Rect{Rows: 8, Cols: 8})
-	checkTile[float32](t, engine, randomMatrix[float32](rnd, 0, 3), randomMatrix[float32](rnd, 3, 8), matrix.Rect{Cols: 8})
-	checkTile[float32](t, engine, randomMatrix[float32](rnd, 4, 3), randomMatrix[float32](rnd, 3, 0), matrix.Rect{Rows: 4})
+	// The second tile is likely to get the memory of the first, which must not show.
+	for _, s := range []struct{ m, k, n int64 }{{8, 8, 8}, {8, 0, 8}, {0, 3, 8}, {4, 3, 0}} {
+		a := randomMatrix[float64](rnd, s.m, s.k)
+		b := randomMatrix[float64](rnd, s.k, s.n)
+		checkTile[float64](t, engine, a, b, matrix.Rect{Rows: s.m, Cols: s.n})
+	}
 }
 
 func TestEngineNonFinite(t *testing.T) {
@@ -130,8 +135,9 @@ func TestEngineRejectsShapes(t *testing.T) {
 		{a, b, matrix.Rect{Row: 3, Rows: 1, Cols: 1}},
 		{a, b, matrix.Rect{Rows: -1, Cols: 1}},
 	} {
-		if _, err := engine.MultiplyTile(t.Context(), tt.a, tt.b, tt.tile, matrix.Float64); !errors.Is(err, matrix.ErrShape) {
-			t.Errorf("%s by %s, tile %v: %v", tt.a.Shape(), tt.b.Shape(), tt.tile, err)
+		_, err := engine.MultiplyTile(t.Context(), tt.a, tt.b, tt.tile, matrix.Float64)
+		if !errors.Is(err, matrix.ErrShape) {
+			t.Errorf("%s by %s, tile %v: %v, want %v", tt.a.Shape(), tt.b.Shape(), tt.tile, err, matrix.ErrShape)
 		}
 	}
 }
@@ -156,7 +162,7 @@ func TestEngineConcurrently(t *testing.T) {
 	}
 }
 
-// A machine that computes wrongly is found out, in whichever panel and band it does so.
+// The check finds a wrong computation in each panel and band.
 func TestEngineFindsFaults(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(11, 12))
@@ -183,9 +189,10 @@ func TestEngineFindsFaults(t *testing.T) {
 				}
 				count++
 			}}
-			_, err := NewEngine(kernel).MultiplyTile(t.Context(), a, b, matrix.Rect{Rows: 2561, Cols: 3}, matrix.Float64)
+			whole := matrix.Rect{Rows: 2561, Cols: 3}
+			_, err := NewEngine(kernel).MultiplyTile(t.Context(), a, b, whole, matrix.Float64)
 			if !errors.Is(err, ErrCheck) {
-				t.Errorf("%s in call %d of %d: %v", name, call, count, err)
+				t.Errorf("%s in call %d of %d: %v, want %v", name, call, count, err, ErrCheck)
 			}
 		}
 	}
@@ -211,9 +218,10 @@ func TestEngineReadError(t *testing.T) {
 			} else {
 				operandB = hookedSource{b, hook}
 			}
-			_, err := NewEngine(blas.Builtin()).MultiplyTile(t.Context(), operandA, operandB, matrix.Rect{Rows: 5, Cols: 6}, matrix.Float64)
+			whole := matrix.Rect{Rows: 5, Cols: 6}
+			_, err := NewEngine(blas.Builtin()).MultiplyTile(t.Context(), operandA, operandB, whole, matrix.Float64)
 			if !errors.Is(err, broken) {
-				t.Errorf("read %d of %s: %v", failing, name, err)
+				t.Errorf("read %d of %s: %v, want %v", failing, name, err, broken)
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 )
 
-// testKernels returns every kind of Kernel that this machine has. The library is the one that users get.
+// testKernels returns the built-in Kernel and the library that blas.Open finds on this machine, if there is one.
 func testKernels(t testing.TB) []blas.Kernel {
 	t.Helper()
 	kernel, err := blas.Open("")
@@ -31,6 +31,7 @@ func forKernels(t *testing.T, test64, test32 func(t *testing.T, kernel blas.Kern
 	}
 }
 
+// mustRead reads a rectangle of s, and fails the test if it cannot.
 func mustRead(t testing.TB, s matrix.Source, r matrix.Rect, dst []byte) {
 	t.Helper()
 	if err := s.ReadRect(context.Background(), r, dst); err != nil {

@@ -23,14 +23,30 @@ func TestPanelPlan(t *testing.T) {
 		{512, 1_000_000, 263, matrix.Rect{Rows: 512, Cols: 263}, 512, 263, 4096},     // Blocks of A are 8,192 wide.
 		{5_000_000, 1, 1, matrix.Rect{Rows: 5_000_000, Cols: 1}, 262144, 1, 1},
 	} {
-		p := newPanelPlan(matrix.Shape{Rows: tt.m, Cols: tt.k, DType: matrix.Float64}, matrix.Shape{Rows: tt.k, Cols: tt.n, DType: matrix.Float64}, tt.tile)
+		p := testPanelPlan(tt.m, tt.k, tt.n, tt.tile)
 		if p.rows != tt.rows || p.cols != tt.cols || p.depth != tt.depth {
-			t.Errorf("%d×%d×%d: panels of %d×%d and %d×%d", tt.m, tt.k, tt.n, p.rows, p.depth, p.depth, p.cols)
+			t.Errorf("%d×%d×%d: panels of %d×%d and %d×%d, want %d×%d and %d×%d", tt.m, tt.k, tt.n,
+				p.rows, p.depth, p.depth, p.cols, tt.rows, tt.depth, tt.depth, tt.cols)
 		}
 	}
 }
 
-// Whatever the plan of a product, the steps of its tiles cover them, within the limits.
+// testPanelPlan returns the plan of a tile of an m×k by a k×n matrix of float64.
+func testPanelPlan(m, k, n int64, tile matrix.Rect) panelPlan {
+	a := matrix.Shape{
+		Rows:  m,
+		Cols:  k,
+		DType: matrix.Float64,
+	}
+	b := matrix.Shape{
+		Rows:  k,
+		Cols:  n,
+		DType: matrix.Float64,
+	}
+	return newPanelPlan(a, b, tile)
+}
+
+// The steps of the tiles of random plans cover the tiles, within the limits.
 func TestPanelPlanOfTiles(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -39,20 +55,21 @@ func TestPanelPlanOfTiles(t *testing.T) {
 		m, k, n := side(), side(), side()
 		plan := matrix.NewPlan(m, k, n)
 		tile := plan.Tile(rnd.Int64N(plan.Tiles()))
-		p := newPanelPlan(matrix.Shape{Rows: m, Cols: k, DType: matrix.Float64}, matrix.Shape{Rows: k, Cols: n, DType: matrix.Float64}, tile)
+		p := testPanelPlan(m, k, n, tile)
 		if p.rows*p.depth > panelElements || p.cols*p.depth > panelElements || max(p.rows, p.cols) > maxBandSide {
-			t.Fatalf("%d×%d×%d: panels are too large: %+v", m, k, n, p)
+			t.Fatalf("%d×%d×%d: %+v, want panels of at most %d elements and bands of at most %d a side",
+				m, k, n, p, panelElements, maxBandSide)
 		}
 		area := int64(0)
 		for i := int64(0); i < p.bands().Blocks(); i++ {
 			s := p.step(i * p.panels())
 			area += s.c.Elements()
 			if !s.first || s.c.Intersect(tile) != s.c {
-				t.Fatalf("%d×%d×%d: band %d is %+v", m, k, n, i, s)
+				t.Fatalf("%d×%d×%d: band %d begins with %+v, want a first step inside the tile %+v", m, k, n, i, s, tile)
 			}
 		}
 		if area != tile.Elements() {
-			t.Fatalf("%d×%d×%d: bands of %d elements in a tile of %d", m, k, n, area, tile.Elements())
+			t.Fatalf("%d×%d×%d: the bands have %d elements, want %d", m, k, n, area, tile.Elements())
 		}
 		checkPanels(t, p, k)
 	}
@@ -64,12 +81,13 @@ func checkPanels(t *testing.T, p panelPlan, k int64) {
 	at := int64(0)
 	for i := range p.panels() {
 		s := p.step(i)
-		if s.a.Col != at || s.b.Row != at || s.a.Cols != s.b.Rows || s.first != (i == 0) || s.last != (i == p.panels()-1) {
-			t.Fatalf("step %d is %+v", i, s)
+		ends := s.first == (i == 0) && s.last == (i == p.panels()-1)
+		if s.a.Col != at || s.b.Row != at || s.a.Cols != s.b.Rows || !ends {
+			t.Fatalf("step %d of %d is %+v, want panels that begin at %d", i, p.panels(), s, at)
 		}
 		at += s.a.Cols
 	}
 	if at != k {
-		t.Fatalf("panels end at %d of %d", at, k)
+		t.Fatalf("the panels end at %d, want %d", at, k)
 	}
 }
