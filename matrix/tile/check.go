@@ -31,7 +31,7 @@ var ErrCheck = errors.New("check of the result failed")
 // Inf and NaN are not compared; see nonFinite.
 type check[T matrix.Float] struct {
 	rows, cols int     // of C
-	k          int64   // its inner length, of all panels together
+	k          int64   // the inner length, of all panels together
 	coef       float64 // the tolerance of row i is coef·bound[i] + floor
 	floor      float64
 	started    bool // a panel has been added
