@@ -12,7 +12,7 @@ import (
 
 	"github.com/millrace/millrace/cli/demo"
 	"github.com/millrace/millrace/internal/devdb"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/server"
 )
 
@@ -102,7 +102,7 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
 			DatabaseURL: db.URL(),
 			PID:         os.Getpid(),
 			Kernel:      p.Kernel().Name(),
-			Builtin:     matrix.Builtin(p.Kernel()),
+			Builtin:     blas.IsBuiltin(p.Kernel()),
 		})
 		return
 	}

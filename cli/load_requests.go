@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // loadRequest is a request that submits a multiplication.
@@ -101,7 +102,7 @@ func jsonOperand(ctx context.Context, shape matrix.Shape, seed uint64) (string, 
 
 // npyFile returns a random matrix as a .npy file.
 func npyFile(ctx context.Context, shape matrix.Shape, seed uint64) ([]byte, error) {
-	file := matrix.NewRowReader(ctx, matrix.NewRandom(shape, seed), 0)
+	file := npy.NewFile(ctx, matrix.NewRandom(shape, seed), 0)
 	defer func() { _ = file.Close() }()
 	return io.ReadAll(file)
 }

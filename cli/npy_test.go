@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // writeMatrix writes a .npy file of small integers that depend on their position, and returns its path.
@@ -56,11 +57,11 @@ func readMatrix(t *testing.T, path string) (matrix.Shape, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	npy, err := matrix.NewNPYReader(bytes.NewReader(text), 0)
+	reader, err := npy.NewReader(bytes.NewReader(text), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return npy.Header().Shape, text[len(text)-int(npy.Header().Shape.Bytes()):]
+	return reader.Header().Shape, text[len(text)-int(reader.Header().Shape.Bytes()):]
 }
 
 // wantResult compares a file with the product of two matrices of writeMatrix.

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -61,7 +62,7 @@ type part struct {
 	matrix.Source
 	id    uuid.UUID
 	name  string // distinguishes it from the other parts of the matrix
-	align int64  // see matrix.NewRowReader
+	align int64  // see npy.NewFile
 }
 
 // partOf returns the part of a matrix that a request asks for.
@@ -111,7 +112,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		rows := matrix.NewRowReader(r.Context(), p, p.align)
+		rows := npy.NewFile(r.Context(), p, p.align)
 		defer func() { _ = rows.Close() }()
 		var file io.ReadSeeker = rows
 		if sum == nil && m.InBlocks() && in.whole() {

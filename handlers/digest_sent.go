@@ -12,7 +12,7 @@ import (
 	"github.com/dunglas/httpsfv"
 
 	"github.com/millrace/millrace/handlers/payload"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -54,7 +54,7 @@ func (a *API) digest(ctx context.Context, m store.Matrix, p part, wanted bool) (
 		if size > maxHashedAgain {
 			return nil, nil
 		}
-		file := matrix.NewRowReader(ctx, p, p.align)
+		file := npy.NewFile(ctx, p, p.align)
 		defer func() { _ = file.Close() }()
 		h := sha256.New()
 		_, err := io.Copy(h, file)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // elements is a row-major matrix.
@@ -69,7 +70,7 @@ func (e elements) content() []byte {
 }
 
 // npy returns the matrix as a .npy file.
-func (e elements) npy() []byte { return append(matrix.AppendNPYHeader(nil, e.Shape), e.content()...) }
+func (e elements) npy() []byte { return append(npy.AppendHeader(nil, e.Shape), e.content()...) }
 
 // fortran returns the matrix as a .npy file in Fortran order.
 func (e elements) fortran() []byte {

@@ -18,7 +18,8 @@ import (
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -58,7 +59,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := matrix.OpenKernel("")
+	kernel, err := blas.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	b := &testBundle{store: store.Open(pool, blocks, time.Hour)}
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
 	config := jobs.Config{Work: !o.idle, Lead: !o.idle, Tiles: 2, Small: 4, SoftStop: time.Second}
-	if b.jobs, err = jobs.NewClient(b.store, matrix.NewEngine(kernel), config, log); err != nil {
+	if b.jobs, err = jobs.NewClient(b.store, tile.NewEngine(kernel), config, log); err != nil {
 		t.Fatal(err)
 	}
 	if !o.idle {

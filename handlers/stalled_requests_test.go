@@ -14,11 +14,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/npy"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
@@ -54,12 +57,12 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	t.Helper()
 	pool := testdb.New(t)
 	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
-	kernel, err := matrix.OpenKernel("builtin")
+	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, matrix.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +78,7 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 func TestStalledRequests(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, stall)
-	npy := string(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	npy := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	part := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n"
 	for _, c := range []struct{ path, contentType, body string }{
 		{"/v1/matrices", mediaNPY, npy},
@@ -115,7 +118,7 @@ func TestStalledRequests(t *testing.T) {
 func TestStalledHoldNothing(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, time.Hour)
-	npy := string(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	npy := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	const clients = 5
 	for range clients {
 		dial(t, server, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: 8000128\r\n\r\n"+npy)

@@ -13,7 +13,8 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -27,12 +28,12 @@ func TestDatabaseUnavailable(t *testing.T) {
 	}
 	defer pool.Close()
 	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
-	kernel, err := matrix.OpenKernel("builtin")
+	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, matrix.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -74,7 +74,7 @@ type Client struct {
 }
 
 // NewClient returns a client that submits and, once it is started, does what config says.
-func NewClient(s *store.Store, engine *matrix.Engine, config Config, log *slog.Logger) (*Client, error) {
+func NewClient(s *store.Store, engine *tile.Engine, config Config, log *slog.Logger) (*Client, error) {
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
@@ -38,7 +40,7 @@ func setup(t *testing.T) *testBundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := matrix.OpenKernel("")
+	kernel, err := blas.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +65,7 @@ func (b *testBundle) client(config jobs.Config) *jobs.Client {
 	if config.SoftStop == 0 {
 		config.SoftStop = 10 * time.Second
 	}
-	c, err := jobs.NewClient(b.store, matrix.NewEngine(b.kernel), config, slog.New(slog.NewTextHandler(b.t.Output(), nil)))
+	c, err := jobs.NewClient(b.store, tile.NewEngine(b.kernel), config, slog.New(slog.NewTextHandler(b.t.Output(), nil)))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -178,13 +180,13 @@ func (b *testBundle) count(sql string, args ...any) int64 {
 
 // faultyKernel is a real kernel whose results can be spoilt, and whose work can be held up.
 type faultyKernel struct {
-	matrix.Kernel
+	blas.Kernel
 	corrupt atomic.Int64                  // how many of the next calls return a wrong element
 	calls   atomic.Int64                  // how many calls there were
 	hold    atomic.Pointer[chan struct{}] // calls wait until it is closed
 }
 
-// Dgemm implements matrix.Kernel.
+// Dgemm implements blas.Kernel.
 func (f *faultyKernel) Dgemm(m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, accumulate bool) {
 	f.calls.Add(1)
 	if gate := f.hold.Load(); gate != nil {

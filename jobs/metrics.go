@@ -10,7 +10,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
@@ -168,7 +168,7 @@ func outcome(ctx context.Context, job *rivertype.JobRow, err error) string {
 }
 
 // tile counts what a tile has cost.
-func (m *metrics) tile(s matrix.TileStats) {
+func (m *metrics) tile(s tile.Stats) {
 	m.flops.Add(s.FLOPs)
 	m.inKernel.Add(s.Kernel.Seconds())
 	m.inReading.Add(s.Waiting.Seconds())

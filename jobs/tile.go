@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -43,7 +44,7 @@ type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
 	store   *store.Store
 	client  *Client
-	engine  *matrix.Engine
+	engine  *tile.Engine
 	changes *watch.Announcer
 	metrics *metrics
 }
@@ -74,13 +75,13 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("%w: tile %d of %d", errPermanent, job.Args.Tile, p.TilesTotal)
 	}
 	rect := p.Plan().Tile(job.Args.Tile)
-	tile, err := w.engine.MultiplyTile(ctx, w.store.Source(p.A), w.store.Source(p.B), rect, p.DType)
+	computed, err := w.engine.MultiplyTile(ctx, w.store.Source(p.A), w.store.Source(p.B), rect, p.DType)
 	if err != nil {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
-	defer tile.Release()
-	w.metrics.tile(tile.Stats)
-	return w.finish(ctx, job, p, rect, tile.Bytes())
+	defer computed.Release()
+	w.metrics.tile(computed.Stats)
+	return w.finish(ctx, job, p, rect, computed.Bytes())
 }
 
 // product returns what the job is a tile of. One that has ended wants no more tiles, unless the job was retried by hand.

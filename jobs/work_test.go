@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
@@ -134,7 +135,7 @@ func TestFailedCheckIsRetried(t *testing.T) {
 	b.kernel.corrupt.Store(1)
 	c := b.start()
 	status := b.ends(b.submit(c, 300, 300, 300), store.Completed)
-	if status.Attempts != 2 || len(status.Errors) != 1 || !strings.Contains(status.Errors[0].Message, matrix.ErrCheck.Error()) {
+	if status.Attempts != 2 || len(status.Errors) != 1 || !strings.Contains(status.Errors[0].Message, tile.ErrCheck.Error()) {
 		t.Errorf("attempts %d, errors %+v", status.Attempts, status.Errors)
 	}
 	p, err := b.store.Product(t.Context(), status.Multiplication.ID)

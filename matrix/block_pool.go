@@ -1,19 +1,20 @@
 package matrix
 
-// The free list of a blockPool keeps at least and at most so many buffers, whatever the stripe.
+// The bounds of the length of a blockPool's free list.
 const (
 	minPooledBlocks = 4
 	maxPooledBlocks = maxStripeElements / minBlockElements
 )
 
-// firstBufferBytes is the size of a block's buffer as long as there is no telling whether the content will come.
+// firstBufferBytes is the size of a block's first buffer before the pool is trusted.
 const firstBufferBytes = 16 << 10
 
-// blockPool gives out block buffers and takes them back, from any goroutine. It keeps a bounded number of free ones.
+// blockPool lends out the buffers of blocks. It keeps a bounded number of free ones. get and put may be called from any
+// goroutine, trust and grow from one.
 type blockPool struct {
 	size    int // bytes of a whole block, and the least capacity of a buffer that is kept
 	free    chan []byte
-	trusted bool // belongs to the goroutine that calls trust and grow
+	trusted bool // see trust
 }
 
 // newBlockPool returns a pool of buffers of size bytes, for about stripe buffers at a time.
@@ -21,10 +22,10 @@ func newBlockPool(size, stripe int64) *blockPool {
 	return &blockPool{size: int(size), free: make(chan []byte, max(minPooledBlocks, min(stripe, maxPooledBlocks)))}
 }
 
-// trust says that a whole stripe has arrived, so that buffers are worth their full size at once.
+// trust makes grow allocate buffers of full size at once. It is called when a whole stripe has arrived.
 func (p *blockPool) trust() { p.trusted = true }
 
-// get returns a buffer of length n, with arbitrary content.
+// get returns a buffer of length n with undefined content.
 func (p *blockPool) get(n int) []byte {
 	select {
 	case b := <-p.free:
@@ -35,7 +36,7 @@ func (p *blockPool) get(n int) []byte {
 }
 
 // grow returns buf with room for n more bytes of a block that will have limit bytes in the end. Until the pool is
-// trusted it takes about twice the memory of what has arrived: a header that lies about its shape gets no more.
+// trusted, the buffer is about twice as large as what has arrived: a header with a false shape cannot make it larger.
 func (p *blockPool) grow(buf []byte, n, limit int) []byte {
 	need := len(buf) + n
 	if need <= cap(buf) {
@@ -57,7 +58,8 @@ func (p *blockPool) grow(buf []byte, n, limit int) []byte {
 	return grown
 }
 
-// put takes a buffer back; whoever gives it must not use it again. It drops what it has no room or no use for.
+// put takes a buffer back, which the caller must not use again. The pool drops buffers that are too small, and those
+// that it has no room for.
 func (p *blockPool) put(buf []byte) {
 	if cap(buf) < p.size {
 		return

@@ -58,11 +58,12 @@ func TestGridForLimits(t *testing.T) {
 	for range 10_000 {
 		cols := int64(math.Exp2(rnd.Float64() * 40))
 		g := GridFor(Shape{Rows: UnknownRows, Cols: cols, DType: Float64})
-		if size := g.BlockRows * g.BlockCols; size > maxBlockElements || size < minBlockElements {
-			t.Fatalf("%d columns: blocks of %d×%d", cols, g.BlockRows, g.BlockCols)
+		if size := g.BlockRows * g.BlockCols; size > MaxBlockElements || size < minBlockElements {
+			t.Fatalf("%d columns: blocks of %d×%d, want %d to %d elements",
+				cols, g.BlockRows, g.BlockCols, minBlockElements, MaxBlockElements)
 		}
-		if g.BlockRows > 1 && cols >= standardBlockCols && g.BlockRows*cols > maxStripeElements {
-			t.Fatalf("%d columns: a stripe of %d rows is too large", cols, g.BlockRows)
+		if g.BlockRows > 1 && cols >= StandardBlockCols && g.BlockRows*cols > maxStripeElements {
+			t.Fatalf("%d columns: a stripe of %d rows, want at most %d elements", cols, g.BlockRows, maxStripeElements)
 		}
 	}
 }
@@ -76,14 +77,14 @@ func TestGridBlocks(t *testing.T) {
 		{4, 0, 1, 3}, {4, 3, 1, 3}, {4, 6, 1, 1},
 	}
 	if g.Down() != 3 || g.Across() != 3 || g.Blocks() != 9 {
-		t.Fatalf("%d down, %d across, %d blocks", g.Down(), g.Across(), g.Blocks())
+		t.Fatalf("%d down, %d across, %d blocks, want 3, 3 and 9", g.Down(), g.Across(), g.Blocks())
 	}
 	for i, r := range want {
 		if got := g.Block(int64(i)); got != r {
 			t.Errorf("Block(%d) = %v, want %v", i, got, r)
 		}
 		if got := g.Index(int64(i)/3, int64(i)%3); got != int64(i) {
-			t.Errorf("Index(%d, %d) = %d", i/3, i%3, got)
+			t.Errorf("Index(%d, %d) = %d, want %d", i/3, i%3, got, i)
 		}
 	}
 }
@@ -96,10 +97,10 @@ func TestGridWithoutElements(t *testing.T) {
 	for _, s := range shapes {
 		for _, g := range []Grid{GridFor(s), ColumnGridFor(s)} {
 			if g.Blocks() != 0 {
-				t.Errorf("%s: %d blocks", s, g.Blocks())
+				t.Errorf("%s: Blocks() = %d, want 0", s, g.Blocks())
 			}
 			if got := slices.Collect(g.Overlapping(s.Rect())); len(got) != 0 {
-				t.Errorf("%s: blocks %v overlap", s, got)
+				t.Errorf("%s: Overlapping() = %v, want none", s, got)
 			}
 		}
 	}
@@ -109,8 +110,18 @@ func TestGridOverlapping(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
-		g := Grid{Rows: rnd.Int64N(12), Cols: rnd.Int64N(12), BlockRows: 1 + rnd.Int64N(5), BlockCols: 1 + rnd.Int64N(5)}
-		r := Rect{Row: rnd.Int64N(14) - 2, Col: rnd.Int64N(14) - 2, Rows: rnd.Int64N(14), Cols: rnd.Int64N(14)}
+		g := Grid{
+			Rows:      rnd.Int64N(12),
+			Cols:      rnd.Int64N(12),
+			BlockRows: 1 + rnd.Int64N(5),
+			BlockCols: 1 + rnd.Int64N(5),
+		}
+		r := Rect{
+			Row:  rnd.Int64N(14) - 2,
+			Col:  rnd.Int64N(14) - 2,
+			Rows: rnd.Int64N(14),
+			Cols: rnd.Int64N(14),
+		}
 		var want []int64
 		for i := range g.Blocks() {
 			if !g.Block(i).Intersect(r).Empty() {

@@ -1,64 +1,28 @@
 package matrix
 
 import (
-	"context"
-	"math/rand/v2"
+	"bytes"
+	"testing"
 )
 
-// memorySource is a Source of elements in memory.
-type memorySource[T Float] struct {
-	shape    Shape
-	elements []T
-}
-
-// newMemorySource returns a matrix of normally distributed elements.
-func newMemorySource[T Float](rnd *rand.Rand, rows, cols int64) *memorySource[T] {
-	s := &memorySource[T]{shape: Shape{Rows: rows, Cols: cols, DType: dtypeOf[T]()}, elements: make([]T, rows*cols)}
-	for i := range s.elements {
-		s.elements[i] = T(rnd.NormFloat64())
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	for _, dtype := range []DType{Float64, Float32} {
+		shape := Shape{5, 7, dtype}
+		source := NewMemory(shape, testRect(shape.Rect(), dtype))
+		if got := source.Shape(); got != shape {
+			t.Errorf("Shape() = %s, want %s", got, shape)
+		}
+		for _, r := range []Rect{
+			shape.Rect(), {0, 0, 1, 1}, {4, 6, 1, 1}, {1, 2, 3, 4}, {2, 0, 2, 7}, {3, 3, 0, 2}, {3, 3, 2, 0},
+		} {
+			got := make([]byte, r.Elements()*int64(dtype.Size()))
+			if err := source.ReadRect(t.Context(), r, got); err != nil {
+				t.Fatal(err)
+			}
+			if want := testRect(r, dtype); !bytes.Equal(got, want) {
+				t.Errorf("%s, ReadRect(%+v) = %v, want %v", dtype, r, got, want)
+			}
+		}
 	}
-	return s
-}
-
-func (s *memorySource[T]) Shape() Shape { return s.shape }
-
-func (s *memorySource[T]) ReadRect(ctx context.Context, r Rect, dst []byte) error {
-	size := int64(s.shape.DType.Size())
-	for i := range r.Rows {
-		from := (r.Row+i)*s.shape.Cols + r.Col
-		copy(dst[i*r.Cols*size:(i+1)*r.Cols*size], AsBytes(s.elements[from:from+r.Cols]))
-	}
-	return ctx.Err()
-}
-
-// dtypeOf returns the DType whose elements are T.
-func dtypeOf[T Float]() DType {
-	if unitRoundoff[T]() == 0x1p-24 {
-		return Float32
-	}
-	return Float64
-}
-
-// hookedSource is a Source that calls hook before each read; an error of hook is that of the read.
-type hookedSource struct {
-	Source
-	hook func(ctx context.Context) error
-}
-
-func (s hookedSource) ReadRect(ctx context.Context, r Rect, dst []byte) error {
-	if err := s.hook(ctx); err != nil {
-		return err
-	}
-	return s.Source.ReadRect(ctx, r, dst)
-}
-
-// hookedKernel is a Kernel that calls hook after each multiplication of float64 matrices.
-type hookedKernel struct {
-	Kernel
-	hook func(m, n int, c []float64, ldc int)
-}
-
-func (k hookedKernel) Dgemm(m, n, depth int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, add bool) {
-	k.Kernel.Dgemm(m, n, depth, a, lda, b, ldb, c, ldc, add)
-	k.hook(m, n, c, ldc)
 }

@@ -41,7 +41,7 @@ func TestNewPlan(t *testing.T) {
 		{1, 1, 1_000_000_000, 8, 5_242_880, 191, 8, 32768, false},
 		{100, 10_000, 10_000, 256, 10_240, 1, 256, 1024, false},
 		{1500, 10, 10_000, 1536, 3072, 4, 256, 1024, false},
-		// Wide results: whole blocks of the result and of a row-major b.
+		// Wide results: whole blocks of the result and of a row-major B.
 		{100, 100, 10_000_000, 104, 32768, 306, 8, 32768, false},
 		{100_000, 100, 10_000_000, 160, 32768, 625 * 306, 8, 32768, false},
 		// Long inner dimensions: halved tiles.
@@ -58,16 +58,16 @@ func TestNewPlan(t *testing.T) {
 			p := NewPlan(tt.m, tt.k, tt.n)
 			want := Plan{M: tt.m, K: tt.k, N: tt.n, TileRows: tt.tileRows, TileCols: tt.tileCols}
 			if p != want {
-				t.Errorf("plan %+v, want %+v", p, want)
+				t.Errorf("NewPlan() = %+v, want %+v", p, want)
 			}
 			if p.Tiles() != tt.tiles {
-				t.Errorf("%d tiles, want %d", p.Tiles(), tt.tiles)
+				t.Errorf("Tiles() = %d, want %d", p.Tiles(), tt.tiles)
 			}
 			if g, w := p.Grid(), (Grid{tt.m, tt.n, tt.blockRows, tt.blockCols}); g != w {
-				t.Errorf("blocks %+v, want %+v", g, w)
+				t.Errorf("Grid() = %+v, want %+v", g, w)
 			}
 			if p.Small() != tt.small {
-				t.Errorf("Small() = %v", p.Small())
+				t.Errorf("Small() = %v, want %v", p.Small(), tt.small)
 			}
 		})
 	}
@@ -83,14 +83,14 @@ func TestPlanTiles(t *testing.T) {
 		}
 	}
 	if p.FLOPs() != 3.2e8 {
-		t.Errorf("FLOPs() = %g", p.FLOPs())
+		t.Errorf("FLOPs() = %g, want 3.2e8", p.FLOPs())
 	}
 	if got := NewPlan(1<<30, 1<<30, 1<<29).FLOPs(); got != math.Exp2(90) {
 		t.Errorf("FLOPs() = %g, want 2⁹⁰", got)
 	}
 }
 
-// A seeded draw of shapes, from 1 to 2³⁰ a side and as likely small as large.
+// TestPlanProperties draws shapes with sides from 1 to 2³⁰, uniform in their logarithm.
 func TestPlanProperties(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(5, 6))
@@ -108,20 +108,21 @@ func TestPlanProperties(t *testing.T) {
 
 func checkPlanLimits(t *testing.T, p Plan) {
 	t.Helper()
-	rows, cols := min(p.TileRows, p.M), min(p.TileCols, p.N)
+	rows := min(p.TileRows, p.M)
+	cols := min(p.TileCols, p.N)
 	if rows*cols > maxTileElements {
-		t.Errorf("a tile has %d×%d elements", rows, cols)
+		t.Errorf("a tile has %d×%d elements, want at most %d", rows, cols, maxTileElements)
 	}
-	if flops(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide {
-		t.Errorf("a tile costs %g", flops(rows, p.K, cols))
+	if FLOPs(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide {
+		t.Errorf("a tile costs %g FLOPs, want at most %g", FLOPs(rows, p.K, cols), maxTileFLOPs)
 	}
-	// Wherever the limits are not what makes it small, a tile is worth its overhead.
-	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && flops(rows, p.K, cols) < maxTileFLOPs/8 {
-		t.Errorf("tiles of %d×%d are too small", rows, cols)
+	// Unless the limits make it small, a tile is worth its overhead.
+	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && FLOPs(rows, p.K, cols) < maxTileFLOPs/8 {
+		t.Errorf("tiles are %d×%d, want at least a fourth of the elements or an eighth of the FLOPs of the limits", rows, cols)
 	}
 	g := p.Grid()
-	if g.BlockRows*g.BlockCols > maxBlockElements {
-		t.Errorf("blocks of %d×%d are too large", g.BlockRows, g.BlockCols)
+	if g.BlockRows*g.BlockCols > MaxBlockElements {
+		t.Errorf("blocks are %d×%d, want at most %d elements", g.BlockRows, g.BlockCols, MaxBlockElements)
 	}
 }
 
@@ -129,19 +130,25 @@ func checkPlanAlignment(t *testing.T, p Plan) {
 	t.Helper()
 	g := p.Grid()
 	if p.TileRows%g.BlockRows != 0 || p.TileCols%g.BlockCols != 0 {
-		t.Errorf("tiles are not whole blocks")
+		t.Errorf("tiles are %d×%d, want multiples of %d×%d", p.TileRows, p.TileCols, g.BlockRows, g.BlockCols)
 	}
-	if ref := GridFor(Shape{Rows: p.M, Cols: p.N, DType: Float64}); p.TileCols >= ref.BlockCols && p.TileCols%ref.BlockCols != 0 {
-		t.Errorf("tile columns are not aligned to the blocks of b, %+v", ref)
+	ofB := GridFor(Shape{p.M, p.N, Float64})
+	if p.TileCols >= ofB.BlockCols && p.TileCols%ofB.BlockCols != 0 {
+		t.Errorf("tiles have %d columns, want a multiple of those of the blocks of B, %d", p.TileCols, ofB.BlockCols)
 	}
 }
 
-// Small block and tile sides, so that every element can be counted.
+// The sides of blocks and tiles are small, so that the test can count the tiles of each element.
 func TestPlanCoversEveryElementOnce(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(7, 8))
 	for range 300 {
-		p := Plan{M: 1 + rnd.Int64N(40), N: 1 + rnd.Int64N(40), TileRows: 1 + rnd.Int64N(20), TileCols: 1 + rnd.Int64N(20)}
+		p := Plan{
+			M:        1 + rnd.Int64N(40),
+			N:        1 + rnd.Int64N(40),
+			TileRows: 1 + rnd.Int64N(20),
+			TileCols: 1 + rnd.Int64N(20),
+		}
 		owners := make([]int, p.M*p.N)
 		for i := range p.Tiles() {
 			r := p.Tile(i)
@@ -153,7 +160,7 @@ func TestPlanCoversEveryElementOnce(t *testing.T) {
 		}
 		for i, n := range owners {
 			if n != 1 {
-				t.Fatalf("%+v: element %d is in %d tiles", p, i, n)
+				t.Fatalf("%+v: element %d is in %d tiles, want 1", p, i, n)
 			}
 		}
 	}
@@ -164,18 +171,19 @@ func TestPlanBlocksHaveOneTile(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 10))
 	for range 200 {
 		p := NewPlan(1+rnd.Int64N(20_000), 1+rnd.Int64N(1_000_000), 1+rnd.Int64N(20_000))
-		g, area := p.Grid(), int64(0)
+		g := p.Grid()
+		area := int64(0)
 		for i := range p.Tiles() {
 			tile := p.Tile(i)
 			for b := range g.Overlapping(tile) {
 				if r := g.Block(b); r.Intersect(tile) != r {
-					t.Fatalf("%+v: block %d is not inside of tile %d", p, b, i)
+					t.Fatalf("%+v: block %d is %+v, want it inside tile %d, %+v", p, b, r, i, tile)
 				}
 				area += g.Block(b).Elements()
 			}
 		}
 		if area != p.M*p.N {
-			t.Fatalf("%+v: the tiles' blocks have %d elements", p, area)
+			t.Fatalf("%+v: the blocks of the tiles have %d elements, want %d", p, area, p.M*p.N)
 		}
 	}
 }
@@ -190,7 +198,7 @@ func TestPlanOfHugeShapes(t *testing.T) {
 	} {
 		p := NewPlan(s[0], s[1], s[2])
 		if p.TileRows < 1 || p.TileCols < 1 || p.Tiles() < 0 || p.Grid().Blocks() < 0 {
-			t.Errorf("%v: %+v", s, p)
+			t.Errorf("NewPlan(%v) = %+v, want sides of at least 1 and no overflow", s, p)
 		}
 		if p.Tiles() == 0 {
 			continue
@@ -198,7 +206,7 @@ func TestPlanOfHugeShapes(t *testing.T) {
 		checkPlanAlignment(t, p)
 		last := p.Tile(p.Tiles() - 1)
 		if last.Empty() || last.Row+last.Rows != p.M || last.Col+last.Cols != p.N {
-			t.Errorf("%v: the last tile is %+v", s, last)
+			t.Errorf("%v: the last tile is %+v, want one that ends at (%d, %d)", s, last, p.M, p.N)
 		}
 	}
 }

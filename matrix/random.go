@@ -1,19 +1,16 @@
 package matrix
 
-import (
-	"context"
-	"unsafe"
-)
+import "context"
 
 // Random is a Source of pseudo-random elements, uniform in [0, 1) with 53 bits in float64 and 24 bits in float32. It
-// stores nothing: element (i, j) is output i·cols+j of the generator SplitMix64 seeded with seed, so that the same shape
-// and seed give the same matrix wherever and in whatever rectangles it is read.
+// stores no elements: element (i, j) is output i·cols+j of the generator SplitMix64 seeded with seed, so that the same
+// shape and seed give the same matrix, in whatever rectangles it is read.
 type Random struct {
 	shape Shape
 	seed  uint64
 }
 
-// NewRandom returns the random matrix of that shape and seed.
+// NewRandom returns the random matrix of the given shape and seed.
 func NewRandom(shape Shape, seed uint64) Random { return Random{shape: shape, seed: seed} }
 
 // The constants of SplitMix64: G. L. Steele, D. Lea and C. H. Flood, Fast splittable pseudorandom number generators,
@@ -25,7 +22,7 @@ const (
 	splitMixMul2  = 0x94d049bb133111eb
 )
 
-// splitMix64 returns the output of the generator in the given state.
+// splitMix64 returns the output of the generator for the given state.
 func splitMix64(state uint64) uint64 {
 	z := (state ^ state>>30) * splitMixMul1
 	z = (z ^ z>>27) * splitMixMul2
@@ -48,12 +45,12 @@ func generate[T Float](ctx context.Context, r Random, rect Rect, dst []byte, fil
 	rowBytes := int(rect.Cols) * r.shape.DType.Size()
 	var scratch []T
 	for i := range rect.Rows {
-		// A look at the context takes longer than an element.
+		// Checking the context takes longer than generating an element.
 		if i%256 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		index := (rect.Row+i)*r.shape.Cols + rect.Col
-		state := r.seed + uint64(index)*splitMixGamma //nolint:gosec // Arithmetic modulo 2⁶⁴ is what is wanted.
+		state := r.seed + uint64(index)*splitMixGamma //nolint:gosec // Arithmetic modulo 2⁶⁴ is intended.
 		row := dst[int(i)*rowBytes : int(i+1)*rowBytes]
 		if isAligned[T](row) {
 			fill(state, AsFloats[T](row))
@@ -68,8 +65,8 @@ func generate[T Float](ctx context.Context, r Random, rect Rect, dst []byte, fil
 	return nil
 }
 
-// fillFloat64 turns the outputs that follow state into elements, four at a time for the sake of speed: they do not wait
-// for each other.
+// fillFloat64 turns the outputs that follow state into elements. It does so four at a time because they do not depend
+// on each other, which is faster.
 func fillFloat64(state uint64, dst []float64) {
 	const gamma = splitMixGamma
 	for ; len(dst) >= 4; dst = dst[4:] {
@@ -105,14 +102,9 @@ func fillFloat32(state uint64, dst []float32) {
 	}
 }
 
-// unit64 and unit32 turn the upper 53 or 24 bits of z into a number in [0, 1). By way of signed integers: processors
-// convert no others in one instruction.
+// unit64 turns the upper 53 bits of z into a number in [0, 1). It converts a signed integer because processors do that
+// in one instruction.
 func unit64(z uint64) float64 { return float64(int64(z>>11)) * 0x1p-53 }
 
+// unit32 turns the upper 24 bits of z into a number in [0, 1), in the same way.
 func unit32(z uint64) float32 { return float32(int32(z>>40)) * 0x1p-24 }
-
-// isAligned reports whether AsFloats[T] takes b.
-func isAligned[T Float](b []byte) bool {
-	var zero T
-	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))%unsafe.Alignof(zero) == 0
-}

@@ -34,7 +34,8 @@ func TestRandomElements(t *testing.T) {
 	const seed = 1234567
 	// The first outputs of the test above.
 	outputs := []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431}
-	got64, got32 := make([]float64, 4), make([]float32, 4)
+	got64 := make([]float64, 4)
+	got32 := make([]float32, 4)
 	shape := Shape{Rows: 2, Cols: 2, DType: Float64}
 	mustRead(t, NewRandom(shape, seed), shape.Rect(), AsBytes(got64))
 	shape.DType = Float32
@@ -49,6 +50,7 @@ func TestRandomElements(t *testing.T) {
 	}
 }
 
+// mustRead reads a rectangle of s, and fails the test if it cannot.
 func mustRead(t testing.TB, s Source, r Rect, dst []byte) {
 	t.Helper()
 	if err := s.ReadRect(context.Background(), r, dst); err != nil {
@@ -56,7 +58,7 @@ func mustRead(t testing.TB, s Source, r Rect, dst []byte) {
 	}
 }
 
-// Any rectangle has the elements that the whole has there, wherever in memory it is read to.
+// A rectangle has the same elements as the whole matrix, at any alignment of the memory that it is read to.
 func TestRandomRectangles(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(5, 6))
@@ -68,21 +70,22 @@ func TestRandomRectangles(t *testing.T) {
 		mustRead(t, source, shape.Rect(), whole)
 		for range 200 {
 			r := Rect{Row: rnd.Int64N(37), Col: rnd.Int64N(53)}
-			r.Rows, r.Cols = rnd.Int64N(38-r.Row), rnd.Int64N(54-r.Col)
+			r.Rows = rnd.Int64N(38 - r.Row)
+			r.Cols = rnd.Int64N(54 - r.Col)
 			offset := rnd.Int64N(9)
 			dst := make([]byte, offset+r.Elements()*size)[offset:]
 			mustRead(t, source, r, dst)
 			for i := range r.Rows {
 				from := ((r.Row+i)*shape.Cols + r.Col) * size
 				if !bytes.Equal(dst[i*r.Cols*size:(i+1)*r.Cols*size], whole[from:from+r.Cols*size]) {
-					t.Fatalf("%s: row %d of %+v differs", dtype, i, r)
+					t.Fatalf("%s: row %d of %+v differs from that of the whole matrix", dtype, i, r)
 				}
 			}
 		}
 	}
 }
 
-// The indexes of the elements of a matrix that no machine could hold do not overflow into each other.
+// The indexes of elements do not overflow in a matrix of 2⁶⁰ elements.
 func TestRandomHuge(t *testing.T) {
 	t.Parallel()
 	shape := Shape{Rows: 1 << 30, Cols: 1 << 30, DType: Float64}
@@ -92,7 +95,7 @@ func TestRandomHuge(t *testing.T) {
 	}
 	for i, c := range corners {
 		if slices.Contains(corners[:i], c) {
-			t.Errorf("two corners are %v", c)
+			t.Errorf("two corners are %v, want different elements", c)
 		}
 	}
 }
@@ -109,7 +112,7 @@ func TestRandomIsUniform(t *testing.T) {
 		var sum, squares, products float64
 		for i, v := range x {
 			if v < 0 || v >= 1 {
-				t.Fatalf("element %d is %v", i, v)
+				t.Fatalf("element %d is %v, want one in [0, 1)", i, v)
 			}
 			d := v - 0.5
 			sum += d
@@ -119,18 +122,18 @@ func TestRandomIsUniform(t *testing.T) {
 			}
 		}
 		if sigma := math.Sqrt(n / 12.0); math.Abs(sum) > 5*sigma {
-			t.Errorf("seed %d: the mean is off by %v", seed, sum/n)
+			t.Errorf("seed %d: the mean is off by %v, want at most %v", seed, sum/n, 5*sigma/n)
 		}
 		if sigma := math.Sqrt(n / 180.0); math.Abs(squares-n/12.0) > 5*sigma {
-			t.Errorf("seed %d: the variance is %v", seed, squares/n)
+			t.Errorf("seed %d: the variance is %v, want 1/12 ± %v", seed, squares/n, 5*sigma/n)
 		}
 		if sigma := math.Sqrt(n) / 12; math.Abs(products) > 5*sigma {
-			t.Errorf("seed %d: neighbours have a covariance of %v", seed, products/n)
+			t.Errorf("seed %d: neighbours have a covariance of %v, want at most %v", seed, products/n, 5*sigma/n)
 		}
 		slices.Sort(x)
 		for i, v := range x {
 			if math.Abs(v-float64(i)/n)*math.Sqrt(n) > 3.3 {
-				t.Fatalf("seed %d: %d of %d elements are below %v", seed, i, n, v)
+				t.Fatalf("seed %d: %d of %d elements are below %v, want a fraction of about that", seed, i, n, v)
 			}
 		}
 	}
@@ -143,7 +146,7 @@ func TestRandomCancelled(t *testing.T) {
 	cancel(reason)
 	shape := Shape{Rows: 3, Cols: 3, DType: Float32}
 	if err := NewRandom(shape, 1).ReadRect(ctx, shape.Rect(), make([]byte, shape.Bytes())); !errors.Is(err, reason) {
-		t.Errorf("error %v", err)
+		t.Errorf("ReadRect() = %v, want %v", err, reason)
 	}
 }
 
@@ -151,7 +154,8 @@ func BenchmarkRandom(b *testing.B) {
 	for _, dtype := range []DType{Float64, Float32} {
 		b.Run(string(dtype), func(b *testing.B) {
 			shape := Shape{Rows: 1 << 10, Cols: 1 << 10, DType: dtype}
-			source, dst := NewRandom(shape, 1), make([]byte, shape.Bytes())
+			source := NewRandom(shape, 1)
+			dst := make([]byte, shape.Bytes())
 			for b.Loop() {
 				mustRead(b, source, shape.Rect(), dst)
 			}

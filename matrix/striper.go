@@ -5,22 +5,23 @@ import (
 	"fmt"
 )
 
-// Striper is an io.WriteCloser that cuts content which arrives element by element, as little-endian bytes in C or in
-// Fortran order, into the blocks of a Grid. It holds one stripe of blocks: BlockRows full rows, or BlockCols full
-// columns in Fortran order. Where a stripe is one line high it holds one block.
+// Striper is an io.WriteCloser that cuts a stream of elements, little-endian and in C or Fortran order, into the blocks
+// of a Grid. It holds one stripe of blocks: BlockRows full rows, or BlockCols full columns in Fortran order. If a
+// stripe is one line high it holds one block.
 //
-// Write and Close belong to one goroutine; Recycle may be called from any.
+// Write and Close must be called from one goroutine; Recycle may be called from any.
 type Striper struct {
 	grid    Grid
-	arrival Grid // grid as the content arrives: grid itself, or its mirror image in Fortran order
-	across  int64
-	size    int64
+	arrival Grid  // the grid in the order of arrival: grid itself, or its mirror image in Fortran order
+	across  int64 // blocks of a stripe
+	dtype   DType
+	size    int64 // bytes of an element
 	fortran bool
 	emit    func(index int64, block []byte) error
 	pool    *blockPool
 
-	// Where the next byte goes. A segment is what arrives of one block without a break: a line of it, or the whole block
-	// where a stripe is one block.
+	// The place of the next byte. A segment is a part of one block that arrives without a break: a line of it, or the
+	// whole block if a stripe is one block.
 	blocks [][]byte // the present stripe, as far as it has arrived
 	stripe int64    // number of the present stripe
 	lines  int64    // segments per block of the present stripe
@@ -33,17 +34,25 @@ type Striper struct {
 	err    error
 }
 
-// errStriperClosed is the programming error of writing to a closed Striper.
+// errStriperClosed is what Write returns after Close.
 var errStriperClosed = errors.New("matrix: write to a closed Striper")
 
-// NewStriper returns a Striper that calls emit with every block, row-major, and its index in grid: in ascending order in
-// C order, block column by block column in Fortran order. An error of emit ends the Striper and is what Write or Close
-// returns. emit owns the block from then on, and gives it back with Recycle once it is done with it, at once or later.
+// NewStriper returns a Striper that calls emit with each block, row-major, and its index in grid. For content in C
+// order the indexes ascend; for content in Fortran order blocks come block column by block column. emit owns the block
+// that it is given, and may return it with Recycle at any time. An error of emit ends the Striper: Write or Close
+// returns it.
 //
-// The grid is that of GridFor for content in C order and that of ColumnGridFor for content in Fortran order. In C order
-// grid.Rows may be UnknownRows; in Fortran order that panics.
+// The grid should be that of GridFor for content in C order and that of ColumnGridFor for content in Fortran order. In
+// C order grid.Rows may be UnknownRows; in Fortran order NewStriper panics if it is.
 func NewStriper(grid Grid, dtype DType, fortran bool, emit func(index int64, block []byte) error) *Striper {
-	s := &Striper{grid: grid, arrival: grid, size: int64(dtype.Size()), fortran: fortran, emit: emit}
+	s := &Striper{
+		grid:    grid,
+		arrival: grid,
+		dtype:   dtype,
+		size:    int64(dtype.Size()),
+		fortran: fortran,
+		emit:    emit,
+	}
 	if fortran {
 		if grid.Rows < 0 {
 			panic("matrix: content in Fortran order needs a known number of rows")
@@ -53,7 +62,7 @@ func NewStriper(grid Grid, dtype DType, fortran bool, emit func(index int64, blo
 	s.across = s.arrival.Across()
 	held := s.across
 	if s.arrival.BlockRows == 1 {
-		held = min(held, 1) // A very long row has very many blocks, each complete before the next begins.
+		held = min(held, 1) // A long row has many blocks, and each is complete before the next begins.
 	}
 	s.blocks = make([][]byte, held)
 	s.pool = newBlockPool(grid.BlockRows*grid.BlockCols*s.size, held)
@@ -61,7 +70,8 @@ func NewStriper(grid Grid, dtype DType, fortran bool, emit func(index int64, blo
 	return s
 }
 
-// Write takes the next bytes of the content, cut anywhere. More content than the grid has room for is ErrMalformed.
+// Write takes the next bytes of the content, which may be cut anywhere. If there are more than the grid has room for,
+// the error wraps ErrMalformed.
 func (s *Striper) Write(p []byte) (int, error) {
 	if s.closed {
 		return 0, errStriperClosed
@@ -84,8 +94,8 @@ func (s *Striper) Write(p []byte) (int, error) {
 	return written, s.err
 }
 
-// Close emits what is left of the last stripe where the number of rows was unknown. Content that ends within a row, or
-// before all that the grid promises, is ErrMalformed. Closing twice is harmless.
+// Close ends the content. If the number of rows was unknown, it emits the rest of the last stripe. If the content ends
+// within a row, or before the grid is full, the error wraps ErrMalformed. A second Close returns the same error.
 func (s *Striper) Close() error {
 	if !s.closed {
 		s.closed = true
@@ -97,8 +107,8 @@ func (s *Striper) Close() error {
 	return s.err
 }
 
-// Rows returns the number of rows of the matrix: what the grid says or, where that is UnknownRows, the complete rows that
-// have arrived. Rows without columns leave no trace in the content and are not counted.
+// Rows returns the number of rows of the matrix: that of the grid or, if it is UnknownRows, the number of complete rows
+// that have arrived. Rows without columns have no content and are not counted.
 func (s *Striper) Rows() int64 {
 	if s.grid.Rows >= 0 {
 		return s.grid.Rows
@@ -109,12 +119,15 @@ func (s *Striper) Rows() int64 {
 	return s.total / (s.grid.Cols * s.size)
 }
 
-// Recycle takes back a block that emit was given. It may be called from any goroutine, also after Close.
+// Recycle takes back a block that was passed to emit. It may be called from any goroutine, also after Close.
 func (s *Striper) Recycle(block []byte) { s.pool.put(block) }
 
-// startStripe makes the first segment of stripe s.stripe the present one, if there is such a stripe.
+// startStripe moves to the first segment of stripe s.stripe, if there is such a stripe.
 func (s *Striper) startStripe() {
-	s.lines, s.line, s.block, s.left = s.arrival.BlockRows, 0, 0, 0
+	s.lines = s.arrival.BlockRows
+	s.line = 0
+	s.block = 0
+	s.left = 0
 	if s.arrival.Rows >= 0 {
 		s.lines = min(s.lines, s.arrival.Rows-s.stripe*s.arrival.BlockRows)
 	}
@@ -128,7 +141,7 @@ func (s *Striper) startStripe() {
 	}
 }
 
-// nextSegment moves on from a segment that is complete, and emits its block if that is complete too.
+// nextSegment moves on from a complete segment. It emits the block of the segment if that is complete too.
 func (s *Striper) nextSegment() error {
 	if s.line == s.lines-1 {
 		if err := s.emitBlock(); err != nil {
@@ -175,7 +188,7 @@ func (s *Striper) finish() error {
 	return nil
 }
 
-// emitBlock hands out the present block.
+// emitBlock passes the present block to emit.
 func (s *Striper) emitBlock() error {
 	block := s.blocks[s.slot()]
 	s.blocks[s.slot()] = nil
@@ -183,20 +196,21 @@ func (s *Striper) emitBlock() error {
 		return s.emit(s.grid.Index(s.stripe, s.block), block)
 	}
 	out := s.pool.get(len(block))
-	transposeBytes(out, block, s.blockWidth(), int(s.size))
+	Transpose(out, block, s.blockWidth(), s.dtype)
 	s.pool.put(block)
 	return s.emit(s.grid.Index(s.block, s.stripe), out)
 }
 
-// slot returns the place of the present block in s.blocks.
+// slot returns the index of the present block in s.blocks.
 func (s *Striper) slot() int64 { return min(s.block, int64(len(s.blocks))-1) }
 
-// blockWidth returns the elements in a line of the present block, lineBytes their bytes.
+// blockWidth returns the number of elements in a line of the present block.
 func (s *Striper) blockWidth() int64 {
 	return min(s.arrival.BlockCols, s.arrival.Cols-s.block*s.arrival.BlockCols)
 }
 
+// lineBytes returns the size of a line of the present block in bytes.
 func (s *Striper) lineBytes() int64 { return s.blockWidth() * s.size }
 
-// blockBytes returns the bytes of the present block once it is complete, or more in the last stripe.
+// blockBytes returns the size of the present block in bytes, or more than that in the last stripe.
 func (s *Striper) blockBytes() int { return int(s.arrival.BlockRows * s.lineBytes()) }

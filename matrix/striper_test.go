@@ -57,7 +57,7 @@ func checkStriper(t *testing.T, grid Grid, shape Shape, fortran bool, next func(
 	var s *Striper
 	s = NewStriper(grid, shape.DType, fortran, func(index int64, block []byte) error {
 		if seen[index] || index < 0 || index >= final.Blocks() {
-			t.Errorf("block %d is emitted twice or out of range", index)
+			t.Errorf("block %d is emitted twice or out of range, want each of %d once", index, final.Blocks())
 			return nil
 		}
 		seen[index] = true
@@ -70,22 +70,22 @@ func checkStriper(t *testing.T, grid Grid, shape Shape, fortran bool, next func(
 	for content := testContent(shape, fortran); len(content) > 0; {
 		n := min(next(), len(content))
 		if got, err := s.Write(content[:n]); got != n || err != nil {
-			t.Fatalf("Write(%d bytes) = %d, %v", n, got, err)
+			t.Fatalf("Write(%d bytes) = %d, %v, want %d and no error", n, got, err, n)
 		}
 		content = content[n:]
 	}
 	if err := s.Close(); err != nil {
-		t.Fatalf("Close() = %v", err)
+		t.Fatalf("Close() = %v, want no error", err)
 	}
 	if int64(len(seen)) != final.Blocks() {
-		t.Errorf("%d of %d blocks", len(seen), final.Blocks())
+		t.Errorf("%d blocks are emitted, want %d", len(seen), final.Blocks())
 	}
 	if want := final.Rows; s.Rows() != want && shape.Cols > 0 {
-		t.Errorf("%d rows, want %d", s.Rows(), want)
+		t.Errorf("Rows() = %d, want %d", s.Rows(), want)
 	}
 }
 
-// Every chunk size that can make a difference, on shapes around the edges of small blocks.
+// TestStriper writes in chunks of 1 to 40 bytes, for shapes around the edges of small blocks.
 func TestStriper(t *testing.T) {
 	t.Parallel()
 	for _, dtype := range []DType{Float64, Float32} {
@@ -133,7 +133,7 @@ func TestStriperOnRealGrids(t *testing.T) {
 	}
 }
 
-// Content of any length but the right one is refused, and nothing is emitted for what is not complete.
+// Content of a wrong length is an error.
 func TestStriperWrongLength(t *testing.T) {
 	t.Parallel()
 	shape := Shape{Rows: 5, Cols: 3, DType: Float64}
@@ -143,11 +143,12 @@ func TestStriperWrongLength(t *testing.T) {
 			grid := Grid{Rows: 5, Cols: 3, BlockRows: 2, BlockCols: 2}
 			s := NewStriper(grid, Float64, fortran, func(int64, []byte) error { return nil })
 			written, err := s.Write(content[:n])
-			if tooLong := int64(n) > shape.Bytes(); tooLong != errors.Is(err, ErrMalformed) || int64(written) > shape.Bytes() {
-				t.Errorf("%d bytes: Write() = %d, %v", n, written, err)
+			tooLong := int64(n) > shape.Bytes()
+			if tooLong != errors.Is(err, ErrMalformed) || int64(written) > shape.Bytes() {
+				t.Errorf("Write(%d bytes) = %d, %v, want ErrMalformed: %t", n, written, err, tooLong)
 			}
 			if err := s.Close(); errors.Is(err, ErrMalformed) != (int64(n) != shape.Bytes()) {
-				t.Errorf("%d bytes: Close() = %v", n, err)
+				t.Errorf("Close() = %v after %d of %d bytes", err, n, shape.Bytes())
 			}
 		}
 	}
@@ -162,7 +163,7 @@ func TestStriperUnknownRowsEndWithinRow(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.Close(); errors.Is(err, ErrMalformed) != (n%24 != 0) || s.Rows() != int64(n/24) {
-			t.Errorf("%d bytes: Close() = %v, %d rows", n, err, s.Rows())
+			t.Errorf("%d bytes: Close() = %v, Rows() = %d, want ErrMalformed: %t, %d rows", n, err, s.Rows(), n%24 != 0, n/24)
 		}
 	}
 }
@@ -181,15 +182,15 @@ func TestStriperEmitError(t *testing.T) {
 			})
 		_, err := s.Write(make([]byte, 5*24))
 		if (fail < 4) != errors.Is(err, failure) {
-			t.Errorf("Write() = %v", err)
+			t.Errorf("Write() = %v, want the error of emit: %t", err, fail < 4)
 		}
 		for range 2 {
 			if err := s.Close(); !errors.Is(err, failure) {
-				t.Errorf("Close() = %v", err)
+				t.Errorf("Close() = %v, want %v", err, failure)
 			}
 		}
 		if _, err := s.Write([]byte{1}); !errors.Is(err, errStriperClosed) || last != fail {
-			t.Errorf("Write() after Close() = %v, last block %d", err, last)
+			t.Errorf("Write() after Close() = %v, last block %d, want %v and %d", err, last, errStriperClosed, fail)
 		}
 	}
 }
@@ -198,7 +199,7 @@ func TestStriperFortranNeedsRows(t *testing.T) {
 	t.Parallel()
 	defer func() {
 		if recover() == nil {
-			t.Error("no panic")
+			t.Error("NewStriper() returns, want a panic")
 		}
 	}()
 	NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, true, nil)
@@ -213,7 +214,7 @@ func allocatedBytes(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A header may promise anything; memory is taken for what arrives.
+// Memory is allocated for the content that has arrived, not for what a shape promises.
 func TestStriperTakesMemoryAsContentArrives(t *testing.T) {
 	shapes := []Shape{{1 << 40, 16_384, Float64}, {1, 1 << 50, Float64}, {1 << 50, 1, Float64}, {1 << 20, 1 << 20, Float64}}
 	for _, shape := range shapes {
@@ -228,13 +229,14 @@ func TestStriperTakesMemoryAsContentArrives(t *testing.T) {
 				_, _ = s.Write(row)
 			})
 			if allocated > 5*uint64(len(row)) {
-				t.Errorf("%s, Fortran %v: %d bytes for %d of content", shape, fortran, allocated, len(row))
+				t.Errorf("%s, Fortran %v: %d bytes are allocated for %d of content, want at most five times that",
+					shape, fortran, allocated, len(row))
 			}
 		}
 	}
 }
 
-// Blocks may come back from other goroutines at any time, and are not handed out while somebody has them.
+// Blocks may be recycled from other goroutines at any time, and are not reused before that.
 func TestStriperRecycleConcurrently(t *testing.T) {
 	t.Parallel()
 	shape := Shape{Rows: 4000, Cols: 64, DType: Float64}
@@ -245,7 +247,7 @@ func TestStriperRecycleConcurrently(t *testing.T) {
 		s = NewStriper(grid, shape.DType, fortran, func(index int64, block []byte) error {
 			wg.Go(func() {
 				if !bytes.Equal(block, testRect(grid.Block(index), shape.DType)) {
-					t.Errorf("block %d was overwritten", index)
+					t.Errorf("block %d was overwritten before Recycle", index)
 				}
 				s.Recycle(block)
 			})

@@ -1,18 +1,19 @@
 package matrix
 
-// transposeBytes writes the transpose of src, row-major lines of width elements of size bytes, to dst, which has the
-// same length. Both are aligned for their elements.
-func transposeBytes(dst, src []byte, width int64, size int) {
-	if size == Float32.Size() {
-		transpose(AsFloats[float32](dst), AsFloats[float32](src), int(width))
+// Transpose writes the transpose of src, a row-major matrix of cols columns, to dst, which has the same length. Applied
+// to a content in Fortran order with the number of rows as cols, it returns the content in C order. Both slices hold
+// elements of dtype and must be aligned for them; memory from make is.
+func Transpose(dst, src []byte, cols int64, dtype DType) {
+	if dtype == Float32 {
+		transpose(AsFloats[float32](dst), AsFloats[float32](src), int(cols))
 	} else {
-		transpose(AsFloats[float64](dst), AsFloats[float64](src), int(width))
+		transpose(AsFloats[float64](dst), AsFloats[float64](src), int(cols))
 	}
 }
 
-// transpose writes the transpose of src, row-major with cols columns, to dst. It reads eight lines side by side, which
-// the hardware prefetches as eight streams, and writes eight neighbours at a time: a whole cache line of float64.
-// Reading or writing single elements at a large stride would use an eighth of every cache line that it touches.
+// transpose is Transpose for slices of elements. It reads eight rows side by side, which the hardware prefetches as
+// eight streams, and writes eight neighbours at a time: a whole cache line of float64. Reading or writing single
+// elements at a large stride would use an eighth of each cache line that it touches.
 func transpose[T Float](dst, src []T, cols int) {
 	const step = 8
 	if cols == 0 {
@@ -21,7 +22,7 @@ func transpose[T Float](dst, src []T, cols int) {
 	rows := len(src) / cols
 	r := 0
 	for ; r+step <= rows; r += step {
-		transposeLines(dst[r:], rows, src[r*cols:(r+step)*cols], cols)
+		transposeEight(dst[r:], rows, src[r*cols:(r+step)*cols], cols)
 	}
 	for ; r < rows; r++ {
 		for c, v := range src[r*cols : (r+1)*cols] {
@@ -30,9 +31,9 @@ func transpose[T Float](dst, src []T, cols int) {
 	}
 }
 
-// transposeLines writes the eight lines of src, cols elements each, as the first eight columns of dst, whose rows are
+// transposeEight writes the eight rows of src, cols elements each, as the first eight columns of dst, whose rows are
 // stride elements apart.
-func transposeLines[T Float](dst []T, stride int, src []T, cols int) {
+func transposeEight[T Float](dst []T, stride int, src []T, cols int) {
 	s0, s1, s2, s3 := src[:cols], src[cols:2*cols], src[2*cols:3*cols], src[3*cols:4*cols]
 	s4, s5, s6, s7 := src[4*cols:5*cols], src[5*cols:6*cols], src[6*cols:7*cols], src[7*cols:8*cols]
 	for c := range s0 {

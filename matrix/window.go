@@ -8,12 +8,16 @@ type window struct {
 	rect Rect
 }
 
-// NewWindow returns the part of src that r covers. The rectangle lies inside the matrix.
+// NewWindow returns the part of src that r covers, as a matrix of its own. The rectangle must lie inside src.
 func NewWindow(src Source, r Rect) Source { return window{Source: src, rect: r} }
 
 // Shape implements Source.
 func (w window) Shape() Shape {
-	return Shape{Rows: w.rect.Rows, Cols: w.rect.Cols, DType: w.Source.Shape().DType}
+	return Shape{
+		Rows:  w.rect.Rows,
+		Cols:  w.rect.Cols,
+		DType: w.Source.Shape().DType,
+	}
 }
 
 // ReadRect implements Source.

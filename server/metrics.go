@@ -3,10 +3,9 @@ package server
 import (
 	"runtime"
 
+	"github.com/millrace/millrace/matrix/blas"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"github.com/millrace/millrace/matrix"
 )
 
 // newRegistry returns a registry with the metrics that Go programs usually have. The parts of the process register
@@ -21,7 +20,7 @@ func newRegistry() *prometheus.Registry {
 }
 
 // newBuildInfo returns the metric whose labels say what runs; its value is 1.
-func newBuildInfo(role Role, kernel matrix.Kernel) prometheus.Collector {
+func newBuildInfo(role Role, kernel blas.Kernel) prometheus.Collector {
 	labels := prometheus.Labels{
 		"version":   Version(),
 		"goversion": runtime.Version(),

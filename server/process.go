@@ -11,7 +11,8 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -23,7 +24,7 @@ type Process struct {
 	registry *prometheus.Registry
 	pool     *pgxpool.Pool
 	store    *store.Store
-	kernel   matrix.Kernel // nil in an API
+	kernel   blas.Kernel // nil in an API
 	jobs     *jobs.Client
 	ui       *jobs.UI   // nil without River UI
 	hub      *watch.Hub // nil in a worker
@@ -75,12 +76,12 @@ func (p *Process) start(ctx context.Context) (err error) {
 
 // startJobs starts the process's part in the queue, with a kernel if the process works on tiles.
 func (p *Process) startJobs(ctx context.Context) (err error) {
-	var engine *matrix.Engine
+	var engine *tile.Engine
 	if p.config.Role.works() {
 		if p.kernel, err = openKernel(p.config.Work.BLAS, p.log); err != nil {
 			return err
 		}
-		engine = matrix.NewEngine(p.kernel)
+		engine = tile.NewEngine(p.kernel)
 	}
 	config := p.config.jobs()
 	config.Metrics = p.registry
@@ -170,4 +171,4 @@ func (p *Process) APIURL() string { return p.api.url() }
 func (p *Process) OpsURL() string { return p.ops.url() }
 
 // Kernel returns the kernel that computes tiles; nil in an API.
-func (p *Process) Kernel() matrix.Kernel { return p.kernel }
+func (p *Process) Kernel() blas.Kernel { return p.kernel }

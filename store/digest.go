@@ -7,12 +7,13 @@ import (
 	"io"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // Digest returns the SHA-256 of a content as a row-major, little-endian .npy file.
 func Digest(shape matrix.Shape, content []byte) []byte {
 	h := sha256.New()
-	h.Write(matrix.AppendNPYHeader(nil, shape))
+	h.Write(npy.AppendHeader(nil, shape))
 	h.Write(content)
 	return h.Sum(nil)
 }
@@ -33,7 +34,7 @@ func (s *Store) ComputeDigest(ctx context.Context, m Matrix) ([]byte, error) {
 
 // hashFile feeds a matrix as a .npy file to a hash.
 func (s *Store) hashFile(ctx context.Context, h io.Writer, m Matrix) error {
-	file := matrix.NewRowReader(ctx, s.Source(m), m.BlockRows)
+	file := npy.NewFile(ctx, s.Source(m), m.BlockRows)
 	defer func() { _ = file.Close() }()
 	if _, err := io.Copy(h, file); err != nil {
 		return fmt.Errorf("hashing matrix %s: %w", m.ID, err)

@@ -19,7 +19,7 @@ const (
 	// memoryWait is how long a transfer waits for its share before its client is told to come back.
 	memoryWait = 20 * time.Second
 
-	readMemory = 32 << 20 // the two windows of a matrix.RowReader
+	readMemory = 32 << 20 // the two windows of an npy.File
 )
 
 // budget shares out the memory of transfers. A transfer that wants more than there is gets all of it.

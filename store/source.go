@@ -18,21 +18,8 @@ func (s *Store) Source(m Matrix) matrix.Source {
 	case m.InBlocks():
 		return &blockSource{id: m.BlockOwner(), grid: m.Grid(), dtype: m.DType, blocks: s.Blocks}
 	default:
-		return inlineSource{shape: m.Shape(), content: m.Content}
+		return matrix.NewMemory(m.Shape(), m.Content)
 	}
-}
-
-// inlineSource gives out a content that is in memory.
-type inlineSource struct {
-	shape   matrix.Shape
-	content []byte
-}
-
-func (s inlineSource) Shape() matrix.Shape { return s.shape }
-
-func (s inlineSource) ReadRect(_ context.Context, r matrix.Rect, dst []byte) error {
-	copyRows(dst, r, s.content, s.shape.Rect(), r, int64(s.shape.DType.Size()))
-	return nil
 }
 
 // blockSource gives out a content that is in the block store.

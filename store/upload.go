@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // Upload receives the content of a new matrix. Small contents stay in memory; larger ones are cut into blocks, of which one
@@ -44,7 +45,7 @@ func (s *Store) NewUpload(ctx context.Context, shape matrix.Shape, fortran bool,
 // beginDigest begins to hash the content as a .npy file, once its shape is known.
 func (u *Upload) beginDigest() {
 	u.digest = sha256.New()
-	u.digest.Write(matrix.AppendNPYHeader(nil, u.matrix.Shape()))
+	u.digest.Write(npy.AppendHeader(nil, u.matrix.Shape()))
 }
 
 // maxHeld is how much of a content is kept in memory whose number of rows, with which the hash begins, is not known yet.

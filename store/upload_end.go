@@ -55,7 +55,8 @@ func (u *Upload) closeSmall() (Matrix, error) {
 	}
 	m.Content = u.head
 	if u.fortran {
-		m.Content = transpose(u.head, m.Rows, m.Cols, int64(m.DType.Size()))
+		m.Content = make([]byte, len(u.head))
+		matrix.Transpose(m.Content, u.head, m.Rows, m.DType)
 	}
 	m.Digest = Digest(m.Shape(), m.Content)
 	return *m, nil
@@ -133,15 +134,4 @@ func (u *Upload) Abort() error {
 		return nil
 	}
 	return u.store.Blocks.Delete(ctx, u.matrix.ID)
-}
-
-// transpose returns the row-major form of a column-major content.
-func transpose(columns []byte, rows, cols, size int64) []byte {
-	out := make([]byte, len(columns))
-	for i := range rows {
-		for j := range cols {
-			copy(out[(i*cols+j)*size:][:size], columns[(j*rows+i)*size:])
-		}
-	}
-	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -89,7 +90,7 @@ func testUpload(t *testing.T, s *store.Store, shape matrix.Shape, form string) {
 	if !bytes.Equal(got, want) {
 		t.Error("the content differs")
 	}
-	digest := sha256.Sum256(append(matrix.AppendNPYHeader(nil, shape), want...))
+	digest := sha256.Sum256(append(npy.AppendHeader(nil, shape), want...))
 	if !bytes.Equal(m.Digest, digest[:]) {
 		t.Error("the digest is not that of the .npy file")
 	}

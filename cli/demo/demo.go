@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/cli/terminal"
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/server"
 )
 
@@ -106,7 +107,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 
 // generate writes a random matrix as a .npy file.
 func (d *demo) generate(ctx context.Context, name string, seed uint64) error {
-	source := matrix.NewRowReader(ctx, matrix.NewRandom(d.shape, seed), 0)
+	source := npy.NewFile(ctx, matrix.NewRandom(d.shape, seed), 0)
 	defer func() { _ = source.Close() }()
 	file, err := os.Create(d.path(name))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // errWrong says that a result is not the product of its operands.
@@ -19,7 +20,7 @@ var errWrong = errors.New("the result is wrong")
 // rows reads a .npy file row by row, as float64.
 type rows struct {
 	file  *os.File
-	npy   *matrix.NPYReader
+	npy   *npy.Reader
 	shape matrix.Shape
 	raw   []byte    // one row as in the file
 	row   []float64 // the same row, converted
@@ -30,7 +31,7 @@ func openRows(path string) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	npy, err := matrix.NewNPYReader(bufio.NewReaderSize(file, 1<<20), 0)
+	npy, err := npy.NewReader(bufio.NewReaderSize(file, 1<<20), 0)
 	if err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // write writes a .npy file of the given rows.
@@ -18,7 +19,7 @@ func write(t *testing.T, rows [][]float64) string {
 	for _, row := range rows {
 		content = append(content, row...)
 	}
-	file := append(matrix.AppendNPYHeader(nil, shape), matrix.AsBytes(content)...)
+	file := append(npy.AppendHeader(nil, shape), matrix.AsBytes(content)...)
 	path := filepath.Join(t.TempDir(), "M.npy")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)

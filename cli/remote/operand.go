@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // Operand is an operand of a multiplication, as the command line names it.
@@ -79,7 +80,7 @@ func fileOperand(path string) (Operand, error) {
 	if !info.Mode().IsRegular() {
 		return Operand{}, usage.Errorf("%s is not a file", path)
 	}
-	npy, err := matrix.NewNPYReader(bufio.NewReader(file), 0)
+	npy, err := npy.NewReader(bufio.NewReader(file), 0)
 	if err != nil {
 		return Operand{}, usage.Errorf("%s: %w", path, err)
 	}

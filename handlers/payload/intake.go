@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -69,7 +70,7 @@ const copyBuffer = 256 << 10
 
 // readNPY stores a .npy file of size bytes; a negative size is unknown.
 func (in *Intake) readNPY(ctx context.Context, r io.Reader, size int64) (*jobs.Operand, error) {
-	file, err := matrix.NewNPYReader(bufio.NewReaderSize(r, copyBuffer), in.maxBytes)
+	file, err := npy.NewReader(bufio.NewReaderSize(r, copyBuffer), in.maxBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -49,7 +50,7 @@ func TestReadOrder(t *testing.T) {
 	t.Parallel()
 	oneByTwo := matrix.Shape{Rows: 1, Cols: 2, DType: matrix.Float64}
 	twoByThree := matrix.Shape{Rows: 2, Cols: 3, DType: matrix.Float32}
-	content := string(matrix.AppendNPYHeader(nil, oneByTwo)) + strings.Repeat("\x00", 16)
+	content := string(npy.AppendHeader(nil, oneByTwo)) + strings.Repeat("\x00", 16)
 	file := func(name string) string {
 		return "--x\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" + content + "\r\n"
 	}

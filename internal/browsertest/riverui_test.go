@@ -9,21 +9,22 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 )
 
 // riverUIMessage is an expected message of River UI: its validation of URLs tries to compile code, and works without if the
 // policy forbids that.
 const riverUIMessage = "policy: script-src kEvalViolation"
 
-// npy returns a .npy file of n×n ones, which for n = 200 is large enough for the block store.
-func npy(t *testing.T, n int64) []byte {
+// onesFile returns a .npy file of n×n ones, which for n = 200 is large enough for the block store.
+func onesFile(t *testing.T, n int64) []byte {
 	t.Helper()
 	ones := make([]float64, n*n)
 	for i := range ones {
 		ones[i] = 1
 	}
 	var file bytes.Buffer
-	file.Write(matrix.AppendNPYHeader(nil, matrix.Shape{Rows: n, Cols: n, DType: matrix.Float64}))
+	file.Write(npy.AppendHeader(nil, matrix.Shape{Rows: n, Cols: n, DType: matrix.Float64}))
 	file.Write(matrix.AsBytes(ones))
 	return file.Bytes()
 }
@@ -60,7 +61,7 @@ func (d *deployment) lose(id string) (putBack func()) {
 func (d *deployment) submitDoomed() (m multiplication, putBack func()) {
 	d.t.Helper()
 	var operand struct{ ID string }
-	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", npy(d.t, 200), &operand)
+	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", onesFile(d.t, 200), &operand)
 	putBack = d.lose(operand.ID)
 	m = d.submit(`{"a": {"matrix_id": "` + operand.ID + `"}, "b": {"matrix_id": "` + operand.ID + `"}}`)
 	const lastAttempt = "UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'multiplication_id' = $1 AND state <> 'running'"

@@ -1,0 +1,118 @@
+package tile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+)
+
+// Engine computes tiles. It is safe for concurrent use; to use more than one core, compute several tiles at a time. A
+// tile in work takes the memory of its elements and of two panels of each operand, at most 120 MiB for a tile of a
+// matrix.Plan.
+type Engine struct {
+	kernel  blas.Kernel
+	buffers bufferPool
+}
+
+// NewEngine returns an Engine that multiplies with kernel.
+func NewEngine(kernel blas.Kernel) *Engine { return &Engine{kernel: kernel} }
+
+// Kernel returns the Kernel that the Engine multiplies with.
+func (e *Engine) Kernel() blas.Kernel { return e.kernel }
+
+// Tile is a computed and checked tile.
+type Tile struct {
+	Rect  matrix.Rect  // its place in the result
+	DType matrix.DType // of its elements
+	Stats Stats
+
+	data    []byte
+	buffers *bufferPool
+}
+
+// Stats is the cost of a tile.
+type Stats struct {
+	FLOPs    float64       // floating-point operations by definition, 2·rows·k·cols
+	Total    time.Duration // of the call of MultiplyTile
+	Reading  time.Duration // sum over the steps of reading both panels, most of it during computation
+	Waiting  time.Duration // for panels that were not read yet
+	Kernel   time.Duration // in the kernel
+	Checking time.Duration // for the check of the result
+}
+
+// Bytes returns the elements, row-major and without padding. They are valid until Release, and the caller may change
+// them.
+func (t *Tile) Bytes() []byte { return t.data }
+
+// Release returns the memory of the elements to the Engine. Calling it is optional, and calling it twice does no harm.
+func (t *Tile) Release() {
+	if t.data != nil {
+		t.buffers.put(t.data)
+		t.data = nil
+	}
+}
+
+// MultiplyTile computes the elements of A·B that tile covers, as elements of dtype. An operand may be of float32 if
+// dtype is float64.
+//
+// The tile is a sum over panels of the operands; while the panels of one step are multiplied, those of the next are
+// read. Before MultiplyTile returns the tile, it checks it against the operands. The error wraps
+//
+//   - ErrCheck if the computed tile is wrong,
+//   - matrix.ErrShape if the shapes do not fit together, or the tile does not lie in the result,
+//   - matrix.ErrUnsupported if the element types do not fit together,
+//   - the error of a or b if reading fails,
+//   - the cause of the end of ctx. MultiplyTile then returns within a fraction of a second, or when the sources do.
+//
+// MultiplyTile leaves no goroutines behind.
+func (e *Engine) MultiplyTile(
+	ctx context.Context, a, b matrix.Source, tile matrix.Rect, dtype matrix.DType,
+) (*Tile, error) {
+	if err := checkOperands(a.Shape(), b.Shape(), tile, dtype); err != nil {
+		return nil, err
+	}
+	t := &Tile{
+		Rect:    tile,
+		DType:   dtype,
+		buffers: &e.buffers,
+	}
+	t.Stats.FLOPs = matrix.FLOPs(tile.Rows, a.Shape().Cols, tile.Cols)
+	t.data = e.buffers.take(int(tile.Elements()) * dtype.Size())
+	start := time.Now()
+	var err error
+	if dtype == matrix.Float32 {
+		err = multiplyTile[float32](ctx, e, a, b, t)
+	} else {
+		err = multiplyTile[float64](ctx, e, a, b, t)
+	}
+	t.Stats.Total = time.Since(start)
+	if err != nil {
+		t.Release()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("multiply the tile of %d×%d at (%d, %d): %w",
+			tile.Rows, tile.Cols, tile.Row, tile.Col, err)
+	}
+	return t, nil
+}
+
+// checkOperands returns an error unless the operands can be multiplied and the tile lies in the result.
+func checkOperands(a, b matrix.Shape, tile matrix.Rect, dtype matrix.DType) error {
+	if a.Cols != b.Rows {
+		return fmt.Errorf("%w: %s times %s, the columns of a must be as many as the rows of b", matrix.ErrShape, a, b)
+	}
+	whole := matrix.Rect{Rows: a.Rows, Cols: b.Cols}
+	if tile.Rows < 0 || tile.Cols < 0 || !tile.Empty() && tile.Intersect(whole) != tile {
+		return fmt.Errorf("%w: no tile %+v in a result of %d×%d", matrix.ErrShape, tile, a.Rows, b.Cols)
+	}
+	for _, operand := range []matrix.DType{a.DType, b.DType} {
+		if matrix.Promote(operand, dtype) != dtype {
+			return fmt.Errorf("%w: a %s operand for a %s result", matrix.ErrUnsupported, operand, dtype)
+		}
+	}
+	return nil
+}
