@@ -97,7 +97,8 @@ func open(t *testing.T, expected ...string) *tab {
 func (b *tab) listen(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		if u, err := url.Parse(e.Request.URL); err != nil || u.Scheme != "data" && u.Scheme != "blob" && u.Hostname() != "127.0.0.1" {
+		u, err := url.Parse(e.Request.URL)
+		if err != nil || u.Scheme != "data" && u.Scheme != "blob" && u.Hostname() != "127.0.0.1" {
 			b.note("a request to " + e.Request.URL)
 		}
 	case *runtime.EventConsoleAPICalled:
@@ -164,8 +165,8 @@ func (b *tab) click(selector string) {
 	b.run(chromedp.WaitVisible(selector), chromedp.ScrollIntoView(selector), chromedp.Click(selector))
 }
 
-// sees waits until a JavaScript condition holds on the page. It polls from outside, because a script in the page is subject to
-// the policy of the page and ends with it.
+// sees waits until a JavaScript condition holds on the page. It polls from outside, because a script in the page is
+// subject to the policy of the page and ends with it.
 func (b *tab) sees(condition string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(testTimeout); ; time.Sleep(50 * time.Millisecond) {

@@ -22,10 +22,11 @@ func (b *tab) beginTryItOut(path string) {
 // execute submits what the editor holds and returns the body of the response.
 func (b *tab) execute(path string) string {
 	b.t.Helper()
-	const response = " .live-responses-table .response "
+	response := operation(path) + " .live-responses-table .response "
 	b.click(operation(path) + " .execute")
-	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s')?.innerText)`, operation(path)+response+".response-col_status"))
-	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, operation(path)+response+".response-col_description code"))
+	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s')?.innerText)`, response+".response-col_status"))
+	code := response + ".response-col_description code"
+	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, code))
 }
 
 // The docs page submits a real multiplication, without a request to another host.

@@ -182,5 +182,6 @@ func (d *deployment) exec(sql string, args ...any) int64 {
 
 // random is the submission of two random n×n matrices.
 func random(n string) string {
-	return strings.ReplaceAll(`{"a": {"random": {"rows": N, "cols": N}}, "b": {"random": {"rows": N, "cols": N, "seed": 1}}}`, "N", n)
+	const body = `{"a": {"random": {"rows": N, "cols": N}}, "b": {"random": {"rows": N, "cols": N, "seed": 1}}}`
+	return strings.ReplaceAll(body, "N", n)
 }

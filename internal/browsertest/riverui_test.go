@@ -12,8 +12,8 @@ import (
 	"github.com/millrace/millrace/matrix/npy"
 )
 
-// riverUIMessage is an expected message of River UI: its validation of URLs tries to compile code, and works without if the
-// policy forbids that.
+// riverUIMessage is an expected message of River UI: its validation of URLs tries to compile code, and works without if
+// the policy forbids that.
 const riverUIMessage = "policy: script-src kEvalViolation"
 
 // onesFile returns a .npy file of n×n ones, which for n = 200 is large enough for the block store.
@@ -32,9 +32,10 @@ func onesFile(t *testing.T, n int64) []byte {
 // lose moves the blocks of a matrix to another directory and returns a function that puts them back.
 func (d *deployment) lose(id string) (putBack func()) {
 	d.t.Helper()
+	hex := func(path string) string { return strings.ReplaceAll(path, "-", "") }
 	var dir string
 	err := filepath.WalkDir(d.blocks, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && strings.Contains(strings.ReplaceAll(path, "-", ""), strings.ReplaceAll(id, "-", "")) {
+		if err == nil && entry.IsDir() && strings.Contains(hex(path), hex(id)) {
 			dir = path
 		}
 		return err
@@ -56,15 +57,16 @@ func (d *deployment) lose(id string) (putBack func()) {
 	}
 }
 
-// submitDoomed submits a multiplication whose only tile must fail: the blocks of its operand are missing, and one attempt is
-// left.
+// submitDoomed submits a multiplication whose only tile must fail: the blocks of its operand are missing, and one
+// attempt is left.
 func (d *deployment) submitDoomed() (m multiplication, putBack func()) {
 	d.t.Helper()
 	var operand struct{ ID string }
 	d.do(http.MethodPost, "/v1/matrices", "application/x-npy", onesFile(d.t, 200), &operand)
 	putBack = d.lose(operand.ID)
 	m = d.submit(`{"a": {"matrix_id": "` + operand.ID + `"}, "b": {"matrix_id": "` + operand.ID + `"}}`)
-	const lastAttempt = "UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'multiplication_id' = $1 AND state <> 'running'"
+	const lastAttempt = `UPDATE river_job SET attempt = max_attempts - 1
+		WHERE args->>'multiplication_id' = $1 AND state <> 'running'`
 	until(d.t, "its only tile waits", func() bool { return d.exec(lastAttempt, m.ID) == 1 })
 	return m, putBack
 }

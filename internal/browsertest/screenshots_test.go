@@ -36,7 +36,8 @@ func TestScreenshots(t *testing.T) {
 	failed, busy := d.submitSamples()
 
 	b.open(d.url)
-	b.sees(`document.querySelectorAll("li.product").length >= 6 && document.querySelector(".in_progress progress").value > 0.15`)
+	b.sees(`document.querySelectorAll("li.product").length >= 6`)
+	b.sees(`document.querySelector(".in_progress progress").value > 0.15`)
 	b.picture("start")
 
 	b.open(d.url + busy.Links.Jobs + "&state=completed")
@@ -50,9 +51,11 @@ func TestScreenshots(t *testing.T) {
 	b.open(d.url + "/docs/")
 	b.beginTryItOut("/v1/multiplications")
 	b.run(chromedp.Focus(".opblock.is-open textarea"))
-	evaluate[bool](b, `document.activeElement.select(), document.execCommand("insertText", false, `+strconv.Quote(twoByTwo)+`)`)
+	evaluate[bool](b, `document.activeElement.select(),
+		document.execCommand("insertText", false, `+strconv.Quote(twoByTwo)+`)`)
 	b.execute("/v1/multiplications")
-	evaluate[bool](b, `Object.assign(document.querySelector(".opblock.is-open textarea").style, { minHeight: "0", height: "5em" }),
+	evaluate[bool](b, `Object.assign(
+			document.querySelector(".opblock.is-open textarea").style, { minHeight: "0", height: "5em" }),
 		document.querySelector(".opblock.is-open .opblock-section-request-body").scrollIntoView(), true`)
 	b.sees(`document.getAnimations().length === 0`)
 	b.picture("docs")
@@ -98,7 +101,9 @@ func (d *deployment) submitSamples() (failed, busy multiplication) {
 	cancelled := d.submit(random("9000"))
 	d.do(http.MethodPost, "/v1/multiplications/"+cancelled.ID+"/cancel", "", nil, &multiplication{})
 	busy = d.submit(random("14000"))
-	d.submit(`{"priority": 4, "a": {"random": {"rows": 8000, "cols": 6000}}, "b": {"random": {"rows": 6000, "cols": 20000}}}`)
+	d.submit(`{"priority": 4,
+		"a": {"random": {"rows": 8000, "cols": 6000}},
+		"b": {"random": {"rows": 6000, "cols": 20000}}}`)
 	return failed, busy
 }
 

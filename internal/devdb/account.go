@@ -40,8 +40,8 @@ func newAccount() (account, error) {
 			return parseUser(u)
 		}
 	}
-	return account{}, fmt.Errorf("postgres does not run as root, and this system has none of the users %s: run as another user",
-		strings.Join(serviceUsers, ", "))
+	return account{}, fmt.Errorf("postgres does not run as root, and this system has none of the users %s: "+
+		"run as another user", strings.Join(serviceUsers, ", "))
 }
 
 func parseUser(u *user.User) (account, error) {
@@ -74,8 +74,8 @@ func ownerOf(data string) (account, error) {
 	case owner.uid == 0:
 		return account{}, fmt.Errorf("the database in %s belongs to root, but Postgres does not run as root: chown it", data)
 	case os.Geteuid() != 0 && !owner.isSelf():
-		return account{}, fmt.Errorf("the database in %s belongs to %s: run as that user or as root, or use another directory",
-			data, owner.name)
+		return account{}, fmt.Errorf("the database in %s belongs to %s: run as that user or as root, "+
+			"or use another directory", data, owner.name)
 	}
 	return owner, nil
 }

@@ -20,8 +20,8 @@ const minMajor = 14
 var ErrNoPostgres = errors.New("no usable PostgreSQL found")
 
 // installHint is the end of a message about missing programs.
-const installHint = "install it with `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora) " +
-	"or `brew install postgresql@17` (macOS)"
+const installHint = "install it with `apt-get install postgresql` (Debian, Ubuntu), " +
+	"`dnf install postgresql-server` (Fedora) or `brew install postgresql@17` (macOS)"
 
 // binDirs are the places where packages put programs that are not in PATH.
 var binDirs = []string{
@@ -44,7 +44,7 @@ func (b binaries) path(program string) string { return filepath.Join(b.dir, prog
 // findBinaries chooses programs that the account can run: those in PATH, else the newest. An existing cluster needs
 // those of its own major version; 0 means any. If none is installed, findBinaries downloads them.
 func findBinaries(ctx context.Context, cfg Config, acct account, major int) (binaries, error) {
-	cache, cacheErr := cacheDir()
+	cache, _ := cacheDir() // without one, there are no downloads to find
 	bin, reasons := installed(ctx, acct, major, cache)
 	if bin.dir != "" {
 		return bin, nil
@@ -53,19 +53,30 @@ func findBinaries(ctx context.Context, cfg Config, acct account, major int) (bin
 		return binaries{}, ctx.Err()
 	}
 	if !cfg.NoDownload {
-		dir, err := "", cacheErr
-		if err == nil {
-			dir, err = downloader{repository: mavenCentral, cache: cache, log: cfg.Log}.install(ctx, major)
-		}
-		if err == nil {
-			bin, err = probe(ctx, acct, dir)
-		}
+		bin, err := downloadBinaries(ctx, cfg, acct, major)
 		if err == nil {
 			return bin, nil
 		}
 		reasons = append(reasons, fmt.Errorf("download it: %w", err))
 	}
 	return binaries{}, noPostgres(major, reasons)
+}
+
+func downloadBinaries(ctx context.Context, cfg Config, acct account, major int) (binaries, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return binaries{}, err
+	}
+	d := downloader{
+		repository: mavenCentral,
+		cache:      cache,
+		log:        cfg.Log,
+	}
+	dir, err := d.install(ctx, major)
+	if err != nil {
+		return binaries{}, err
+	}
+	return probe(ctx, acct, dir)
 }
 
 // noPostgres returns an ErrNoPostgres that says what was tried and what to install.

@@ -52,7 +52,8 @@ func clusterVersion(data string) (int, error) {
 	entries, err := os.ReadDir(data)
 	if errors.Is(err, fs.ErrNotExist) {
 		if target, err := os.Readlink(data); err == nil {
-			return 0, fmt.Errorf("%s is a link to a directory that does not exist, %s: remove it to begin a new database", data, target)
+			return 0, fmt.Errorf("%s is a link to a directory that does not exist, %s: remove it to begin a new database",
+				data, target)
 		}
 		return 0, nil
 	}
@@ -80,8 +81,8 @@ func (c *cluster) ensure(ctx context.Context, exists bool) error {
 	return nil
 }
 
-// create makes the cluster in an intermediate directory and renames it at the end: after an interrupted initdb, the next
-// start finds no cluster and begins again.
+// create makes the cluster in an intermediate directory and renames it at the end: after an interrupted initdb, the
+// next start finds no cluster and begins again.
 func (c *cluster) create(ctx context.Context) error {
 	unfinished := c.dir.data() + unfinishedSuffix
 	if err := os.RemoveAll(unfinished); err != nil {
@@ -136,8 +137,8 @@ func (c *cluster) initdb(ctx context.Context, dir string) error {
 	return nil
 }
 
-// locale sorts by bytes: the order of a language changes, and breaks indexes, when the system's library is updated. Older
-// versions of macOS have no C.UTF-8.
+// locale sorts by bytes: the order of a language changes, and breaks indexes, when the system's library is updated.
+// Older versions of macOS have no C.UTF-8.
 func locale() string {
 	if runtime.GOOS == "linux" {
 		return "C.UTF-8"

@@ -1,8 +1,8 @@
 // Package devdb runs a private Postgres for `millrace dev`, `millrace demo` and the tests. It finds the programs or
 // downloads them, makes a database cluster, starts it on a free port of 127.0.0.1 and stops it.
 //
-// Root may start it on Linux: Postgres, which refuses to run as root, then runs as another user. On Linux, Postgres also
-// stops when the process that started it is killed; elsewhere, the next start on the directory stops it.
+// Root may start it on Linux: Postgres, which refuses to run as root, then runs as another user. On Linux, Postgres
+// also stops when the process that started it is killed; elsewhere, the next start on the directory stops it.
 package devdb
 
 import (
@@ -158,8 +158,8 @@ func (s *Server) Stop() error {
 	return s.stopErr
 }
 
-// stopSignal returns SIGINT, the "fast" shutdown of Postgres, which writes a checkpoint. A temporary database is removed
-// anyway: SIGQUIT, the "immediate" shutdown, skips the checkpoint.
+// stopSignal returns SIGINT, the "fast" shutdown of Postgres, which writes a checkpoint. A temporary database is
+// removed anyway: SIGQUIT, the "immediate" shutdown, skips the checkpoint.
 func (s *Server) stopSignal() syscall.Signal {
 	if s.cluster.dir.temporary {
 		return syscall.SIGQUIT

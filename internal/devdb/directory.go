@@ -84,8 +84,8 @@ func (d *directory) close() error {
 	return errors.Join(errs...)
 }
 
-// linkMoved replaces the note of a moved database by a symbolic link to it. Earlier versions, when run by root, kept the
-// database below /var/lib/millrace if the account that Postgres runs as could not reach the directory.
+// linkMoved replaces the note of a moved database by a symbolic link to it. Earlier versions, when run by root, kept
+// the database below /var/lib/millrace if the account that Postgres runs as could not reach the directory.
 func (d *directory) linkMoved(log *slog.Logger) error {
 	note := filepath.Join(d.path, movedName)
 	content, err := os.ReadFile(note)
@@ -102,7 +102,8 @@ func (d *directory) linkMoved(log *slog.Logger) error {
 	if err := os.Remove(note); err != nil {
 		return fmt.Errorf("link to the database: %w", err)
 	}
-	log.Info("an earlier version moved the database; the data directory is now a link to it", "directory", d.path, "database", moved)
+	log.Info("an earlier version moved the database; the data directory is now a link to it",
+		"directory", d.path, "database", moved)
 	return nil
 }
 

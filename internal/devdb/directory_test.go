@@ -68,7 +68,8 @@ func TestClearErrors(t *testing.T) {
 			writeFile(t, filepath.Join(dir, movedName), filepath.Join(dir, "gone"))
 		}, "is a link to a directory that does not exist"},
 		{"link leads nowhere", func(t *testing.T, dir string) {
-			if err := errors.Join(os.Mkdir(dir, 0o700), os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, dataName))); err != nil {
+			gone := filepath.Join(dir, "gone")
+			if err := errors.Join(os.Mkdir(dir, 0o700), os.Symlink(gone, filepath.Join(dir, dataName))); err != nil {
 				t.Fatal(err)
 			}
 		}, "is a link to a directory that does not exist"},

@@ -84,7 +84,8 @@ func (d downloader) install(ctx context.Context, major int) (string, error) {
 // fetch downloads the archive of a version for this platform and checks its sum, if the repository has one.
 func (d downloader) fetch(ctx context.Context, version string) ([]byte, error) {
 	artifact := "embedded-postgres-binaries-" + platform()
-	url := strings.Join([]string{d.repository, "io/zonky/test/postgres", artifact, version, artifact + "-" + version + ".jar"}, "/")
+	file := artifact + "-" + version + ".jar"
+	url := strings.Join([]string{d.repository, "io/zonky/test/postgres", artifact, version, file}, "/")
 	archive, err := get(ctx, url)
 	if err != nil {
 		return nil, err

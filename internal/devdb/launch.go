@@ -89,8 +89,8 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	return r, nil
 }
 
-// awaitReady waits until postmaster.pid says that the new process is ready, and only then connects: before that, the port
-// may belong to another process.
+// awaitReady waits until postmaster.pid says that the new process is ready, and only then connects: before that, the
+// port may belong to another process.
 func (c *cluster) awaitReady(ctx context.Context, r run) error {
 	for {
 		pm, ok, err := readPostmaster(c.dir.data())

@@ -53,7 +53,8 @@ func (p *process) exit() error {
 	return errors.New("exit status 0")
 }
 
-// stop ends the process, with harder signals if it ignores sig, and returns when it has ended. It may have ended before.
+// stop ends the process, with harder signals if it ignores sig, and returns when it has ended. It may have ended
+// before.
 func (p *process) stop(sig syscall.Signal) error {
 	if p.signalAndWait(sig, fastTimeout) || p.signalAndWait(syscall.SIGQUIT, immediateTimeout) {
 		return nil

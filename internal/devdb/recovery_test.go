@@ -106,7 +106,8 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	h := startHelper(t, dir)
 	_, err := Start(t.Context(), Config{Dir: dir})
-	if want := "already in use by pid " + strconv.Itoa(h.cmd.Process.Pid); err == nil || !strings.Contains(err.Error(), want) {
+	want := "already in use by pid " + strconv.Itoa(h.cmd.Process.Pid)
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("second Start() = %v, want an error with %q", err, want)
 	}
 	if err := ping(t.Context(), h.url); err != nil {

@@ -2,8 +2,8 @@ package devdb
 
 import "strconv"
 
-// settings returns the command line of Postgres. Settings on the command line, unlike those in postgresql.conf, also apply
-// to a database that an older version of Millrace made.
+// settings returns the command line of Postgres. Settings on the command line, unlike those in postgresql.conf, also
+// apply to a database that an older version of Millrace made.
 func settings(port uint32, fsync bool) []string {
 	values := []string{
 		"listen_addresses=" + loopback,

@@ -53,8 +53,8 @@ func (w withServer) Run() int {
 	return code
 }
 
-// New returns a pool on a new database with the schema of all migrations, which is dropped at the end of the test. If no
-// Postgres is installed, New skips the test; with CI=true in the environment, the test fails.
+// New returns a pool on a new database with the schema of all migrations, which is dropped at the end of the test. If
+// no Postgres is installed, New skips the test; with CI=true in the environment, the test fails.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return open(t, (*server).createMigrated)

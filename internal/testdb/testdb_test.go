@@ -19,10 +19,10 @@ func TestNewIsMigratedAndIsolated(t *testing.T) {
 			t.Parallel()
 			pool := testdb.New(t)
 			if _, err := pool.Exec(t.Context(), "CREATE TABLE mine (x int)"); err != nil {
-				t.Fatalf("a sibling's table is in this database: %v", err)
+				t.Fatalf("creating a table that other tests create too: %v, want a database of its own", err)
 			}
 			if !hasTable(t, pool, "river_job") {
-				t.Error("the database is not migrated")
+				t.Error("New() has no table river_job, want the schema of all migrations")
 			}
 		})
 	}
@@ -32,7 +32,7 @@ func TestNewEmpty(t *testing.T) {
 	t.Parallel()
 	pool := testdb.NewEmpty(t)
 	if hasTable(t, pool, "river_job") {
-		t.Error("the database is not empty")
+		t.Error("NewEmpty() has a table river_job, want no tables")
 	}
 }
 
