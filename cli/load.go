@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,8 @@ func (c *loadCommand) validate() error {
 		return usagef("--priority must be from 1 to 4, it is %d", c.Priority)
 	case c.Timeout <= 0:
 		return usagef("--timeout must be more than 0, it is %s", c.Timeout)
+	case c.Plot != "" && !strings.EqualFold(filepath.Ext(c.Plot), ".svg"):
+		return usagef("--plot must name a file that ends in .svg, it is %q", c.Plot)
 	}
 	if c.Concurrency == 0 && c.Rate > 0 {
 		c.Concurrency = maxClients

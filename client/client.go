@@ -1,5 +1,5 @@
-// Package client talks to a Millrace server. Operations and its types are generated from the OpenAPI description; Client
-// adds retries, streaming uploads, downloads that resume, and waiting for a multiplication.
+// Package client talks to a Millrace server. Operations and its types are generated from the OpenAPI description;
+// Client adds retries, streaming uploads, downloads that resume, and waiting for a multiplication.
 package client
 
 import (

@@ -51,8 +51,8 @@ func (d *Download) Resume(part io.Reader) error {
 	return err
 }
 
-// Run receives the content and returns ErrDigest if it does not match its digest. After another error, what was written to w
-// can be passed to Resume of a new download.
+// Run receives the content and returns ErrDigest if it does not match its digest. After another error, what was
+// written to w can be passed to Resume of a new download.
 func (d *Download) Run(ctx context.Context) error {
 	for failed := 0; ; failed++ {
 		before := d.done

@@ -56,11 +56,12 @@ func permanentf(format string, args ...any) error {
 // maxProblem limits how much of the body of an error is read, in bytes. Millrace's own are far shorter.
 const maxProblem = 64 << 10
 
-// newError returns the Error of a response. A response without a problem description, such as that of a proxy, is described
-// by its request, its status and the first line of its body.
+// newError returns the Error of a response. A response without a problem description, such as that of a proxy, is
+// described by its request, its status and the first line of its body.
 func newError(response *http.Response) *Error {
 	e := &Error{}
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem)) // a broken body is described as far as it was received
+	// If the body breaks, what was received still describes the error.
+	text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem))
 	if json.Unmarshal(text, &e.Problem) != nil || e.Detail == "" {
 		e.Detail = fmt.Sprintf("%s %s returned %s", response.Request.Method, response.Request.URL, response.Status)
 		if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); line != "" {

@@ -20,8 +20,8 @@ func (c *Client) Submit(ctx context.Context, s Submission) (Multiplication, erro
 	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.SubmitMultiplication(ctx, nil, s, key) })
 }
 
-// SubmitBody queues the multiplication that a body of n bytes describes: the JSON of a Submission, or a form with the files
-// a and b. It does not retry, because the body can be read only once.
+// SubmitBody queues the multiplication that a body of n bytes describes: the JSON of a Submission, or a form with the
+// files a and b. It does not retry, because the body can be read only once.
 func (c *Client) SubmitBody(ctx context.Context, contentType string, body io.Reader, n int64) (Multiplication, error) {
 	response, err := c.SubmitMultiplicationWithBody(ctx, nil, contentType, body, contentLength(n))
 	if err := c.check(response, err); err != nil {
@@ -46,7 +46,9 @@ func (c *Client) Matrix(ctx context.Context, id string) (Matrix, error) {
 // Cancel cancels a pending or running multiplication.
 func (c *Client) Cancel(ctx context.Context, id string) (Multiplication, error) {
 	key := idempotent()
-	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.CancelMultiplication(ctx, id, nil, key) })
+	return call[Multiplication](ctx, c, func() (*http.Response, error) {
+		return c.CancelMultiplication(ctx, id, nil, key)
+	})
 }
 
 // Retry queues a failed or cancelled multiplication again.

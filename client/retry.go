@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// The pauses between attempts double from 100 ms to 5 s, each jittered to between half and all of it. The policy is separate
-// from that of the server's jobs, which pause from seconds to minutes: this package must not import the server's.
+// The pauses between attempts double from 100 ms to 5 s, each jittered to between half and all of it. The policy is
+// separate from that of the server's jobs, which pause from seconds to minutes: this package must not import the
+// server's.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
@@ -73,7 +74,8 @@ func (c *Client) transient(ctx context.Context, err error) bool {
 	return c.reached.Load() || !wrongAddress(err)
 }
 
-// wrongAddress reports whether no connection could be made, or the other side does not speak the protocol of the address.
+// wrongAddress reports whether no connection could be made, or the other side does not speak the protocol of the
+// address.
 func wrongAddress(err error) bool {
 	var operation *net.OpError
 	var certificate *tls.CertificateVerificationError

@@ -11,8 +11,8 @@ import (
 
 const mediaNPY = "application/x-npy"
 
-// Upload stores a .npy file as a matrix. It calls progress with the number of bytes that the current attempt has sent; a
-// retry starts again at zero.
+// Upload stores a .npy file as a matrix. It calls progress with the number of bytes that the current attempt has
+// sent; a retry starts again at zero.
 func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)) (Matrix, error) {
 	file, err := os.Open(path)
 	if err != nil {

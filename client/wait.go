@@ -10,9 +10,9 @@ import (
 // Event is one change of a multiplication.
 type Event = MultiplicationEvent
 
-// Wait returns a multiplication once its state is final. It calls onEvent for each change, which it reads from an event
-// stream; a stream that breaks is resumed after the last event. Where streams do not work, as behind a proxy that buffers
-// them, Wait polls.
+// Wait returns a multiplication once its state is final. It calls onEvent for each change, which it reads from an
+// event stream; a stream that breaks is resumed after the last event. Where streams do not work, as behind a proxy
+// that buffers them, Wait polls.
 func (c *Client) Wait(ctx context.Context, id string, onEvent func(Event)) (Multiplication, error) {
 	s := &eventStream{client: c, id: id, onEvent: onEvent}
 	for failed := 0; !s.final; {
@@ -36,7 +36,8 @@ func (c *Client) Wait(ctx context.Context, id string, onEvent func(Event)) (Mult
 	return c.Multiplication(ctx, id)
 }
 
-// Await returns a multiplication once its state is final, like Wait, but without events: it sends long polls of one minute.
+// Await returns a multiplication once its state is final, like Wait, but without events: it sends long polls of one
+// minute.
 func (c *Client) Await(ctx context.Context, id string) (Multiplication, error) {
 	wait := &GetMultiplicationParams{Prefer: new("wait=60")}
 	for {
@@ -50,8 +51,8 @@ func (c *Client) Await(ctx context.Context, id string) (Multiplication, error) {
 // pollInterval is the least time between two polls.
 const pollInterval = 200 * time.Millisecond
 
-// poll requests the state of a multiplication until it is final. Each poll waits at most a second for the state to become
-// final, so that a progress bar keeps moving.
+// poll requests the state of a multiplication until it is final. Each poll waits at most a second for the state to
+// become final, so that a progress bar keeps moving.
 func (c *Client) poll(ctx context.Context, id string, onEvent func(Event)) (Multiplication, error) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
