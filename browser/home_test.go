@@ -32,7 +32,7 @@ func TestHomeFollowsAProduct(t *testing.T) {
 	b.open(d.url)
 	b.sees(`!document.getElementById("none").hidden && !document.getElementById("no-workers").hidden`)
 	p := d.submit(random("2600"))
-	item := `document.querySelector('li.product[data-id="` + p.ID + `"]')`
+	item := `document.querySelector('li.multiplication[data-id="` + p.ID + `"]')`
 	b.sees(item + `?.classList.contains("pending")`)
 	b.sees(`document.querySelector("#queues tr:last-child td").innerText === "4"`)
 	d.work()
@@ -56,7 +56,7 @@ func TestHomeSubmits(t *testing.T) {
 	b.open(d.url)
 	b.sees(`document.getElementById("workers").innerText === "1"`)
 	b.run(chromedp.Focus("#size"), chromedp.SetValue("#size", ""), chromedp.SendKeys("#size", "700"+kb.Enter))
-	b.sees(`document.querySelector("li.product.completed .shape")?.innerText === "700×700 times 700×700"`)
+	b.sees(`document.querySelector("li.multiplication.completed .shape")?.innerText === "700×700 times 700×700"`)
 	if status := b.text("#submitted"); !strings.HasPrefix(status, "Submitted as ") {
 		t.Errorf("it says %q", status)
 	}
@@ -70,12 +70,12 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.open(d.url)
 	b.sees(`document.getElementById("version").innerText !== ""`)
 	b.click("#submit button")
-	b.sees(`document.getElementById("refused").innerText.startsWith("The API answers 413: the product: matrix too large")`)
+	b.sees(`document.getElementById("refused").innerText.startsWith("The API returned 413: the product: matrix too large")`)
 	if n := len(evaluate[string](b, `document.getElementById("submitted").innerText`)); n != 0 {
 		t.Error("it says that it has submitted something")
 	}
 	d.api.stop()
-	b.sees(`document.getElementById("trouble").innerText === "The API does not answer."`)
+	b.sees(`document.getElementById("trouble").innerText === "The API cannot be reached."`)
 	d.serve("--addr=" + strings.TrimPrefix(d.url, "http://"))
 	b.sees(`document.getElementById("trouble").hidden`)
 }
@@ -89,7 +89,7 @@ func TestHomeIsNarrow(t *testing.T) {
 	for _, width := range []int64{360, 1400} {
 		b.run(chromedp.EmulateViewport(width, 800))
 		b.open(d.url)
-		b.sees(`document.querySelector("li.product")`)
+		b.sees(`document.querySelector("li.multiplication")`)
 		if over := evaluate[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 			t.Errorf("at %d pixels it is %d too wide", width, over)
 		}

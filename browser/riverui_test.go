@@ -91,7 +91,7 @@ func TestRiverUIListsAProduct(t *testing.T) {
 	p := d.submit(random("2700"))
 	b := open(t, riverUISays)
 	b.open(d.url)
-	b.click(`li.product[data-id="` + p.ID + `"] .jobs`)
+	b.click(`li.multiplication[data-id="` + p.ID + `"] .jobs`)
 	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 4`)
 	text := b.text("body")
 	if n := strings.Count(text, p.ID+`","tile"`); n != 4 || strings.Count(text, `"tile"`) != 4 {

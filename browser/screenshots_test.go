@@ -37,7 +37,7 @@ func TestScreenshots(t *testing.T) {
 	failed, busy := d.sampleProducts()
 
 	b.open(d.url)
-	b.sees(`document.querySelectorAll("li.product").length >= 6 && document.querySelector(".in_progress progress").value > 0.15`)
+	b.sees(`document.querySelectorAll("li.multiplication").length >= 6 && document.querySelector(".in_progress progress").value > 0.15`)
 	b.picture("start")
 
 	b.open(d.url + busy.Links.Jobs + "&state=completed")
