@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,8 @@ func (c *loadCommand) validate() error {
 		return usage.Errorf("--priority must be from 1 to 4, it is %d", c.Priority)
 	case c.Timeout <= 0:
 		return usage.Errorf("--timeout must be more than 0, it is %s", c.Timeout)
+	case c.Plot != "" && !strings.EqualFold(filepath.Ext(c.Plot), ".svg"):
+		return usage.Errorf("--plot must name a file that ends in .svg, it is %q", c.Plot)
 	}
 	if c.Concurrency == 0 && c.Rate > 0 {
 		c.Concurrency = maxClients

@@ -42,7 +42,7 @@ func (b *clientBundle) testLoadRefused(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"--rate=-1"}, {"--rate=NaN"}, {"--concurrency=-1"}, {"--concurrency=100000"}, {"--count=-1"}, {"--duration=0s"}, {"--duration=9999h"},
-		{"--size=0"}, {"--size=2x2"}, {"--size=x"}, {"--size=99999999999"}, {"--operands=x"}, {"--priority=0"}, {"--timeout=0s"},
+		{"--size=0"}, {"--size=2x2"}, {"--size=x"}, {"--size=99999999999"}, {"--operands=x"}, {"--priority=0"}, {"--timeout=0s"}, {"--plot=load.png"},
 		{"--size=5000"}, {"--size=100000", "--operands=npy"},
 	} {
 		flag, _, _ := strings.Cut(args[0], "=")

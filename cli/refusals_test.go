@@ -60,7 +60,7 @@ func (b *clientBundle) testRefusals(t *testing.T) {
 		"retry nothing":     {[]string{"retry", unknown}, 4, "not found"},
 		"result of nothing": {[]string{"result", unknown, "-o", out}, 4, "not found"},
 		"server down":       {[]string{"list", "--server=http://127.0.0.1:1"}, 3, "cannot be reached"},
-		"not Millrace":      {[]string{"list", "--server=" + page.URL}, 1, "not what Millrace answers"},
+		"not Millrace":      {[]string{"list", "--server=" + page.URL}, 1, "not from a Millrace server"},
 		"not TLS":           {[]string{"list", "--server=https" + strings.TrimPrefix(page.URL, "http")}, 3, "cannot be reached"},
 		"no server":         {[]string{"list", "--server=127.0.0.1:8080"}, 2, "--server"},
 		"state":             {[]string{"list", "--state=done"}, 2, "--state"},

@@ -1,33 +1,33 @@
-// Package client talks to a Millrace server. Operations and its types are generated from the description of the API; Client
-// adds what a program wants of it: streams in both directions, downloads that go on where they broke, and waiting.
+// Package client talks to a Millrace server. Operations and its types are generated from the OpenAPI description;
+// Client adds retries, streaming uploads, downloads that resume, and waiting for a multiplication.
 package client
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// Client calls the operations of one server. Those that can be repeated are, when the server is away for a moment or asks
-// to come back later.
+// defaultRetries outlasts a restart of the server: the pauses add up to at least 8 s.
+const defaultRetries = 8
+
+// Client calls the operations of one server. Its methods repeat a request after a transient error, SubmitBody excepted.
+// The generated operations, which it embeds, do not.
 type Client struct {
 	*ClientWithResponses
 	server  string
-	reached atomic.Bool // the server has answered: it is there, and will be back
+	reached atomic.Bool // the server has responded at least once
 
-	// Retries is how often an operation is tried again before its error counts.
+	// Retries is how often an operation is retried before its error is returned.
 	Retries int
-	// Retrying, if set, is told of each of these errors, and how long it is until the next attempt.
+	// Retrying, if set, is called before each retry with the error and the pause until the next attempt.
 	Retrying func(err error, pause time.Duration)
 }
 
@@ -35,98 +35,55 @@ type Client struct {
 func New(server string, options ...ClientOption) (*Client, error) {
 	operations, err := NewClientWithResponses(server, options...)
 	if err != nil {
-		return nil, fmt.Errorf("the address of the server: %w", err)
+		return nil, fmt.Errorf("server address: %w", err)
 	}
-	return &Client{ClientWithResponses: operations, server: server, Retries: 8}, nil
+	return &Client{
+		ClientWithResponses: operations,
+		server:              server,
+		Retries:             defaultRetries,
+	}, nil
 }
 
-// Error is an answer that says what is wrong.
-type Error struct {
-	Problem
-	retryAfter time.Duration
-}
-
-func (e *Error) Error() string {
-	text := cmp.Or(e.Detail, e.Title)
-	for _, fault := range e.Errors {
-		if fault.Location != nil && fault.Message != nil {
-			text += fmt.Sprintf("; %s: %s", *fault.Location, *fault.Message)
-		}
-	}
-	return text
-}
-
-// UnreachableError says that a server does not answer at all.
-type UnreachableError struct {
-	Server string
-	Err    error
-}
-
-func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("the server at %s cannot be reached: %v", e.Server, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *UnreachableError) Unwrap() error { return e.Err }
-
-// maxProblem is more than any description of an error has, in bytes.
-const maxProblem = 64 << 10
-
-// failure turns an answer that is no success into an error. The answer of something that is not Millrace has no description
-// of an error, only the beginning of a page.
-func failure(answer *http.Response) error {
-	e := &Error{}
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxProblem)) // what has come is all that there is to say
-	if json.Unmarshal(text, &e.Problem) != nil || e.Detail == "" {
-		e.Detail = fmt.Sprintf("%s %s answers %s", answer.Request.Method, answer.Request.URL, answer.Status)
-		if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); line != "" {
-			e.Detail += fmt.Sprintf(": %.200s", line)
-		}
-	}
-	e.Status = int32(answer.StatusCode) //nolint:gosec // three digits
-	e.retryAfter = retryAfter(answer.Header.Get("Retry-After"))
-	return e
-}
-
-// call sends a request that may be sent more than once, and decodes the JSON of its answer.
+// call sends a request that may be sent more than once, and decodes the JSON of its response.
 func call[T any](ctx context.Context, c *Client, send func() (*http.Response, error)) (T, error) {
 	var body T
 	err := c.retry(ctx, func() error {
-		answer, err := send()
-		if err := c.check(answer, err); err != nil {
+		response, err := send()
+		if err := c.check(response, err); err != nil {
 			return err
 		}
-		defer func() { _ = answer.Body.Close() }()
-		return decode(answer, &body)
+		defer func() { _ = response.Body.Close() }()
+		return decode(response, &body)
 	})
 	return body, err
 }
 
-// decode reads the JSON of an answer.
-func decode(answer *http.Response, body any) error {
-	err := json.NewDecoder(answer.Body).Decode(body)
+// decode reads the JSON of a response. A response that is not the expected JSON is a permanent error; a connection that
+// breaks is not.
+func decode(response *http.Response, body any) error {
+	err := json.NewDecoder(response.Body).Decode(body)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		return fmt.Errorf("%wthe answer of %s is not what Millrace answers: %w", errFinal, answer.Request.URL, err)
+		return permanentf("the response of %s is not from a Millrace server: %w", response.Request.URL, err)
 	}
 	return err
 }
 
-// check notes that the server is there, and turns every answer that is no success into an error. The body of an answer that
-// is none stays open.
-func (c *Client) check(answer *http.Response, err error) error {
+// check returns an error unless the status of the response is below 300. It closes the body of a response that it turns
+// into an error. The arguments are what http.Client.Do has returned.
+func (c *Client) check(response *http.Response, err error) error {
 	if err != nil {
 		var request *url.Error // its text begins with the address
 		if errors.As(err, &request) {
 			err = request.Err
 		}
-		return &UnreachableError{c.server, err}
+		return &UnreachableError{Server: c.server, Err: err}
 	}
 	c.reached.Store(true)
-	if answer.StatusCode >= http.StatusMultipleChoices {
-		defer func() { _ = answer.Body.Close() }()
-		return failure(answer)
+	if response.StatusCode >= http.StatusMultipleChoices {
+		defer func() { _ = response.Body.Close() }()
+		return newError(response)
 	}
 	return nil
 }
@@ -139,5 +96,13 @@ func header(name, value string) RequestEditorFn {
 	}
 }
 
-// once makes a request take effect once, however often it is sent.
-func once() RequestEditorFn { return header("Idempotency-Key", uuid.NewString()) }
+// idempotent adds a key that makes a request take effect once, however often it is sent.
+func idempotent() RequestEditorFn { return header("Idempotency-Key", uuid.NewString()) }
+
+// contentLength sets the size of a body from which net/http cannot tell it.
+func contentLength(n int64) RequestEditorFn {
+	return func(_ context.Context, r *http.Request) error {
+		r.ContentLength = n
+		return nil
+	}
+}

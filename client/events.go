@@ -13,52 +13,52 @@ import (
 )
 
 var (
-	// errNoEvents says that there is no stream of events: an old server, or a proxy that holds them back.
-	errNoEvents = errors.New("there are no events")
-	// errStreamEnded says that a stream has ended before the product, as it does when a server stops.
-	errStreamEnded = errors.New("the stream of events ended")
+	// errNoEvents reports that event streams do not work: the server has none, or a proxy holds the events back.
+	errNoEvents = errors.New("no event stream")
+	// errStreamEnded reports that a stream ended before the multiplication did, as it does when a server stops.
+	errStreamEnded = errors.New("the event stream ended early")
 )
 
-// silence is how long a stream may bring nothing: servers send something every 15 seconds.
-const silence = 45 * time.Second
+// maxSilence is how long a stream may send nothing. Servers send something every 15 seconds.
+const maxSilence = 45 * time.Second
 
-// eventStream follows a product over as many streams of server-sent events as it takes.
+// eventStream reads the events of one multiplication over as many connections as it takes.
 type eventStream struct {
-	client *Client
-	id     string
-	seen   func(Event)
-	last   string // id of the last event
-	ended  bool   // the product has
+	client  *Client
+	id      string
+	onEvent func(Event)
+	last    string // id of the last event
+	final   bool   // the multiplication has reached a final state
 }
 
 // follow reads one stream to its end.
 func (s *eventStream) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silent := time.AfterFunc(silence, func() { cancel(errNoEvents) })
-	defer silent.Stop()
+	silence := time.AfterFunc(maxSilence, func() { cancel(errNoEvents) })
+	defer silence.Stop()
 	params := &GetMultiplicationEventsParams{}
 	if s.last != "" {
 		params.LastEventID = &s.last
 	}
-	answer, err := s.client.GetMultiplicationEvents(ctx, s.id, params, header("Accept", "text/event-stream"))
-	if err := s.client.check(answer, err); err != nil {
-		return s.none(ctx, err)
+	response, err := s.client.GetMultiplicationEvents(ctx, s.id, params, header("Accept", "text/event-stream"))
+	if err := s.client.check(response, err); err != nil {
+		return s.explain(ctx, err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode == http.StatusNoContent { // nothing comes after the last one
-		s.ended = true
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusNoContent { // the last event was the final one
+		s.final = true
 		return nil
 	}
-	err = s.read(answer.Body, silent)
+	err = s.read(response.Body, silence)
 	if errors.Is(context.Cause(ctx), errNoEvents) {
 		return errNoEvents
 	}
 	return err
 }
 
-// none finds out whether it is the product or only the stream that is not there.
-func (s *eventStream) none(ctx context.Context, err error) error {
+// explain returns errNoEvents for the error of a stream whose multiplication can be read, else the error.
+func (s *eventStream) explain(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errNoEvents) {
 		return errNoEvents
 	}
@@ -72,16 +72,16 @@ func (s *eventStream) none(ctx context.Context, err error) error {
 	return errNoEvents
 }
 
-// maxEvent is more than any event has, in bytes.
+// maxEvent limits the size of an event, in bytes. Millrace's are far shorter.
 const maxEvent = 1 << 20
 
-// read takes in the events of one stream, as the HTML standard says (9.2.6).
-func (s *eventStream) read(body io.Reader, silent *time.Timer) error {
+// read handles the events of one stream, parsed as in section 9.2.6 of the HTML standard.
+func (s *eventStream) read(body io.Reader, silence *time.Timer) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxEvent)
 	var id, data string
 	for lines.Scan() {
-		silent.Reset(silence)
+		silence.Reset(maxSilence)
 		name, value, _ := strings.Cut(lines.Text(), ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
@@ -90,28 +90,29 @@ func (s *eventStream) read(body io.Reader, silent *time.Timer) error {
 		case name == "data":
 			data += value
 		case lines.Text() == "" && data != "":
-			if err := s.take(id, data); err != nil {
+			if err := s.handle(id, data); err != nil {
 				return err
 			}
 			data = ""
 		}
 	}
-	if s.ended {
+	if s.final {
 		return nil
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("the stream of events broke: %w", err)
+		return fmt.Errorf("reading the event stream: %w", err)
 	}
 	return errStreamEnded
 }
 
-// take notes one event.
-func (s *eventStream) take(id, data string) error {
+// handle decodes one event and passes it on.
+func (s *eventStream) handle(id, data string) error {
 	var e Event
 	if err := json.Unmarshal([]byte(data), &e); err != nil {
-		return fmt.Errorf("%wan event that makes no sense: %w", errFinal, err)
+		return permanentf("decoding an event: %w", err)
 	}
-	s.last, s.ended = id, MultiplicationState(e.State).Final()
-	s.seen(e)
+	s.last = id
+	s.final = MultiplicationState(e.State).Final()
+	s.onEvent(e)
 	return nil
 }

@@ -7,19 +7,18 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 )
 
-// The pauses between attempts: 100 ms, 200 ms … 5 s, each between a half and the whole of it. Together they outlast a
-// server that restarts.
+// The pauses between attempts double from 100 ms to 5 s, each jittered to between half and all of it. The policy is
+// separate from that of the server's jobs, which pause from seconds to minutes: this package must not import the
+// server's.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
-	maxPause   = time.Minute // that a server may ask for
 )
 
-// retry tries something again and again until it succeeds, fails for good, or has failed too often.
+// retry repeats an attempt until it succeeds, fails with a permanent error, or has been retried c.Retries times.
 func (c *Client) retry(ctx context.Context, attempt func() error) error {
 	for failed := 0; ; failed++ {
 		err := attempt()
@@ -32,7 +31,7 @@ func (c *Client) retry(ctx context.Context, attempt func() error) error {
 	}
 }
 
-// pause waits before the next attempt.
+// pause waits before the next attempt; failed counts the failures before cause.
 func (c *Client) pause(ctx context.Context, failed int, cause error) error {
 	pause := min(lastPause, firstPause<<min(failed, 10))
 	pause = pause/2 + rand.N(pause/2) //nolint:gosec // jitter is no secret
@@ -53,17 +52,21 @@ func (c *Client) pause(ctx context.Context, failed int, cause error) error {
 	}
 }
 
-// transient reports whether an error may pass. That nobody listens at an address, or somebody who speaks otherwise, is taken
-// for a wrong address, unless there has been an answer before.
+// transient reports whether another attempt may succeed. A connection that cannot be made is taken for a wrong address
+// until the server has responded once; after that, the server is taken to be restarting.
 func (c *Client) transient(ctx context.Context, err error) bool {
-	if ctx.Err() != nil || errors.Is(err, errFinal) {
+	var permanent *permanentError
+	if ctx.Err() != nil || errors.As(err, &permanent) {
 		return false
 	}
 	var problem *Error
 	if errors.As(err, &problem) {
 		switch problem.Status {
-		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-			http.StatusRequestTimeout:
+		case http.StatusRequestTimeout,
+			http.StatusTooManyRequests,
+			http.StatusBadGateway,
+			http.StatusServiceUnavailable,
+			http.StatusGatewayTimeout:
 			return true
 		}
 		return false
@@ -71,23 +74,12 @@ func (c *Client) transient(ctx context.Context, err error) bool {
 	return c.reached.Load() || !wrongAddress(err)
 }
 
-// wrongAddress reports whether an error is of the making of a connection.
+// wrongAddress reports whether no connection could be made, or the other side does not speak the protocol of the
+// address.
 func wrongAddress(err error) bool {
 	var operation *net.OpError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	return errors.As(err, &operation) && operation.Op == "dial" || errors.Is(err, http.ErrSchemeMismatch) ||
 		errors.As(err, &certificate) || errors.As(err, &record)
-}
-
-// errFinal marks errors that no other attempt can mend.
-var errFinal = errors.New("")
-
-// retryAfter returns the pause that a server asks for.
-func retryAfter(header string) time.Duration {
-	seconds, err := strconv.Atoi(header)
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return min(maxPause, time.Duration(seconds)*time.Second)
 }

@@ -11,9 +11,9 @@ import (
 
 const mediaNPY = "application/x-npy"
 
-// Upload stores a .npy file as a matrix. It calls moved with the number of bytes that are sent so far, which begins anew
-// when the upload has to.
-func (c *Client) Upload(ctx context.Context, path string, moved func(n int64)) (Matrix, error) {
+// Upload stores a .npy file as a matrix. It calls progress with the number of bytes that the current attempt has
+// sent; a retry starts again at zero.
+func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)) (Matrix, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Matrix{}, err
@@ -23,11 +23,14 @@ func (c *Client) Upload(ctx context.Context, path string, moved func(n int64)) (
 	if err != nil {
 		return Matrix{}, err
 	}
-	key := once()
+	key := idempotent()
 	m, err := call[Matrix](ctx, c, func() (*http.Response, error) {
-		body := &upload{Reader: io.NewSectionReader(file, 0, info.Size()), moved: moved}
+		body := &uploadBody{
+			Reader:   io.NewSectionReader(file, 0, info.Size()),
+			progress: progress,
+		}
 		defer body.stop()
-		return c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, length(info.Size()), key)
+		return c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, contentLength(info.Size()), key)
 	})
 	if err != nil {
 		return m, fmt.Errorf("uploading %s: %w", path, err)
@@ -35,38 +38,31 @@ func (c *Client) Upload(ctx context.Context, path string, moved func(n int64)) (
 	return m, nil
 }
 
-// length sets the size of a body that is not known otherwise.
-func length(n int64) RequestEditorFn {
-	return func(_ context.Context, r *http.Request) error {
-		r.ContentLength = n
-		return nil
-	}
-}
-
-// upload is one attempt at sending a body.
-type upload struct {
+// uploadBody is the request body of one attempt.
+type uploadBody struct {
 	io.Reader
-	moved func(n int64)
-	mutex sync.Mutex
-	n     int64
-	ended bool
+	progress func(n int64)
+	mutex    sync.Mutex
+	n        int64
+	stopped  bool
 }
 
-func (u *upload) Read(p []byte) (int, error) {
+// Read implements io.Reader.
+func (u *uploadBody) Read(p []byte) (int, error) {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
-	if u.ended {
+	if u.stopped {
 		return 0, os.ErrClosed
 	}
 	n, err := u.Reader.Read(p)
 	u.n += int64(n)
-	u.moved(u.n)
+	u.progress(u.n)
 	return n, err
 }
 
-// stop makes sure that nothing is read any more: the transport may go on to after it has returned.
-func (u *upload) stop() {
+// stop makes further reads fail: the transport may still read after it has returned a response.
+func (u *uploadBody) stop() {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
-	u.ended = true
+	u.stopped = true
 }

@@ -7,24 +7,25 @@ import (
 	"time"
 )
 
-// Event is one change of a product.
+// Event is one change of a multiplication.
 type Event = MultiplicationEvent
 
-// Wait returns when a product has ended, however it has. It calls seen with each change on the way, which it learns from a
-// stream of events; a stream that breaks is taken up again where it broke. Where there is none, it asks time and again.
-func (c *Client) Wait(ctx context.Context, id string, seen func(Event)) (Multiplication, error) {
-	s := &eventStream{client: c, id: id, seen: seen}
-	for failed := 0; !s.ended; {
+// Wait returns a multiplication once its state is final. It calls onEvent for each change, which it reads from an
+// event stream; a stream that breaks is resumed after the last event. Where streams do not work, as behind a proxy
+// that buffers them, Wait polls.
+func (c *Client) Wait(ctx context.Context, id string, onEvent func(Event)) (Multiplication, error) {
+	s := &eventStream{client: c, id: id, onEvent: onEvent}
+	for failed := 0; !s.final; {
 		before := s.last
 		err := s.follow(ctx)
 		if failed++; s.last != before {
-			failed = 1 // it comes on
+			failed = 1 // the stream made progress
 		}
 		switch {
 		case err == nil:
 			continue
 		case errors.Is(err, errNoEvents):
-			return c.poll(ctx, id, seen)
+			return c.poll(ctx, id, onEvent)
 		case failed > c.Retries || !c.transient(ctx, err):
 			return Multiplication{}, err
 		}
@@ -35,8 +36,8 @@ func (c *Client) Wait(ctx context.Context, id string, seen func(Event)) (Multipl
 	return c.Multiplication(ctx, id)
 }
 
-// Await returns a product when it has ended, as Wait does, for those who do not care how far it is: the server answers when
-// there is something to say.
+// Await returns a multiplication once its state is final, like Wait, but without events: it sends long polls of one
+// minute.
 func (c *Client) Await(ctx context.Context, id string) (Multiplication, error) {
 	wait := &GetMultiplicationParams{Prefer: new("wait=60")}
 	for {
@@ -47,12 +48,12 @@ func (c *Client) Await(ctx context.Context, id string) (Multiplication, error) {
 	}
 }
 
-// pollInterval is the least time between two looks at a product.
+// pollInterval is the least time between two polls.
 const pollInterval = 200 * time.Millisecond
 
-// poll asks for the state of a product until that is final. Servers that know how to wait answer when there is something
-// to say, but within a second: people look at a bar.
-func (c *Client) poll(ctx context.Context, id string, seen func(Event)) (Multiplication, error) {
+// poll requests the state of a multiplication until it is final. Each poll waits at most a second for the state to
+// become final, so that a progress bar keeps moving.
+func (c *Client) poll(ctx context.Context, id string, onEvent func(Event)) (Multiplication, error) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	wait := &GetMultiplicationParams{Prefer: new("wait=1")}
@@ -61,10 +62,7 @@ func (c *Client) poll(ctx context.Context, id string, seen func(Event)) (Multipl
 		if err != nil {
 			return m, err
 		}
-		seen(Event{
-			ID: m.ID, State: MultiplicationEventState(m.State), Progress: m.Progress, At: time.Now(), Failure: m.Failure, Result: m.Result,
-			Tiles: EventTileCounts{Total: m.Tiles.Total, Completed: m.Tiles.Completed},
-		})
+		onEvent(eventOf(m))
 		if m.State.Final() {
 			return m, nil
 		}
@@ -73,5 +71,18 @@ func (c *Client) poll(ctx context.Context, id string, seen func(Event)) (Multipl
 		case <-ctx.Done():
 			return m, ctx.Err()
 		}
+	}
+}
+
+// eventOf returns the event that reports the present state of a multiplication.
+func eventOf(m Multiplication) Event {
+	return Event{
+		ID:       m.ID,
+		State:    MultiplicationEventState(m.State),
+		Progress: m.Progress,
+		At:       time.Now(),
+		Failure:  m.Failure,
+		Result:   m.Result,
+		Tiles:    EventTileCounts{Total: m.Tiles.Total, Completed: m.Tiles.Completed},
 	}
 }

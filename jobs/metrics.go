@@ -75,13 +75,15 @@ func only(does bool, registry prometheus.Registerer) prometheus.Registerer {
 
 func (m *metrics) addProducts(factory promauto.Factory) {
 	m.submitted = factory.NewCounterVec(prometheus.CounterOpts{
-		Name: "millrace_products_submitted_total", Help: "Products that this process has accepted.",
+		Name: "millrace_multiplications_submitted_total", Help: "Multiplications accepted by this process.",
 	}, []string{"queue"})
 	m.ended = factory.NewCounterVec(prometheus.CounterOpts{
-		Name: "millrace_products_total", Help: "Products that this process has ended, by outcome.",
+		Name: "millrace_multiplications_total", Help: "Multiplications that this process moved to a final state, by outcome.",
 	}, []string{"outcome"})
 	m.lasted = factory.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "millrace_product_duration_seconds", Help: "From the submission of a product to its completion.", Buckets: productBuckets,
+		Name:    "millrace_multiplication_duration_seconds",
+		Help:    "From the submission of a multiplication to its completion.",
+		Buckets: productBuckets,
 	}, []string{"queue"})
 	for _, queue := range queues {
 		m.submitted.WithLabelValues(queue)

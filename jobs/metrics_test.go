@@ -69,12 +69,12 @@ func TestTilesAreCounted(t *testing.T) {
 	b.expectNoneActive(bad)
 	c.Stop()
 	expect(t, series(t, registry), map[string]float64{
-		`millrace_products_submitted_total{queue="small"}`:                  2,
-		`millrace_products_submitted_total{queue="tiles"}`:                  2,
-		`millrace_products_total{outcome="completed"}`:                      2,
-		`millrace_products_total{outcome="failed"}`:                         1,
-		`millrace_products_total{outcome="cancelled"}`:                      1,
-		`millrace_product_duration_seconds{queue="small"}`:                  2,
+		`millrace_multiplications_submitted_total{queue="small"}`:           2,
+		`millrace_multiplications_submitted_total{queue="tiles"}`:           2,
+		`millrace_multiplications_total{outcome="completed"}`:               2,
+		`millrace_multiplications_total{outcome="failed"}`:                  1,
+		`millrace_multiplications_total{outcome="cancelled"}`:               1,
+		`millrace_multiplication_duration_seconds{queue="small"}`:           2,
 		`millrace_tile_attempts_total{outcome="retried",queue="small"}`:     1,
 		`millrace_tile_attempts_total{outcome="completed",queue="small"}`:   1,
 		`millrace_tile_attempts_total{outcome="failed",queue="tiles"}`:      1,
@@ -131,8 +131,8 @@ func TestRescuesAreCounted(t *testing.T) {
 	b.ends(id, store.Failed)
 	c.Stop()
 	expect(t, series(t, registry), map[string]float64{
-		`millrace_jobs_rescued_total`:               1,
-		`millrace_tiles_quarantined_total`:          1,
-		`millrace_products_total{outcome="failed"}`: 1,
+		`millrace_jobs_rescued_total`:                      1,
+		`millrace_tiles_quarantined_total`:                 1,
+		`millrace_multiplications_total{outcome="failed"}`: 1,
 	})
 }

@@ -1,4 +1,4 @@
-// Package load sends requests to a service as independent clients would, and measures how long each of them takes.
+// Package load sends requests to a service as independent clients would, and measures the latency of each.
 package load
 
 import (
@@ -8,34 +8,40 @@ import (
 	"time"
 )
 
-// Plan says how many requests are sent and when. With a Rate, requests are due at even intervals, whether those before
-// have been answered or not; without one, each of Concurrency clients sends its next request once the last is answered.
+// Plan sets how many requests are sent, and when. With a Rate, requests are due at even intervals, whether or not
+// earlier ones have completed. Without one, each of Concurrency clients sends a request as soon as its previous one
+// has completed.
 type Plan struct {
-	Rate        float64       // requests a second; 0: as fast as Concurrency clients can
-	Concurrency int           // requests under way at a time, at most
-	Count       int           // requests in all; 0: as many as Duration has room for
-	Duration    time.Duration // how long new requests are sent; 0: until Count have been
+	Rate        float64       // requests per second; 0: as fast as Concurrency clients can
+	Concurrency int           // limit of requests in flight
+	Count       int           // number of requests; 0: as many as fit into Duration
+	Duration    time.Duration // time during which requests are due; 0: until Count are sent
 }
 
 // Sample is one request. Times count from the start of the run.
 type Sample struct {
-	Due       time.Duration // when it was to be sent; later, if there was no room for it, is its own fault
-	Accepted  time.Duration // when the service had taken it on; 0 when it has not
-	Completed time.Duration // when its work was done; 0 when that has not come to pass
+	Due       time.Duration // when it should have been sent, even if Concurrency delayed it
+	Accepted  time.Duration // when the service had accepted it; 0 if it did not
+	Completed time.Duration // when its work was completed; 0 if it was not
 	Err       error
 }
 
-// Do performs one request, the i-th. It calls accepted once the service has taken it on, and returns when its work is
-// done.
+// Do performs request i, counted from 0. It calls accepted once the service has accepted the request, and returns nil
+// when its work is completed.
 type Do func(ctx context.Context, i int, accepted func()) error
 
-// Run performs a plan and returns one sample per request, in the order in which they were due. When ctx is done, no
-// further request is sent; those under way are cancelled by their own use of ctx.
+// Run performs a plan and returns one sample per request, in the order in which they were due. Once ctx is done it
+// sends no further request; requests in flight that return context.Canceled are left out of the samples.
 //
-// Latencies are free of coordinated omission (G. Tene, How NOT to measure latency, 2013): a request that has to wait
-// because the service is slow to answer others counts from when it was due, not from when it could be sent.
+// Latencies are free of coordinated omission (G. Tene, How NOT to measure latency, 2013): the latency of a request that
+// is delayed because the service responds slowly to others counts from when it was due, not from when it was sent.
 func Run(ctx context.Context, plan Plan, do Do) []Sample {
-	r := &run{plan: plan, do: do, start: time.Now(), slots: make(chan struct{}, plan.Concurrency)}
+	r := &run{
+		plan:  plan,
+		do:    do,
+		start: time.Now(),
+		slots: make(chan struct{}, plan.Concurrency),
+	}
 	for i := 0; plan.Count == 0 || i < plan.Count; i++ {
 		due, ok := r.next(ctx, i)
 		if !ok {
@@ -52,14 +58,14 @@ type run struct {
 	plan  Plan
 	do    Do
 	start time.Time
-	slots chan struct{} // one taken per request under way
+	slots chan struct{} // holds one element per request in flight
 	group sync.WaitGroup
 	sent  []*Sample
 }
 
 func (r *run) now() time.Duration { return time.Since(r.start) }
 
-// next waits until request i is due and there is room for it. It returns false when there is no further request.
+// next waits until request i is due and a slot is free. It returns false when the plan is complete or ctx is done.
 func (r *run) next(ctx context.Context, i int) (due time.Duration, ok bool) {
 	if r.plan.Rate > 0 {
 		due = time.Duration(float64(i) / r.plan.Rate * float64(time.Second))
@@ -72,9 +78,10 @@ func (r *run) next(ctx context.Context, i int) (due time.Duration, ok bool) {
 	return due, !r.over(due)
 }
 
+// over reports whether a request would be due after the end of the plan.
 func (r *run) over(due time.Duration) bool { return r.plan.Duration > 0 && due >= r.plan.Duration }
 
-// wait returns true at a time of the run, false when ctx is done before.
+// wait returns true at the given time of the run, or false as soon as ctx is done.
 func (r *run) wait(ctx context.Context, at time.Duration) bool {
 	timer := time.NewTimer(at - r.now())
 	defer timer.Stop()
@@ -86,7 +93,7 @@ func (r *run) wait(ctx context.Context, at time.Duration) bool {
 	}
 }
 
-// take returns true when there is room for one more request, false when ctx is done before.
+// take returns true once it has taken a slot, or false as soon as ctx is done.
 func (r *run) take(ctx context.Context) bool {
 	select {
 	case r.slots <- struct{}{}:
@@ -109,7 +116,7 @@ func (r *run) send(ctx context.Context, i int, due time.Duration) {
 	})
 }
 
-// samples returns what was measured, without the requests that ended only because the run was interrupted.
+// samples returns the samples without the requests that were cancelled because ctx was done.
 func (r *run) samples() []Sample {
 	samples := make([]Sample, 0, len(r.sent))
 	for _, s := range r.sent {

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// takes is a service that needs a time to accept and a time to work, for as many requests as come.
+// takes returns a service that accepts a request after one time and completes it after another, with any concurrency.
 func takes(accept, work time.Duration) load.Do {
 	return func(_ context.Context, _ int, accepted func()) error {
 		time.Sleep(accept)
@@ -33,17 +33,17 @@ func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		samples := load.Run(t.Context(), load.Plan{Rate: 10, Concurrency: 100, Duration: 2 * time.Second}, takes(5*ms, 700*ms))
 		if len(samples) != 20 {
-			t.Fatalf("%d requests", len(samples))
+			t.Fatalf("%d samples, want 20", len(samples))
 		}
 		for i, s := range samples {
 			if s.Due != time.Duration(i)*100*ms || s.Accepted != s.Due+5*ms || s.Completed != s.Due+705*ms || s.Err != nil {
-				t.Errorf("request %d: %+v", i, s)
+				t.Errorf("sample %d = %+v, want it due at %d ms, accepted after 5 ms, completed after 705 ms", i, s, 100*i)
 			}
 		}
 	})
 }
 
-// A service that does one request at a time and stands still for a second makes all those wait that are due meanwhile.
+// A service that works on one request at a time and stalls for a second delays all requests that are due meanwhile.
 func TestCoordinatedOmission(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestCoordinatedOmission(t *testing.T) {
 		samples := load.Run(t.Context(), load.Plan{Rate: 100, Concurrency: 1, Count: 100}, do)
 		report := load.NewReport(samples)
 		if report.Completed != 100 || report.Complete.P50 < 500 || report.Complete.Max != 1000 {
-			t.Errorf("%+v", report)
+			t.Errorf("report = %+v, want 100 completed, a median of at least 500 ms, a maximum of 1000 ms", report)
 		}
 	})
 }
@@ -73,15 +73,15 @@ func TestClosedLoop(t *testing.T) {
 		}
 		samples := load.Run(t.Context(), load.Plan{Concurrency: 3, Duration: time.Second}, do)
 		if len(samples) != 30 || most.Load() != 3 {
-			t.Errorf("%d requests, %d at a time", len(samples), most.Load())
+			t.Errorf("%d samples, at most %d in flight, want 30, 3", len(samples), most.Load())
 		}
 		for _, s := range samples {
 			if s.Completed-s.Due != 100*ms {
-				t.Errorf("%+v", s)
+				t.Errorf("latency = %s, want 100ms", s.Completed-s.Due)
 			}
 		}
 		if n := len(load.Run(t.Context(), load.Plan{Concurrency: 3, Count: 7}, do)); n != 7 {
-			t.Errorf("%d requests", n)
+			t.Errorf("%d samples, want 7", n)
 		}
 	})
 }
@@ -102,7 +102,7 @@ func TestInterrupted(t *testing.T) {
 				return ctx.Err()
 			}
 			if n := len(load.Run(ctx, load.Plan{Rate: rate, Concurrency: 100}, do)); n != 5 {
-				t.Errorf("%d requests count", n)
+				t.Errorf("%d samples, want 5", n)
 			}
 		})
 	}
@@ -119,13 +119,13 @@ func TestReport(t *testing.T) {
 	samples[98] = load.Sample{Due: samples[98].Due, Accepted: samples[98].Due + ms, Err: errors.New("failed")}
 	r := load.NewReport(samples)
 	if r.Requests != 100 || r.Accepted != 99 || r.Completed != 98 || r.Errors["503"] != 1 || r.Errors["failed"] != 1 {
-		t.Errorf("%+v", r)
+		t.Errorf("report = %+v, want 100 requests, 99 accepted, 98 completed, an error 503, an error failed", r)
 	}
 	if want := (load.Percentiles{P50: 49, P90: 89, P99: 98, Max: 98}); r.Complete != want {
-		t.Errorf("got %+v, want %+v", r.Complete, want)
+		t.Errorf("Complete = %+v, want %+v", r.Complete, want)
 	}
 	if r.Seconds != 1.068 { // number 97 is due at 970 ms and takes 98
-		t.Errorf("%v s", r.Seconds)
+		t.Errorf("Seconds = %v, want 1.068", r.Seconds)
 	}
 	var text strings.Builder
 	if err := r.Print(&text); err != nil {
@@ -133,24 +133,10 @@ func TestReport(t *testing.T) {
 	}
 	for _, word := range []string{"98", "503", "failed", "1.1 s"} {
 		if !strings.Contains(text.String(), word) {
-			t.Errorf("the report does not say %q:\n%s", word, &text)
+			t.Errorf("Print() lacks %q:\n%s", word, &text)
 		}
 	}
 	if empty := load.NewReport(nil); empty.Rate != 0 || empty.Complete.Max != 0 {
-		t.Errorf("%+v", empty)
-	}
-}
-
-func TestPlot(t *testing.T) {
-	t.Parallel()
-	some := []load.Sample{{Due: 0, Accepted: ms, Completed: 2 * ms}, {Due: time.Second, Accepted: time.Second}, {Due: 2 * time.Second, Err: errors.New("x")}}
-	for name, samples := range map[string][]load.Sample{"none": nil, "errors": some[2:], "some": some} {
-		var image strings.Builder
-		if err := load.WritePlot(&image, "<"+name+">", samples); err != nil {
-			t.Fatal(err)
-		}
-		if text := image.String(); !strings.HasPrefix(text, "<?xml") || !strings.Contains(text, "&lt;"+name+"&gt;") {
-			t.Errorf("%s: %.200s", name, text)
-		}
+		t.Errorf("NewReport(nil) = %+v, want zeros", empty)
 	}
 }

@@ -1,145 +1,101 @@
 package load
 
 import (
-	"image/color"
+	"bufio"
 	"io"
 	"math"
+	"slices"
 	"time"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-const (
-	plotWidth  = 9 * vg.Inch
-	plotHeight = 6 * vg.Inch
-)
-
-var (
-	blue = color.RGBA{R: 0x1f, G: 0x77, B: 0xb4, A: 0xff}
-	red  = color.RGBA{R: 0xd6, G: 0x27, B: 0x28, A: 0xff}
-	gray = color.RGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}
-)
-
-// WritePlot draws a run as SVG: above, how long each request took by when it was due, on a logarithmic scale; below, how
-// many were due and how many completed in each second.
+// WritePlot draws a run as SVG. The upper chart shows the latency of each request by the time at which it was due, on a
+// logarithmic scale. The lower one shows how many requests were due and how many completed in each second.
 func WritePlot(w io.Writer, title string, samples []Sample) error {
-	canvas := vgsvg.New(plotWidth, plotHeight)
-	above, below, err := plots(title, samples)
-	if err != nil {
-		return err
+	seconds := duration(samples)
+	x := axis{
+		high: float64(seconds),
+		from: chartLeft,
+		to:   chartRight,
 	}
-	grid := plot.Align([][]*plot.Plot{{above}, {below}}, draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Points(8)}, draw.New(canvas))
-	above.Draw(grid[0][0])
-	below.Draw(grid[1][0])
-	_, err = canvas.WriteTo(w)
-	return err
+	buffer := bufio.NewWriter(w)
+	writeSVG(buffer, title, "time since the start (s)", []chart{latencyChart(x, samples), rateChart(x, samples, seconds)})
+	return buffer.Flush()
 }
 
-func plots(title string, samples []Sample) (latencies, rates *plot.Plot, err error) {
-	latencies, rates = plot.New(), plot.New()
-	latencies.Title.Text = title
-	latencies.Y.Label.Text = "ms"
-	rates.X.Label.Text = "seconds"
-	rates.Y.Label.Text = "per second"
-	rates.Y.Min = 0
-
-	var accepted, completed plotter.XYs
-	for _, s := range samples {
-		if s.Accepted > 0 {
-			accepted = append(accepted, latency(s.Due, s.Accepted))
-		}
-		if s.Completed > 0 {
-			completed = append(completed, latency(s.Due, s.Completed))
-		}
-	}
-	if len(accepted) > 0 { // without a point there is no scale
-		latencies.Y.Scale, latencies.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		latencies.Y.Min, latencies.Y.Max = decades(append(accepted[:len(accepted):len(accepted)], completed...))
-	}
-	if err := scatter(latencies, "accepted", accepted, gray); err != nil {
-		return nil, nil, err
-	}
-	if err := scatter(latencies, "completed", completed, blue); err != nil {
-		return nil, nil, err
-	}
-	latencies.Legend.Top = true
-	due, done := perSecond(samples)
-	for _, p := range append(due[:len(due):len(due)], done...) {
-		rates.Y.Max = max(rates.Y.Max, 1.3*p.Y) // room for the legend
-	}
-	rates.Legend.Top = true
-	if err := line(rates, "due", due, gray); err != nil {
-		return nil, nil, err
-	}
-	return latencies, rates, line(rates, "completed", done, red)
-}
-
-// latency is a point of the upper plot; a logarithm has no zero.
-func latency(due, at time.Duration) plotter.XY {
-	return plotter.XY{X: due.Seconds(), Y: math.Max(0.01, float64((at-due).Microseconds())/1000)}
-}
-
-// decades returns the powers of ten around points: only those have a label on a logarithmic axis.
-func decades(points plotter.XYs) (low, high float64) {
-	low, high = math.Inf(1), 0
-	for _, p := range points {
-		low, high = min(low, p.Y), max(high, p.Y)
-	}
-	return math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Floor(math.Log10(high))+1)
-}
-
-// scatter adds points, if there are any.
-func scatter(p *plot.Plot, name string, points plotter.XYs, c color.Color) error {
-	if len(points) == 0 {
-		return nil
-	}
-	s, err := plotter.NewScatter(points)
-	if err != nil {
-		return err
-	}
-	s.Color, s.Radius, s.Shape = c, vg.Points(1.2), draw.CircleGlyph{}
-	p.Add(s)
-	p.Legend.Add(name, s)
-	return nil
-}
-
-func line(p *plot.Plot, name string, points plotter.XYs, c color.Color) error {
-	if len(points) == 0 {
-		return nil
-	}
-	l, err := plotter.NewLine(points)
-	if err != nil {
-		return err
-	}
-	l.Color, l.StepStyle = c, plotter.PreStep
-	p.Add(l)
-	p.Legend.Add(name, l)
-	return nil
-}
-
-// perSecond counts what was due and what completed in each second of the run.
-func perSecond(samples []Sample) (due, completed plotter.XYs) {
+// duration returns the number of seconds that a run has begun, at least one.
+func duration(samples []Sample) int {
 	var last time.Duration
 	for _, s := range samples {
 		last = max(last, s.Due, s.Completed)
 	}
+	return int(last/time.Second) + 1
+}
+
+func latencyChart(x axis, samples []Sample) chart {
+	var accepted, completed []point
+	for _, s := range samples {
+		if s.Accepted > 0 {
+			accepted = append(accepted, point{s.Due.Seconds(), latency(s.Accepted - s.Due)})
+		}
+		if s.Completed > 0 {
+			completed = append(completed, point{s.Due.Seconds(), latency(s.Completed - s.Due)})
+		}
+	}
+	low, high := 1.0, 1000.0 // without a point
+	if all := slices.Concat(accepted, completed); len(all) > 0 {
+		low, high = decades(all)
+	}
+	return chart{
+		x:      x,
+		y:      axis{low: low, high: high, from: 360, to: 76, log: true},
+		yLabel: "latency (ms)",
+		series: []series{
+			{name: "accepted", color: "orange", dots: true, points: accepted},
+			{name: "completed", color: "blue", dots: true, points: completed},
+		},
+	}
+}
+
+// latency returns a latency in milliseconds, at least 0.01: a logarithmic axis has no zero.
+func latency(d time.Duration) float64 { return max(0.01, float64(d.Microseconds())/1000) }
+
+func rateChart(x axis, samples []Sample, seconds int) chart {
+	due, completed := perSecond(samples, seconds)
+	most := 5.0 // less would have ticks between whole numbers
+	for i := range due {
+		most = max(most, due[i].y, completed[i].y)
+	}
+	step := roundStep(most)
+	return chart{
+		x:      x,
+		y:      axis{high: step * math.Ceil(most/step), from: 584, to: 420},
+		yLabel: "requests per second",
+		series: []series{
+			{name: "due", color: "gray", points: due},
+			{name: "completed", color: "blue", points: completed},
+		},
+	}
+}
+
+// perSecond counts the requests that were due and that completed in each second of a run. A last point ends the last
+// step.
+func perSecond(samples []Sample, seconds int) (due, completed []point) {
 	if len(samples) == 0 {
 		return nil, nil
 	}
-	seconds := int(last/time.Second) + 1
-	due, completed = make(plotter.XYs, seconds), make(plotter.XYs, seconds)
-	for i := range seconds {
-		due[i].X, completed[i].X = float64(i+1), float64(i+1)
+	due = make([]point, seconds+1)
+	completed = make([]point, seconds+1)
+	for i := range due {
+		due[i].x = float64(i)
+		completed[i].x = float64(i)
 	}
 	for _, s := range samples {
-		due[s.Due/time.Second].Y++
+		due[s.Due/time.Second].y++
 		if s.Completed > 0 {
-			completed[s.Completed/time.Second].Y++
+			completed[s.Completed/time.Second].y++
 		}
 	}
+	due[seconds].y = due[seconds-1].y
+	completed[seconds].y = completed[seconds-1].y
 	return due, completed
 }

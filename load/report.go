@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// Report sums up a run.
+// Report summarizes a run.
 type Report struct {
 	Requests  int            `json:"requests"`
 	Accepted  int            `json:"accepted"`
 	Completed int            `json:"completed"`
-	Errors    map[string]int `json:"errors"`  // how often which
-	Seconds   float64        `json:"seconds"` // from the first request that was due to the last completion
+	Errors    map[string]int `json:"errors"`  // number of requests by the text of their error
+	Seconds   float64        `json:"seconds"` // from when the first request was due to the last completion
 	Rate      float64        `json:"completed_per_second"`
 	Accept    Percentiles    `json:"accept_ms"`   // from due to accepted
 	Complete  Percentiles    `json:"complete_ms"` // from due to completed
 }
 
-// Percentiles of latencies, in milliseconds.
+// Percentiles are percentiles of latencies, in milliseconds.
 type Percentiles struct {
 	P50 float64 `json:"p50"`
 	P90 float64 `json:"p90"`
@@ -29,7 +29,7 @@ type Percentiles struct {
 	Max float64 `json:"max"`
 }
 
-// NewReport sums up samples.
+// NewReport summarizes samples, which must be in the order in which they were due.
 func NewReport(samples []Sample) Report {
 	r := Report{Requests: len(samples), Errors: map[string]int{}}
 	var accept, complete []time.Duration
@@ -46,23 +46,29 @@ func NewReport(samples []Sample) Report {
 			r.Errors[s.Err.Error()]++
 		}
 	}
-	r.Accepted, r.Completed = len(accept), len(complete)
+	r.Accepted = len(accept)
+	r.Completed = len(complete)
 	if last > 0 {
 		r.Seconds = (last - samples[0].Due).Seconds()
 		r.Rate = float64(r.Completed) / r.Seconds
 	}
-	r.Accept, r.Complete = percentiles(accept), percentiles(complete)
+	r.Accept = percentiles(accept)
+	r.Complete = percentiles(complete)
 	return r
 }
 
 func percentiles(latencies []time.Duration) Percentiles {
 	slices.Sort(latencies)
 	return Percentiles{
-		P50: percentile(latencies, 0.5), P90: percentile(latencies, 0.9), P99: percentile(latencies, 0.99), Max: percentile(latencies, 1),
+		P50: percentile(latencies, 0.5),
+		P90: percentile(latencies, 0.9),
+		P99: percentile(latencies, 0.99),
+		Max: percentile(latencies, 1),
 	}
 }
 
-// percentile returns the smallest latency that a part q of all of them does not exceed, the nearest-rank definition.
+// percentile returns the q-quantile of sorted latencies by nearest rank, in milliseconds: the smallest latency that
+// is not exceeded by a fraction q of them. It returns 0 if there are none.
 func percentile(sorted []time.Duration, q float64) float64 {
 	if len(sorted) == 0 {
 		return 0
@@ -71,7 +77,7 @@ func percentile(sorted []time.Duration, q float64) float64 {
 	return float64(sorted[rank-1].Microseconds()) / 1000
 }
 
-// Print writes the report for people.
+// Print writes the report as text.
 func (r Report) Print(w io.Writer) error {
 	_, err := fmt.Fprintf(w, `requests   %8d
 accepted   %8d

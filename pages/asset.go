@@ -13,25 +13,32 @@ import (
 	"time"
 )
 
-// asset is a file of a page.
+// asset is a page or a file that a page loads.
 type asset struct {
 	contentType string
-	policy      string // of a page
-	tag         string // the ETag without its quotes
-	compressed  []byte // nil: it is served as it is
+	policy      string // Content-Security-Policy; empty for what is not a page
+	tag         string // ETag without its quotes
+	compressed  []byte // content in gzip; nil if it is embedded uncompressed
 	content     func() []byte
 }
 
 func newAsset(content []byte, contentType, policy string) *asset {
-	return &asset{contentType: contentType, policy: policy, tag: tagOf(content), content: func() []byte { return content }}
+	return &asset{
+		contentType: contentType,
+		policy:      policy,
+		tag:         tagOf(content),
+		content:     func() []byte { return content },
+	}
 }
 
-// newCompressedAsset returns the asset of a gzip file. It is decompressed for clients that do not take gzip, which no
-// browser is.
+// newCompressedAsset returns the asset of a gzip file. It is decompressed once, for the first client that does not
+// accept gzip; browsers do.
 func newCompressedAsset(compressed []byte, contentType string) *asset {
 	return &asset{
-		contentType: contentType, tag: tagOf(compressed), compressed: compressed,
-		content: sync.OnceValue(func() []byte { return decompress(compressed) }),
+		contentType: contentType,
+		tag:         tagOf(compressed),
+		compressed:  compressed,
+		content:     sync.OnceValue(func() []byte { return decompress(compressed) }),
 	}
 }
 
@@ -44,8 +51,8 @@ func decompress(compressed []byte) []byte {
 	return must(io.ReadAll(must(gzip.NewReader(bytes.NewReader(compressed)))))
 }
 
-// ServeHTTP implements http.Handler. Browsers keep an asset, but ask each time whether it is still current: another version
-// of the program may answer.
+// ServeHTTP implements http.Handler. Browsers may cache an asset but must revalidate it, since the next request may
+// reach another version of the program.
 func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", a.contentType)
@@ -67,7 +74,7 @@ func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.content()))
 }
 
-// acceptsGzip reads an Accept-Encoding header as RFC 9110 has it.
+// acceptsGzip reports whether an Accept-Encoding header accepts gzip (RFC 9110, section 12.5.3).
 func acceptsGzip(values []string) bool {
 	accepted := false
 	for part := range strings.SplitSeq(strings.Join(values, ","), ",") {

@@ -1,5 +1,5 @@
-// Package pages serves what people meet in a browser: the start page and the docs page. Every file is in the binary;
-// nothing is loaded from anywhere else.
+// Package pages serves the start page and the docs page. Every file is embedded in the binary; no page loads anything
+// from another server.
 package pages
 
 import (
@@ -14,8 +14,8 @@ import (
 //go:embed favicon.svg home docs
 var files embed.FS
 
-// The content security policies. No page runs a script that is not a file of this server, sends anything to others, is
-// shown inside of other pages, or changes what its relative links mean.
+// The content security policies. They allow scripts only from files of this server, connections only to this server, no
+// embedding in other pages, and no change of the base of relative links.
 const (
 	common = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
 
@@ -24,11 +24,11 @@ const (
 	// Swagger UI draws its icons from data: URLs in its style sheet.
 	docsPolicy = common + "style-src 'self'; img-src 'self' data:"
 
-	// RiverUIPolicy is for River UI, which is mounted by others. Its messages bring their styles as elements of the page.
+	// RiverUIPolicy is the policy of River UI, which package handlers mounts. Its messages contain style elements.
 	RiverUIPolicy = common + "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
-// Links says what the pages may link to.
+// Links selects the optional links of the pages.
 type Links struct {
 	RiverUI bool
 }
@@ -43,7 +43,7 @@ func Mount(mux *http.ServeMux, links Links) {
 
 const svg = "image/svg+xml"
 
-// mountFiles adds the files that are served as they are.
+// mountFiles adds the files that are served unchanged.
 func mountFiles(mux *http.ServeMux) {
 	for _, f := range []struct{ route, file, contentType, policy string }{
 		{"/{$}", "home/index.html", "text/html; charset=utf-8", homePolicy},
@@ -52,13 +52,13 @@ func mountFiles(mux *http.ServeMux) {
 		{"/docs/docs.css", "docs/docs.css", "text/css; charset=utf-8", ""},
 		{"/docs/docs.js", "docs/docs.js", "text/javascript; charset=utf-8", ""},
 		{"/assets/favicon.svg", "favicon.svg", svg, ""},
-		{"/favicon.ico", "favicon.svg", svg, ""}, // what browsers ask for beside files that are no pages
+		{"/favicon.ico", "favicon.svg", svg, ""}, // browsers request it beside files that are not pages
 	} {
 		mux.Handle("GET "+f.route, newAsset(must(files.ReadFile(f.file)), f.contentType, f.policy))
 	}
 }
 
-// mountSwagger adds the files of Swagger UI, which are stored compressed.
+// mountSwagger adds the files of Swagger UI, which are embedded compressed.
 func mountSwagger(mux *http.ServeMux) {
 	for name, contentType := range map[string]string{
 		"swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -68,14 +68,14 @@ func mountSwagger(mux *http.ServeMux) {
 	}
 }
 
-// render makes a page of a template, once.
+// render executes the template of a page.
 func render(file string, links Links) []byte {
 	var page bytes.Buffer
 	must(0, must(template.ParseFS(files, file)).Execute(&page, links))
 	return page.Bytes()
 }
 
-// must returns a file of the program, or what was made of it: that it cannot be read is a fault of the program.
+// must returns the value and panics on an error, which here means a broken embedded file.
 func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
@@ -83,8 +83,8 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// RedirectTo sends to a path relative to the one that was asked for, so that it works behind a proxy that has moved the
-// whole site below a path of its own.
+// RedirectTo redirects permanently to a path relative to the requested one. Unlike http.Redirect it keeps the path
+// relative, so that it works behind a proxy that serves the site below a path of its own.
 func RedirectTo(path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", path)

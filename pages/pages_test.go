@@ -35,23 +35,24 @@ var (
 	inline     = regexp.MustCompile(`(?i)<style|<script[^>]*>[^<]|\sstyle=|\son\w+=|javascript:`)
 )
 
-// Every file that a page loads is there, of the type that its element wants, and no page loads anything from elsewhere.
+// TestPages checks that every file that a page links to exists with the content type of its extension, and that all
+// links are relative.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	mux := site(pages.Links{RiverUI: true})
-	beside := map[string]bool{"/openapi.yaml": true, "/riverui/": true} // served by others
+	beside := map[string]bool{"/openapi.yaml": true, "/riverui/": true} // served by package handlers
 	types := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", "": "text/html"}
 	for _, page := range []string{"/", "/docs/"} {
 		w := ask(mux, http.MethodGet, page)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
-			t.Fatalf("%s: %d, %v", page, w.Code, w.Header())
+			t.Fatalf("GET %s = %d, %v, want 200 with HTML", page, w.Code, w.Header())
 		}
 		if found := inline.FindString(w.Body.String()); found != "" {
 			t.Errorf("%s has %q, which its policy forbids", page, found)
 		}
 		links := references.FindAllStringSubmatch(w.Body.String(), -1)
 		if len(links) < 5 {
-			t.Errorf("%s has the links %v", page, links)
+			t.Errorf("%s has the links %v, want at least 5", page, links)
 		}
 		for _, link := range links {
 			if strings.Contains(link[1], ":") || strings.HasPrefix(link[1], "/") {
@@ -67,7 +68,7 @@ func TestPages(t *testing.T) {
 			}
 			w := ask(mux, http.MethodGet, target)
 			if kind := w.Header().Get("Content-Type"); w.Code != http.StatusOK || !strings.HasPrefix(kind, types[path.Ext(target)]) {
-				t.Errorf("%s links to %s: %d, %s", page, target, w.Code, kind)
+				t.Errorf("%s links to %s: got %d, %s, want 200, %s", page, target, w.Code, kind, types[path.Ext(target)])
 			}
 		}
 	}
@@ -76,7 +77,7 @@ func TestPages(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	mux := site(pages.Links{})
-	// River UI may bring styles of its own, but nothing else.
+	// River UI alone may use inline styles.
 	policies := []string{strings.Replace(pages.RiverUIPolicy, "style-src 'self' 'unsafe-inline'", "", 1)}
 	for _, page := range []string{"/", "/docs/"} {
 		policies = append(policies, ask(mux, http.MethodGet, page).Header().Get("Content-Security-Policy"))
@@ -100,7 +101,7 @@ func TestLinkToRiverUI(t *testing.T) {
 	for _, there := range []bool{false, true} {
 		page := ask(site(pages.Links{RiverUI: there}), http.MethodGet, "/docs/").Body.String()
 		if strings.Contains(page, "riverui/") != there {
-			t.Errorf("River UI: %v\n%s", there, page)
+			t.Errorf("Links{RiverUI: %v}: got the page\n%s", there, page)
 		}
 	}
 }
@@ -109,11 +110,11 @@ func TestRedirect(t *testing.T) {
 	t.Parallel()
 	w := ask(site(pages.Links{}), http.MethodGet, "/docs")
 	if w.Code != http.StatusPermanentRedirect || w.Header().Get("Location") != "docs/" {
-		t.Errorf("%d, %v", w.Code, w.Header())
+		t.Errorf("GET /docs = %d to %q, want 308 to %q", w.Code, w.Header().Get("Location"), "docs/")
 	}
 }
 
-// Files that are stored compressed go out as they are stored, or whole, each with a tag of its own.
+// TestCompression checks that a file that is embedded compressed is served in both encodings, with different ETags.
 func TestCompression(t *testing.T) {
 	t.Parallel()
 	mux := site(pages.Links{})
@@ -122,24 +123,24 @@ func TestCompression(t *testing.T) {
 	for _, refusal := range []string{"identity", "br", "gzip;q=0", "*, gzip; q=0", "*;q=0", ""} {
 		w := ask(mux, http.MethodGet, file, "Accept-Encoding", refusal)
 		if w.Header().Get("Content-Encoding") != "" || !bytes.Equal(w.Body.Bytes(), plain.Body.Bytes()) {
-			t.Errorf("%q: %v", refusal, w.Header())
+			t.Errorf("Accept-Encoding %q: got %v, want the file uncompressed", refusal, w.Header())
 		}
 	}
 	for _, wish := range []string{"gzip", "deflate, gzip, br", "br;q=1.0, GZIP;q=0.5", "*"} {
 		w := ask(mux, http.MethodGet, file, "Accept-Encoding", wish)
 		if w.Header().Get("Content-Encoding") != "gzip" || w.Header().Get("ETag") == plain.Header().Get("ETag") {
-			t.Fatalf("%q: %v", wish, w.Header())
+			t.Fatalf("Accept-Encoding %q: got %v, want gzip and another ETag", wish, w.Header())
 		}
 		r, err := gzip.NewReader(w.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if content, err := io.ReadAll(r); err != nil || !bytes.Equal(content, plain.Body.Bytes()) {
-			t.Errorf("%q: %d bytes, %v", wish, len(content), err)
+			t.Errorf("Accept-Encoding %q: got %d bytes, %v, want the %d bytes of the file", wish, len(content), err, plain.Body.Len())
 		}
 	}
 	if vary := plain.Header().Get("Vary"); vary != "Accept-Encoding" {
-		t.Errorf("Vary: %s", vary)
+		t.Errorf("Vary = %q, want Accept-Encoding", vary)
 	}
 }
 
@@ -151,15 +152,15 @@ func TestCaching(t *testing.T) {
 			first := ask(mux, http.MethodGet, file, "Accept-Encoding", encoding)
 			tag := first.Header().Get("ETag")
 			if first.Code != http.StatusOK || tag == "" || first.Header().Get("Cache-Control") != "no-cache" {
-				t.Errorf("%s: %d, %v", file, first.Code, first.Header())
+				t.Errorf("GET %s = %d, %v, want 200 with an ETag and no-cache", file, first.Code, first.Header())
 			}
 			again := ask(mux, http.MethodGet, file, "Accept-Encoding", encoding, "If-None-Match", tag)
 			if again.Code != http.StatusNotModified || again.Body.Len() != 0 || again.Header().Get("ETag") != tag {
-				t.Errorf("%s: %d, %v", file, again.Code, again.Header())
+				t.Errorf("GET %s with If-None-Match = %d, %v, want 304 with the same ETag", file, again.Code, again.Header())
 			}
 			head := ask(mux, http.MethodHead, file, "Accept-Encoding", encoding)
 			if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") != first.Header().Get("Content-Length") {
-				t.Errorf("HEAD %s: %d, %v", file, head.Code, head.Header())
+				t.Errorf("HEAD %s = %d, %v, want the headers of GET", file, head.Code, head.Header())
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func TestDocsBehindProxy(t *testing.T) {
 	b.sees(`document.querySelector('.request-url')?.innerText.includes("` + proxy + `/v1/multiplications")`)
 	b.sees(`/^202/.test(document.querySelector('.live-responses-table .response .response-col_status')?.innerText)`)
 	b.open(proxy + "/")
-	b.sees(`document.querySelectorAll("li.product").length === 1`)
+	b.sees(`document.querySelectorAll("li.multiplication").length === 1`)
 	links := evaluate[[]string](b, `[...document.querySelectorAll("header a[href], .links a.self")].map(a => a.href)`)
 	if len(links) < 4 {
 		t.Errorf("the links are %v, want at least 4", links)

@@ -32,7 +32,7 @@ func TestHomeShowsProgress(t *testing.T) {
 	b.open(d.url)
 	b.sees(`!document.getElementById("none").hidden && !document.getElementById("no-workers").hidden`)
 	m := d.submit(random("2600"))
-	item := `document.querySelector('li.product[data-id="` + m.ID + `"]')`
+	item := `document.querySelector('li.multiplication[data-id="` + m.ID + `"]')`
 	b.sees(item + `?.classList.contains("pending")`)
 	b.sees(`document.querySelector("#queues tr:last-child td").innerText === "4"`)
 	d.work()
@@ -58,7 +58,7 @@ func TestHomeSubmits(t *testing.T) {
 	b.open(d.url)
 	b.sees(`document.getElementById("workers").innerText === "1"`)
 	b.run(chromedp.Focus("#size"), chromedp.SetValue("#size", ""), chromedp.SendKeys("#size", "700"+kb.Enter))
-	b.sees(`document.querySelector("li.product.completed .shape")?.innerText === "700×700 times 700×700"`)
+	b.sees(`document.querySelector("li.multiplication.completed .shape")?.innerText === "700×700 times 700×700"`)
 	if status := b.text("#submitted"); !strings.HasPrefix(status, "Submitted as ") {
 		t.Errorf("the status is %q, want it to begin with %q", status, "Submitted as ")
 	}
@@ -72,12 +72,12 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.open(d.url)
 	b.sees(`document.getElementById("version").innerText !== ""`)
 	b.click("#submit button")
-	b.sees(`document.getElementById("refused").innerText.startsWith("The API answers 413: the product: matrix too large")`)
+	b.sees(`document.getElementById("refused").innerText.startsWith("The API returned 413: the product: matrix too large")`)
 	if got := evaluate[string](b, `document.getElementById("submitted").innerText`); got != "" {
 		t.Errorf("the status of a refused submission is %q, want none", got)
 	}
 	d.api.stop()
-	b.sees(`document.getElementById("trouble").innerText === "The API does not answer."`)
+	b.sees(`document.getElementById("trouble").innerText === "The API cannot be reached."`)
 	d.serve("--addr=" + strings.TrimPrefix(d.url, "http://"))
 	b.sees(`document.getElementById("trouble").hidden`)
 }
@@ -91,7 +91,7 @@ func TestHomeIsNarrow(t *testing.T) {
 	for _, width := range []int64{360, 1400} {
 		b.run(chromedp.EmulateViewport(width, 800))
 		b.open(d.url)
-		b.sees(`document.querySelector("li.product")`)
+		b.sees(`document.querySelector("li.multiplication")`)
 		if over := evaluate[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 			t.Errorf("in a window %d pixels wide, the page is %d pixels wider, want 0", width, over)
 		}

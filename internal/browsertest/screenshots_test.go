@@ -36,7 +36,7 @@ func TestScreenshots(t *testing.T) {
 	failed, busy := d.submitSamples()
 
 	b.open(d.url)
-	b.sees(`document.querySelectorAll("li.product").length >= 6`)
+	b.sees(`document.querySelectorAll("li.multiplication").length >= 6`)
 	b.sees(`document.querySelector(".in_progress progress").value > 0.15`)
 	b.picture("start")
 

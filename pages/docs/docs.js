@@ -1,10 +1,10 @@
 "use strict";
 
-// The site may be below a path of its own: everything is relative to where this page is.
+// A proxy may serve the site below a path of its own, so every URL is relative to this page.
 const root = new URL("..", location.href).href;
 
-// Swagger UI fills the example of a parameter in: the digest of another body, the key of another request, a filter that
-// nobody asked for, the id of nothing. It becomes a part of the parameter's description instead.
+// Swagger UI would fill in the example of each parameter: the digest of another body, a used key, a filter, an unknown id.
+// Move the examples to the descriptions of the parameters instead.
 function leaveParametersEmpty(response) {
   if (response.url !== new URL("openapi.json", root).href || !response.ok) return response;
   const description = JSON.parse(response.text);
@@ -25,7 +25,7 @@ window.ui = SwaggerUIBundle({
   url: new URL("openapi.json", root).href,
   responseInterceptor: leaveParametersEmpty,
   deepLinking: true,
-  validatorUrl: null, // nobody else is asked whether the description is valid
+  validatorUrl: null, // do not send the description to the validator on swagger.io
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
   presets: [SwaggerUIBundle.presets.apis],

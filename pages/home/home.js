@@ -1,6 +1,6 @@
 "use strict";
 
-// The page looks at the API every second while somebody sees it, and now and then while nobody does.
+// The page polls the API every second while it is visible, and every 30 seconds while it is hidden.
 const VISIBLE_MS = 1000;
 const HIDDEN_MS = 30000;
 const TIMEOUT_MS = 10000;
@@ -8,26 +8,26 @@ const NEWEST = 10;
 
 const byId = (id) => document.getElementById(id);
 
-// local makes a path of the API relative: the site may be below a path of its own.
+// local makes a path of the API relative, because a proxy may serve the site below a path of its own.
 const local = (path) => path.replace(/^\//, "");
 
-// ask sends a request to the API. An answer that is an error throws what the API says about it.
-async function ask(path, options) {
-  let answer;
+// call sends a request to the API and returns the JSON of the response. It throws the problem that an error describes.
+async function call(path, options) {
+  let response;
   try {
-    answer = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
+    response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
   } catch {
-    throw new Error("The API does not answer.");
+    throw new Error("The API cannot be reached.");
   }
-  const text = await answer.text();
+  const text = await response.text();
   let body;
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Error(`The API answers ${answer.status} ${answer.statusText} to ${path}.`);
+    throw new Error(`The API returned ${response.status} ${response.statusText} for ${path}.`);
   }
-  if (!answer.ok) {
-    throw new Error(`The API answers ${answer.status}: ${body.detail ?? body.title ?? text}`);
+  if (!response.ok) {
+    throw new Error(`The API returned ${response.status}: ${body.detail ?? body.title ?? text}`);
   }
   return body;
 }
@@ -71,85 +71,85 @@ function duration(ms) {
   return s < 129600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} days`;
 }
 
-// age is coarse: nobody needs tenths of a second that change all the time.
+// age is coarse: tenths of a second would change with every poll.
 const age = (ms) => (ms < 10000 ? `${Math.max(0, Math.round(ms / 1000))} s` : duration(ms));
 
-function when(product, now) {
-  const created = Date.parse(product.created_at);
+function when(multiplication, now) {
+  const created = Date.parse(multiplication.created_at);
   const text = `submitted ${age(now - created)} ago`;
-  if (!product.finished_at) return text;
-  const took = duration(Date.parse(product.finished_at) - created);
-  return product.state === "completed" ? `${text}, took ${took}` : `${text}, ended after ${took}`;
+  if (!multiplication.finished_at) return text;
+  const took = duration(Date.parse(multiplication.finished_at) - created);
+  return multiplication.state === "completed" ? `${text}, took ${took}` : `${text}, finished after ${took}`;
 }
 
-function showProduct(item, product, now) {
+function showMultiplication(item, multiplication, now) {
   const part = (name) => item.querySelector("." + name);
-  const { m, k, n } = product.shape;
+  const { m, k, n } = multiplication.shape;
   const shape = `${number(m)}×${number(k)} times ${number(k)}×${number(n)}`;
-  const { total, completed, running, retrying } = product.tiles;
-  item.className = `product ${product.state}`;
-  item.dataset.id = product.id;
-  part("state").textContent = product.state.replace("_", " ");
+  const { total, completed, running, retrying } = multiplication.tiles;
+  item.className = `multiplication ${multiplication.state}`;
+  item.dataset.id = multiplication.id;
+  part("state").textContent = multiplication.state.replace("_", " ");
   part("shape").textContent = shape;
-  part("when").textContent = `${product.dtype}, ${when(product, now)}`;
+  part("when").textContent = `${multiplication.dtype}, ${when(multiplication, now)}`;
   const bar = item.querySelector("progress");
-  bar.value = product.progress;
+  bar.value = multiplication.progress;
   bar.setAttribute("aria-label", `Progress of ${shape}`);
   part("tiles").textContent = `${number(completed)} of ${number(total)} ${total === 1 ? "tile" : "tiles"}` +
     (running ? `, ${number(running)} running` : "") + (retrying ? `, ${number(retrying)} retrying` : "");
-  show(part("failure"), product.failure ?? "");
-  link(part("self"), `v1/multiplications/${product.id}`);
-  link(part("jobs"), product.links?.jobs && local(product.links.jobs));
-  link(part("result"), product.result && `v1/multiplications/${product.id}/result`);
-  part("result").setAttribute("download", `${product.id}.npy`);
+  show(part("failure"), multiplication.failure ?? "");
+  link(part("self"), `v1/multiplications/${multiplication.id}`);
+  link(part("jobs"), multiplication.links?.jobs && local(multiplication.links.jobs));
+  link(part("result"), multiplication.result && `v1/multiplications/${multiplication.id}/result`);
+  part("result").setAttribute("download", `${multiplication.id}.npy`);
 }
 
-// Items stay the same elements for as long as their product is shown, so that nobody loses the focus.
+// An element is kept as long as its multiplication is shown, so that the focus is not lost.
 const items = new Map();
 
-function showProducts(products) {
+function showMultiplications(multiplications) {
   const now = Date.now();
-  const shown = new Set(products.map((product) => product.id));
+  const shown = new Set(multiplications.map((multiplication) => multiplication.id));
   for (const [id, item] of items) {
     if (!shown.has(id)) {
       item.remove();
       items.delete(id);
     }
   }
-  const list = byId("products");
-  products.forEach((product, i) => {
-    if (!items.has(product.id)) {
-      items.set(product.id, byId("product").content.firstElementChild.cloneNode(true));
+  const list = byId("multiplications");
+  multiplications.forEach((multiplication, i) => {
+    if (!items.has(multiplication.id)) {
+      items.set(multiplication.id, byId("multiplication").content.firstElementChild.cloneNode(true));
     }
-    const item = items.get(product.id);
-    showProduct(item, product, now);
+    const item = items.get(multiplication.id);
+    showMultiplication(item, multiplication, now);
     if (list.children[i] !== item) list.insertBefore(item, list.children[i] ?? null);
   });
-  byId("none").hidden = products.length > 0;
+  byId("none").hidden = multiplications.length > 0;
 }
 
 let timer;
-let looking = false;
-let again = false; // somebody has asked for a look while there was one
+let polling = false;
+let pollAgain = false; // a poll was requested during a poll
 
-async function look() {
+async function poll() {
   clearTimeout(timer);
-  if (looking) {
-    again = true;
+  if (polling) {
+    pollAgain = true;
     return;
   }
-  looking = true;
+  polling = true;
   try {
-    const [overview, list] = await Promise.all([ask("v1/overview"), ask(`v1/multiplications?limit=${NEWEST}`)]);
+    const [overview, list] = await Promise.all([call("v1/overview"), call(`v1/multiplications?limit=${NEWEST}`)]);
     showOverview(overview);
-    showProducts(list.items);
+    showMultiplications(list.items);
     show(byId("trouble"), "");
   } catch (error) {
     show(byId("trouble"), error.message);
   } finally {
-    looking = false;
-    timer = setTimeout(look, again ? 0 : document.hidden ? HIDDEN_MS : VISIBLE_MS);
-    again = false;
+    polling = false;
+    timer = setTimeout(poll, pollAgain ? 0 : document.hidden ? HIDDEN_MS : VISIBLE_MS);
+    pollAgain = false;
   }
 }
 
@@ -163,13 +163,13 @@ async function submit(event) {
   button.disabled = true;
   show(byId("refused"), "");
   try {
-    const product = await ask("v1/multiplications", {
+    const multiplication = await call("v1/multiplications", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ a: operand(), b: operand() }),
     });
-    byId("submitted").textContent = `Submitted as ${product.id}.`;
-    look();
+    byId("submitted").textContent = `Submitted as ${multiplication.id}.`;
+    poll();
   } catch (error) {
     byId("submitted").textContent = "";
     show(byId("refused"), error.message);
@@ -180,5 +180,5 @@ async function submit(event) {
 
 byId("submit").addEventListener("submit", submit);
 byId("size").addEventListener("input", (event) => { byId("other-side").textContent = event.target.value || "?"; });
-document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
-look();
+document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+poll();

@@ -2,38 +2,38 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 )
 
-// Final reports whether the state is an outcome.
+// Final reports whether the state is completed, failed or cancelled. Only a retry leaves such a state.
 func (s MultiplicationState) Final() bool {
 	return s == MultiplicationStateCompleted || s == MultiplicationStateFailed || s == MultiplicationStateCancelled
 }
 
-// Stored is the operand that a stored matrix is.
+// Stored returns an operand that refers to a stored matrix.
 func Stored(id string) Operand { return Operand{MatrixID: &id} }
 
-// Submit queues a product.
+// Submit queues a multiplication.
 func (c *Client) Submit(ctx context.Context, s Submission) (Multiplication, error) {
-	key := once()
+	key := idempotent()
 	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.SubmitMultiplication(ctx, nil, s, key) })
 }
 
-// SubmitBody queues a product that is described by a body of n bytes: the JSON of a Submission, or a form with the files a
-// and b. It is sent once only: a reader cannot be read again.
+// SubmitBody queues the multiplication that a body of n bytes describes: the JSON of a Submission, or a form with the
+// files a and b. It does not retry, because the body can be read only once.
 func (c *Client) SubmitBody(ctx context.Context, contentType string, body io.Reader, n int64) (Multiplication, error) {
-	var m Multiplication
-	answer, err := c.SubmitMultiplicationWithBody(ctx, nil, contentType, body, length(n))
-	if err := c.check(answer, err); err != nil {
-		return m, err
+	response, err := c.SubmitMultiplicationWithBody(ctx, nil, contentType, body, contentLength(n))
+	if err := c.check(response, err); err != nil {
+		return Multiplication{}, err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	return m, json.NewDecoder(answer.Body).Decode(&m)
+	defer func() { _ = response.Body.Close() }()
+	var m Multiplication
+	err = decode(response, &m)
+	return m, err
 }
 
-// Multiplication returns a product and how far it is.
+// Multiplication returns a multiplication with its state and progress.
 func (c *Client) Multiplication(ctx context.Context, id string) (Multiplication, error) {
 	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.GetMultiplication(ctx, id, nil) })
 }
@@ -43,19 +43,21 @@ func (c *Client) Matrix(ctx context.Context, id string) (Matrix, error) {
 	return call[Matrix](ctx, c, func() (*http.Response, error) { return c.GetMatrix(ctx, id, nil) })
 }
 
-// Cancel ends a product that is not done.
+// Cancel cancels a pending or running multiplication.
 func (c *Client) Cancel(ctx context.Context, id string) (Multiplication, error) {
-	key := once()
-	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.CancelMultiplication(ctx, id, nil, key) })
+	key := idempotent()
+	return call[Multiplication](ctx, c, func() (*http.Response, error) {
+		return c.CancelMultiplication(ctx, id, nil, key)
+	})
 }
 
-// Retry puts a product that has failed or was cancelled back into the queue.
+// Retry queues a failed or cancelled multiplication again.
 func (c *Client) Retry(ctx context.Context, id string) (Multiplication, error) {
-	key := once()
+	key := idempotent()
 	return call[Multiplication](ctx, c, func() (*http.Response, error) { return c.RetryMultiplication(ctx, id, nil, key) })
 }
 
-// List returns a page of products, the newest first.
+// List returns one page of multiplications, the newest first.
 func (c *Client) List(ctx context.Context, params ListMultiplicationsParams) (MultiplicationList, error) {
 	return call[MultiplicationList](ctx, c, func() (*http.Response, error) { return c.ListMultiplications(ctx, &params) })
 }
