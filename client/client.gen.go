@@ -514,9 +514,6 @@ type Problem struct {
 //
 // Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
 type QueueState struct {
-	// Estimated So many are waiting that their number is an estimate
-	Estimated *bool `json:"estimated,omitempty"`
-
 	// Name small: multiplications that take less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
 

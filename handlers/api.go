@@ -36,6 +36,7 @@ type API struct {
 	site      Site
 	started   time.Time
 	overviews overviews
+	views     views
 	log       *slog.Logger
 	heartbeat time.Duration // of event streams
 }
@@ -54,6 +55,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		log:       log,
 		heartbeat: heartbeat,
 	}
+	a.views.api = a
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	return payload.WithStallLimits(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), payload.StallTimeout)

@@ -9,12 +9,6 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 )
 
-const (
-	mediaNPY       = payload.NPY
-	mediaJSON      = payload.JSON
-	mediaMultipart = payload.Multipart
-)
-
 // DigestParams are the headers of RFC 9530 by which a client makes sure that its body arrives as it was sent. Package
 // payload reads them.
 type DigestParams struct {
@@ -36,11 +30,11 @@ func (b *StreamedBody) Resolve(ctx huma.Context) []error {
 }
 
 // request opens the body, which must be of one of the given media types.
-func (b *StreamedBody) request(mediaTypes ...string) (r request, err error) {
-	if r.key, err = b.key(); err != nil {
+func (b *StreamedBody) request(mediaTypes ...string) (request, error) {
+	r, err := b.IdempotencyParam.request()
+	if err != nil {
 		return r, err
 	}
-	r.path = b.path
 	r.body, err = payload.Open(b.http, r.key != "", mediaTypes...)
 	return r, err
 }

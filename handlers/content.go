@@ -15,6 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
@@ -34,14 +36,14 @@ func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResp
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	p, err := a.store.Product(ctx, id)
-	if err == nil && p.State != store.Completed {
-		err = fmt.Errorf("%w: the multiplication is %s, it has no result", errConflict, p.State)
+	m, err := a.store.MultiplicationWithMatrices(ctx, id)
+	if state := jobs.State(m.Multiplication.State); err == nil && state != jobs.Completed {
+		err = fmt.Errorf("%w: the multiplication is %s, it has no result", errConflict, state)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return a.serve(ctx, p.C, in)
+	return a.serve(ctx, m.C, in)
 }
 
 // getContent answers GET /v1/matrices/{id}/content.
@@ -90,7 +92,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	if err == nil {
 		p, err = a.partOf(m, in.Window)
 	}
-	if err == nil && kind == mediaJSON {
+	if err == nil && kind == payload.JSON {
 		err = a.checkJSON(p.Shape())
 	}
 	if err != nil {
@@ -100,7 +102,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if kind == mediaJSON {
+	if kind == payload.JSON {
 		defer release()
 		return a.serveJSON(ctx, p)
 	}
@@ -117,11 +119,11 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 		var file io.ReadSeeker = rows
 		if sum == nil && m.InBlocks() && in.whole() {
 			hashed := newHashedReader(rows)
-			defer func() { a.keepDigest(r.Context(), m, hashed, rows.Size()) }()
+			defer func() { a.saveDigest(r.Context(), m, hashed, rows.Size()) }()
 			file = hashed
 		}
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
-		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, mediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
+		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, payload.NPY, &loggedReader{ReadSeeker: file, report: func(err error) {
 			if r.Context().Err() == nil {
 				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
 			}
@@ -155,16 +157,16 @@ func (l *loggedReader) Read(p []byte) (int, error) {
 // negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.
 func negotiate(accept string) (string, error) {
 	if strings.TrimSpace(accept) == "" {
-		return mediaNPY, nil
+		return payload.NPY, nil
 	}
-	npy, json := quality(accept, mediaNPY), quality(accept, mediaJSON)
+	npy, json := quality(accept, payload.NPY), quality(accept, payload.JSON)
 	switch {
 	case npy <= 0 && json <= 0:
-		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, mediaNPY, mediaJSON)
+		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, payload.NPY, payload.JSON)
 	case json > npy:
-		return mediaJSON, nil
+		return payload.JSON, nil
 	}
-	return mediaNPY, nil
+	return payload.NPY, nil
 }
 
 // quality returns the weight that an Accept header gives to a media type: that of the most specific range that matches.

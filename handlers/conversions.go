@@ -16,96 +16,89 @@ import (
 
 func multiplicationPath(id uuid.UUID) string { return apidoc.MultiplicationsPath + "/" + id.String() }
 
-func (a *API) multiplicationBody(s store.Status) resource.Multiplication {
-	p := s.Multiplication
-	m := resource.Multiplication{
-		ID:       p.ID.String(),
-		State:    string(p.State),
-		Priority: int(p.Priority),
+func (a *API) multiplicationBody(m jobs.Multiplication) resource.Multiplication {
+	body := resource.Multiplication{
+		ID:       m.ID.String(),
+		State:    string(m.State),
+		Priority: m.Priority,
 		Shape: resource.Dimensions{
-			M: p.M,
-			K: p.K,
-			N: p.N,
+			M: m.Plan.M,
+			K: m.Plan.K,
+			N: m.Plan.N,
 		},
-		DType: p.DType,
-		A: resource.MatrixRef{
-			MatrixID: p.A.String(),
-			Rows:     s.ARows,
-			Cols:     s.ACols,
-			DType:    s.ADType,
-		},
-		B: resource.MatrixRef{
-			MatrixID: p.B.String(),
-			Rows:     s.BRows,
-			Cols:     s.BCols,
-			DType:    s.BDType,
-		},
+		DType: m.C.Shape.DType,
+		A:     newMatrixRef(m.A),
+		B:     newMatrixRef(m.B),
 		Tiles: resource.TileCounts{
-			Total:     p.TilesTotal,
-			Completed: p.TilesCompleted,
-			Running:   s.Running,
-			Retrying:  s.Retrying,
+			Total:     m.TilesTotal,
+			Completed: m.TilesCompleted,
+			Running:   m.Progress.Running,
+			Retrying:  m.Progress.Retrying,
 		},
-		Progress:   progress(p.TilesCompleted, p.TilesTotal),
-		Attempts:   s.Attempts,
-		Errors:     make([]resource.TileError, len(s.Errors)),
-		CreatedAt:  p.CreatedAt.UTC(),
-		StartedAt:  utc(p.StartedAt),
-		FinishedAt: utc(p.FinishedAt),
-		Links:      a.multiplicationLinks(s),
+		Progress:   progress(m.TilesCompleted, m.TilesTotal),
+		Attempts:   m.Progress.Attempts,
+		Errors:     make([]resource.TileError, len(m.Errors)),
+		CreatedAt:  m.CreatedAt.UTC(),
+		StartedAt:  utc(m.StartedAt),
+		FinishedAt: utc(m.FinishedAt),
+		Links:      a.multiplicationLinks(m),
 	}
-	if p.Failure != nil {
-		m.Failure = bounded(*p.Failure)
+	if m.State == jobs.Failed {
+		body.Failure = bounded(m.Failure)
 	}
-	for i, e := range s.Errors {
-		m.Errors[i] = resource.TileError{
+	for i, e := range m.Errors {
+		body.Errors[i] = resource.TileError{
 			At:      e.At.UTC(),
 			Tile:    e.Tile,
 			Attempt: int(e.Attempt),
 			Message: bounded(e.Message),
 		}
 	}
-	if p.State.Final() {
-		m.ExpiresAt = utc(&p.ExpiresAt)
+	if m.State.Final() {
+		body.ExpiresAt = utc(&m.ExpiresAt)
 	}
-	if p.State == store.Completed {
-		m.Result = newResult(p)
+	if m.State == jobs.Completed {
+		body.Result = newResult(m.ID, m.C)
 	}
-	return m
+	return body
+}
+
+func newMatrixRef(r jobs.Ref) resource.MatrixRef {
+	return resource.MatrixRef{
+		MatrixID: r.ID.String(),
+		Rows:     r.Shape.Rows,
+		Cols:     r.Shape.Cols,
+		DType:    r.Shape.DType,
+	}
 }
 
 // newResult returns the result of a completed multiplication.
-func newResult(p store.Multiplication) *resource.Result {
+func newResult(multiplication uuid.UUID, c jobs.Ref) *resource.Result {
 	return &resource.Result{
-		MatrixRef: resource.MatrixRef{
-			MatrixID: p.C.String(),
-			Rows:     p.M,
-			Cols:     p.N,
-			DType:    p.DType,
-		},
-		Href:     multiplicationPath(p.ID) + "/result",
-		Bytes:    p.ResultShape().Bytes(),
-		Verified: true,
+		MatrixRef: newMatrixRef(c),
+		Href:      multiplicationPath(multiplication) + "/result",
+		Bytes:     c.Shape.Bytes(),
+		Verified:  true,
 	}
 }
 
-// newEventBody returns an event of a multiplication. Of the multiplication it uses members that never change.
-func newEventBody(e watch.Event, p store.Multiplication) resource.MultiplicationEvent {
+// newEventBody returns an event of a multiplication. Of the row it uses columns that do not change.
+func newEventBody(e watch.Event, row store.Multiplication) resource.MultiplicationEvent {
 	body := resource.MultiplicationEvent{
-		ID:       p.ID.String(),
-		State:    string(e.State),
-		Progress: progress(e.TilesCompleted, p.TilesTotal),
-		Tiles:    resource.EventTileCounts{Total: p.TilesTotal, Completed: e.TilesCompleted},
+		ID:       row.ID.String(),
+		State:    e.State,
+		Progress: progress(e.TilesCompleted, row.TilesTotal),
+		Tiles:    resource.EventTileCounts{Total: row.TilesTotal, Completed: e.TilesCompleted},
 		At:       e.At.UTC(),
 	}
-	if e.Product == nil {
+	if e.Outcome == nil {
 		return body
 	}
-	if e.Product.Failure != nil {
-		body.Failure = *e.Product.Failure
+	if e.Outcome.Failure != nil {
+		body.Failure = *e.Outcome.Failure
 	}
-	if e.State == store.Completed {
-		body.Result = newResult(p)
+	if jobs.State(e.State) == jobs.Completed {
+		body.Result = newResult(row.ID, jobs.Ref{ID: row.C, Shape: row.ResultShape()})
 	}
 	return body
 }
@@ -140,7 +133,12 @@ func (a *API) overviewBody(seen jobs.Overview, at time.Time) resource.Overview {
 		Links:           resource.OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
 	}
 	for i, q := range seen.Queues {
-		body.Queues[i] = resource.QueueState(q)
+		body.Queues[i] = resource.QueueState{
+			Name:     q.Queue,
+			Waiting:  q.Waiting,
+			Running:  q.Running,
+			Retrying: q.Retrying,
+		}
 	}
 	if a.site.RiverUI != nil {
 		body.Links.RiverUI = riverUIPath

@@ -40,10 +40,11 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
-	{store.ErrInUse, http.StatusConflict},
+	{jobs.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
-	{jobs.ErrFinal, http.StatusConflict},
+	{jobs.ErrFinished, http.StatusConflict},
+	{jobs.ErrCompleted, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }

@@ -65,24 +65,24 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	f, err := a.hub.Follow(ctx, id, after)
+	sub, err := a.hub.Subscribe(ctx, id, after)
 	switch {
 	case errors.Is(err, watch.ErrStopped):
-		f = nil // a stream that ends at once: browsers do not come back after an error
+		sub = nil // a stream that ends at once: browsers do not come back after an error
 	case err != nil:
 		return nil, a.fail(ctx, err)
-	case f.Ended():
-		f.Close()
+	case sub.Ended():
+		sub.Close()
 		return &huma.StreamResponse{Body: func(hc huma.Context) { hc.SetStatus(http.StatusNoContent) }}, nil
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
-		if f != nil {
-			defer f.Close()
+		if sub != nil {
+			defer sub.Close()
 		}
 		s := newEventStream(w)
-		if f != nil && r.Method != http.MethodHead {
-			s.follow(r.Context(), f, a.heartbeat)
+		if sub != nil && r.Method != http.MethodHead {
+			s.send(r.Context(), sub, a.heartbeat)
 		}
 	}}, nil
 }
@@ -116,11 +116,11 @@ func (s *eventStream) flush() error {
 	return err
 }
 
-// follow sends the events of a product until it has ended or the client is gone. When this process ends the stream does,
-// too; the client goes on where it was on another one.
-func (s *eventStream) follow(ctx context.Context, f *watch.Follower, heartbeat time.Duration) {
+// send sends the events of a subscription until the multiplication has finished or the client is gone. When this process stops the stream
+// ends, too; the client resumes it on another one.
+func (s *eventStream) send(ctx context.Context, sub *watch.Subscription, heartbeat time.Duration) {
 	for {
-		events, err := next(ctx, f, heartbeat)
+		events, err := next(ctx, sub, heartbeat)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			s.buf.WriteString(":\n\n")
@@ -128,7 +128,7 @@ func (s *eventStream) follow(ctx context.Context, f *watch.Follower, heartbeat t
 			return
 		}
 		for _, e := range events {
-			if err := s.write(e, f.Product); err != nil {
+			if err := s.write(e, sub.Multiplication); err != nil {
 				return
 			}
 		}
@@ -139,14 +139,14 @@ func (s *eventStream) follow(ctx context.Context, f *watch.Follower, heartbeat t
 }
 
 // next waits for events, but not longer than a heartbeat.
-func next(ctx context.Context, f *watch.Follower, heartbeat time.Duration) ([]watch.Event, error) {
+func next(ctx context.Context, sub *watch.Subscription, heartbeat time.Duration) ([]watch.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, heartbeat)
 	defer cancel()
-	return f.Next(ctx)
+	return sub.Next(ctx)
 }
 
-func (s *eventStream) write(e watch.Event, p store.Multiplication) error {
-	data, err := json.Marshal(newEventBody(e, p))
+func (s *eventStream) write(e watch.Event, row store.Multiplication) error {
+	data, err := json.Marshal(newEventBody(e, row))
 	if err != nil {
 		return err
 	}

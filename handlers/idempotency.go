@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
 
@@ -18,18 +16,24 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// IdempotencyParam is the header by which a client sends a POST again without its being done again.
+// Idempotency keys: the response to a POST with a key is saved in the transaction that does what the POST asks for, and a repetition
+// gets it again. There is no record of a request that is in progress: one that fails, or whose process dies, leaves nothing behind
+// and may be sent again. Of several at the same time each does the work, and one commits: those that come too late roll back and
+// get the response of the first.
+
+// IdempotencyParam is the header by which a client may repeat a POST without repeating its effect.
 type IdempotencyParam struct {
 	IdempotencyKey string `header:"Idempotency-Key"`
 
-	given []string // all headers of that name
+	given []string // each header of that name
 	path  string
 }
 
 // Resolve implements huma.Resolver.
 func (p *IdempotencyParam) Resolve(ctx huma.Context) []error {
 	r, _ := humago.Unwrap(ctx)
-	p.given, p.path = r.Header.Values("Idempotency-Key"), r.URL.Path
+	p.given = r.Header.Values("Idempotency-Key")
+	p.path = r.URL.Path
 	return nil
 }
 
@@ -52,151 +56,91 @@ func (p *IdempotencyParam) key() (string, error) {
 		}
 		key = item.Value.(string) // nothing else begins with a quote
 	}
-	if len(key) == 0 || len(key) > maxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", fmt.Errorf("%w: Idempotency-Key must have 1 to %d printable ASCII characters", payload.ErrBadRequest, maxKeyBytes)
+	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
+	if len(key) == 0 || len(key) > maxKeyBytes || strings.ContainsFunc(key, unprintable) {
+		return "", fmt.Errorf("%w: Idempotency-Key must have 1 to %d printable ASCII characters",
+			payload.ErrBadRequest, maxKeyBytes)
 	}
 	return key, nil
 }
 
-// Replayed is the header that tells the answer to a repeated request from the first one.
-type Replayed struct {
-	IdempotentReplayed string `header:"Idempotent-Replayed"`
+// request returns the request without its body.
+func (p *IdempotencyParam) request() (request, error) {
+	key, err := p.key()
+	return request{key: key, path: p.path}, err
 }
 
-// reply is what a POST is answered. It is written down before it is sent, to be sent again byte by byte.
-type reply struct {
-	status   int
-	location string
-	body     []byte
-	replayed bool
-}
-
-func newReply(status int, location string, body any) (reply, error) {
-	text, err := encode(body)
-	return reply{status: status, location: location, body: text}, err
-}
-
-// encode returns JSON as Huma writes it.
-func encode(v any) ([]byte, error) {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(v)
-	return text.Bytes(), err
-}
-
-func (r reply) header() Replayed {
-	if r.replayed {
-		return Replayed{IdempotentReplayed: "true"}
-	}
-	return Replayed{}
-}
-
-// rendered is a body of an answer as JSON; T is what is in it.
-type rendered[T any] struct {
-	text []byte
-	err  error
-}
-
-func render[T any](v T) rendered[T] {
-	text, err := encode(v)
-	return rendered[T]{text, err}
-}
-
-// MarshalJSON implements json.Marshaler.
-func (r rendered[T]) MarshalJSON() ([]byte, error) { return r.text, r.err }
-
-// Schema implements huma.SchemaProvider.
-func (rendered[T]) Schema(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[T](), true, "")
-}
-
-// request is a POST, with what tells it from others under the same key.
+// request is a POST, with what distinguishes it from others that have the same key.
 type request struct {
 	key  string // "" when the client gave none
 	path string
-	body *payload.Body // nil when there is none that counts
+	body *payload.Body // nil when the body is ignored
 }
 
-// keepTx writes the answer to a request down at the end of the transaction that does what it asks for.
-type keepTx func(ctx context.Context, q *store.Queries, answer reply) error
-
-// once does what a POST asks for, if it is the first with its key: receive reads the body, then do does the work in one
-// transaction, and calls keepTx at its end. A repetition does nothing and is given the first answer again.
-//
-// There is no record of a request that is still in progress: one that fails, or whose process dies, leaves nothing behind and
-// may be sent again. Of several at the same time all do the work, and one commits: those that come too late for it roll back
-// and have their answer replaced by that of the first.
-func (a *API) once(ctx context.Context, r request, receive func() error, do func(keepTx) error) (reply, error) {
-	if r.key != "" {
-		if answer, err := a.answered(ctx, r, r.body.Drain); answer != nil || err != nil {
-			return deref(answer), err
-		}
-	}
-	if err := receive(); err != nil {
-		return reply{}, err
-	}
-	if err := r.body.Verify(); err != nil {
-		return reply{}, err
-	}
-	var out reply
-	err := do(func(ctx context.Context, q *store.Queries, answer reply) error {
-		out = answer
-		return a.keepTx(ctx, q, r, answer)
-	})
-	if err == nil {
-		return out, nil
-	}
-	if r.key != "" {
-		// Another one with the key may have been faster, and what it did may be why this one failed. Or the commit has
-		// succeeded, but the connection was lost before the database could say so.
-		if answer, e := a.answered(ctx, r, func() error { return nil }); answer != nil || e != nil {
-			return deref(answer), e
-		}
-	}
-	return reply{}, err
-}
-
-func deref(r *reply) reply {
-	if r == nil {
-		return reply{}
-	}
-	return *r
-}
-
-func (a *API) keepTx(ctx context.Context, q *store.Queries, r request, answer reply) error {
-	if r.key == "" {
-		return nil
-	}
-	return q.KeepAnswerTx(ctx, store.InsertIdempotencyKeyParams{
-		Key: r.key, Fingerprint: r.fingerprint(), Status: int16(answer.status), //nolint:gosec // an HTTP status
-		Location: answer.location, Body: answer.body, Retention: a.store.Retention,
-	})
-}
-
-// answered returns the answer to an earlier request with the same key, or nil when there is none. read reads the body, by
-// which the two are compared.
-func (a *API) answered(ctx context.Context, r request, read func() error) (*reply, error) {
-	first, err := a.store.Answer(ctx, r.key)
-	if err != nil || first == nil {
-		return nil, err
-	}
-	if err := read(); err != nil {
-		return nil, err
-	}
-	if err := r.body.Verify(); err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(first.Fingerprint, r.fingerprint()) {
-		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s", payload.ErrInvalid,
-			first.CreatedAt.UTC().Format(time.RFC3339))
-	}
-	return &reply{status: int(first.Status), location: first.Location, body: first.Body, replayed: true}, nil
-}
-
-// fingerprint returns a hash of all that the request asks for. The body must have been read.
+// fingerprint returns a hash of what the request asks for. The body must have been read.
 func (r request) fingerprint() []byte {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "POST %q %q", r.path, r.body.Fingerprint())
 	return h.Sum(nil)
+}
+
+// replay returns the response to an earlier request with the same key, or nil when there was none. It reads the body, by which the two
+// are compared.
+func (a *API) replay(ctx context.Context, r request) (*response, error) {
+	if r.key == "" {
+		return nil, nil
+	}
+	first, err := a.store.IdempotencyKey(ctx, r.key)
+	if err != nil || first == nil {
+		return nil, err
+	}
+	if err := r.body.Drain(); err != nil {
+		return nil, err
+	}
+	return replayOf(first, r)
+}
+
+// recover is called after the transaction of a request has failed with err. It returns the response to an earlier request with the same
+// key, or err: another request with the key may have been faster, and its effect may be why this one failed; or the commit has
+// succeeded, but the connection was lost before the database could say so.
+func (a *API) recover(ctx context.Context, r request, err error) (*response, error) {
+	if r.key == "" {
+		return nil, err
+	}
+	first, e := a.store.IdempotencyKey(ctx, r.key)
+	switch {
+	case e != nil:
+		return nil, e
+	case first == nil:
+		return nil, err
+	}
+	return replayOf(first, r)
+}
+
+// replayOf returns a saved response as that to another request, which must ask for the same.
+func replayOf(first *store.IdempotencyKey, r request) (*response, error) {
+	if !bytes.Equal(first.Fingerprint, r.fingerprint()) {
+		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s", payload.ErrInvalid,
+			first.CreatedAt.UTC().Format(time.RFC3339))
+	}
+	return &response{
+		status:   int(first.Status),
+		location: first.Location,
+		body:     first.Body,
+		replayed: true,
+	}, nil
+}
+
+// saveTx saves the response to a request with a key, as the last act of its transaction.
+func saveTx(ctx context.Context, tx *store.Tx, r request, resp *response) error {
+	if r.key == "" {
+		return nil
+	}
+	return tx.SaveIdempotencyKey(ctx, store.IdempotencyKey{
+		Key:         r.key,
+		Fingerprint: r.fingerprint(),
+		Status:      int16(resp.status), //nolint:gosec // an HTTP status
+		Location:    resp.location,
+		Body:        resp.body,
+	})
 }

@@ -14,18 +14,19 @@ import (
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
 
 // listInput is the request for a page.
 type listInput struct {
 	Conditional
-	States []store.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only multiplications in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
-	Matrix string        `query:"matrix_id" doc:"Only multiplications that have this matrix as an operand or as the result"`
-	Since  time.Time     `query:"created_since" doc:"Only multiplications created at this time or later" example:"2026-01-02T15:04:05Z"`
-	Before time.Time     `query:"created_before" doc:"Only multiplications created before this time" example:"2026-01-03T00:00:00Z"`
-	Limit  int           `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of multiplications in the page"`
-	Cursor string        `query:"cursor" doc:"next_cursor of the previous page, with the same filters"`
+	States []jobs.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only multiplications in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
+	Matrix string       `query:"matrix_id" doc:"Only multiplications that have this matrix as an operand or as the result"`
+	Since  time.Time    `query:"created_since" doc:"Only multiplications created at this time or later" example:"2026-01-02T15:04:05Z"`
+	Before time.Time    `query:"created_before" doc:"Only multiplications created before this time" example:"2026-01-03T00:00:00Z"`
+	Limit  int          `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of multiplications in the page"`
+	Cursor string       `query:"cursor" doc:"next_cursor of the previous page, with the same filters"`
 	url    url.URL
 }
 
@@ -41,9 +42,9 @@ type listOutput struct {
 	Body resource.MultiplicationList
 }
 
-// listMultiplications answers GET /v1/multiplications.
+// listMultiplications handles GET /v1/multiplications.
 func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutput, error) {
-	filter := store.Filter{States: in.States, Since: in.Since, Before: in.Before}
+	filter := jobs.Filter{States: in.States, Filter: store.Filter{Since: in.Since, Before: in.Before}}
 	var behind *store.Position
 	var err error
 	if in.Cursor != "" {
@@ -52,17 +53,17 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	if err == nil && in.Matrix != "" {
 		filter.Matrix, err = parseMatrixFilter(in.Matrix)
 	}
-	var statuses []store.Status
+	var page []jobs.Multiplication
 	var next *store.Position
 	if err == nil {
-		statuses, next, err = a.store.List(ctx, filter, behind, in.Limit)
+		page, next, err = a.jobs.List(ctx, filter, behind, in.Limit)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &listOutput{Body: resource.MultiplicationList{Items: make([]resource.Multiplication, len(statuses))}}
-	for i, status := range statuses {
-		out.Body.Items[i] = a.multiplicationBody(status)
+	out := &listOutput{Body: resource.MultiplicationList{Items: make([]resource.Multiplication, len(page))}}
+	for i, m := range page {
+		out.Body.Items[i] = a.multiplicationBody(m)
 	}
 	if next != nil {
 		out.Body.NextCursor = formatCursor(*next)

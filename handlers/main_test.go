@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"

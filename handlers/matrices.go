@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -30,40 +28,61 @@ type createdOutput struct {
 	Body rendered[resource.Matrix]
 }
 
-// createMatrix answers POST /v1/matrices.
+// createMatrix handles POST /v1/matrices.
 func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutput, error) {
-	r, err := in.request(mediaNPY, mediaJSON)
+	r, err := in.request(payload.NPY, payload.JSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	if first, err := a.replay(ctx, r); first != nil || err != nil {
+		return a.created(ctx, first, err)
+	}
 	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
-	var operand jobs.Operand
-	answer, err := a.once(ctx, r, func() (err error) {
-		operand, err = payload.ReadMatrix(ctx, r.body, intake)
-		return err
-	}, func(keep keepTx) error {
-		return a.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
-			m, err := operand.WriteTx(ctx, q, a.store.Retention)
-			if err != nil {
-				return err
-			}
-			answer, err := newReply(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), newMatrixBody(m))
-			if err != nil {
-				return err
-			}
-			return keep(ctx, q, answer)
-		})
+	defer a.discard(ctx, intake)
+	operand, err := payload.ReadMatrix(ctx, r.body, intake)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	resp, err := a.storeMatrix(ctx, r, operand, intake)
+	return a.created(ctx, resp, err)
+}
+
+// storeMatrix writes the row of a matrix and saves the response in one transaction.
+func (a *API) storeMatrix(
+	ctx context.Context, r request, operand jobs.Operand, intake *payload.Intake,
+) (resp *response, err error) {
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		m, err := operand.WriteTx(ctx, tx)
+		if err != nil {
+			return err
+		}
+		resp, err = newResponse(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), newMatrixBody(m))
+		if err != nil {
+			return err
+		}
+		return saveTx(ctx, tx, r, resp)
 	})
-	a.finish(ctx, intake, err == nil && !answer.replayed)
+	if err != nil {
+		return a.recover(ctx, r, err)
+	}
+	a.keep(ctx, intake)
+	return resp, nil
+}
+
+// created returns the response to the creation of a matrix as it is sent.
+func (a *API) created(ctx context.Context, resp *response, err error) (*createdOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	return &createdOutput{
-		Status: answer.status, Location: answer.location, Replayed: answer.header(), Body: rendered[resource.Matrix]{text: answer.body},
+		Status:   resp.status,
+		Location: resp.location,
+		Replayed: resp.header(),
+		Body:     rendered[resource.Matrix]{text: resp.body},
 	}, nil
 }
 
-// getMatrix answers GET /v1/matrices/{id}.
+// getMatrix handles GET /v1/matrices/{id}.
 func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, error) {
 	id, err := in.parseID("matrix")
 	if err != nil {
@@ -78,12 +97,13 @@ func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, er
 	return out, err
 }
 
-// deleteMatrix answers DELETE /v1/matrices/{id}.
+// deleteMatrix handles DELETE /v1/matrices/{id}.
 func (a *API) deleteMatrix(ctx context.Context, in *IDParam) (*struct{}, error) {
 	id, err := in.parseID("matrix")
-	if err == nil {
-		err = a.store.DeleteUnusedMatrix(ctx, id)
+	if err != nil {
+		return nil, a.fail(ctx, err)
 	}
+	err = a.store.InTx(ctx, func(tx *store.Tx) error { return a.jobs.DeleteMatrixTx(ctx, tx, id) })
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

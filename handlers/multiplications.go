@@ -9,16 +9,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
 
-// IDParam is the path parameter of all routes of one resource.
+// IDParam is the path parameter of the routes of one resource.
 type IDParam struct {
 	ID string `path:"id"`
 }
 
-// parseID returns the id. Ids are opaque: one that is not of our form names nothing.
+// parseID returns the id. Ids are opaque: one of another form is that of no resource.
 func (in IDParam) parseID(what string) (uuid.UUID, error) {
 	id, err := uuid.Parse(in.ID)
 	if err != nil {
@@ -40,42 +39,31 @@ type multiplicationOutput struct {
 	Body              resource.Multiplication
 }
 
-// getMultiplication answers GET /v1/multiplications/{id}.
+// getMultiplication handles GET /v1/multiplications/{id}.
 func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*multiplicationOutput, error) {
 	id, err := in.parseID("multiplication")
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	out := &multiplicationOutput{Vary: "Prefer"}
-	var o outcome
+	var v view
 	if in.asked {
 		out.PreferenceApplied = in.applied()
-		o, err = a.await(ctx, id, in.Waiting)
+		v, err = a.wait(ctx, id, in.Waiting)
 	} else {
-		o, err = a.present(ctx, id)
+		v, err = a.present(ctx, id)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out.Body, out.ETag = o.body, o.etag
-	return out, in.compare(o.etag)
+	out.Body = v.body
+	out.ETag = v.etag
+	return out, in.compare(v.etag)
 }
 
 type cancelInput struct {
 	IDParam
 	IdempotencyParam
-}
-
-type changedOutput struct {
-	Status            int
-	PreferenceApplied string `header:"Preference-Applied"`
-	Replayed
-	Body rendered[resource.Multiplication]
-}
-
-// cancelMultiplication answers POST /v1/multiplications/{id}/cancel.
-func (a *API) cancelMultiplication(ctx context.Context, in *cancelInput) (*changedOutput, error) {
-	return a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.Cancel)
 }
 
 type retryInput struct {
@@ -89,46 +77,88 @@ func (in *retryInput) Resolve(ctx huma.Context) []error {
 	return append(in.IdempotencyParam.Resolve(ctx), in.Waiting.Resolve(ctx)...)
 }
 
-// retryMultiplication answers POST /v1/multiplications/{id}/retry.
+type changedOutput struct {
+	Status            int
+	PreferenceApplied string `header:"Preference-Applied"`
+	Replayed
+	Body rendered[resource.Multiplication]
+}
+
+// cancelMultiplication handles POST /v1/multiplications/{id}/cancel.
+func (a *API) cancelMultiplication(ctx context.Context, in *cancelInput) (*changedOutput, error) {
+	return a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.CancelTx)
+}
+
+// retryMultiplication handles POST /v1/multiplications/{id}/retry.
 func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*changedOutput, error) {
-	out, err := a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.Retry)
-	if err == nil && in.asked {
-		id, _ := in.parseID("multiplication") // which was right a moment ago
-		if o, e := a.await(ctx, id, in.Waiting); e == nil {
-			out.Body, out.PreferenceApplied = render(o.body), in.applied()
-		}
+	out, err := a.change(ctx, in.IDParam, in.IdempotencyParam, a.jobs.RetryTx)
+	if err != nil || !in.asked {
+		return out, err
+	}
+	id, _ := in.parseID("multiplication") // which was right a moment ago
+	if v, e := a.wait(ctx, id, in.Waiting); e == nil {
+		out.Body = render(v.body)
+		out.PreferenceApplied = in.applied()
 	}
 	return out, err
 }
 
-// change does something to a multiplication and answers with what has become of it. The body of the request, if it has one,
-// says nothing.
+// change changes a multiplication and saves the response, what has become of it, in one transaction. The body of the request, if it has
+// one, is ignored.
 func (a *API) change(
-	ctx context.Context, in IDParam, k IdempotencyParam, do func(context.Context, uuid.UUID, ...jobs.AnswerTx) error,
+	ctx context.Context, in IDParam, p IdempotencyParam, changeTx func(context.Context, *store.Tx, uuid.UUID) error,
 ) (*changedOutput, error) {
-	r := request{path: k.path}
 	id, err := in.parseID("multiplication")
-	if err == nil {
-		r.key, err = k.key()
-	}
-	var answer reply
-	if err == nil {
-		answer, err = a.once(ctx, r, func() error { return nil }, func(keep keepTx) error {
-			return do(ctx, id, a.showTx(http.StatusOK, keep))
-		})
-	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &changedOutput{Status: answer.status, Replayed: answer.header(), Body: rendered[resource.Multiplication]{text: answer.body}}, nil
+	r, err := p.request()
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	if first, err := a.replay(ctx, r); first != nil || err != nil {
+		return a.changed(ctx, first, err)
+	}
+	var resp *response
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := changeTx(ctx, tx, id); err != nil {
+			return err
+		}
+		m, err := a.jobs.GetTx(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		resp, err = newResponse(http.StatusOK, multiplicationPath(id), a.multiplicationBody(m))
+		if err != nil {
+			return err
+		}
+		return saveTx(ctx, tx, r, resp)
+	})
+	if err != nil {
+		resp, err = a.recover(ctx, r, err)
+	}
+	return a.changed(ctx, resp, err)
 }
 
-// deleteMultiplication answers DELETE /v1/multiplications/{id}.
+// changed returns the response to a change as it is sent.
+func (a *API) changed(ctx context.Context, resp *response, err error) (*changedOutput, error) {
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return &changedOutput{
+		Status:   resp.status,
+		Replayed: resp.header(),
+		Body:     rendered[resource.Multiplication]{text: resp.body},
+	}, nil
+}
+
+// deleteMultiplication handles DELETE /v1/multiplications/{id}.
 func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{}, error) {
 	id, err := in.parseID("multiplication")
-	if err == nil {
-		err = a.jobs.Delete(ctx, id)
+	if err != nil {
+		return nil, a.fail(ctx, err)
 	}
+	err = a.store.InTx(ctx, func(tx *store.Tx) error { return a.jobs.DeleteTx(ctx, tx, id) })
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

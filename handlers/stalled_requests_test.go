@@ -81,14 +81,14 @@ func TestStalledRequests(t *testing.T) {
 	npy := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	part := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n"
 	for _, c := range []struct{ path, contentType, body string }{
-		{"/v1/matrices", mediaNPY, npy},
-		{"/v1/matrices", mediaNPY, npy[:10]},
-		{"/v1/matrices", mediaJSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
-		{"/v1/multiplications", mediaJSON, `{"a": {"values": [[1`},
-		{"/v1/multiplications", mediaJSON, ``},
-		{"/v1/multiplications", mediaMultipart + "; boundary=x", part + npy},
-		{"/v1/multiplications", mediaMultipart + "; boundary=x", part[:20]},
-		{"/matrix_multiplication/", mediaJSON, `{"A": [`},
+		{"/v1/matrices", payload.NPY, npy},
+		{"/v1/matrices", payload.NPY, npy[:10]},
+		{"/v1/matrices", payload.JSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
+		{"/v1/multiplications", payload.JSON, `{"a": {"values": [[1`},
+		{"/v1/multiplications", payload.JSON, ``},
+		{"/v1/multiplications", payload.Multipart + "; boundary=x", part + npy},
+		{"/v1/multiplications", payload.Multipart + "; boundary=x", part[:20]},
+		{"/matrix_multiplication/", payload.JSON, `{"A": [`},
 	} {
 		for _, key := range []string{"", "Idempotency-Key: k\r\n"} {
 			conn := dial(t, server, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%sContent-Length: 8000128\r\n\r\n%s",

@@ -3,8 +3,10 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"path"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -12,16 +14,7 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// acceptedOutput is the answer to a submission.
-type acceptedOutput struct {
-	Status            int
-	Location          string `header:"Location"`
-	PreferenceApplied string `header:"Preference-Applied"`
-	Replayed
-	Body rendered[resource.Multiplication]
-}
-
-// submitInput is the request for a product.
+// submitInput is the request for a multiplication.
 type submitInput struct {
 	StreamedBody
 	Waiting
@@ -32,76 +25,121 @@ func (in *submitInput) Resolve(ctx huma.Context) []error {
 	return append(in.StreamedBody.Resolve(ctx), in.Waiting.Resolve(ctx)...)
 }
 
-// submit answers POST /v1/multiplications.
+// acceptedOutput is the response to a submission.
+type acceptedOutput struct {
+	Status            int
+	Location          string `header:"Location"`
+	PreferenceApplied string `header:"Preference-Applied"`
+	Replayed
+	Body rendered[resource.Multiplication]
+}
+
+// submit handles POST /v1/multiplications.
 func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	r, err := in.request(mediaJSON, mediaMultipart)
+	r, err := in.request(payload.JSON, payload.Multipart)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	answer, err := a.accept(ctx, r, payload.ReadOrder)
-	return a.accepted(ctx, in.Waiting, answer, err)
+	if first, err := a.replay(ctx, r); first != nil || err != nil {
+		return a.accepted(ctx, in.Waiting, first, err)
+	}
+	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
+	defer a.discard(ctx, intake)
+	order, err := payload.ReadOrder(ctx, r.body, intake)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	resp, err := a.accept(ctx, r, order, intake)
+	return a.accepted(ctx, in.Waiting, resp, err)
 }
 
-// submitSimple answers POST /matrix_multiplication/.
+// submitSimple handles POST /matrix_multiplication/.
 func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	r, err := in.request(mediaJSON)
+	r, err := in.request(payload.JSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	answer, err := a.accept(ctx, r, payload.ReadSimpleOrder)
-	return a.accepted(ctx, in.Waiting, answer, err)
+	if first, err := a.replay(ctx, r); first != nil || err != nil {
+		return a.accepted(ctx, in.Waiting, first, err)
+	}
+	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
+	defer a.discard(ctx, intake)
+	order, err := payload.ReadSimpleOrder(ctx, r.body, intake)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	resp, err := a.accept(ctx, r, order, intake)
+	return a.accepted(ctx, in.Waiting, resp, err)
 }
 
-// accepted is the answer to a submission as it is sent: at once, or when the product has ended.
-func (a *API) accepted(ctx context.Context, w Waiting, answer reply, err error) (*acceptedOutput, error) {
+// accept submits a multiplication and saves the response in one transaction. If anything is wrong, nothing of it stays.
+func (a *API) accept(
+	ctx context.Context, r request, order jobs.Submission, intake *payload.Intake,
+) (resp *response, err error) {
+	order.MaxBytes = a.limits.MaxMatrixBytes
+	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+		m, err := a.jobs.SubmitTx(ctx, tx, order)
+		if err != nil {
+			return err
+		}
+		resp, err = newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(m))
+		if err != nil {
+			return err
+		}
+		return saveTx(ctx, tx, r, resp)
+	})
+	if err != nil {
+		return a.recover(ctx, r, err)
+	}
+	a.keep(ctx, intake)
+	return resp, nil
+}
+
+// accepted returns the response to a submission as it is sent: at once, or when the multiplication has finished.
+func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error) (*acceptedOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	out := &acceptedOutput{
-		Status: answer.status, Location: answer.location, Replayed: answer.header(),
-		Body: rendered[resource.Multiplication]{text: answer.body},
+		Status:   resp.status,
+		Location: resp.location,
+		Replayed: resp.header(),
+		Body:     rendered[resource.Multiplication]{text: resp.body},
 	}
-	a.awaitAccepted(ctx, w, out)
+	if w.asked {
+		a.waitAccepted(ctx, w, out)
+	}
 	return out, nil
 }
 
-// readOrder reads a submission, as payload.ReadOrder does.
-type readOrder func(context.Context, *payload.Body, *payload.Intake) (jobs.Submission, error)
-
-// accept reads a submission, queues it, and returns the answer. If anything is wrong, nothing of it stays.
-func (a *API) accept(ctx context.Context, r request, read readOrder) (reply, error) {
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
-	var s jobs.Submission
-	answer, err := a.once(ctx, r, func() (err error) {
-		s, err = read(ctx, r.body, intake)
-		return err
-	}, func(keep keepTx) error {
-		s.MaxBytes, s.AnswerTx = a.limits.MaxMatrixBytes, a.showTx(http.StatusAccepted, keep)
-		_, err := a.jobs.Submit(ctx, s)
-		return err
-	})
-	a.finish(ctx, intake, err == nil && !answer.replayed)
-	return answer, err
-}
-
-// finish keeps the matrices of a request that was accepted, and discards those of any other.
-func (a *API) finish(ctx context.Context, intake *payload.Intake, accepted bool) {
-	end := intake.Discard
-	if accepted {
-		end = intake.Keep
+// waitAccepted holds the response to a submission until the multiplication has finished. Whatever happens meanwhile, the multiplication
+// has been accepted.
+func (a *API) waitAccepted(ctx context.Context, w Waiting, out *acceptedOutput) {
+	id, err := uuid.Parse(path.Base(out.Location)) // also of a repeated request
+	if err != nil {
+		return
 	}
-	if err := end(); err != nil {
-		a.log.WarnContext(ctx, "deleting what a request does not need", "error", err)
+	v, err := a.wait(ctx, id, w)
+	if err != nil {
+		return
+	}
+	out.Body = render(v.body)
+	out.PreferenceApplied = w.applied()
+	if v.final {
+		out.Status = http.StatusOK
 	}
 }
 
-// showTx answers with a multiplication as the transaction leaves it.
-func (a *API) showTx(status int, keep keepTx) jobs.AnswerTx {
-	return func(ctx context.Context, q *store.Queries, s store.Status) error {
-		answer, err := newReply(status, multiplicationPath(s.Multiplication.ID), a.multiplicationBody(s))
-		if err != nil {
-			return err
-		}
-		return keep(ctx, q, answer)
+// keep keeps the matrices of a request that was accepted.
+func (a *API) keep(ctx context.Context, intake *payload.Intake) {
+	if err := intake.Keep(); err != nil {
+		a.log.WarnContext(ctx, "deleting the copies of stored contents", "error", err)
+	}
+}
+
+// discard deletes the matrices of a request, unless they are kept.
+func (a *API) discard(ctx context.Context, intake *payload.Intake) {
+	if err := intake.Discard(); err != nil {
+		a.log.WarnContext(ctx, "deleting the matrices of a request that was not accepted", "error", err)
 	}
 }

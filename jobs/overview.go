@@ -4,66 +4,57 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 )
 
-// Overview says what there is to do, and who does it.
+// Overview is what there is to do, and how many processes do it.
 type Overview struct {
-	Queues  []QueueOverview // of all queues with tiles
-	Active  store.CountActiveMultiplicationsRow
+	Queues  []queue.Counts
+	Active  store.Active
 	Workers int64 // processes that compute tiles
 }
 
-// QueueOverview counts the jobs of a queue that are not finished.
-type QueueOverview struct {
-	Name                       string
-	Waiting, Running, Retrying int64
-	Estimated                  bool // more wait than are counted one by one
-}
-
-// Overview looks at the whole system, now. The cost grows with the multiplications that are not finished; that of the finished
-// ones is none.
+// Overview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to a bound, and not
+// with the finished ones.
 func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	var o Overview
-	counts, err := c.store.CountJobs(ctx, maxExact, queues, 0)
-	if err != nil {
-		return o, fmt.Errorf("counting jobs: %w", err)
+	var err error
+	if o.Queues, err = c.queue.Counts(ctx); err != nil {
+		return o, err
 	}
-	for _, name := range queues {
-		o.Queues = append(o.Queues, newQueueOverview(name, counts))
-	}
-	if o.Active, err = c.store.CountActiveMultiplications(ctx); err != nil {
+	if o.Active, err = c.store.CountActive(ctx); err != nil {
 		return o, fmt.Errorf("counting the active multiplications: %w", err)
 	}
-	if o.Workers, err = c.store.CountWorkers(ctx, c.config.Lease, maintenanceOnly); err != nil {
+	leases, err := c.queue.Leases(ctx)
+	if err != nil {
 		return o, fmt.Errorf("counting the workers: %w", err)
 	}
+	o.Workers = leases.Workers
 	return o, nil
 }
 
-// newQueueOverview sums up what people want to know. A job that has failed waits as retryable, or, when that is not for long,
-// as available from a later time on; among estimated ones the latter cannot be told.
-func newQueueOverview(name string, counts []store.CountJobsRow) QueueOverview {
-	q := QueueOverview{Name: name}
-	for _, row := range counts {
-		if row.Queue != name {
-			continue
+// JobsPage returns where River UI shows the jobs of the multiplication, below the path at which it is mounted: those in the state that
+// tells most. It is empty when there are no jobs.
+func (m Multiplication) JobsPage() string {
+	return queue.JobsPage(m.Jobs, queueOf(m.Plan), m.tellingState())
+}
+
+// tellingState is the state of the jobs that a person wants to see.
+func (m Multiplication) tellingState() queue.JobState {
+	switch m.State {
+	case Pending:
+		return queue.JobAvailable
+	case Completed:
+		return queue.JobCompleted
+	case Failed, Cancelled:
+		if m.Progress.Discarded > 0 { // the one that was out of attempts, among those that were cancelled because of it
+			return queue.JobDiscarded
 		}
-		switch row.State {
-		case store.RiverJobStateAvailable:
-			q.Estimated = row.Estimated
-			if !row.Estimated {
-				q.Retrying += row.Jobs - row.Due
-				row.Jobs = row.Due
-			}
-			q.Waiting += row.Jobs
-		case store.RiverJobStateRunning:
-			q.Running += row.Jobs
-		case store.RiverJobStateRetryable:
-			q.Retrying += row.Jobs
-		default:
-			q.Waiting += row.Jobs
-		}
+		return queue.JobCancelled
 	}
-	return q
+	if m.Progress.Running == 0 && m.Progress.Retrying > 0 {
+		return queue.JobRetryable
+	}
+	return queue.JobRunning
 }

@@ -3,147 +3,107 @@ package jobs
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
 
-// The priorities of a product, from the most urgent to the least, and that of one whose client sets none.
-const (
-	MinPriority     = 1
-	MaxPriority     = 4
-	DefaultPriority = 2
-)
-
-const (
-	// maxTiles is the size of the largest product in tiles: all of them are queued in one transaction.
-	maxTiles = 200_000
-	// maxTileReads is how many elements of its operands one tile may read. Tiles are not cut along the inner dimension; with
-	// one that is longer than about 10⁹ a tile would not end within tileTimeout.
-	maxTileReads = 1 << 36
-)
-
-// Operand is one side of a product: a matrix that is in the database, or one whose row is to be written with the
-// product's.
+// Operand is one side of a submission: a matrix that is in the store, or one whose row is to be written with the multiplication's.
 type Operand struct {
 	Matrix store.Matrix
 	Stored bool
-	Upload *store.Upload // that has brought the matrix and is closed
+	Upload *store.Upload // that has received the matrix and is closed
 }
 
-// WriteTx writes the row of a matrix that is not in the database yet.
-func (o Operand) WriteTx(ctx context.Context, q *store.Queries, retention time.Duration) (store.Matrix, error) {
+// WriteTx writes the row of a matrix that is not in the store yet.
+func (o Operand) WriteTx(ctx context.Context, tx *store.Tx) (store.Matrix, error) {
 	if o.Upload != nil {
-		return o.Upload.FinishTx(ctx, q)
+		return o.Upload.FinishTx(ctx, tx)
 	}
-	return q.Insert(ctx, o.Matrix, retention)
+	return tx.InsertMatrix(ctx, o.Matrix)
 }
 
-// Submission is an order for a product.
+// Submission is a request for a multiplication.
 type Submission struct {
-	A, B     Operand
-	Priority int      // MinPriority to MaxPriority
-	MaxBytes int64    // of the result; 0 means no limit
-	AnswerTx AnswerTx // may be nil
+	A        Operand
+	B        Operand
+	Priority int   // MinPriority to MaxPriority
+	MaxBytes int64 // of the result; 0 means no limit
 }
 
-// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it has more
-// than maxBytes, if that is positive, or is more than Millrace takes on.
-func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
-	if a.Cols != b.Rows {
-		return fmt.Errorf("%w: a is %d×%d and b is %d×%d, the columns of a must equal the rows of b",
-			matrix.ErrShape, a.Rows, a.Cols, b.Rows, b.Cols)
-	}
-	result := matrix.Shape{Rows: a.Rows, Cols: b.Cols, DType: matrix.Promote(a.DType, b.DType)}
-	if err := result.Validate(maxBytes); err != nil {
-		return fmt.Errorf("the product: %w", err)
-	}
-	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
-	if plan.Tiles() > maxTiles {
-		return fmt.Errorf("%w: the product would take %d tiles, at most %d are allowed", matrix.ErrTooLarge, plan.Tiles(), maxTiles)
-	}
-	sides := min(plan.TileRows, plan.M) + min(plan.TileCols, plan.N)
-	if plan.Tiles() > 0 && plan.K > maxTileReads/sides {
-		return fmt.Errorf("%w: the inner dimension is %d, at most %d are allowed in a product of this shape",
-			matrix.ErrTooLarge, plan.K, maxTileReads/sides)
-	}
-	return nil
-}
-
-// Submit accepts a product: one transaction writes its row, the rows of operands that are not stored yet, and its jobs. It
-// returns the status of the moment, before anybody has worked.
-// Errors: those of CheckShapes, and store.ErrNotFound or store.ErrNotReady for an operand that is not there any more.
-func (c *Client) Submit(ctx context.Context, s Submission) (store.Status, error) {
-	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
-		return store.Status{}, err
-	}
-	p := newMultiplication(s)
-	p.Retention = c.store.Retention
-	var status store.Status
-	err := c.store.InTx(ctx, func(tx pgx.Tx, q *store.Queries) error {
-		if err := c.writeMatricesTx(ctx, q, s, p); err != nil {
-			return err
-		}
-		if err := c.insertTilesTx(ctx, tx, &p); err != nil {
-			return err
-		}
-		row, err := q.InsertMultiplication(ctx, p)
-		if err != nil {
-			return err
-		}
-		status = newStatus(row, s.A.Matrix, s.B.Matrix)
-		if s.AnswerTx == nil {
-			return nil
-		}
-		return s.AnswerTx(ctx, q, status)
-	})
+// SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and its jobs. Workers are woken
+// after the commit. Errors: those of CheckShapes, and store.ErrNotFound for an operand that does not exist any more.
+func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
+	m, err := c.submitTx(ctx, tx, s)
 	if err != nil {
-		return store.Status{}, fmt.Errorf("submitting: %w", err)
+		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}
-	accepted := status.Multiplication
-	c.metrics.submission(accepted)
-	if accepted.TilesTotal > 0 {
-		c.wake(QueueOf(accepted.Plan()))
-	}
-	return status, nil
+	tx.AfterCommit(func() {
+		c.metrics.submission(m)
+		if m.TilesTotal > 0 {
+			c.queue.Wake(queueOf(m.Plan))
+		}
+	})
+	return m, nil
 }
 
-// newStatus is the status of a product on which nobody has worked.
-func newStatus(p store.Multiplication, a, b store.Matrix) store.Status {
-	return store.Status{ListStatusesRow: store.ListStatusesRow{
-		Multiplication: p, ARows: a.Rows, ACols: a.Cols, ADType: a.DType, BRows: b.Rows, BCols: b.Cols, BDType: b.DType,
-	}}
+func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
+	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
+		return Multiplication{}, err
+	}
+	m := planned(s)
+	if err := writeOperandsTx(ctx, tx, s); err != nil {
+		return Multiplication{}, err
+	}
+	if _, err := tx.InsertMatrix(ctx, resultMatrix(m)); err != nil {
+		return Multiplication{}, err
+	}
+	var err error
+	if m.Jobs, err = c.enqueueTx(ctx, tx, m); err != nil {
+		return Multiplication{}, err
+	}
+	row, err := tx.InsertMultiplication(ctx, m.row())
+	if err != nil {
+		return Multiplication{}, err
+	}
+	accepted := newMultiplication(row)
+	accepted.A = m.A
+	accepted.B = m.B
+	return accepted, nil
 }
 
-// newMultiplication plans a product. One without elements is complete as soon as it is submitted.
-func newMultiplication(s Submission) store.InsertMultiplicationParams {
-	a, b := s.A.Matrix, s.B.Matrix
-	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
-	p := store.InsertMultiplicationParams{
-		ID: store.NewID(), A: a.ID, B: b.ID, C: store.NewID(),
-		Priority: int16(s.Priority), //nolint:gosec // 1 to 4
-		State:    store.Pending,
-		M:        plan.M, K: plan.K, N: plan.N, DType: matrix.Promote(a.DType, b.DType),
-		TileRows: plan.TileRows, TileCols: plan.TileCols, TilesTotal: plan.Tiles(), LastJob: -1,
+// planned returns the multiplication that a submission asks for. One without elements is complete as soon as it is submitted.
+func planned(s Submission) Multiplication {
+	a := Ref{ID: s.A.Matrix.ID, Shape: s.A.Matrix.Shape()}
+	b := Ref{ID: s.B.Matrix.ID, Shape: s.B.Matrix.Shape()}
+	plan := matrix.NewPlan(a.Shape.Rows, a.Shape.Cols, b.Shape.Cols)
+	m := Multiplication{
+		ID:         store.NewID(),
+		A:          a,
+		B:          b,
+		C:          Ref{ID: store.NewID(), Shape: resultShape(a.Shape, b.Shape)},
+		Priority:   s.Priority,
+		State:      Pending,
+		Plan:       plan,
+		TilesTotal: plan.Tiles(),
 	}
-	if p.TilesTotal == 0 {
+	if m.TilesTotal == 0 {
 		now := time.Now()
-		p.State, p.StartedAt, p.FinishedAt = store.Completed, &now, &now
+		m.State = Completed
+		m.StartedAt = &now
+		m.FinishedAt = &now
 	}
-	return p
+	return m
 }
 
-// writeMatricesTx writes the rows of the product's matrices and keeps those that are there already from expiring.
-func (c *Client) writeMatricesTx(ctx context.Context, q *store.Queries, s Submission, p store.InsertMultiplicationParams) error {
+// writeOperandsTx writes the rows of new operands, and keeps stored ones from expiring.
+func writeOperandsTx(ctx context.Context, tx *store.Tx, s Submission) error {
 	var stored []uuid.UUID
 	operands := []Operand{s.A, s.B}
 	// In one order everywhere: uploads of the same two contents must not wait for each other.
@@ -151,99 +111,41 @@ func (c *Client) writeMatricesTx(ctx context.Context, q *store.Queries, s Submis
 	for _, o := range operands {
 		if o.Stored {
 			stored = append(stored, o.Matrix.ID)
-		} else if _, err := o.WriteTx(ctx, q, c.store.Retention); err != nil {
+		} else if _, err := o.WriteTx(ctx, tx); err != nil {
 			return err
 		}
 	}
-	if len(stored) > 0 {
-		if err := c.keepMatricesTx(ctx, q, stored); err != nil {
-			return err
-		}
-	}
-	_, err := q.Insert(ctx, productMatrix(p), c.store.Retention)
-	return err
+	return tx.UseMatrices(ctx, stored)
 }
 
-func (c *Client) keepMatricesTx(ctx context.Context, q *store.Queries, ids []uuid.UUID) error {
-	found, err := q.LockReadyMatrices(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if !slices.Contains(found, id) {
-			return fmt.Errorf("matrix %s: %w", id, store.ErrNotFound)
-		}
-	}
-	return q.KeepMatrices(ctx, c.store.Retention, ids)
-}
-
-func planOf(p store.InsertMultiplicationParams) matrix.Plan {
-	return matrix.Plan{M: p.M, K: p.K, N: p.N, TileRows: p.TileRows, TileCols: p.TileCols}
-}
-
-// productMatrix is the row of the result: in blocks, unless one small tile is all of it.
-func productMatrix(p store.InsertMultiplicationParams) store.Matrix {
+// resultMatrix returns the result of a new multiplication: in blocks, unless one small tile is all of it.
+func resultMatrix(m Multiplication) store.Matrix {
 	c := store.Matrix{
-		ID: p.C, Rows: p.M, Cols: p.N, DType: p.DType, Source: store.FromProduct, State: store.Uploading,
+		ID:     m.C.ID,
+		Rows:   m.C.Shape.Rows,
+		Cols:   m.C.Shape.Cols,
+		DType:  m.C.Shape.DType,
+		Source: store.FromMultiplication,
+		State:  store.Uploading,
 	}
-	if p.State == store.Completed {
-		c.State, c.Digest = store.Ready, store.Digest(c.Shape(), nil)
+	if m.State == Completed {
+		c.State = store.Ready
+		c.Digest = store.Digest(c.Shape(), nil)
 	}
-	if p.TilesTotal > 1 || c.Shape().Bytes() > store.MaxInline {
-		grid := planOf(p).Grid()
-		c.BlockRows, c.BlockCols = grid.BlockRows, grid.BlockCols
+	if m.TilesTotal > 1 || c.Shape().Bytes() > store.MaxInline {
+		grid := m.Plan.Grid()
+		c.BlockRows = grid.BlockRows
+		c.BlockCols = grid.BlockCols
 	}
 	return c
 }
 
-// QueueOf returns the queue in which the tiles of a product are.
-func QueueOf(plan matrix.Plan) string {
-	if plan.Small() {
-		return QueueSmall
+// enqueueTx enqueues one job per tile.
+func (c *Client) enqueueTx(ctx context.Context, tx *store.Tx, m Multiplication) (queue.Group, error) {
+	order := queue.Order{
+		Queue:    queueOf(m.Plan),
+		Priority: m.Priority,
+		Title:    fmt.Sprintf("%d×%d times %d×%d, %s", m.Plan.M, m.Plan.K, m.Plan.K, m.Plan.N, m.C.Shape.DType),
 	}
-	return QueueTiles
-}
-
-// tileMetadata is what a job tells about its product, to people and to programs that search River's jobs.
-type tileMetadata struct {
-	MultiplicationID uuid.UUID `json:"multiplication_id"`
-	Product          string    `json:"product"`
-}
-
-// tileOpts says how the tiles of a product are queued. Their tag is the product's id: by it River UI finds them.
-func tileOpts(p store.InsertMultiplicationParams) (*river.InsertOpts, error) {
-	metadata, err := json.Marshal(tileMetadata{
-		MultiplicationID: p.ID, Product: fmt.Sprintf("%d×%d times %d×%d, %s", p.M, p.K, p.K, p.N, p.DType),
-	})
-	return &river.InsertOpts{
-		Queue: QueueOf(planOf(p)), Priority: int(p.Priority), MaxAttempts: maxAttempts,
-		Tags: []string{p.ID.String()}, Metadata: metadata,
-	}, err
-}
-
-// insertTilesTx queues one job per tile and notes the range of their ids in p.
-func (c *Client) insertTilesTx(ctx context.Context, tx pgx.Tx, p *store.InsertMultiplicationParams) error {
-	if p.TilesTotal == 0 {
-		return nil
-	}
-	opts, err := tileOpts(*p)
-	if err != nil {
-		return err
-	}
-	params := make([]river.InsertManyParams, p.TilesTotal)
-	for i := range params {
-		params[i] = river.InsertManyParams{Args: TileArgs{MultiplicationID: p.ID, Tile: int64(i)}, InsertOpts: opts}
-	}
-	results, err := c.river.InsertManyTx(ctx, tx, params)
-	if err != nil {
-		return fmt.Errorf("queueing %d tiles: %w", len(params), err)
-	}
-	if len(results) != len(params) {
-		return errors.New("the queue did not take all tiles")
-	}
-	p.FirstJob, p.LastJob = results[0].Job.ID, results[0].Job.ID
-	for _, r := range results {
-		p.FirstJob, p.LastJob = min(p.FirstJob, r.Job.ID), max(p.LastJob, r.Job.ID)
-	}
-	return nil
+	return c.queue.EnqueueTx(ctx, tx, m.ID, order, tileArgs(m))
 }

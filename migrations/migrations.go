@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/millrace/millrace/jobs/queue/schema"
 )
 
 //go:embed *.sql
@@ -33,22 +33,13 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 	defer func() { // a cancelled context must not leave the lock with a connection of the pool
 		_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockKey))
 	}()
-	if err := upRiver(ctx, pool); err != nil {
+	if err := schema.Up(ctx, pool); err != nil {
 		return fmt.Errorf("migrating the queue's tables: %w", err)
 	}
 	if err := upOurs(ctx, pool); err != nil {
 		return fmt.Errorf("migrating Millrace's tables: %w", err)
 	}
 	return nil
-}
-
-func upRiver(ctx context.Context, pool *pgxpool.Pool) error {
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
-	if err != nil {
-		return err
-	}
-	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
-	return err
 }
 
 func upOurs(ctx context.Context, pool *pgxpool.Pool) error {
@@ -75,18 +66,13 @@ var ErrPending = errors.New("the database is not at the schema of this version, 
 // Check returns ErrPending when Up would have something to do. A database that is newer than the binary is fine: each
 // migration works with the version before it.
 func Check(ctx context.Context, pool *pgxpool.Pool) error {
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
+	pending, err := schema.Pending(ctx, pool)
 	if err != nil {
 		return err
 	}
-	result, err := migrator.Validate(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("looking at the queue's tables: %w", err)
-	}
-	if !result.OK {
+	if pending {
 		return ErrPending
 	}
-	var pending bool
 	err = withOurs(pool, func(p *goose.Provider) (err error) {
 		pending, err = p.HasPending(ctx)
 		return err

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers"
-	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 )
 
 // Config is the configuration of a process. The command line fills in its parts by their kong tags.
@@ -107,8 +107,8 @@ func (c Config) connections() int {
 }
 
 // jobs returns the part of the configuration that is the queue's.
-func (c Config) jobs() jobs.Config {
-	return jobs.Config{
+func (c Config) jobs() queue.Config {
+	return queue.Config{
 		Work:     c.Role.works(),
 		Lead:     c.Role.serves(),
 		Tiles:    c.Work.tiles(),

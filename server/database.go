@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // Database says where Postgres is.
@@ -56,14 +57,14 @@ func (d Database) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
 
 // openStore opens the store on a database that must have the schema of this version or of a later one.
 func (s Storage) openStore(ctx context.Context, pool *pgxpool.Pool) (*store.Store, error) {
-	blocks, err := store.OpenBlocks(s.Blocks, pool)
+	b, err := blocks.Open(s.Blocks, pool)
 	if err != nil {
 		return nil, err
 	}
 	if err := migrations.Check(ctx, pool); err != nil {
 		return nil, err
 	}
-	return store.Open(pool, blocks, s.Retention), nil
+	return store.Open(pool, b, s.Retention), nil
 }
 
 // connectInterval is the pause between two attempts of Migrate to connect.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -26,7 +27,7 @@ type Process struct {
 	store    *store.Store
 	kernel   blas.Kernel // nil in an API
 	jobs     *jobs.Client
-	ui       *jobs.UI   // nil without River UI
+	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
 	draining draining
 	api      *listener // nil in a worker
@@ -95,7 +96,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 func (p *Process) startAPI(ctx context.Context) (err error) {
 	site := handlers.Site{Version: Version(), OpsPort: p.ops.port()}
 	if p.config.Pages.RiverUI {
-		if p.ui, err = p.jobs.NewUI(handlers.RiverUIPrefix); err != nil {
+		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
 			return err
 		}
 		site.RiverUI = p.ui

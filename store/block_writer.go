@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // blockWriters is how many blocks of one upload are written at a time, while the next ones are filled.
@@ -23,7 +24,7 @@ type blockWriter struct {
 	cancel  context.CancelFunc
 }
 
-func newBlockWriter(ctx context.Context, blocks Blocks, m Matrix, grid matrix.Grid, fortran bool) *blockWriter {
+func newBlockWriter(ctx context.Context, store blocks.Store, m Matrix, grid matrix.Grid, fortran bool) *blockWriter {
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(blockWriters)
@@ -37,11 +38,11 @@ func newBlockWriter(ctx context.Context, blocks Blocks, m Matrix, grid matrix.Gr
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
-			// What has begun is brought to its end: of a statement that is cancelled nobody knows whether, and when, the
-			// database still commits it, perhaps after Abort has removed the others.
+			// A write that has begun is brought to its end. The database may still commit a statement that was cancelled,
+			// perhaps after Abort has deleted the other blocks.
 			putting, done := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
 			defer done()
-			return blocks.Put(putting, m.ID, index, block)
+			return store.Put(putting, m.ID, index, block)
 		})
 		return nil
 	})

@@ -18,18 +18,15 @@ func Digest(shape matrix.Shape, content []byte) []byte {
 	return h.Sum(nil)
 }
 
-// ComputeDigest reads a matrix that has no digest yet, a product most often, and writes its digest into its row. Several may
-// do so at once: all get the same.
+// ComputeDigest reads a matrix that has no digest yet, a result most often, and writes its digest into its row. Concurrent calls
+// for one matrix get the same digest.
 func (s *Store) ComputeDigest(ctx context.Context, m Matrix) ([]byte, error) {
 	h := sha256.New()
 	if err := s.hashFile(ctx, h, m); err != nil {
 		return nil, err
 	}
 	digest := h.Sum(nil)
-	if err := s.KeepDigest(ctx, digest, m.ID); err != nil {
-		return nil, fmt.Errorf("keeping the digest of matrix %s: %w", m.ID, err)
-	}
-	return digest, nil
+	return digest, s.SaveDigest(ctx, m.ID, digest)
 }
 
 // hashFile feeds a matrix as a .npy file to a hash.

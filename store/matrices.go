@@ -3,18 +3,92 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/internal/db"
 )
 
 // MaxInline is the size in bytes up to which a content lives in its matrix's row.
 const MaxInline = 64 << 10
 
-// Shape returns the size of the matrix.
+// MatrixState says whether the content of a matrix is complete.
+type MatrixState string
+
+// The states of a matrix.
+const (
+	Uploading MatrixState = "uploading"
+	Ready     MatrixState = "ready"
+	Removed   MatrixState = "removed" // deleted by a client, and hidden from clients; others still share its blocks
+)
+
+// MatrixSource says where a matrix came from.
+type MatrixSource string
+
+// The origins of matrices.
+const (
+	FromUpload         MatrixSource = "upload"
+	FromInline         MatrixSource = "inline"
+	FromRandom         MatrixSource = "random"
+	FromMultiplication MatrixSource = "product"
+)
+
+// Matrix is a row of table matrices: an operand or a result. The content of one that is ready does not change.
+type Matrix struct {
+	ID        uuid.UUID
+	Rows      int64
+	Cols      int64
+	DType     matrix.DType
+	Source    MatrixSource
+	State     MatrixState
+	BlockRows int64 // rows of a block in the block store; 0 when the content is elsewhere
+	BlockCols int64
+	Seed      *int64 // of a random matrix: an unsigned number, kept as the signed one with the same bits
+	Content   []byte // row-major little-endian elements, when they are MaxInline or less
+	Digest    []byte // SHA-256 of the content as a row-major, little-endian .npy file
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	ContentID *uuid.UUID // the matrix whose blocks hold the content, when it is another one
+}
+
+func newMatrix(row db.Matrix) Matrix {
+	return Matrix{
+		ID:        row.ID,
+		Rows:      row.Rows,
+		Cols:      row.Cols,
+		DType:     row.DType,
+		Source:    MatrixSource(row.Source),
+		State:     MatrixState(row.State),
+		BlockRows: row.BlockRows,
+		BlockCols: row.BlockCols,
+		Seed:      row.Seed,
+		Content:   row.Content,
+		Digest:    row.Digest,
+		CreatedAt: row.CreatedAt,
+		ExpiresAt: row.ExpiresAt,
+		ContentID: row.ContentID,
+	}
+}
+
+// NewRandom returns a new matrix that is generated where it is needed, and not stored.
+func NewRandom(shape matrix.Shape, seed uint64) Matrix {
+	bits := int64(seed) //nolint:gosec // the same 64 bits: Postgres has no unsigned type
+	return Matrix{
+		ID:     NewID(),
+		Rows:   shape.Rows,
+		Cols:   shape.Cols,
+		DType:  shape.DType,
+		Source: FromRandom,
+		State:  Ready,
+		Seed:   &bits,
+	}
+}
+
+// Shape returns the shape of the matrix.
 func (m Matrix) Shape() matrix.Shape { return matrix.Shape{Rows: m.Rows, Cols: m.Cols, DType: m.DType} }
 
 // Grid returns how the content is cut into blocks; it has no blocks when the content is not in the block store.
@@ -33,32 +107,22 @@ func (m Matrix) BlockOwner() uuid.UUID {
 	return m.ID
 }
 
-// NewRandom returns the row of a matrix that is generated where it is needed, not stored.
-func NewRandom(shape matrix.Shape, seed uint64) Matrix {
-	bits := int64(seed) //nolint:gosec // the same 64 bits: Postgres has no unsigned type
-	return Matrix{
-		ID: NewID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: FromRandom, State: Ready, Seed: &bits,
-	}
-}
-
-// NewID returns a UUIDv7: rows that are written together stay together in the index.
-func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
-// Matrix returns the row of a matrix. ErrNotFound when there is none.
+// Matrix returns the row of a matrix. Errors: ErrNotFound, also of one that a client has deleted.
 func (s *Store) Matrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
-	m, err := s.GetMatrix(ctx, id)
-	return m, found(m, err, id)
+	row, err := s.db.GetMatrix(ctx, id)
+	return visible(id, row, err)
 }
 
-// found takes a matrix that was removed for one that is not there.
-func found(m Matrix, err error, id uuid.UUID) error {
+// visible returns the matrix that a query for an id has found, or ErrNotFound.
+func visible(id uuid.UUID, row db.Matrix, err error) (Matrix, error) {
+	m := newMatrix(row)
 	if err == nil && m.State == Removed {
 		err = pgx.ErrNoRows
 	}
-	return notFound(err, "matrix", id)
+	return m, notFound(err, "matrix", id)
 }
 
-// ReadyMatrix is Matrix for those who need the content. ErrNotReady while it is being written.
+// ReadyMatrix returns the row of a matrix whose content is complete. Errors: ErrNotFound, ErrNotReady.
 func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	m, err := s.Matrix(ctx, id)
 	if err == nil && m.State != Ready {
@@ -67,11 +131,110 @@ func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	return m, err
 }
 
-// Insert writes the row of a new matrix that is kept for a time.
-func (q *Queries) Insert(ctx context.Context, m Matrix, retention time.Duration) (Matrix, error) {
-	return q.InsertMatrix(ctx, InsertMatrixParams{
-		ID: m.ID, Rows: m.Rows, Cols: m.Cols, DType: m.DType, Source: m.Source, State: m.State,
-		BlockRows: m.BlockRows, BlockCols: m.BlockCols, Seed: m.Seed, Content: m.Content, Digest: m.Digest,
-		Retention: retention,
+// Contents returns the contents of those of the given matrices that live in their rows.
+func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]byte, error) {
+	rows, err := s.db.ListContents(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading contents: %w", err)
+	}
+	contents := make(map[uuid.UUID][]byte, len(rows))
+	for _, row := range rows {
+		contents[row.ID] = row.Content
+	}
+	return contents, nil
+}
+
+// SaveDigest writes the digest of a matrix that has none.
+func (s *Store) SaveDigest(ctx context.Context, id uuid.UUID, digest []byte) error {
+	if err := s.db.SaveDigest(ctx, digest, id); err != nil {
+		return fmt.Errorf("saving the digest of matrix %s: %w", id, err)
+	}
+	return nil
+}
+
+// insertMatrix writes the row of a new matrix.
+func (s *Store) insertMatrix(ctx context.Context, q *db.Queries, m Matrix) (Matrix, error) {
+	row, err := q.InsertMatrix(ctx, db.InsertMatrixParams{
+		ID:        m.ID,
+		Rows:      m.Rows,
+		Cols:      m.Cols,
+		DType:     m.DType,
+		Source:    string(m.Source),
+		State:     string(m.State),
+		BlockRows: m.BlockRows,
+		BlockCols: m.BlockCols,
+		Seed:      m.Seed,
+		Content:   m.Content,
+		Digest:    m.Digest,
+		Retention: s.Retention,
 	})
+	return newMatrix(row), err
+}
+
+// InsertMatrix writes the row of a new matrix and returns it as it is then, with its times.
+func (tx *Tx) InsertMatrix(ctx context.Context, m Matrix) (Matrix, error) {
+	return tx.store.insertMatrix(ctx, tx.db, m)
+}
+
+// UseMatrices locks matrices against deletion until the end of the transaction, and extends their lives. Errors: ErrNotFound
+// when one does not exist or is not ready.
+func (tx *Tx) UseMatrices(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := tx.db.LockReadyMatrices(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !slices.Contains(found, id) {
+			return fmt.Errorf("matrix %s: %w", id, ErrNotFound)
+		}
+	}
+	return tx.db.ExtendMatrices(ctx, tx.store.Retention, ids)
+}
+
+// FinishResult makes the result of a completed multiplication ready; content and digest are nil when it is in blocks.
+func (tx *Tx) FinishResult(ctx context.Context, id uuid.UUID, content, digest []byte) error {
+	return tx.db.FinishResult(ctx, db.FinishResultParams{
+		ID:        id,
+		Content:   content,
+		Digest:    digest,
+		Retention: tx.store.Retention,
+	})
+}
+
+// LockMatrix returns a matrix, whose row stays locked until the end of the transaction. Errors: ErrNotFound.
+func (tx *Tx) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+	row, err := tx.db.LockMatrix(ctx, id)
+	return visible(id, row, err)
+}
+
+// MatrixUsers returns up to limit multiplications that a matrix is part of.
+func (tx *Tx) MatrixUsers(ctx context.Context, id uuid.UUID, limit int) ([]uuid.UUID, error) {
+	users, err := tx.db.ListUsersOfMatrix(ctx, id, int32(limit)) //nolint:gosec // a few
+	if err != nil {
+		return nil, fmt.Errorf("looking for the multiplications of matrix %s: %w", id, err)
+	}
+	return users, nil
+}
+
+// DeleteMatrix deletes the row of a matrix that the transaction has locked, and reports whether its blocks belong to no matrix
+// then. While others share the blocks, the row stays, hidden from clients, and so do the blocks; the sweep deletes it after the
+// last of them. A transaction that is about to share the blocks holds a lock, too.
+//
+// The row goes first and the blocks after the commit: blocks without a row are swept, a row without its blocks would be a broken
+// promise.
+func (tx *Tx) DeleteMatrix(ctx context.Context, m Matrix) (free bool, err error) {
+	shared, err := tx.db.ContentIsShared(ctx, m.ID)
+	if err != nil {
+		return false, fmt.Errorf("looking for matrices with the content of matrix %s: %w", m.ID, err)
+	}
+	if shared {
+		return false, tx.db.MarkMatrixRemoved(ctx, m.ID)
+	}
+	if err := tx.db.DeleteMatrix(ctx, m.ID); err != nil {
+		return false, fmt.Errorf("deleting matrix %s: %w", m.ID, err)
+	}
+	return m.InBlocks(), nil
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// ErrBusy says that too many large matrices are on their way in or out; it passes.
+// ErrBusy means that too many large matrices are being transferred. The condition passes.
 var ErrBusy = errors.New("too many large transfers at once, try again later")
 
 const (
@@ -22,7 +22,7 @@ const (
 	readMemory = 32 << 20 // the two windows of an npy.File
 )
 
-// budget shares out the memory of transfers. A transfer that wants more than there is gets all of it.
+// budget bounds the memory of transfers. A transfer that asks for more than the whole budget gets the whole budget.
 type budget struct {
 	shares  *semaphore.Weighted
 	size    int64

@@ -3,6 +3,8 @@ package store
 import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // Observe registers the metrics of the store: its connections, the memory of transfers, and what goes in and out of the
@@ -18,13 +20,17 @@ func (s *Store) Observe(registry prometheus.Registerer) {
 		func() float64 { return float64(s.memory.size) })
 	gauge("millrace_transfers_waiting", "Uploads and downloads that wait for memory.",
 		func() float64 { return float64(s.memory.waiting.Load()) })
-	s.Blocks = observeBlocks(s.Blocks, registry)
+	s.Blocks = blocks.Observe(s.Blocks, registry)
 }
 
 // poolCollector reports the database connections of a process.
 type poolCollector struct {
-	pool                                          *pgxpool.Pool
-	connections, limit, acquires, waits, waitTime *prometheus.Desc
+	pool        *pgxpool.Pool
+	connections *prometheus.Desc
+	limit       *prometheus.Desc
+	acquires    *prometheus.Desc
+	waits       *prometheus.Desc
+	waitTime    *prometheus.Desc
 }
 
 func newPoolCollector(pool *pgxpool.Pool) *poolCollector {
@@ -36,7 +42,7 @@ func newPoolCollector(pool *pgxpool.Pool) *poolCollector {
 		connections: desc("millrace_database_connections", "Connections of this process to the database, by state.", "state"),
 		limit:       desc("millrace_database_connections_limit", "Connections that this process may open."),
 		acquires:    desc("millrace_database_acquires_total", "How often a connection was taken from the pool."),
-		waits:       desc("millrace_database_acquire_waits_total", "How often somebody had to wait for a connection, since all were taken."),
+		waits:       desc("millrace_database_acquire_waits_total", "How often a caller had to wait for a connection, since all were taken."),
 		waitTime:    desc("millrace_database_acquire_wait_seconds_total", "How long connections were waited for, all together."),
 	}
 }

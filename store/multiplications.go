@@ -2,89 +2,217 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/internal/db"
 )
 
-// Plan returns how the product is cut into tiles.
-func (p Multiplication) Plan() matrix.Plan {
-	return matrix.Plan{M: p.M, K: p.K, N: p.N, TileRows: p.TileRows, TileCols: p.TileCols}
+// Multiplication is a row of table multiplications. Package jobs says what its states mean and which may follow which.
+type Multiplication struct {
+	ID             uuid.UUID
+	A              uuid.UUID // the left operand
+	B              uuid.UUID // the right operand
+	C              uuid.UUID // the result
+	Priority       int16
+	State          string
+	M              int64 // A is m×k, B is k×n, C is m×n
+	K              int64
+	N              int64
+	DType          matrix.DType // of the result
+	TileRows       int64
+	TileCols       int64
+	TilesTotal     int64
+	TilesCompleted int64
+	FirstJob       int64 // smallest id of its jobs
+	LastJob        int64 // largest id of its jobs; less than FirstJob when it has none
+	Failure        *string
+	CreatedAt      time.Time
+	StartedAt      *time.Time
+	FinishedAt     *time.Time // set exactly while the state is an outcome
+	ExpiresAt      time.Time
+	Events         int64 // the number of its newest event; the submission is number 1
 }
 
-// ResultShape returns the size of the product.
-func (p Multiplication) ResultShape() matrix.Shape {
-	return matrix.Shape{Rows: p.M, Cols: p.N, DType: p.DType}
+// Plan returns how the result is cut into tiles.
+func (m Multiplication) Plan() matrix.Plan {
+	return matrix.Plan{M: m.M, K: m.K, N: m.N, TileRows: m.TileRows, TileCols: m.TileCols}
 }
 
-// Product is a multiplication with its two operands and its result.
-type Product struct {
+// ResultShape returns the shape of the result.
+func (m Multiplication) ResultShape() matrix.Shape {
+	return matrix.Shape{Rows: m.M, Cols: m.N, DType: m.DType}
+}
+
+// Finished reports whether the multiplication has an outcome.
+func (m Multiplication) Finished() bool { return m.FinishedAt != nil }
+
+// MultiplicationDetail is a multiplication with the types of its operands, whose shapes follow from its dimensions.
+type MultiplicationDetail struct {
 	Multiplication
-	A, B, C Matrix
+	ADType matrix.DType
+	BDType matrix.DType
 }
 
-// Product returns what a tile of the multiplication needs. ErrNotFound when there is none of that id.
-func (s *Store) Product(ctx context.Context, id uuid.UUID) (Product, error) {
-	row, err := s.GetProduct(ctx, id)
-	if err != nil {
-		return Product{}, notFound(err, "multiplication", id)
-	}
-	return Product{Multiplication: row.Multiplication, A: row.Matrix, B: row.Matrix_2, C: row.Matrix_3}, nil
-}
-
-// maxErrorsShown is how many of the newest errors of a product are shown.
-const maxErrorsShown = 50
-
-// Status is a multiplication as a client sees it, with what River knows about its tiles.
-type Status struct {
-	ListStatusesRow
-	Errors []ListTileErrorsRow // the newest first
-}
-
-// Status returns the present state of a multiplication. ErrNotFound when there is none of that id.
-func (q *Queries) Status(ctx context.Context, id uuid.UUID) (Status, error) {
-	statuses, err := q.Statuses(ctx, []uuid.UUID{id})
-	if err == nil && len(statuses) == 0 {
-		err = fmt.Errorf("multiplication %v: %w", id, ErrNotFound)
-	}
-	if err != nil {
-		return Status{}, err
-	}
-	return statuses[0], nil
-}
-
-// Statuses returns the present states of some multiplications, in the order of their ids. Those that are not there any
-// more are left out.
-func (q *Queries) Statuses(ctx context.Context, ids []uuid.UUID) ([]Status, error) {
-	rows, err := q.ListStatuses(ctx, ids)
+// Multiplications returns the rows of those of the given multiplications that exist, in any order.
+func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
+	rows, err := s.db.ListMultiplications(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
-	found := make(map[uuid.UUID]*Status, len(rows))
-	var failing []uuid.UUID
+	records := make([]Multiplication, len(rows))
+	for i, row := range rows {
+		records[i] = Multiplication(row)
+	}
+	return records, nil
+}
+
+// BatchDetails adds to a batch the reading of those of the given multiplications that exist. They are in the returned slice, in
+// any order, after the batch was sent.
+func BatchDetails(batch *pgx.Batch, ids []uuid.UUID) *[]MultiplicationDetail {
+	details := new([]MultiplicationDetail)
+	batch.Queue(db.ListMultiplicationDetails, ids).Query(func(rows pgx.Rows) error {
+		found, err := db.New(sent{rows: rows}).ListMultiplicationDetails(context.Background(), ids)
+		for _, row := range found {
+			*details = append(*details, MultiplicationDetail{
+				Multiplication: Multiplication(row.Multiplication),
+				ADType:         row.ADType,
+				BDType:         row.BDType,
+			})
+		}
+		return err
+	})
+	return details
+}
+
+// sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
+type sent struct {
+	db.DBTX
+	rows pgx.Rows
+}
+
+// Query implements db.DBTX.
+func (s sent) Query(context.Context, string, ...any) (pgx.Rows, error) { return s.rows, nil }
+
+// MultiplicationWithMatrices is what a tile needs.
+type MultiplicationWithMatrices struct {
+	Multiplication Multiplication
+	A              Matrix
+	B              Matrix
+	C              Matrix
+}
+
+// MultiplicationWithMatrices returns a multiplication with its operands and its result. Errors: ErrNotFound.
+func (s *Store) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
+	row, err := s.db.GetMultiplicationWithMatrices(ctx, id)
+	if err != nil {
+		return MultiplicationWithMatrices{}, notFound(err, "multiplication", id)
+	}
+	return MultiplicationWithMatrices{
+		Multiplication: Multiplication(row.Multiplication),
+		A:              newMatrix(row.Matrix),
+		B:              newMatrix(row.Matrix_2),
+		C:              newMatrix(row.Matrix_3),
+	}, nil
+}
+
+// StartMultiplication moves a pending multiplication to in_progress, and reports whether it was pending.
+func (s *Store) StartMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
+	n, err := s.db.StartMultiplication(ctx, id)
+	return n > 0, err
+}
+
+// Active counts the multiplications that are not finished.
+type Active struct {
+	Pending    int64
+	InProgress int64
+}
+
+// CountActive counts the multiplications that are not finished.
+func (s *Store) CountActive(ctx context.Context) (Active, error) {
+	counts, err := s.db.CountActiveMultiplications(ctx)
+	return Active(counts), err
+}
+
+// TileCosts returns the mean floating-point operations of a tile of each of the given multiplications that exist.
+func (s *Store) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]float64, error) {
+	rows, err := s.db.ListTileCosts(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading the costs of tiles: %w", err)
+	}
+	costs := make(map[uuid.UUID]float64, len(rows))
 	for _, row := range rows {
-		found[row.Multiplication.ID] = &Status{ListStatusesRow: row}
-		if row.Failures > 0 {
-			failing = append(failing, row.Multiplication.ID)
-		}
+		costs[row.ID] = row.Flops
 	}
-	if len(failing) > 0 { // few have errors
-		errors, err := q.ListTileErrors(ctx, maxErrorsShown, failing)
-		if err != nil {
-			return nil, fmt.Errorf("reading the errors of multiplications: %w", err)
-		}
-		for _, e := range errors {
-			status := found[e.MultiplicationID]
-			status.Errors = append(status.Errors, e)
-		}
+	return costs, nil
+}
+
+// InsertMultiplication writes the row of a new multiplication and returns it as it is then, with its times.
+func (tx *Tx) InsertMultiplication(ctx context.Context, m Multiplication) (Multiplication, error) {
+	row, err := tx.db.InsertMultiplication(ctx, db.InsertMultiplicationParams{
+		ID:         m.ID,
+		A:          m.A,
+		B:          m.B,
+		C:          m.C,
+		Priority:   m.Priority,
+		State:      m.State,
+		M:          m.M,
+		K:          m.K,
+		N:          m.N,
+		DType:      m.DType,
+		TileRows:   m.TileRows,
+		TileCols:   m.TileCols,
+		TilesTotal: m.TilesTotal,
+		FirstJob:   m.FirstJob,
+		LastJob:    m.LastJob,
+		StartedAt:  m.StartedAt,
+		FinishedAt: m.FinishedAt,
+		Retention:  tx.store.Retention,
+	})
+	return Multiplication(row), err
+}
+
+// LockMultiplication returns a multiplication, whose row stays locked until the end of the transaction. The row of a multiplication
+// is locked before those of its jobs, so that transactions do not deadlock. Errors: ErrNotFound.
+func (tx *Tx) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
+	row, err := tx.db.LockMultiplication(ctx, id)
+	return Multiplication(row), notFound(err, "multiplication", id)
+}
+
+// CountTile counts one more tile of an active multiplication as completed, and returns the multiplication as it is then. It
+// reports false when there is none of that id that is active.
+func (tx *Tx) CountTile(ctx context.Context, id uuid.UUID, startedAt *time.Time) (Multiplication, bool, error) {
+	row, err := tx.db.CountTile(ctx, startedAt, tx.store.Retention, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Multiplication{}, false, nil
 	}
-	statuses := make([]Status, 0, len(rows))
-	for _, id := range ids {
-		if status, ok := found[id]; ok {
-			statuses = append(statuses, *status)
-		}
+	return Multiplication(row), err == nil, err
+}
+
+// EndMultiplication moves an active multiplication to failed or cancelled, and reports whether it was active. An empty failure
+// is none.
+func (tx *Tx) EndMultiplication(ctx context.Context, id uuid.UUID, state, failure string) (bool, error) {
+	params := db.EndMultiplicationParams{ID: id, State: state, Retention: tx.store.Retention}
+	if failure != "" {
+		params.Failure = &failure
 	}
-	return statuses, nil
+	n, err := tx.db.EndMultiplication(ctx, params)
+	return n > 0, err
+}
+
+// ReopenMultiplication makes a failed or cancelled multiplication active again, and reports whether it was one of these.
+func (tx *Tx) ReopenMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
+	n, err := tx.db.ReopenMultiplication(ctx, tx.store.Retention, id)
+	return n > 0, err
+}
+
+// DeleteMultiplication deletes the row of a finished multiplication, and reports whether there was one.
+func (tx *Tx) DeleteMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
+	n, err := tx.db.DeleteMultiplication(ctx, id)
+	return n > 0, err
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // Source returns the content of a matrix, wherever it is: generated, in its row, or in the block store.
@@ -16,7 +17,12 @@ func (s *Store) Source(m Matrix) matrix.Source {
 	case m.Seed != nil:
 		return matrix.NewRandom(m.Shape(), uint64(*m.Seed)) //nolint:gosec // the same 64 bits
 	case m.InBlocks():
-		return &blockSource{id: m.BlockOwner(), grid: m.Grid(), dtype: m.DType, blocks: s.Blocks}
+		return &blockSource{
+			id:     m.BlockOwner(),
+			grid:   m.Grid(),
+			dtype:  m.DType,
+			blocks: s.Blocks,
+		}
 	default:
 		return matrix.NewMemory(m.Shape(), m.Content)
 	}
@@ -27,7 +33,7 @@ type blockSource struct {
 	id     uuid.UUID
 	grid   matrix.Grid
 	dtype  matrix.DType
-	blocks Blocks
+	blocks blocks.Store
 }
 
 func (s *blockSource) Shape() matrix.Shape {

@@ -1,9 +1,9 @@
-// Package store holds everything that Millrace keeps: the rows in Postgres and the blocks of large matrices, in Postgres
-// too or in a directory. All SQL is here, in query/; what sqlc makes of it ends in .gen.go.
+// Package store keeps the rows of Millrace's own tables and the contents of matrices. SQL is in query/; what sqlc generates
+// from it is in internal/db and does not leave this package. What may happen to a multiplication is decided in package jobs;
+// the statements here repeat those rules as guards.
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,80 +11,52 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/internal/db"
 )
 
 var (
-	// ErrNotFound says that no row has the id.
+	// ErrNotFound means that no row has the id.
 	ErrNotFound = errors.New("not found")
-	// ErrNotReady says that a matrix is still being written.
+	// ErrNotReady means that a matrix is still being written.
 	ErrNotReady = errors.New("matrix is not ready")
-	// ErrBlockMissing says that a block is not, or not yet, in the block store. It may be transient.
-	ErrBlockMissing = errors.New("block missing")
 )
 
-// State is the state of a multiplication, as clients see it.
-type State string
+// SchemaVersion is the newest migration that this version understands. Processes tell it with their lease.
+const SchemaVersion = 3
 
-// The states of a multiplication; the last three are final, but a failed or cancelled one can be retried.
-const (
-	Pending    State = "pending"
-	InProgress State = "in_progress"
-	Completed  State = "completed"
-	Failed     State = "failed"
-	Cancelled  State = "cancelled"
-)
-
-// Final reports whether the state is an outcome.
-func (s State) Final() bool { return s == Completed || s == Failed || s == Cancelled }
-
-// MatrixState says whether all of a matrix's content is there.
-type MatrixState string
-
-// The states of a matrix.
-const (
-	Uploading MatrixState = "uploading"
-	Ready     MatrixState = "ready"
-	Removed   MatrixState = "removed" // by a client, who sees it no more; others share its blocks
-)
-
-// MatrixSource says where a matrix came from.
-type MatrixSource string
-
-// The origins of matrices.
-const (
-	FromUpload  MatrixSource = "upload"
-	FromInline  MatrixSource = "inline"
-	FromRandom  MatrixSource = "random"
-	FromProduct MatrixSource = "product"
-)
-
-// Store is the database and the block store. It embeds the generated queries, each of which runs on its own; several in
-// one transaction are q := s.Queries.WithTx(tx).
+// Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs several in
+// one transaction.
 type Store struct {
-	*Queries
 	Pool      *pgxpool.Pool
-	Blocks    Blocks
-	Retention time.Duration // how long matrices and products are kept after their last use
-	memory    *budget
+	Blocks    blocks.Store
+	Retention time.Duration // how long matrices and multiplications are kept after their last use
+
+	db     *db.Queries
+	memory *budget
 }
 
-// Open returns the store in pool whose large contents are in blocks.
-func Open(pool *pgxpool.Pool, blocks Blocks, retention time.Duration) *Store {
+// Open returns the store in pool whose large contents are in b.
+func Open(pool *pgxpool.Pool, b blocks.Store, retention time.Duration) *Store {
 	return &Store{
-		Queries: &Queries{db: pool}, Pool: pool, Blocks: blocks, Retention: retention, memory: newBudget(DefaultTransferMemory),
+		Pool:      pool,
+		Blocks:    b,
+		Retention: retention,
+		db:        db.New(pool),
+		memory:    newBudget(DefaultTransferMemory),
 	}
 }
 
-// InTx runs f in a transaction and commits it, unless f returns an error.
-func (s *Store) InTx(ctx context.Context, f func(tx pgx.Tx, q *Queries) error) error {
-	return pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error { return f(tx, s.WithTx(tx)) })
-}
+// NewID returns a UUIDv7: rows that are written together stay together in the index.
+func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// Unavailable reports whether an error says that the database cannot be reached, or is going down or coming up. It passes;
-// what was committed is safe.
+// Unavailable reports whether err means that the database cannot be reached, or is shutting down or starting up. The
+// condition passes; what was committed is safe.
 func Unavailable(err error) bool {
 	var connect *pgconn.ConnectError
 	var server *pgconn.PgError
@@ -99,7 +71,7 @@ func Unavailable(err error) bool {
 	return false
 }
 
-// notFound turns the driver's word for an empty answer into ours.
+// notFound turns the driver's error for an empty result into ErrNotFound.
 func notFound(err error, what string, id any) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%s %v: %w", what, id, ErrNotFound)

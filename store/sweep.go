@@ -7,39 +7,42 @@ import (
 	"github.com/google/uuid"
 )
 
-// sweepBatch is how many rows one statement of a sweep touches, so that none holds its locks for long.
+// sweepBatch is how many rows one statement of a sweep touches, so that it does not hold its locks for long.
 const sweepBatch = 500
 
-// Swept says what a sweep removed.
+// Swept counts what a sweep deleted.
 type Swept struct {
-	Multiplications, Matrices, Keys, Orphans int64
+	Multiplications int64
+	Matrices        int64
+	Keys            int64
+	Orphans         int64 // matrices without a row that had blocks
 }
 
-// SweepExpired removes products whose time is over, then the matrices that nothing needs any more, and answers to requests
-// that nobody will send again.
+// SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired idempotency
+// keys.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
-	swept.Multiplications, err = inBatches(func() (int64, error) { return s.DeleteExpiredMultiplications(ctx, sweepBatch) })
+	swept.Multiplications, err = inBatches(func() (int64, error) { return s.db.DeleteExpiredMultiplications(ctx, sweepBatch) })
 	if err != nil {
-		return swept, fmt.Errorf("removing expired products: %w", err)
+		return swept, fmt.Errorf("deleting expired multiplications: %w", err)
 	}
 	swept.Matrices, err = inBatches(func() (int64, error) {
-		ids, err := s.DeleteExpiredMatrices(ctx, sweepBatch)
+		ids, err := s.db.DeleteExpiredMatrices(ctx, sweepBatch)
 		if err != nil {
 			return 0, err
 		}
 		return int64(len(ids)), s.deleteBlocksOf(ctx, ids)
 	})
 	if err != nil {
-		return swept, fmt.Errorf("removing expired matrices: %w", err)
+		return swept, fmt.Errorf("deleting expired matrices: %w", err)
 	}
-	swept.Keys, err = inBatches(func() (int64, error) { return s.DeleteExpiredIdempotencyKeys(ctx, sweepBatch) })
+	swept.Keys, err = inBatches(func() (int64, error) { return s.db.DeleteExpiredIdempotencyKeys(ctx, sweepBatch) })
 	if err != nil {
-		return swept, fmt.Errorf("removing expired keys: %w", err)
+		return swept, fmt.Errorf("deleting expired keys: %w", err)
 	}
 	return swept, nil
 }
 
-// inBatches calls a function that does up to sweepBatch of something until there is no more to do, and counts.
+// inBatches calls batch, which deletes up to sweepBatch rows, until it deletes fewer, and returns how many it deleted.
 func inBatches(batch func() (int64, error)) (int64, error) {
 	var total int64
 	for {
@@ -51,8 +54,8 @@ func inBatches(batch func() (int64, error)) (int64, error) {
 	}
 }
 
-// SweepOrphans removes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads whose
-// content turned out to be there already.
+// SweepOrphans deletes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads whose
+// content was stored already.
 func (s *Store) SweepOrphans(ctx context.Context) (Swept, error) {
 	var swept Swept
 	var after uuid.UUID
@@ -62,7 +65,7 @@ func (s *Store) SweepOrphans(ctx context.Context) (Swept, error) {
 			return swept, err
 		}
 		after = owners[len(owners)-1]
-		orphaned, err := s.OrphanedOwners(ctx, owners)
+		orphaned, err := s.db.ListOrphans(ctx, owners)
 		if err != nil {
 			return swept, fmt.Errorf("looking for orphaned blocks: %w", err)
 		}

@@ -14,8 +14,8 @@ import (
 // Upload receives the content of a new matrix. Small contents stay in memory; larger ones are cut into blocks, of which one
 // stripe is in memory. It is not safe for concurrent use.
 //
-// It ends in one of two ways: by Close, FinishTx in the transaction that makes use of the matrix, and DropCopy after that has
-// been committed; or by Abort.
+// It ends in one of two ways: by Close, FinishTx in the transaction that makes use of the matrix, and DropCopy after the commit;
+// or by Abort.
 type Upload struct {
 	store    *Store
 	ctx      context.Context //nolint:containedctx // an Upload lives as long as the request that makes it, as an io.Writer
@@ -33,9 +33,20 @@ type Upload struct {
 // NewUpload begins a matrix whose elements will be written in C order, or in Fortran order when fortran is set. Of a
 // shape with Rows < 0, which only C order may have, the rows are counted as they come.
 func (s *Store) NewUpload(ctx context.Context, shape matrix.Shape, fortran bool, source MatrixSource) *Upload {
-	u := &Upload{store: s, ctx: ctx, fortran: fortran, release: func() {}, matrix: Matrix{
-		ID: NewID(), Rows: shape.Rows, Cols: shape.Cols, DType: shape.DType, Source: source, State: Uploading,
-	}}
+	u := &Upload{
+		store:   s,
+		ctx:     ctx,
+		fortran: fortran,
+		release: func() {},
+		matrix: Matrix{
+			ID:     NewID(),
+			Rows:   shape.Rows,
+			Cols:   shape.Cols,
+			DType:  shape.DType,
+			Source: source,
+			State:  Uploading,
+		},
+	}
 	if !fortran && shape.Rows >= 0 {
 		u.beginDigest()
 	}
@@ -83,7 +94,7 @@ func (u *Upload) grid() matrix.Grid {
 	return matrix.GridFor(u.matrix.Shape())
 }
 
-// reserve waits for all the memory that the upload will take: who held some while waiting for more could wait for ever.
+// reserve waits for the memory that the upload will take. It reserves everything at once: reserving in steps could deadlock.
 func (u *Upload) reserve() error {
 	if u.reserved {
 		return nil
@@ -92,7 +103,8 @@ func (u *Upload) reserve() error {
 	if err != nil {
 		return err
 	}
-	u.reserved, u.release = true, sync.OnceFunc(release)
+	u.reserved = true
+	u.release = sync.OnceFunc(release)
 	return nil
 }
 
@@ -115,12 +127,14 @@ func (u *Upload) spill() error {
 	}
 	grid := u.grid()
 	row := u.matrix
-	row.BlockRows, row.BlockCols = grid.BlockRows, grid.BlockCols
+	row.BlockRows = grid.BlockRows
+	row.BlockCols = grid.BlockCols
 	row.Rows = max(row.Rows, 0) // not known yet
-	if _, err := u.store.Insert(u.ctx, row, u.store.Retention); err != nil {
+	if _, err := u.store.insertMatrix(u.ctx, u.store.db, row); err != nil {
 		return fmt.Errorf("beginning an upload: %w", err)
 	}
-	u.matrix.BlockRows, u.matrix.BlockCols = grid.BlockRows, grid.BlockCols
+	u.matrix.BlockRows = grid.BlockRows
+	u.matrix.BlockCols = grid.BlockCols
 	u.blocks = newBlockWriter(u.ctx, u.store.Blocks, u.matrix, grid, u.fortran)
 	if _, err := u.blocks.Write(u.head); err != nil {
 		return err

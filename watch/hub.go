@@ -10,33 +10,32 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch/notify"
 )
 
 const (
-	// pollInterval is how often all products that somebody follows are looked at: it finds what no notification told.
+	// pollInterval is how often each topic is read: that finds what no notification told.
 	pollInterval = time.Second
-	// readTimeout bounds one reading while the database does not answer.
+	// readTimeout bounds one read while the database does not respond.
 	readTimeout = 10 * time.Second
-	// stopTimeout bounds how long Stop waits until everybody has an answer.
-	stopTimeout = 5 * time.Second
 )
 
-// ErrStopped says that this process is about to end; others go on.
+// ErrStopped means that this process is about to end; others go on.
 var ErrStopped = errors.New("this server is stopping, try again")
 
-// Hub is a process's view of the products that its clients follow. All of them are read by one loop, in readings that
-// never overlap: what is asked for while one runs is part of the next. Nothing is read while nobody follows anything.
+// Hub multiplexes the subscriptions and waits of the process onto one reader. Reads never overlap: a request during a read is
+// served by the next. An idle hub issues no queries.
 type Hub struct {
 	store *store.Store
 	log   *slog.Logger
 
-	mu      sync.Mutex
-	topics  map[uuid.UUID]*topic
-	reading uint64 // the number of the newest reading that has begun
-	running bool   // between Start and Stop
+	mu         sync.Mutex
+	topics     map[uuid.UUID]*topic
+	generation uint64 // the number of the newest read that has begun
+	running    bool   // between Start and Stop
 
-	wake chan struct{} // somebody waits for a reading
-	soon chan struct{} // there is progress to read, which is not urgent
+	wake            chan struct{} // a read was requested
+	progressPending chan struct{} // there is progress to read, which is not urgent
 
 	stop     sync.Once
 	stopping chan struct{} // closed when Stop begins
@@ -44,31 +43,35 @@ type Hub struct {
 	loops    sync.WaitGroup
 }
 
-// NewHub returns a hub; until it is started its clients read for themselves.
+// NewHub returns a hub that is not started.
 func NewHub(s *store.Store, log *slog.Logger) *Hub {
 	return &Hub{
-		store: s, log: log, topics: map[uuid.UUID]*topic{},
-		wake: make(chan struct{}, 1), soon: make(chan struct{}, 1), stopping: make(chan struct{}),
+		store:           s,
+		log:             log,
+		topics:          map[uuid.UUID]*topic{},
+		wake:            make(chan struct{}, 1),
+		progressPending: make(chan struct{}, 1),
+		stopping:        make(chan struct{}),
 	}
 }
 
-// Start begins to listen. The context bounds nothing but the start; Stop ends the hub.
+// Start begins to listen. The context bounds the start only; Stop ends the hub.
 func (h *Hub) Start(ctx context.Context) {
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	listening, unlisten := context.WithCancel(ctx)
 	h.mu.Lock()
 	h.running = true
 	h.mu.Unlock()
-	h.loops.Go(func() { h.listen(listening) })
+	notifications := notify.Listen(ctx, h.store.Pool, h.log, finished, progress)
 	h.loops.Go(func() {
-		defer unlisten()
-		defer h.dismissAll()
-		h.run(ctx)
+		for n := range notifications {
+			h.onNotification(n)
+		}
 	})
+	h.loops.Go(func() { h.run(ctx) })
 }
 
-// Stop ends all that wait and all that follow, at once: those who wait get the present state. It returns when they have it.
-// It may be called twice, or without Start.
+// Stop ends waits and subscriptions at once, and returns when the hub's goroutines have ended. It may be called twice, or without
+// Start.
 func (h *Hub) Stop() {
 	h.stop.Do(func() {
 		h.mu.Lock()
@@ -78,81 +81,86 @@ func (h *Hub) Stop() {
 		if h.cancel == nil {
 			return
 		}
-		late := time.AfterFunc(stopTimeout, h.cancel)
-		defer late.Stop()
-		signal(h.wake)
-		h.loops.Wait()
 		h.cancel()
+		h.loops.Wait()
 	})
 }
 
-// Followed returns how many products somebody waits for or streams.
-func (h *Hub) Followed() int {
+// Watched returns how many multiplications have a subscriber or a waiter.
+func (h *Hub) Watched() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.topics)
 }
 
-// topic is one product that somebody follows.
+// topic is a multiplication with a subscriber or a waiter.
 type topic struct {
-	id        uuid.UUID
-	waiters   map[*waiter]struct{}
-	followers int
-	dirty     bool // there may be something new to read
+	id          uuid.UUID
+	waiters     map[*waiter]struct{}
+	subscribers int
+	stale       bool // there may be something new to read
 
 	row  store.Multiplication
-	read uint64 // the reading that row is from, 0 before the first
+	read uint64 // the generation that row is from, 0 before the first
 	gone bool   // no row has the id
 
-	log  eventLog
-	news chan struct{} // closed when followers have something to look at
+	log     eventLog
+	changed chan struct{} // closed when subscribers have something to look at
 }
 
-// join returns the topic of a product, for one more to follow it, and the number of the first reading that begins from now
-// on. False: the hub does not run. The caller holds the lock.
+// join returns the topic of a multiplication, for one more subscriber or waiter, and the first generation that is read from now on.
+// It reports false when the hub does not run. The caller holds the lock.
 func (h *Hub) join(id uuid.UUID) (*topic, uint64, bool) {
 	if !h.running {
 		return nil, 0, false
 	}
 	t := h.topics[id]
 	if t == nil {
-		t = &topic{id: id, waiters: map[*waiter]struct{}{}, news: make(chan struct{})}
+		t = &topic{
+			id:      id,
+			waiters: map[*waiter]struct{}{},
+			changed: make(chan struct{}),
+		}
 		h.topics[id] = t
 	}
-	t.dirty = true
+	t.stale = true
 	signal(h.wake)
-	return t, h.reading + 1, true
+	return t, h.generation + 1, true
 }
 
-// leave forgets a topic that nobody follows any more. The caller holds the lock.
+// leave deletes a topic without subscribers and waiters. The caller holds the lock.
 func (h *Hub) leave(t *topic) {
-	if len(t.waiters)+t.followers > 0 {
-		return
-	}
-	delete(h.topics, t.id)
-	if !h.running {
-		signal(h.wake) // the loop may be waiting for this
+	if len(t.waiters)+t.subscribers == 0 {
+		delete(h.topics, t.id)
 	}
 }
 
-// publish wakes the followers of a topic. The caller holds the lock.
+// publish wakes the subscribers of a topic. The caller holds the lock.
 func (t *topic) publish() {
-	close(t.news)
-	t.news = make(chan struct{})
+	close(t.changed)
+	t.changed = make(chan struct{})
 }
 
-// run reads whenever there is something to read, until the hub is stopped and nobody waits any more.
+// signal makes a receive from c, whose capacity is 1, succeed.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run reads whenever there is something to read, until ctx is done.
 func (h *Hub) run(ctx context.Context) {
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	var last time.Time
 	var pause <-chan time.Time // until progress is read; nil when there is none
 	healthy := true
-	for !h.finished() {
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.soon:
+		case <-h.progressPending:
 			if pause == nil {
 				pause = time.After(progress.Pause - time.Since(last))
 			}
@@ -160,10 +168,11 @@ func (h *Hub) run(ctx context.Context) {
 		case <-pause:
 		case <-h.wake:
 		case <-poll.C:
-			h.suspectAll()
+			h.markAllStale()
 		}
-		last, pause = time.Now(), nil
-		err := h.readOnce(ctx)
+		last = time.Now()
+		pause = nil
+		err := h.read(ctx)
 		if healthy != (err == nil) && ctx.Err() == nil {
 			healthy = err == nil
 			h.report(ctx, err)
@@ -171,35 +180,46 @@ func (h *Hub) run(ctx context.Context) {
 	}
 }
 
-// report logs that the products cannot be read, or can be again.
+// report logs that reads fail, or succeed again.
 func (h *Hub) report(ctx context.Context, err error) {
 	if err != nil {
-		h.log.WarnContext(ctx, "reading the products that clients follow; they wait", "error", err)
+		h.log.WarnContext(ctx, "reading the multiplications that clients watch; the clients wait", "error", err)
 	} else {
-		h.log.InfoContext(ctx, "the products that clients follow can be read again")
+		h.log.InfoContext(ctx, "the multiplications that clients watch can be read again")
 	}
 }
 
-// finished reports whether the hub is stopped and everybody has an answer.
-func (h *Hub) finished() bool {
+// markAllStale has each topic read again.
+func (h *Hub) markAllStale() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.running {
-		return false
-	}
 	for _, t := range h.topics {
-		if len(t.waiters) > 0 {
-			return false
+		t.stale = true
+	}
+}
+
+// onNotification marks the topics that a notification is about.
+func (h *Hub) onNotification(n notify.Notification) {
+	if n.Connected { // what has changed before was not received
+		h.markAllStale()
+		signal(h.wake)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.topics) == 0 {
+		return
+	}
+	for _, id := range parseIDs(n.Payload) {
+		t := h.topics[id]
+		switch {
+		case t == nil:
+		case n.Channel == finished.Name:
+			t.stale = true
+			signal(h.wake)
+		case t.subscribers > 0: // waiters do not need progress
+			t.stale = true
+			signal(h.progressPending)
 		}
-	}
-	return true
-}
-
-// suspectAll has everything read anew.
-func (h *Hub) suspectAll() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, t := range h.topics {
-		t.dirty = true
 	}
 }

@@ -64,14 +64,16 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 	return b, nil
 }
 
-// Drain reads the body only to hash it.
+// Drain reads the body only to hash it, and verifies it.
 func (b *Body) Drain() error {
 	switch {
 	case b == nil:
 		return nil
 	case b.form == nil:
-		_, err := io.Copy(io.Discard, b.reader)
-		return err
+		if _, err := io.Copy(io.Discard, b.reader); err != nil {
+			return err
+		}
+		return b.Verify()
 	}
 	for part, err := range b.form.parts() {
 		if err != nil {
@@ -81,7 +83,7 @@ func (b *Body) Drain() error {
 			return err
 		}
 	}
-	return nil
+	return b.Verify()
 }
 
 // maxEpilogue is how many bytes may follow the last part of a form. They have no meaning.

@@ -5,10 +5,10 @@
 //
 //	body, err := payload.Open(r, keyed, payload.JSON, payload.Multipart)
 //	intake := payload.NewIntake(store, maxBytes)
+//	defer intake.Discard()
 //	order, err := payload.ReadOrder(ctx, body, intake)
-//	err = body.Verify()
 //	// the transaction that writes the operands and body.Fingerprint()
-//	err = intake.Keep() // or Discard
+//	err = intake.Keep()
 package payload
 
 import "errors"

@@ -36,10 +36,12 @@ func (in *Intake) Keep() error {
 	for _, u := range in.uploads {
 		errs = append(errs, u.DropCopy())
 	}
+	in.uploads = nil
 	return errors.Join(errs...)
 }
 
-// Discard ends an Intake whose matrices are not in use, and deletes them. What it cannot delete is swept later.
+// Discard ends an Intake whose matrices are not in use, and deletes them; after Keep it does nothing. What it cannot
+// delete is swept later.
 func (in *Intake) Discard() error {
 	var errs []error
 	for _, u := range in.uploads {

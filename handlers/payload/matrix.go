@@ -7,7 +7,8 @@ import (
 	"github.com/millrace/millrace/jobs"
 )
 
-// ReadMatrix reads a matrix to be stored: a .npy file, an operand in JSON that is not stored already, or only its rows.
+// ReadMatrix reads a matrix to be stored, and verifies the body: a .npy file, an operand in JSON that is not stored
+// already, or only its rows.
 //
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadMatrix(ctx context.Context, body *Body, in *Intake) (jobs.Operand, error) {
@@ -15,7 +16,7 @@ func ReadMatrix(ctx context.Context, body *Body, in *Intake) (jobs.Operand, erro
 	if err != nil {
 		return jobs.Operand{}, jsonError(err)
 	}
-	return *o, nil
+	return verified(body, *o, nil)
 }
 
 func readMatrix(ctx context.Context, body *Body, in *Intake) (*jobs.Operand, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 )
 
-// ReadOrder reads the two operands and the priority of a multiplication. The body is one of
+// ReadOrder reads the two operands and the priority of a multiplication, and verifies the body. The body is one of
 //   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N},
 //   - a form with the .npy files a and b, and the field priority.
 //
@@ -19,16 +19,25 @@ import (
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
 	if body.form != nil {
-		return readForm(ctx, body.form, in)
+		s, err := readForm(ctx, body.form, in)
+		return verified(body, s, err)
 	}
 	s, err := readOrder(ctx, newJSONReader(body.reader, in))
-	return s, jsonError(err)
+	return verified(body, s, jsonError(err))
 }
 
 // ReadSimpleOrder reads two operands from JSON of the form {"A": [[…]], "B": [[…]]}. Errors are those of ReadOrder.
 func ReadSimpleOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
 	s, err := readSimpleOrder(ctx, newJSONReader(body.reader, in))
-	return s, jsonError(err)
+	return verified(body, s, jsonError(err))
+}
+
+// verified returns what was read of a body, if that was possible and the body is what its headers claim.
+func verified[T any](body *Body, read T, err error) (T, error) {
+	if err == nil {
+		err = body.Verify()
+	}
+	return read, err
 }
 
 // order gathers the members of a submission, which come in any sequence.

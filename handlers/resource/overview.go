@@ -16,11 +16,10 @@ type Overview struct {
 
 // QueueState counts the tiles of one queue that are to be computed.
 type QueueState struct {
-	Name      string `json:"name" enum:"small,tiles" doc:"small: multiplications that take less than 10 ms as a whole; tiles: all others"`
-	Waiting   int64  `json:"waiting" doc:"Not started"`
-	Running   int64  `json:"running"`
-	Retrying  int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
-	Estimated bool   `json:"estimated,omitempty" doc:"So many are waiting that their number is an estimate"`
+	Name     string `json:"name" enum:"small,tiles" doc:"small: multiplications that take less than 10 ms as a whole; tiles: all others"`
+	Waiting  int64  `json:"waiting" doc:"Not started"`
+	Running  int64  `json:"running"`
+	Retrying int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
 }
 
 // ActiveMultiplications counts the multiplications that are not finished.

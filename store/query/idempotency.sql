@@ -2,7 +2,7 @@
 SELECT * FROM idempotency_keys WHERE key = $1 AND expires_at > now();
 
 -- name: InsertIdempotencyKey :execrows
--- Waits for a transaction that is about to write the same key. No row: it has committed. An expired key is as good as none.
+-- Waits for a transaction that is about to write the same key. No row: that one has committed. An expired key is replaced.
 INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
 VALUES (@key, @fingerprint, @status, @location, @body, now() + @retention::interval)
 ON CONFLICT (key) DO UPDATE SET

@@ -7,17 +7,21 @@ RETURNING *;
 -- name: GetMatrix :one
 SELECT * FROM matrices WHERE id = $1;
 
+-- name: ListContents :many
+-- The contents of matrices that live in their rows.
+SELECT id, content FROM matrices WHERE id = ANY(@ids::uuid[]);
+
 -- name: LockContent :exec
 -- Uploads of the same content that end at the same time go one after the other, so that the second one finds the first.
 SELECT pg_advisory_xact_lock(@key);
 
 -- name: FindContent :one
 -- Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
--- transaction, and with it, by the foreign key, the owner of the blocks. There are none to be shared while a process runs
--- that does not understand content_id: it could not read them.
+-- transaction, and with it, by the foreign key, the owner of the blocks. Nothing is shared while a process runs that does not
+-- understand content_id, which came with schema version sharing_since: it could not read the blocks.
 SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
 WHERE m.digest = @digest AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
-  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < 3)
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @sharing_since::smallint)
 LIMIT 1
 FOR KEY SHARE OF m;
 
@@ -29,7 +33,7 @@ WHERE id = @id AND state = 'uploading'
 RETURNING *;
 
 -- name: DeleteUpload :execrows
--- An upload that is given up. It does not touch a matrix that is ready: the client may have been told of it.
+-- Deletes an upload that is given up. A matrix that is ready stays: the client may know of it.
 DELETE FROM matrices WHERE id = $1 AND state = 'uploading';
 
 -- name: LockMatrix :one
@@ -38,27 +42,27 @@ SELECT * FROM matrices WHERE id = $1 FOR UPDATE;
 -- name: ContentIsShared :one
 SELECT EXISTS (SELECT 1 FROM matrices WHERE content_id = @id::uuid);
 
--- name: HideMatrix :exec
--- Keeps the row, and so the blocks, for those who share them. The sweep deletes it after the last of them.
+-- name: MarkMatrixRemoved :exec
+-- Keeps the row, and so the blocks, for the matrices that share them. The sweep deletes it after the last of those.
 UPDATE matrices SET state = 'removed', expires_at = now() WHERE id = $1;
 
--- name: KeepDigest :exec
+-- name: SaveDigest :exec
 UPDATE matrices SET digest = @digest WHERE id = @id AND digest IS NULL AND state = 'ready';
 
--- name: KeepMatrices :exec
--- Operands live as long as the product that uses them. One that is used again and again is not written each time.
+-- name: ExtendMatrices :exec
+-- Operands live as long as the multiplication that uses them. One that is used again and again is not written each time.
 UPDATE matrices SET expires_at = now() + @retention::interval
 WHERE id = ANY(@ids::uuid[]) AND expires_at < now() + 0.99 * @retention::interval;
 
 -- name: LockReadyMatrices :many
--- The lock keeps the sweeper from deleting an operand between the look and the reference to it.
+-- The lock keeps the sweep from deleting an operand between the look and the reference to it.
 SELECT id FROM matrices WHERE id = ANY(@ids::uuid[]) AND state = 'ready' FOR KEY SHARE;
 
--- name: CompleteProduct :exec
+-- name: FinishResult :exec
 UPDATE matrices SET state = 'ready', content = @content, digest = @digest, expires_at = now() + @retention::interval
 WHERE id = @id AND state = 'uploading';
 
--- name: DeleteMatrix :execrows
+-- name: DeleteMatrix :exec
 DELETE FROM matrices WHERE id = $1;
 
 -- name: DeleteExpiredMatrices :many
@@ -74,7 +78,7 @@ DELETE FROM matrices WHERE id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
--- name: OrphanedOwners :many
+-- name: ListOrphans :many
 -- Those of the given ids that no row has, or whose row has its content elsewhere.
 SELECT given.id::uuid FROM unnest(@ids::uuid[]) AS given(id)
 WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id AND m.content_id IS NULL);

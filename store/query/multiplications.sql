@@ -5,26 +5,19 @@ VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @til
         @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
 RETURNING *;
 
--- name: ListStatuses :many
--- Products with the shapes of their operands and what River holds about their tiles. A tile that crashed its worker was
--- started, too, although a crash is no failed attempt.
-SELECT sqlc.embed(p), a.rows AS a_rows, a.cols AS a_cols, a.dtype AS a_dtype, b.rows AS b_rows, b.cols AS b_cols, b.dtype AS b_dtype,
-       t.running, t.retrying, t.discarded, t.failures, t.attempts
+-- name: ListMultiplications :many
+-- The rows of those of the given multiplications that exist.
+SELECT * FROM multiplications WHERE id = ANY(@ids::uuid[]);
+
+-- name: ListMultiplicationDetails :many
+-- Multiplications with the types of their operands.
+SELECT sqlc.embed(p), a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
-CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
-           count(*) FILTER (WHERE j.errors IS NOT NULL AND j.finalized_at IS NULL
-                              AND j.state <> 'running')::bigint                           AS retrying,
-           count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
-           count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
-           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
-) AS t
 WHERE p.id = ANY(@ids::uuid[]);
 
--- name: ListMultiplications :many
--- One page, the newest first: of each state its newest, and of those the newest. Each state is one walk along the index.
+-- name: PageByState :many
+-- One page, newest first: the newest of each state, and the newest of those. Each state is one walk along the index
+-- multiplications_state_newest.
 SELECT page.id, page.created_at
 FROM unnest(@states::text[]) AS wanted(state)
 CROSS JOIN LATERAL (
@@ -37,8 +30,8 @@ CROSS JOIN LATERAL (
 ORDER BY page.created_at DESC, page.id DESC
 LIMIT @max_rows;
 
--- name: ListMultiplicationsOf :many
--- One page of the products that a matrix is part of.
+-- name: PageByMatrix :many
+-- One page of the multiplications that a matrix is part of.
 SELECT p.id, p.created_at
 FROM multiplications p
 WHERE p.id IN (SELECT x.id FROM multiplications x WHERE x.a = @matrix_id UNION ALL
@@ -49,18 +42,22 @@ WHERE p.id IN (SELECT x.id FROM multiplications x WHERE x.a = @matrix_id UNION A
 ORDER BY p.created_at DESC, p.id DESC
 LIMIT @max_rows;
 
--- name: GetProduct :one
--- The product with its three matrices, as a tile needs them.
+-- name: GetMultiplicationWithMatrices :one
+-- A multiplication with its three matrices, as a tile needs them.
 SELECT sqlc.embed(p), sqlc.embed(a), sqlc.embed(b), sqlc.embed(c)
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1;
 
+-- name: LockMultiplication :one
+SELECT * FROM multiplications WHERE id = $1 FOR UPDATE;
+
 -- name: StartMultiplication :execrows
+-- Transition start.
 UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending';
 
 -- name: CountTile :one
--- One more tile is done; the last one completes the product. No row: the product has ended already.
+-- Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
 UPDATE multiplications SET
     tiles_completed = tiles_completed + 1,
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
@@ -68,37 +65,16 @@ UPDATE multiplications SET
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
     expires_at      = now() + @retention::interval
 WHERE id = @id AND state IN ('pending', 'in_progress')
-RETURNING state, c;
+RETURNING *;
 
 -- name: EndMultiplication :execrows
--- Ends a product that is not finished, as failed or cancelled.
+-- Transitions fail and cancel.
 UPDATE multiplications SET
     state = @state, failure = @failure, finished_at = now(), expires_at = now() + @retention::interval
-WHERE id = @id AND state IN ('pending', 'in_progress');
+WHERE id = @id AND state IN ('pending', 'in_progress') AND @state::text IN ('failed', 'cancelled');
 
--- name: LockMultiplication :one
-SELECT * FROM multiplications WHERE id = $1 FOR UPDATE;
-
--- name: ListUnsettled :many
--- Products that are not finished although none of their jobs is still to be worked.
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
-LIMIT @max_rows;
-
--- name: DeleteExpiredMultiplications :execrows
-DELETE FROM multiplications WHERE id IN (
-    SELECT p.id FROM multiplications p
-    WHERE p.expires_at < now() AND p.state NOT IN ('pending', 'in_progress')
-    ORDER BY p.expires_at
-    LIMIT @max_rows
-    FOR UPDATE SKIP LOCKED);
-
--- name: ReopenMultiplication :exec
--- Takes back a failure or a cancellation; what was completed stays completed.
+-- name: ReopenMultiplication :execrows
+-- Transition retry; the tiles that were completed stay completed.
 UPDATE multiplications SET
     state       = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'in_progress' END,
     failure     = NULL,
@@ -107,8 +83,29 @@ UPDATE multiplications SET
 WHERE id = @id AND state IN ('failed', 'cancelled');
 
 -- name: DeleteMultiplication :execrows
-DELETE FROM multiplications WHERE id = $1;
+-- Transition delete.
+DELETE FROM multiplications WHERE id = $1 AND state IN ('completed', 'failed', 'cancelled');
 
--- name: MatrixUsers :many
--- The products that a matrix is part of.
+-- name: DeleteExpiredMultiplications :execrows
+-- Transition delete, by the sweep.
+DELETE FROM multiplications WHERE id IN (
+    SELECT p.id FROM multiplications p
+    WHERE p.expires_at < now() AND p.state IN ('completed', 'failed', 'cancelled')
+    ORDER BY p.expires_at
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED);
+
+-- name: ListUsersOfMatrix :many
+-- The multiplications that a matrix is part of.
 SELECT id FROM multiplications WHERE a = @id OR b = @id OR c = @id ORDER BY id LIMIT @max_rows;
+
+-- name: CountActiveMultiplications :one
+-- Counts active multiplications: there may be millions that have finished.
+SELECT count(*) FILTER (WHERE state = 'pending')::bigint     AS pending,
+       count(*) FILTER (WHERE state = 'in_progress')::bigint AS in_progress
+FROM multiplications WHERE state IN ('pending', 'in_progress');
+
+-- name: ListTileCosts :many
+-- The floating-point operations of one tile of each of several multiplications, in the mean.
+SELECT id, (2::float8 * m * k * n / tiles_total)::float8 AS flops
+FROM multiplications WHERE id = ANY(@ids::uuid[]) AND tiles_total > 0;

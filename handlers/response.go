@@ -1,0 +1,63 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// response is the response to a POST. It is rendered before it is sent, to be saved and sent again byte by byte.
+type response struct {
+	status   int
+	location string
+	body     []byte
+	replayed bool
+}
+
+// newResponse renders a response.
+func newResponse(status int, location string, body any) (*response, error) {
+	text, err := encode(body)
+	return &response{status: status, location: location, body: text}, err
+}
+
+// Replayed is the header that distinguishes the response to a repeated request from the first one.
+type Replayed struct {
+	IdempotentReplayed string `header:"Idempotent-Replayed"`
+}
+
+func (r *response) header() Replayed {
+	if r.replayed {
+		return Replayed{IdempotentReplayed: "true"}
+	}
+	return Replayed{}
+}
+
+// encode returns JSON as Huma writes it.
+func encode(v any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return text.Bytes(), err
+}
+
+// rendered is the body of a response as JSON; T is what is in it.
+type rendered[T any] struct {
+	text []byte
+	err  error
+}
+
+func render[T any](v T) rendered[T] {
+	text, err := encode(v)
+	return rendered[T]{text, err}
+}
+
+// MarshalJSON implements json.Marshaler.
+func (r rendered[T]) MarshalJSON() ([]byte, error) { return r.text, r.err }
+
+// Schema implements huma.SchemaProvider.
+func (rendered[T]) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[T](), true, "")
+}

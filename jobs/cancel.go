@@ -1,0 +1,77 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/store"
+)
+
+// ErrFinished means that a multiplication has an outcome, so that it cannot be cancelled.
+var ErrFinished = errors.New("the multiplication has finished")
+
+// CancelTx ends an active multiplication: no tile of it will start, and the running ones are told to stop. Cancelling twice is no error.
+// Errors: store.ErrNotFound; ErrFinished when it is completed or has failed.
+func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
+	return c.endTx(ctx, tx, ending{id: id, transition: cancel})
+}
+
+// ending is how a multiplication fails or is cancelled.
+type ending struct {
+	id         uuid.UUID
+	transition transition // fail or cancel
+	reason     string     // of a failure
+	byJob      int64      // the job that caused it, which ends by itself; 0: none
+}
+
+func (e ending) outcome() State {
+	if e.transition == fail {
+		return Failed
+	}
+	return Cancelled
+}
+
+// endTx moves an active multiplication to Failed or Cancelled and cancels its jobs. It does nothing if it has that outcome already.
+// Errors: store.ErrNotFound; ErrFinished when it has another outcome.
+func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
+	m, err := lockTx(ctx, tx, e.id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case m.State == e.outcome():
+		return nil
+	case !m.State.allows(e.transition):
+		return fmt.Errorf("multiplication %s is %s: %w", e.id, m.State, ErrFinished)
+	}
+	if _, err := tx.EndMultiplication(ctx, e.id, string(e.outcome()), e.reason); err != nil {
+		return err
+	}
+	if err := c.queue.CancelTx(ctx, tx, m.Jobs, e.byJob); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() {
+		c.metrics.ended.WithLabelValues(string(e.outcome())).Inc()
+		c.publisher.Finished(e.id)
+	})
+	return nil
+}
+
+// fail ends a multiplication with a failure. It does nothing if the multiplication has finished.
+func (c *Client) fail(ctx context.Context, e ending) error {
+	e.transition = fail
+	err := c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
+	if err == nil || errors.Is(err, ErrFinished) {
+		return nil
+	}
+	return fmt.Errorf("failing multiplication %s: %w", e.id, err)
+}
+
+// lockTx returns a multiplication, whose row stays locked until the end of the transaction.
+func lockTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multiplication, error) {
+	row, err := tx.LockMultiplication(ctx, id)
+	return newMultiplication(row), err
+}

@@ -1,0 +1,216 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+)
+
+const (
+	// refreshInterval is how often a process that leads reads the depths of the queues. Scrapes and overviews get what was read last,
+	// so their number is no load on the database.
+	refreshInterval = 5 * time.Second
+	// keepDepths is how long depths stand for the present while the database is unavailable: longer than a failover, and not so long that
+	// an autoscaler acts on a number that may be wrong.
+	keepDepths = time.Minute
+	// MaxCounted is how many jobs of a queue and state are counted; a deeper queue is reported as this deep.
+	MaxCounted = 100_000
+)
+
+// What a job costs as long as none was completed, in seconds.
+const (
+	assumedSmall   = 5e-3       // a small multiplication: mostly the way to the database and back
+	assumedPerFLOP = 1.0 / 5e10 // a floating-point operation of a core with a BLAS
+)
+
+// Depth is what waits in a queue.
+type Depth struct {
+	Queue string
+	// Depth is the number of jobs that wait, run, or are due to be tried again by the time of the next read. Of each state at most
+	// MaxCounted are counted.
+	Depth int64
+	// Jobs are the unfinished jobs by River's state.
+	Jobs map[rivertype.JobState]int64
+	// Oldest is how long the first in line has been due.
+	Oldest time.Duration
+	// Work is an estimate of the time that one slot of a worker would need for Depth.
+	Work time.Duration
+}
+
+// Depths is the state of the queues at some time.
+type Depths struct {
+	At     time.Time
+	Queues []Depth
+	Leases int64         // processes that have renewed their lease in time
+	Took   time.Duration // to read it
+}
+
+// Depths returns what this process read last. It reports false when it does not lead, or when that is so long ago that it would mislead.
+// It does not wait.
+func (c *Client) Depths() (Depths, bool) {
+	last := c.depths.Load()
+	if last == nil {
+		return Depths{}, false
+	}
+	return *last, time.Since(last.At) < keepDepths
+}
+
+// refreshDepths reads the depths of the queues.
+func (c *Client) refreshDepths(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, refreshInterval)
+	defer cancel()
+	depths, err := c.readDepths(ctx)
+	if err == nil {
+		c.depths.Store(&depths)
+	} else if ctx.Err() != context.Canceled {
+		c.log.WarnContext(ctx, "reading the depths of the queues", "error", err)
+	}
+}
+
+// readDepths reads from the database, a bounded number of rows however deep the queues are.
+func (c *Client) readDepths(ctx context.Context) (Depths, error) {
+	start := time.Now()
+	counts, err := c.db.CountJobs(ctx, Names(), refreshInterval, MaxCounted)
+	if err != nil {
+		return Depths{}, fmt.Errorf("counting jobs: %w", err)
+	}
+	ages, err := c.db.ListOldest(ctx, Names())
+	if err != nil {
+		return Depths{}, fmt.Errorf("looking for the oldest jobs: %w", err)
+	}
+	samples, costs, err := c.sample(ctx)
+	if err != nil {
+		return Depths{}, fmt.Errorf("estimating the work: %w", err)
+	}
+	leases, err := c.Leases(ctx)
+	if err != nil {
+		return Depths{}, fmt.Errorf("counting leases: %w", err)
+	}
+	depths := Depths{At: time.Now(), Leases: leases.Processes, Took: time.Since(start)}
+	for _, queue := range Names() {
+		d := newDepth(queue, counts)
+		for _, age := range ages {
+			if age.Queue == queue {
+				d.Oldest = time.Duration(max(0, age.Age) * float64(time.Second))
+			}
+		}
+		d.Work = time.Duration(float64(d.Depth) * secondsPerJob(queue, samples, costs) * float64(time.Second))
+		depths.Queues = append(depths.Queues, d)
+	}
+	return depths, nil
+}
+
+// newDepth sums up the counts of a queue.
+func newDepth(queue string, counts []db.CountJobsRow) Depth {
+	d := Depth{Queue: queue, Jobs: map[rivertype.JobState]int64{}}
+	for _, row := range counts {
+		if row.Queue != queue {
+			continue
+		}
+		d.Jobs[rivertype.JobState(row.State)] = row.Jobs
+		switch row.State {
+		case db.RiverJobStateAvailable, db.RiverJobStateRunning:
+			d.Depth += row.Jobs
+		case db.RiverJobStateRetryable, db.RiverJobStateScheduled:
+			d.Depth += row.Due
+		}
+	}
+	return d
+}
+
+// sample reads a few hundred jobs of each queue, and what a tile of their multiplications costs.
+func (c *Client) sample(ctx context.Context) ([]db.SampleJobsRow, map[uuid.UUID]float64, error) {
+	samples, err := c.db.SampleJobs(ctx, Names())
+	if err != nil {
+		return nil, nil, err
+	}
+	ids := make([]uuid.UUID, len(samples))
+	for i, s := range samples {
+		ids[i] = s.GroupID
+	}
+	costs, err := c.store.TileCosts(ctx, ids)
+	return samples, costs, err
+}
+
+// secondsPerJob estimates how long a waiting job of a queue will take, from how long jobs took that were completed lately. Small
+// multiplications take about the same time whatever their size; the time of tiles is taken to be proportional to their arithmetic.
+// Jobs whose multiplication was deleted do not count.
+func secondsPerJob(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID]float64) float64 {
+	var done, next struct{ jobs, seconds, flops float64 }
+	for _, s := range samples {
+		cost, exists := costs[s.GroupID]
+		if s.Queue != queue || !exists {
+			continue
+		}
+		sum := &next
+		if s.Finished {
+			sum = &done
+		}
+		sum.jobs += float64(s.Jobs)
+		sum.seconds += s.Seconds
+		sum.flops += float64(s.Jobs) * cost
+	}
+	if queue == Small {
+		if done.jobs == 0 {
+			return assumedSmall
+		}
+		return done.seconds / done.jobs
+	}
+	if next.jobs == 0 {
+		return 0
+	}
+	perFLOP := assumedPerFLOP
+	if done.flops > 0 {
+		perFLOP = done.seconds / done.flops
+	}
+	return next.flops / next.jobs * perFLOP
+}
+
+// Counts are the unfinished jobs of a queue, at most MaxCounted of each state.
+type Counts struct {
+	Queue    string
+	Waiting  int64
+	Running  int64
+	Retrying int64 // failed at least once and waiting for the next attempt
+}
+
+// Counts counts the unfinished jobs of the queues now.
+func (c *Client) Counts(ctx context.Context) ([]Counts, error) {
+	rows, err := c.db.CountJobs(ctx, Names(), 0, MaxCounted)
+	if err != nil {
+		return nil, fmt.Errorf("counting jobs: %w", err)
+	}
+	var all []Counts
+	for _, queue := range Names() {
+		all = append(all, newCounts(queue, rows))
+	}
+	return all, nil
+}
+
+// newCounts sums up the counts of a queue. A job that has failed waits as retryable, or, when that is not for long, as available from
+// a later time on.
+func newCounts(queue string, rows []db.CountJobsRow) Counts {
+	c := Counts{Queue: queue}
+	for _, row := range rows {
+		if row.Queue != queue {
+			continue
+		}
+		switch row.State {
+		case db.RiverJobStateAvailable:
+			c.Waiting += row.Due
+			c.Retrying += row.Jobs - row.Due
+		case db.RiverJobStateRunning:
+			c.Running += row.Jobs
+		case db.RiverJobStateRetryable:
+			c.Retrying += row.Jobs
+		default:
+			c.Waiting += row.Jobs
+		}
+	}
+	return c
+}

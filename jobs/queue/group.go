@@ -1,0 +1,223 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/store"
+)
+
+// Group is the jobs of one multiplication: the jobs between two ids that have its id in their args. Jobs of other groups may have ids
+// between the two. First is greater than Last when there are no jobs.
+type Group struct {
+	ID    uuid.UUID
+	First int64
+	Last  int64
+}
+
+// Order says how the jobs of a group are enqueued.
+type Order struct {
+	Queue    string
+	Priority int    // 1 to 4, 1 is the most urgent
+	Title    string // what the group is, for people who look at its jobs
+}
+
+// metadata is what a job tells about its group, to people and to programs that search River's jobs.
+type metadata struct {
+	MultiplicationID uuid.UUID `json:"multiplication_id"`
+	Product          string    `json:"product"`
+}
+
+// EnqueueTx enqueues a job for each of args, which have the group's id as multiplication_id, and returns the group. Their tag is the
+// id of the group: by it River UI finds them.
+func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, args []river.JobArgs) (Group, error) {
+	group := Group{ID: id, Last: -1}
+	if len(args) == 0 {
+		return group, nil
+	}
+	text, err := json.Marshal(metadata{MultiplicationID: id, Product: o.Title})
+	if err != nil {
+		return group, err
+	}
+	opts := &river.InsertOpts{
+		Queue:       o.Queue,
+		Priority:    o.Priority,
+		MaxAttempts: MaxAttempts,
+		Tags:        []string{id.String()},
+		Metadata:    text,
+	}
+	params := make([]river.InsertManyParams, len(args))
+	for i := range params {
+		params[i] = river.InsertManyParams{Args: args[i], InsertOpts: opts}
+	}
+	results, err := c.river.InsertManyTx(ctx, tx.Pgx(), params)
+	if err != nil {
+		return group, fmt.Errorf("enqueueing %d jobs: %w", len(params), err)
+	}
+	if len(results) != len(params) {
+		return group, fmt.Errorf("the queue took %d of %d jobs", len(results), len(params))
+	}
+	group.First = results[0].Job.ID
+	group.Last = group.First
+	for _, r := range results {
+		group.First = min(group.First, r.Job.ID)
+		group.Last = max(group.Last, r.Job.ID)
+	}
+	return group, nil
+}
+
+// CompleteTx marks a job as completed, and reports whether it was unfinished and not counted before. A job that is marked as counted
+// stays so when a person retries it in River UI.
+func (c *Client) CompleteTx(ctx context.Context, tx *store.Tx, job int64, markCounted bool) (bool, error) {
+	n, err := db.New(tx.Pgx()).CompleteJob(ctx, markCounted, job)
+	return n > 0, err
+}
+
+// CancelTx cancels the waiting jobs of a group in one statement and the others, which are few, by River, which tells the workers of
+// those that run. Job except, 0 for none, is about to end by itself and is marked only. A job may change its state between
+// the statements, so the second takes each that is not finished: after this no job of the group will start, unless a
+// person retries it.
+func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, g Group, except int64) error {
+	q := db.New(tx.Pgx())
+	if err := q.CancelWaiting(ctx, g.First, g.Last, g.ID.String()); err != nil {
+		return err
+	}
+	unfinished, err := q.ListUnfinished(ctx, g.First, g.Last, g.ID.String())
+	if err != nil {
+		return err
+	}
+	for _, job := range unfinished {
+		if job == except {
+			err = q.MarkCancelled(ctx, cancelMark, job)
+		} else {
+			_, err = c.river.JobCancelTx(ctx, tx.Pgx(), job)
+		}
+		if err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// RequeueTx enqueues the cancelled and discarded jobs of a group again, with a full set of attempts.
+func (c *Client) RequeueTx(ctx context.Context, tx *store.Tx, g Group) error {
+	return db.New(tx.Pgx()).Requeue(ctx, db.RequeueParams{
+		MoreAttempts: MaxAttempts,
+		CancelMark:   cancelMark,
+		First:        g.First,
+		Last:         g.Last,
+		GroupID:      g.ID.String(),
+	})
+}
+
+// RunningTx counts the running jobs of a group.
+func (c *Client) RunningTx(ctx context.Context, tx *store.Tx, g Group) (int64, error) {
+	return db.New(tx.Pgx()).CountRunning(ctx, g.First, g.Last, g.ID.String())
+}
+
+// StoppingTx counts the running jobs of a group that have been told to stop.
+func (c *Client) StoppingTx(ctx context.Context, tx *store.Tx, g Group) (int64, error) {
+	return db.New(tx.Pgx()).CountStopping(ctx, db.CountStoppingParams{
+		First:      g.First,
+		Last:       g.Last,
+		GroupID:    g.ID.String(),
+		CancelMark: cancelMark,
+	})
+}
+
+// AttemptIsWantedTx reports whether a job runs in the attempt that began at a time, and was not told to stop.
+func (c *Client) AttemptIsWantedTx(ctx context.Context, tx *store.Tx, job int64, attemptedAt time.Time) (bool, error) {
+	return db.New(tx.Pgx()).AttemptIsWanted(ctx, job, attemptedAt, cancelMark)
+}
+
+// Counted reports whether a job was completed and counted before, so that it runs because a person has retried it.
+func Counted(job *rivertype.JobRow) bool {
+	var metadata struct{ Counted bool }
+	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
+}
+
+// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be worked.
+func (c *Client) Unsettled(ctx context.Context, limit int) ([]uuid.UUID, error) {
+	return c.db.ListUnsettled(ctx, int32(limit)) //nolint:gosec // a batch
+}
+
+// Progress is what the jobs of a group tell.
+type Progress struct {
+	Running   int64
+	Retrying  int64 // failed at least once and waiting for the next attempt
+	Discarded int64 // out of attempts
+	Failures  int64 // jobs that have failed at least once
+	Attempts  int64 // jobs that were started, each as often as it was
+}
+
+// BatchProgress adds to a batch the reading of the progress of groups. It is in the returned map after the batch was sent.
+func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
+	progress := make(map[uuid.UUID]Progress, len(ids))
+	batch.Queue(db.ListProgress, ids).Query(func(rows pgx.Rows) error {
+		found, err := db.New(sent{rows: rows}).ListProgress(context.Background(), ids)
+		for _, row := range found {
+			progress[row.GroupID] = Progress{
+				Running:   row.Running,
+				Retrying:  row.Retrying,
+				Discarded: row.Discarded,
+				Failures:  row.Failures,
+				Attempts:  row.Attempts,
+			}
+		}
+		return err
+	})
+	return progress
+}
+
+// Error is one failed attempt at a job.
+type Error struct {
+	Tile    int64
+	Attempt int32
+	At      time.Time
+	Message string
+}
+
+// BatchErrors adds to a batch the reading of up to limit of the newest errors of each of several groups. They are in the returned
+// map, newest first, after the batch was sent.
+func BatchErrors(batch *pgx.Batch, ids []uuid.UUID, limit int) map[uuid.UUID][]Error {
+	params := db.ListErrorsParams{
+		AttemptKey: errorAttempt,
+		AtKey:      errorAt,
+		MessageKey: errorMessage,
+		MaxRows:    int32(limit), //nolint:gosec // a page
+		Ids:        ids,
+	}
+	errs := map[uuid.UUID][]Error{}
+	query := batch.Queue(db.ListErrors, params.AttemptKey, params.AtKey, params.MessageKey, params.MaxRows, params.Ids)
+	query.Query(func(rows pgx.Rows) error {
+		found, err := db.New(sent{rows: rows}).ListErrors(context.Background(), params)
+		for _, row := range found {
+			errs[row.GroupID] = append(errs[row.GroupID], Error{
+				Tile:    row.Tile,
+				Attempt: row.Attempt,
+				At:      row.At,
+				Message: row.Message,
+			})
+		}
+		return err
+	})
+	return errs
+}
+
+// sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
+type sent struct {
+	db.DBTX
+	rows pgx.Rows
+}
+
+// Query implements db.DBTX.
+func (s sent) Query(context.Context, string, ...any) (pgx.Rows, error) { return s.rows, nil }

@@ -1,0 +1,120 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/riverqueue/river/rivertype"
+	"riverqueue.com/riverui"
+)
+
+// maxUIBody is the size of the largest request to River UI: it reads them whole, and the largest are lists of job ids.
+const maxUIBody = 1 << 20
+
+// UI is River UI: pages to look at jobs, and to retry, cancel and delete them.
+type UI struct {
+	handler *riverui.Handler
+	prefix  string
+	log     *slog.Logger
+	start   sync.Once
+	ctx     context.Context //nolint:containedctx // lives from NewUI to Stop
+	stop    context.CancelFunc
+}
+
+// NewUI returns River UI for a server that serves it below prefix.
+func (c *Client) NewUI(prefix string) (*UI, error) {
+	log := slog.New(unlessCancelled{riverLog(c.log).Handler()})
+	handler, err := riverui.NewHandler(&riverui.HandlerOpts{
+		Endpoints: riverui.NewEndpoints(c.river, nil),
+		Logger:    log,
+		Prefix:    prefix,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making River UI: %w", err)
+	}
+	u := &UI{handler: handler, prefix: prefix, log: log}
+	u.ctx, u.stop = context.WithCancel(context.Background())
+	return u, nil
+}
+
+// ServeHTTP implements http.Handler. River UI counts jobs in the background, which begins with the first request.
+func (u *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u.start.Do(func() {
+		if err := u.handler.Start(u.ctx); err != nil {
+			u.log.Error("starting River UI", "error", err)
+		}
+	})
+	if u.isAsset(r.URL.Path) {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxUIBody)
+	u.handler.ServeHTTP(w, r)
+}
+
+// isAsset reports whether a path is that of a script or a style sheet, whose names change with their content. For paths that do not
+// exist River UI serves its page.
+func (u *UI) isAsset(path string) bool {
+	name, found := strings.CutPrefix(path, u.prefix+"/assets/")
+	if !found {
+		return false
+	}
+	info, err := fs.Stat(riverui.FrontendIndex, "dist/assets/"+name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Stop ends River UI's work in the background.
+func (u *UI) Stop() { u.stop() }
+
+// unlessCancelled drops records whose context was cancelled. River UI logs an error when a browser leaves a page before it has
+// loaded, and when the process stops.
+type unlessCancelled struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (h unlessCancelled) Enabled(ctx context.Context, level slog.Level) bool {
+	return !errors.Is(ctx.Err(), context.Canceled) && h.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (h unlessCancelled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return unlessCancelled{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h unlessCancelled) WithGroup(name string) slog.Handler {
+	return unlessCancelled{h.Handler.WithGroup(name)}
+}
+
+// JobState is the state of a job, as River names it.
+type JobState = rivertype.JobState
+
+// The states of jobs that JobsPage shows.
+const (
+	JobAvailable = rivertype.JobStateAvailable
+	JobCancelled = rivertype.JobStateCancelled
+	JobCompleted = rivertype.JobStateCompleted
+	JobDiscarded = rivertype.JobStateDiscarded
+	JobRetryable = rivertype.JobStateRetryable
+	JobRunning   = rivertype.JobStateRunning
+)
+
+// JobsPage returns where River UI shows the jobs of a group, below the path at which it is mounted: the page of the job when there is
+// only one, which is found by its id, however many there are; else the list of jobs with the group's tag in one state, since River
+// UI shows one state at a time. No index has the tags, so the queue narrows down where they are looked for. It is empty when
+// there are no jobs.
+func JobsPage(g Group, queue string, state JobState) string {
+	switch {
+	case g.First > g.Last:
+		return ""
+	case g.First == g.Last:
+		return fmt.Sprintf("jobs/%d", g.First)
+	}
+	query := url.Values{"queue": {queue}, "tags": {g.ID.String()}, "state": {string(state)}}
+	return "jobs?" + query.Encode()
+}

@@ -1,0 +1,238 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/tile"
+	"github.com/millrace/millrace/store"
+)
+
+const (
+	// tileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
+	tileTimeout = 15 * time.Minute
+	// storeTimeout bounds how long a computed tile is tried to be stored while its process is told to stop.
+	storeTimeout = 30 * time.Second
+	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
+	resumePause = time.Second
+)
+
+// errSuperseded means that an attempt at a tile is of no use: its multiplication has finished, or the tile was counted.
+var errSuperseded = errors.New("the tile is not needed any more")
+
+// TileArgs is one tile of a multiplication: a bounded piece of work. Numbers of matrices do not travel in args.
+type TileArgs struct {
+	MultiplicationID uuid.UUID `json:"multiplication_id"`
+	Tile             int64     `json:"tile"`
+}
+
+// Kind implements river.JobArgs.
+func (TileArgs) Kind() string { return "multiply_tile" }
+
+// tileArgs returns the args of the tiles of a multiplication.
+func tileArgs(m Multiplication) []river.JobArgs {
+	args := make([]river.JobArgs, m.TilesTotal)
+	for i := range args {
+		args[i] = TileArgs{MultiplicationID: m.ID, Tile: int64(i)}
+	}
+	return args
+}
+
+// tileWorker computes tiles.
+type tileWorker struct {
+	river.WorkerDefaults[TileArgs]
+	client *Client
+	engine *tile.Engine
+}
+
+// Timeout implements river.Worker.
+func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTimeout }
+
+// Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then completes the job in
+// the transaction that counts the tile. To do so twice is harmless.
+func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
+	if queue.Counted(job.JobRow) {
+		return nil
+	}
+	m, err := w.load(ctx, job)
+	if err != nil || State(m.Multiplication.State) == Completed {
+		return err
+	}
+	if err := w.start(ctx, job, m.Multiplication); err != nil {
+		return err
+	}
+	total := m.Multiplication.TilesTotal
+	if job.Args.Tile < 0 || job.Args.Tile >= total {
+		return fmt.Errorf("%w: tile %d of %d", errPermanent, job.Args.Tile, total)
+	}
+	s := w.client.store
+	rect := m.Multiplication.Plan().Tile(job.Args.Tile)
+	tile, err := w.engine.MultiplyTile(ctx, s.Source(m.A), s.Source(m.B), rect, m.Multiplication.DType)
+	if err != nil {
+		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
+	}
+	defer tile.Release()
+	w.client.metrics.tile(tile.Stats)
+	return w.finish(ctx, job, m, rect, tile.Bytes())
+}
+
+// load returns the multiplication that the job is a tile of. One that has finished needs no more tiles, unless a person has retried the
+// job.
+func (w *tileWorker) load(ctx context.Context, job *river.Job[TileArgs]) (store.MultiplicationWithMatrices, error) {
+	id := job.Args.MultiplicationID
+	m, err := w.client.store.MultiplicationWithMatrices(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return m, river.JobCancel(errors.New("the multiplication was deleted"))
+	case err != nil:
+		return m, fmt.Errorf("reading multiplication %s: %w", id, err)
+	case State(m.Multiplication.State).allows(retry):
+		if err := w.resume(ctx, job.JobRow, id); err != nil {
+			return m, err
+		}
+		return w.client.store.MultiplicationWithMatrices(ctx, id)
+	}
+	return m, nil
+}
+
+// start makes a pending multiplication InProgress. A small one finishes before a client could look.
+func (w *tileWorker) start(ctx context.Context, job *river.Job[TileArgs], m store.Multiplication) error {
+	if !State(m.State).allows(start) || job.Queue == queue.Small {
+		return nil
+	}
+	started, err := w.client.store.StartMultiplication(ctx, m.ID)
+	if err != nil {
+		return fmt.Errorf("starting multiplication %s: %w", m.ID, err)
+	}
+	if started {
+		w.client.publisher.Changed(m.ID)
+	}
+	return nil
+}
+
+// finish stores a computed tile. It outlives the order to stop: the work is done and worth keeping.
+func (w *tileWorker) finish(
+	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, rect matrix.Rect, c []byte,
+) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	var result storedResult
+	if m.C.InBlocks() {
+		if err := w.client.store.WriteRect(ctx, m.C, rect, c); err != nil {
+			return fmt.Errorf("storing tile %d: %w", job.Args.Tile, err)
+		}
+	} else {
+		result.content = c
+		result.digest = store.Digest(m.C.Shape(), c)
+	}
+	err := w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
+	if errors.Is(err, errSuperseded) {
+		// The multiplication was cancelled meanwhile: a job that River called completed would be missing when it is retried. Or another
+		// worker has done the same tile: then the job is completed, and stays so.
+		return river.JobCancel(err)
+	}
+	if err != nil {
+		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
+	}
+	return nil
+}
+
+// storedResult is a result that lives in its row; empty for one in blocks.
+type storedResult struct {
+	content []byte
+	digest  []byte
+}
+
+// completeTx counts the tile and completes its job; the last tile completes the multiplication. Errors: errSuperseded, which rolls the
+// count back.
+//
+// It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's, the job is
+// completed once, and the count stays exact.
+func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Job[TileArgs], r storedResult) error {
+	m, active, err := tx.CountTile(ctx, job.Args.MultiplicationID, job.AttemptedAt)
+	if err != nil {
+		return err
+	}
+	if !active {
+		return errSuperseded
+	}
+	// The mark is for multiplications of several tiles; one that is a single tile has finished with it.
+	completed, err := w.client.queue.CompleteTx(ctx, tx, job.ID, m.TilesTotal > 1)
+	if err != nil {
+		return err
+	}
+	if !completed {
+		return errSuperseded
+	}
+	if !m.Finished() {
+		tx.AfterCommit(func() { w.client.publisher.Changed(m.ID) })
+		return nil
+	}
+	tx.AfterCommit(func() {
+		w.client.metrics.completion(newMultiplication(m))
+		w.client.publisher.Finished(m.ID)
+	})
+	return tx.FinishResult(ctx, m.C, r.content, r.digest)
+}
+
+// resume is for a job whose multiplication has failed or was cancelled. When a person has retried the job in River UI, which knows
+// nothing of multiplications, the multiplication is retried as by RetryTx; otherwise the job is cancelled.
+//
+// It can be told which: the transaction that ends a multiplication leaves each of its jobs finished or marked as cancelled, and a job
+// with that mark does not start again. So an attempt at a job that is not marked has begun after the end, by a person. A tile
+// that was merely late is marked.
+func (w *tileWorker) resume(ctx context.Context, job *rivertype.JobRow, id uuid.UUID) error {
+	err := w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.resumeTx(ctx, tx, job, id) })
+	switch {
+	case errors.Is(err, errSuperseded):
+		return river.JobCancel(errSuperseded)
+	case errors.Is(err, ErrActive):
+		return river.JobSnooze(resumePause)
+	case err != nil:
+		return fmt.Errorf("resuming multiplication %s: %w", id, err)
+	}
+	return nil
+}
+
+// resumeTx returns errSuperseded when this attempt is not wanted, and ErrActive while other tiles are about to stop: those would be missing
+// when the multiplication goes on.
+func (w *tileWorker) resumeTx(ctx context.Context, tx *store.Tx, job *rivertype.JobRow, id uuid.UUID) error {
+	m, err := lockTx(ctx, tx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errSuperseded
+	case err != nil:
+		return err
+	case !m.State.Final(): // another retried tile was faster
+		return nil
+	case !m.State.allows(retry):
+		return errSuperseded
+	}
+	q := w.client.queue
+	wanted, err := q.AttemptIsWantedTx(ctx, tx, job.ID, *job.AttemptedAt)
+	if err != nil {
+		return err
+	}
+	if !wanted {
+		return errSuperseded
+	}
+	stopping, err := q.StoppingTx(ctx, tx, m.Jobs)
+	if err != nil {
+		return err
+	}
+	if stopping > 0 {
+		return ErrActive
+	}
+	tx.AfterCommit(func() {
+		w.client.log.InfoContext(ctx, "a retried job resumes its multiplication", "job", job.ID, "multiplication", id)
+	})
+	return w.client.reopenTx(ctx, tx, m)
+}

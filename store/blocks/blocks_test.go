@@ -1,0 +1,258 @@
+package blocks_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/store/blocks"
+)
+
+// TestBlocks is the one conformance suite of all block stores.
+func TestBlocks(t *testing.T) {
+	t.Parallel()
+	for _, backend := range []struct {
+		name string
+		open func(t *testing.T) blocks.Store
+	}{
+		{"postgres", func(t *testing.T) blocks.Store { return blocks.NewPostgres(testdb.New(t)) }},
+		{"file", func(t *testing.T) blocks.Store {
+			s, err := blocks.Open("file://"+t.TempDir(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}},
+	} {
+		t.Run(backend.name, func(t *testing.T) {
+			t.Parallel()
+			for name, test := range map[string]func(*testing.T, blocks.Store){
+				"round trip": testRoundTrip, "missing": testMissing, "first writer wins": testFirstWriter,
+				"concurrent writers": testConcurrentWriters, "delete": testDelete, "owners": testOwners, "cancelled": testCancelled,
+			} {
+				t.Run(name, func(t *testing.T) { test(t, backend.open(t)) })
+			}
+		})
+	}
+}
+
+func testRoundTrip(t *testing.T, s blocks.Store) {
+	ctx, id := t.Context(), uuid.New()
+	random := rand.New(rand.NewPCG(1, 2))
+	for index, size := range []int{1, 8, 4096, 2 << 20} {
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = byte(random.Uint32())
+		}
+		if err := s.Put(ctx, id, int64(index), data); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			from := random.IntN(size)
+			got := make([]byte, random.IntN(size-from)+1)
+			if err := s.Read(ctx, id, int64(index), int64(from), got); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, data[from:from+len(got)]) {
+				t.Errorf("size %d: bytes %d to %d differ", size, from, from+len(got))
+			}
+		}
+	}
+}
+
+func testMissing(t *testing.T, s blocks.Store) {
+	ctx, id := t.Context(), uuid.New()
+	if err := s.Read(ctx, id, 0, 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
+		t.Errorf("no matrix: got %v", err)
+	}
+	if err := s.Put(ctx, id, 0, []byte("0123")); err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string][3]int64{
+		"another index": {1, 0, 1}, "longer than the block": {0, 0, 5}, "beyond its end": {0, 4, 1}, "across its end": {0, 2, 3},
+	} {
+		if err := s.Read(ctx, id, read[0], read[1], make([]byte, read[2])); !errors.Is(err, blocks.ErrMissing) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func testFirstWriter(t *testing.T, s blocks.Store) {
+	ctx, id := t.Context(), uuid.New()
+	for _, text := range []string{"first", "other"} {
+		if err := s.Put(ctx, id, 7, []byte(text)); err != nil {
+			t.Fatalf("writing %s: %v", text, err)
+		}
+	}
+	got := make([]byte, 5)
+	if err := s.Read(ctx, id, 7, 0, got); err != nil || string(got) != "first" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func testConcurrentWriters(t *testing.T, s blocks.Store) {
+	ctx, id := t.Context(), uuid.New()
+	var group sync.WaitGroup
+	for writer := range 8 {
+		group.Go(func() {
+			if err := s.Put(ctx, id, 0, bytes.Repeat([]byte{byte(writer)}, 1<<16)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	got := make([]byte, 1<<16)
+	if err := s.Read(ctx, id, 0, 0, got); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(slices.Compact(got)); n != 1 {
+		t.Errorf("the block is a mix of %d writers", n)
+	}
+}
+
+func testDelete(t *testing.T, s blocks.Store) {
+	ctx, id, other := t.Context(), uuid.New(), uuid.New()
+	for _, matrix := range []uuid.UUID{id, other} {
+		for index := range int64(3) {
+			if err := s.Put(ctx, matrix, index, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 2 { // the second time there is nothing left
+		if err := s.Delete(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Read(ctx, id, 1, 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
+		t.Errorf("deleted: got %v", err)
+	}
+	if err := s.Read(ctx, other, 1, 0, make([]byte, 1)); err != nil {
+		t.Errorf("the other matrix: %v", err)
+	}
+}
+
+func testOwners(t *testing.T, s blocks.Store) {
+	ctx := t.Context()
+	var want []uuid.UUID
+	for range 5 {
+		id := uuid.Must(uuid.NewV7())
+		want = append(want, id)
+		for index := range int64(2) {
+			if err := s.Put(ctx, id, index, []byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	slices.SortFunc(want, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	var got []uuid.UUID
+	var after uuid.UUID
+	for {
+		page, err := s.Owners(ctx, after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		got = append(got, page...)
+		after = page[len(page)-1]
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func testCancelled(t *testing.T, s blocks.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Put(ctx, uuid.New(), 0, []byte("x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("writing: got %v", err)
+	}
+	if err := s.Read(ctx, uuid.New(), 0, 0, make([]byte, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("reading: got %v", err)
+	}
+}
+
+func TestFileBlocksLeavesNoTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := blocks.NewFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.New()
+	for range 2 {
+		if err := s.Put(t.Context(), id, 0, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var files []string
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			files = append(files, strings.TrimPrefix(path, dir))
+		}
+		return err
+	})
+	if err != nil || len(files) != 1 {
+		t.Errorf("got %v, %v", files, err)
+	}
+}
+
+func TestOpenBlocks(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"", "file", "file://relative/dir", "s3://bucket", "postgres://x"} {
+		if _, err := blocks.Open(address, nil); err == nil {
+			t.Errorf("%q is accepted", address)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := blocks.Open("file://"+file, nil); err == nil {
+		t.Error("a file is accepted as the directory")
+	}
+}
+
+func BenchmarkBlocks(b *testing.B) {
+	file, err := blocks.NewFile(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, s := range map[string]blocks.Store{"postgres": blocks.NewPostgres(testdb.New(b)), "file": file} {
+		data, id := make([]byte, 2<<20), uuid.New()
+		for i := range data {
+			data[i] = byte(rand.Uint32())
+		}
+		written := int64(0)
+		b.Run(name+"/write", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if err := s.Put(b.Context(), id, written, data); err != nil {
+					b.Fatal(err)
+				}
+				written++
+			}
+		})
+		b.Run(name+"/read", func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for index := int64(0); b.Loop(); index = (index + 1) % written {
+				if err := s.Read(b.Context(), id, index, 0, data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

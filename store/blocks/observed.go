@@ -1,0 +1,109 @@
+package blocks
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// The operations of a block store that are observed.
+const (
+	opRead   = "read"
+	opWrite  = "write"
+	opDelete = "delete"
+)
+
+// durationBuckets are in seconds: from a block in the page cache to a disk that is far away and busy.
+var durationBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}
+
+// observed counts what goes in and out of a block store.
+type observed struct {
+	Store
+	seconds map[string]prometheus.Observer // by operation
+	bytes   map[string]prometheus.Counter
+	errors  map[string]prometheus.Counter
+}
+
+// Observe returns a store that counts in metrics of registry what goes in and out of s. See docs/metrics.md.
+func Observe(s Store, registry prometheus.Registerer) Store {
+	factory := promauto.With(registry)
+	labels := []string{"operation", "store"}
+	seconds := factory.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "millrace_block_operation_duration_seconds",
+		Help:    "How long operations of the block store took.",
+		Buckets: durationBuckets,
+	}, labels)
+	bytes := factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "millrace_block_bytes_total",
+		Help: "Bytes that were read from and written to the block store.",
+	}, labels)
+	errors := factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "millrace_block_errors_total",
+		Help: "Operations of the block store that failed.",
+	}, labels)
+	o := &observed{
+		Store:   s,
+		seconds: map[string]prometheus.Observer{},
+		bytes:   map[string]prometheus.Counter{},
+		errors:  map[string]prometheus.Counter{},
+	}
+	for _, op := range []string{opRead, opWrite, opDelete} {
+		o.seconds[op] = seconds.WithLabelValues(op, kindOf(s))
+		o.errors[op] = errors.WithLabelValues(op, kindOf(s))
+		if op != opDelete {
+			o.bytes[op] = bytes.WithLabelValues(op, kindOf(s))
+		}
+	}
+	return o
+}
+
+// kindOf names a block store as its address does.
+func kindOf(s Store) string {
+	switch s.(type) {
+	case *Postgres:
+		return "postgres"
+	case *File:
+		return "file"
+	}
+	return "other"
+}
+
+// done observes an operation, unless its caller gave it up: that says nothing about the store.
+func (o *observed) done(ctx context.Context, op string, start time.Time, bytes int, err error) {
+	switch {
+	case err == nil:
+		o.seconds[op].Observe(time.Since(start).Seconds())
+		if bytes > 0 {
+			o.bytes[op].Add(float64(bytes))
+		}
+	case ctx.Err() == nil:
+		o.errors[op].Inc()
+	}
+}
+
+// Put implements Store.
+func (o *observed) Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
+	start := time.Now()
+	err := o.Store.Put(ctx, matrix, index, data)
+	o.done(ctx, opWrite, start, len(data), err)
+	return err
+}
+
+// Read implements Store.
+func (o *observed) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
+	start := time.Now()
+	err := o.Store.Read(ctx, matrix, index, offset, dst)
+	o.done(ctx, opRead, start, len(dst), err)
+	return err
+}
+
+// Delete implements Store.
+func (o *observed) Delete(ctx context.Context, matrix uuid.UUID) error {
+	start := time.Now()
+	err := o.Store.Delete(ctx, matrix)
+	o.done(ctx, opDelete, start, 0, err)
+	return err
+}

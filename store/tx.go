@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/store/internal/db"
+)
+
+// Tx is a transaction. The outermost operation begins and commits it by InTx; functions that work inside the caller's
+// transaction take it as a parameter, and their names end in Tx.
+type Tx struct {
+	tx    pgx.Tx
+	db    *db.Queries
+	store *Store
+	after []func()
+}
+
+// InTx runs f in a transaction and commits it, unless f returns an error.
+func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
+	var after []func()
+	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+		t := &Tx{tx: tx, db: s.db.WithTx(tx), store: s}
+		err := f(t)
+		after = t.after
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, do := range after {
+		do()
+	}
+	return nil
+}
+
+// AfterCommit has f called once the transaction has been committed, in the order of the calls: wake-ups, notifications,
+// metrics. It is not called when the transaction is rolled back, nor when the outcome of the commit is unknown.
+func (tx *Tx) AfterCommit(f func()) { tx.after = append(tx.after, f) }
+
+// Pgx returns the transaction for statements on tables that are not the store's.
+func (tx *Tx) Pgx() pgx.Tx { return tx.tx }
+
+// SendBatch runs the statements of a batch in one round trip, inside the transaction.
+func (tx *Tx) SendBatch(ctx context.Context, batch *pgx.Batch) error {
+	return tx.tx.SendBatch(ctx, batch).Close()
+}
+
+// SendBatch runs the statements of a batch in one round trip.
+func (s *Store) SendBatch(ctx context.Context, batch *pgx.Batch) error {
+	return s.Pool.SendBatch(ctx, batch).Close()
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/internal/db"
+)
+
+// Close ends the content after the last element: all of it is stored or, if it is small, in the matrix that is returned, which
+// is not ready before FinishTx.
+func (u *Upload) Close() (Matrix, error) {
+	defer func() { u.release() }()
+	if u.held.size > 0 {
+		if err := u.closeHeld(); err != nil {
+			return Matrix{}, err
+		}
+	}
+	if u.blocks == nil {
+		return u.closeSmall()
+	}
+	rows, err := u.blocks.Close()
+	if err != nil {
+		return Matrix{}, err
+	}
+	u.matrix.Rows = rows
+	return u.matrix, u.closeDigest()
+}
+
+// closeHeld hashes what is in memory, now that its shape is known, and begins to write it.
+func (u *Upload) closeHeld() error {
+	u.matrix.Rows = int64(len(u.head)+u.held.size) / (u.matrix.Cols * int64(u.matrix.DType.Size()))
+	u.beginDigest()
+	u.digest.Write(u.head)
+	u.held.each(func(p []byte) { u.digest.Write(p) })
+	return u.spill()
+}
+
+func (u *Upload) closeSmall() (Matrix, error) {
+	m := &u.matrix
+	row := m.Cols * int64(m.DType.Size())
+	switch {
+	case m.Rows < 0 && row > 0:
+		m.Rows = int64(len(u.head)) / row
+	case m.Rows < 0:
+		m.Rows = 0
+	}
+	if want := m.Shape().Bytes(); int64(len(u.head)) != want {
+		return Matrix{}, fmt.Errorf("%w: %s takes %d bytes, there are %d", matrix.ErrMalformed, m.Shape(), want, len(u.head))
+	}
+	m.Content = u.head
+	if u.fortran {
+		m.Content = make([]byte, len(u.head))
+		matrix.Transpose(m.Content, u.head, m.Rows, m.DType)
+	}
+	m.Digest = Digest(m.Shape(), m.Content)
+	return *m, nil
+}
+
+// closeDigest hashes a content in blocks after the fact when that could not be done on the way.
+func (u *Upload) closeDigest() error {
+	if u.digest == nil {
+		u.digest = sha256.New()
+		if err := u.store.hashFile(u.ctx, u.digest, u.matrix); err != nil {
+			return err
+		}
+	}
+	u.matrix.Digest = u.digest.Sum(nil)
+	return nil
+}
+
+// Finish makes the matrix ready in the transaction that makes use of it, after Close. If there is a matrix with the same
+// content in blocks, both share its blocks from now on.
+//
+// A shared block outlives the matrices that it belongs to. The matrix that is found is locked until this transaction has
+// committed, so that it cannot be deleted; if it shares the blocks of another one itself, the foreign key of its row keeps
+// that one. A transaction that deletes the owner of the blocks locks it against the foreign keys of others before it looks for
+// them, and keeps the row while there are any. The blocks of a deleted row belong to no other matrix, then or later, since
+// sharing them requires a row.
+func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
+	if !u.matrix.InBlocks() {
+		m := u.matrix
+		m.State = Ready
+		return tx.InsertMatrix(ctx, m)
+	}
+	p := db.FinishUploadParams{
+		ID:        u.matrix.ID,
+		Rows:      u.matrix.Rows,
+		Digest:    u.matrix.Digest,
+		BlockRows: u.matrix.BlockRows,
+		BlockCols: u.matrix.BlockCols,
+		Retention: u.store.Retention,
+	}
+	key := int64(binary.BigEndian.Uint64(p.Digest)) //nolint:gosec // any 64 bits of it
+	if err := tx.db.LockContent(ctx, key); err != nil {
+		return Matrix{}, fmt.Errorf("waiting for uploads of the same content: %w", err)
+	}
+	same, err := tx.db.FindContent(ctx, p.Digest, sharingSince)
+	switch {
+	case err == nil:
+		p.ContentID = &same.Owner
+		p.BlockRows = same.BlockRows
+		p.BlockCols = same.BlockCols
+	case !errors.Is(err, pgx.ErrNoRows):
+		return Matrix{}, fmt.Errorf("looking for the same content: %w", err)
+	}
+	u.copied = p.ContentID != nil
+	row, err := tx.db.FinishUpload(ctx, p)
+	return newMatrix(row), notFound(err, "upload", p.ID)
+}
+
+// sharingSince is the schema version from which on processes read contents that are shared.
+const sharingSince = 3
+
+// DropCopy deletes the blocks whose content FinishTx has found in the store, after the commit. What it leaves is swept.
+func (u *Upload) DropCopy() error {
+	if !u.copied {
+		return nil
+	}
+	return u.store.Blocks.Delete(context.WithoutCancel(u.ctx), u.matrix.ID)
+}
+
+// Abort gives up the upload and deletes what it has written, unless a transaction with FinishTx was committed although its
+// outcome is unknown.
+func (u *Upload) Abort() error {
+	defer func() { u.release() }()
+	if u.blocks == nil {
+		return nil
+	}
+	u.blocks.abort()
+	ctx := context.WithoutCancel(u.ctx)
+	n, err := u.store.db.DeleteUpload(ctx, u.matrix.ID)
+	if err != nil {
+		return fmt.Errorf("deleting upload %s: %w", u.matrix.ID, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	return u.store.Blocks.Delete(ctx, u.matrix.ID)
+}

@@ -1,0 +1,136 @@
+package notify
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	firstReconnect = 100 * time.Millisecond
+	lastReconnect  = 5 * time.Second
+	connectTimeout = 10 * time.Second
+	closeTimeout   = time.Second
+)
+
+// Notification is what a listener receives.
+type Notification struct {
+	// Connected means that the connection has just been opened: earlier notifications may be lost. Channel and Payload are
+	// empty then.
+	Connected bool
+	Channel   string // Channel.Name
+	Payload   string
+}
+
+// listener receives notifications on one connection after the other.
+type listener struct {
+	pool     *pgxpool.Pool // whose configuration the connections have
+	channels []Channel
+	log      *slog.Logger
+	received chan Notification
+}
+
+// Listen receives notifications until ctx is done, and then closes the returned channel. It has a connection that is not of the
+// pool, and opens another one when that breaks.
+func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, channels ...Channel) <-chan Notification {
+	l := &listener{
+		pool:     pool,
+		channels: channels,
+		log:      log,
+		received: make(chan Notification),
+	}
+	go l.run(ctx)
+	return l.received
+}
+
+func (l *listener) run(ctx context.Context) {
+	defer close(l.received)
+	pause := firstReconnect
+	for {
+		connected, err := l.listenOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if connected {
+			pause = firstReconnect
+		}
+		l.log.WarnContext(ctx, "listening for changes; until it succeeds they are seen a little later", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastReconnect)
+	}
+}
+
+// listenOnce receives notifications until the connection breaks. It reports whether there was one.
+func (l *listener) listenOnce(ctx context.Context) (connected bool, err error) {
+	conn, err := l.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = conn.Close(ctx) // it may be broken
+	}()
+	next := Notification{Connected: true}
+	for {
+		select {
+		case l.received <- next:
+		case <-ctx.Done():
+			return true, ctx.Err()
+		}
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return true, err
+		}
+		_, name, _ := strings.Cut(n.Channel, ".")
+		next = Notification{Channel: name, Payload: n.Payload}
+	}
+}
+
+// connect opens a connection that listens. It must not be one of the pool, where it would be missing.
+func (l *listener) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	config := l.pool.Config().ConnConfig
+	// Nothing is sent on it, so that only the kernel can find out that the other side is no longer there.
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable:   true,
+		Idle:     15 * time.Second,
+		Interval: 5 * time.Second,
+		Count:    3,
+	}}
+	config.DialFunc = dialer.DialContext
+	config.RuntimeParams["application_name"] = "millrace listener"
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.subscribe(ctx, conn); err != nil {
+		_ = conn.Close(ctx) // the first error counts
+		return nil, err
+	}
+	return conn, nil
+}
+
+// subscribe makes a connection listen on the channels.
+func (l *listener) subscribe(ctx context.Context, conn *pgx.Conn) error {
+	var schema string
+	if err := conn.QueryRow(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
+		return err
+	}
+	for _, c := range l.channels {
+		if _, err := conn.Exec(ctx, "LISTEN "+c.quoted(schema)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
