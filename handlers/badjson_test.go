@@ -198,8 +198,8 @@ func TestBadMultiplications(t *testing.T) {
 		{`{"a": ` + large + `, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"values": []}, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"random": {"rows": 1e9, "cols": 1}}, "b": {"values": [[1]]}}`, invalid, "it is 1e9"},
-		{`{"a": {"random": {"rows": 4294967296, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 4294967296}}}`, tooMuch, "product"},
-		{`{"a": {"random": {"rows": 1000000000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 1000000}}}`, tooMuch, "the product: matrix too large"},
+		{`{"a": {"random": {"rows": 4294967296, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 4294967296}}}`, tooMuch, "the result: matrix too large"},
+		{`{"a": {"random": {"rows": 1000000000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 1000000}}}`, tooMuch, "the result: matrix too large"},
 		{`{"a": {"random": {"rows": 1, "cols": 281474976710656}}, "b": {"random": {"rows": 281474976710656, "cols": 1}}}`, tooMuch, "inner dimension"},
 	} {
 		reject(c.text, c)

@@ -183,7 +183,7 @@ func TestEventsOnTwoReplicas(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, func() bool { return b.hub.Followed()+other.hub.Followed() == 0 })
+	eventually(t, func() bool { return b.hub.Watched()+other.hub.Watched() == 0 })
 }
 
 // Each event comes when it happens, not at the end.
@@ -211,9 +211,7 @@ func TestEventsAreLive(t *testing.T) {
 	if e, err := s.next(); err != nil || e.data.State != "pending" || e.id != 3 {
 		t.Fatalf("got %+v, %v", e, err)
 	}
-	if _, err := b.store.DeleteMultiplication(t.Context(), uuid.MustParse(id)); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(t, "DELETE FROM multiplications WHERE id = $1", id)
 	if rest := s.rest(); len(rest) > 0 {
 		t.Errorf("after the deletion: %+v", rest)
 	}
@@ -247,7 +245,7 @@ func TestEventsRequests(t *testing.T) {
 	}
 	b.get(t, path+"?last_event_id=2", "Last-Event-ID", "1").want(t, http.StatusOK) // the header is the newer one
 	b.do(t, http.MethodHead, path, nil).want(t, http.StatusOK)
-	eventually(t, func() bool { return b.hub.Followed() == 0 })
+	eventually(t, func() bool { return b.hub.Watched() == 0 })
 }
 
 // A server that stops ends its streams. Clients are not told to stay away.

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
@@ -289,7 +289,8 @@ func TestConcurrentRequests(t *testing.T) {
 	}
 }
 
-// holdKey begins to write a key and does not end, so that all who want to write it wait until release is called.
+// holdKey writes a key in a transaction that stays open until release is called, and is rolled back then. Requests that
+// want to write the key wait meanwhile.
 func (b *testBundle) holdKey(t *testing.T, key string) (release func()) {
 	t.Helper()
 	tx, err := b.store.Pool.Begin(t.Context())
@@ -297,7 +298,8 @@ func (b *testBundle) holdKey(t *testing.T, key string) (release func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tx.Rollback(t.Context()) })
-	err = b.store.WithTx(tx).KeepAnswerTx(t.Context(), store.InsertIdempotencyKeyParams{Key: key, Fingerprint: make([]byte, 32), Body: []byte{}})
+	_, err = tx.Exec(t.Context(), `INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
+		VALUES ($1, $2, 200, '', '', now() + interval '1 hour')`, key, make([]byte, sha256.Size))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,9 +313,8 @@ func (b *testBundle) holdKey(t *testing.T, key string) (release func()) {
 // waiting counts the connections that wait for others.
 func (b *testBundle) waiting(t *testing.T) (n int) {
 	t.Helper()
-	err := b.store.InTx(t.Context(), func(tx pgx.Tx, _ *store.Queries) error {
-		return tx.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
-	})
+	err := b.store.Pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
 	if err != nil {
 		t.Fatal(err)
 	}

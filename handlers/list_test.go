@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/jobs"
 )
 
 const tinyProduct = `{"a": {"values": [[1, 2]]}, "b": {"values": [[3], [4]]}}`
@@ -32,7 +32,7 @@ func ids(list resource.MultiplicationList) []string {
 }
 
 // setState gives a product that nobody works on an outcome.
-func (b *testBundle) setState(t *testing.T, id string, state store.State) {
+func (b *testBundle) setState(t *testing.T, id string, state jobs.State) {
 	t.Helper()
 	_, err := b.store.Pool.Exec(t.Context(), `UPDATE multiplications SET state = $2, finished_at = CASE WHEN $2 IN
 		('completed', 'failed', 'cancelled') THEN now() END, tiles_completed = CASE WHEN $2 = 'completed' THEN tiles_total ELSE 0 END
@@ -114,11 +114,11 @@ func TestListFilters(t *testing.T) {
 	m := b.upload(t, someElements(2, 2).npy())
 	const other = `{"values": [[1, 2], [3, 4]]}`
 	of := map[string]string{}
-	for state, body := range map[store.State]string{
-		store.Pending:   fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": %s}`, m.ID, other),
-		store.Completed: fmt.Sprintf(`{"b": {"matrix_id": %q}, "a": %s}`, m.ID, other),
-		store.Failed:    fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %[1]q}}`, m.ID),
-		store.Cancelled: tinyProduct, store.InProgress: tinyProduct,
+	for state, body := range map[jobs.State]string{
+		jobs.Pending:   fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": %s}`, m.ID, other),
+		jobs.Completed: fmt.Sprintf(`{"b": {"matrix_id": %q}, "a": %s}`, m.ID, other),
+		jobs.Failed:    fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %[1]q}}`, m.ID),
+		jobs.Cancelled: tinyProduct, jobs.InProgress: tinyProduct,
 	} {
 		p := b.submit(t, body)
 		b.setState(t, p.ID, state)
@@ -196,7 +196,7 @@ func TestETags(t *testing.T) {
 	}
 	path := "/v1/multiplications/" + p.ID
 	tag := b.get(t, path).Header.Get("ETag")
-	b.setState(t, p.ID, store.Failed)
+	b.setState(t, p.ID, jobs.Failed)
 	if changed := b.get(t, path, "If-None-Match", tag).want(t, http.StatusOK).Header.Get("ETag"); changed == tag {
 		t.Error("the ETag stays although the state changed")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -68,7 +69,7 @@ func TestLostCommit(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 	s := store.Open(pool, b.store.Blocks, time.Hour)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

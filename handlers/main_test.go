@@ -18,9 +18,11 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -55,7 +57,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if o.files {
 		address = "file://" + t.TempDir()
 	}
-	blocks, err := store.OpenBlocks(address, pool)
+	contents, err := blocks.Open(address, pool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,9 +71,15 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if o.site.Version == "" {
 		o.site.Version = "test"
 	}
-	b := &testBundle{store: store.Open(pool, blocks, time.Hour)}
+	b := &testBundle{store: store.Open(pool, contents, time.Hour)}
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	config := jobs.Config{Work: !o.idle, Lead: !o.idle, Tiles: 2, Small: 4, SoftStop: time.Second}
+	config := queue.Config{
+		Work:     !o.idle,
+		Lead:     !o.idle,
+		Tiles:    2,
+		Small:    4,
+		SoftStop: time.Second,
+	}
 	if b.jobs, err = jobs.NewClient(b.store, tile.NewEngine(kernel), config, log); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +90,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	}
 	t.Cleanup(b.jobs.Stop)
 	if o.riverUI {
-		ui, err := b.jobs.NewUI(handlers.RiverUIPrefix)
+		ui, err := b.jobs.Queue().NewUI(handlers.RiverUIPrefix)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/jobs"
 )
 
 // setupSite returns a service with all that is beside the API.
@@ -191,17 +191,17 @@ func TestLinkToJobs(t *testing.T) {
 	b.get(t, single.Links.Self).want(t, http.StatusOK)
 	b.do(t, http.MethodHead, single.Links.Events, nil).want(t, http.StatusOK)
 	for _, c := range []struct {
-		state  store.State
+		state  jobs.State
 		sql    string
 		listed string // how many jobs are shown
 	}{
-		{store.Pending, "state = 'available'", "4"},
-		{store.InProgress, "state = 'running' WHERE args->>'tile' = '1'", "1"},
-		{store.InProgress, "state = 'retryable', errors = array[jsonb_build_object('at', now(), 'attempt', 1, 'error', 'lost')] WHERE args->>'tile' = '1'", "1"},
-		{store.Cancelled, "state = 'cancelled', finalized_at = now()", "4"},
-		{store.Failed, "state = 'cancelled', finalized_at = now()", "4"},
-		{store.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", "1"},
-		{store.Completed, "state = 'completed'", "4"},
+		{jobs.Pending, "state = 'available'", "4"},
+		{jobs.InProgress, "state = 'running' WHERE args->>'tile' = '1'", "1"},
+		{jobs.InProgress, "state = 'retryable', errors = array[jsonb_build_object('at', now(), 'attempt', 1, 'error', 'lost')] WHERE args->>'tile' = '1'", "1"},
+		{jobs.Cancelled, "state = 'cancelled', finalized_at = now()", "4"},
+		{jobs.Failed, "state = 'cancelled', finalized_at = now()", "4"},
+		{jobs.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", "1"},
+		{jobs.Completed, "state = 'completed'", "4"},
 	} {
 		b.exec(t, "UPDATE river_job SET "+c.sql)
 		b.exec(t, `UPDATE multiplications SET state = $1, tiles_completed = tiles_total,

@@ -18,11 +18,13 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // stall is a timeout that tests can let pass.
@@ -56,13 +58,13 @@ func trickle(conn net.Conn) {
 func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Store) {
 	t.Helper()
 	pool := testdb.New(t)
-	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
 	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,11 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -27,13 +29,13 @@ func TestDatabaseUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
 	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func (b *testBundle) waitInBackground(t *testing.T, path string) chan answer {
 	t.Helper()
 	answers := make(chan answer, 1)
 	go func() { answers <- b.get(t, path, "Prefer", "wait=60") }()
-	eventually(t, func() bool { return b.hub.Followed() == 1 })
+	eventually(t, func() bool { return b.hub.Watched() == 1 })
 	return answers
 }
 
@@ -152,15 +152,13 @@ func TestWaitEndsWithTheProduct(t *testing.T) {
 	// A wait for the retried product is not answered with what it was before.
 	retried := make(chan answer, 1)
 	go func() { retried <- b.do(t, http.MethodPost, path+"/retry", nil, "Prefer", "wait=60") }()
-	eventually(t, func() bool { return b.hub.Followed() == 1 })
+	eventually(t, func() bool { return b.hub.Watched() == 1 })
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
 	state(retried, "cancelled")
 
 	b.do(t, http.MethodPost, path+"/retry", nil).want(t, http.StatusOK)
 	answers = b.waitInBackground(t, path)
-	if _, err := b.store.DeleteMultiplication(t.Context(), uuid.MustParse(strings.TrimPrefix(path, "/v1/multiplications/"))); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(t, "DELETE FROM multiplications WHERE id = $1", strings.TrimPrefix(path, "/v1/multiplications/"))
 	(<-answers).want(t, http.StatusNotFound)
 }
 
@@ -209,12 +207,12 @@ func TestWaitHangUp(t *testing.T) {
 				}
 				ended <- err
 			}()
-			eventually(t, func() bool { return b.hub.Followed() == 1 })
+			eventually(t, func() bool { return b.hub.Watched() == 1 })
 			hangUp()
 			if err := <-ended; err == nil {
 				t.Error("it was answered")
 			}
-			eventually(t, func() bool { return b.hub.Followed() == 0 })
+			eventually(t, func() bool { return b.hub.Watched() == 0 })
 		})
 	}
 }
@@ -235,7 +233,7 @@ func TestWaitUntilStopped(t *testing.T) {
 	answers := b.waitInBackground(t, "/v1/multiplications/"+b.submit(t, twoByTwo).ID)
 	submitted := make(chan answer, 1)
 	go func() { submitted <- b.postWait(t, twoByTwo, "wait=60") }()
-	eventually(t, func() bool { return b.hub.Followed() == 2 })
+	eventually(t, func() bool { return b.hub.Watched() == 2 })
 	b.hub.Stop()
 	b.server.Close() // returns when all requests have been answered
 	for _, a := range []answer{(<-answers).want(t, http.StatusOK), (<-submitted).want(t, http.StatusAccepted)} {

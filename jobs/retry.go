@@ -21,10 +21,10 @@ var (
 // attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to stop; ErrCompleted.
 func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
-	if err == nil {
-		err = retryable(m)
-	}
 	if err != nil {
+		return err
+	}
+	if err := retryable(m); err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
 	running, err := c.queue.RunningTx(ctx, tx, m.Jobs)

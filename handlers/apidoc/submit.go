@@ -120,6 +120,6 @@ func bodyProblems(unsupported, tooLarge, invalid string) []response {
 }
 
 const (
-	resultTooLarge = "the product: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
+	resultTooLarge = "the result: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
 	shapesDiffer   = "wrong shape: a is 1×2 and b is 1×1, the columns of a must equal the rows of b"
 )

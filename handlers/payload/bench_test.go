@@ -12,12 +12,13 @@ import (
 
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
 // forgetful is a block store that keeps nothing, so that only the reading of text and the hashing are measured.
-type forgetful struct{ store.Blocks }
+type forgetful struct{ blocks.Store }
 
 func (forgetful) Put(context.Context, uuid.UUID, int64, []byte) error         { return nil }
 func (forgetful) Read(context.Context, uuid.UUID, int64, int64, []byte) error { return nil }
