@@ -40,16 +40,7 @@ func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if first, err := a.replay(ctx, r); first != nil || err != nil {
-		return a.accepted(ctx, in.Waiting, first, err)
-	}
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
-	defer a.discard(ctx, intake)
-	order, err := payload.ReadOrder(ctx, r.body, intake)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	resp, err := a.accept(ctx, r, order, intake)
+	resp, err := a.accept(ctx, r, payload.ReadOrder)
 	return a.accepted(ctx, in.Waiting, resp, err)
 }
 
@@ -59,24 +50,35 @@ func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutpu
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if first, err := a.replay(ctx, r); first != nil || err != nil {
-		return a.accepted(ctx, in.Waiting, first, err)
-	}
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
-	defer a.discard(ctx, intake)
-	order, err := payload.ReadSimpleOrder(ctx, r.body, intake)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	resp, err := a.accept(ctx, r, order, intake)
+	resp, err := a.accept(ctx, r, payload.ReadSimpleOrder)
 	return a.accepted(ctx, in.Waiting, resp, err)
 }
 
-// accept submits a multiplication and saves the response in one transaction. If anything is wrong, nothing of it stays.
-func (a *API) accept(
-	ctx context.Context, r request, order jobs.Submission, intake *payload.Intake,
-) (resp *response, err error) {
+// readOrder reads a submission, as payload.ReadOrder does.
+type readOrder func(context.Context, *payload.Body, *payload.Intake) (jobs.Submission, error)
+
+// accept reads a submission and submits it. If anything is wrong, nothing of it stays.
+func (a *API) accept(ctx context.Context, r request, read readOrder) (*response, error) {
+	if first, err := a.replay(ctx, r); first != nil || err != nil {
+		return first, err
+	}
+	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
+	defer a.discard(ctx, intake)
+	order, err := read(ctx, r.body, intake)
+	if err != nil {
+		return nil, err
+	}
 	order.MaxBytes = a.limits.MaxMatrixBytes
+	resp, err := a.submitOrder(ctx, r, order)
+	if err != nil {
+		return a.recover(ctx, r, err)
+	}
+	a.keep(ctx, intake)
+	return resp, nil
+}
+
+// submitOrder submits a multiplication and saves the response in one transaction.
+func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
 		m, err := a.jobs.SubmitTx(ctx, tx, order)
 		if err != nil {
@@ -88,11 +90,7 @@ func (a *API) accept(
 		}
 		return saveTx(ctx, tx, r, resp)
 	})
-	if err != nil {
-		return a.recover(ctx, r, err)
-	}
-	a.keep(ctx, intake)
-	return resp, nil
+	return resp, err
 }
 
 // accepted returns the response to a submission as it is sent: at once, or when the multiplication has finished.
