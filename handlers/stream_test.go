@@ -41,34 +41,39 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	t.Cleanup(client.Stop)
 	hub := watch.NewHub(s, log)
 	hub.Start(t.Context())
-	id := submitPending(t, s, client)
 	mux := http.NewServeMux()
 	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
+	id := submitPending(t, a, 1)[0]
 	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, id
 }
 
-// submitPending submits the product of two numbers to a client that does not work, and returns its id.
-func submitPending(t *testing.T, s *store.Store, client *jobs.Client) uuid.UUID {
+// submitPending submits n products of two numbers, in one transaction, and returns their ids. No worker computes them.
+func submitPending(t *testing.T, a *API, n int) []uuid.UUID {
 	t.Helper()
 	one := matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}
-	order := jobs.Submission{
-		A:        jobs.Operand{Matrix: store.NewRandom(one, 1)},
-		B:        jobs.Operand{Matrix: store.NewRandom(one, 2)},
-		Priority: jobs.DefaultPriority,
-	}
-	var m jobs.Multiplication
-	err := s.InTx(t.Context(), func(tx *store.Tx) (err error) {
-		m, err = client.SubmitTx(t.Context(), tx, order)
-		return err
+	ids := make([]uuid.UUID, n)
+	err := a.store.InTx(t.Context(), func(tx *store.Tx) error {
+		for i := range ids {
+			m, err := a.jobs.SubmitTx(t.Context(), tx, jobs.Submission{
+				A:        jobs.Operand{Matrix: store.NewRandom(one, 1)},
+				B:        jobs.Operand{Matrix: store.NewRandom(one, 2)},
+				Priority: jobs.DefaultPriority,
+			})
+			if err != nil {
+				return err
+			}
+			ids[i] = m.ID
+		}
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.ID
+	return ids
 }
 
 // TestHeartbeat: a stream without events continues, whether its heartbeat is shorter or longer than the stall timeout.
