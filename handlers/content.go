@@ -15,7 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
@@ -92,7 +92,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	if err == nil {
 		p, err = a.partOf(m, in.Window)
 	}
-	if err == nil && kind == payload.JSON {
+	if err == nil && kind == resource.MediaJSON {
 		err = a.checkJSON(p.Shape())
 	}
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if kind == payload.JSON {
+	if kind == resource.MediaJSON {
 		defer release()
 		return a.serveJSON(ctx, p)
 	}
@@ -123,7 +123,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 			file = hashed
 		}
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
-		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, payload.NPY, &loggedReader{ReadSeeker: file, report: func(err error) {
+		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, resource.MediaNPY, &loggedReader{ReadSeeker: file, report: func(err error) {
 			if r.Context().Err() == nil {
 				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
 			}
@@ -157,16 +157,16 @@ func (l *loggedReader) Read(p []byte) (int, error) {
 // negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.
 func negotiate(accept string) (string, error) {
 	if strings.TrimSpace(accept) == "" {
-		return payload.NPY, nil
+		return resource.MediaNPY, nil
 	}
-	npy, json := quality(accept, payload.NPY), quality(accept, payload.JSON)
+	npy, json := quality(accept, resource.MediaNPY), quality(accept, resource.MediaJSON)
 	switch {
 	case npy <= 0 && json <= 0:
-		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, payload.NPY, payload.JSON)
+		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, resource.MediaNPY, resource.MediaJSON)
 	case json > npy:
-		return payload.JSON, nil
+		return resource.MediaJSON, nil
 	}
-	return payload.NPY, nil
+	return resource.MediaNPY, nil
 }
 
 // quality returns the weight that an Accept header gives to a media type: that of the most specific range that matches.

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/jsonrows"
 )
@@ -20,7 +20,7 @@ import (
 func (a *API) checkJSON(s matrix.Shape) error {
 	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
 		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s",
-			errNotAccepted, s, limit, payload.NPY)
+			errNotAccepted, s, limit, resource.MediaNPY)
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		sum := sha256.Sum256(text)
-		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum[:]}, r, payload.JSON, bytes.NewReader(text))
+		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum[:]}, r, resource.MediaJSON, bytes.NewReader(text))
 	}}, nil
 }
 
@@ -49,7 +49,7 @@ func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) 
 	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
 	dst, err := jsonrows.AppendRows(dst, shape, content)
 	if errors.Is(err, jsonrows.ErrNotFinite) {
-		err = fmt.Errorf("%w: %w, ask for %s", errNotAccepted, err, payload.NPY)
+		err = fmt.Errorf("%w: %w, ask for %s", errNotAccepted, err, resource.MediaNPY)
 	}
 	return append(dst, "}\n"...), err
 }

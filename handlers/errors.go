@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -76,8 +77,6 @@ func tryLater(detail string) error {
 	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
 }
 
-const problemType = "application/problem+json"
-
 // withProblems gives the errors of the standard library, those of its mux and of http.ServeContent, the form of all
 // others.
 func withProblems(next http.Handler) http.Handler {
@@ -94,12 +93,12 @@ type problemWriter struct {
 
 func (w *problemWriter) WriteHeader(status int) {
 	header := w.Header()
-	if status < http.StatusBadRequest || header.Get("Content-Type") == problemType {
+	if status < http.StatusBadRequest || header.Get("Content-Type") == resource.MediaProblem {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
 	w.replaced = true
-	header.Set("Content-Type", problemType)
+	header.Set("Content-Type", resource.MediaProblem)
 	header.Del("Content-Disposition")
 	w.ResponseWriter.WriteHeader(status)
 	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)

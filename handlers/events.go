@@ -15,12 +15,12 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
 const (
-	mediaEvents = "text/event-stream"
 	// heartbeat is how long a stream of events is silent at most. It is less than payload.StallTimeout and than the idle timeouts
 	// of usual proxies.
 	heartbeat = 15 * time.Second
@@ -59,8 +59,8 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		return nil, a.fail(ctx, err)
 	}
 	after, err := in.after()
-	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, mediaEvents) <= 0 {
-		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, mediaEvents)
+	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, resource.MediaEvents) <= 0 {
+		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, resource.MediaEvents)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -97,7 +97,7 @@ type eventStream struct {
 // newEventStream sends the header of a stream.
 func newEventStream(w http.ResponseWriter) *eventStream {
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
-	w.Header().Set("Content-Type", mediaEvents)
+	w.Header().Set("Content-Type", resource.MediaEvents)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy would hold events back
 	w.WriteHeader(http.StatusOK)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // Buckets of the time that requests take, in seconds, and of the sizes of their bodies, in bytes.
@@ -101,7 +103,7 @@ func methodOf(r *http.Request) string {
 // waits reports whether a request asks for an answer later than soon, or is answered for as long as its client listens: how
 // long that takes is no measure of the service.
 func waits(r *http.Request, answer http.Header) bool {
-	return strings.Contains(r.Header.Get("Prefer"), "wait") || strings.HasPrefix(answer.Get("Content-Type"), "text/event-stream")
+	return strings.Contains(r.Header.Get("Prefer"), "wait") || strings.HasPrefix(answer.Get("Content-Type"), resource.MediaEvents)
 }
 
 // countedBody counts what is read of a request.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -83,14 +84,14 @@ func TestStalledRequests(t *testing.T) {
 	npy := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	part := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n"
 	for _, c := range []struct{ path, contentType, body string }{
-		{"/v1/matrices", payload.NPY, npy},
-		{"/v1/matrices", payload.NPY, npy[:10]},
-		{"/v1/matrices", payload.JSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
-		{"/v1/multiplications", payload.JSON, `{"a": {"values": [[1`},
-		{"/v1/multiplications", payload.JSON, ``},
-		{"/v1/multiplications", payload.Multipart + "; boundary=x", part + npy},
-		{"/v1/multiplications", payload.Multipart + "; boundary=x", part[:20]},
-		{"/matrix_multiplication/", payload.JSON, `{"A": [`},
+		{"/v1/matrices", resource.MediaNPY, npy},
+		{"/v1/matrices", resource.MediaNPY, npy[:10]},
+		{"/v1/matrices", resource.MediaJSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
+		{"/v1/multiplications", resource.MediaJSON, `{"a": {"values": [[1`},
+		{"/v1/multiplications", resource.MediaJSON, ``},
+		{"/v1/multiplications", resource.MediaMultipart + "; boundary=x", part + npy},
+		{"/v1/multiplications", resource.MediaMultipart + "; boundary=x", part[:20]},
+		{"/matrix_multiplication/", resource.MediaJSON, `{"A": [`},
 	} {
 		for _, key := range []string{"", "Idempotency-Key: k\r\n"} {
 			conn := dial(t, server, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%sContent-Length: 8000128\r\n\r\n%s",
@@ -103,7 +104,7 @@ func TestStalledRequests(t *testing.T) {
 			}
 			text, _ := io.ReadAll(response.Body)
 			_ = response.Body.Close()
-			if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != problemType {
+			if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != resource.MediaProblem {
 				t.Errorf("%s %.30q: %s %s, want a problem with status 408", c.path, c.body, response.Status, text)
 			}
 			_ = conn.Close()

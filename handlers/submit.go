@@ -36,7 +36,7 @@ type acceptedOutput struct {
 
 // submit handles POST /v1/multiplications.
 func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	r, err := in.request(payload.JSON, payload.Multipart)
+	r, err := in.request(resource.MediaJSON, resource.MediaMultipart)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -46,7 +46,7 @@ func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, err
 
 // submitSimple handles POST /matrix_multiplication/.
 func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	r, err := in.request(payload.JSON)
+	r, err := in.request(resource.MediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

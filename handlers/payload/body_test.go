@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // brokenAfter is a source whose connection breaks after a text.
@@ -20,10 +22,10 @@ func brokenAfter(text string) *source {
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	for contentType, want := range map[string]string{
-		"application/json; charset=utf-8": JSON,
-		"APPLICATION/X-NPY":               NPY,
-		"application/octet-stream":        NPY,
-		"multipart/form-data; boundary=x": Multipart,
+		"application/json; charset=utf-8": resource.MediaJSON,
+		"APPLICATION/X-NPY":               resource.MediaNPY,
+		"application/octet-stream":        resource.MediaNPY,
+		"multipart/form-data; boundary=x": resource.MediaMultipart,
 		"text/plain":                      "",
 		"":                                "",
 		"nonsense nonsense":               "",
@@ -53,27 +55,27 @@ func TestFingerprint(t *testing.T) {
 		return b.Fingerprint()
 	}
 	drain := func(b *Body) error { return b.Drain() }
-	first := fingerprint(Multipart+"; boundary=x", form("x", "a", "123"), drain)
+	first := fingerprint(resource.MediaMultipart+"; boundary=x", form("x", "a", "123"), drain)
 	for _, c := range []struct {
 		contentType, text string
 		same              bool
 	}{
-		{Multipart + "; boundary=x", form("x", "a", "123"), true},
-		{Multipart + "; boundary=another", form("another", "a", "123"), true},
-		{Multipart + "; boundary=x", form("x", "b", "123"), false},
-		{Multipart + "; boundary=x", form("x", "a", "124"), false},
-		{JSON, form("x", "a", "123"), false},
+		{resource.MediaMultipart + "; boundary=x", form("x", "a", "123"), true},
+		{resource.MediaMultipart + "; boundary=another", form("another", "a", "123"), true},
+		{resource.MediaMultipart + "; boundary=x", form("x", "b", "123"), false},
+		{resource.MediaMultipart + "; boundary=x", form("x", "a", "124"), false},
+		{resource.MediaJSON, form("x", "a", "123"), false},
 	} {
 		if got := bytes.Equal(fingerprint(c.contentType, c.text, drain), first); got != c.same {
 			t.Errorf("%s %q has the first fingerprint: %t, want %t", c.contentType, c.text, got, c.same)
 		}
 	}
 	text := `{"random": {"rows": 1, "cols": 1}}`
-	read := fingerprint(JSON, text, func(b *Body) error {
+	read := fingerprint(resource.MediaJSON, text, func(b *Body) error {
 		_, err := ReadMatrix(t.Context(), b, smallIntake())
 		return errors.Join(err, b.Verify())
 	})
-	if drained := fingerprint(JSON, text, drain); !bytes.Equal(read, drained) {
+	if drained := fingerprint(resource.MediaJSON, text, drain); !bytes.Equal(read, drained) {
 		t.Errorf("the fingerprint is %x when the body is read, %x when it is drained", read, drained)
 	}
 }
@@ -88,7 +90,7 @@ func TestVerify(t *testing.T) {
 		"md5=:AAAA:": true,
 	} {
 		for name, verify := range map[string]func(*Body) error{"Verify": (*Body).Verify, "Drain": (*Body).Drain} {
-			b, err := openBody(JSON, text, "Content-Digest", header)
+			b, err := openBody(resource.MediaJSON, text, "Content-Digest", header)
 			if err != nil {
 				t.Fatal(err)
 			}
