@@ -42,7 +42,13 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	hub := watch.NewHub(s, log)
 	hub.Start(t.Context())
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
+	a := &API{
+		store:     s,
+		jobs:      client,
+		hub:       hub,
+		log:       log,
+		heartbeat: heartbeat,
+	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	id := submitPending(t, a, 1)[0]
 	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
@@ -54,7 +60,11 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 // submitPending submits n products of two numbers, in one transaction, and returns their ids. No worker computes them.
 func submitPending(t *testing.T, a *API, n int) []uuid.UUID {
 	t.Helper()
-	one := matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}
+	one := matrix.Shape{
+		Rows:  1,
+		Cols:  1,
+		DType: matrix.Float64,
+	}
 	ids := make([]uuid.UUID, n)
 	err := a.store.InTx(t.Context(), func(tx *store.Tx) error {
 		for i := range ids {
@@ -108,7 +118,8 @@ func TestStalledStream(t *testing.T) {
 		SELECT $1, i, now(), 'pending', 0 FROM generate_series(2, 150000) AS i`, id); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.store.Pool.Exec(t.Context(), "UPDATE multiplications SET events = 150000 WHERE id = $1", id); err != nil {
+	const sql = "UPDATE multiplications SET events = 150000 WHERE id = $1"
+	if _, err := a.store.Pool.Exec(t.Context(), sql, id); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())

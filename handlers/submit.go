@@ -93,7 +93,7 @@ func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission)
 	return resp, err
 }
 
-// accepted returns the response to a submission as it is sent: at once, or when the multiplication has finished.
+// accepted returns the response to a submission as it is sent: at once or, if the client asks for it, after a wait.
 func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error) (*acceptedOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -110,10 +110,10 @@ func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error
 	return out, nil
 }
 
-// waitAccepted holds the response to a submission until the multiplication has finished. Whatever happens meanwhile, the multiplication
-// has been accepted.
+// waitAccepted waits until the multiplication has finished, and updates the response to its submission. If the wait
+// fails, the response stays as it was: the multiplication has been accepted.
 func (a *API) waitAccepted(ctx context.Context, w Waiting, out *acceptedOutput) {
-	id, err := uuid.Parse(path.Base(out.Location)) // also of a repeated request
+	id, err := uuid.Parse(path.Base(out.Location)) // a repeated request has a location, too
 	if err != nil {
 		return
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// TestDatabaseUnavailable: while there is no database clients are told to come back, and nothing about it.
+// TestDatabaseUnavailable: while the database is unavailable responses ask to try again, and do not tell its address.
 func TestDatabaseUnavailable(t *testing.T) {
 	t.Parallel()
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody:secret@127.0.0.1:1/nowhere?connect_timeout=5")
@@ -54,10 +54,10 @@ func TestDatabaseUnavailable(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-			t.Errorf("%s %s: %d, %s", request.method, request.path, w.Code, text)
+			t.Errorf("%s %s: status %d, want 503 with Retry-After: %s", request.method, request.path, w.Code, text)
 		}
 		if strings.Contains(string(text), "127.0.0.1") || strings.Contains(string(text), "secret") {
-			t.Errorf("the answer tells where the database is: %s", text)
+			t.Errorf("got %s, want nothing about the database", text)
 		}
 	}
 }

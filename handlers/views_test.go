@@ -5,12 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/handlers/resource"
@@ -48,7 +46,12 @@ func setupViews(t *testing.T) *viewsBundle {
 	}
 	t.Cleanup(client.Stop)
 	hub := watch.NewHub(s, log)
-	b.api = &API{store: s, jobs: client, hub: hub, log: log}
+	b.api = &API{
+		store: s,
+		jobs:  client,
+		hub:   hub,
+		log:   log,
+	}
 	b.api.views.api = b.api
 	hub.Start(t.Context())
 	t.Cleanup(hub.Stop)
@@ -58,71 +61,22 @@ func setupViews(t *testing.T) *viewsBundle {
 // complete completes each multiplication, with the result 0, as a worker would that sends no notification.
 func (b *viewsBundle) complete(t *testing.T) {
 	t.Helper()
-	for _, sql := range []string{
-		"UPDATE multiplications SET state = 'completed', tiles_completed = tiles_total, started_at = now(), finished_at = now()",
-		`UPDATE matrices SET state = 'ready', content = '\x0000000000000000' FROM multiplications WHERE c = matrices.id`,
-	} {
-		if _, err := b.pool.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
+	b.exec(t, `UPDATE multiplications
+		SET state = 'completed', tiles_completed = tiles_total, started_at = now(), finished_at = now()`)
+	b.exec(t, `UPDATE matrices SET state = 'ready', content = '\x0000000000000000'
+		FROM multiplications WHERE c = matrices.id`)
+}
+
+// exec executes a statement, which is not counted.
+func (b *viewsBundle) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := b.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// roundTrips counts what a pool sends, and can hold it up.
-type roundTrips struct {
-	count atomic.Int64
-	gate  atomic.Pointer[gate]
-}
-
-// gate holds up round trips.
-type gate struct {
-	reached chan struct{} // closed when the first round trip is held up
-	once    sync.Once
-	open    chan struct{}
-}
-
-// hold holds up round trips until release.
-func (r *roundTrips) hold() *gate {
-	g := &gate{reached: make(chan struct{}), open: make(chan struct{})}
-	r.gate.Store(g)
-	return g
-}
-
-func (r *roundTrips) release(g *gate) {
-	r.gate.Store(nil)
-	close(g.open)
-}
-
-func (r *roundTrips) start() {
-	r.count.Add(1)
-	if g := r.gate.Load(); g != nil {
-		g.once.Do(func() { close(g.reached) })
-		<-g.open
-	}
-}
-
-// TraceQueryStart implements pgx.QueryTracer.
-func (r *roundTrips) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	r.start()
-	return ctx
-}
-
-// TraceQueryEnd implements pgx.QueryTracer.
-func (r *roundTrips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-// TraceBatchStart implements pgx.BatchTracer.
-func (r *roundTrips) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	r.start()
-	return ctx
-}
-
-// TraceBatchQuery implements pgx.BatchTracer.
-func (r *roundTrips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-
-// TraceBatchEnd implements pgx.BatchTracer.
-func (r *roundTrips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
-// joinedContext tells when a call waits for it to be done: views.get does so once its multiplication is in the next read.
+// joinedContext tells when a call waits for it to be done: views.get does so once its multiplication is in the next
+// read.
 type joinedContext struct {
 	context.Context
 	joined *sync.WaitGroup
@@ -148,7 +102,11 @@ func (b *viewsBundle) get(ctx context.Context, ids ...uuid.UUID) chan result {
 	for _, id := range ids {
 		joined.Add(1)
 		go func() {
-			v, err := b.api.views.get(joinedContext{Context: ctx, joined: &joined, once: &sync.Once{}}, id)
+			v, err := b.api.views.get(joinedContext{
+				Context: ctx,
+				joined:  &joined,
+				once:    &sync.Once{},
+			}, id)
 			results <- result{v, err}
 		}()
 	}
@@ -183,7 +141,8 @@ func repeated(id uuid.UUID) []uuid.UUID {
 	return ids
 }
 
-// TestViewsAreShared: calls that come during a read share the next one, and those for one multiplication share its view.
+// TestViewsAreShared: calls that come during a read share the next one, and those for one multiplication share its
+// view.
 func TestViewsAreShared(t *testing.T) {
 	t.Parallel()
 	b := setupViews(t)
@@ -230,9 +189,7 @@ func TestViewsOfDeleted(t *testing.T) {
 	t.Parallel()
 	b := setupViews(t)
 	ids := submitPending(t, b.api, 2)
-	if _, err := b.pool.Exec(t.Context(), "DELETE FROM multiplications WHERE id = $1", ids[0]); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(t, "DELETE FROM multiplications WHERE id = $1", ids[0])
 	g := b.trips.hold()
 	first := b.get(t.Context(), ids[1])
 	<-g.reached
@@ -255,20 +212,14 @@ func TestViewsFailing(t *testing.T) {
 	t.Parallel()
 	b := setupViews(t)
 	id := submitPending(t, b.api, 1)[0]
-	rename := func(from, to string) {
-		t.Helper()
-		if _, err := b.pool.Exec(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rename("multiplications", "hidden")
+	b.exec(t, "ALTER TABLE multiplications RENAME TO hidden")
 	results := b.get(t.Context(), repeated(id)...)
 	for range waiters {
 		if r := <-results; r.err == nil {
 			t.Fatalf("get() = %+v without a table, want an error", r.body)
 		}
 	}
-	rename("hidden", "multiplications")
+	b.exec(t, "ALTER TABLE hidden RENAME TO multiplications")
 	if r := <-b.get(t.Context(), id); r.err != nil || r.body.ID != id.String() {
 		t.Errorf("get() = %+v, %v, want multiplication %s", r.body, r.err, id)
 	}
@@ -297,61 +248,4 @@ func TestViewsContext(t *testing.T) {
 		t.Errorf("get() = %+v, %v, want multiplication %s", r.body, r.err, ids[1])
 	}
 	b.idle(t)
-}
-
-// wait calls API.wait for each id in the background.
-func (b *viewsBundle) wait(t *testing.T, limit time.Duration, ids []uuid.UUID) chan result {
-	t.Helper()
-	results := make(chan result, len(ids))
-	for _, id := range ids {
-		go func() {
-			v, err := b.api.wait(t.Context(), id, Waiting{limit: limit})
-			results <- result{v, err}
-		}()
-	}
-	return results
-}
-
-// TestWaitCost: many waiters cost a few round trips, however many they are.
-func TestWaitCost(t *testing.T) {
-	t.Parallel()
-	b := setupViews(t)
-	ids := submitPending(t, b.api, waiters)
-	const few = 100 // two polls for each second that this takes on a slow machine
-	for _, c := range []struct {
-		name    string
-		limit   time.Duration
-		ids     []uuid.UUID
-		watched int
-	}{
-		{"one multiplication", time.Hour, repeated(ids[0]), 1},
-		{"many multiplications", time.Hour, ids, waiters},
-		{"a limit that is over", time.Millisecond, repeated(ids[0]), 0},
-	} {
-		if _, err := b.pool.Exec(t.Context(), "UPDATE multiplications SET state = 'pending', finished_at = NULL"); err != nil {
-			t.Fatal(err)
-		}
-		before := b.trips.count.Load()
-		results := b.wait(t, c.limit, c.ids)
-		want := jobs.Pending
-		if c.watched > 0 {
-			want = jobs.Cancelled
-			for b.api.hub.Watched() < c.watched {
-				time.Sleep(time.Millisecond) // between two looks
-			}
-			sql := "UPDATE multiplications SET state = 'cancelled', finished_at = now()"
-			if _, err := b.pool.Exec(t.Context(), sql); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for range c.ids {
-			if r := <-results; r.err != nil || r.body.State != string(want) {
-				t.Fatalf("%s: wait() = %+v, %v, want it %s", c.name, r.body, r.err, want)
-			}
-		}
-		if n := b.trips.count.Load() - before; n > few {
-			t.Errorf("%s: %d round trips for %d waiters, want at most %d", c.name, n, waiters, few)
-		}
-		b.idle(t)
-	}
 }

@@ -44,7 +44,7 @@ func TestMediaTypes(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	form := func(boundary, name, content string) string {
-		return fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n--%s--", boundary, name, content, boundary)
+		return fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n--%[1]s--", boundary, name, content)
 	}
 	fingerprint := func(contentType, text string, read func(*Body) error) []byte {
 		t.Helper()

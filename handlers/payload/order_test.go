@@ -49,8 +49,16 @@ func shapesOf(s jobs.Submission) shapes {
 
 func TestReadOrder(t *testing.T) {
 	t.Parallel()
-	oneByTwo := matrix.Shape{Rows: 1, Cols: 2, DType: matrix.Float64}
-	twoByThree := matrix.Shape{Rows: 2, Cols: 3, DType: matrix.Float32}
+	oneByTwo := matrix.Shape{
+		Rows:  1,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
+	twoByThree := matrix.Shape{
+		Rows:  2,
+		Cols:  3,
+		DType: matrix.Float32,
+	}
 	content := string(npy.AppendHeader(nil, oneByTwo)) + strings.Repeat("\x00", 16)
 	file := func(name string) string {
 		return "--x\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" + content + "\r\n"
@@ -61,9 +69,21 @@ func TestReadOrder(t *testing.T) {
 		text        string
 		want        shapes
 	}{
-		{resource.MediaJSON, `{"a": {"values": [[1, 2]]}, "b": ` + random + `}`, shapes{oneByTwo, twoByThree, jobs.DefaultPriority}},
-		{resource.MediaJSON, `{"priority": 4, "b": {"values": [[1, 2]]}, "a": ` + random + `}`, shapes{twoByThree, oneByTwo, 4}},
-		{resource.MediaMultipart + "; boundary=x", file("a") + file("b") + "--x--", shapes{oneByTwo, oneByTwo, jobs.DefaultPriority}},
+		{
+			resource.MediaJSON,
+			`{"a": {"values": [[1, 2]]}, "b": ` + random + `}`,
+			shapes{oneByTwo, twoByThree, jobs.DefaultPriority},
+		},
+		{
+			resource.MediaJSON,
+			`{"priority": 4, "b": {"values": [[1, 2]]}, "a": ` + random + `}`,
+			shapes{twoByThree, oneByTwo, 4},
+		},
+		{
+			resource.MediaMultipart + "; boundary=x",
+			file("a") + file("b") + "--x--",
+			shapes{oneByTwo, oneByTwo, jobs.DefaultPriority},
+		},
 		{
 			resource.MediaMultipart + "; boundary=x",
 			file("b") + "--x\r\nContent-Disposition: form-data; name=priority\r\n\r\n1\r\n" + file("a") + "--x--",
