@@ -53,7 +53,8 @@ func (b *testBundle) completes(id uuid.UUID) store.Multiplication {
 	return b.ends(id, store.Completed).Multiplication
 }
 
-// TestFailedTileRetriedByHand: a retry of the tile that failed takes up its product with all the tiles that were stopped.
+// TestFailedTileRetriedByHand: a retry of the tile that failed takes up its product with all the tiles that were
+// stopped.
 func TestFailedTileRetriedByHand(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
@@ -80,7 +81,8 @@ func TestFailedTileRetriedByHand(t *testing.T) {
 	expectProduct(t, b.store, p)
 }
 
-// TestStoppedTilesRetriedByHand: so does a retry of tiles that were stopped because the product was cancelled, of all at once.
+// TestStoppedTilesRetriedByHand: so does a retry of tiles that were stopped because the product was cancelled, of all
+// at once.
 func TestStoppedTilesRetriedByHand(t *testing.T) {
 	b := setup(t)
 	c := b.client(jobs.Config{Work: true})
@@ -131,8 +133,8 @@ func TestLateTileReopensNothing(t *testing.T) {
 	b.ends(id, store.Cancelled)
 }
 
-// TestFailingTileDoesNotComeBack: the worker of the tile that made its product fail dies before River has written down that
-// it failed. The tile is rescued, which is no retry by hand.
+// TestFailingTileDoesNotComeBack: the worker of the tile that made its product fail dies before River has written
+// down that it failed. The tile is rescued, which is no retry by hand.
 func TestFailingTileDoesNotComeBack(t *testing.T) {
 	b := setup(t)
 	c := b.client(jobs.Config{Work: true, Lead: true, Lease: time.Second})
@@ -151,7 +153,8 @@ func TestFailingTileDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// TestRetriedByHandWhileOthersStop: tiles that are about to stop would be missing in a product that is taken up at once.
+// TestRetriedByHandWhileOthersStop: tiles that are about to stop would be missing in a product that is taken up at
+// once.
 func TestRetriedByHandWhileOthersStop(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)

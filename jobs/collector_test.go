@@ -32,8 +32,8 @@ func names(t *testing.T, c prometheus.Collector) map[string]bool {
 	return found
 }
 
-// TestDatabaseAway: what was seen last stands for a while. Then there is no number at all, but when it was read is still
-// told.
+// TestDatabaseAway: what was seen last stands for a while. Then there is no number at all, but when it was read is
+// still told.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	pool := testdb.New(t)

@@ -67,7 +67,8 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	}
 }
 
-// TestTileDoneTwice: a worker that was given up for lost finishes its tile while another one works on it. The tile counts once.
+// TestTileDoneTwice: a worker that was given up for lost finishes its tile while another one works on it. The tile
+// counts once.
 func TestTileDoneTwice(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)

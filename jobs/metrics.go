@@ -17,8 +17,8 @@ var (
 	durationBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36000}
 )
 
-// metrics is what a process counts of its part in the work. Each series is there from the start, at zero: a rate over one that begins
-// with its first event would miss that event. See docs/metrics.md.
+// metrics is what a process counts of its part in the work. Each series is there from the start, at zero: a rate over
+// one that begins with its first event would miss that event. See docs/metrics.md.
 type metrics struct {
 	submitted *prometheus.CounterVec   // multiplications, by queue
 	ended     *prometheus.CounterVec   // multiplications, by outcome

@@ -89,8 +89,8 @@ func TestTilesAreCounted(t *testing.T) {
 	})
 }
 
-// TestInterruptionsAreCounted: a tile that is handed back when its worker stops is neither retried nor failed, and its slot
-// is busy until then.
+// TestInterruptionsAreCounted: a tile that is handed back when its worker stops is neither retried nor failed, and
+// its slot is busy until then.
 func TestInterruptionsAreCounted(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)

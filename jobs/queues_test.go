@@ -71,8 +71,8 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-// TestDeepQueue: more jobs than are counted one by one are estimated, also where those of several queues and states take
-// turns in the table.
+// TestDeepQueue: more jobs than are counted one by one are estimated, also where those of several queues and states
+// take turns in the table.
 func TestDeepQueue(t *testing.T) {
 	b := setup(t)
 	const each = 12_000

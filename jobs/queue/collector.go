@@ -4,8 +4,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// collector reports the depths that a process read last. When that is too long ago it reports none: an autoscaler that gets no number
-// leaves everything as it is, one that gets an old number acts on it.
+// collector reports the depths that a process read last. When that is too long ago it reports none: an autoscaler
+// that gets no number leaves everything as it is, one that gets an old number acts on it.
 type collector struct {
 	client    *Client
 	depth     *prometheus.Desc

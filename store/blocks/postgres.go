@@ -31,8 +31,8 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 	return nil
 }
 
-// readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted, where
-// a scan would make 2 MiB of garbage for each block.
+// readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted,
+// where a scan would make 2 MiB of garbage for each block.
 const readBlock = `SELECT substring(data FROM $3::int FOR $4::int) FROM blocks WHERE matrix_id = $1 AND index = $2`
 
 // Read implements Store.
