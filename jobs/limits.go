@@ -34,7 +34,8 @@ func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
 	}
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
 	if plan.Tiles() > maxTiles {
-		return fmt.Errorf("%w: the result would take %d tiles, at most %d are allowed", matrix.ErrTooLarge, plan.Tiles(), maxTiles)
+		return fmt.Errorf("%w: the result would take %d tiles, at most %d are allowed",
+			matrix.ErrTooLarge, plan.Tiles(), maxTiles)
 	}
 	sides := min(plan.TileRows, plan.M) + min(plan.TileCols, plan.N)
 	if plan.Tiles() > 0 && plan.K > maxTileReads/sides {

@@ -76,13 +76,16 @@ func (h *errorHandler) HandlePanic(
 	return nil
 }
 
+// failTimeout bounds how long a job that has failed tries to end its multiplication.
+const failTimeout = 30 * time.Second
+
 // fail ends the multiplication that the job is a tile of. What it cannot write now is reconciled later.
 func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason string) {
 	var args TileArgs
 	if job.Kind != args.Kind() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
 	err := json.Unmarshal(job.EncodedArgs, &args)
 	if err == nil {

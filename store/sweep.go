@@ -21,7 +21,9 @@ type Swept struct {
 // SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired
 // idempotency keys.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
-	swept.Multiplications, err = inBatches(func() (int64, error) { return s.db.DeleteExpiredMultiplications(ctx, sweepBatch) })
+	swept.Multiplications, err = inBatches(func() (int64, error) {
+		return s.db.DeleteExpiredMultiplications(ctx, sweepBatch)
+	})
 	if err != nil {
 		return swept, fmt.Errorf("deleting expired multiplications: %w", err)
 	}

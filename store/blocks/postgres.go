@@ -37,7 +37,8 @@ const readBlock = `SELECT substring(data FROM $3::int FOR $4::int) FROM blocks W
 
 // Read implements Store.
 func (p *Postgres) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
-	rows, err := p.pool.Query(ctx, readBlock, pgx.QueryResultFormats{pgx.BinaryFormatCode}, matrix, index, offset+1, len(dst))
+	binary := pgx.QueryResultFormats{pgx.BinaryFormatCode}
+	rows, err := p.pool.Query(ctx, readBlock, binary, matrix, index, offset+1, len(dst))
 	if err != nil {
 		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
 	}
