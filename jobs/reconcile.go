@@ -13,8 +13,8 @@ import (
 // reconcileBatch is how many multiplications one pass reconciles at most; the next one goes on.
 const reconcileBatch = 1000
 
-// reconcile fails the multiplications that are active although their jobs are finished: River may discard or cancel a job without
-// passing through Millrace's code, or a process may die between the two.
+// reconcile fails the multiplications that are active although their jobs are finished: River may discard or cancel a
+// job without passing through Millrace's code, or a process may die between the two.
 func (c *Client) reconcile(ctx context.Context) error {
 	unsettled, err := c.queue.Unsettled(ctx, reconcileBatch)
 	if err != nil {
