@@ -41,7 +41,11 @@ func BenchmarkSubmit(b *testing.B) {
 				})
 			}
 			for b.Loop() {
-				submissions <- jobs.Submission{A: random(2, 2, 1), B: random(2, 2, 1), Priority: jobs.DefaultPriority}
+				submissions <- jobs.Submission{
+					A:        random(2, 2, 1),
+					B:        random(2, 2, 1),
+					Priority: jobs.DefaultPriority,
+				}
 			}
 			close(submissions)
 			group.Wait()

@@ -21,7 +21,11 @@ func (b *testBundle) lose() {
 
 func TestLostWorker(t *testing.T) {
 	b := setup(t)
-	c := b.client(queue.Config{Work: true, Lead: true, Lease: time.Second})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Lease: time.Second,
+	})
 	id := b.submit(c, 5, 5, 5)
 	b.lose()
 	if err := c.Start(t.Context()); err != nil {

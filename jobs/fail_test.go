@@ -13,7 +13,12 @@ import (
 func TestOutOfAttempts(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
-	c := b.client(queue.Config{Work: true, Lead: true, Tiles: 1, Lease: time.Second})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Tiles: 1,
+		Lease: time.Second,
+	})
 	id := b.submit(c, fourM, fourK, fourN)
 	b.exec("UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'tile' = '0'")
 	b.exec("UPDATE river_job SET priority = 4 WHERE args->>'tile' <> '0'")
@@ -35,7 +40,11 @@ func TestOutOfAttempts(t *testing.T) {
 // TestPermanentError: what no other attempt can mend fails at once.
 func TestPermanentError(t *testing.T) {
 	b := setup(t)
-	c := b.client(queue.Config{Work: true, Lead: true, Tiles: 1})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Tiles: 1,
+	})
 	id := b.submit(c, fourM, fourK, fourN)
 	b.exec("UPDATE river_job SET args = jsonb_set(args, '{tile}', '99') WHERE args->>'tile' = '0'")
 	if err := c.Start(t.Context()); err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,7 +88,11 @@ func (b *testBundle) clientOn(s *store.Store, config queue.Config) *jobs.Client 
 // start returns a client that works and leads.
 func (b *testBundle) start() *jobs.Client {
 	b.t.Helper()
-	c := b.client(queue.Config{Work: true, Lead: true, Lease: time.Second})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Lease: time.Second,
+	})
 	if err := c.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
@@ -122,7 +125,15 @@ func (b *testBundle) submit(c *jobs.Client, m, k, n int64) uuid.UUID {
 
 // random returns a random operand that is not in the store yet.
 func random(rows, cols int64, seed uint64) jobs.Operand {
-	return jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64}, seed)}
+	return jobs.Operand{Matrix: store.NewRandom(float64s(rows, cols), seed)}
+}
+
+func float64s(rows, cols int64) matrix.Shape {
+	return matrix.Shape{
+		Rows:  rows,
+		Cols:  cols,
+		DType: matrix.Float64,
+	}
 }
 
 // trySubmit calls SubmitTx in a transaction of its own, as the others below do with their methods.
@@ -152,8 +163,7 @@ const (
 // upload stores a matrix large enough to be in blocks, all ones.
 func (b *testBundle) upload(rows, cols int64) store.Matrix {
 	b.t.Helper()
-	shape := matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64}
-	u := b.store.NewUpload(b.t.Context(), shape, false, store.FromUpload)
+	u := b.store.NewUpload(b.t.Context(), float64s(rows, cols), false, store.FromUpload)
 	ones := make([]float64, rows*cols)
 	for i := range ones {
 		ones[i] = 1
@@ -245,66 +255,4 @@ func (b *testBundle) count(sql string, args ...any) int64 {
 		b.t.Fatal(err)
 	}
 	return n
-}
-
-// faultyKernel is a real kernel whose results can be spoilt, and whose work can be held up.
-type faultyKernel struct {
-	blas.Kernel
-	corrupt atomic.Int64                  // how many of the next calls return a wrong element
-	calls   atomic.Int64                  // how many calls there were
-	began   chan struct{}                 // gets a value with each call, unless it is full
-	seen    int64                         // values that waitForCalls has received
-	hold    atomic.Pointer[chan struct{}] // calls wait until it is closed
-}
-
-func newFaultyKernel(kernel blas.Kernel) *faultyKernel {
-	return &faultyKernel{Kernel: kernel, began: make(chan struct{}, 1000)}
-}
-
-// Dgemm implements blas.Kernel.
-func (f *faultyKernel) Dgemm(
-	m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, accumulate bool,
-) {
-	f.calls.Add(1)
-	select {
-	case f.began <- struct{}{}:
-	default:
-	}
-	if gate := f.hold.Load(); gate != nil {
-		<-*gate
-	}
-	f.Kernel.Dgemm(m, n, k, a, lda, b, ldb, c, ldc, accumulate)
-	if f.corrupt.Add(-1) >= 0 {
-		c[0]++
-	}
-}
-
-// block makes all calls wait until the returned function is called.
-func (f *faultyKernel) block(t *testing.T) (release func()) {
-	gate := make(chan struct{})
-	f.hold.Store(&gate)
-	released := false
-	release = func() {
-		if !released {
-			released = true
-			f.hold.Store(nil)
-			close(gate)
-		}
-	}
-	t.Cleanup(release)
-	return release
-}
-
-// waitForCalls returns when n calls have begun.
-func (f *faultyKernel) waitForCalls(t *testing.T, n int64) {
-	t.Helper()
-	timeout := time.After(waitTimeout)
-	for f.seen < n {
-		select {
-		case <-f.began:
-			f.seen++
-		case <-timeout:
-			t.Fatalf("got %d calls after %s, want %d", f.seen, waitTimeout, n)
-		}
-	}
 }

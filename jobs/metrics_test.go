@@ -52,7 +52,14 @@ func expect(t *testing.T, got, want map[string]float64) {
 func TestTilesAreCounted(t *testing.T) {
 	b := setup(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(queue.Config{Work: true, Lead: true, Lease: time.Second, Tiles: 1, Small: 3, Metrics: registry})
+	c := b.client(queue.Config{
+		Work:    true,
+		Lead:    true,
+		Lease:   time.Second,
+		Tiles:   1,
+		Small:   3,
+		Metrics: registry,
+	})
 	small := b.submit(c, 5, 5, 5)
 	bad := b.submit(c, fourM, fourK, fourN)
 	cancelled := b.submit(c, fourM, fourK, fourN)
@@ -97,7 +104,11 @@ func TestInterruptionsAreCounted(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(queue.Config{Work: true, SoftStop: time.Millisecond, Metrics: registry})
+	c := b.client(queue.Config{
+		Work:     true,
+		SoftStop: time.Millisecond,
+		Metrics:  registry,
+	})
 	b.submit(c, 500, 20_000, 500) // many panels: between two of them the engine looks for the order to stop
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -120,7 +131,11 @@ func TestInterruptionsAreCounted(t *testing.T) {
 func TestRescuesAreCounted(t *testing.T) {
 	b := setup(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(queue.Config{Lead: true, Lease: time.Second, Metrics: registry})
+	c := b.client(queue.Config{
+		Lead:    true,
+		Lease:   time.Second,
+		Metrics: registry,
+	})
 	expect(t, series(t, registry), map[string]float64{
 		`millrace_jobs_rescued_total`:      0,
 		`millrace_tiles_quarantined_total`: 0,

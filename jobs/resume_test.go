@@ -44,7 +44,13 @@ func (b *testBundle) completes(id uuid.UUID) jobs.Multiplication {
 func TestFailedTileRetriedByHand(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
-	c := b.client(queue.Config{Work: true, Lead: true, Tiles: 1, Small: 1, Lease: time.Second})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Tiles: 1,
+		Small: 1,
+		Lease: time.Second,
+	})
 	id := b.submit(c, fourM, fourK, fourN)
 	b.exec("UPDATE river_job SET attempt = max_attempts - 1 WHERE args->>'tile' = '0'")
 	b.exec("UPDATE river_job SET priority = 4 WHERE args->>'tile' <> '0'")
@@ -120,7 +126,11 @@ func TestLateTileReopensNothing(t *testing.T) {
 // written down that it failed. The tile is rescued, which is no retry by hand.
 func TestFailingTileDoesNotComeBack(t *testing.T) {
 	b := setup(t)
-	c := b.client(queue.Config{Work: true, Lead: true, Lease: time.Second})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Lease: time.Second,
+	})
 	id := b.submit(c, 5, 5, 5)
 	b.exec("UPDATE river_job SET args = jsonb_set(args, '{tile}', '99')")
 	if err := c.Start(t.Context()); err != nil {
@@ -141,7 +151,11 @@ func TestFailingTileDoesNotComeBack(t *testing.T) {
 func TestRetriedByHandWhileOthersStop(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
-	c := b.client(queue.Config{Work: true, Tiles: 2, Small: 2})
+	c := b.client(queue.Config{
+		Work:  true,
+		Tiles: 2,
+		Small: 2,
+	})
 	id := b.submit(c, fourM, fourK, fourN)
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,11 @@ import (
 // TestRetryFailed: after a failure only what is missing runs again, and the history stays.
 func TestRetryFailed(t *testing.T) {
 	b := setup(t)
-	c := b.client(queue.Config{Work: true, Lead: true, Lease: time.Second})
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Lease: time.Second,
+	})
 	id := b.submit(c, fourM, fourK, fourN)
 	b.exec("UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE args->>'tile' = '3'")
 	if err := c.Start(t.Context()); err != nil {

@@ -12,7 +12,11 @@ import (
 func TestSoftStop(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
-	c := b.client(queue.Config{Work: true, Lead: true, SoftStop: 200 * time.Millisecond})
+	c := b.client(queue.Config{
+		Work:     true,
+		Lead:     true,
+		SoftStop: 200 * time.Millisecond,
+	})
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

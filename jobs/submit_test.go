@@ -66,7 +66,12 @@ func TestSubmitRejects(t *testing.T) {
 		"other one is gone":  {random(2, 2, 1), gone, store.ErrNotFound},
 		"and the same twice": {gone, gone, store.ErrNotFound},
 	} {
-		submission := jobs.Submission{A: test.a, B: test.b, Priority: 1, MaxBytes: 1 << 40}
+		submission := jobs.Submission{
+			A:        test.a,
+			B:        test.b,
+			Priority: 1,
+			MaxBytes: 1 << 40,
+		}
 		if _, err := b.trySubmit(c, submission); !errors.Is(err, test.want) {
 			t.Errorf("%s: SubmitTx() = %v, want %v", name, err, test.want)
 		}
@@ -82,7 +87,11 @@ func TestOneOperandTwice(t *testing.T) {
 	b := setup(t)
 	c := b.start()
 	operand := jobs.Operand{Matrix: b.upload(200, 200), Stored: true}
-	submitted, err := b.trySubmit(c, jobs.Submission{A: operand, B: operand, Priority: 1})
+	submitted, err := b.trySubmit(c, jobs.Submission{
+		A:        operand,
+		B:        operand,
+		Priority: 1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

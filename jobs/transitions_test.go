@@ -120,7 +120,11 @@ func (b *transitionBundle) reopen(id uuid.UUID) (bool, error) {
 // insert writes a multiplication of three tiles in a state, and returns its row.
 func (b *transitionBundle) insert(state State, before func(*store.Multiplication)) store.Multiplication {
 	b.t.Helper()
-	m := store.Multiplication{ID: store.NewID(), TilesTotal: 3, ExpiresAt: time.Now().Add(time.Hour)}
+	m := store.Multiplication{
+		ID:         store.NewID(),
+		TilesTotal: 3,
+		ExpiresAt:  time.Now().Add(time.Hour),
+	}
 	if before != nil {
 		before(&m)
 	}

@@ -84,7 +84,11 @@ func TestMissingBlockIsRetried(t *testing.T) {
 		t.Fatal(err)
 	}
 	operand := jobs.Operand{Matrix: m, Stored: true}
-	submitted, err := b.trySubmit(c, jobs.Submission{A: operand, B: operand, Priority: 1})
+	submitted, err := b.trySubmit(c, jobs.Submission{
+		A:        operand,
+		B:        operand,
+		Priority: 1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

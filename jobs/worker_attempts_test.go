@@ -49,7 +49,12 @@ func TestPanicIsCounted(t *testing.T) {
 	a := &attempts{metrics: newMetrics(queue.Config{Work: true, Metrics: registry})}
 	func() {
 		defer func() { _ = recover() }()
-		job := &rivertype.JobRow{Kind: TileArgs{}.Kind(), Queue: queue.Tiles, Attempt: 1, MaxAttempts: 10}
+		job := &rivertype.JobRow{
+			Kind:        TileArgs{}.Kind(),
+			Queue:       queue.Tiles,
+			Attempt:     1,
+			MaxAttempts: 10,
+		}
 		_ = a.Work(t.Context(), job, func(context.Context) error { panic("x") })
 	}()
 	families, err := registry.Gather()

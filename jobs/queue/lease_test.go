@@ -25,7 +25,13 @@ func TestRescueWakes(t *testing.T) {
 		t.Fatalf("Rescue() = %+v, want two jobs", rescued)
 	}
 	for _, job := range rescued {
-		want := Rescued{ID: back.First, Kind: "multiply_tile", Queue: Tiles, State: "available", GroupID: back.ID.String()}
+		want := Rescued{
+			ID:      back.First,
+			Kind:    "multiply_tile",
+			Queue:   Tiles,
+			State:   "available",
+			GroupID: back.ID.String(),
+		}
 		if job.Queue == Small {
 			want = Rescued{
 				ID:          quarantined.First,

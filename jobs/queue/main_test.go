@@ -103,7 +103,11 @@ func (b *testBundle) enqueue(c *Client, queue string, m, k, n int64) Group {
 	}
 	var group Group
 	err := b.store.InTx(b.t.Context(), func(tx *store.Tx) (err error) {
-		order := Order{Queue: queue, Priority: 2, Title: b.t.Name()}
+		order := Order{
+			Queue:    queue,
+			Priority: 2,
+			Title:    b.t.Name(),
+		}
 		if group, err = c.EnqueueTx(b.t.Context(), tx, id, order, args); err != nil {
 			return err
 		}
@@ -173,7 +177,7 @@ func receive[T any](t *testing.T, what string, c <-chan T) T {
 	select {
 	case value = <-c:
 	case <-time.After(waitTimeout):
-		t.Fatalf("got no %s within %s", what, waitTimeout)
+		t.Fatalf("waiting for the %s: nothing within %s", what, waitTimeout)
 	}
 	return value
 }
