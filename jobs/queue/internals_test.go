@@ -101,6 +101,37 @@ func TestMarkedJobDoesNotRunAgain(t *testing.T) {
 	}
 }
 
+// TestMarkedJobIsNotRescued: so does River's own rescuer with a job that has run for too long.
+func TestMarkedJobIsNotRescued(t *testing.T) {
+	b := setup(t)
+	c := b.riverClient(&river.Config{
+		Workers: workers(idle),
+		Queues:  map[string]river.QueueConfig{Small: {MaxWorkers: 1}},
+	})
+	marked := b.insert(c, Tiles)
+	other := b.insert(c, Tiles)
+	b.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '2 hours',
+		attempted_by = '{dead}'`)
+	b.exec("UPDATE river_job SET metadata = jsonb_build_object($1::text, now()) WHERE id = $2", cancelMark, marked)
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Stop(context.Background()) }()
+	timeout := time.After(waitTimeout)
+	for query[int](b, "SELECT count(*)::int FROM river_job WHERE state = 'running'") > 0 {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-timeout:
+			t.Fatalf("River's rescuer has not run within %s", waitTimeout)
+		}
+	}
+	const ended = "SELECT finalized_at IS NOT NULL FROM river_job WHERE id = $1"
+	if !query[bool](b, ended, marked) || query[bool](b, ended, other) {
+		t.Errorf("the marked job has ended: %t, the other one: %t, want true and false",
+			query[bool](b, ended, marked), query[bool](b, ended, other))
+	}
+}
+
 // TestErrorKeys: an element of a job's errors has the keys that statements read and write.
 func TestErrorKeys(t *testing.T) {
 	b := setup(t)
