@@ -83,6 +83,20 @@ func TestSubmitRejects(t *testing.T) {
 	}
 }
 
+// TestWrongShapes: clients see the text of the error.
+func TestWrongShapes(t *testing.T) {
+	b := setup(t)
+	_, err := b.trySubmit(b.client(queue.Config{}), jobs.Submission{
+		A:        random(1, 2, 1),
+		B:        random(1, 1, 1),
+		Priority: 1,
+	})
+	const want = "wrong shape: a is 1×2 and b is 1×1, the columns of a must equal the rows of b"
+	if err == nil || err.Error() != want {
+		t.Errorf("SubmitTx() = %v, want %s", err, want)
+	}
+}
+
 func TestOneOperandTwice(t *testing.T) {
 	b := setup(t)
 	c := b.start()
