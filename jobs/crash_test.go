@@ -56,6 +56,22 @@ func TestTileThatKillsItsWorkers(t *testing.T) {
 	b.untilJobsEnd(id)
 }
 
+// TestQuarantineDespiteErrors: a job is rescued once, so its multiplication fails also when the deletion of old leases,
+// which follows the rescue, returns an error.
+func TestQuarantineDespiteErrors(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{Lead: true, Lease: time.Second})
+	id := b.submit(c, fourM, fourK, fourN)
+	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}', state = 'running', attempt = 1,
+		attempted_at = now() - interval '10 minutes', attempted_by = '{dead}' WHERE args->>'tile' = '1'`)
+	b.exec("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$")
+	b.exec("CREATE TRIGGER refuse BEFORE DELETE ON workers EXECUTE FUNCTION refuse()")
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(id, jobs.Failed)
+}
+
 // TestLivingWorkerKeepsItsJobs: a tile that takes longer than a lease is not taken away.
 func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	b := setup(t)
