@@ -66,7 +66,8 @@ func readDashboard(t *testing.T) dashboard {
 // TestDashboard: the data source is a variable, and no panels overlap.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	places, ids := map[[2]int]string{}, map[int]bool{}
+	places := map[[2]int]string{}
+	ids := map[int]bool{}
 	for _, p := range readDashboard(t).Panels {
 		if ids[p.ID] {
 			t.Errorf("%q has the id %d, which is taken", p.Title, p.ID)

@@ -57,8 +57,16 @@ func (c *loadCommand) checkMemory() error {
 // request prepares one request. Its operands have the given seed and the next one.
 func (c *loadCommand) request(ctx context.Context, api *client.Client, seed uint64) (loadRequest, error) {
 	shapes := [2]matrix.Shape{
-		{Rows: c.shape[0], Cols: c.shape[1], DType: matrix.Float64},
-		{Rows: c.shape[1], Cols: c.shape[2], DType: matrix.Float64},
+		{
+			Rows:  c.shape[0],
+			Cols:  c.shape[1],
+			DType: matrix.Float64,
+		},
+		{
+			Rows:  c.shape[1],
+			Cols:  c.shape[2],
+			DType: matrix.Float64,
+		},
 	}
 	if c.Operands == "npy" {
 		return c.form(ctx, shapes, seed)

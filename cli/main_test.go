@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/client"
-	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/internal/reexec"
+	"github.com/millrace/millrace/internal/testdb"
 )
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,11 @@ type process struct {
 // start starts a millrace, which is killed at the end of the test if it still runs.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: reexec.Command(t, env, args...), stderr: &reexec.Log{}}
+	p := &process{
+		t:      t,
+		cmd:    reexec.Command(t, env, args...),
+		stderr: &reexec.Log{},
+	}
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

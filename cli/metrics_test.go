@@ -47,7 +47,8 @@ func scrape(t *testing.T, ops string) map[string]exported {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %+v, %v, want no problems", problems, err)
 	}
-	found, name := map[string]exported{}, ""
+	found := map[string]exported{}
+	name := ""
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if head := typeLine.FindStringSubmatch(line); head != nil {
@@ -73,7 +74,8 @@ func scrape(t *testing.T, ops string) map[string]exported {
 func observe(t *testing.T) map[string]exported {
 	t.Helper()
 	d := deploy(t)
-	main, worker := d.startAPI(), d.startWorker()
+	main := d.startAPI()
+	worker := d.startWorker()
 	d.api.completes(d.api.submit(manyTiles))
 	everything, dev := startDev(t, filepath.Join(t.TempDir(), "data"))
 	devAPI := connect(t, dev.API)
@@ -122,7 +124,11 @@ func documented(t *testing.T) map[string]exported {
 	for _, cells := range row.FindAllStringSubmatch(read(t, "docs/metrics.md"), -1) {
 		labels := strings.Split(strings.NewReplacer("`", "", " ", "").Replace(cells[4]), ",")
 		slices.Sort(labels)
-		rows[cells[1]] = exported{kind: cells[2], roles: cells[3], labels: strings.Join(labels, ",")}
+		rows[cells[1]] = exported{
+			kind:   cells[2],
+			roles:  cells[3],
+			labels: strings.Join(labels, ","),
+		}
 	}
 	if len(rows) == 0 {
 		t.Fatal("docs/metrics.md has no table of metrics")

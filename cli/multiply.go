@@ -24,7 +24,8 @@ type multiplyCommand struct {
 
 // Help implements kong.HelpProvider.
 func (multiplyCommand) Help() string {
-	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the shapes match.
+	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the shapes
+match.
 
 The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
@@ -94,7 +95,11 @@ func (c *multiplyCommand) upload(ctx context.Context, a, b *remote.Operand, api 
 func (c *multiplyCommand) compute(
 	ctx context.Context, api *client.Client, a, b remote.Operand, log, stderr io.Writer,
 ) (client.Multiplication, error) {
-	m, err := api.Submit(ctx, client.Submission{A: a.Operand, B: b.Operand, Priority: &c.Priority})
+	m, err := api.Submit(ctx, client.Submission{
+		A:        a.Operand,
+		B:        b.Operand,
+		Priority: &c.Priority,
+	})
 	if err != nil {
 		return m, fmt.Errorf("submitting: %w", err)
 	}

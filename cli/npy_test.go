@@ -68,7 +68,11 @@ func readMatrix(t *testing.T, path string) (matrix.Shape, []byte) {
 func wantResult(t *testing.T, path string, m, k, n int, dtype matrix.DType) {
 	t.Helper()
 	shape, content := readMatrix(t, path)
-	if want := (matrix.Shape{Rows: int64(m), Cols: int64(n), DType: dtype}); shape != want {
+	if want := (matrix.Shape{
+		Rows:  int64(m),
+		Cols:  int64(n),
+		DType: dtype,
+	}); shape != want {
 		t.Fatalf("the result is %s, want %s", shape, want)
 	}
 	element := func(i, j int) float64 { return float64((7*i+3*j)%11 - 5) }

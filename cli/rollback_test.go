@@ -21,7 +21,8 @@ func TestRollback(t *testing.T) {
 	if _, stderr, code := run(t, d.env, "migrate"); code != 0 {
 		t.Fatalf("migrate: code %d, %q, want 0", code, stderr)
 	}
-	main, worker := d.startAPI(), d.startWorker()
+	main := d.startAPI()
+	worker := d.startWorker()
 	d.api.completes(d.api.submit(manyTiles))
 	for _, p := range []*process{worker, main} {
 		p.exit(syscall.SIGTERM)

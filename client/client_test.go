@@ -28,7 +28,11 @@ func (s *server) Do(r *http.Request) (*http.Response, error) {
 }
 
 func response(status int, body string) http.Response {
-	return http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+	return http.Response{
+		StatusCode: status,
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}
 }
 
 func connect(t *testing.T, s *server) *client.Client {

@@ -14,7 +14,11 @@ type Event = MultiplicationEvent
 // event stream; a stream that breaks is resumed after the last event. Where streams do not work, as behind a proxy
 // that buffers them, Wait polls.
 func (c *Client) Wait(ctx context.Context, id string, onEvent func(Event)) (Multiplication, error) {
-	s := &eventStream{client: c, id: id, onEvent: onEvent}
+	s := &eventStream{
+		client:  c,
+		id:      id,
+		onEvent: onEvent,
+	}
 	for failed := 0; !s.final; {
 		before := s.last
 		err := s.follow(ctx)

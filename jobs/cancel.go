@@ -13,8 +13,8 @@ import (
 // ErrFinished means that a multiplication has an outcome, so that it cannot be cancelled.
 var ErrFinished = errors.New("the multiplication has finished")
 
-// CancelTx ends an active multiplication: no tile of it will start, and the running ones are told to stop. Cancelling twice is no error.
-// Errors: store.ErrNotFound; ErrFinished when it is completed or has failed.
+// CancelTx ends an active multiplication: no tile of it will start, and the running ones are told to stop. Cancelling
+// twice is no error. Errors: store.ErrNotFound; ErrFinished when it is completed or has failed.
 func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	return c.endTx(ctx, tx, ending{id: id, transition: cancel})
 }
@@ -34,8 +34,8 @@ func (e ending) outcome() State {
 	return Cancelled
 }
 
-// endTx moves an active multiplication to Failed or Cancelled and cancels its jobs. It does nothing if it has that outcome already.
-// Errors: store.ErrNotFound; ErrFinished when it has another outcome.
+// endTx moves an active multiplication to Failed or Cancelled and cancels its jobs. It does nothing if it has that
+// outcome already. Errors: store.ErrNotFound; ErrFinished when it has another outcome.
 func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 	m, err := lockTx(ctx, tx, e.id)
 	if err != nil {

@@ -27,8 +27,8 @@ type Client struct {
 	loops     sync.WaitGroup
 }
 
-// NewClient returns a client that submits and, once it is started, does what config says. The engine computes tiles; it may be nil in a
-// process that does not work.
+// NewClient returns a client that submits and, once it is started, does what config says. The engine computes tiles;
+// it may be nil in a process that does not work.
 func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *slog.Logger) (*Client, error) {
 	c := &Client{
 		store:   s,
@@ -65,15 +65,15 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and returns when
-// that is done. It may be called twice, or without Start.
+// Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
+// returns when that is done. It may be called twice, or without Start.
 func (c *Client) Stop() {
-	defer c.sender.Stop()
+	c.queue.Stop()
 	if c.halt != nil {
 		c.halt()
 		c.loops.Wait()
 	}
-	c.queue.Stop()
+	c.sender.Stop()
 }
 
 // Queue returns the process's part in the queue.

@@ -16,8 +16,8 @@ var ErrInUse = errors.New("in use")
 // usersShown is how many multiplications an ErrInUse names.
 const usersShown = 5
 
-// DeleteTx deletes a finished multiplication, and its result unless another multiplication uses that as an operand. Errors:
-// store.ErrNotFound; ErrActive.
+// DeleteTx deletes a finished multiplication, and its result unless another multiplication uses that as an operand.
+// Errors: store.ErrNotFound; ErrActive.
 func (c *Client) DeleteTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
 	if err != nil {

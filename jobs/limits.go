@@ -17,13 +17,13 @@ const (
 const (
 	// maxTiles is the size of the largest multiplication in tiles: they are enqueued in one transaction.
 	maxTiles = 200_000
-	// maxTileReads is how many elements of its operands one tile may read. Tiles are not cut along the inner dimension; with one that is
-	// longer than about 10⁹ a tile would not end within tileTimeout.
+	// maxTileReads is how many elements of its operands one tile may read. Tiles are not cut along the inner dimension;
+	// with one that is longer than about 10⁹ a tile would not end within tileTimeout.
 	maxTileReads = 1 << 36
 )
 
-// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it has more than
-// maxBytes, if that is positive, or is more than Millrace takes on.
+// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it has
+// more than maxBytes, if that is positive, or is more than Millrace takes on.
 func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
 	if a.Cols != b.Rows {
 		return fmt.Errorf("%w: a is %d×%d and b is %d×%d, the columns of a must equal the rows of b",
@@ -34,7 +34,8 @@ func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
 	}
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
 	if plan.Tiles() > maxTiles {
-		return fmt.Errorf("%w: the result would take %d tiles, at most %d are allowed", matrix.ErrTooLarge, plan.Tiles(), maxTiles)
+		return fmt.Errorf("%w: the result would take %d tiles, at most %d are allowed",
+			matrix.ErrTooLarge, plan.Tiles(), maxTiles)
 	}
 	sides := min(plan.TileRows, plan.M) + min(plan.TileCols, plan.N)
 	if plan.Tiles() > 0 && plan.K > maxTileReads/sides {

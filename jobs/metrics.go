@@ -17,8 +17,8 @@ var (
 	durationBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36000}
 )
 
-// metrics is what a process counts of its part in the work. Each series is there from the start, at zero: a rate over one that begins
-// with its first event would miss that event. See docs/metrics.md.
+// metrics is what a process counts of its part in the work. Each series is there from the start, at zero: a rate over
+// one that begins with its first event would miss that event. See docs/metrics.md.
 type metrics struct {
 	submitted *prometheus.CounterVec   // multiplications, by queue
 	ended     *prometheus.CounterVec   // multiplications, by outcome
@@ -115,9 +115,9 @@ func (m *metrics) addTiles(factory promauto.Factory, config queue.Config) {
 		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m.flops = counter("millrace_gemm_flops_total", "Floating-point operations of computed tiles, 2·m·k·n.")
-	m.inKernel = counter("millrace_gemm_seconds_total", "Time that computed tiles spent in the BLAS kernel, one thread each.")
-	m.inReading = counter("millrace_tile_read_wait_seconds_total", "Time that computed tiles spent waiting for their operands.")
-	m.inCheck = counter("millrace_tile_check_seconds_total", "Time that computed tiles spent in the check of their result.")
+	m.inKernel = counter("millrace_gemm_seconds_total", "Time of computed tiles in the BLAS kernel, one thread each.")
+	m.inReading = counter("millrace_tile_read_wait_seconds_total", "Time of computed tiles waiting for operands.")
+	m.inCheck = counter("millrace_tile_check_seconds_total", "Time of computed tiles in the check of their result.")
 }
 
 // tile counts what a tile has cost.

@@ -1,6 +1,7 @@
-// Package jobs is the domain: what a multiplication is, what may happen to it, and the work that it takes. This file has the type,
-// its states and the transitions between them; limits.go what is too large; and one file per operation the rest: submit.go,
-// cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in worker_*.go, each with its args.
+// Package jobs is the domain: what a multiplication is, what may happen to it, and the work that it takes. This file
+// has the type, its states and the transitions between them; limits.go what is too large; and one file per operation
+// the rest: submit.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in worker_*.go,
+// each with its args.
 package jobs
 
 import (
@@ -13,8 +14,9 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// Multiplication is one accepted request for C = A·B, A being m×k and B k×n, and what becomes of it. Its result is computed in tiles,
-// one job each. Its row in the store keeps the outcome; the queue keeps attempts, errors and schedule of its jobs.
+// Multiplication is one accepted request for C = A·B, A being m×k and B k×n, and what becomes of it. Its result is
+// computed in tiles, one job each. Its row in the store keeps the outcome; the queue keeps attempts, errors and
+// schedule of its jobs.
 type Multiplication struct {
 	ID       uuid.UUID
 	A        Ref
@@ -78,9 +80,9 @@ const (
 	remove   transition = "delete"   // a client or the retention deletes the row, and the result unless others use it
 )
 
-// transitions is the table of what may happen in which state, and to which state it leads; "" is no row. A multiplication without
-// elements is submitted as Completed; each other one as Pending. The statements of package store repeat the table as guards in
-// SQL: a test compares both.
+// transitions is the table of what may happen in which state, and to which state it leads; "" is no row. A
+// multiplication without elements is submitted as Completed; each other one as Pending. The statements of package
+// store repeat the table as guards in SQL: a test compares both.
 var transitions = map[transition]map[State][]State{
 	start:    {Pending: {InProgress}},
 	advance:  {Pending: {InProgress}, InProgress: {InProgress}},
@@ -94,8 +96,8 @@ var transitions = map[transition]map[State][]State{
 // allows reports whether something may happen to a multiplication in this state.
 func (s State) allows(t transition) bool { return len(transitions[t][s]) > 0 }
 
-// newMultiplication returns the multiplication that a row describes, without what the queue knows. The types of the operands are those
-// of the result unless the caller sets them.
+// newMultiplication returns the multiplication that a row describes, without what the queue knows. The types of the
+// operands are those of the result unless the caller sets them.
 func newMultiplication(row store.Multiplication) Multiplication {
 	m := Multiplication{
 		ID:             row.ID,

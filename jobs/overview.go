@@ -15,8 +15,8 @@ type Overview struct {
 	Workers int64 // processes that compute tiles
 }
 
-// Overview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to a bound, and not
-// with the finished ones.
+// Overview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to
+// a bound, and not with the finished ones.
 func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	var o Overview
 	var err error
@@ -34,8 +34,8 @@ func (c *Client) Overview(ctx context.Context) (Overview, error) {
 	return o, nil
 }
 
-// JobsPage returns where River UI shows the jobs of the multiplication, below the path at which it is mounted: those in the state that
-// tells most. It is empty when there are no jobs.
+// JobsPage returns where River UI shows the jobs of the multiplication, below the path at which it is mounted: those
+// in the state that tells most. It is empty when there are no jobs.
 func (m Multiplication) JobsPage() string {
 	return queue.JobsPage(m.Jobs, queueOf(m.Plan), m.tellingState())
 }

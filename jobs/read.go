@@ -37,8 +37,8 @@ type Filter struct {
 	store.Filter
 }
 
-// List returns up to limit multiplications that match a filter, newest first, from just behind a position on; the first page is behind
-// nil. It returns the position of the last one, nil when no more follow.
+// List returns up to limit multiplications that match a filter, newest first, from just behind a position on; the
+// first page is behind nil. It returns the position of the last one, nil when no more follow.
 func (c *Client) List(
 	ctx context.Context, f Filter, behind *store.Position, limit int,
 ) ([]Multiplication, *store.Position, error) {
@@ -68,8 +68,9 @@ func get(ctx context.Context, r reader, id uuid.UUID) (Multiplication, error) {
 	return found[0], nil
 }
 
-// getAll reads rows and progress in one round trip. The rows come first: a tile that is completed in between is missing in both, where
-// it would otherwise be counted as completed and as running. Few multiplications have errors, which take another round trip.
+// getAll reads rows and progress in one round trip. The rows come first: a tile that is completed in between is
+// missing in both, where it would otherwise be counted as completed and as running. Few multiplications have errors,
+// which take another round trip.
 func getAll(ctx context.Context, r reader, ids []uuid.UUID) ([]Multiplication, error) {
 	if len(ids) == 0 {
 		return nil, nil

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -13,8 +14,8 @@ import (
 // reconcileBatch is how many multiplications one pass reconciles at most; the next one goes on.
 const reconcileBatch = 1000
 
-// reconcile fails the multiplications that are active although their jobs are finished: River may discard or cancel a job without
-// passing through Millrace's code, or a process may die between the two.
+// reconcile fails the multiplications that are active although their jobs are finished: River may discard or cancel a
+// job without passing through Millrace's code, or a process may die between the two.
 func (c *Client) reconcile(ctx context.Context) error {
 	unsettled, err := c.queue.Unsettled(ctx, reconcileBatch)
 	if err != nil {
@@ -42,8 +43,8 @@ func (c *Client) rescue(ctx context.Context) {
 	rescued, err := c.queue.Rescue(ctx)
 	for _, job := range rescued {
 		c.metrics.rescue(job)
-		if job.Quarantined && err == nil {
-			err = c.quarantine(ctx, job)
+		if job.Quarantined { // also after an error: the job is not rescued a second time
+			err = errors.Join(err, c.quarantine(ctx, job))
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -53,6 +54,8 @@ func (c *Client) rescue(ctx context.Context) {
 
 // quarantine fails the multiplication of a tile that has crashed its worker too often.
 func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	id, err := uuid.Parse(job.GroupID)
 	if err != nil {
 		return err

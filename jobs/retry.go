@@ -11,14 +11,16 @@ import (
 )
 
 var (
-	// ErrActive means that a multiplication, or a tile of it, is still being worked on, so that it cannot be retried or deleted.
+	// ErrActive means that a multiplication, or a tile of it, is still being worked on, so that it cannot be retried or
+	// deleted.
 	ErrActive = errors.New("the multiplication is still being worked on")
 	// ErrCompleted means that a multiplication is completed, so that there is nothing to retry.
 	ErrCompleted = errors.New("the multiplication is completed")
 )
 
-// RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with a full set of
-// attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to stop; ErrCompleted.
+// RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with
+// a full set of attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to
+// stop; ErrCompleted.
 func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// Operand is one side of a submission: a matrix that is in the store, or one whose row is to be written with the multiplication's.
+// Operand is one side of a submission: a matrix that is in the store, or one whose row is to be written with the
+// multiplication's.
 type Operand struct {
 	Matrix store.Matrix
 	Stored bool
@@ -37,8 +38,9 @@ type Submission struct {
 	MaxBytes int64 // of the result; 0 means no limit
 }
 
-// SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and its jobs. Workers are woken
-// after the commit. Errors: those of CheckShapes, and store.ErrNotFound for an operand that does not exist any more.
+// SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and its jobs.
+// Workers are woken after the commit. Errors: those of CheckShapes, and store.ErrNotFound for an operand that does
+// not exist any more.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
 	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
@@ -78,7 +80,8 @@ func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 	return accepted, nil
 }
 
-// planned returns the multiplication that a submission asks for. One without elements is complete as soon as it is submitted.
+// planned returns the multiplication that a submission asks for. One without elements is complete as soon as it is
+// submitted.
 func planned(s Submission) Multiplication {
 	a := Ref{ID: s.A.Matrix.ID, Shape: s.A.Matrix.Shape()}
 	b := Ref{ID: s.B.Matrix.ID, Shape: s.B.Matrix.Shape()}

@@ -17,8 +17,8 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// parts returns what River calls. Each client knows each kind: a leader's rescuer discards the stuck jobs of kinds that it does not
-// know.
+// parts returns what River calls. Each client knows each kind: a leader's rescuer discards the stuck jobs of kinds
+// that it does not know.
 func (c *Client) parts(engine *tile.Engine) queue.Parts {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &tileWorker{client: c, engine: engine})
@@ -34,7 +34,8 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 // errPermanent marks errors that no other attempt can mend.
 var errPermanent = errors.New("permanent")
 
-// permanent reports whether trying again is of no use: the data are wrong or gone. Other errors are taken to be transient.
+// permanent reports whether trying again is of no use: the data are wrong or gone. Other errors are taken to be
+// transient.
 func permanent(err error) bool {
 	for _, target := range []error{
 		errPermanent, store.ErrNotFound, matrix.ErrMalformed, matrix.ErrUnsupported, matrix.ErrShape, matrix.ErrTooLarge,
@@ -75,13 +76,16 @@ func (h *errorHandler) HandlePanic(
 	return nil
 }
 
+// failTimeout bounds how long a job that has failed tries to end its multiplication.
+const failTimeout = 30 * time.Second
+
 // fail ends the multiplication that the job is a tile of. What it cannot write now is reconciled later.
 func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason string) {
 	var args TileArgs
 	if job.Kind != args.Kind() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
 	err := json.Unmarshal(job.EncodedArgs, &args)
 	if err == nil {

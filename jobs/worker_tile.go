@@ -19,7 +19,7 @@ import (
 const (
 	// tileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
 	tileTimeout = 15 * time.Minute
-	// storeTimeout bounds how long a computed tile is tried to be stored while its process is told to stop.
+	// storeTimeout bounds how long a computed tile, or a failure, is tried to be stored, also while the process stops.
 	storeTimeout = 30 * time.Second
 	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
 	resumePause = time.Second
@@ -56,8 +56,8 @@ type tileWorker struct {
 // Timeout implements river.Worker.
 func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTimeout }
 
-// Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then completes the job in
-// the transaction that counts the tile. To do so twice is harmless.
+// Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then
+// completes the job in the transaction that counts the tile. To do so twice is harmless.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 	if queue.Counted(job.JobRow) {
 		return nil
@@ -84,8 +84,8 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 	return w.finish(ctx, job, m, rect, tile.Bytes())
 }
 
-// load returns the multiplication that the job is a tile of. One that has finished needs no more tiles, unless a person has retried the
-// job.
+// load returns the multiplication that the job is a tile of. One that has finished needs no more tiles, unless a
+// person has retried the job.
 func (w *tileWorker) load(ctx context.Context, job *river.Job[TileArgs]) (store.MultiplicationWithMatrices, error) {
 	id := job.Args.MultiplicationID
 	m, err := w.client.store.MultiplicationWithMatrices(ctx, id)
@@ -135,8 +135,8 @@ func (w *tileWorker) finish(
 	}
 	err := w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
 	if errors.Is(err, errSuperseded) {
-		// The multiplication was cancelled meanwhile: a job that River called completed would be missing when it is retried. Or another
-		// worker has done the same tile: then the job is completed, and stays so.
+		// The multiplication was cancelled meanwhile: a job that River called completed would be missing when it is
+		// retried. Or another worker has done the same tile: then the job is completed, and stays so.
 		return river.JobCancel(err)
 	}
 	if err != nil {
@@ -151,11 +151,11 @@ type storedResult struct {
 	digest  []byte
 }
 
-// completeTx counts the tile and completes its job; the last tile completes the multiplication. Errors: errSuperseded, which rolls the
-// count back.
+// completeTx counts the tile and completes its job; the last tile completes the multiplication. Errors:
+// errSuperseded, which rolls the count back.
 //
-// It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's, the job is
-// completed once, and the count stays exact.
+// It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
+// the job is completed once, and the count stays exact.
 func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Job[TileArgs], r storedResult) error {
 	m, active, err := tx.CountTile(ctx, job.Args.MultiplicationID, job.AttemptedAt)
 	if err != nil {
@@ -183,12 +183,13 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 	return tx.FinishResult(ctx, m.C, r.content, r.digest)
 }
 
-// resume is for a job whose multiplication has failed or was cancelled. When a person has retried the job in River UI, which knows
-// nothing of multiplications, the multiplication is retried as by RetryTx; otherwise the job is cancelled.
+// resume is for a job whose multiplication has failed or was cancelled. When a person has retried the job in River
+// UI, which knows nothing of multiplications, the multiplication is retried as by RetryTx; otherwise the job is
+// cancelled.
 //
-// It can be told which: the transaction that ends a multiplication leaves each of its jobs finished or marked as cancelled, and a job
-// with that mark does not start again. So an attempt at a job that is not marked has begun after the end, by a person. A tile
-// that was merely late is marked.
+// It can be told which: the transaction that ends a multiplication leaves each of its jobs finished or marked as
+// cancelled, and a job with that mark does not start again. So an attempt at a job that is not marked has begun after
+// the end, by a person. A tile that was merely late is marked.
 func (w *tileWorker) resume(ctx context.Context, job *rivertype.JobRow, id uuid.UUID) error {
 	err := w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.resumeTx(ctx, tx, job, id) })
 	switch {
@@ -202,8 +203,8 @@ func (w *tileWorker) resume(ctx context.Context, job *rivertype.JobRow, id uuid.
 	return nil
 }
 
-// resumeTx returns errSuperseded when this attempt is not wanted, and ErrActive while other tiles are about to stop: those would be missing
-// when the multiplication goes on.
+// resumeTx returns errSuperseded when this attempt is not wanted, and ErrActive while other tiles are about to stop:
+// those would be missing when the multiplication goes on.
 func (w *tileWorker) resumeTx(ctx context.Context, tx *store.Tx, job *rivertype.JobRow, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
 	switch {

@@ -69,7 +69,8 @@ func format(value, step float64) string {
 
 // decades returns the powers of ten around values.
 func decades(values []point) (low, high float64) {
-	low, high = math.Inf(1), 0
+	low = math.Inf(1)
+	high = 0
 	for _, p := range values {
 		low = min(low, p.y)
 		high = max(high, p.y)

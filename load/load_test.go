@@ -19,9 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // takes returns a service that accepts a request after one time and completes it after another, with any concurrency.
 func takes(accept, work time.Duration) load.Do {
 	return func(_ context.Context, _ int, accepted func()) error {
-		time.Sleep(accept)
+		time.Sleep(accept) // in the fake time of synctest
 		accepted()
-		time.Sleep(work)
+		time.Sleep(work) // in the fake time of synctest
 		return nil
 	}
 }
@@ -31,7 +31,11 @@ const ms = time.Millisecond
 func TestRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		samples := load.Run(t.Context(), load.Plan{Rate: 10, Concurrency: 100, Duration: 2 * time.Second}, takes(5*ms, 700*ms))
+		samples := load.Run(t.Context(), load.Plan{
+			Rate:        10,
+			Concurrency: 100,
+			Duration:    2 * time.Second,
+		}, takes(5*ms, 700*ms))
 		if len(samples) != 20 {
 			t.Fatalf("%d samples, want 20", len(samples))
 		}
@@ -43,7 +47,8 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// A service that works on one request at a time and stalls for a second delays all requests that are due meanwhile.
+// TestCoordinatedOmission: a service that works on one request at a time and stalls for a second delays all requests
+// that are due meanwhile.
 func TestCoordinatedOmission(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +58,11 @@ func TestCoordinatedOmission(t *testing.T) {
 			}
 			return takes(ms, 0)(ctx, i, accepted)
 		}
-		samples := load.Run(t.Context(), load.Plan{Rate: 100, Concurrency: 1, Count: 100}, do)
+		samples := load.Run(t.Context(), load.Plan{
+			Rate:        100,
+			Concurrency: 1,
+			Count:       100,
+		}, do)
 		report := load.NewReport(samples)
 		if report.Completed != 100 || report.Complete.P50 < 500 || report.Complete.Max != 1000 {
 			t.Errorf("report = %+v, want 100 completed, a median of at least 500 ms, a maximum of 1000 ms", report)
@@ -68,7 +77,7 @@ func TestClosedLoop(t *testing.T) {
 		do := func(context.Context, int, func()) error {
 			most.Store(max(most.Load(), busy.Add(1)))
 			defer busy.Add(-1)
-			time.Sleep(100 * ms)
+			time.Sleep(100 * ms) // in the fake time of synctest
 			return nil
 		}
 		samples := load.Run(t.Context(), load.Plan{Concurrency: 3, Duration: time.Second}, do)
@@ -113,15 +122,28 @@ func TestReport(t *testing.T) {
 	var samples []load.Sample
 	for i := range 100 {
 		due := time.Duration(i) * 10 * ms
-		samples = append(samples, load.Sample{Due: due, Accepted: due + ms, Completed: due + time.Duration(i+1)*ms})
+		samples = append(samples, load.Sample{
+			Due:       due,
+			Accepted:  due + ms,
+			Completed: due + time.Duration(i+1)*ms,
+		})
 	}
 	samples[99] = load.Sample{Due: samples[99].Due, Err: errors.New("503")}
-	samples[98] = load.Sample{Due: samples[98].Due, Accepted: samples[98].Due + ms, Err: errors.New("failed")}
+	samples[98] = load.Sample{
+		Due:      samples[98].Due,
+		Accepted: samples[98].Due + ms,
+		Err:      errors.New("failed"),
+	}
 	r := load.NewReport(samples)
 	if r.Requests != 100 || r.Accepted != 99 || r.Completed != 98 || r.Errors["503"] != 1 || r.Errors["failed"] != 1 {
 		t.Errorf("report = %+v, want 100 requests, 99 accepted, 98 completed, an error 503, an error failed", r)
 	}
-	if want := (load.Percentiles{P50: 49, P90: 89, P99: 98, Max: 98}); r.Complete != want {
+	if want := (load.Percentiles{
+		P50: 49,
+		P90: 89,
+		P99: 98,
+		Max: 98,
+	}); r.Complete != want {
 		t.Errorf("Complete = %+v, want %+v", r.Complete, want)
 	}
 	if r.Seconds != 1.068 { // number 97 is due at 970 ms and takes 98

@@ -46,12 +46,28 @@ func latencyChart(x axis, samples []Sample) chart {
 		low, high = decades(all)
 	}
 	return chart{
-		x:      x,
-		y:      axis{low: low, high: high, from: 360, to: 76, log: true},
+		x: x,
+		y: axis{
+			low:  low,
+			high: high,
+			from: 360,
+			to:   76,
+			log:  true,
+		},
 		yLabel: "latency (ms)",
 		series: []series{
-			{name: "accepted", color: "orange", dots: true, points: accepted},
-			{name: "completed", color: "blue", dots: true, points: completed},
+			{
+				name:   "accepted",
+				color:  "orange",
+				dots:   true,
+				points: accepted,
+			},
+			{
+				name:   "completed",
+				color:  "blue",
+				dots:   true,
+				points: completed,
+			},
 		},
 	}
 }
@@ -67,12 +83,24 @@ func rateChart(x axis, samples []Sample, seconds int) chart {
 	}
 	step := roundStep(most)
 	return chart{
-		x:      x,
-		y:      axis{high: step * math.Ceil(most/step), from: 584, to: 420},
+		x: x,
+		y: axis{
+			high: step * math.Ceil(most/step),
+			from: 584,
+			to:   420,
+		},
 		yLabel: "requests per second",
 		series: []series{
-			{name: "due", color: "gray", points: due},
-			{name: "completed", color: "blue", points: completed},
+			{
+				name:   "due",
+				color:  "gray",
+				points: due,
+			},
+			{
+				name:   "completed",
+				color:  "blue",
+				points: completed,
+			},
 		},
 	}
 }

@@ -45,8 +45,8 @@ func (d drawing) series() []string {
 	return paths
 }
 
-// Two requests in three seconds. The x axis has 292 px a second from 64 on, a decade of latency is 94.67 px above
-// 360, and a request per second is 32.8 px above 584.
+// TestPlotShape: two requests in three seconds. The x axis has 292 px a second from 64 on, a decade of latency is
+// 94.67 px above 360, and a request per second is 32.8 px above 584.
 func TestPlotShape(t *testing.T) {
 	t.Parallel()
 	d := draw(t, "<two>", []load.Sample{
@@ -88,10 +88,14 @@ func TestPlotWithoutPoints(t *testing.T) {
 	}
 }
 
-// A run may have a million requests: those that fall on the same place are drawn once.
+// TestPlotDrawsDotsOnce: a run may have a million requests: those that fall on the same place are drawn once.
 func TestPlotDrawsDotsOnce(t *testing.T) {
 	t.Parallel()
-	same := load.Sample{Due: 0, Accepted: ms, Completed: ms}
+	same := load.Sample{
+		Due:       0,
+		Accepted:  ms,
+		Completed: ms,
+	}
 	got := draw(t, "same", slices.Repeat([]load.Sample{same}, 1000)).series()[0]
 	if want := "M64 360h0"; got != want {
 		t.Errorf("accepted = %.100q, want %q", got, want)

@@ -26,9 +26,18 @@ func ExamplePlan() {
 
 // A grid says in which block an element is stored.
 func ExampleGrid() {
-	grid := matrix.GridFor(matrix.Shape{Rows: 1000, Cols: 3000, DType: matrix.Float64})
+	grid := matrix.GridFor(matrix.Shape{
+		Rows:  1000,
+		Cols:  3000,
+		DType: matrix.Float64,
+	})
 	fmt.Printf("%d blocks of at most %d×%d\n", grid.Blocks(), grid.BlockRows, grid.BlockCols)
-	window := matrix.Rect{Row: 200, Col: 1000, Rows: 100, Cols: 100}
+	window := matrix.Rect{
+		Row:  200,
+		Col:  1000,
+		Rows: 100,
+		Cols: 100,
+	}
 	for i := range grid.Overlapping(window) {
 		fmt.Printf("block %d covers %+v\n", i, grid.Block(i))
 	}
@@ -48,9 +57,18 @@ func ExampleSource() {
 		7, 8, 9,
 	}
 	var source matrix.Source = matrix.NewMemory(
-		matrix.Shape{Rows: 3, Cols: 3, DType: matrix.Float64}, matrix.AsBytes(elements))
+		matrix.Shape{
+			Rows:  3,
+			Cols:  3,
+			DType: matrix.Float64,
+		}, matrix.AsBytes(elements))
 	corner := make([]float64, 4)
-	rect := matrix.Rect{Row: 1, Col: 1, Rows: 2, Cols: 2}
+	rect := matrix.Rect{
+		Row:  1,
+		Col:  1,
+		Rows: 2,
+		Cols: 2,
+	}
 	if err := source.ReadRect(context.Background(), rect, matrix.AsBytes(corner)); err != nil {
 		log.Fatal(err)
 	}
@@ -60,7 +78,12 @@ func ExampleSource() {
 
 // A Striper cuts a content that arrives as a stream into the blocks that are stored.
 func ExampleStriper() {
-	grid := matrix.Grid{Rows: 2, Cols: 3, BlockRows: 2, BlockCols: 2}
+	grid := matrix.Grid{
+		Rows:      2,
+		Cols:      3,
+		BlockRows: 2,
+		BlockCols: 2,
+	}
 	striper := matrix.NewStriper(grid, matrix.Float64, false, func(index int64, block []byte) error {
 		fmt.Printf("block %d: %v\n", index, matrix.AsFloats[float64](block))
 		return nil

@@ -38,13 +38,31 @@ func TestGridFor(t *testing.T) {
 	for _, tt := range tests {
 		for _, dtype := range []DType{Float64, Float32} {
 			for _, rows := range []int64{UnknownRows, 0, 7, 100_000} {
-				want := Grid{Rows: rows, Cols: tt.cols, BlockRows: tt.blockRows, BlockCols: tt.blockCols}
-				if got := GridFor(Shape{Rows: rows, Cols: tt.cols, DType: dtype}); got != want {
+				want := Grid{
+					Rows:      rows,
+					Cols:      tt.cols,
+					BlockRows: tt.blockRows,
+					BlockCols: tt.blockCols,
+				}
+				if got := GridFor(Shape{
+					Rows:  rows,
+					Cols:  tt.cols,
+					DType: dtype,
+				}); got != want {
 					t.Errorf("GridFor(%d×%d %s) = %+v, want %+v", rows, tt.cols, dtype, got, want)
 				}
 			}
-			shape := Shape{Rows: tt.cols, Cols: 7, DType: dtype}
-			want := Grid{Rows: tt.cols, Cols: 7, BlockRows: tt.blockCols, BlockCols: tt.blockRows}
+			shape := Shape{
+				Rows:  tt.cols,
+				Cols:  7,
+				DType: dtype,
+			}
+			want := Grid{
+				Rows:      tt.cols,
+				Cols:      7,
+				BlockRows: tt.blockCols,
+				BlockCols: tt.blockRows,
+			}
 			if got := ColumnGridFor(shape); got != want {
 				t.Errorf("ColumnGridFor(%s) = %+v, want %+v", shape, got, want)
 			}
@@ -57,7 +75,11 @@ func TestGridForLimits(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
 		cols := int64(math.Exp2(rnd.Float64() * 40))
-		g := GridFor(Shape{Rows: UnknownRows, Cols: cols, DType: Float64})
+		g := GridFor(Shape{
+			Rows:  UnknownRows,
+			Cols:  cols,
+			DType: Float64,
+		})
 		if size := g.BlockRows * g.BlockCols; size > MaxBlockElements || size < minBlockElements {
 			t.Fatalf("%d columns: blocks of %d×%d, want %d to %d elements",
 				cols, g.BlockRows, g.BlockCols, minBlockElements, MaxBlockElements)
@@ -70,7 +92,12 @@ func TestGridForLimits(t *testing.T) {
 
 func TestGridBlocks(t *testing.T) {
 	t.Parallel()
-	g := Grid{Rows: 5, Cols: 7, BlockRows: 2, BlockCols: 3}
+	g := Grid{
+		Rows:      5,
+		Cols:      7,
+		BlockRows: 2,
+		BlockCols: 3,
+	}
 	want := []Rect{
 		{0, 0, 2, 3}, {0, 3, 2, 3}, {0, 6, 2, 1},
 		{2, 0, 2, 3}, {2, 3, 2, 3}, {2, 6, 2, 1},
@@ -132,7 +159,12 @@ func TestGridOverlapping(t *testing.T) {
 			t.Fatalf("%+v overlapping %+v = %v, want %v", g, r, got, want)
 		}
 	}
-	for range (Grid{Rows: 9, Cols: 9, BlockRows: 1, BlockCols: 1}).Overlapping(Rect{Rows: 9, Cols: 9}) {
+	for range (Grid{
+		Rows:      9,
+		Cols:      9,
+		BlockRows: 1,
+		BlockCols: 1,
+	}).Overlapping(Rect{Rows: 9, Cols: 9}) {
 		break // An iteration may end early.
 	}
 }

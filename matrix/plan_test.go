@@ -56,7 +56,13 @@ func TestNewPlan(t *testing.T) {
 		t.Run(fmt.Sprintf("%d×%d×%d", tt.m, tt.k, tt.n), func(t *testing.T) {
 			t.Parallel()
 			p := NewPlan(tt.m, tt.k, tt.n)
-			want := Plan{M: tt.m, K: tt.k, N: tt.n, TileRows: tt.tileRows, TileCols: tt.tileCols}
+			want := Plan{
+				M:        tt.m,
+				K:        tt.k,
+				N:        tt.n,
+				TileRows: tt.tileRows,
+				TileCols: tt.tileCols,
+			}
 			if p != want {
 				t.Errorf("NewPlan() = %+v, want %+v", p, want)
 			}
@@ -138,7 +144,8 @@ func checkPlanAlignment(t *testing.T, p Plan) {
 	}
 }
 
-// The sides of blocks and tiles are small, so that the test can count the tiles of each element.
+// TestPlanCoversEveryElementOnce: the sides of blocks and tiles are small, so that the test can count the tiles of
+// each element.
 func TestPlanCoversEveryElementOnce(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(7, 8))
@@ -188,7 +195,7 @@ func TestPlanBlocksHaveOneTile(t *testing.T) {
 	}
 }
 
-// The largest shapes that Validate accepts must neither overflow nor loop.
+// TestPlanOfHugeShapes: the largest shapes that Validate accepts must neither overflow nor loop.
 func TestPlanOfHugeShapes(t *testing.T) {
 	t.Parallel()
 	const huge = math.MaxInt64 / 8

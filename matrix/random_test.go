@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// The outputs for these seeds are those of the C code by S. Vigna, https://prng.di.unimi.it/splitmix64.c.
+// TestSplitMix64: the outputs for these seeds are those of the C code by S. Vigna,
+// https://prng.di.unimi.it/splitmix64.c.
 func TestSplitMix64(t *testing.T) {
 	t.Parallel()
 	for seed, want := range map[uint64][]uint64{
@@ -36,7 +37,11 @@ func TestRandomElements(t *testing.T) {
 	outputs := []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431}
 	got64 := make([]float64, 4)
 	got32 := make([]float32, 4)
-	shape := Shape{Rows: 2, Cols: 2, DType: Float64}
+	shape := Shape{
+		Rows:  2,
+		Cols:  2,
+		DType: Float64,
+	}
 	mustRead(t, NewRandom(shape, seed), shape.Rect(), AsBytes(got64))
 	shape.DType = Float32
 	mustRead(t, NewRandom(shape, seed), shape.Rect(), AsBytes(got32))
@@ -58,12 +63,17 @@ func mustRead(t testing.TB, s Source, r Rect, dst []byte) {
 	}
 }
 
-// A rectangle has the same elements as the whole matrix, at any alignment of the memory that it is read to.
+// TestRandomRectangles: a rectangle has the same elements as the whole matrix, at any alignment of the memory that it
+// is read to.
 func TestRandomRectangles(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for _, dtype := range []DType{Float64, Float32} {
-		shape := Shape{Rows: 37, Cols: 53, DType: dtype}
+		shape := Shape{
+			Rows:  37,
+			Cols:  53,
+			DType: dtype,
+		}
 		size := int64(dtype.Size())
 		source := NewRandom(shape, math.MaxUint64-5)
 		whole := make([]byte, shape.Bytes())
@@ -85,13 +95,22 @@ func TestRandomRectangles(t *testing.T) {
 	}
 }
 
-// The indexes of elements do not overflow in a matrix of 2⁶⁰ elements.
+// TestRandomHuge: the indexes of elements do not overflow in a matrix of 2⁶⁰ elements.
 func TestRandomHuge(t *testing.T) {
 	t.Parallel()
-	shape := Shape{Rows: 1 << 30, Cols: 1 << 30, DType: Float64}
+	shape := Shape{
+		Rows:  1 << 30,
+		Cols:  1 << 30,
+		DType: Float64,
+	}
 	var corners [4]float64
 	for i, at := range [][2]int64{{0, 0}, {0, 1<<30 - 1}, {1<<30 - 1, 0}, {1<<30 - 1, 1<<30 - 1}} {
-		mustRead(t, NewRandom(shape, 1), Rect{Row: at[0], Col: at[1], Rows: 1, Cols: 1}, AsBytes(corners[i:i+1]))
+		mustRead(t, NewRandom(shape, 1), Rect{
+			Row:  at[0],
+			Col:  at[1],
+			Rows: 1,
+			Cols: 1,
+		}, AsBytes(corners[i:i+1]))
 	}
 	for i, c := range corners {
 		if slices.Contains(corners[:i], c) {
@@ -100,12 +119,17 @@ func TestRandomHuge(t *testing.T) {
 	}
 }
 
-// Mean, variance, the correlation of neighbours and the distance from the uniform distribution, each within five
-// standard deviations (for the distance, that of Kolmogorov and Smirnov, within what one in 10⁹ samples exceeds).
+// TestRandomIsUniform: mean, variance, the correlation of neighbours and the distance from the uniform distribution,
+// each within five standard deviations (for the distance, that of Kolmogorov and Smirnov, within what one in 10⁹
+// samples exceeds).
 func TestRandomIsUniform(t *testing.T) {
 	t.Parallel()
 	const n = 1 << 17
-	shape := Shape{Rows: 1 << 10, Cols: n >> 10, DType: Float64}
+	shape := Shape{
+		Rows:  1 << 10,
+		Cols:  n >> 10,
+		DType: Float64,
+	}
 	x := make([]float64, n)
 	for seed := range uint64(4) {
 		mustRead(t, NewRandom(shape, seed), shape.Rect(), AsBytes(x))
@@ -144,7 +168,11 @@ func TestRandomCancelled(t *testing.T) {
 	reason := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(reason)
-	shape := Shape{Rows: 3, Cols: 3, DType: Float32}
+	shape := Shape{
+		Rows:  3,
+		Cols:  3,
+		DType: Float32,
+	}
 	if err := NewRandom(shape, 1).ReadRect(ctx, shape.Rect(), make([]byte, shape.Bytes())); !errors.Is(err, reason) {
 		t.Errorf("ReadRect() = %v, want %v", err, reason)
 	}
@@ -153,7 +181,11 @@ func TestRandomCancelled(t *testing.T) {
 func BenchmarkRandom(b *testing.B) {
 	for _, dtype := range []DType{Float64, Float32} {
 		b.Run(string(dtype), func(b *testing.B) {
-			shape := Shape{Rows: 1 << 10, Cols: 1 << 10, DType: dtype}
+			shape := Shape{
+				Rows:  1 << 10,
+				Cols:  1 << 10,
+				DType: dtype,
+			}
 			source := NewRandom(shape, 1)
 			dst := make([]byte, shape.Bytes())
 			for b.Loop() {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"sync"
 	"testing"
 )
 
@@ -91,7 +89,12 @@ func TestStriper(t *testing.T) {
 	for _, dtype := range []DType{Float64, Float32} {
 		for _, blocks := range [][2]int64{{1, 1}, {1, 4}, {3, 1}, {3, 4}, {9, 11}} {
 			for _, shape := range edgeShapes(blocks[0], blocks[1], dtype) {
-				grid := Grid{Rows: shape.Rows, Cols: shape.Cols, BlockRows: blocks[0], BlockCols: blocks[1]}
+				grid := Grid{
+					Rows:      shape.Rows,
+					Cols:      shape.Cols,
+					BlockRows: blocks[0],
+					BlockCols: blocks[1],
+				}
 				unknown := grid
 				unknown.Rows = UnknownRows
 				for chunk := 1; chunk <= 40; chunk++ {
@@ -110,7 +113,11 @@ func edgeShapes(blockRows, blockCols int64, dtype DType) []Shape {
 	var shapes []Shape
 	for _, rows := range []int64{0, 1, blockRows - 1, blockRows, blockRows + 1, 2 * blockRows, 2*blockRows + 1} {
 		for _, cols := range []int64{0, 1, blockCols - 1, blockCols, blockCols + 1, 2*blockCols + 1} {
-			shapes = append(shapes, Shape{Rows: rows, Cols: cols, DType: dtype})
+			shapes = append(shapes, Shape{
+				Rows:  rows,
+				Cols:  cols,
+				DType: dtype,
+			})
 		}
 	}
 	return shapes
@@ -128,19 +135,32 @@ func TestStriperOnRealGrids(t *testing.T) {
 			next := func() int { return 1 + rnd.IntN(200_000) }
 			checkStriper(t, GridFor(shape), shape, false, next)
 			checkStriper(t, ColumnGridFor(shape), shape, true, next)
-			checkStriper(t, GridFor(Shape{Rows: UnknownRows, Cols: shape.Cols, DType: shape.DType}), shape, false, next)
+			checkStriper(t, GridFor(Shape{
+				Rows:  UnknownRows,
+				Cols:  shape.Cols,
+				DType: shape.DType,
+			}), shape, false, next)
 		})
 	}
 }
 
-// Content of a wrong length is an error.
+// TestStriperWrongLength: content of a wrong length is an error.
 func TestStriperWrongLength(t *testing.T) {
 	t.Parallel()
-	shape := Shape{Rows: 5, Cols: 3, DType: Float64}
+	shape := Shape{
+		Rows:  5,
+		Cols:  3,
+		DType: Float64,
+	}
 	content := append(testContent(shape, false), make([]byte, 30)...)
 	for _, fortran := range []bool{false, true} {
 		for n := range len(content) {
-			grid := Grid{Rows: 5, Cols: 3, BlockRows: 2, BlockCols: 2}
+			grid := Grid{
+				Rows:      5,
+				Cols:      3,
+				BlockRows: 2,
+				BlockCols: 2,
+			}
 			s := NewStriper(grid, Float64, fortran, func(int64, []byte) error { return nil })
 			written, err := s.Write(content[:n])
 			tooLong := int64(n) > shape.Bytes()
@@ -157,7 +177,12 @@ func TestStriperWrongLength(t *testing.T) {
 func TestStriperUnknownRowsEndWithinRow(t *testing.T) {
 	t.Parallel()
 	for n := range 200 {
-		s := NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, false,
+		s := NewStriper(Grid{
+			Rows:      UnknownRows,
+			Cols:      3,
+			BlockRows: 2,
+			BlockCols: 2,
+		}, Float64, false,
 			func(int64, []byte) error { return nil })
 		if _, err := s.Write(make([]byte, n)); err != nil {
 			t.Fatal(err)
@@ -173,7 +198,12 @@ func TestStriperEmitError(t *testing.T) {
 	failure := errors.New("the disk is full")
 	for _, fail := range []int64{0, 3, 5} {
 		last := int64(-1)
-		s := NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, false,
+		s := NewStriper(Grid{
+			Rows:      UnknownRows,
+			Cols:      3,
+			BlockRows: 2,
+			BlockCols: 2,
+		}, Float64, false,
 			func(index int64, _ []byte) error {
 				if last = index; index == fail {
 					return failure
@@ -202,7 +232,12 @@ func TestStriperFortranNeedsRows(t *testing.T) {
 			t.Error("NewStriper() returns, want a panic")
 		}
 	}()
-	NewStriper(Grid{Rows: UnknownRows, Cols: 3, BlockRows: 2, BlockCols: 2}, Float64, true, nil)
+	NewStriper(Grid{
+		Rows:      UnknownRows,
+		Cols:      3,
+		BlockRows: 2,
+		BlockCols: 2,
+	}, Float64, true, nil)
 }
 
 // allocatedBytes returns what the process allocates while f runs. Tests that use it must not be parallel.
@@ -212,88 +247,4 @@ func allocatedBytes(f func()) uint64 {
 	f()
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc
-}
-
-// Memory is allocated for the content that has arrived, not for what a shape promises.
-func TestStriperTakesMemoryAsContentArrives(t *testing.T) {
-	shapes := []Shape{{1 << 40, 16_384, Float64}, {1, 1 << 50, Float64}, {1 << 50, 1, Float64}, {1 << 20, 1 << 20, Float64}}
-	for _, shape := range shapes {
-		for _, fortran := range []bool{false, true} {
-			grid := GridFor(shape)
-			if fortran {
-				grid = ColumnGridFor(shape)
-			}
-			row := make([]byte, 64<<10)
-			allocated := allocatedBytes(func() {
-				s := NewStriper(grid, shape.DType, fortran, func(int64, []byte) error { return nil })
-				_, _ = s.Write(row)
-			})
-			if allocated > 5*uint64(len(row)) {
-				t.Errorf("%s, Fortran %v: %d bytes are allocated for %d of content, want at most five times that",
-					shape, fortran, allocated, len(row))
-			}
-		}
-	}
-}
-
-// Blocks may be recycled from other goroutines at any time, and are not reused before that.
-func TestStriperRecycleConcurrently(t *testing.T) {
-	t.Parallel()
-	shape := Shape{Rows: 4000, Cols: 64, DType: Float64}
-	grid := Grid{Rows: 4000, Cols: 64, BlockRows: 16, BlockCols: 16}
-	for _, fortran := range []bool{false, true} {
-		var wg sync.WaitGroup
-		var s *Striper
-		s = NewStriper(grid, shape.DType, fortran, func(index int64, block []byte) error {
-			wg.Go(func() {
-				if !bytes.Equal(block, testRect(grid.Block(index), shape.DType)) {
-					t.Errorf("block %d was overwritten before Recycle", index)
-				}
-				s.Recycle(block)
-			})
-			return nil
-		})
-		if _, err := s.Write(testContent(shape, fortran)); err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		wg.Wait()
-		s.Recycle(make([]byte, 16*16*8))
-		s.Recycle(nil)
-	}
-}
-
-func BenchmarkStriper(b *testing.B) {
-	shapes := []Shape{{1024, 8192, Float64}, {1024, 8192, Float32}, {1 << 22, 1, Float64}, {40, 100_000, Float64}}
-	for _, shape := range shapes {
-		for _, fortran := range []bool{false, true} {
-			b.Run(fmt.Sprintf("%s/fortran=%v", shape, fortran), func(b *testing.B) {
-				grid := GridFor(shape)
-				if fortran {
-					grid = ColumnGridFor(shape)
-				}
-				content := make([]byte, shape.Bytes())
-				b.SetBytes(shape.Bytes())
-				for b.Loop() {
-					var s *Striper
-					s = NewStriper(grid, shape.DType, fortran, func(_ int64, block []byte) error {
-						s.Recycle(block)
-						return nil
-					})
-					for rest := content; len(rest) > 0; {
-						n := min(len(rest), 32<<10)
-						if _, err := s.Write(rest[:n]); err != nil {
-							b.Fatal(err)
-						}
-						rest = rest[n:]
-					}
-					if err := s.Close(); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
 }

@@ -17,7 +17,8 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// lockKey is the advisory lock that lets several processes call Up at once: one works, the others wait and find it done.
+// lockKey is the advisory lock that lets several processes call Up at once: one works, the others wait and find it
+// done.
 const lockKey = 0x6d696c6c72616365 // "millrace"
 
 // Up applies every migration that the database does not have yet. It is safe to call twice and by several at once.

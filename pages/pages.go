@@ -17,11 +17,12 @@ var files embed.FS
 // The content security policies. They allow scripts only from files of this server, connections only to this server, no
 // embedding in other pages, and no change of the base of relative links.
 const (
-	common = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+	common = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
+		"frame-ancestors 'none'; "
 
 	homePolicy = common + "style-src 'self'; img-src 'self'; require-trusted-types-for 'script'"
 
-	// Swagger UI draws its icons from data: URLs in its style sheet.
+	// docsPolicy allows data: URLs, from which Swagger UI draws its icons in its style sheet.
 	docsPolicy = common + "style-src 'self'; img-src 'self' data:"
 
 	// RiverUIPolicy is the policy of River UI, which package handlers mounts. Its messages contain style elements.

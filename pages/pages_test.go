@@ -101,7 +101,7 @@ func TestLinkToRiverUI(t *testing.T) {
 	for _, there := range []bool{false, true} {
 		page := ask(site(pages.Links{RiverUI: there}), http.MethodGet, "/docs/").Body.String()
 		if strings.Contains(page, "riverui/") != there {
-			t.Errorf("Links{RiverUI: %v}: got the page\n%s", there, page)
+			t.Errorf("Links{RiverUI: %v}: the page is\n%s\nwant the link to River UI in it: %v", there, page, there)
 		}
 	}
 }

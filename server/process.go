@@ -45,7 +45,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Process{config: c, log: log, registry: newRegistry()}
+	p := &Process{
+		config:   c,
+		log:      log,
+		registry: newRegistry(),
+	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}

@@ -28,7 +28,11 @@ func newBlockWriter(ctx context.Context, store blocks.Store, m Matrix, grid matr
 	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(blockWriters)
-	w := &blockWriter{group: group, ctx: ctx, cancel: cancel}
+	w := &blockWriter{
+		group:  group,
+		ctx:    ctx,
+		cancel: cancel,
+	}
 	w.striper = matrix.NewStriper(grid, m.DType, fortran, func(index int64, block []byte) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)

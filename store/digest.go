@@ -18,8 +18,8 @@ func Digest(shape matrix.Shape, content []byte) []byte {
 	return h.Sum(nil)
 }
 
-// ComputeDigest reads a matrix that has no digest yet, a result most often, and writes its digest into its row. Concurrent calls
-// for one matrix get the same digest.
+// ComputeDigest reads a matrix that has no digest yet, a result most often, and writes its digest into its row.
+// Concurrent calls for one matrix get the same digest.
 func (s *Store) ComputeDigest(ctx context.Context, m Matrix) ([]byte, error) {
 	h := sha256.New()
 	if err := s.hashFile(ctx, h, m); err != nil {

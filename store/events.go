@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// MultiplicationEvent is a row of table multiplication_events: one event in the life of a multiplication. The log lacks the
-// submission and the completion, which the row of the multiplication tells.
+// MultiplicationEvent is a row of table multiplication_events: one event in the life of a multiplication. The log
+// lacks the submission and the completion, which the row of the multiplication tells.
 type MultiplicationEvent struct {
 	MultiplicationID uuid.UUID
 	Seq              int64
@@ -18,7 +18,8 @@ type MultiplicationEvent struct {
 	TilesCompleted   int64
 }
 
-// Events returns what the log holds of each of several multiplications from the number in since on, at most limit each, in order.
+// Events returns what the log holds of each of several multiplications from the number in since on, at most limit
+// each, in order.
 func (s *Store) Events(ctx context.Context, ids []uuid.UUID, since []int64, limit int) ([]MultiplicationEvent, error) {
 	rows, err := s.db.ListEvents(ctx, ids, since, int32(limit)) //nolint:gosec // a page
 	if err != nil {

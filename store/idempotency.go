@@ -38,9 +38,9 @@ func (s *Store) IdempotencyKey(ctx context.Context, key string) (*IdempotencyKey
 	return &record, nil
 }
 
-// SaveIdempotencyKey writes the response to a request with a key, as the last act of the transaction that does the work. Of
-// several requests with one key the first one commits; the others wait here until it has, and get ErrKeyUsed: their work must
-// be rolled back.
+// SaveIdempotencyKey writes the response to a request with a key, as the last act of the transaction that does the
+// work. Of several requests with one key the first one commits; the others wait here until it has, and get
+// ErrKeyUsed: their work must be rolled back.
 func (tx *Tx) SaveIdempotencyKey(ctx context.Context, k IdempotencyKey) error {
 	n, err := tx.db.InsertIdempotencyKey(ctx, db.InsertIdempotencyKeyParams{
 		Key:         k.Key,

@@ -27,8 +27,8 @@ type Filter struct {
 	Before time.Time  // created before this time; zero: no bound
 }
 
-// Page returns up to limit multiplications that match a filter, newest first, from just behind a position on; the first page
-// is behind nil. The position of the last one is nil when no more follow.
+// Page returns up to limit multiplications that match a filter, newest first, from just behind a position on; the
+// first page is behind nil. The position of the last one is nil when no more follow.
 func (s *Store) Page(ctx context.Context, f Filter, behind *Position, limit int) ([]uuid.UUID, *Position, error) {
 	from := newest
 	switch {

@@ -89,11 +89,22 @@ func NewRandom(shape matrix.Shape, seed uint64) Matrix {
 }
 
 // Shape returns the shape of the matrix.
-func (m Matrix) Shape() matrix.Shape { return matrix.Shape{Rows: m.Rows, Cols: m.Cols, DType: m.DType} }
+func (m Matrix) Shape() matrix.Shape {
+	return matrix.Shape{
+		Rows:  m.Rows,
+		Cols:  m.Cols,
+		DType: m.DType,
+	}
+}
 
 // Grid returns how the content is cut into blocks; it has no blocks when the content is not in the block store.
 func (m Matrix) Grid() matrix.Grid {
-	return matrix.Grid{Rows: m.Rows, Cols: m.Cols, BlockRows: m.BlockRows, BlockCols: m.BlockCols}
+	return matrix.Grid{
+		Rows:      m.Rows,
+		Cols:      m.Cols,
+		BlockRows: m.BlockRows,
+		BlockCols: m.BlockCols,
+	}
 }
 
 // InBlocks reports whether the content is in the block store.
@@ -176,8 +187,8 @@ func (tx *Tx) InsertMatrix(ctx context.Context, m Matrix) (Matrix, error) {
 	return tx.store.insertMatrix(ctx, tx.db, m)
 }
 
-// UseMatrices locks matrices against deletion until the end of the transaction, and extends their lives. Errors: ErrNotFound
-// when one does not exist or is not ready.
+// UseMatrices locks matrices against deletion until the end of the transaction, and extends their lives. Errors:
+// ErrNotFound when one does not exist or is not ready.
 func (tx *Tx) UseMatrices(ctx context.Context, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
@@ -219,12 +230,12 @@ func (tx *Tx) MatrixUsers(ctx context.Context, id uuid.UUID, limit int) ([]uuid.
 	return users, nil
 }
 
-// DeleteMatrix deletes the row of a matrix that the transaction has locked, and reports whether its blocks belong to no matrix
-// then. While others share the blocks, the row stays, hidden from clients, and so do the blocks; the sweep deletes it after the
-// last of them. A transaction that is about to share the blocks holds a lock, too.
+// DeleteMatrix deletes the row of a matrix that the transaction has locked, and reports whether its blocks belong to
+// no matrix then. While others share the blocks, the row stays, hidden from clients, and so do the blocks; the sweep
+// deletes it after the last of them. A transaction that is about to share the blocks holds a lock, too.
 //
-// The row goes first and the blocks after the commit: blocks without a row are swept, a row without its blocks would be a broken
-// promise.
+// The row goes first and the blocks after the commit: blocks without a row are swept, a row without its blocks would
+// be a broken promise.
 func (tx *Tx) DeleteMatrix(ctx context.Context, m Matrix) (free bool, err error) {
 	shared, err := tx.db.ContentIsShared(ctx, m.ID)
 	if err != nil {

@@ -53,8 +53,8 @@ func (b *budget) reserve(ctx context.Context, n int64) (release func(), err erro
 	}, nil
 }
 
-// ReserveRead waits for the memory that it takes to read some bytes of a matrix as a stream, and returns the function that
-// gives it back. ErrBusy when it takes too long.
+// ReserveRead waits for the memory that it takes to read some bytes of a matrix as a stream, and returns the function
+// that gives it back. ErrBusy when it takes too long.
 func (s *Store) ReserveRead(ctx context.Context, m Matrix, bytes int64) (release func(), err error) {
 	if !m.InBlocks() && m.Seed == nil {
 		return func() {}, nil

@@ -42,8 +42,8 @@ func newPoolCollector(pool *pgxpool.Pool) *poolCollector {
 		connections: desc("millrace_database_connections", "Connections of this process to the database, by state.", "state"),
 		limit:       desc("millrace_database_connections_limit", "Connections that this process may open."),
 		acquires:    desc("millrace_database_acquires_total", "How often a connection was taken from the pool."),
-		waits:       desc("millrace_database_acquire_waits_total", "How often a caller had to wait for a connection, since all were taken."),
-		waitTime:    desc("millrace_database_acquire_wait_seconds_total", "How long connections were waited for, all together."),
+		waits:       desc("millrace_database_acquire_waits_total", "How often a caller waited for a connection."),
+		waitTime:    desc("millrace_database_acquire_wait_seconds_total", "How long callers waited for connections."),
 	}
 }
 

@@ -14,17 +14,19 @@ import (
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // observed opens a store whose metrics are in the registry.
 func observed(t *testing.T, address string) (*store.Store, *prometheus.Registry) {
 	t.Helper()
 	pool := testdb.New(t)
-	blocks, err := store.OpenBlocks(address, pool)
+	b, err := blocks.Open(address, pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, registry := store.Open(pool, blocks, time.Hour), prometheus.NewRegistry()
+	s := store.Open(pool, b, time.Hour)
+	registry := prometheus.NewRegistry()
 	s.Observe(registry)
 	return s, registry
 }
@@ -41,14 +43,15 @@ func TestBlocksAreObserved(t *testing.T) {
 	t.Parallel()
 	for kind, address := range map[string]string{"postgres": "postgres", "file": "file://" + t.TempDir()} {
 		s, registry := observed(t, address)
-		id, block := store.NewID(), bytes.Repeat([]byte{1}, 1000)
+		id := store.NewID()
+		block := bytes.Repeat([]byte{1}, 1000)
 		if err := s.Blocks.Put(t.Context(), id, 0, block); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Blocks.Read(t.Context(), id, 0, 900, make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Blocks.Read(t.Context(), id, 7, 0, make([]byte, 100)); !errors.Is(err, store.ErrBlockMissing) {
+		if err := s.Blocks.Read(t.Context(), id, 7, 0, make([]byte, 100)); !errors.Is(err, blocks.ErrMissing) {
 			t.Fatal(err)
 		}
 		if err := s.Blocks.Delete(t.Context(), id); err != nil {
@@ -78,7 +81,11 @@ func TestBlocksAreObserved(t *testing.T) {
 func TestTransferMemoryIsObserved(t *testing.T) {
 	t.Parallel()
 	s, registry := observed(t, "postgres")
-	m := store.NewRandom(matrix.Shape{Rows: 1000, Cols: 100, DType: matrix.Float64}, 1)
+	m := store.NewRandom(matrix.Shape{
+		Rows:  1000,
+		Cols:  100,
+		DType: matrix.Float64,
+	}, 1)
 	release, err := s.ReserveRead(t.Context(), m, m.Shape().Bytes())
 	if err != nil {
 		t.Fatal(err)

@@ -41,12 +41,22 @@ type Multiplication struct {
 
 // Plan returns how the result is cut into tiles.
 func (m Multiplication) Plan() matrix.Plan {
-	return matrix.Plan{M: m.M, K: m.K, N: m.N, TileRows: m.TileRows, TileCols: m.TileCols}
+	return matrix.Plan{
+		M:        m.M,
+		K:        m.K,
+		N:        m.N,
+		TileRows: m.TileRows,
+		TileCols: m.TileCols,
+	}
 }
 
 // ResultShape returns the shape of the result.
 func (m Multiplication) ResultShape() matrix.Shape {
-	return matrix.Shape{Rows: m.M, Cols: m.N, DType: m.DType}
+	return matrix.Shape{
+		Rows:  m.M,
+		Cols:  m.N,
+		DType: m.DType,
+	}
 }
 
 // Finished reports whether the multiplication has an outcome.
@@ -72,8 +82,8 @@ func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipl
 	return records, nil
 }
 
-// BatchDetails adds to a batch the reading of those of the given multiplications that exist. They are in the returned slice, in
-// any order, after the batch was sent.
+// BatchDetails adds to a batch the reading of those of the given multiplications that exist. They are in the returned
+// slice, in any order, after the batch was sent.
 func BatchDetails(batch *pgx.Batch, ids []uuid.UUID) *[]MultiplicationDetail {
 	details := new([]MultiplicationDetail)
 	batch.Queue(db.ListMultiplicationDetails, ids).Query(func(rows pgx.Rows) error {
@@ -177,15 +187,15 @@ func (tx *Tx) InsertMultiplication(ctx context.Context, m Multiplication) (Multi
 	return Multiplication(row), err
 }
 
-// LockMultiplication returns a multiplication, whose row stays locked until the end of the transaction. The row of a multiplication
-// is locked before those of its jobs, so that transactions do not deadlock. Errors: ErrNotFound.
+// LockMultiplication returns a multiplication, whose row stays locked until the end of the transaction. The row of a
+// multiplication is locked before those of its jobs, so that transactions do not deadlock. Errors: ErrNotFound.
 func (tx *Tx) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
 	row, err := tx.db.LockMultiplication(ctx, id)
 	return Multiplication(row), notFound(err, "multiplication", id)
 }
 
-// CountTile counts one more tile of an active multiplication as completed, and returns the multiplication as it is then. It
-// reports false when there is none of that id that is active.
+// CountTile counts one more tile of an active multiplication as completed, and returns the multiplication as it is
+// then. It reports false when there is none of that id that is active.
 func (tx *Tx) CountTile(ctx context.Context, id uuid.UUID, startedAt *time.Time) (Multiplication, bool, error) {
 	row, err := tx.db.CountTile(ctx, startedAt, tx.store.Retention, id)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -194,10 +204,14 @@ func (tx *Tx) CountTile(ctx context.Context, id uuid.UUID, startedAt *time.Time)
 	return Multiplication(row), err == nil, err
 }
 
-// EndMultiplication moves an active multiplication to failed or cancelled, and reports whether it was active. An empty failure
-// is none.
+// EndMultiplication moves an active multiplication to failed or cancelled, and reports whether it was active. An
+// empty failure is none.
 func (tx *Tx) EndMultiplication(ctx context.Context, id uuid.UUID, state, failure string) (bool, error) {
-	params := db.EndMultiplicationParams{ID: id, State: state, Retention: tx.store.Retention}
+	params := db.EndMultiplicationParams{
+		ID:        id,
+		State:     state,
+		Retention: tx.store.Retention,
+	}
 	if failure != "" {
 		params.Failure = &failure
 	}
@@ -205,7 +219,8 @@ func (tx *Tx) EndMultiplication(ctx context.Context, id uuid.UUID, state, failur
 	return n > 0, err
 }
 
-// ReopenMultiplication makes a failed or cancelled multiplication active again, and reports whether it was one of these.
+// ReopenMultiplication makes a failed or cancelled multiplication active again, and reports whether it was one of
+// these.
 func (tx *Tx) ReopenMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
 	n, err := tx.db.ReopenMultiplication(ctx, tx.store.Retention, id)
 	return n > 0, err

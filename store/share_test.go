@@ -5,13 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/millrace/millrace/matrix"
@@ -19,7 +16,11 @@ import (
 )
 
 // sharedShape is that of a content in a few blocks.
-var sharedShape = matrix.Shape{Rows: 300, Cols: 1100, DType: matrix.Float32}
+var sharedShape = matrix.Shape{
+	Rows:  300,
+	Cols:  1100,
+	DType: matrix.Float32,
+}
 
 // variant returns one of some contents of that shape.
 func variant(i int) []byte {
@@ -101,10 +102,10 @@ func TestSharedContent(t *testing.T) {
 				if m.BlockOwner() != all[0].ID || (i > 0 && m.ID == all[0].ID) {
 					t.Errorf("%d: blocks of %s", i, m.BlockOwner())
 				}
-				if err := s.Remove(t.Context(), m.ID); err != nil { // the owner at first
+				if err := remove(t, s, m.ID); err != nil { // the owner at first
 					t.Fatal(err)
 				}
-				if err := s.Remove(t.Context(), m.ID); !errors.Is(err, store.ErrNotFound) {
+				if err := remove(t, s, m.ID); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("%d: removed twice: %v", i, err)
 				}
 				if _, err := s.Matrix(t.Context(), m.ID); !errors.Is(err, store.ErrNotFound) {
@@ -116,7 +117,7 @@ func TestSharedContent(t *testing.T) {
 				}
 			}
 			if ids := owners(t, s); len(ids) != 1 {
-				t.Errorf("blocks of %v are left", ids)
+				t.Errorf("after all are deleted: got the blocks of %v, want those of one other matrix", ids)
 			}
 		})
 	}
@@ -133,7 +134,7 @@ func sweep(t *testing.T, s *store.Store) {
 	}
 }
 
-// What is expired, removed or not in blocks is not shared, and neither is a product that is not whole.
+// TestNotShared: a content is not shared that is expired, removed, incomplete or not in blocks.
 func TestNotShared(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -141,7 +142,7 @@ func TestNotShared(t *testing.T) {
 	own := func(why string) {
 		t.Helper()
 		if m := mustUpload(t, s, data, 0); m.ContentID != nil {
-			t.Errorf("%s: it shares the blocks of %s", why, m.ContentID)
+			t.Errorf("%s: it shares the blocks of %s, want blocks of its own", why, m.ContentID)
 		}
 	}
 	exec := func(sql string) {
@@ -163,19 +164,23 @@ func TestNotShared(t *testing.T) {
 	if m := mustUpload(t, s, data, 0); m.ContentID == nil {
 		t.Error("it does not share")
 	}
-	small := matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}
+	small := matrix.Shape{
+		Rows:  2,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
 	for range 2 {
 		u := s.NewUpload(t.Context(), small, false, store.FromUpload)
 		if _, err := u.Write(content(small)); err != nil {
 			t.Fatal(err)
 		}
 		if m, err := finish(t, s, u); err != nil || m.ContentID != nil || len(m.Content) != 32 {
-			t.Errorf("got %+v, %v", m, err)
+			t.Errorf("finish() of a small content = %+v, %v, want it in its row", m, err)
 		}
 	}
 }
 
-// TestVersionBefore: the statements of a binary that knows nothing of shared contents do not destroy any.
+// TestVersionBefore: the statements of a binary that does not know shared contents do not destroy any.
 func TestVersionBefore(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -195,7 +200,7 @@ func TestVersionBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(deleteExpired)
-	if err := s.Remove(t.Context(), owner.ID); err != nil {
+	if err := remove(t, s, owner.ID); err != nil {
 		t.Fatal(err)
 	}
 	refused(deleteOne, owner.ID)
@@ -203,14 +208,14 @@ func TestVersionBefore(t *testing.T) {
 	err := s.Pool.QueryRow(t.Context(), "SELECT count(*) FROM unnest($1::uuid[]) AS given(id) WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id)",
 		owners(t, s)).Scan(&orphans)
 	if err != nil || orphans != 0 {
-		t.Errorf("its sweep would remove the blocks of %d matrices, %v", orphans, err)
+		t.Errorf("its sweep would delete the blocks of %d matrices, %v, want 0", orphans, err)
 	}
 	if err := readsAs(t, s, other, data); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestAbortBesideOthers: an upload that is given up takes nothing with it that others share.
+// TestAbortBesideOthers: an upload that is given up deletes nothing that others share.
 func TestAbortBesideOthers(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -224,9 +229,9 @@ func TestAbortBesideOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	errRefused := errors.New("refused")
-	err = s.InTx(t.Context(), func(_ pgx.Tx, q *store.Queries) error {
-		if m, err := u.FinishTx(t.Context(), q); err != nil || m.ContentID == nil {
-			t.Errorf("got %+v, %v", m, err)
+	err = s.InTx(t.Context(), func(tx *store.Tx) error {
+		if m, err := u.FinishTx(t.Context(), tx); err != nil || m.ContentID == nil {
+			t.Errorf("FinishTx() = %+v, %v, want a matrix that shares its content", m, err)
 		}
 		return errRefused
 	})
@@ -237,106 +242,14 @@ func TestAbortBesideOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ids := owners(t, s); len(ids) != 1 || ids[0] != m.ID {
-		t.Errorf("the blocks of %v are left", ids)
+		t.Errorf("got the blocks of %v, want those of %s", ids, m.ID)
 	}
 	if err := readsAs(t, s, m, data); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestSharingAtRandom uploads, reads and deletes the same few contents from many sides at once, while the sweeps run. Whatever
-// is ready reads right at any time; when all are gone, no block is left.
-func TestSharingAtRandom(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	const contents, clients, steps = 2, 6, 40
-	ctx, stop := context.WithCancel(t.Context())
-	var maintenance, group sync.WaitGroup
-	maintenance.Go(func() {
-		for ctx.Err() == nil {
-			sweep(t, s)
-			time.Sleep(5 * time.Millisecond)
-		}
-	})
-	var mu sync.Mutex
-	var all []store.Matrix
-	take := func(random *rand.Rand) (m store.Matrix, ok bool) { // one that nobody else deletes
-		mu.Lock()
-		defer mu.Unlock()
-		if len(all) == 0 {
-			return m, false
-		}
-		i := random.IntN(len(all))
-		m = all[i]
-		all[i] = all[len(all)-1]
-		all = all[:len(all)-1]
-		return m, true
-	}
-	data := [contents][]byte{variant(0), variant(1)}
-	kind := map[uuid.UUID]int{}
-	for client := range clients {
-		group.Go(func() {
-			random := rand.New(rand.NewPCG(1, uint64(client)))
-			for range steps {
-				if random.IntN(2) == 0 {
-					c := random.IntN(contents)
-					u, err := uploadForm(t.Context(), t, s, data[c], random.IntN(3))
-					if err == nil && random.IntN(5) == 0 { // a client that goes away
-						if err := u.Abort(); err != nil {
-							t.Error(err)
-						}
-						continue
-					}
-					if err != nil {
-						t.Error(err)
-						continue
-					}
-					m, err := finish(t, s, u)
-					if err != nil {
-						t.Error(err)
-						continue
-					}
-					mu.Lock()
-					all, kind[m.ID] = append(all, m), c
-					mu.Unlock()
-				} else if m, ok := take(random); ok {
-					mu.Lock()
-					c := kind[m.ID]
-					mu.Unlock()
-					if err := readsAs(t, s, m, data[c]); err != nil {
-						t.Error(err)
-					}
-					if err := s.DeleteUnusedMatrix(t.Context(), m.ID); err != nil {
-						t.Error(err)
-					}
-				}
-			}
-		})
-	}
-	group.Wait()
-	stop()
-	maintenance.Wait()
-	stored := map[uuid.UUID]bool{}
-	for _, m := range all {
-		if err := readsAs(t, s, m, data[kind[m.ID]]); err != nil {
-			t.Error(err)
-		}
-		stored[m.BlockOwner()] = true
-	}
-	sweep(t, s)
-	if ids := owners(t, s); len(ids) != len(stored) || len(ids) > contents {
-		t.Errorf("%d matrices of %d contents have blocks of %v", len(all), contents, ids)
-	}
-	for _, m := range all {
-		if err := s.DeleteUnusedMatrix(t.Context(), m.ID); err != nil {
-			t.Error(err)
-		}
-	}
-	sweep(t, s)
-	expectEmpty(t, s)
-}
-
-// Of uploads of one content that end at the same time only one keeps its blocks.
+// TestSharingAtOnce: of uploads of one content that end at the same time one keeps its blocks.
 func TestSharingAtOnce(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -354,6 +267,6 @@ func TestSharingAtOnce(t *testing.T) {
 	}
 	group.Wait()
 	if ids := owners(t, s); len(ids) != 1 {
-		t.Errorf("%d times the same blocks", len(ids))
+		t.Errorf("got the same blocks %d times, want once", len(ids))
 	}
 }

@@ -37,7 +37,11 @@ type blockSource struct {
 }
 
 func (s *blockSource) Shape() matrix.Shape {
-	return matrix.Shape{Rows: s.grid.Rows, Cols: s.grid.Cols, DType: s.dtype}
+	return matrix.Shape{
+		Rows:  s.grid.Rows,
+		Cols:  s.grid.Cols,
+		DType: s.dtype,
+	}
 }
 
 // scratch holds buffers of the size of a block.
@@ -59,7 +63,12 @@ func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) e
 	for index := range s.grid.Overlapping(r) {
 		block := s.grid.Block(index)
 		part := block.Intersect(r)
-		rows := matrix.Rect{Row: part.Row, Col: block.Col, Rows: part.Rows, Cols: block.Cols}
+		rows := matrix.Rect{
+			Row:  part.Row,
+			Col:  block.Col,
+			Rows: part.Rows,
+			Cols: block.Cols,
+		}
 		offset := (rows.Row - block.Row) * block.Cols * size
 		if rows.Col == r.Col && rows.Cols == r.Cols { // as wide as what is wanted: no detour
 			at := (rows.Row - r.Row) * r.Cols * size
@@ -97,8 +106,8 @@ func copyRows(dst []byte, to matrix.Rect, src []byte, from, part matrix.Rect, si
 	}
 }
 
-// WriteRect stores a rectangle of a matrix whose borders are borders of blocks; content is row-major. Several blocks are on
-// their way at a time, since each waits for the disk.
+// WriteRect stores a rectangle of a matrix whose borders are borders of blocks; content is row-major. Several blocks
+// are on their way at a time, since each waits for the disk.
 func (s *Store) WriteRect(ctx context.Context, m Matrix, r matrix.Rect, content []byte) error {
 	size := int64(m.DType.Size())
 	grid := m.Grid()

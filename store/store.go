@@ -1,6 +1,6 @@
-// Package store keeps the rows of Millrace's own tables and the contents of matrices. SQL is in query/; what sqlc generates
-// from it is in internal/db and does not leave this package. What may happen to a multiplication is decided in package jobs;
-// the statements here repeat those rules as guards.
+// Package store keeps the rows of Millrace's own tables and the contents of matrices. SQL is in query/; what sqlc
+// generates from it is in internal/db and does not leave this package. What may happen to a multiplication is decided
+// in package jobs; the statements here repeat those rules as guards.
 package store
 
 import (
@@ -30,8 +30,8 @@ var (
 // SchemaVersion is the newest migration that this version understands. Processes tell it with their lease.
 const SchemaVersion = 3
 
-// Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs several in
-// one transaction.
+// Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs
+// several in one transaction.
 type Store struct {
 	Pool      *pgxpool.Pool
 	Blocks    blocks.Store

@@ -18,10 +18,12 @@ type Swept struct {
 	Orphans         int64 // matrices without a row that had blocks
 }
 
-// SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired idempotency
-// keys.
+// SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired
+// idempotency keys.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
-	swept.Multiplications, err = inBatches(func() (int64, error) { return s.db.DeleteExpiredMultiplications(ctx, sweepBatch) })
+	swept.Multiplications, err = inBatches(func() (int64, error) {
+		return s.db.DeleteExpiredMultiplications(ctx, sweepBatch)
+	})
 	if err != nil {
 		return swept, fmt.Errorf("deleting expired multiplications: %w", err)
 	}
@@ -54,8 +56,8 @@ func inBatches(batch func() (int64, error)) (int64, error) {
 	}
 }
 
-// SweepOrphans deletes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads whose
-// content was stored already.
+// SweepOrphans deletes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads
+// whose content was stored already.
 func (s *Store) SweepOrphans(ctx context.Context) (Swept, error) {
 	var swept Swept
 	var after uuid.UUID

@@ -21,7 +21,11 @@ type Tx struct {
 func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
 	var after []func()
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		t := &Tx{tx: tx, db: s.db.WithTx(tx), store: s}
+		t := &Tx{
+			tx:    tx,
+			db:    s.db.WithTx(tx),
+			store: s,
+		}
 		err := f(t)
 		after = t.after
 		return err

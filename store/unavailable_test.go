@@ -13,8 +13,8 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// TestConnectionReset: a connection that is reset in the middle of a query, as by a database that crashes, says that the
-// database is away.
+// TestConnectionReset: a connection that is reset in the middle of a query, as by a database that crashes, says that
+// the database is away.
 func TestConnectionReset(t *testing.T) {
 	t.Parallel()
 	config, err := pgx.ParseConfig(testdb.URL(testdb.NewEmpty(t)))
@@ -44,7 +44,10 @@ func TestConnectionReset(t *testing.T) {
 	}()
 
 	between := url.URL{
-		Scheme: "postgres", User: url.UserPassword(config.User, config.Password), Host: listener.Addr().String(), Path: config.Database,
+		Scheme:   "postgres",
+		User:     url.UserPassword(config.User, config.Password),
+		Host:     listener.Addr().String(),
+		Path:     config.Database,
 		RawQuery: "sslmode=disable",
 	}
 	conn, err := pgx.Connect(t.Context(), between.String())
@@ -55,7 +58,7 @@ func TestConnectionReset(t *testing.T) {
 	if err := proxied.SetLinger(0); err != nil { // its end is a reset
 		t.Fatal(err)
 	}
-	// The answer tells that the query runs; then the connection goes.
+	// The first rows tell that the query runs; then the connection is reset.
 	rows, err := conn.Query(t.Context(), "SELECT repeat('x', 100000) FROM generate_series(1, 9) UNION ALL SELECT pg_sleep(3600)::text")
 	if err != nil {
 		t.Fatal(err)

@@ -11,11 +11,11 @@ import (
 	"github.com/millrace/millrace/matrix/npy"
 )
 
-// Upload receives the content of a new matrix. Small contents stay in memory; larger ones are cut into blocks, of which one
-// stripe is in memory. It is not safe for concurrent use.
+// Upload receives the content of a new matrix. Small contents stay in memory; larger ones are cut into blocks, of
+// which one stripe is in memory. It is not safe for concurrent use.
 //
-// It ends in one of two ways: by Close, FinishTx in the transaction that makes use of the matrix, and DropCopy after the commit;
-// or by Abort.
+// It ends in one of two ways: by Close, FinishTx in the transaction that makes use of the matrix, and DropCopy after
+// the commit; or by Abort.
 type Upload struct {
 	store    *Store
 	ctx      context.Context //nolint:containedctx // an Upload lives as long as the request that makes it, as an io.Writer
@@ -59,8 +59,9 @@ func (u *Upload) beginDigest() {
 	u.digest.Write(npy.AppendHeader(nil, u.matrix.Shape()))
 }
 
-// maxHeld is how much of a content is kept in memory whose number of rows, with which the hash begins, is not known yet.
-// Less is hashed without being read back from the block store. It takes about as much memory as blocks on their way do.
+// maxHeld is how much of a content is kept in memory whose number of rows, with which the hash begins, is not known
+// yet. Less is hashed without being read back from the block store. It takes about as much memory as blocks on their
+// way do.
 const maxHeld = 8 << 20
 
 // Write takes the next elements, as little-endian bytes.
@@ -94,7 +95,8 @@ func (u *Upload) grid() matrix.Grid {
 	return matrix.GridFor(u.matrix.Shape())
 }
 
-// reserve waits for the memory that the upload will take. It reserves everything at once: reserving in steps could deadlock.
+// reserve waits for the memory that the upload will take. It reserves everything at once: reserving in steps could
+// deadlock.
 func (u *Upload) reserve() error {
 	if u.reserved {
 		return nil

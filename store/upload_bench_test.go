@@ -6,17 +6,22 @@ import (
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // BenchmarkUpload writes a matrix of 128 MB, in either order.
 func BenchmarkUpload(b *testing.B) {
-	shape := matrix.Shape{Rows: 1600, Cols: 10000, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  1600,
+		Cols:  10000,
+		DType: matrix.Float64,
+	}
 	data := content(shape)
 	s := open(b)
-	for name, blocks := range map[string]store.Blocks{"postgres": store.NewPostgresBlocks(testdb.New(b)), "file": s.Blocks} {
+	for name, backend := range map[string]blocks.Store{"postgres": blocks.NewPostgres(testdb.New(b)), "file": s.Blocks} {
 		for order, fortran := range map[string]bool{"rows": false, "columns": true} {
 			b.Run(name+"/"+order, func(b *testing.B) {
-				s.Blocks = blocks
+				s.Blocks = backend
 				b.SetBytes(shape.Bytes())
 				for b.Loop() {
 					u := s.NewUpload(b.Context(), shape, fortran, store.FromUpload)
@@ -29,7 +34,7 @@ func BenchmarkUpload(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					if err := s.Remove(b.Context(), m.ID); err != nil {
+					if err := remove(b, s, m.ID); err != nil {
 						b.Fatal(err)
 					}
 				}

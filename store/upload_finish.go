@@ -13,8 +13,8 @@ import (
 	"github.com/millrace/millrace/store/internal/db"
 )
 
-// Close ends the content after the last element: all of it is stored or, if it is small, in the matrix that is returned, which
-// is not ready before FinishTx.
+// Close ends the content after the last element: all of it is stored or, if it is small, in the matrix that is
+// returned, which is not ready before FinishTx.
 func (u *Upload) Close() (Matrix, error) {
 	defer func() { u.release() }()
 	if u.held.size > 0 {
@@ -75,14 +75,14 @@ func (u *Upload) closeDigest() error {
 	return nil
 }
 
-// Finish makes the matrix ready in the transaction that makes use of it, after Close. If there is a matrix with the same
-// content in blocks, both share its blocks from now on.
+// FinishTx makes the matrix ready in the transaction that makes use of it, after Close. If there is a matrix with the
+// same content in blocks, both share its blocks from now on.
 //
-// A shared block outlives the matrices that it belongs to. The matrix that is found is locked until this transaction has
-// committed, so that it cannot be deleted; if it shares the blocks of another one itself, the foreign key of its row keeps
-// that one. A transaction that deletes the owner of the blocks locks it against the foreign keys of others before it looks for
-// them, and keeps the row while there are any. The blocks of a deleted row belong to no other matrix, then or later, since
-// sharing them requires a row.
+// A shared block outlives the matrices that it belongs to. The matrix that is found is locked until this transaction
+// has committed, so that it cannot be deleted; if it shares the blocks of another one itself, the foreign key of its
+// row keeps that one. A transaction that deletes the owner of the blocks locks it against the foreign keys of others
+// before it looks for them, and keeps the row while there are any. The blocks of a deleted row belong to no other
+// matrix, then or later, since sharing them requires a row.
 func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	if !u.matrix.InBlocks() {
 		m := u.matrix
@@ -126,8 +126,8 @@ func (u *Upload) DropCopy() error {
 	return u.store.Blocks.Delete(context.WithoutCancel(u.ctx), u.matrix.ID)
 }
 
-// Abort gives up the upload and deletes what it has written, unless a transaction with FinishTx was committed although its
-// outcome is unknown.
+// Abort gives up the upload and deletes what it has written, unless a transaction with FinishTx was committed
+// although its outcome is unknown.
 func (u *Upload) Abort() error {
 	defer func() { u.release() }()
 	if u.blocks == nil {

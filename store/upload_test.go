@@ -9,13 +9,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // content returns random elements of a shape, row-major.
@@ -78,7 +78,7 @@ func testUpload(t *testing.T, s *store.Store, shape matrix.Shape, form string) {
 		t.Fatal(err)
 	}
 	if m.Shape() != shape || m.State != store.Ready {
-		t.Errorf("got %s, %s", m.Shape(), m.State)
+		t.Errorf("got %s, %s, want %s, ready", m.Shape(), m.State, shape)
 	}
 	if m.InBlocks() != (shape.Bytes() > store.MaxInline) {
 		t.Errorf("%d bytes in blocks: %v", shape.Bytes(), m.InBlocks())
@@ -96,7 +96,7 @@ func testUpload(t *testing.T, s *store.Store, shape matrix.Shape, form string) {
 	}
 }
 
-// TestUploadOfWrongSize: what is not whole never becomes a matrix, and leaves nothing behind.
+// TestUploadOfWrongSize: an incomplete content becomes no matrix, and leaves nothing behind.
 func TestUploadOfWrongSize(t *testing.T) {
 	t.Parallel()
 	for _, shape := range []matrix.Shape{
@@ -112,7 +112,7 @@ func TestUploadOfWrongSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := finish(t, s, u); !errors.Is(err, matrix.ErrMalformed) {
-			t.Errorf("%s: got %v", shape, err)
+			t.Errorf("%s: finish() = %v, want ErrMalformed", shape, err)
 		}
 		if err := u.Abort(); err != nil {
 			t.Fatal(err)
@@ -137,7 +137,11 @@ func TestUploadCancelled(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	u := s.NewUpload(ctx, matrix.Shape{Rows: 2000, Cols: 2000, DType: matrix.Float64}, false, store.FromUpload)
+	u := s.NewUpload(ctx, matrix.Shape{
+		Rows:  2000,
+		Cols:  2000,
+		DType: matrix.Float64,
+	}, false, store.FromUpload)
 	if _, err := u.Write(make([]byte, 16<<20)); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +156,7 @@ func TestUploadCancelled(t *testing.T) {
 }
 
 // failingBlocks fails to write one block, as a full disk does.
-type failingBlocks struct{ store.Blocks }
+type failingBlocks struct{ blocks.Store }
 
 var errDiskFull = errors.New("disk full")
 
@@ -160,7 +164,7 @@ func (f failingBlocks) Put(ctx context.Context, id uuid.UUID, index int64, data 
 	if index == 5 {
 		return errDiskFull
 	}
-	return f.Blocks.Put(ctx, id, index, data)
+	return f.Store.Put(ctx, id, index, data)
 }
 
 func TestUploadToBrokenStore(t *testing.T) {
@@ -168,13 +172,17 @@ func TestUploadToBrokenStore(t *testing.T) {
 	s := open(t)
 	good := s.Blocks
 	s.Blocks = failingBlocks{good}
-	u := s.NewUpload(t.Context(), matrix.Shape{Rows: 2000, Cols: 2000, DType: matrix.Float64}, false, store.FromUpload)
+	u := s.NewUpload(t.Context(), matrix.Shape{
+		Rows:  2000,
+		Cols:  2000,
+		DType: matrix.Float64,
+	}, false, store.FromUpload)
 	_, err := u.Write(make([]byte, 32_000_000))
 	if err == nil {
 		_, err = finish(t, s, u)
 	}
 	if !errors.Is(err, errDiskFull) {
-		t.Errorf("got %v", err)
+		t.Errorf("the upload ends with %v, want the error of the disk", err)
 	}
 	if err := u.Abort(); err != nil {
 		t.Fatal(err)
@@ -187,7 +195,11 @@ func TestUploadToBrokenStore(t *testing.T) {
 func TestSourceRects(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	shape := matrix.Shape{Rows: 700, Cols: 2100, DType: matrix.Float32}
+	shape := matrix.Shape{
+		Rows:  700,
+		Cols:  2100,
+		DType: matrix.Float32,
+	}
 	want := content(shape)
 	for _, fortran := range []bool{false, true} {
 		sent := want
@@ -205,7 +217,8 @@ func TestSourceRects(t *testing.T) {
 		random := rand.New(rand.NewPCG(3, 4))
 		for range 50 {
 			r := matrix.Rect{Row: random.Int64N(700), Col: random.Int64N(2100)}
-			r.Rows, r.Cols = 1+random.Int64N(700-r.Row), 1+random.Int64N(2100-r.Col)
+			r.Rows = 1 + random.Int64N(700-r.Row)
+			r.Cols = 1 + random.Int64N(2100-r.Col)
 			expectRect(t, s.Source(m), r, want, shape)
 		}
 	}
@@ -229,8 +242,16 @@ func expectRect(t *testing.T, source matrix.Source, r matrix.Rect, want []byte, 
 func TestRandomSeedsAreUnsigned(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	shape := matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}
-	m, err := s.Insert(t.Context(), store.NewRandom(shape, 1<<63+5), s.Retention)
+	shape := matrix.Shape{
+		Rows:  2,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
+	var m store.Matrix
+	err := s.InTx(t.Context(), func(tx *store.Tx) (err error) {
+		m, err = tx.InsertMatrix(t.Context(), store.NewRandom(shape, 1<<63+5))
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,42 +264,5 @@ func TestRandomSeedsAreUnsigned(t *testing.T) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Error("another matrix came back")
-	}
-}
-
-func TestSweep(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	ctx := t.Context()
-	shape := matrix.Shape{Rows: 300, Cols: 300, DType: matrix.Float64}
-	upload := func(retention time.Duration) store.Matrix {
-		s.Retention = retention
-		u := s.NewUpload(ctx, shape, false, store.FromUpload)
-		if _, err := u.Write(content(shape)); err != nil {
-			t.Fatal(err)
-		}
-		m, err := finish(t, s, u)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
-	expired, kept := upload(-time.Minute), upload(time.Hour)
-	orphan := uuid.New()
-	if err := s.Blocks.Put(ctx, orphan, 0, []byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	if swept, err := s.SweepExpired(ctx); err != nil || swept != (store.Swept{Matrices: 1}) {
-		t.Errorf("got %+v, %v", swept, err)
-	}
-	if swept, err := s.SweepOrphans(ctx); err != nil || swept != (store.Swept{Orphans: 1}) {
-		t.Errorf("got %+v, %v", swept, err)
-	}
-	if _, err := s.Matrix(ctx, expired.ID); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the expired matrix: %v", err)
-	}
-	owners, err := s.Blocks.Owners(ctx, uuid.Nil, 10)
-	if err != nil || len(owners) != 1 || owners[0] != kept.ID {
-		t.Errorf("the blocks of %v are left, %v", owners, err)
 	}
 }

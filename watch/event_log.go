@@ -35,8 +35,8 @@ func (l *eventLog) next() int64 {
 	return l.events[len(l.events)-1].Number + 1
 }
 
-// complete adds what the row of the multiplication tells itself, its first and its present event, and reports whether nothing is
-// missing then.
+// complete adds what the row of the multiplication tells itself, its first and its present event, and reports whether
+// nothing is missing then.
 func (l *eventLog) complete(row store.Multiplication) bool {
 	if len(l.events) == 0 {
 		l.from = min(l.from, row.Events) // a client cannot have seen what has not happened
@@ -93,7 +93,11 @@ func first(row store.Multiplication) Event {
 	if row.Events == 1 {
 		return present(row)
 	}
-	return Event{Number: 1, At: row.CreatedAt, State: submitted}
+	return Event{
+		Number: 1,
+		At:     row.CreatedAt,
+		State:  submitted,
+	}
 }
 
 // present is the event that the row shows. The row has its time if it was the first or the last one.

@@ -23,8 +23,8 @@ const (
 // ErrStopped means that this process is about to end; others go on.
 var ErrStopped = errors.New("this server is stopping, try again")
 
-// Hub multiplexes the subscriptions and waits of the process onto one reader. Reads never overlap: a request during a read is
-// served by the next. An idle hub issues no queries.
+// Hub multiplexes the subscriptions and waits of the process onto one reader. Reads never overlap: a request during a
+// read is served by the next. An idle hub issues no queries.
 type Hub struct {
 	store *store.Store
 	log   *slog.Logger
@@ -70,8 +70,8 @@ func (h *Hub) Start(ctx context.Context) {
 	h.loops.Go(func() { h.run(ctx) })
 }
 
-// Stop ends waits and subscriptions at once, and returns when the hub's goroutines have ended. It may be called twice, or without
-// Start.
+// Stop ends waits and subscriptions at once, and returns when the hub's goroutines have ended. It may be called
+// twice, or without Start.
 func (h *Hub) Stop() {
 	h.stop.Do(func() {
 		h.mu.Lock()
@@ -108,8 +108,8 @@ type topic struct {
 	changed chan struct{} // closed when subscribers have something to look at
 }
 
-// join returns the topic of a multiplication, for one more subscriber or waiter, and the first generation that is read from now on.
-// It reports false when the hub does not run. The caller holds the lock.
+// join returns the topic of a multiplication, for one more subscriber or waiter, and the first generation that is
+// read from now on. It reports false when the hub does not run. The caller holds the lock.
 func (h *Hub) join(id uuid.UUID) (*topic, uint64, bool) {
 	if !h.running {
 		return nil, 0, false

@@ -14,26 +14,29 @@ import (
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/watch/notify"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
-// testBundle is a hub on a database of its own, and a store that changes products as jobs do.
+// testBundle is a hub on a database of its own, and a store that changes multiplications as jobs do.
 type testBundle struct {
-	t       testing.TB
-	store   *store.Store
-	changes *Announcer
-	hub     *Hub
-	queries queryCounter // of the hub
+	t         testing.TB
+	store     *store.Store
+	publisher *Publisher
+	hub       *Hub
+	queries   queryCounter // of the hub
 }
 
 func setup(t testing.TB) *testBundle {
 	t.Helper()
 	pool := testdb.New(t)
-	b := &testBundle{t: t, store: store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)}
+	b := &testBundle{t: t, store: store.Open(pool, blocks.NewPostgres(pool), time.Hour)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	b.changes = NewAnnouncer(b.store, log)
-	t.Cleanup(b.changes.Stop)
+	sender := notify.NewSender(pool, log)
+	t.Cleanup(sender.Stop)
+	b.publisher = NewPublisher(sender)
 	b.hub = b.newHub(log)
 	return b
 }
@@ -49,7 +52,7 @@ func (b *testBundle) newHub(log *slog.Logger) *Hub {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(pool.Close)
-	h := NewHub(store.Open(pool, store.NewPostgresBlocks(pool), time.Hour), log)
+	h := NewHub(store.Open(pool, blocks.NewPostgres(pool), time.Hour), log)
 	h.Start(b.t.Context())
 	b.t.Cleanup(h.Stop)
 	return h
@@ -67,111 +70,161 @@ func (c *queryCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.T
 // TraceQueryEnd implements pgx.QueryTracer.
 func (c *queryCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// submit writes the row of a product with a number of tiles and without jobs; its result is 1×tiles.
+// submit writes the row of a multiplication with a number of tiles and without jobs; its result is 1×tiles.
 func (b *testBundle) submit(tiles int64) uuid.UUID {
 	b.t.Helper()
 	ctx := b.t.Context()
-	shape := matrix.Shape{Rows: 1, Cols: tiles, DType: matrix.Float64}
-	operand := store.NewRandom(shape, 1)
-	result := store.Matrix{ID: store.NewID(), Rows: 1, Cols: tiles, DType: matrix.Float64, Source: store.FromProduct, State: store.Uploading}
-	p := store.InsertMultiplicationParams{
-		ID: store.NewID(), A: operand.ID, B: operand.ID, C: result.ID, Priority: 1, State: store.Pending, M: 1, K: 1, N: tiles,
-		DType: matrix.Float64, TileRows: 1, TileCols: 1, TilesTotal: tiles, LastJob: -1, Retention: time.Hour,
+	operand := store.NewRandom(matrix.Shape{
+		Rows:  1,
+		Cols:  tiles,
+		DType: matrix.Float64,
+	}, 1)
+	result := store.Matrix{
+		ID:     store.NewID(),
+		Rows:   1,
+		Cols:   tiles,
+		DType:  matrix.Float64,
+		Source: store.FromMultiplication,
+		State:  store.Uploading,
 	}
-	err := b.store.InTx(ctx, func(_ pgx.Tx, q *store.Queries) error {
-		for _, m := range []store.Matrix{operand, result} {
-			if _, err := q.Insert(ctx, m, time.Hour); err != nil {
+	m := store.Multiplication{
+		ID:         store.NewID(),
+		A:          operand.ID,
+		B:          operand.ID,
+		C:          result.ID,
+		Priority:   1,
+		State:      "pending",
+		M:          1,
+		K:          1,
+		N:          tiles,
+		DType:      matrix.Float64,
+		TileRows:   1,
+		TileCols:   1,
+		TilesTotal: tiles,
+		LastJob:    -1,
+	}
+	b.inTx(func(tx *store.Tx) error {
+		for _, row := range []store.Matrix{operand, result} {
+			if _, err := tx.InsertMatrix(ctx, row); err != nil {
 				return err
 			}
 		}
-		_, err := q.InsertMultiplication(ctx, p)
+		_, err := tx.InsertMultiplication(ctx, m)
 		return err
 	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return p.ID
+	return m.ID
 }
 
-// work does a tile of a product, as a worker would: it says so if announced.
-func (b *testBundle) work(id uuid.UUID, announced bool) {
+func (b *testBundle) inTx(f func(tx *store.Tx) error) {
+	b.t.Helper()
+	if err := b.store.InTx(b.t.Context(), f); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// work does a tile of a multiplication, as a worker would, and publishes it if published.
+func (b *testBundle) work(id uuid.UUID, published bool) {
 	b.t.Helper()
 	now := time.Now()
-	var counted store.CountTileRow
-	err := b.store.InTx(b.t.Context(), func(_ pgx.Tx, q *store.Queries) (err error) {
-		if counted, err = q.CountTile(b.t.Context(), &now, time.Hour, id); err != nil || counted.State != store.Completed {
+	b.inTx(func(tx *store.Tx) error {
+		m, active, err := tx.CountTile(b.t.Context(), id, &now)
+		if err != nil || !active {
 			return err
 		}
-		return q.CompleteProduct(b.t.Context(), store.CompleteProductParams{ID: counted.C, Content: make([]byte, 8), Retention: time.Hour})
+		if published {
+			tx.AfterCommit(func() {
+				if m.Finished() {
+					b.publisher.Finished(id)
+				} else {
+					b.publisher.Changed(id)
+				}
+			})
+		}
+		if !m.Finished() {
+			return nil
+		}
+		return tx.FinishResult(b.t.Context(), m.C, make([]byte, 8), nil)
 	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	switch {
-	case !announced:
-	case counted.State.Final():
-		b.changes.Ended(id)
-	default:
-		b.changes.Changed(id)
-	}
 }
 
-// end gives a product an outcome.
-func (b *testBundle) end(id uuid.UUID, state store.State) {
+// end gives a multiplication an outcome.
+func (b *testBundle) end(id uuid.UUID, state, failure string) {
 	b.t.Helper()
-	n, err := b.store.EndMultiplication(b.t.Context(), store.EndMultiplicationParams{ID: id, State: state, Retention: time.Hour})
-	if err != nil || n != 1 {
-		b.t.Fatalf("ended %d, %v", n, err)
-	}
-	b.changes.Ended(id)
+	b.inTx(func(tx *store.Tx) error {
+		ended, err := tx.EndMultiplication(b.t.Context(), id, state, failure)
+		if err == nil && !ended {
+			b.t.Fatalf("EndMultiplication(%s) = false, want true", state)
+		}
+		return err
+	})
+	b.publisher.Finished(id)
 }
 
-// reopen takes a failure or a cancellation back.
+// reopen retries a multiplication that has failed or was cancelled.
 func (b *testBundle) reopen(id uuid.UUID) {
 	b.t.Helper()
-	if err := b.store.ReopenMultiplication(b.t.Context(), time.Hour, id); err != nil {
-		b.t.Fatal(err)
-	}
-	b.changes.Changed(id)
+	b.inTx(func(tx *store.Tx) error {
+		_, err := tx.ReopenMultiplication(b.t.Context(), id)
+		return err
+	})
+	b.publisher.Changed(id)
 }
 
-// eventually returns once done does so truly.
+// start makes a multiplication in progress.
+func (b *testBundle) start(id uuid.UUID) {
+	b.t.Helper()
+	if started, err := b.store.StartMultiplication(b.t.Context(), id); err != nil || !started {
+		b.t.Fatalf("StartMultiplication() = %v, %v, want true", started, err)
+	}
+}
+
+// delete deletes the row of a multiplication, in whichever state it is.
+func (b *testBundle) delete(id uuid.UUID) {
+	b.t.Helper()
+	if _, err := b.store.Pool.Exec(b.t.Context(), "DELETE FROM multiplications WHERE id = $1", id); err != nil {
+		b.t.Fatal(err)
+	}
+	b.publisher.Finished(id)
+}
+
+// eventually returns once done reports true.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			t.Fatalf("after a minute still not: %s", what)
 		}
 	}
 }
 
-// waiting returns once n wait for or follow a product.
-func (b *testBundle) waiting(id uuid.UUID, n int) {
+// joined returns once n waiters and subscribers watch a multiplication.
+func (b *testBundle) joined(id uuid.UUID, n int) {
 	b.t.Helper()
-	eventually(b.t, "all wait", func() bool {
+	eventually(b.t, "all have joined", func() bool {
 		b.hub.mu.Lock()
 		defer b.hub.mu.Unlock()
 		t := b.hub.topics[id]
-		return t != nil && len(t.waiters)+t.followers == n
+		return t != nil && len(t.waiters)+t.subscribers == n
 	})
 }
 
-// result is what Await returned.
-type result struct {
-	*Outcome
-	err error
-}
-
-// await waits for products in the background, n for each.
-func (b *testBundle) await(limit time.Duration, n int, ids ...uuid.UUID) chan result {
-	results := make(chan result, n*len(ids))
+// wait waits for multiplications in the background, n times for each.
+func (b *testBundle) wait(limit time.Duration, n int, ids ...uuid.UUID) chan error {
+	results := make(chan error, n*len(ids))
 	for _, id := range ids {
 		for range n {
-			go func() {
-				o, err := b.hub.Await(b.t.Context(), id, limit)
-				results <- result{o, err}
-			}()
+			go func() { results <- b.hub.Wait(b.t.Context(), id, limit) }()
 		}
 	}
 	return results
+}
+
+// state returns the state of a multiplication as it is now.
+func (b *testBundle) state(id uuid.UUID) string {
+	b.t.Helper()
+	rows, err := b.store.Multiplications(b.t.Context(), []uuid.UUID{id})
+	if err != nil || len(rows) != 1 {
+		b.t.Fatalf("Multiplications() = %d rows, %v, want 1", len(rows), err)
+	}
+	return rows[0].State
 }

@@ -1,7 +1,7 @@
 // Package watch tells clients what becomes of multiplications. Processes that change multiplications publish it by
-// notifications of Postgres, outside of the transactions that change anything. In each process that serves clients one Hub
-// listens on one connection and reads, in one query for all subscriptions, what has changed. A client that waits costs neither
-// a connection nor a query of its own.
+// notifications of Postgres, outside of the transactions that change anything. In each process that serves clients
+// one Hub listens on one connection and reads, in one query for all subscriptions, what has changed. A client that
+// waits costs neither a connection nor a query of its own.
 package watch
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/millrace/millrace/watch/notify"
 )
 
-// The channels of this package; payloads are ids of multiplications. Most clients wait for the end only, so the two are told
-// apart before anything is read.
+// The channels of this package; payloads are ids of multiplications. Most clients wait for the end only, so the two
+// are told apart before anything is read.
 var (
 	// finished: a multiplication has finished, or was deleted. The pause is shorter than people notice.
 	finished = notify.Channel{Name: "millrace_ends", Pause: 5 * time.Millisecond}
@@ -22,7 +22,8 @@ var (
 	progress = notify.Channel{Name: "millrace_progress", Pause: 40 * time.Millisecond}
 )
 
-// Publisher publishes changes of multiplications. A notification that is lost costs time, and nothing else: hubs also poll.
+// Publisher publishes changes of multiplications. A notification that is lost costs time, and nothing else: hubs also
+// poll.
 type Publisher struct {
 	sender *notify.Sender
 }

@@ -20,8 +20,8 @@ type Subscription struct {
 	last           int64 // the number of the newest event that was delivered
 }
 
-// Subscribe begins a subscription after the event of a number, 0 for the first. Close ends it. Errors: store.ErrNotFound when there is
-// none of that id; ErrStopped when the hub does not run; those of ctx.
+// Subscribe begins a subscription after the event of a number, 0 for the first. Close ends it. Errors:
+// store.ErrNotFound when there is none of that id; ErrStopped when the hub does not run; those of ctx.
 func (h *Hub) Subscribe(ctx context.Context, id uuid.UUID, after int64) (*Subscription, error) {
 	w := &waiter{wants: wantRow, done: make(chan error, 1)}
 	t, ok := h.joinSubscriber(id, after, w)
@@ -29,7 +29,11 @@ func (h *Hub) Subscribe(ctx context.Context, id uuid.UUID, after int64) (*Subscr
 		return nil, ErrStopped
 	}
 	defer h.leaveWaiter(t, w)
-	s := &Subscription{hub: h, topic: t, last: after}
+	s := &Subscription{
+		hub:   h,
+		topic: t,
+		last:  after,
+	}
 	var err error
 	select {
 	case err = <-w.done:
@@ -88,8 +92,9 @@ func (s *Subscription) ended() bool {
 	return s.topic.row.Finished() && s.last >= s.topic.row.Events
 }
 
-// Next returns the next events, at least one, as soon as it happens. Errors: io.EOF when the multiplication has finished and its
-// last event was delivered; store.ErrNotFound when it was deleted; ErrStopped when this process stops; those of ctx.
+// Next returns the next events, at least one, as soon as it happens. Errors: io.EOF when the multiplication has
+// finished and its last event was delivered; store.ErrNotFound when it was deleted; ErrStopped when this process
+// stops; those of ctx.
 func (s *Subscription) Next(ctx context.Context) ([]Event, error) {
 	for {
 		events, changed, err := s.look()

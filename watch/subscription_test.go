@@ -14,22 +14,22 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// follow begins to follow a product.
-func (b *testBundle) follow(h *Hub, id uuid.UUID, after int64) *Follower {
+// subscribe begins a subscription.
+func (b *testBundle) subscribe(h *Hub, id uuid.UUID, after int64) *Subscription {
 	b.t.Helper()
-	f, err := h.Follow(b.t.Context(), id, after)
+	s, err := h.Subscribe(b.t.Context(), id, after)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return f
+	return s
 }
 
 // take reads n events, each as "number state tiles", with a star when the state has changed.
-func (f *Follower) take(t *testing.T, n int) []string {
+func (s *Subscription) take(t *testing.T, n int) []string {
 	t.Helper()
 	var texts []string
 	for len(texts) < n {
-		events, err := f.Next(t.Context())
+		events, err := s.Next(t.Context())
 		if err != nil {
 			t.Fatalf("%v after %q", err, texts)
 		}
@@ -48,21 +48,21 @@ func (f *Follower) take(t *testing.T, n int) []string {
 }
 
 // expect compares events, and what follows them, with what there should be.
-func (f *Follower) expect(t *testing.T, end error, want ...string) {
+func (s *Subscription) expect(t *testing.T, end error, want ...string) {
 	t.Helper()
-	if got := f.take(t, len(want)); !slices.Equal(got, want) {
+	if got := s.take(t, len(want)); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if end == nil {
 		return
 	}
-	if events, err := f.Next(t.Context()); !errors.Is(err, end) {
-		t.Errorf("it ends with %v, %v, want %v", events, err, end)
+	if events, err := s.Next(t.Context()); !errors.Is(err, end) {
+		t.Errorf("Next() = %v, %v, want error %v", events, err, end)
 	}
 }
 
-// A whole life, seen by one who is there from the beginning and by those who come when all is over.
-func TestFollow(t *testing.T) {
+// TestSubscribe is a whole life, seen by a subscriber from the beginning on and by those that come after the end.
+func TestSubscribe(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	all := []string{
@@ -70,66 +70,60 @@ func TestFollow(t *testing.T) {
 		"7 in_progress 3", "8 completed 4 *",
 	}
 	id := b.submit(4)
-	witness := b.follow(b.hub, id, 0)
-	defer func() { witness.Close() }()
-	witness.expect(t, nil, all[0])
-	if _, err := b.store.StartMultiplication(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	b.changes.Changed(id)
+	early := b.subscribe(b.hub, id, 0)
+	defer func() { early.Close() }()
+	early.expect(t, nil, all[0])
+	b.start(id)
+	b.publisher.Changed(id)
 	b.work(id, true)
-	witness.expect(t, nil, all[1:3]...)
-	b.end(id, store.Cancelled)
-	witness.expect(t, io.EOF, all[3])
+	early.expect(t, nil, all[1:3]...)
+	b.end(id, "cancelled", "")
+	early.expect(t, io.EOF, all[3])
 	b.reopen(id)
-	witness.Close()
-	witness = b.follow(b.hub, id, 4)
+	early.Close()
+	early = b.subscribe(b.hub, id, 4)
 	for range 3 {
 		b.work(id, false) // found by the poll
 	}
-	witness.expect(t, io.EOF, all[4:]...)
+	early.expect(t, io.EOF, all[4:]...)
 	other := b.newHub(b.hub.log)
 	for _, h := range []*Hub{b.hub, other} {
 		for after := range len(all) {
-			f := b.follow(h, id, int64(after))
-			if f.Ended() {
-				t.Errorf("nothing comes after %d", after)
+			s := b.subscribe(h, id, int64(after))
+			if s.Ended() {
+				t.Errorf("after event %d: Ended() = true, want false", after)
 			}
-			f.expect(t, io.EOF, all[after:]...)
-			f.Close()
+			s.expect(t, io.EOF, all[after:]...)
+			s.Close()
 		}
 		for _, after := range []int64{8, 9, 1 << 62} {
-			f := b.follow(h, id, after)
-			if !f.Ended() {
-				t.Errorf("something comes after %d", after)
+			s := b.subscribe(h, id, after)
+			if !s.Ended() {
+				t.Errorf("after event %d: Ended() = false, want true", after)
 			}
-			f.Close()
+			s.Close()
 		}
 	}
 	var rows int
 	if err := b.store.Pool.QueryRow(t.Context(), "SELECT count(*) FROM multiplication_events").Scan(&rows); err != nil || rows != 6 {
-		t.Errorf("%d rows, %v", rows, err)
+		t.Errorf("the log has %d rows, %v, want 6", rows, err)
 	}
 }
 
-// The last event brings the product as it has ended, the others do not.
-func TestFollowToTheEnd(t *testing.T) {
+// TestOutcome: the last event brings the finished multiplication, the others do not.
+func TestOutcome(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.submit(2)
-	b.end(id, store.Cancelled)
+	b.end(id, "cancelled", "")
 	b.reopen(id)
-	reason := "why"
-	if _, err := b.store.EndMultiplication(t.Context(), store.EndMultiplicationParams{
-		ID: id, State: store.Failed, Failure: &reason, Retention: time.Hour,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	f := b.follow(b.hub, id, 0)
-	defer f.Close()
+	const reason = "why"
+	b.end(id, "failed", reason)
+	s := b.subscribe(b.hub, id, 0)
+	defer s.Close()
 	var events []Event
 	for {
-		more, err := f.Next(t.Context())
+		more, err := s.Next(t.Context())
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -139,32 +133,32 @@ func TestFollowToTheEnd(t *testing.T) {
 		events = append(events, more...)
 	}
 	for i, e := range events {
-		if last := i == len(events)-1; last != (e.Product != nil) {
-			t.Errorf("event %d has the product %v", e.Number, e.Product)
+		if last := i == len(events)-1; last != (e.Outcome != nil) {
+			t.Errorf("event %d has the outcome %v, want one in the last event only", e.Number, e.Outcome)
 		}
 	}
-	if p := events[len(events)-1].Product; *p.Failure != reason {
-		t.Errorf("failure %v", p.Failure)
+	if got := events[len(events)-1].Outcome.Failure; got == nil || *got != reason {
+		t.Errorf("the failure is %v, want %s", got, reason)
 	}
 }
 
-// A small product has no rows in the log: its own tells all.
-func TestSmallProductsLogNothing(t *testing.T) {
+// TestOneTileLogsNothing: a multiplication of one tile has no rows in the log, since its own row tells its events.
+func TestOneTileLogsNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.submit(1)
 	b.work(id, true)
-	f := b.follow(b.hub, id, 0)
-	defer f.Close()
-	f.expect(t, io.EOF, "1 pending 0 *", "2 completed 1 *")
+	s := b.subscribe(b.hub, id, 0)
+	defer s.Close()
+	s.expect(t, io.EOF, "1 pending 0 *", "2 completed 1 *")
 	var rows int
 	if err := b.store.Pool.QueryRow(t.Context(), "SELECT count(*) FROM multiplication_events").Scan(&rows); err != nil || rows != 0 {
-		t.Errorf("%d rows, %v", rows, err)
+		t.Errorf("the log has %d rows, %v, want 0", rows, err)
 	}
 }
 
-// Products from before there was a log have one event: what they are.
-func TestFollowFromBeforeTheLog(t *testing.T) {
+// TestSubscribeFromBeforeTheLog: multiplications from before there was a log have one event, their present state.
+func TestSubscribeFromBeforeTheLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.submit(3)
@@ -172,25 +166,23 @@ func TestFollowFromBeforeTheLog(t *testing.T) {
 	if _, err := b.store.Pool.Exec(t.Context(), `WITH log AS (DELETE FROM multiplication_events) UPDATE multiplications SET events = 1`); err != nil {
 		t.Fatal(err)
 	}
-	f := b.follow(b.hub, id, 0)
-	defer f.Close()
-	f.expect(t, nil, "1 in_progress 1 *")
+	s := b.subscribe(b.hub, id, 0)
+	defer s.Close()
+	s.expect(t, nil, "1 in_progress 1 *")
 	b.work(id, true)
-	f.expect(t, nil, "2 in_progress 2")
+	s.expect(t, nil, "2 in_progress 2")
 	b.work(id, true)
-	f.expect(t, io.EOF, "3 completed 3 *")
+	s.expect(t, io.EOF, "3 completed 3 *")
 }
 
-// Logs of more than a page, by several who come at different places.
-func TestFollowLongLog(t *testing.T) {
+// TestSubscribeLongLog: logs of more than a page, read by several subscribers from different places on.
+func TestSubscribeLongLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const tiles = 2*eventsPage + 300
 	id := b.submit(tiles)
-	if _, err := b.store.StartMultiplication(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	// As if all tiles but two had been done, one by one.
+	b.start(id)
+	// As if each tile but two had been done, one by one.
 	for _, sql := range []string{
 		`INSERT INTO multiplication_events SELECT $1, i + 2, now(), 'in_progress', i FROM generate_series(1, $2::bigint - 2) AS i`,
 		`UPDATE multiplications SET events = $2::bigint WHERE id = $1`,
@@ -201,26 +193,26 @@ func TestFollowLongLog(t *testing.T) {
 		}
 	}
 	ends := make(chan error)
-	followers := []int64{tiles - 1, tiles / 2, 0, 7}
-	for _, after := range followers {
-		f := b.follow(b.hub, id, after)
+	subscribers := []int64{tiles - 1, tiles / 2, 0, 7}
+	for _, after := range subscribers {
+		s := b.subscribe(b.hub, id, after)
 		go func() {
-			defer f.Close()
-			ends <- f.consecutive(t.Context(), after, tiles+2)
+			defer s.Close()
+			ends <- s.consecutive(t.Context(), after, tiles+2)
 		}()
 	}
 	b.work(id, true)
-	for range followers {
+	for range subscribers {
 		if err := <-ends; err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// consecutive reads all events and reports a number that is not the next.
-func (f *Follower) consecutive(ctx context.Context, after, last int64) error {
+// consecutive reads the events up to the last and reports a number that is not the next.
+func (s *Subscription) consecutive(ctx context.Context, after, last int64) error {
 	for {
-		events, err := f.Next(ctx)
+		events, err := s.Next(ctx)
 		if errors.Is(err, io.EOF) && after == last {
 			return nil
 		}
@@ -235,38 +227,35 @@ func (f *Follower) consecutive(ctx context.Context, after, last int64) error {
 	}
 }
 
-func TestFollowDeleted(t *testing.T) {
+func TestSubscribeDeleted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.submit(2)
-	f := b.follow(b.hub, id, 0)
-	defer f.Close()
-	f.expect(t, nil, "1 pending 0 *")
-	if _, err := b.store.DeleteMultiplication(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	b.changes.Ended(id)
-	f.expect(t, store.ErrNotFound)
-	if _, err := b.hub.Follow(t.Context(), id, 0); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("got %v", err)
+	s := b.subscribe(b.hub, id, 0)
+	defer s.Close()
+	s.expect(t, nil, "1 pending 0 *")
+	b.delete(id)
+	s.expect(t, store.ErrNotFound)
+	if _, err := b.hub.Subscribe(t.Context(), id, 0); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Subscribe() = %v, want another error", err)
 	}
 }
 
-func TestFollowStopped(t *testing.T) {
+func TestSubscribeStopped(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id := b.submit(2)
-	f := b.follow(b.hub, id, 1)
-	defer f.Close()
+	s := b.subscribe(b.hub, id, 1)
+	defer s.Close()
 	b.hub.Stop()
-	f.expect(t, ErrStopped)
-	if _, err := b.hub.Follow(t.Context(), id, 0); !errors.Is(err, ErrStopped) {
-		t.Errorf("got %v", err)
+	s.expect(t, ErrStopped)
+	if _, err := b.hub.Subscribe(t.Context(), id, 0); !errors.Is(err, ErrStopped) {
+		t.Errorf("Subscribe() = %v, want another error", err)
 	}
 }
 
-// Many who stream one product cost a few queries.
-func TestFollowCost(t *testing.T) {
+// TestSubscribeCost: many subscribers of one multiplication cost a few queries.
+func TestSubscribeCost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const clients, tiles = 300, 20
@@ -275,15 +264,15 @@ func TestFollowCost(t *testing.T) {
 	ends := make(chan error)
 	for range clients {
 		go func() {
-			f, err := b.hub.Follow(t.Context(), id, 0)
+			s, err := b.hub.Subscribe(t.Context(), id, 0)
 			if err == nil {
-				err = f.consecutive(t.Context(), 0, tiles+1)
-				f.Close()
+				err = s.consecutive(t.Context(), 0, tiles+1)
+				s.Close()
 			}
 			ends <- err
 		}()
 	}
-	b.waiting(id, clients)
+	b.joined(id, clients)
 	for range tiles {
 		b.work(id, true)
 	}
@@ -293,7 +282,7 @@ func TestFollowCost(t *testing.T) {
 		}
 	}
 	if n := b.queries.Load() - before; n > clients {
-		t.Errorf("%d queries", n)
+		t.Errorf("%d subscribers cost %d queries, want at most as many", clients, n)
 	}
-	eventually(t, "nobody follows", func() bool { return b.hub.Followed() == 0 })
+	eventually(t, "nothing is watched", func() bool { return b.hub.Watched() == 0 })
 }

@@ -30,9 +30,9 @@ func (w *waiter) deliver(err error) {
 	}
 }
 
-// Wait returns nil as soon as a multiplication has finished, when the limit is over, or when the hub is stopped or does not run: the
-// caller then reads what it needs. Errors: store.ErrNotFound when there is none of that id, or it was deleted meanwhile;
-// those of ctx.
+// Wait returns nil as soon as a multiplication has finished, when the limit is over, or when the hub is stopped or
+// does not run: the caller then reads what it needs. Errors: store.ErrNotFound when there is none of that id, or it
+// was deleted meanwhile; those of ctx.
 func (h *Hub) Wait(ctx context.Context, id uuid.UUID, limit time.Duration) error {
 	w := &waiter{wants: wantFinished, done: make(chan error, 1)}
 	t, ok := h.joinWaiter(id, w)
@@ -72,7 +72,8 @@ func (h *Hub) leaveWaiter(t *topic, w *waiter) {
 	h.leave(t)
 }
 
-// releaseWaiters ends the waits that the row of a topic, which was read in a generation, satisfies. The caller holds the lock.
+// releaseWaiters ends the waits that the row of a topic, which was read in a generation, satisfies. The caller holds
+// the lock.
 func (t *topic) releaseWaiters(generation uint64) {
 	for w := range t.waiters {
 		if w.since <= generation && (w.wants == wantRow || t.row.Finished()) {

@@ -43,7 +43,11 @@ func Run(ctx context.Context, o Options, out io.Writer) (err error) {
 	if o.N < 1 {
 		return fmt.Errorf("--size must be at least 1, it is %d", o.N)
 	}
-	shape := matrix.Shape{Rows: o.N, Cols: o.N, DType: matrix.DType(o.DType)}
+	shape := matrix.Shape{
+		Rows:  o.N,
+		Cols:  o.N,
+		DType: matrix.DType(o.DType),
+	}
 	if err := shape.Validate(0); err != nil {
 		return err
 	}

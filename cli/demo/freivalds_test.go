@@ -14,7 +14,11 @@ import (
 // write writes a .npy file of the given rows.
 func write(t *testing.T, rows [][]float64) string {
 	t.Helper()
-	shape := matrix.Shape{Rows: int64(len(rows)), Cols: int64(len(rows[0])), DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  int64(len(rows)),
+		Cols:  int64(len(rows[0])),
+		DType: matrix.Float64,
+	}
 	var content []float64
 	for _, row := range rows {
 		content = append(content, row...)

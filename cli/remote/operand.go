@@ -38,8 +38,16 @@ func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand,
 		if err != nil {
 			return Operand{}, err
 		}
-		shape := matrix.Shape{Rows: m.Rows, Cols: m.Cols, DType: matrix.DType(m.Dtype)}
-		return Operand{Operand: client.Stored(id), name: arg, shape: shape}, nil
+		shape := matrix.Shape{
+			Rows:  m.Rows,
+			Cols:  m.Cols,
+			DType: matrix.DType(m.Dtype),
+		}
+		return Operand{
+			Operand: client.Stored(id),
+			name:    arg,
+			shape:   shape,
+		}, nil
 	}
 	return fileOperand(arg)
 }
@@ -60,9 +68,17 @@ func randomOperand(arg, text string) (Operand, error) {
 			"for example random:1000x500:7", arg)
 	}
 	return Operand{
-		Operand: client.Operand{Random: &client.RandomMatrix{Rows: rows, Cols: cols, Seed: &seed}},
-		name:    arg,
-		shape:   matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64},
+		Operand: client.Operand{Random: &client.RandomMatrix{
+			Rows: rows,
+			Cols: cols,
+			Seed: &seed,
+		}},
+		name: arg,
+		shape: matrix.Shape{
+			Rows:  rows,
+			Cols:  cols,
+			DType: matrix.Float64,
+		},
 	}, nil
 }
 

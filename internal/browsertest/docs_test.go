@@ -29,7 +29,7 @@ func (b *tab) execute(path string) string {
 	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, code))
 }
 
-// The docs page submits a real multiplication, without a request to another host.
+// TestDocs: the docs page submits a real multiplication, without a request to another host.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -52,7 +52,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// A deep link opens its operation, also below the path of a proxy and under another host name.
+// TestDocsBehindProxy: a deep link opens its operation, also below the path of a proxy and under another host name.
 func TestDocsBehindProxy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

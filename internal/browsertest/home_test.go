@@ -24,7 +24,7 @@ func below(t *testing.T, path, site string) string {
 	return server.URL + path
 }
 
-// The start page shows every state of a multiplication without being loaded again.
+// TestHomeShowsProgress: the start page shows every state of a multiplication without being loaded again.
 func TestHomeShowsProgress(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -49,7 +49,7 @@ func TestHomeShowsProgress(t *testing.T) {
 	}
 }
 
-// The form of the start page works with the keyboard alone.
+// TestHomeSubmits: the form of the start page works with the keyboard alone.
 func TestHomeSubmits(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -64,7 +64,8 @@ func TestHomeSubmits(t *testing.T) {
 	}
 }
 
-// The start page shows that the API refuses a submission or is unavailable, and recovers when the API is back.
+// TestHomeShowsErrors: the start page shows that the API refuses a submission or is unavailable, and recovers when
+// the API is back.
 func TestHomeShowsErrors(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "--max-matrix-bytes=1000000")
@@ -72,7 +73,7 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.open(d.url)
 	b.sees(`document.getElementById("version").innerText !== ""`)
 	b.click("#submit button")
-	b.sees(`document.getElementById("refused").innerText.startsWith("The API returned 413: the product: matrix too large")`)
+	b.sees(`document.getElementById("refused").innerText.startsWith("The API returned 413: the result: matrix too large")`)
 	if got := evaluate[string](b, `document.getElementById("submitted").innerText`); got != "" {
 		t.Errorf("the status of a refused submission is %q, want none", got)
 	}
@@ -82,7 +83,7 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.sees(`document.getElementById("trouble").hidden`)
 }
 
-// The start page fits the window of a telephone.
+// TestHomeIsNarrow: the start page fits the window of a telephone.
 func TestHomeIsNarrow(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

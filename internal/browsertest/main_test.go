@@ -49,7 +49,11 @@ type deployment struct {
 // deploy starts an API with some flags, and no worker.
 func deploy(t *testing.T, flags ...string) *deployment {
 	t.Helper()
-	d := &deployment{t: t, pool: testdb.New(t), blocks: t.TempDir()}
+	d := &deployment{
+		t:      t,
+		pool:   testdb.New(t),
+		blocks: t.TempDir(),
+	}
 	d.env = []string{"DATABASE_URL=" + testdb.URL(d.pool), "MILLRACE_BLOCKS=file://" + d.blocks}
 	d.serve(flags...)
 	return d
@@ -80,7 +84,11 @@ type process struct {
 // start runs a millrace in the background, which is stopped at the end of the test.
 func (d *deployment) start(args ...string) *process {
 	d.t.Helper()
-	p := &process{t: d.t, cmd: reexec.Command(d.t, d.env, args...), log: &reexec.Log{}}
+	p := &process{
+		t:   d.t,
+		cmd: reexec.Command(d.t, d.env, args...),
+		log: &reexec.Log{},
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		d.t.Fatal(err)

@@ -24,7 +24,11 @@ func onesFile(t *testing.T, n int64) []byte {
 		ones[i] = 1
 	}
 	var file bytes.Buffer
-	file.Write(npy.AppendHeader(nil, matrix.Shape{Rows: n, Cols: n, DType: matrix.Float64}))
+	file.Write(npy.AppendHeader(nil, matrix.Shape{
+		Rows:  n,
+		Cols:  n,
+		DType: matrix.Float64,
+	}))
 	file.Write(matrix.AsBytes(ones))
 	return file.Bytes()
 }
@@ -71,7 +75,7 @@ func (d *deployment) submitDoomed() (m multiplication, putBack func()) {
 	return m, putBack
 }
 
-// River UI shows a job that has failed, and its button Retry makes the multiplication complete.
+// TestRiverUIRetries: River UI shows a job that has failed, and its button Retry makes the multiplication complete.
 func TestRiverUIRetries(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -90,7 +94,7 @@ func TestRiverUIRetries(t *testing.T) {
 	b.sees(`document.body.innerText.includes("Completed")`)
 }
 
-// The link of a multiplication leads to a list of its jobs only.
+// TestRiverUIListsJobs: the link of a multiplication leads to a list of its jobs only.
 func TestRiverUIListsJobs(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

@@ -28,9 +28,14 @@ var serviceUsers = []string{"postgres", "nobody"}
 // newAccount returns the account for a new database.
 func newAccount() (account, error) {
 	if os.Geteuid() != 0 {
-		uid, gid := os.Geteuid(), os.Getegid()
+		uid := os.Geteuid()
+		gid := os.Getegid()
 		//nolint:gosec // the system's ids have 32 bits
-		return account{name: "uid " + strconv.Itoa(uid), uid: uint32(uid), gid: uint32(gid)}, nil
+		return account{
+			name: "uid " + strconv.Itoa(uid),
+			uid:  uint32(uid),
+			gid:  uint32(gid),
+		}, nil
 	}
 	if runtime.GOOS != "linux" { // see shareDirectory
 		return account{}, errors.New("postgres does not run as root: run as another user")
@@ -53,7 +58,11 @@ func parseUser(u *user.User) (account, error) {
 	if err != nil {
 		return account{}, fmt.Errorf("user %s: %w", u.Username, err)
 	}
-	return account{name: "user " + u.Username, uid: uint32(uid), gid: uint32(gid)}, nil
+	return account{
+		name: "user " + u.Username,
+		uid:  uint32(uid),
+		gid:  uint32(gid),
+	}, nil
 }
 
 // ownerOf returns the account for an existing database: Postgres must own its data directory.
@@ -66,7 +75,11 @@ func ownerOf(data string) (account, error) {
 	if !ok {
 		return account{}, fmt.Errorf("the owner of %s is unknown on this system", data)
 	}
-	owner := account{name: "uid " + strconv.Itoa(int(st.Uid)), uid: st.Uid, gid: st.Gid}
+	owner := account{
+		name: "uid " + strconv.Itoa(int(st.Uid)),
+		uid:  st.Uid,
+		gid:  st.Gid,
+	}
 	if u, err := user.LookupId(strconv.Itoa(int(st.Uid))); err == nil {
 		owner.name = "user " + u.Username
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// When root starts Postgres, that runs as another user, who cannot reach a private directory.
+// TestPrivateDirectory: when root starts Postgres, that runs as another user, which cannot reach a private directory.
 func TestPrivateDirectory(t *testing.T) {
 	t.Parallel()
 	private := filepath.Join(t.TempDir(), "private")
@@ -22,7 +22,7 @@ func TestPrivateDirectory(t *testing.T) {
 	}
 }
 
-// Earlier versions moved the database of root to another directory and left a note.
+// TestMovedDatabase: earlier versions moved the database of root to another directory and left a note.
 func TestMovedDatabase(t *testing.T) {
 	t.Parallel()
 	moved := filepath.Join(t.TempDir(), "moved")
@@ -82,7 +82,11 @@ func TestClearErrors(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "db")
 			test.prepare(t, dir)
-			s, err := Start(t.Context(), Config{Dir: dir, NoFsync: true, NoDownload: true})
+			s, err := Start(t.Context(), Config{
+				Dir:        dir,
+				NoFsync:    true,
+				NoDownload: true,
+			})
 			if err == nil {
 				stop(t, s)
 			}

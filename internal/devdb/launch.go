@@ -82,7 +82,11 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	if err != nil {
 		return run{}, err
 	}
-	r := run{process: p, port: port, logOffset: offset}
+	r := run{
+		process:   p,
+		port:      port,
+		logOffset: offset,
+	}
 	if err := c.awaitReady(ctx, r); err != nil {
 		return run{}, errors.Join(err, p.stop(syscall.SIGINT))
 	}

@@ -38,7 +38,7 @@ func Command(t testing.TB, env []string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe, args...)
+	cmd := exec.Command(exe, args...) //nolint:noctx // the test stops it by a signal
 	cmd.Env = append(os.Environ(), variable+"=1")
 	cmd.Env = append(cmd.Env, env...)
 	return cmd

@@ -1,6 +1,6 @@
-// Package queue is the fence around River: its client and configuration, each statement on its tables, wake-ups, leases, the
-// rescue of lost jobs, the retry policy, the depth of the queues, and River UI. What depends on River's internals is in
-// internals.go.
+// Package queue is the fence around River: its client and configuration, each statement on its tables, wake-ups,
+// leases, the rescue of lost jobs, the retry policy, the depth of the queues, and River UI. What depends on River's
+// internals is in internals.go.
 package queue
 
 import (
@@ -186,8 +186,8 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and returns when
-// that is done. It may be called twice, or without Start.
+// Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
+// returns when that is done. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
 		if c.halt == nil {

@@ -4,8 +4,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// collector reports the depths that a process read last. When that is too long ago it reports none: an autoscaler that gets no number
-// leaves everything as it is, one that gets an old number acts on it.
+// collector reports the depths that a process read last. When that is too long ago it reports none: an autoscaler
+// that gets no number leaves everything as it is, one that gets an old number acts on it.
 type collector struct {
 	client    *Client
 	depth     *prometheus.Desc
@@ -25,8 +25,8 @@ func newCollector(c *Client) *collector {
 		client:    c,
 		depth:     desc("river_queue_depth", "Jobs that wait, run, or are due to be tried again.", "queue"),
 		jobs:      desc("millrace_queue_jobs", "Jobs that are not finished, by state.", "queue", "state"),
-		oldest:    desc("millrace_queue_oldest_job_age_seconds", "How long the job that waits longest has been due.", "queue"),
-		work:      desc("millrace_queue_work_seconds", "Estimated time that one slot of a worker would need for the queue's depth.", "queue"),
+		oldest:    desc("millrace_queue_oldest_job_age_seconds", "How long the oldest waiting job has been due.", "queue"),
+		work:      desc("millrace_queue_work_seconds", "Estimated time that one slot would need for the depth.", "queue"),
 		leases:    desc("millrace_leases", "Processes, APIs and workers, that have renewed their lease in time."),
 		refreshed: desc("millrace_queue_last_refresh_timestamp_seconds", "When the state of the queues was read."),
 		took:      desc("millrace_queue_refresh_duration_seconds", "How long it took to read the state of the queues."),

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// refreshInterval is how often a process that leads reads the depths of the queues. Scrapes and overviews get what was read last,
-	// so their number is no load on the database.
+	// refreshInterval is how often a process that leads reads the depths of the queues. Scrapes and overviews get what
+	// was read last, so their number is no load on the database.
 	refreshInterval = 5 * time.Second
-	// keepDepths is how long depths stand for the present while the database is unavailable: longer than a failover, and not so long that
-	// an autoscaler acts on a number that may be wrong.
+	// keepDepths is how long depths stand for the present while the database is unavailable: longer than a failover, and
+	// not so long that an autoscaler acts on a number that may be wrong.
 	keepDepths = time.Minute
 	// MaxCounted is how many jobs of a queue and state are counted; a deeper queue is reported as this deep.
 	MaxCounted = 100_000
@@ -31,8 +31,8 @@ const (
 // Depth is what waits in a queue.
 type Depth struct {
 	Queue string
-	// Depth is the number of jobs that wait, run, or are due to be tried again by the time of the next read. Of each state at most
-	// MaxCounted are counted.
+	// Depth is the number of jobs that wait, run, or are due to be tried again by the time of the next read. Of each
+	// state at most MaxCounted are counted.
 	Depth int64
 	// Jobs are the unfinished jobs by River's state.
 	Jobs map[rivertype.JobState]int64
@@ -50,8 +50,8 @@ type Depths struct {
 	Took   time.Duration // to read it
 }
 
-// Depths returns what this process read last. It reports false when it does not lead, or when that is so long ago that it would mislead.
-// It does not wait.
+// Depths returns what this process read last. It reports false when it does not lead, or when that is so long ago
+// that it would mislead. It does not wait.
 func (c *Client) Depths() (Depths, bool) {
 	last := c.depths.Load()
 	if last == nil {
@@ -137,9 +137,9 @@ func (c *Client) sample(ctx context.Context) ([]db.SampleJobsRow, map[uuid.UUID]
 	return samples, costs, err
 }
 
-// secondsPerJob estimates how long a waiting job of a queue will take, from how long jobs took that were completed lately. Small
-// multiplications take about the same time whatever their size; the time of tiles is taken to be proportional to their arithmetic.
-// Jobs whose multiplication was deleted do not count.
+// secondsPerJob estimates how long a waiting job of a queue will take, from how long jobs took that were completed
+// lately. Small multiplications take about the same time whatever their size; the time of tiles is taken to be
+// proportional to their arithmetic. Jobs whose multiplication was deleted do not count.
 func secondsPerJob(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID]float64) float64 {
 	var done, next struct{ jobs, seconds, flops float64 }
 	for _, s := range samples {
@@ -192,8 +192,8 @@ func (c *Client) Counts(ctx context.Context) ([]Counts, error) {
 	return all, nil
 }
 
-// newCounts sums up the counts of a queue. A job that has failed waits as retryable, or, when that is not for long, as available from
-// a later time on.
+// newCounts sums up the counts of a queue. A job that has failed waits as retryable, or, when that is not for long,
+// as available from a later time on.
 func newCounts(queue string, rows []db.CountJobsRow) Counts {
 	c := Counts{Queue: queue}
 	for _, row := range rows {

@@ -16,8 +16,8 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// Group is the jobs of one multiplication: the jobs between two ids that have its id in their args. Jobs of other groups may have ids
-// between the two. First is greater than Last when there are no jobs.
+// Group is the jobs of one multiplication: the jobs between two ids that have its id in their args. Jobs of other
+// groups may have ids between the two. First is greater than Last when there are no jobs.
 type Group struct {
 	ID    uuid.UUID
 	First int64
@@ -34,17 +34,17 @@ type Order struct {
 // metadata is what a job tells about its group, to people and to programs that search River's jobs.
 type metadata struct {
 	MultiplicationID uuid.UUID `json:"multiplication_id"`
-	Product          string    `json:"product"`
+	Title            string    `json:"product"`
 }
 
-// EnqueueTx enqueues a job for each of args, which have the group's id as multiplication_id, and returns the group. Their tag is the
-// id of the group: by it River UI finds them.
+// EnqueueTx enqueues a job for each of args, which have the group's id as multiplication_id, and returns the group.
+// Their tag is the id of the group: by it River UI finds them.
 func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, args []river.JobArgs) (Group, error) {
 	group := Group{ID: id, Last: -1}
 	if len(args) == 0 {
 		return group, nil
 	}
-	text, err := json.Marshal(metadata{MultiplicationID: id, Product: o.Title})
+	text, err := json.Marshal(metadata{MultiplicationID: id, Title: o.Title})
 	if err != nil {
 		return group, err
 	}
@@ -75,17 +75,17 @@ func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Or
 	return group, nil
 }
 
-// CompleteTx marks a job as completed, and reports whether it was unfinished and not counted before. A job that is marked as counted
-// stays so when a person retries it in River UI.
+// CompleteTx marks a job as completed, and reports whether it was unfinished and not counted before. A job that is
+// marked as counted stays so when a person retries it in River UI.
 func (c *Client) CompleteTx(ctx context.Context, tx *store.Tx, job int64, markCounted bool) (bool, error) {
 	n, err := db.New(tx.Pgx()).CompleteJob(ctx, markCounted, job)
 	return n > 0, err
 }
 
-// CancelTx cancels the waiting jobs of a group in one statement and the others, which are few, by River, which tells the workers of
-// those that run. Job except, 0 for none, is about to end by itself and is marked only. A job may change its state between
-// the statements, so the second takes each that is not finished: after this no job of the group will start, unless a
-// person retries it.
+// CancelTx cancels the waiting jobs of a group in one statement and the others, which are few, by River, which tells
+// the workers of those that run. Job except, 0 for none, is about to end by itself and is marked only. A job may
+// change its state between the statements, so the second takes each that is not finished: after this no job of the
+// group will start, unless a person retries it.
 func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, g Group, except int64) error {
 	q := db.New(tx.Pgx())
 	if err := q.CancelWaiting(ctx, g.First, g.Last, g.ID.String()); err != nil {
@@ -145,7 +145,8 @@ func Counted(job *rivertype.JobRow) bool {
 	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
 }
 
-// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be worked.
+// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be
+// worked.
 func (c *Client) Unsettled(ctx context.Context, limit int) ([]uuid.UUID, error) {
 	return c.db.ListUnsettled(ctx, int32(limit)) //nolint:gosec // a batch
 }
@@ -159,7 +160,8 @@ type Progress struct {
 	Attempts  int64 // jobs that were started, each as often as it was
 }
 
-// BatchProgress adds to a batch the reading of the progress of groups. It is in the returned map after the batch was sent.
+// BatchProgress adds to a batch the reading of the progress of groups. It is in the returned map after the batch was
+// sent.
 func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
 	progress := make(map[uuid.UUID]Progress, len(ids))
 	batch.Queue(db.ListProgress, ids).Query(func(rows pgx.Rows) error {
@@ -186,8 +188,8 @@ type Error struct {
 	Message string
 }
 
-// BatchErrors adds to a batch the reading of up to limit of the newest errors of each of several groups. They are in the returned
-// map, newest first, after the batch was sent.
+// BatchErrors adds to a batch the reading of up to limit of the newest errors of each of several groups. They are in
+// the returned map, newest first, after the batch was sent.
 func BatchErrors(batch *pgx.Batch, ids []uuid.UUID, limit int) map[uuid.UUID][]Error {
 	params := db.ListErrorsParams{
 		AttemptKey: errorAttempt,

@@ -67,11 +67,11 @@ type Rescued struct {
 // RescueInterval is how often Rescue must be called.
 func (c *Client) RescueInterval() time.Duration { return c.config.Lease / renewals }
 
-// Rescue returns the running jobs of workers whose lease has run out to their queues, and wakes these. A job that has crashed its
-// worker too often is discarded.
+// Rescue returns the running jobs of workers whose lease has run out to their queues, and wakes these. A job that has
+// crashed its worker too often is discarded.
 //
-// After a database outage all leases look expired: Rescue waits for one lease after each error, and after the first call, before it
-// rescues anything.
+// After a database outage all leases look expired: Rescue waits for one lease after each error, and after the first
+// call, before it rescues anything.
 func (c *Client) Rescue(ctx context.Context) ([]Rescued, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Lease)
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// warnings passes on warnings and worse. River reports every few seconds that nothing is wrong, and each failed job, which the error
-// handler of package jobs logs.
+// warnings passes on warnings and worse. River reports every few seconds that nothing is wrong, and each failed job,
+// which the error handler of package jobs logs.
 type warnings struct{ slog.Handler }
 
 // Enabled implements slog.Handler.

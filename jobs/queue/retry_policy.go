@@ -15,8 +15,8 @@ const (
 	lastRetry  = 5 * time.Minute
 )
 
-// retryPolicy is exponential backoff with jitter: 1 s, 2 s, 4 s … 5 min, each between a half and the whole of it, so that jobs that
-// failed together do not come back together.
+// retryPolicy is exponential backoff with jitter: 1 s, 2 s, 4 s … 5 min, each between a half and the whole of it, so
+// that jobs that failed together do not come back together.
 type retryPolicy struct{}
 
 // NextRetry implements river.ClientRetryPolicy.

@@ -58,8 +58,8 @@ func (u *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	u.handler.ServeHTTP(w, r)
 }
 
-// isAsset reports whether a path is that of a script or a style sheet, whose names change with their content. For paths that do not
-// exist River UI serves its page.
+// isAsset reports whether a path is that of a script or a style sheet, whose names change with their content. For
+// paths that do not exist River UI serves its page.
 func (u *UI) isAsset(path string) bool {
 	name, found := strings.CutPrefix(path, u.prefix+"/assets/")
 	if !found {
@@ -72,8 +72,8 @@ func (u *UI) isAsset(path string) bool {
 // Stop ends River UI's work in the background.
 func (u *UI) Stop() { u.stop() }
 
-// unlessCancelled drops records whose context was cancelled. River UI logs an error when a browser leaves a page before it has
-// loaded, and when the process stops.
+// unlessCancelled drops records whose context was cancelled. River UI logs an error when a browser leaves a page
+// before it has loaded, and when the process stops.
 type unlessCancelled struct{ slog.Handler }
 
 // Enabled implements slog.Handler.
@@ -104,10 +104,10 @@ const (
 	JobRunning   = rivertype.JobStateRunning
 )
 
-// JobsPage returns where River UI shows the jobs of a group, below the path at which it is mounted: the page of the job when there is
-// only one, which is found by its id, however many there are; else the list of jobs with the group's tag in one state, since River
-// UI shows one state at a time. No index has the tags, so the queue narrows down where they are looked for. It is empty when
-// there are no jobs.
+// JobsPage returns where River UI shows the jobs of a group, below the path at which it is mounted: the page of the
+// job when there is only one, which is found by its id, however many there are; else the list of jobs with the
+// group's tag in one state, since River UI shows one state at a time. No index has the tags, so the queue narrows
+// down where they are looked for. It is empty when there are no jobs.
 func JobsPage(g Group, queue string, state JobState) string {
 	switch {
 	case g.First > g.Last:

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -159,7 +156,7 @@ func testKernelShapes[T matrix.Float](t *testing.T, kernel Kernel) {
 	}
 }
 
-// NaN and Inf at random places, among many zeros.
+// TestKernelSpecialValues: NaN and Inf at random places, among many zeros.
 func TestKernelSpecialValues(t *testing.T) {
 	t.Parallel()
 	forKernels(t, testKernelSpecialValues[float64], testKernelSpecialValues[float32])
@@ -247,55 +244,5 @@ func TestKernelConcurrently(t *testing.T) {
 			})
 		}
 		wg.Wait()
-	}
-}
-
-func TestOpen(t *testing.T) {
-	t.Parallel()
-	for _, path := range []string{"builtin", "gonum"} {
-		if kernel, err := Open(path); err != nil || !IsBuiltin(kernel) {
-			t.Errorf("Open(%q) = %v, %v, want the built-in kernel", path, kernel, err)
-		}
-	}
-	notALibrary := filepath.Join(t.TempDir(), "libopenblas.so.0")
-	if err := os.WriteFile(notALibrary, []byte("#!/bin/sh\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"/nonexistent/libblas.so", notALibrary, "libc.so.6"} {
-		kernel, err := Open(path)
-		if err == nil {
-			t.Fatalf("Open(%q) = %v, want an error", path, kernel)
-		}
-		if kernel != nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "builtin") {
-			t.Errorf("Open(%q) = %v, %v, want an error that names the path and \"builtin\"", path, kernel, err)
-		}
-	}
-	for _, kernel := range testKernels(t) {
-		t.Logf("%s, built in: %t", kernel.Name(), IsBuiltin(kernel))
-	}
-}
-
-// skipsZeros multiplies as old reference BLAS do. A probe must detect it.
-type skipsZeros struct{ Kernel }
-
-func (s skipsZeros) Dgemm(m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, add bool) {
-	for i := range m {
-		for l := range k {
-			if a[i*lda+l] != 0 {
-				s.Kernel.Dgemm(1, n, 1, a[i*lda+l:], 1, b[l*ldb:], ldb, c[i*ldc:], ldc, add || l > 0)
-			}
-		}
-	}
-}
-
-func TestProbe(t *testing.T) {
-	t.Parallel()
-	for _, kernel := range testKernels(t) {
-		if err := probe(kernel); err != nil {
-			t.Errorf("probe(%s) = %v, want no error", kernel.Name(), err)
-		}
-	}
-	if err := probe(skipsZeros{Builtin()}); err == nil || !strings.Contains(err.Error(), "dgemm_") {
-		t.Errorf("probe of a kernel that skips zeros = %v, want an error of dgemm_", err)
 	}
 }

@@ -60,7 +60,11 @@ func roundToFloat32(content []byte) []byte {
 
 func TestAppendNotFinite(t *testing.T) {
 	t.Parallel()
-	shape := matrix.Shape{Rows: 1, Cols: 2, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  1,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
 	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		_, err := AppendRows(nil, shape, matrix.AsBytes([]float64{1, x}))
 		want := fmt.Sprintf("element [0][1] is %v", x)
@@ -71,7 +75,11 @@ func TestAppendNotFinite(t *testing.T) {
 }
 
 func ExampleAppendRows() {
-	shape := matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  2,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
 	text, err := AppendRows(nil, shape, matrix.AsBytes([]float64{1, 2.5, 3, 1e21}))
 	fmt.Println(string(text), err)
 	// Output: [[1, 2.5], [3, 1e+21]] <nil>

@@ -11,11 +11,11 @@ import (
 const maxToken = 64 << 10
 
 var (
-	// ErrLongToken: a string, a number or the white space between two tokens is longer than 64 KiB.
+	// ErrLongToken means that a string, a number or the white space between two tokens is longer than 64 KiB.
 	ErrLongToken = fmt.Errorf("a JSON string, number or white space is longer than %d bytes", maxToken)
-	// ErrDuplicateName: an object has two members of the same name.
+	// ErrDuplicateName means that an object has two members of the same name.
 	ErrDuplicateName = errors.New("duplicate JSON member")
-	// ErrNotFinite: an element is NaN or infinite, which JSON cannot represent.
+	// ErrNotFinite means that an element is NaN or infinite, which JSON cannot represent.
 	ErrNotFinite = errors.New("JSON has no NaN and no infinity")
 )
 

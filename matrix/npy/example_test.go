@@ -13,7 +13,11 @@ import (
 
 // A .npy file is a header and the elements. Reader yields the elements of any numeric type as float64 or float32.
 func ExampleReader() {
-	shape := matrix.Shape{Rows: 2, Cols: 2, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  2,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
 	file := npy.AppendHeader(nil, shape)
 	file = append(file, matrix.AsBytes([]float64{1, 2, 3, 4})...)
 
@@ -34,7 +38,11 @@ func ExampleReader() {
 
 // A File turns a matrix that is not in memory into a .npy file of known size, from which any range can be read.
 func ExampleFile() {
-	shape := matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float32}
+	shape := matrix.Shape{
+		Rows:  1000,
+		Cols:  1000,
+		DType: matrix.Float32,
+	}
 	file := npy.NewFile(context.Background(), matrix.NewRandom(shape, 42), 0)
 	defer func() { _ = file.Close() }()
 	fmt.Println(file.Size(), "bytes")

@@ -12,10 +12,14 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// Reading from front to back reads each row once, in windows that are whole blocks.
+// TestFileReadsOnce: reading from front to back reads each row once, in windows that are whole blocks.
 func TestFileReadsOnce(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{Rows: 50, Cols: 4, DType: matrix.Float64}}
+	src := &recordedSource{shape: matrix.Shape{
+		Rows:  50,
+		Cols:  4,
+		DType: matrix.Float64,
+	}}
 	r := newFile(t.Context(), src, 8, 17*4*8)
 	if err := iotest.TestReader(struct{ io.Reader }{r}, testFile(src.shape)); err != nil {
 		t.Error(err)
@@ -38,10 +42,15 @@ func rows(from, n int64) matrix.Rect {
 	}
 }
 
-// Seek reads nothing. The first read after it begins with the row that is needed, without reading ahead.
+// TestFileReadsAheadLate: Seek reads nothing. The first read after it begins with the row that is needed, without
+// reading ahead.
 func TestFileReadsAheadLate(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{Rows: 64, Cols: 4, DType: matrix.Float64}}
+	src := &recordedSource{shape: matrix.Shape{
+		Rows:  64,
+		Cols:  4,
+		DType: matrix.Float64,
+	}}
 	r := newFile(t.Context(), src, 16, 16*32)
 	head := int64(len(r.header))
 	read := func(pos, n int64, want ...matrix.Rect) {
@@ -77,7 +86,11 @@ func TestFileSourceFails(t *testing.T) {
 	verifyNoLeaks(t)
 	failure := errors.New("block is missing")
 	broken := true
-	src := &recordedSource{shape: matrix.Shape{Rows: 40, Cols: 4, DType: matrix.Float64}}
+	src := &recordedSource{shape: matrix.Shape{
+		Rows:  40,
+		Cols:  4,
+		DType: matrix.Float64,
+	}}
 	src.hook = func(_ context.Context, r matrix.Rect) error {
 		if broken && r.Row >= 24 {
 			return failure
@@ -102,13 +115,18 @@ func TestFileSourceFails(t *testing.T) {
 	}
 }
 
-// The end of the context ends a read that waits, whether for its own window or for one that is read ahead.
+// TestFileCancel: the end of the context ends a read that waits, whether for its own window or for one that is read
+// ahead.
 func TestFileCancel(t *testing.T) {
 	for _, stuck := range []int64{0, 8} {
 		t.Run(fmt.Sprintf("row %d", stuck), func(t *testing.T) {
 			verifyNoLeaks(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			src := &recordedSource{shape: matrix.Shape{Rows: 40, Cols: 4, DType: matrix.Float64}}
+			src := &recordedSource{shape: matrix.Shape{
+				Rows:  40,
+				Cols:  4,
+				DType: matrix.Float64,
+			}}
 			src.hook = func(ctx context.Context, r matrix.Rect) error {
 				if r.Row < stuck {
 					return nil
@@ -131,10 +149,14 @@ func TestFileCancel(t *testing.T) {
 	}
 }
 
-// Close, and a Seek elsewhere, stop reading ahead.
+// TestFileStopsReadingAhead: Close, and a Seek elsewhere, stop reading ahead.
 func TestFileStopsReadingAhead(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{Rows: 40, Cols: 4, DType: matrix.Float64}}
+	src := &recordedSource{shape: matrix.Shape{
+		Rows:  40,
+		Cols:  4,
+		DType: matrix.Float64,
+	}}
 	src.hook = func(ctx context.Context, r matrix.Rect) error {
 		if r.Row != 8 {
 			return nil

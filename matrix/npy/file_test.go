@@ -144,7 +144,11 @@ func TestFileConforms(t *testing.T) {
 func TestFileRandomSeeks(t *testing.T) {
 	verifyNoLeaks(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
-	shape := matrix.Shape{Rows: 37, Cols: 11, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  37,
+		Cols:  11,
+		DType: matrix.Float64,
+	}
 	want := testFile(shape)
 	for _, window := range []int64{40, 88, 300, 1000} {
 		r := newFile(t.Context(), &recordedSource{shape: shape}, 4, window)
@@ -181,7 +185,11 @@ func checkSeek(t *testing.T, r *File, target int64, whence int) {
 }
 
 func TestFileBadSeek(t *testing.T) {
-	r := NewFile(t.Context(), &recordedSource{shape: matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}}, 1)
+	r := NewFile(t.Context(), &recordedSource{shape: matrix.Shape{
+		Rows:  1,
+		Cols:  1,
+		DType: matrix.Float64,
+	}}, 1)
 	if _, err := r.Seek(-1, io.SeekStart); err == nil {
 		t.Error("Seek() to a negative position = nil, want an error")
 	}
@@ -199,10 +207,14 @@ func TestFileBadSeek(t *testing.T) {
 	}
 }
 
-// Downloads, whole and in ranges, are the purpose of File.
+// TestFileServesHTTP: downloads, whole and in ranges, are the purpose of File.
 func TestFileServesHTTP(t *testing.T) {
 	verifyNoLeaks(t)
-	shape := matrix.Shape{Rows: 100, Cols: 30, DType: matrix.Float32}
+	shape := matrix.Shape{
+		Rows:  100,
+		Cols:  30,
+		DType: matrix.Float32,
+	}
 	want := testFile(shape)
 	for _, tt := range []struct {
 		ranges string
@@ -238,7 +250,11 @@ func (s zeroSource) Shape() matrix.Shape                               { return 
 func (zeroSource) ReadRect(context.Context, matrix.Rect, []byte) error { return nil }
 
 func BenchmarkFile(b *testing.B) {
-	shape := matrix.Shape{Rows: 8192, Cols: 4096, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  8192,
+		Cols:  4096,
+		DType: matrix.Float64,
+	}
 	p := make([]byte, 32<<10)
 	b.SetBytes(shape.Bytes())
 	for b.Loop() {

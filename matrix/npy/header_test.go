@@ -29,7 +29,11 @@ func testHeader(descr, fortran, shape string) string {
 func TestAppendHeader(t *testing.T) {
 	t.Parallel()
 	const want = "\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }"
-	got := string(AppendHeader([]byte("before"), matrix.Shape{Rows: 3, Cols: 4, DType: matrix.Float64}))
+	got := string(AppendHeader([]byte("before"), matrix.Shape{
+		Rows:  3,
+		Cols:  4,
+		DType: matrix.Float64,
+	}))
 	got = strings.TrimPrefix(got, "before")
 	if len(got) != 128 || strings.TrimRight(got, " \n") != want || got[127] != '\n' {
 		t.Errorf("AppendHeader() = %q, want %q padded to 128 bytes", got, want)
@@ -66,7 +70,11 @@ func TestHeaderSizes(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := r.Header()
-	if h.Shape != (matrix.Shape{Rows: 3, Cols: 5, DType: matrix.Float64}) || !h.Fortran || h.Descr != "<i2" {
+	if h.Shape != (matrix.Shape{
+		Rows:  3,
+		Cols:  5,
+		DType: matrix.Float64,
+	}) || !h.Fortran || h.Descr != "<i2" {
 		t.Errorf("header %+v, want 3×5 float64 from <i2 in Fortran order", h)
 	}
 	if h.ContentBytes() != 30 || h.FileBytes() != int64(len(file)) {

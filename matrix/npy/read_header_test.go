@@ -158,7 +158,8 @@ func TestOtherFormats(t *testing.T) {
 	}
 }
 
-// An error of the source is not ErrMalformed: a client whose connection breaks has not sent a malformed matrix.
+// TestHeaderSourceError: an error of the source is not ErrMalformed: a client whose connection breaks has not sent a
+// malformed matrix.
 func TestHeaderSourceError(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("connection reset")

@@ -163,7 +163,8 @@ func TestReaderEmptyMatrix(t *testing.T) {
 	}
 }
 
-// Read does not change the bits of floats: signalling and negative NaNs, infinities, denormals, negative zero.
+// TestReaderKeepsBits: Read does not change the bits of floats: signalling and negative NaNs, infinities, denormals,
+// negative zero.
 func TestReaderKeepsBits(t *testing.T) {
 	t.Parallel()
 	patterns := []uint64{
@@ -185,7 +186,8 @@ func TestReaderKeepsBits(t *testing.T) {
 	}
 }
 
-// The error for an integer that float64 cannot represent names its place. 20,000 elements are more than one buffer.
+// TestReaderInexact: the error for an integer that float64 cannot represent names its place. 20,000 elements are more
+// than one buffer.
 func TestReaderInexact(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -203,9 +205,11 @@ func TestReaderInexact(t *testing.T) {
 	for _, tt := range tests {
 		for _, index := range []int64{0, 1, 8191, 8192, 19_999} {
 			for _, big := range []bool{false, true} {
-				order, descr := binary.ByteOrder(binary.LittleEndian), "<"+tt.descr
+				var order binary.ByteOrder = binary.LittleEndian
+				descr := "<" + tt.descr
 				if big {
-					order, descr = binary.BigEndian, ">"+tt.descr
+					order = binary.BigEndian
+					descr = ">" + tt.descr
 				}
 				content := make([]byte, rows*cols*8)
 				order.PutUint64(content[8*index:], tt.value)
@@ -247,7 +251,8 @@ func allocatedBytes(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A header that promises a terabyte takes no more memory than the buffer that elements are converted in.
+// TestReaderMemory: a header that promises a terabyte takes no more memory than the buffer that elements are
+// converted in.
 func TestReaderMemory(t *testing.T) {
 	for _, descr := range []string{"<f8", ">f8", "<i4"} {
 		file := testNPY(1, testHeader(descr, "False", "(1073741824, 1024)"), make([]byte, 100))
@@ -264,39 +269,5 @@ func TestReaderMemory(t *testing.T) {
 		if got > 2*decodeBuffer {
 			t.Errorf("%s: %d bytes are allocated, want at most %d", descr, got, 2*decodeBuffer)
 		}
-	}
-}
-
-func BenchmarkReader(b *testing.B) {
-	const rows, cols = 2048, 1024
-	for _, descr := range []string{"<f8", "<f4", ">f8", ">f4", "|i1", "<i2", "<i4", ">i4", "<i8", "<u8"} {
-		b.Run(descr, func(b *testing.B) {
-			e, err := parseDescr(descr)
-			if err != nil {
-				b.Fatal(err)
-			}
-			file := testNPY(1, testHeader(descr, "False", "(2048, 1024)"), make([]byte, rows*cols*e.size))
-			p := make([]byte, 256<<10)
-			b.SetBytes(rows * cols * int64(e.dtype.Size()))
-			for b.Loop() {
-				r, err := NewReader(bytes.NewReader(file), 0)
-				if err != nil {
-					b.Fatal(err)
-				}
-				for err == nil {
-					_, err = r.Read(p)
-				}
-				if !errors.Is(err, io.EOF) {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkAppendHeader(b *testing.B) {
-	var dst []byte
-	for b.Loop() {
-		dst = AppendHeader(dst[:0], matrix.Shape{Rows: 10_000, Cols: 10_000, DType: matrix.Float64})
 	}
 }

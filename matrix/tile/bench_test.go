@@ -12,7 +12,11 @@ import (
 )
 
 // The size of a tile of full size in the multiplication of 10,000×10,000 matrices.
-const benchRows, benchCols, benchDepth = matrix.StandardTileRows, matrix.StandardTileCols, 10_000
+const (
+	benchRows  = matrix.StandardTileRows
+	benchCols  = matrix.StandardTileCols
+	benchDepth = 10_000
+)
 
 // BenchmarkEngine compares the engine, with operands that are generated as they are read, with calls of the kernel on
 // matrices that are in memory: as many at a time as there are cores, in turn, because the speed of a shared machine
@@ -35,7 +39,11 @@ func BenchmarkEngine(b *testing.B) {
 
 func benchmarkEngine[T matrix.Float](b *testing.B, kernel blas.Kernel, dtype matrix.DType, tiles int) {
 	engine := NewEngine(kernel)
-	random := matrix.NewRandom(matrix.Shape{Rows: benchDepth, Cols: benchDepth, DType: dtype}, 1)
+	random := matrix.NewRandom(matrix.Shape{
+		Rows:  benchDepth,
+		Cols:  benchDepth,
+		DType: dtype,
+	}, 1)
 	x := make([]T, benchRows*benchDepth)
 	y := make([]T, benchDepth*benchCols)
 	mustRead(b, random, matrix.Rect{Rows: benchRows, Cols: benchDepth}, matrix.AsBytes(x))
@@ -53,7 +61,11 @@ func benchmarkEngine[T matrix.Float](b *testing.B, kernel blas.Kernel, dtype mat
 				x, benchDepth, y, benchCols, results[i], benchCols, false)
 		})
 		whole += together(tiles, func(i int) {
-			tile := matrix.Rect{Row: int64(i) * benchRows, Rows: benchRows, Cols: benchCols}
+			tile := matrix.Rect{
+				Row:  int64(i) * benchRows,
+				Rows: benchRows,
+				Cols: benchCols,
+			}
 			t, err := engine.MultiplyTile(context.Background(), random, random, tile, dtype)
 			if err != nil {
 				b.Error(err)

@@ -21,7 +21,11 @@ func TestEngineCancelledWhileComputing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithCancelCause(context.Background())
 	// The first panel takes five calls.
-	random := matrix.NewRandom(matrix.Shape{Rows: 20_000, Cols: 20_000, DType: matrix.Float64}, 1)
+	random := matrix.NewRandom(matrix.Shape{
+		Rows:  20_000,
+		Cols:  20_000,
+		DType: matrix.Float64,
+	}, 1)
 	calls := 0
 	kernel := hookedKernel{Kernel: noKernel{}, hook: func(int, int, []float64, int) {
 		if calls++; calls == 3 {
@@ -65,14 +69,18 @@ func TestEngineCancelledBefore(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	random := matrix.NewRandom(matrix.Shape{Rows: 10, Cols: 10, DType: matrix.Float64}, 1)
+	random := matrix.NewRandom(matrix.Shape{
+		Rows:  10,
+		Cols:  10,
+		DType: matrix.Float64,
+	}, 1)
 	_, err := NewEngine(blas.Builtin()).MultiplyTile(ctx, random, random, matrix.Rect{Rows: 9, Cols: 9}, matrix.Float64)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("MultiplyTile() = %v, want %v", err, context.Canceled)
 	}
 }
 
-// An operand that fails ends the reading of the other one.
+// TestEngineStopsReading: an operand that fails ends the reading of the other one.
 func TestEngineStopsReading(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	rnd := rand.New(rand.NewPCG(3, 4))

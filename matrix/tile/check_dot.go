@@ -68,7 +68,8 @@ func dot[T matrix.Float](x []T, r []float64) float64 {
 	var a0, a1, a2, a3 float64
 	i := 0
 	for ; i+4 <= len(x); i += 4 {
-		p, v := (*[4]T)(x[i:]), (*[4]float64)(r[i:])
+		p := (*[4]T)(x[i:])
+		v := (*[4]float64)(r[i:])
 		a0 += float64(p[0]) * v[0]
 		a1 += float64(p[1]) * v[1]
 		a2 += float64(p[2]) * v[2]

@@ -105,8 +105,8 @@ func testCheckAcceptsProducts[T matrix.Float](t *testing.T, kernel blas.Kernel) 
 	}
 }
 
-// A single wrong element is found from four times the tolerance on: twice because r may be as small as 1/2, and twice
-// because the difference without the error may be as large as the tolerance.
+// TestCheckFindsWrongElement: a single wrong element is found from four times the tolerance on: twice because r may
+// be as small as 1/2, and twice because the difference without the error may be as large as the tolerance.
 func TestCheckFindsWrongElement(t *testing.T) {
 	t.Parallel()
 	forKernels(t, testCheckFindsWrongElement[float64], testCheckFindsWrongElement[float32])
@@ -138,7 +138,8 @@ func testCheckFindsWrongElement[T matrix.Float](t *testing.T, kernel blas.Kernel
 	}
 }
 
-// Rows and columns that are left out must not hide a finite element in them, nor an error elsewhere.
+// TestCheckFindsWrongElementAmongNonFinite: rows and columns that are left out must not hide a finite element in
+// them, nor an error elsewhere.
 func TestCheckFindsWrongElementAmongNonFinite(t *testing.T) {
 	t.Parallel()
 	kernel := blas.Builtin()
@@ -171,7 +172,7 @@ func (p *checkedProduct[T]) mustBeNaN(i int) bool {
 	return false
 }
 
-// For ordinary matrices the tolerance is a small multiple of the largest rounding error.
+// TestCheckIsSharp: for ordinary matrices the tolerance is a small multiple of the largest rounding error.
 func TestCheckIsSharp(t *testing.T) {
 	t.Parallel()
 	const n = 300
@@ -218,7 +219,9 @@ func BenchmarkCheck(b *testing.B) {
 
 // benchmarkCheck checks one panel of a tile of full size.
 func benchmarkCheck[T matrix.Float](b *testing.B) {
-	const m, n, depth = matrix.StandardTileRows, matrix.StandardTileCols, panelDepth
+	const m = matrix.StandardTileRows
+	const n = matrix.StandardTileCols
+	const depth = panelDepth
 	x, y, z := make([]T, m*depth), make([]T, depth*n), make([]T, m*n)
 	for i := range x {
 		x[i] = T(i % 7)

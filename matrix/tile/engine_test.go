@@ -154,7 +154,12 @@ func TestEngineConcurrently(t *testing.T) {
 				a32 := randomMatrix[float32](rnd, 30, 1100)
 				for range 3 {
 					checkTile[float64](t, engine, a, b, matrix.Rect{Rows: 30, Cols: 20})
-					checkTile[float64](t, engine, a32, b, matrix.Rect{Row: 3, Col: 4, Rows: 12, Cols: 15})
+					checkTile[float64](t, engine, a32, b, matrix.Rect{
+						Row:  3,
+						Col:  4,
+						Rows: 12,
+						Cols: 15,
+					})
 				}
 			})
 		}
@@ -162,7 +167,7 @@ func TestEngineConcurrently(t *testing.T) {
 	}
 }
 
-// The check finds a wrong computation in each panel and band.
+// TestEngineFindsFaults: the check finds a wrong computation in each panel and band.
 func TestEngineFindsFaults(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(11, 12))

@@ -12,11 +12,19 @@ import (
 
 // An engine computes one tile of the result at a time, checked against the operands.
 func ExampleEngine_MultiplyTile() {
-	a := matrix.NewMemory(matrix.Shape{Rows: 2, Cols: 3, DType: matrix.Float64}, matrix.AsBytes([]float64{
+	a := matrix.NewMemory(matrix.Shape{
+		Rows:  2,
+		Cols:  3,
+		DType: matrix.Float64,
+	}, matrix.AsBytes([]float64{
 		1, 2, 3,
 		4, 5, 6,
 	}))
-	b := matrix.NewMemory(matrix.Shape{Rows: 3, Cols: 2, DType: matrix.Float64}, matrix.AsBytes([]float64{
+	b := matrix.NewMemory(matrix.Shape{
+		Rows:  3,
+		Cols:  2,
+		DType: matrix.Float64,
+	}, matrix.AsBytes([]float64{
 		7, 8,
 		9, 10,
 		11, 12,

@@ -46,7 +46,7 @@ func testPanelPlan(m, k, n int64, tile matrix.Rect) panelPlan {
 	return newPanelPlan(a, b, tile)
 }
 
-// The steps of the tiles of random plans cover the tiles, within the limits.
+// TestPanelPlanOfTiles: the steps of the tiles of random plans cover the tiles, within the limits.
 func TestPanelPlanOfTiles(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))

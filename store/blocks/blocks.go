@@ -15,12 +15,13 @@ import (
 // ErrMissing means that a block is not, or not yet, in the block store. It may be transient.
 var ErrMissing = errors.New("block missing")
 
-// Store keeps the blocks of large matrices. A block is written once and does not change: of two writers of one block the first
-// wins, and both succeed. Implementations are safe for concurrent use.
+// Store keeps the blocks of large matrices. A block is written once and does not change: of two writers of one block
+// the first wins, and both succeed. Implementations are safe for concurrent use.
 type Store interface {
 	// Put stores a block of at most 2 MiB; when it returns, the block survives a crash.
 	Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error
-	// Read fills dst with the block's bytes from offset on. Errors: ErrMissing when there is no such block, or it is too short.
+	// Read fills dst with the block's bytes from offset on. Errors: ErrMissing when there is no such block, or it is too
+	// short.
 	Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error
 	// Delete deletes the blocks of a matrix. A matrix without blocks is no error.
 	Delete(ctx context.Context, matrix uuid.UUID) error

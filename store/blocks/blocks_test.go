@@ -48,7 +48,8 @@ func TestBlocks(t *testing.T) {
 }
 
 func testRoundTrip(t *testing.T, s blocks.Store) {
-	ctx, id := t.Context(), uuid.New()
+	ctx := t.Context()
+	id := uuid.New()
 	random := rand.New(rand.NewPCG(1, 2))
 	for index, size := range []int{1, 8, 4096, 2 << 20} {
 		data := make([]byte, size)
@@ -72,9 +73,10 @@ func testRoundTrip(t *testing.T, s blocks.Store) {
 }
 
 func testMissing(t *testing.T, s blocks.Store) {
-	ctx, id := t.Context(), uuid.New()
+	ctx := t.Context()
+	id := uuid.New()
 	if err := s.Read(ctx, id, 0, 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
-		t.Errorf("no matrix: got %v", err)
+		t.Errorf("Read() without a matrix = %v, want ErrMissing", err)
 	}
 	if err := s.Put(ctx, id, 0, []byte("0123")); err != nil {
 		t.Fatal(err)
@@ -83,13 +85,14 @@ func testMissing(t *testing.T, s blocks.Store) {
 		"another index": {1, 0, 1}, "longer than the block": {0, 0, 5}, "beyond its end": {0, 4, 1}, "across its end": {0, 2, 3},
 	} {
 		if err := s.Read(ctx, id, read[0], read[1], make([]byte, read[2])); !errors.Is(err, blocks.ErrMissing) {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("Read() %s = %v, want ErrMissing", name, err)
 		}
 	}
 }
 
 func testFirstWriter(t *testing.T, s blocks.Store) {
-	ctx, id := t.Context(), uuid.New()
+	ctx := t.Context()
+	id := uuid.New()
 	for _, text := range []string{"first", "other"} {
 		if err := s.Put(ctx, id, 7, []byte(text)); err != nil {
 			t.Fatalf("writing %s: %v", text, err)
@@ -97,12 +100,13 @@ func testFirstWriter(t *testing.T, s blocks.Store) {
 	}
 	got := make([]byte, 5)
 	if err := s.Read(ctx, id, 7, 0, got); err != nil || string(got) != "first" {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("Read() = %q, %v, want the first block that was written", got, err)
 	}
 }
 
 func testConcurrentWriters(t *testing.T, s blocks.Store) {
-	ctx, id := t.Context(), uuid.New()
+	ctx := t.Context()
+	id := uuid.New()
 	var group sync.WaitGroup
 	for writer := range 8 {
 		group.Go(func() {
@@ -122,7 +126,9 @@ func testConcurrentWriters(t *testing.T, s blocks.Store) {
 }
 
 func testDelete(t *testing.T, s blocks.Store) {
-	ctx, id, other := t.Context(), uuid.New(), uuid.New()
+	ctx := t.Context()
+	id := uuid.New()
+	other := uuid.New()
 	for _, matrix := range []uuid.UUID{id, other} {
 		for index := range int64(3) {
 			if err := s.Put(ctx, matrix, index, []byte("x")); err != nil {
@@ -136,7 +142,7 @@ func testDelete(t *testing.T, s blocks.Store) {
 		}
 	}
 	if err := s.Read(ctx, id, 1, 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
-		t.Errorf("deleted: got %v", err)
+		t.Errorf("Read() of a deleted block = %v, want ErrMissing", err)
 	}
 	if err := s.Read(ctx, other, 1, 0, make([]byte, 1)); err != nil {
 		t.Errorf("the other matrix: %v", err)
@@ -178,10 +184,10 @@ func testCancelled(t *testing.T, s blocks.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.Put(ctx, uuid.New(), 0, []byte("x")); !errors.Is(err, context.Canceled) {
-		t.Errorf("writing: got %v", err)
+		t.Errorf("Put() = %v, want Canceled", err)
 	}
 	if err := s.Read(ctx, uuid.New(), 0, 0, make([]byte, 1)); !errors.Is(err, context.Canceled) {
-		t.Errorf("reading: got %v", err)
+		t.Errorf("Read() = %v, want Canceled", err)
 	}
 }
 
@@ -206,7 +212,7 @@ func TestFileBlocksLeavesNoTemporaryFiles(t *testing.T) {
 		return err
 	})
 	if err != nil || len(files) != 1 {
-		t.Errorf("got %v, %v", files, err)
+		t.Errorf("the directory has %v, %v, want one block", files, err)
 	}
 }
 
@@ -232,7 +238,8 @@ func BenchmarkBlocks(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, s := range map[string]blocks.Store{"postgres": blocks.NewPostgres(testdb.New(b)), "file": file} {
-		data, id := make([]byte, 2<<20), uuid.New()
+		data := make([]byte, 2<<20)
+		id := uuid.New()
 		for i := range data {
 			data[i] = byte(rand.Uint32())
 		}

@@ -31,13 +31,14 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 	return nil
 }
 
-// readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted, where
-// a scan would make 2 MiB of garbage for each block.
+// readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted,
+// where a scan would make 2 MiB of garbage for each block.
 const readBlock = `SELECT substring(data FROM $3::int FOR $4::int) FROM blocks WHERE matrix_id = $1 AND index = $2`
 
 // Read implements Store.
 func (p *Postgres) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
-	rows, err := p.pool.Query(ctx, readBlock, pgx.QueryResultFormats{pgx.BinaryFormatCode}, matrix, index, offset+1, len(dst))
+	binary := pgx.QueryResultFormats{pgx.BinaryFormatCode}
+	rows, err := p.pool.Query(ctx, readBlock, binary, matrix, index, offset+1, len(dst))
 	if err != nil {
 		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
 	}

@@ -35,7 +35,9 @@ func checkDocs(f *file, report reporter) {
 	for _, decl := range f.ast.Decls {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
-			f.checkDoc(decl.Doc, report, decl.Name)
+			if !strings.HasPrefix(decl.Name.Name, "Example") { // whose comments are shown beside the code
+				f.checkDoc(decl.Doc, report, decl.Name)
+			}
 		case *ast.GenDecl:
 			for _, spec := range decl.Specs {
 				doc := decl.Doc

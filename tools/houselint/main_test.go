@@ -49,18 +49,13 @@ func compare(t *testing.T, root string, r rule) {
 
 func TestSize(t *testing.T) {
 	root := t.TempDir()
-	for i := range maxPackageFiles + 1 {
-		write(t, root, fmt.Sprintf("f%02d.go", i), "package p\n"+strings.Repeat("\n", 120))
-	}
 	write(t, root, "long_test.go", "package p\n"+strings.Repeat("\n", maxFileLines))
 	write(t, root, "fits/fits.go", "package fits\n"+strings.Repeat("\n", maxFileLines-1))
 	var out bytes.Buffer
 	if err := run(&out, options{root: root}); !errors.Is(err, errFindings) {
 		t.Errorf("run() = %v, want errFindings", err)
 	}
-	const want = `f00.go:1: size: the package has 21 files, at most 20 are allowed
-f00.go:1: size: the package has 2541 lines, at most 2500 are allowed
-long_test.go:1: size: the file has 301 lines, at most 300 are allowed
+	const want = `long_test.go:1: size: the file has 301 lines, at most 300 are allowed
 `
 	if out.String() != want {
 		t.Errorf("findings:\n%s\nwant:\n%s", &out, want)

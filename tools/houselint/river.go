@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// knowRiver are the folders that may know River and its tables: migrations has River's own run.
-var knowRiver = []string{"jobs/queue", "migrations", "tools/houselint"}
+// knowRiver are the folders that may know River and its tables: testdb empties them.
+var knowRiver = []string{"jobs/queue", "internal/testdb", "tools/houselint"}
 
 func checkRiver(f *file, report reporter) {
 	if slices.ContainsFunc(knowRiver, func(folder string) bool { return under(f.path, folder) }) {
 		return
 	}
-	if f.isTest() && under(f.path, "jobs") { // it puts jobs into the states that it tests
+	if f.isTest() { // it puts jobs into the states that it tests
 		return
 	}
 	if f.isGo() || path.Ext(f.path) == ".sql" {
@@ -40,8 +40,7 @@ func isWorker(name string) bool {
 	if path.Dir(name) != "jobs" {
 		return false
 	}
-	base := path.Base(name)
-	return base == "tile.go" || base == "sweep.go" || strings.HasSuffix(base, "_worker.go")
+	return strings.HasPrefix(path.Base(name), "worker_")
 }
 
 // under reports whether a path is a folder, or in it.

@@ -60,7 +60,8 @@ func TestAdapterHasTheMetricsOfTheHPA(t *testing.T) {
 				t.Errorf("rule for %s: namespaced = %v, want false: the depth belongs to no namespace", name, namespaced)
 			}
 			matcher := `queue="` + labels["queue"] + `"`
-			query, series := rule.query(t, name, matcher), name+"{"+matcher+"}"
+			query := rule.query(t, name, matcher)
+			series := name + "{" + matcher + "}"
 			// Every API reports the same depth, so the maximum is right and the sum is not.
 			if !strings.HasPrefix(query, "max ") || !strings.Contains(query, series) {
 				t.Errorf("query of prometheus-adapter = %s, want the maximum of %s", query, series)

@@ -79,7 +79,8 @@ func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
 		t.Fatalf("triggers of KEDA = %d, want %d, the metrics of the HPA", got, want)
 	}
 	for i, metric := range hpa.Spec.Metrics {
-		got, want := keda.Spec.Triggers[i].Metadata, triggerOf(metric)
+		got := keda.Spec.Triggers[i].Metadata
+		want := triggerOf(metric)
 		for key := range want {
 			if got[key] != want[key] {
 				t.Errorf("%s of trigger %d of KEDA = %q, want %q as in the HPA", key, i, got[key], want[key])
@@ -101,7 +102,7 @@ func triggerOf(metric autoscaling.MetricSpec) map[string]string {
 }
 
 // afterSoftStop is how long a process may run after its soft stop: it tries to store a computed tile for up to 30 s
-// (finishTimeout in jobs/), and 5 s are left for the rest.
+// (storeTimeout in jobs/worker_tile.go), and 5 s are left for the rest.
 const afterSoftStop = 30*time.Second + 5*time.Second
 
 // TestGracePeriods: the grace period of the pods, and that of the containers in compose.yaml, follow from the soft

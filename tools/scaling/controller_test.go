@@ -54,7 +54,8 @@ func follow(c *Controller, replicas int32, rounds ...[]int64) []int32 {
 	var all []int32
 	for i, values := range rounds {
 		replicas = c.Sync(time.Duration(i)*syncPeriod, Observation{
-			Replicas: replicas, Existing: replicas,
+			Replicas: replicas,
+			Existing: replicas,
 			External: func(metric autoscaling.MetricIdentifier) (int64, bool) {
 				v := values[metric.Name[0]-'a']
 				return 1000 * v, v != missing

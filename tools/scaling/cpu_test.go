@@ -14,7 +14,11 @@ func podsUsing(ready []bool, usage ...int64) []Pod {
 			all[i].Ready = ready[i]
 		}
 		if u >= 0 {
-			all[i].CPU = &Sample{At: time.Hour, Window: 15 * time.Second, Usage: u}
+			all[i].CPU = &Sample{
+				At:     time.Hour,
+				Window: 15 * time.Second,
+				Usage:  u,
+			}
 		}
 		if !all[i].Ready { // and never was
 			all[i].Started = time.Hour - time.Minute
@@ -27,7 +31,9 @@ func podsUsing(ready []bool, usage ...int64) []Pod {
 // TestCPU has cases of Kubernetes' replica_calculator_test.go and of its documentation.
 func TestCPU(t *testing.T) {
 	t.Parallel()
-	const no, yes, none = false, true, -1
+	const no = false
+	const yes = true
+	const none = -1
 	for name, test := range map[string]struct {
 		target int32
 		pods   []Pod

@@ -69,5 +69,9 @@ func quantiles(times []time.Duration) Quantiles {
 		}
 		return sorted[max(1, int(math.Ceil(q*float64(len(sorted)))))-1]
 	}
-	return Quantiles{P50: at(0.5), P95: at(0.95), Max: at(1)}
+	return Quantiles{
+		P50: at(0.5),
+		P95: at(0.95),
+		Max: at(1),
+	}
 }

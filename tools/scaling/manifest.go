@@ -39,12 +39,24 @@ func setDefaults(spec *autoscaling.HorizontalPodAutoscalerSpec) {
 	}
 	behavior := spec.Behavior
 	behavior.ScaleUp = withDefaults(behavior.ScaleUp, 0, []autoscaling.HPAScalingPolicy{
-		{Type: autoscaling.PodsScalingPolicy, Value: 4, PeriodSeconds: 15},
-		{Type: autoscaling.PercentScalingPolicy, Value: 100, PeriodSeconds: 15},
+		{
+			Type:          autoscaling.PodsScalingPolicy,
+			Value:         4,
+			PeriodSeconds: 15,
+		},
+		{
+			Type:          autoscaling.PercentScalingPolicy,
+			Value:         100,
+			PeriodSeconds: 15,
+		},
 	})
 	// 300 s is the default of the controller's flag --horizontal-pod-autoscaler-downscale-stabilization.
 	behavior.ScaleDown = withDefaults(behavior.ScaleDown, 300, []autoscaling.HPAScalingPolicy{
-		{Type: autoscaling.PercentScalingPolicy, Value: 100, PeriodSeconds: 15},
+		{
+			Type:          autoscaling.PercentScalingPolicy,
+			Value:         100,
+			PeriodSeconds: 15,
+		},
 	})
 }
 

@@ -146,7 +146,11 @@ func random(name, title string, length time.Duration, shape func(at time.Duratio
 		slices.SortStableFunc(arrivals, func(a, b Arrival) int { return cmp.Compare(a.At, b.At) })
 		return arrivals
 	}
-	return Pattern{Name: name, Title: title, Arrivals: arrivals}
+	return Pattern{
+		Name:     name,
+		Title:    title,
+		Arrivals: arrivals,
+	}
 }
 
 // constant is the shape of requests whose rate does not change.

@@ -20,9 +20,24 @@ const (
 )
 
 var (
-	blue = color.RGBA{R: 0x1f, G: 0x77, B: 0xb4, A: 0xff}
-	red  = color.RGBA{R: 0xd6, G: 0x27, B: 0x28, A: 0xff}
-	gray = color.RGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}
+	blue = color.RGBA{
+		R: 0x1f,
+		G: 0x77,
+		B: 0xb4,
+		A: 0xff,
+	}
+	red = color.RGBA{
+		R: 0xd6,
+		G: 0x27,
+		B: 0x28,
+		A: 0xff,
+	}
+	gray = color.RGBA{
+		R: 0x99,
+		G: 0x99,
+		B: 0x99,
+		A: 0xff,
+	}
 )
 
 // WritePlot draws a replay as SVG: the number of workers, the depth of the queues, and how long the next job has
@@ -57,7 +72,11 @@ func (r *Result) WritePlot(w io.Writer, title string) error {
 	}
 	canvas := vgsvg.New(plotWidth, plotHeight)
 	rows := [][]*plot.Plot{{pods}, {depth}, {oldest}}
-	places := plot.Align(rows, draw.Tiles{Rows: len(rows), Cols: 1, PadY: vg.Points(8)}, draw.New(canvas))
+	places := plot.Align(rows, draw.Tiles{
+		Rows: len(rows),
+		Cols: 1,
+		PadY: vg.Points(8),
+	}, draw.New(canvas))
 	for i, row := range rows {
 		row[0].Draw(places[i][0])
 	}

@@ -36,7 +36,11 @@ func (p *pod) scrape(now time.Duration) {
 	p.measure(now)
 	if last := p.scraped; last.ok {
 		window := now - last.at
-		p.sample = &Sample{At: now, Window: window, Usage: int64(1000 * (p.used - last.used) / window.Seconds())}
+		p.sample = &Sample{
+			At:     now,
+			Window: window,
+			Usage:  int64(1000 * (p.used - last.used) / window.Seconds()),
+		}
 	}
 	p.scraped.at = now
 	p.scraped.used = p.used

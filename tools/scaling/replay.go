@@ -55,7 +55,11 @@ func Replay(hpa *autoscaling.HorizontalPodAutoscaler, model Model, pattern Patte
 
 // observe appends the present state to the points of the result.
 func (c *cluster) observe() {
-	p := Point{At: c.now, Asked: int(c.replicas), Existing: len(c.pods)}
+	p := Point{
+		At:       c.now,
+		Asked:    int(c.replicas),
+		Existing: len(c.pods),
+	}
 	for _, pod := range c.pods {
 		if pod.running && !pod.draining {
 			p.Running++

@@ -138,7 +138,11 @@ func groupPods(now time.Duration, pods []Pod) (counted, unready, missing usage) 
 		default:
 			used = p.CPU.Usage
 		}
-		group.add(usage{pods: 1, used: used, requested: p.Request})
+		group.add(usage{
+			pods:      1,
+			used:      used,
+			requested: p.Request,
+		})
 	}
 	return counted, unready, missing
 }

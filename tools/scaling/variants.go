@@ -113,10 +113,18 @@ func down(window int32, policies ...autoscaling.HPAScalingPolicy) change {
 
 // pods is a policy that allows a change by n pods in a period of seconds.
 func pods(n, period int32) autoscaling.HPAScalingPolicy {
-	return autoscaling.HPAScalingPolicy{Type: autoscaling.PodsScalingPolicy, Value: n, PeriodSeconds: period}
+	return autoscaling.HPAScalingPolicy{
+		Type:          autoscaling.PodsScalingPolicy,
+		Value:         n,
+		PeriodSeconds: period,
+	}
 }
 
 // percent is a policy that allows a change by n per cent in the period of Kubernetes' defaults.
 func percent(n int32) autoscaling.HPAScalingPolicy {
-	return autoscaling.HPAScalingPolicy{Type: autoscaling.PercentScalingPolicy, Value: n, PeriodSeconds: 15}
+	return autoscaling.HPAScalingPolicy{
+		Type:          autoscaling.PercentScalingPolicy,
+		Value:         n,
+		PeriodSeconds: 15,
+	}
 }

@@ -7,7 +7,11 @@ const spread = 0.1
 
 // arrive accepts a request and queues its jobs.
 func (c *cluster) arrive(kind *Kind) {
-	r := &request{kind: kind, arrived: c.now, left: kind.Jobs}
+	r := &request{
+		kind:    kind,
+		arrived: c.now,
+		left:    kind.Jobs,
+	}
 	c.result.requests = append(c.result.requests, r)
 	for range kind.Jobs {
 		factor := 1 + spread*(2*c.chance.Float64()-1)

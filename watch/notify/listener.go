@@ -35,8 +35,8 @@ type listener struct {
 	received chan Notification
 }
 
-// Listen receives notifications until ctx is done, and then closes the returned channel. It has a connection that is not of the
-// pool, and opens another one when that breaks.
+// Listen receives notifications until ctx is done, and then closes the returned channel. It has a connection that is
+// not of the pool, and opens another one when that breaks.
 func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, channels ...Channel) <-chan Notification {
 	l := &listener{
 		pool:     pool,

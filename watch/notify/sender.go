@@ -1,5 +1,5 @@
-// Package notify sends and receives notifications of Postgres: in batches outside of transactions, and on a connection of its
-// own that reconnects.
+// Package notify sends and receives notifications of Postgres: in batches outside of transactions, and on a
+// connection of its own that reconnects.
 package notify
 
 import (
@@ -30,9 +30,9 @@ const (
 	maxPayload = 7_900
 )
 
-// Sender sends notifications. A notification in the transaction of a change would make such transactions commit one after the
-// other, so they are sent afterwards, several at once, and callers do not wait for them. A lost notification costs time, since
-// receivers also poll, and nothing else.
+// Sender sends notifications. A notification in the transaction of a change would make such transactions commit one
+// after the other, so they are sent afterwards, several at once, and callers do not wait for them. A lost
+// notification costs time, since receivers also poll, and nothing else.
 type Sender struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
@@ -62,8 +62,8 @@ func NewSender(pool *pgxpool.Pool, log *slog.Logger) *Sender {
 	}
 }
 
-// Send has a payload sent on a channel, soon and together with others. A payload that is pending already is sent once. It does
-// not wait.
+// Send has a payload sent on a channel, soon and together with others. A payload that is pending already is sent
+// once. It does not wait.
 func (s *Sender) Send(c Channel, payload string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +120,8 @@ func (s *Sender) run() {
 	}
 }
 
-// take returns the notifications that are to be sent now, or else how long to wait before some are. If it returns neither,
-// nothing is pending, and the sender must end.
+// take returns the notifications that are to be sent now, or else how long to wait before some are. If it returns
+// neither, nothing is pending, and the sender must end.
 func (s *Sender) take() (names, payloads []string, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,8 +148,8 @@ func (s *Sender) take() (names, payloads []string, pause time.Duration) {
 	return names, payloads, pause
 }
 
-// notifySQL notifies in a transaction of its own, since notifications make commits wait for each other. It does not wait for the
-// disk.
+// notifySQL notifies in a transaction of its own, since notifications make commits wait for each other. It does not
+// wait for the disk.
 const notifySQL = `
 SELECT set_config('synchronous_commit', 'off', true), pg_notify(current_schema() || '.' || ($1::text[])[n.i], n.payload)
 FROM unnest($2::text[]) WITH ORDINALITY AS n(payload, i)`

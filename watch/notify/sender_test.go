@@ -158,7 +158,8 @@ func TestUrgent(t *testing.T) {
 	}
 }
 
-// TestListen: a listener tells when it is connected, receives, reconnects when its connection is cut, and ends with its context.
+// TestListen: a listener tells when it is connected, receives, reconnects when its connection is cut, and ends with
+// its context.
 func TestListen(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)

@@ -1,4 +1,5 @@
-// Package schema migrates the tables of River, beside which river.sql describes what Millrace's own statements use of them.
+// Package schema migrates the tables of River, beside which river.sql describes what Millrace's own statements use of
+// them.
 package schema
 
 import (

@@ -1,4 +1,5 @@
-// Package round has the integer divisions of package matrix and its codecs, for lengths and sides that are not negative.
+// Package round has the integer divisions of package matrix and its codecs, for lengths and sides that are not
+// negative.
 package round
 
 // CeilDiv returns ⌈n/d⌉ for n ≥ 0 and d > 0 without overflow, and 0 for negative n.
