@@ -9,9 +9,6 @@ import (
 	"github.com/google/uuid"
 )
 
-//house:ignore river tests put jobs into the states that the API shows
-const jobTable = "river_job"
-
 // kept counts what is stored. It does not count jobs of the maintenance.
 type kept struct{ matrices, owners, multiplications, tiles int }
 
@@ -19,7 +16,7 @@ func (b *testBundle) kept(t testing.TB) kept {
 	t.Helper()
 	var k kept
 	const sql = `SELECT (SELECT count(*) FROM matrices), (SELECT count(*) FROM multiplications),
-		(SELECT count(*) FROM ` + jobTable + ` WHERE kind = 'multiply_tile')`
+		(SELECT count(*) FROM river_job WHERE kind = 'multiply_tile')`
 	err := b.store.Pool.QueryRow(t.Context(), sql).Scan(&k.matrices, &k.multiplications, &k.tiles)
 	if err != nil {
 		t.Fatal(err)

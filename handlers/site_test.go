@@ -32,10 +32,10 @@ func TestOverview(t *testing.T) {
 	b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
 	b.submit(t, fourLargeTiles)
 	for _, sql := range []string{
-		"UPDATE " + jobTable + " SET state = 'running' WHERE queue = 'tiles' AND args->>'tile' = '0'",
-		"UPDATE " + jobTable + ` SET state = 'retryable', scheduled_at = now() + interval '1 hour'
+		"UPDATE river_job SET state = 'running' WHERE queue = 'tiles' AND args->>'tile' = '0'",
+		`UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour'
 			WHERE queue = 'tiles' AND args->>'tile' = '1'`,
-		"UPDATE " + jobTable + ` SET scheduled_at = now() + interval '1 minute'
+		`UPDATE river_job SET scheduled_at = now() + interval '1 minute'
 			WHERE queue = 'tiles' AND args->>'tile' = '2'`,
 		"UPDATE multiplications SET state = 'in_progress' WHERE m = 2600",
 		`INSERT INTO workers (id, renewed_at)
@@ -217,7 +217,7 @@ func TestLinkToJobs(t *testing.T) {
 		{jobs.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", 1},
 		{jobs.Completed, "state = 'completed'", 4},
 	} {
-		b.exec(t, "UPDATE "+jobTable+" SET "+c.sql)
+		b.exec(t, "UPDATE river_job SET "+c.sql)
 		b.exec(t, `UPDATE multiplications SET state = $1, tiles_completed = tiles_total,
 			finished_at = CASE WHEN $1 NOT IN ('pending', 'in_progress') THEN now() END WHERE id = $2`, c.state, several.ID)
 		link := b.status(t, several.ID).Links.Jobs

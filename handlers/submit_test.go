@@ -141,7 +141,7 @@ func TestPriority(t *testing.T) {
 	check := func(m resource.Multiplication, want int) {
 		t.Helper()
 		var queued int
-		const query = "SELECT priority FROM " + jobTable + " WHERE args->>'multiplication_id' = $1"
+		const query = "SELECT priority FROM river_job WHERE args->>'multiplication_id' = $1"
 		if err := b.store.Pool.QueryRow(t.Context(), query, m.ID).Scan(&queued); err != nil {
 			t.Fatal(err)
 		}
