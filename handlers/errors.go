@@ -11,19 +11,21 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
-// The faults of a request that the packages below know nothing of.
+// The faults of a request that packages below do not report.
 var (
 	errNotAccepted = errors.New("not acceptable")
 	errConflict    = errors.New("conflict")
 )
 
-// statuses is the one table from error to status. The first match counts; what is not in it is a 500.
+// statuses is the table from error to status. The first match counts; other errors are a 503 if the database is
+// unavailable, else a 500.
 var statuses = []struct {
 	err    error
 	status int
@@ -49,8 +51,8 @@ var statuses = []struct {
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }
 
-// fail turns an error into the answer to a client. What is not the client's fault is logged, whole and once, and told
-// to nobody else.
+// fail returns the error that Huma responds with. An error that is not in the table is logged, and clients do not get
+// its text.
 func (a *API) fail(ctx context.Context, err error) error {
 	for _, s := range statuses {
 		if !errors.Is(err, s.err) {
@@ -61,7 +63,7 @@ func (a *API) fail(ctx context.Context, err error) error {
 		}
 		return huma.NewError(s.status, err.Error())
 	}
-	if ctx.Err() != nil { // the client is gone, there is nobody to tell
+	if ctx.Err() != nil { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
 	}
 	a.log.ErrorContext(ctx, "request failed", "error", err)
@@ -71,15 +73,12 @@ func (a *API) fail(ctx context.Context, err error) error {
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
 }
 
-// tryLater is the answer when the same request may succeed soon.
+// tryLater returns a 503 for a request that may succeed soon.
 func tryLater(detail string) error {
 	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
 }
 
-const problemType = "application/problem+json"
-
-// withProblems gives the errors of the standard library, those of its mux and of http.ServeContent, the form of all
-// others.
+// withProblems turns the error responses of the standard library, of its mux and of http.ServeContent, into problems.
 func withProblems(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&problemWriter{ResponseWriter: w, request: r}, r)
@@ -89,17 +88,17 @@ func withProblems(next http.Handler) http.Handler {
 type problemWriter struct {
 	http.ResponseWriter
 	request  *http.Request
-	replaced bool // what follows is the body of the error that was replaced
+	replaced bool // the body of an error has been replaced; what next writes is dropped
 }
 
 func (w *problemWriter) WriteHeader(status int) {
 	header := w.Header()
-	if status < http.StatusBadRequest || header.Get("Content-Type") == problemType {
+	if status < http.StatusBadRequest || header.Get("Content-Type") == resource.MediaProblem {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
 	w.replaced = true
-	header.Set("Content-Type", problemType)
+	header.Set("Content-Type", resource.MediaProblem)
 	header.Del("Content-Disposition")
 	w.ResponseWriter.WriteHeader(status)
 	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)

@@ -23,10 +23,10 @@ var (
 // stop; ErrCompleted.
 func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
-	if err == nil {
-		err = retryable(m)
-	}
 	if err != nil {
+		return err
+	}
+	if err := retryable(m); err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
 	running, err := c.queue.RunningTx(ctx, tx, m.Jobs)

@@ -63,7 +63,7 @@ func describeResponse(c *huma.Components, code string, r *huma.Response) {
 	}
 	describeHeaders(c, r)
 	for kind, content := range r.Content {
-		if kind == mediaProblem { // in place of Huma's own schema
+		if kind == resource.MediaProblem { // in place of Huma's own schema
 			content.Schema = ref("Problem")
 		}
 		describeSchema(content.Schema)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // SubmitSimple describes POST /matrix_multiplication/.
@@ -19,7 +21,7 @@ func SubmitSimple() huma.Operation {
 			Description: "The two matrices.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				mediaJSON: {Schema: ref("SimpleSubmission"), Example: exampleSimple},
+				resource.MediaJSON: {Schema: ref("SimpleSubmission"), Example: exampleSimple},
 			},
 		},
 		Responses: responses(append(
@@ -43,8 +45,8 @@ func SubmitMultiplication() huma.Operation {
 			Description: "The operands as JSON or as .npy files.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				mediaJSON:      submissionJSON(),
-				mediaMultipart: submissionFiles(),
+				resource.MediaJSON:      submissionJSON(),
+				resource.MediaMultipart: submissionFiles(),
 			},
 		},
 		Responses: responses(append(
@@ -99,8 +101,8 @@ func submissionFiles() *huma.MediaType {
 			Value:       map[string]any{"a": exampleFileValue, "b": exampleFileValue, "priority": 1},
 		}},
 		Encoding: map[string]*huma.Encoding{
-			"a": {ContentType: mediaNPY},
-			"b": {ContentType: mediaNPY},
+			"a": {ContentType: resource.MediaNPY},
+			"b": {ContentType: resource.MediaNPY},
 		},
 	}
 }
@@ -120,6 +122,6 @@ func bodyProblems(unsupported, tooLarge, invalid string) []response {
 }
 
 const (
-	resultTooLarge = "the product: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
+	resultTooLarge = "the result: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
 	shapesDiffer   = "wrong shape: a is 1×2 and b is 1×1, the columns of a must equal the rows of b"
 )

@@ -100,7 +100,11 @@ const maxRandomBytes = 1 << 62
 
 // random reads the description of a random matrix.
 func (j *jsonReader) random(at string) (*jobs.Operand, error) {
-	shape := matrix.Shape{Rows: -1, Cols: -1, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  -1,
+		Cols:  -1,
+		DType: matrix.Float64,
+	}
 	var seed int64
 	for name, err := range j.members(at) {
 		if err != nil {

@@ -1,7 +1,7 @@
-"""Makes operands of products, or checks the results.
+"""Makes operands of multiplications, or checks the results.
 
-products.py make DIR writes N-a.npy and N-b.npy for every case N, as np.save does, and prints how many cases there are.
-products.py check DIR compares each N-c.npy with the product of its operands and prints what is wrong.
+numpy_cases.py make DIR writes N-a.npy and N-b.npy for every case N, as np.save does, and prints the number of cases.
+numpy_cases.py check DIR compares each N-c.npy with the product of its two operands and prints the differences.
 """
 
 import itertools
