@@ -61,5 +61,9 @@ func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
 		return err
 	}
 	reason := fmt.Sprintf("tile %d crashed its worker %d times and is quarantined", job.Tile, queue.MaxCrashes)
-	return c.fail(ctx, ending{id: id, reason: reason, byJob: job.ID})
+	return c.fail(ctx, ending{
+		id:     id,
+		reason: reason,
+		byJob:  job.ID,
+	})
 }

@@ -90,7 +90,11 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 	err := json.Unmarshal(job.EncodedArgs, &args)
 	if err == nil {
 		reason = fmt.Sprintf("tile %d, attempt %d of %d: %s", args.Tile, job.Attempt, job.MaxAttempts, reason)
-		err = h.client.fail(ctx, ending{id: args.MultiplicationID, reason: reason, byJob: job.ID})
+		err = h.client.fail(ctx, ending{
+			id:     args.MultiplicationID,
+			reason: reason,
+			byJob:  job.ID,
+		})
 	}
 	if err != nil {
 		h.log.ErrorContext(ctx, "failing a multiplication", "multiplication", args.MultiplicationID, "error", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )

@@ -133,7 +133,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.reader.Read(p)
-	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == nil || err == io.EOF {
 		return n, err
 	}
 	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -88,7 +88,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 	begin := s.pace.begin()
 	n, err := s.ReadCloser.Read(p)
 	s.pace.end(begin, n)
-	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == io.EOF {
 		// The server goes on reading, to notice a client that hangs up. That must have no deadline, and this read may just
 		// have set one: a client that waits for its response is not stalled.
 		s.pace.deadline = time.Time{}

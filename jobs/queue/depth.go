@@ -91,7 +91,11 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting leases: %w", err)
 	}
-	depths := Depths{At: time.Now(), Leases: leases.Processes, Took: time.Since(start)}
+	depths := Depths{
+		At:     time.Now(),
+		Leases: leases.Processes,
+		Took:   time.Since(start),
+	}
 	for _, queue := range Names() {
 		d := newDepth(queue, counts)
 		for _, age := range ages {

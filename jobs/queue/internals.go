@@ -27,7 +27,11 @@ const (
 
 // insertChannel is where River's producers listen for new jobs; wakePayload is what they expect there. Each queue
 // needs a notification of its own.
-var insertChannel = notify.Channel{Name: "river_insert", Pause: smallCooldown, Unbatched: true}
+var insertChannel = notify.Channel{
+	Name:      "river_insert",
+	Pause:     smallCooldown,
+	Unbatched: true,
+}
 
 func wakePayload(queue string) string { return fmt.Sprintf(`{"queue":%q}`, queue) }
 

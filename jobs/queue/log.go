@@ -16,8 +16,8 @@ func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
-// Handle drops records of errors that are nothing but the cancellation of their context: River logs them when it is stopped
-// in the middle of a query.
+// Handle drops records of errors that are nothing but the cancellation of their context: River logs them when it is
+// stopped in the middle of a query.
 func (w warnings) Handle(ctx context.Context, r slog.Record) error {
 	if errors.Is(ctx.Err(), context.Canceled) && reportsCancellation(r) {
 		return nil
