@@ -24,8 +24,8 @@ type multiplyCommand struct {
 
 // Help implements kong.HelpProvider.
 func (multiplyCommand) Help() string {
-	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the shapes
-match.
+	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the
+shapes match.
 
 The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the

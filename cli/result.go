@@ -18,8 +18,8 @@ type resultCommand struct {
 
 // Help implements kong.HelpProvider.
 func (resultCommand) Help() string {
-	return `Waits for the multiplication if it has not finished. A download that breaks is resumed, also one that an earlier
-command has left as a .part file beside the output.
+	return `Waits for the multiplication if it has not finished. A download that breaks is resumed, also one that an
+earlier command has left as a .part file beside the output.
 
 ` + exitCodes
 }

@@ -39,7 +39,9 @@ type metadata struct {
 
 // EnqueueTx enqueues a job for each of args, which have the group's id as multiplication_id, and returns the group.
 // Their tag is the id of the group: by it River UI finds them.
-func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, args []river.JobArgs) (Group, error) {
+func (c *Client) EnqueueTx(
+	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, args []river.JobArgs,
+) (Group, error) {
 	group := Group{ID: id, Last: -1}
 	if len(args) == 0 {
 		return group, nil
