@@ -48,7 +48,7 @@ const (
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
 	releaseTimeout = 10 * time.Second
 	// defaultHardStop is how long jobs that were interrupted may take to end: one that is computed is stored.
-	defaultHardStop = 35 * time.Second
+	defaultHardStop = 31 * time.Second
 )
 
 // Config says what a process does with the queue.
