@@ -48,8 +48,8 @@ func wantProbes(t *testing.T, ops string, ready, serves int) {
 	}
 }
 
-// TestRolesWait: a role that is started while its database is unavailable, and then read-only, says so, is alive and not
-// ready, and starts when the database takes writes.
+// TestRolesWait: a role that is started while its database is unavailable, and then read-only, says so, is alive and
+// not ready, and starts when the database takes writes.
 func TestRolesWait(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -100,7 +100,7 @@ func TestRolesGiveUp(t *testing.T) {
 	wantFailure(t, []string{"DATABASE_URL=" + unknown}, 1, "does not exist", "worker", "--ops-addr=127.0.0.1:0")
 	nothing := []string{"DATABASE_URL=postgres://127.0.0.1:1/x"}
 	wantFailure(t, nothing, 1, "connecting to the database", "worker", "--ops-addr=127.0.0.1:0", "--wait=0s")
-	wantFailure(t, nothing, 1, "connecting to the database", "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--wait=1ms")
+	wantFailure(t, nothing, 1, "connecting to the database", "api", "--ops-addr=127.0.0.1:0", "--wait=1ms")
 	wantFailure(t, nothing, 2, "expected a duration", "worker", "--wait=long")
 	p := start(t, nothing, "worker", "--ops-addr=127.0.0.1:0")
 	p.untilLogs("waiting for the database")

@@ -76,8 +76,8 @@ const (
 	sayInterval = 30 * time.Second
 )
 
-// whileUnavailable calls f until it succeeds or fails for a reason that waiting does not mend, for as long as wait says.
-// It logs the first failure, and then one now and then, or when there is another reason.
+// whileUnavailable calls f until it succeeds or fails for a reason that waiting does not mend, for as long as wait
+// says. It logs the first failure, and then one now and then, or when there is another reason.
 func whileUnavailable(ctx context.Context, wait Wait, log *slog.Logger, f func(context.Context) error) error {
 	begin := time.Now()
 	var said time.Time

@@ -181,7 +181,8 @@ func (p *Process) stop() error {
 	return errors.Join(errs...)
 }
 
-// closeTimeout bounds how long the end of a process waits for connections that are in use: a tile that hangs keeps them.
+// closeTimeout bounds how long the end of a process waits for connections that are in use: a tile that hangs keeps
+// them.
 const closeTimeout = 5 * time.Second
 
 func (p *Process) closePool() {

@@ -72,7 +72,8 @@ func (w *Wire) URL(databaseURL string) string {
 	return u.String()
 }
 
-// Silence has nothing forwarded any more, in either direction, on connections that exist and on new ones. They stay open.
+// Silence has nothing forwarded any more, in either direction, on connections that exist and on new ones. They stay
+// open.
 func (w *Wire) Silence() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -194,8 +194,8 @@ func (c *Client) Start(ctx context.Context) error {
 }
 
 // Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
-// returns when that is done, or after Config.HardStop: a computation that hangs does not end, and its job is rescued when
-// the lease is released. It may be called twice, or without Start.
+// returns when that is done, or after Config.HardStop: a computation that hangs does not end, and its job is rescued
+// when the lease is released. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
 		if c.halt == nil {

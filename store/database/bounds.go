@@ -131,7 +131,9 @@ func (t tracer) TracePrepareEnd(ctx context.Context, _ *pgx.Conn, data pgx.Trace
 }
 
 // TraceAcquireStart implements pgxpool.AcquireTracer.
-func (t tracer) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
+func (t tracer) TraceAcquireStart(
+	ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData,
+) context.Context {
 	return begin(ctx, t.bounds(ctx).Acquire)
 }
 

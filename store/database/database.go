@@ -1,5 +1,6 @@
 // Package database opens connections to Postgres. Every connection of a process comes from here, those of its pool and
-// those beside it, so that each has the same timeouts: a server, a network or a process that falls silent costs seconds.
+// those beside it, so that each has the same timeouts: a server, a network or a process that falls silent costs
+// seconds.
 package database
 
 import (

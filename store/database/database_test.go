@@ -61,7 +61,8 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	databaseURL := testdb.URL(testdb.NewEmpty(t))
 	pool := open(t, database.Config{URL: databaseURL, Conns: 1})
-	if _, err := pool.Exec(t.Context(), "ALTER DATABASE "+pool.Config().ConnConfig.Database+" SET lock_timeout = '3s'"); err != nil {
+	sql := "ALTER DATABASE " + pool.Config().ConnConfig.Database + " SET lock_timeout = '3s'"
+	if _, err := pool.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)
 	}
 	pool.Reset()

@@ -33,17 +33,22 @@ var transportSettings = settings{
 	{"client_connection_check_interval", "10s"},
 }
 
-// sql returns a statement that makes the settings. It leaves alone what the connection string, the role or the database
-// has set, and what this Postgres does not know. It is a statement, and not a part of the startup message, since poolers
-// refuse connections with parameters that they do not know.
+// withoutCheck matches the versions of Postgres that refuse client_connection_check_interval, by their platforms.
+const withoutCheck = "mingw|visual c|darwin"
+
+// sql returns a statement that makes the settings. It leaves alone what the connection string, the role or the
+// database has set, and what this Postgres does not know. It is a statement, and not a part of the startup message,
+// since poolers refuse connections with parameters that they do not know.
 func (s settings) sql() string {
 	values := make([]string, len(s))
 	for i, setting := range s {
 		values[i] = fmt.Sprintf("('%s', '%s')", setting.name, setting.value)
 	}
-	return "SELECT set_config(name, value, false) FROM (VALUES " + strings.Join(values, ", ") + ") AS wanted (name, value)" +
+	return "SELECT set_config(name, value, false)" +
+		" FROM (VALUES " + strings.Join(values, ", ") + ") AS wanted (name, value)" +
 		" JOIN pg_settings USING (name)" +
-		" WHERE source NOT IN ('client', 'user', 'database', 'database user', 'session')"
+		" WHERE source NOT IN ('client', 'user', 'database', 'database user', 'session')" +
+		" AND NOT (name = 'client_connection_check_interval' AND version() ~* '" + withoutCheck + "')"
 }
 
 // apply makes the settings on a new connection. The pool connects in the background, with a context that does not end.

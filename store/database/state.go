@@ -12,8 +12,8 @@ import (
 )
 
 // Permanent reports whether connecting failed for a reason that waiting does not mend: the connection string, the
-// credentials or the name of the database are wrong. All else may pass: a server that is not there yet, whose name is not
-// known yet, that starts, recovers, or has no connection left.
+// credentials or the name of the database are wrong. All else may pass: a server that is not there yet, whose name is
+// not known yet, that starts, recovers, or has no connection left.
 func Permanent(err error) bool {
 	var server *pgconn.PgError
 	var certificate *tls.CertificateVerificationError
