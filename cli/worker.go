@@ -10,6 +10,7 @@ import (
 // workerCommand works on queued tiles.
 type workerCommand struct {
 	server.Database
+	Wait server.Wait `default:"forever" help:"How long to wait at the start for a database that is unavailable: forever, or a duration after which the process gives up."`
 	server.Storage
 	server.Work
 	OpsAddr string `default:":9090" help:"Address of /metrics, /livez and /readyz."`
@@ -20,6 +21,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return server.Run(ctx, server.Config{
 		Role:     server.Worker,
 		Database: c.Database,
+		Wait:     c.Wait,
 		Storage:  c.Storage,
 		Work:     c.Work,
 		OpsAddr:  c.OpsAddr,

@@ -58,7 +58,8 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	a.views.api = a
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	return payload.WithStallLimits(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), payload.StallTimeout)
+	all := withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)))
+	return payload.WithStallLimits(all, payload.StallTimeout)
 }
 
 // exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.

@@ -63,7 +63,7 @@ func (a *API) fail(ctx context.Context, err error) error {
 		}
 		return huma.NewError(s.status, err.Error())
 	}
-	if ctx.Err() != nil { // the client is gone
+	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
 	}
 	a.log.ErrorContext(ctx, "request failed", "error", err)
@@ -73,9 +73,13 @@ func (a *API) fail(ctx context.Context, err error) error {
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
 }
 
+// retryAfter is how long clients are asked to wait, in seconds.
+const retryAfter = "5"
+
 // tryLater returns a 503 for a request that may succeed soon.
 func tryLater(detail string) error {
-	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
+	err := huma.NewError(http.StatusServiceUnavailable, detail)
+	return huma.ErrorWithHeaders(err, http.Header{"Retry-After": {retryAfter}})
 }
 
 // withProblems turns the error responses of the standard library, of its mux and of http.ServeContent, into problems.

@@ -28,6 +28,7 @@ func mountRiverUI(api, ui http.Handler, log *slog.Logger) http.Handler {
 	if ui == nil {
 		return api
 	}
+	ui = withRetryAfter(ui)
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 )
 
 const (
@@ -54,6 +55,7 @@ func (w *sweepWorker) Timeout(*river.Job[SweepArgs]) time.Duration {
 
 // Work implements river.Worker.
 func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error {
+	ctx = database.Unhurried(ctx) // the timeout of the job counts
 	if err := w.client.reconcile(ctx); err != nil {
 		return fmt.Errorf("reconciling multiplications: %w", err)
 	}

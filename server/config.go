@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Role     Role
 	Database Database
+	Wait     Wait // at the start, for a database that is unavailable
 	Storage  Storage
 	Limits   Limits // of the API
 	Pages    Pages  // of the API

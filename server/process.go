@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ type Process struct {
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
 	draining draining
+	ready    *readiness
 	api      *listener // nil in a worker
 	ops      *listener
 }
@@ -56,26 +58,33 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	return p, nil
 }
 
-// start starts the parts in the order in which they need each other.
+// start starts the parts in the order in which they need each other. The endpoints for operators come before whatever
+// may have to wait.
 func (p *Process) start(ctx context.Context) (err error) {
 	if p.pool, err = p.config.Database.open(ctx, p.config.connections()); err != nil {
 		return err
 	}
-	if p.store, err = p.config.Storage.openStore(ctx, p.pool); err != nil {
+	if p.store, err = p.config.Storage.openStore(p.pool); err != nil {
 		return err
 	}
 	p.store.Observe(p.registry)
+	p.ready = newReadiness(p.pool, &p.draining)
+	if p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.ready, p.registry), p.log); err != nil {
+		return err
+	}
+	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
+		return err
+	}
 	if err := p.startJobs(ctx); err != nil {
 		return err
 	}
 	p.registry.MustRegister(newBuildInfo(p.config.Role, p.kernel))
-	p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.pool, p.registry, &p.draining), p.log)
-	if err != nil {
-		return err
-	}
 	if p.config.Role.serves() {
-		return p.startAPI(ctx)
+		if err := p.startAPI(ctx); err != nil {
+			return err
+		}
 	}
+	p.ready.start(p.jobs.Queue(), p.config.Role)
 	return nil
 }
 
@@ -93,7 +102,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
 	}
-	return p.jobs.Start(ctx)
+	return whileUnavailable(ctx, p.config.Wait, p.log, p.jobs.Start)
 }
 
 // startAPI starts the API and the pages beside it.
@@ -163,10 +172,30 @@ func (p *Process) stop() error {
 	if p.ops != nil {
 		errs = append(errs, p.ops.stop())
 	}
+	if p.ready != nil {
+		p.ready.stop()
+	}
 	if p.pool != nil {
-		p.pool.Close()
+		p.closePool()
 	}
 	return errors.Join(errs...)
+}
+
+// closeTimeout bounds how long the end of a process waits for connections that are in use: a tile that hangs keeps
+// them.
+const closeTimeout = 5 * time.Second
+
+func (p *Process) closePool() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are still in use", "connections", p.pool.Stat().AcquiredConns())
+	}
 }
 
 // APIURL returns the address of the API; the process must not be a worker.

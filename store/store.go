@@ -6,14 +6,10 @@ package store
 import (
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/blocks"
@@ -54,22 +50,6 @@ func Open(pool *pgxpool.Pool, b blocks.Store, retention time.Duration) *Store {
 
 // NewID returns a UUIDv7: rows that are written together stay together in the index.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
-
-// Unavailable reports whether err means that the database cannot be reached, or is shutting down or starting up. The
-// condition passes; what was committed is safe.
-func Unavailable(err error) bool {
-	var connect *pgconn.ConnectError
-	var server *pgconn.PgError
-	switch {
-	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
-		errors.Is(err, syscall.EPIPE), pgconn.SafeToRetry(err): // but for the first, a connection that is lost
-		return true
-	case errors.As(err, &server):
-		class := server.Code[:min(2, len(server.Code))]
-		return class == "08" || class == "53" || strings.HasPrefix(server.Code, "57P") // lost, out of resources, shut down
-	}
-	return false
-}
 
 // notFound turns the driver's error for an empty result into ErrNotFound.
 func notFound(err error, what string, id any) error {

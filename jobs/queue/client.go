@@ -46,7 +46,9 @@ const (
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.
 	maintenancePoll = time.Second
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
-	releaseTimeout = 30 * time.Second
+	releaseTimeout = 10 * time.Second
+	// defaultHardStop is how long jobs that were interrupted may take to end: one that is computed is stored.
+	defaultHardStop = 31 * time.Second
 )
 
 // Config says what a process does with the queue.
@@ -56,6 +58,7 @@ type Config struct {
 	Tiles    int                   // concurrency of queue Tiles
 	Small    int                   // concurrency of queue Small
 	SoftStop time.Duration         // grace period of running jobs after the order to stop
+	HardStop time.Duration         // how long they may take to end when that is over; 0: defaultHardStop
 	Lease    time.Duration         // how long a worker may be silent before its jobs are rescued; 0: DefaultLease
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 }
@@ -70,24 +73,28 @@ type Parts struct {
 
 // Client is a process's part in the queue.
 type Client struct {
-	store  *store.Store
-	db     *db.Queries
-	river  *river.Client[pgx.Tx]
-	sender *notify.Sender
-	config Config
-	log    *slog.Logger
-	id     string
-	depths atomic.Pointer[Depths] // what was read last, by a process that leads
-	rescue rescueState
-	stop   sync.Once
-	halt   context.CancelFunc // ends the loops
-	loops  sync.WaitGroup
+	store   *store.Store
+	db      *db.Queries
+	river   *river.Client[pgx.Tx]
+	sender  *notify.Sender
+	config  Config
+	log     *slog.Logger
+	id      string
+	renewed atomic.Int64           // when this process renewed its lease, in nanoseconds of Unix time
+	depths  atomic.Pointer[Depths] // what was read last, by a process that leads
+	rescue  rescueState
+	stop    sync.Once
+	halt    context.CancelFunc // ends the loops
+	loops   sync.WaitGroup
 }
 
 // New returns a client that enqueues and, once it is started, does what config says.
 func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log *slog.Logger) (*Client, error) {
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
+	}
+	if config.HardStop <= 0 {
+		config.HardStop = defaultHardStop
 	}
 	c := &Client{
 		store:  s,
@@ -187,15 +194,14 @@ func (c *Client) Start(ctx context.Context) error {
 }
 
 // Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
-// returns when that is done. It may be called twice, or without Start.
+// returns when that is done, or after Config.HardStop: a computation that hangs does not end, and its job is rescued
+// when the lease is released. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
 		if c.halt == nil {
 			return
 		}
-		if err := c.river.Stop(context.Background()); err != nil {
-			c.log.Error("stopping the queue", "error", err)
-		}
+		c.stopRiver()
 		c.halt()
 		c.loops.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
@@ -204,6 +210,14 @@ func (c *Client) Stop() {
 			c.log.Warn("releasing the lease", "error", err)
 		}
 	})
+}
+
+func (c *Client) stopRiver() {
+	ctx, cancel := context.WithTimeout(context.Background(), c.config.SoftStop+c.config.HardStop)
+	defer cancel()
+	if err := c.river.Stop(ctx); err != nil {
+		c.log.Error("stopping the queue; jobs that still run are left to other workers", "error", err)
+	}
 }
 
 // Wake tells workers that there are jobs in a queue. It must be called after the transaction that put them there.

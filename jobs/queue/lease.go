@@ -30,7 +30,17 @@ func (c *Client) keepLease(ctx context.Context) {
 }
 
 func (c *Client) renewLease(ctx context.Context) error {
-	return c.db.RenewLease(ctx, c.id, store.SchemaVersion)
+	begin := time.Now()
+	if err := c.db.RenewLease(ctx, c.id, store.SchemaVersion); err != nil {
+		return err
+	}
+	c.renewed.Store(begin.UnixNano())
+	return nil
+}
+
+// HasLease reports whether this process has renewed its lease in time.
+func (c *Client) HasLease() bool {
+	return time.Since(time.Unix(0, c.renewed.Load())) < c.config.Lease
 }
 
 // Leases counts the processes that have renewed their lease in time, and those of them that compute tiles.
