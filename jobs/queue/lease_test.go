@@ -1,80 +1,335 @@
 package queue
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
-// TestRescueWakes: a job that is taken back from a lost worker is fetched at once, and not with the next poll.
-func TestRescueWakes(t *testing.T) {
-	b := setup(t)
-	c := b.client(Config{Lead: true, Lease: time.Second}, idle)
-	back := b.enqueue(c, Tiles, 1000, 1000, 1000)
-	quarantined := b.enqueue(c, Small, 5, 5, 5)
-	b.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute',
-		attempted_by = '{dead}'`)
-	b.exec("UPDATE river_job SET metadata = jsonb_build_object('crashes', $1::int) WHERE queue = 'small'", MaxCrashes-1)
-	notified := b.listen()
-	c.rescue.healthySince = time.Now().Add(-time.Minute)
-	rescued, err := c.Rescue(t.Context())
-	if err != nil {
-		t.Fatal(err)
+// hold makes it so that a client, which is not started, has held its lease for a long time.
+func (b *testBundle) hold(c *Client) {
+	b.t.Helper()
+	if err := c.renewLease(b.t.Context()); err != nil {
+		b.t.Fatal(err)
 	}
-	if len(rescued) != 2 {
-		t.Fatalf("Rescue() = %+v, want two jobs", rescued)
-	}
-	for _, job := range rescued {
-		want := Rescued{
-			ID:      back.First,
-			Kind:    "multiply_tile",
-			Queue:   Tiles,
-			State:   "available",
-			GroupID: back.ID.String(),
-		}
-		if job.Queue == Small {
-			want = Rescued{
-				ID:          quarantined.First,
-				Kind:        "multiply_tile",
-				Queue:       Small,
-				State:       "discarded",
-				GroupID:     quarantined.ID.String(),
-				Quarantined: true,
-			}
-		}
-		if job != want {
-			t.Errorf("Rescue() has %+v, want %+v", job, want)
-		}
-	}
-	c.sender.Stop() // sends what is pending
-	if got, want := notified.sent(), []string{wakePayload(Tiles)}; !slices.Equal(got, want) {
-		t.Errorf("got the notifications %q, want %q: of what is discarded there is none", got, want)
+	b.exec("UPDATE workers SET held_since = now() - interval '1 day' WHERE id = $1", c.id)
+	if err := c.renewLease(b.t.Context()); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
-// TestRescueWaits: after an outage all leases look expired. Workers have one lease of time to renew theirs.
-func TestRescueWaits(t *testing.T) {
+// leader returns a client that may rescue.
+func (b *testBundle) leader() *Client {
+	b.t.Helper()
+	c := b.client(Config{Lead: true, Lease: time.Minute}, idle)
+	b.hold(c)
+	return c
+}
+
+// lose makes a job run in a worker, whose lease has run out unless it is alone a name.
+func (b *testBundle) lose(id int64, worker string) {
+	b.t.Helper()
+	b.exec(`UPDATE river_job SET state = 'running', attempt = attempt + 1, attempted_at = now() - interval '10 minutes',
+		attempted_by = array_append(attempted_by, $2) WHERE id = $1`, id, worker)
+}
+
+// rescue calls Rescue.
+func (b *testBundle) rescue(c *Client) []Rescued {
+	b.t.Helper()
+	rescued, err := c.Rescue(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return rescued
+}
+
+// crashes returns how many crashes are counted of a job.
+func (b *testBundle) crashes(id int64) int {
+	b.t.Helper()
+	return query[int](b, "SELECT coalesce((metadata->>'crashes')::int, 0) FROM river_job WHERE id = $1", id)
+}
+
+// TestRescue: a job that is taken back from a lost worker leaves the line for a moment, and returns to its place. One
+// that has crashed its worker too often is discarded.
+func TestRescue(t *testing.T) {
 	b := setup(t)
-	c := b.client(Config{Lead: true, Lease: time.Hour}, idle)
-	b.enqueue(c, Tiles, 1000, 1000, 1000)
-	b.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '2 hours',
-		attempted_by = '{dead}'`)
+	c := b.leader()
+	back := b.enqueue(c, Tiles, 1000, 1000, 1000)
+	quarantined := b.enqueue(c, Small, 5, 5, 5)
+	b.exec("UPDATE river_job SET scheduled_at = now() - interval '1 day'")
+	place := query[time.Time](b, "SELECT scheduled_at FROM river_job WHERE id = $1", back.First)
+	b.lose(back.First, "dead")
+	b.lose(quarantined.First, "dead")
+	b.exec(`UPDATE river_job SET metadata = jsonb_build_object('crashes', $1::int, 'alone', attempted_at)
+		WHERE queue = 'small'`, MaxCrashes-1)
+	rescued := b.rescue(c)
+	slices.SortFunc(rescued, func(x, y Rescued) int { return int(x.ID - y.ID) })
+	want := []Rescued{
+		{
+			ID:      back.First,
+			Kind:    "multiply_tile",
+			Queue:   Tiles,
+			State:   "retryable",
+			GroupID: back.ID.String(),
+		},
+		{
+			ID:          quarantined.First,
+			Kind:        "multiply_tile",
+			Queue:       Small,
+			State:       "discarded",
+			GroupID:     quarantined.ID.String(),
+			Quarantined: true,
+		},
+	}
+	if !slices.Equal(rescued, want) {
+		t.Errorf("Rescue() = %+v, want %+v", rescued, want)
+	}
+	b.exec(`UPDATE river_job SET metadata = metadata || jsonb_build_object('back_at', now()), scheduled_at = now() + interval '1 minute'
+		WHERE id = $1`, back.First)
+	notified := b.listen()
+	b.rescue(c)
+	if at := query[time.Time](b, "SELECT scheduled_at FROM river_job WHERE id = $1", back.First); !at.Equal(place) {
+		t.Errorf("its place in line is %s, want %s", at, place)
+	}
+	if got, attempt := b.state(back.First), query[int](b, "SELECT attempt::int FROM river_job WHERE id = $1", back.First); got !=
+		"available" || attempt != 0 {
+		t.Errorf("it is %s with %d attempts, want available and 0", got, attempt)
+	}
+	c.sender.Stop() // sends what is pending
+	if got, want := notified.sent(), []string{wakePayload(Tiles)}; !slices.Equal(got, want) {
+		t.Errorf("got the notifications %q, want %q", got, want)
+	}
+}
+
+// TestRescueWithoutLease: a process judges the leases of others only while it has one of its own, and after it has held
+// it for as long as it lasts. After an outage all leases have run out.
+func TestRescueWithoutLease(t *testing.T) {
+	b := setup(t)
+	c := b.client(Config{Lead: true, Lease: time.Minute}, idle)
+	group := b.enqueue(c, Tiles, 5, 5, 5)
+	b.lose(group.First, "dead")
+	if rescued := b.rescue(c); len(rescued) > 0 {
+		t.Errorf("Rescue() = %+v without a lease, want none", rescued)
+	}
+	if err := c.renewLease(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rescued := b.rescue(c); len(rescued) > 0 {
+		t.Errorf("Rescue() = %+v with a new lease, want none", rescued)
+	}
+	b.hold(c)
+	b.exec("UPDATE workers SET expires_at = now() - interval '1 second' WHERE id = $1", c.id)
+	if rescued := b.rescue(c); len(rescued) > 0 {
+		t.Errorf("Rescue() = %+v with a lease that has run out, want none", rescued)
+	}
+	b.hold(c)
+	if rescued := b.rescue(c); len(rescued) != 1 {
+		t.Errorf("Rescue() = %+v with a lease, want one job", rescued)
+	}
+}
+
+// TestRescueLooksTwice: when most workers seem to be lost at once, something else is wrong, maybe.
+func TestRescueLooksTwice(t *testing.T) {
+	b := setup(t)
+	c := b.leader()
+	group := b.enqueue(c, Tiles, fourM, fourK, fourN)
+	b.lose(group.First, "one")
+	b.lose(group.First+1, "two")
 	for range 2 {
-		if rescued, err := c.Rescue(t.Context()); err != nil || len(rescued) > 0 {
-			t.Fatalf("Rescue() = %+v, %v within the first lease, want none", rescued, err)
+		if rescued := b.rescue(c); len(rescued) > 0 {
+			t.Fatalf("Rescue() = %+v at first sight, want none", rescued)
 		}
 	}
-	c.rescue.healthySince = time.Now().Add(-2 * time.Hour)
-	b.exec("ALTER TABLE workers RENAME TO unavailable")
-	if _, err := c.Rescue(t.Context()); err == nil {
-		t.Fatal("Rescue() without a table = nil, want an error")
+	for worker := range c.rescue.suspected {
+		c.rescue.suspected[worker] = time.Now().Add(-time.Hour)
 	}
-	b.exec("ALTER TABLE unavailable RENAME TO workers")
-	if rescued, err := c.Rescue(t.Context()); err != nil || len(rescued) > 0 {
-		t.Errorf("Rescue() = %+v, %v within a lease of an error, want none", rescued, err)
+	if rescued := b.rescue(c); len(rescued) != 2 {
+		t.Errorf("Rescue() = %+v a lease later, want two jobs", rescued)
 	}
-	c.rescue.healthySince = time.Now().Add(-2 * time.Hour)
-	if rescued, err := c.Rescue(t.Context()); err != nil || len(rescued) != 1 {
-		t.Errorf("Rescue() = %+v, %v after that, want one job", rescued, err)
+}
+
+// TestLeaseOfItsOwn: a worker is judged by its own lease, and one of the version before, which does not tell it, by
+// that of the leader.
+func TestLeaseOfItsOwn(t *testing.T) {
+	b := setup(t)
+	c := b.leader()
+	worker := b.client(Config{Work: true, Lease: time.Hour}, idle)
+	if err := worker.renewLease(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.exec("UPDATE workers SET renewed_at = now() - interval '30 minutes' WHERE id = $1", worker.id)
+	b.exec("INSERT INTO workers (id, renewed_at) VALUES ('older', now() - interval '30 seconds')")
+	b.exec("INSERT INTO workers (id, renewed_at) VALUES ('silent', now() - interval '2 minutes')")
+	group := b.enqueue(c, Tiles, fourM, fourK, fourN)
+	b.lose(group.First, worker.id)
+	b.lose(group.First+1, "older")
+	b.lose(group.First+2, "silent")
+	rescued := b.rescue(c)
+	if len(rescued) != 1 || rescued[0].ID != group.First+2 {
+		t.Errorf("Rescue() = %+v, want job %d only", rescued, group.First+2)
+	}
+}
+
+// TestWorkerComesBack: a worker whose lease had run out, and whose job was rescued, has not crashed.
+func TestWorkerComesBack(t *testing.T) {
+	b := setup(t)
+	c := b.leader()
+	worker := b.client(Config{Work: true, Lease: time.Minute}, idle)
+	if err := worker.renewLease(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	group := b.enqueue(c, Tiles, 5, 5, 5)
+	b.lose(group.First, worker.id)
+	worker.hands.keep([]*rivertype.JobRow{{ID: group.First}})
+	b.exec(`UPDATE workers SET renewed_at = now() - interval '10 minutes', expires_at = now() - interval '9 minutes'
+		WHERE id = $1`, worker.id)
+	if rescued := b.rescue(c); len(rescued) != 1 {
+		t.Fatalf("Rescue() = %+v, want one job", rescued)
+	}
+	if got := b.crashes(group.First); got != 1 {
+		t.Errorf("got %d crashes, want 1", got)
+	}
+	if err := worker.renewLease(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.crashes(group.First); got != 0 {
+		t.Errorf("got %d crashes after it came back, want 0", got)
+	}
+}
+
+// TestCrashesThatCount: only what was alone in its worker is discarded for a crash, and only when the worker has been
+// silent for long enough not to come back.
+func TestCrashesThatCount(t *testing.T) {
+	b := setup(t)
+	c := b.leader()
+	group := b.enqueue(c, Tiles, fourM, fourK, fourN)
+	for id := group.First; id <= group.Last; id++ {
+		b.lose(id, "dead")
+	}
+	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}'`)
+	b.exec("UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at) WHERE id >= $1", group.First+1)
+	b.exec("UPDATE river_job SET attempted_at = attempted_at + interval '1 second' WHERE id = $1", group.First+2)
+	b.lose(group.Last, "silent")
+	b.exec("UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at) WHERE id = $1", group.Last)
+	b.exec(`INSERT INTO workers (id, renewed_at, expires_at)
+		VALUES ('silent', now() - interval '3 minutes', now() - interval '2 minutes')`)
+	for worker := range map[string]bool{"dead": true, "silent": true} {
+		c.rescue.suspected = map[string]time.Time{worker: time.Now().Add(-time.Hour)}
+		b.rescue(c)
+	}
+	for i, want := range []string{"retryable", "discarded", "retryable", "running"} {
+		if got := b.state(group.First + int64(i)); got != want {
+			t.Errorf("job %d of the group is %s, want %s", i, got, want)
+		}
+	}
+	if got := b.crashes(group.First); got != 2 {
+		t.Errorf("got %d crashes of a job that was not alone, want 2", got)
+	}
+}
+
+// blocked returns a worker function that blocks each tile until the test ends, and a channel with the jobs that begin.
+func blocked(t *testing.T) (w work, began <-chan int64) {
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	jobs := make(chan int64, 100)
+	return func(_ context.Context, job *river.Job[tileArgs]) error {
+		jobs <- job.ID
+		<-release
+		return nil
+	}, jobs
+}
+
+// rescueUntil lets a leader rescue as often as it must until a query returns true, and fails if it rescues anything.
+func (b *testBundle) rescueUntil(c *Client, what, sql string, args ...any) {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(b.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		Every(ctx, c.RescueInterval(), func(ctx context.Context) {
+			if rescued, _ := c.Rescue(ctx); len(rescued) > 0 {
+				b.t.Errorf("Rescue() = %+v, want none: the worker lives", rescued)
+			}
+		})
+	}()
+	b.untilTrue(what, sql, args...)
+	cancel()
+	<-done
+}
+
+// renewedFor is a condition: all leases have been renewed in time for so long that a rescue would have judged.
+const renewedFor = "SELECT count(*) = 2 AND bool_and(held_since + interval '5 seconds' < renewed_at) FROM workers"
+
+// TestNoRenewals: the database takes no renewals for a while, and everything else works. A worker that lives keeps its
+// job, and takes no more until it can renew its lease.
+func TestNoRenewals(t *testing.T) {
+	b := setup(t)
+	leader := b.start(Config{Lead: true, Lease: time.Second}, idle)
+	w, began := blocked(t)
+	worker := b.start(Config{Work: true, Tiles: 1, Lease: time.Second}, w)
+	group := b.enqueue(leader, Tiles, 5, 5, 5)
+	worker.Wake(Tiles)
+	receive(t, "attempt", began)
+
+	tx, err := b.store.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE workers IN EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	b.rescueUntil(leader, "the leases have run out", "SELECT bool_and(expires_at < now() - interval '3 seconds') FROM workers")
+	second := b.enqueue(leader, Small, 5, 5, 5)
+	worker.Wake(Small)
+	b.rescueUntil(leader, "the leases have run out", "SELECT bool_and(expires_at < now() - interval '4 seconds') FROM workers")
+	if got := b.state(second.First); got != "available" || worker.HasLease() {
+		t.Errorf("a job is %s, HasLease() = %t, while no lease can be renewed, want available and false", got, worker.HasLease())
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.rescueUntil(leader, "the leases are renewed", renewedFor)
+	if got := b.state(group.First); got != "running" || b.crashes(group.First) != 0 {
+		t.Errorf("the job is %s, crashes %d, want running and 0", got, b.crashes(group.First))
+	}
+	if got := receive(t, "attempt", began); got != second.First {
+		t.Errorf("the worker began job %d, want %d", got, second.First)
+	}
+}
+
+// TestSlowDatabase: each response of the database takes 0.7 of a lease. No worker is taken to be lost.
+func TestSlowDatabase(t *testing.T) {
+	b := setup(t)
+	p, s := b.newProxy()
+	const lease = 2 * time.Second
+	leader := b.startOf(s, Config{Lead: true, Lease: lease}, idle)
+	w, began := blocked(t)
+	b.startOf(s, Config{Work: true, Lease: lease}, w)
+	group := b.enqueue(b.client(Config{}, idle), Tiles, 5, 5, 5)
+	receive(t, "attempt", began)
+	p.delay.Store(int64(lease * 7 / 10))
+	defer p.delay.Store(0)
+	b.rescueUntil(leader, "the leases are renewed", "SELECT bool_and(renewed_at > $1 + interval '12 seconds') FROM workers", time.Now())
+	if got := b.state(group.First); got != "running" || b.crashes(group.First) != 0 {
+		t.Errorf("the job is %s, crashes %d, want running and 0", got, b.crashes(group.First))
+	}
+}
+
+// TestShortLeaseOfLeader: a leader with a shorter lease than the workers judges them by theirs.
+func TestShortLeaseOfLeader(t *testing.T) {
+	b := setup(t)
+	leader := b.start(Config{Lead: true, Lease: time.Second}, idle)
+	w, began := blocked(t)
+	b.start(Config{Work: true, Lease: 16 * time.Second}, w)
+	group := b.enqueue(leader, Tiles, 5, 5, 5)
+	receive(t, "attempt", began)
+	b.rescueUntil(leader, "the worker is silent for three leases of the leader", `SELECT max(renewed_at) - min(renewed_at) > interval '3 seconds'
+		AND min(held_since) + interval '3 seconds' < max(renewed_at) FROM workers`)
+	if got := b.state(group.First); got != "running" {
+		t.Errorf("the job is %s, want running", got)
 	}
 }
