@@ -85,6 +85,8 @@ type Client struct {
 	lapses    prometheus.Counter     // of the lease
 	depths    atomic.Pointer[Depths] // what was read last, by a process that leads
 	rescue    rescueState
+	stuck     chan struct{} // closed when a computation hangs
+	hangs     sync.Once
 	stop      sync.Once
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
@@ -103,6 +105,7 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		log:    log,
 		id:     clientID(config.Work),
 		hands:  newHands(),
+		stuck:  make(chan struct{}),
 	}
 	factory := promauto.With(config.Metrics)
 	c.reclaimed = factory.NewCounter(prometheus.CounterOpts{
@@ -138,6 +141,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		SoftStopTimeout:   c.config.SoftStop,
 		// For what no lease tells: a computation that hangs in a process that lives.
 		RescueStuckJobsAfter: parts.StuckAfter,
+		JobStuckHandler:      c.jobStuck,
 		// The error history of a multiplication is read from its jobs: they must outlive it.
 		CompletedJobRetentionPeriod: 2 * c.store.Retention,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
@@ -222,6 +226,17 @@ func (c *Client) Stop() {
 		c.releaseLease(ctx)
 	})
 }
+
+// jobStuck is called when a job has not ended although its time is over and it was told to: it holds its slot for good.
+func (c *Client) jobStuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
+	c.log.ErrorContext(ctx, "a job hangs and cannot be interrupted", "job", job.ID, "kind", job.Kind)
+	c.hangs.Do(func() { close(c.stuck) })
+	return river.JobStuckHandlerResult{}
+}
+
+// Stuck returns a channel that is closed when a job hangs that cannot be interrupted. The process should end: only that
+// frees the slot, and makes the job one of a lost worker.
+func (c *Client) Stuck() <-chan struct{} { return c.stuck }
 
 // Wake tells workers that there are jobs in a queue. It must be called after the transaction that put them there.
 func (c *Client) Wake(queue string) { c.sender.Send(insertChannel, wakePayload(queue)) }

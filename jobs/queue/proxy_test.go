@@ -99,7 +99,7 @@ func (p *proxy) pass(to, from net.Conn, toServer bool) {
 	chunks := make(chan chunk, 1000)
 	p.ends.Go(func() {
 		for c := range chunks {
-			time.Sleep(time.Until(c.due))
+			time.Sleep(time.Until(c.due)) // the delay
 			_, _ = to.Write(c.data)
 		}
 		_ = to.Close()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+
+	"github.com/millrace/millrace/watch/notify"
 )
 
 // state returns the state of a job.
@@ -105,4 +107,45 @@ func TestStopReclaims(t *testing.T) {
 	if got := b.state(id); got != "available" {
 		t.Errorf("the job is %s, want available", got)
 	}
+}
+
+// hangs is a worker that does not heed the order to stop.
+type hangs struct {
+	river.WorkerDefaults[tileArgs]
+	release chan struct{}
+}
+
+// Timeout implements river.Worker.
+func (h *hangs) Timeout(*river.Job[tileArgs]) time.Duration { return time.Millisecond }
+
+// Work implements river.Worker.
+func (h *hangs) Work(context.Context, *river.Job[tileArgs]) error {
+	<-h.release
+	return nil
+}
+
+// TestStuck: a process learns that a job of it hangs.
+func TestStuck(t *testing.T) {
+	b := setup(t)
+	h := &hangs{release: make(chan struct{})}
+	all := river.NewWorkers()
+	river.AddWorker(all, h)
+	sender := notify.NewSender(b.store.Pool, b.log)
+	config := Config{
+		Work:  true,
+		Tiles: 1,
+		Small: 1,
+	}
+	c, err := New(b.store, sender, config, Parts{Workers: all}, b.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Stop()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	defer close(h.release)
+	b.enqueue(c, Tiles, 5, 5, 5)
+	receive(t, "end of the wait for a job that hangs", c.Stuck())
 }
