@@ -44,5 +44,5 @@ const silentCooldown = 24 * time.Hour
 // the outcome of each attempt with JobSetStateIfRunningMany, and tries again until that returns no error. The driver of
 // this package relies on it. Middleware runs outside of a job's timeout: what waits there does not use it up.
 
-// River's scheduler makes a retryable job available when its scheduled_at has come, and keeps that as its place in line.
-// Statement Rescue sets it a while after the time at which ReturnToLine returns the job.
+// River's scheduler makes a retryable job available when its scheduled_at has come, and keeps that as its place in
+// line. Statement Rescue sets it a while after the time at which ReturnToLine returns the job.

@@ -84,6 +84,9 @@ func (b *testBundle) rescueUntil(c *Client, what, sql string, args ...any) {
 // renewedFor is a condition: all leases have been renewed in time for so long that a rescue would have judged.
 const renewedFor = "SELECT count(*) = 2 AND bool_and(held_since + interval '5 seconds' < renewed_at) FROM workers"
 
+// ranOut is a condition: all leases have run out a number of seconds ago.
+const ranOut = "SELECT bool_and(expires_at < now() - make_interval(secs => $1)) FROM workers"
+
 // TestNoRenewals: the database takes no renewals for a while, and everything else works. A worker that lives keeps its
 // job, and takes no more until it can renew its lease.
 func TestNoRenewals(t *testing.T) {
@@ -91,7 +94,11 @@ func TestNoRenewals(t *testing.T) {
 	leader := b.start(Config{Lead: true, Lease: time.Second}, idle)
 	w, began, release := blocked()
 	defer release()
-	worker := b.start(Config{Work: true, Tiles: 1, Lease: time.Second}, w)
+	worker := b.start(Config{
+		Work:  true,
+		Tiles: 1,
+		Lease: time.Second,
+	}, w)
 	group := b.enqueue(leader, Tiles, 5, 5, 5)
 	worker.Wake(Tiles)
 	receive(t, "attempt", began)
@@ -103,12 +110,12 @@ func TestNoRenewals(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), "LOCK TABLE workers IN EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
 	}
-	b.rescueUntil(leader, "the leases have run out", "SELECT bool_and(expires_at < now() - interval '3 seconds') FROM workers")
+	b.rescueUntil(leader, "the leases have run out", ranOut, 3)
 	second := b.enqueue(leader, Small, 5, 5, 5)
 	worker.Wake(Small)
-	b.rescueUntil(leader, "the leases have run out", "SELECT bool_and(expires_at < now() - interval '4 seconds') FROM workers")
+	b.rescueUntil(leader, "the leases have run out", ranOut, 4)
 	if got := b.state(second.First); got != "available" || worker.HasLease() {
-		t.Errorf("a job is %s, HasLease() = %t, while no lease can be renewed, want available and false", got, worker.HasLease())
+		t.Errorf("a job is %s, HasLease() = %t without renewals, want available and false", got, worker.HasLease())
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
@@ -126,7 +133,7 @@ func TestNoRenewals(t *testing.T) {
 func TestSlowDatabase(t *testing.T) {
 	b := setup(t)
 	p, s := b.newProxy()
-	const lease = 2 * time.Second
+	const lease = 4 * time.Second
 	leader := b.startOf(s, Config{Lead: true, Lease: lease}, idle)
 	w, began, release := blocked()
 	defer release()
@@ -135,7 +142,8 @@ func TestSlowDatabase(t *testing.T) {
 	receive(t, "attempt", began)
 	p.delay.Store(int64(lease * 7 / 10))
 	defer p.delay.Store(0)
-	b.rescueUntil(leader, "the leases are renewed", "SELECT bool_and(renewed_at > $1 + interval '12 seconds') FROM workers", time.Now())
+	b.rescueUntil(leader, "the leases are renewed",
+		"SELECT bool_and(renewed_at > $1 + interval '16 seconds') FROM workers", time.Now())
 	if got := b.state(group.First); got != "running" || b.crashes(group.First) != 0 {
 		t.Errorf("the job is %s, crashes %d, want running and 0", got, b.crashes(group.First))
 	}
@@ -150,7 +158,8 @@ func TestShortLeaseOfLeader(t *testing.T) {
 	b.start(Config{Work: true, Lease: 16 * time.Second}, w)
 	group := b.enqueue(leader, Tiles, 5, 5, 5)
 	receive(t, "attempt", began)
-	b.rescueUntil(leader, "the worker is silent for three leases of the leader", `SELECT max(renewed_at) - min(renewed_at) > interval '3 seconds'
+	b.rescueUntil(leader, "the worker is silent for three leases of the leader",
+		`SELECT max(renewed_at) - min(renewed_at) > interval '3 seconds'
 		AND min(held_since) + interval '3 seconds' < max(renewed_at) FROM workers`)
 	if got := b.state(group.First); got != "running" {
 		t.Errorf("the job is %s, want running", got)

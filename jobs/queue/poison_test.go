@@ -17,7 +17,7 @@ import (
 	"github.com/millrace/millrace/watch/notify"
 )
 
-// poisonedDatabase in the environment makes the test binary a worker on that database, which a tile with number 1 kills.
+// poisonedDatabase in the environment makes the test binary a worker on that database, which a tile of number 1 kills.
 const poisonedDatabase = "MILLRACE_TEST_POISONED_DATABASE"
 
 // poisonedWorker works until a tile kills the process.
@@ -76,7 +76,10 @@ func TestPoison(t *testing.T) {
 	}
 	kills := 0
 	timeout := time.After(waitTimeout)
-	for query[int](b, "SELECT count(*)::int FROM river_job WHERE kind = 'multiply_tile' AND finalized_at IS NULL") > 0 {
+	left := func() bool {
+		return query[bool](b, "SELECT bool_or(finalized_at IS NULL) FROM river_job WHERE kind = 'multiply_tile'")
+	}
+	for left() {
 		worker := exec.Command(exe) //nolint:noctx // it is killed below
 		worker.Env = append(os.Environ(), poisonedDatabase+"="+testdb.URL(b.store.Pool))
 		if err := worker.Start(); err != nil {
@@ -96,7 +99,7 @@ func TestPoison(t *testing.T) {
 				_ = worker.Process.Kill()
 				t.Fatalf("there are jobs left after %s and %d kills", waitTimeout, kills)
 			case <-time.After(50 * time.Millisecond):
-				if query[int](b, "SELECT count(*)::int FROM river_job WHERE kind = 'multiply_tile' AND finalized_at IS NULL") == 0 {
+				if !left() {
 					_ = worker.Process.Kill()
 					<-dead
 					alive = false
@@ -104,11 +107,13 @@ func TestPoison(t *testing.T) {
 			}
 		}
 	}
-	if got := query[string](b, "SELECT state::text FROM river_job WHERE args->>'tile' = '1'"); got != "discarded" || kills != MaxCrashes {
+	got := query[string](b, "SELECT state::text FROM river_job WHERE args->>'tile' = '1'")
+	if got != "discarded" || kills != MaxCrashes {
 		t.Errorf("the tile that kills is %s after %d kills, want discarded after %d", got, kills, MaxCrashes)
 	}
-	if got := query[int](b, "SELECT count(*)::int FROM river_job WHERE kind = 'multiply_tile' AND state = 'completed'"); got != 2 {
-		t.Errorf("%d neighbours are completed, want 2", got)
+	completed := query[int](b, "SELECT count(*)::int FROM river_job WHERE kind = 'multiply_tile' AND state = 'completed'")
+	if completed != 2 {
+		t.Errorf("%d neighbours are completed, want 2", completed)
 	}
 	if got := b.state(neighbour.First); got != "completed" {
 		t.Errorf("the neighbour of another multiplication is %s, want completed", got)

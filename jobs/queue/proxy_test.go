@@ -158,4 +158,3 @@ func (b *testBundle) startOf(s *store.Store, config Config, w work) *Client {
 	}
 	return c
 }
-

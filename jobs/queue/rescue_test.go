@@ -43,15 +43,15 @@ func TestRescue(t *testing.T) {
 	if !slices.Equal(rescued, want) {
 		t.Errorf("Rescue() = %+v, want %+v", rescued, want)
 	}
-	b.exec(`UPDATE river_job SET metadata = metadata || jsonb_build_object('back_at', now()), scheduled_at = now() + interval '1 minute'
-		WHERE id = $1`, back.First)
+	b.exec(`UPDATE river_job SET metadata = metadata || jsonb_build_object('back_at', now()),
+		scheduled_at = now() + interval '1 minute' WHERE id = $1`, back.First)
 	notified := b.listen()
 	b.rescue(c)
 	if at := query[time.Time](b, "SELECT scheduled_at FROM river_job WHERE id = $1", back.First); !at.Equal(place) {
 		t.Errorf("its place in line is %s, want %s", at, place)
 	}
-	if got, attempt := b.state(back.First), query[int](b, "SELECT attempt::int FROM river_job WHERE id = $1", back.First); got !=
-		"available" || attempt != 0 {
+	attempt := query[int](b, "SELECT attempt::int FROM river_job WHERE id = $1", back.First)
+	if got := b.state(back.First); got != "available" || attempt != 0 {
 		t.Errorf("it is %s with %d attempts, want available and 0", got, attempt)
 	}
 	c.sender.Stop() // sends what is pending
@@ -166,10 +166,11 @@ func TestCrashesThatCount(t *testing.T) {
 		b.lose(id, "dead")
 	}
 	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}'`)
-	b.exec("UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at) WHERE id >= $1", group.First+1)
+	const alone = "UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at) WHERE id >= $1"
+	b.exec(alone, group.First+1)
 	b.exec("UPDATE river_job SET attempted_at = attempted_at + interval '1 second' WHERE id = $1", group.First+2)
 	b.lose(group.Last, "silent")
-	b.exec("UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at) WHERE id = $1", group.Last)
+	b.exec(alone, group.Last)
 	b.exec(`INSERT INTO workers (id, renewed_at, expires_at)
 		VALUES ('silent', now() - interval '3 minutes', now() - interval '2 minutes')`)
 	for worker := range map[string]bool{"dead": true, "silent": true} {
