@@ -139,7 +139,10 @@ func (p *Process) Run(ctx context.Context) error {
 // errListener says that a listener has ended without an order to stop; the error of stop says why.
 var errListener = errors.New("a listener ended unexpectedly")
 
-// wait returns nil when ctx is done, or errListener.
+// errStuck says that the process must be restarted.
+var errStuck = errors.New("a tile hangs and cannot be interrupted")
+
+// wait returns nil when ctx is done, errListener, or errStuck.
 func (p *Process) wait(ctx context.Context) error {
 	var api chan struct{} // stays nil in a worker
 	if p.api != nil {
@@ -150,6 +153,8 @@ func (p *Process) wait(ctx context.Context) error {
 		return nil
 	case <-api:
 	case <-p.ops.done:
+	case <-p.jobs.Queue().Stuck():
+		return errStuck
 	}
 	return errListener
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -69,23 +70,29 @@ type Parts struct {
 	Errors     river.ErrorHandler
 	Middleware []rivertype.Middleware
 	Periodic   []*river.PeriodicJob // enqueued by the leader
+	StuckAfter time.Duration        // when a running job is taken to be stuck; 0: River's default
 }
 
 // Client is a process's part in the queue.
 type Client struct {
-	store   *store.Store
-	db      *db.Queries
-	river   *river.Client[pgx.Tx]
-	sender  *notify.Sender
-	config  Config
-	log     *slog.Logger
-	id      string
-	renewed atomic.Int64           // when this process renewed its lease, in nanoseconds of Unix time
-	depths  atomic.Pointer[Depths] // what was read last, by a process that leads
-	rescue  rescueState
-	stop    sync.Once
-	halt    context.CancelFunc // ends the loops
-	loops   sync.WaitGroup
+	store     *store.Store
+	db        *db.Queries
+	river     *river.Client[pgx.Tx]
+	sender    *notify.Sender
+	config    Config
+	log       *slog.Logger
+	id        string
+	lease     lease
+	hands     *hands
+	reclaimed prometheus.Counter     // jobs
+	lapses    prometheus.Counter     // of the lease
+	depths    atomic.Pointer[Depths] // what was read last, by a process that leads
+	rescue    rescueState
+	stuck     chan struct{} // closed when a computation hangs
+	hangs     sync.Once
+	stop      sync.Once
+	halt      context.CancelFunc // ends the loops
+	loops     sync.WaitGroup
 }
 
 // New returns a client that enqueues and, once it is started, does what config says.
@@ -103,8 +110,19 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		config: config,
 		log:    log,
 		id:     clientID(config.Work),
+		hands:  newHands(),
+		stuck:  make(chan struct{}),
 	}
-	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(parts))
+	factory := promauto.With(config.Metrics)
+	c.reclaimed = factory.NewCounter(prometheus.CounterOpts{
+		Name: "millrace_jobs_reclaimed_total",
+		Help: "Jobs that ran in the name of this process, which did not have them, and went back to the queue.",
+	})
+	c.lapses = factory.NewCounter(prometheus.CounterOpts{
+		Name: "millrace_lease_lapses_total",
+		Help: "How often the lease of this process ran out before it was renewed.",
+	})
+	rc, err := river.NewClient(driver{Driver: riverpgxv5.New(s.Pool), client: c}, c.riverConfig(parts))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the queue: %w", err)
 	}
@@ -122,11 +140,14 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		Workers:           parts.Workers,
 		RetryPolicy:       retryPolicy{},
 		ErrorHandler:      parts.Errors,
-		Middleware:        parts.Middleware,
+		Middleware:        append([]rivertype.Middleware{&solitude{client: c}}, parts.Middleware...),
 		MaxAttempts:       MaxAttempts,
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,
 		SoftStopTimeout:   c.config.SoftStop,
+		// For what no lease tells: a computation that hangs in a process that lives.
+		RescueStuckJobsAfter: parts.StuckAfter,
+		JobStuckHandler:      c.jobStuck,
 		// The error history of a multiplication is read from its jobs: they must outlive it.
 		CompletedJobRetentionPeriod: 2 * c.store.Retention,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
@@ -181,6 +202,7 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	c.loops.Go(func() { c.keepLease(loops) })
+	c.loops.Go(func() { Every(loops, c.config.Lease/renewals, c.reclaim) })
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
 		c.loops.Go(func() { Every(loops, refreshInterval, c.refreshDepths) })
@@ -206,9 +228,7 @@ func (c *Client) Stop() {
 		c.loops.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
-		if err := c.db.ReleaseLease(ctx, c.id); err != nil {
-			c.log.Warn("releasing the lease", "error", err)
-		}
+		c.releaseLease(ctx)
 	})
 }
 
@@ -219,6 +239,17 @@ func (c *Client) stopRiver() {
 		c.log.Error("stopping the queue; jobs that still run are left to other workers", "error", err)
 	}
 }
+
+// jobStuck is called when a job has not ended although its time is over and it was told to: it holds its slot for good.
+func (c *Client) jobStuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
+	c.log.ErrorContext(ctx, "a job hangs and cannot be interrupted", "job", job.ID, "kind", job.Kind)
+	c.hangs.Do(func() { close(c.stuck) })
+	return river.JobStuckHandlerResult{}
+}
+
+// Stuck returns a channel that is closed when a job hangs that cannot be interrupted. The process should end: only that
+// frees the slot, and makes the job one of a lost worker.
+func (c *Client) Stuck() <-chan struct{} { return c.stuck }
 
 // Wake tells workers that there are jobs in a queue. It must be called after the transaction that put them there.
 func (c *Client) Wake(queue string) { c.sender.Send(insertChannel, wakePayload(queue)) }

@@ -41,4 +41,12 @@ func wakePayload(queue string) string { return fmt.Sprintf(`{"queue":%q}`, queue
 const silentCooldown = 24 * time.Hour
 
 // River's fetch appends the client's id to attempted_by, sets attempted_at and adds one to attempt: the last element
-// of attempted_by is the worker that runs a job. Statement Rescue relies on it.
+// of attempted_by is the worker that runs a job. Statements Rescue and
+// Reclaim rely on it.
+
+// River fetches with JobGetAvailable of its driver's executor, and nothing runs of what that does not return; it writes
+// the outcome of each attempt with JobSetStateIfRunningMany, and tries again until that returns no error. The driver of
+// this package relies on it. Middleware runs outside of a job's timeout: what waits there does not use it up.
+
+// River's scheduler makes a retryable job available when its scheduled_at has come, and keeps that as its place in
+// line. Statement Rescue sets it a while after the time at which ReturnToLine returns the job.

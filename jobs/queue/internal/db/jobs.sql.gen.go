@@ -92,6 +92,52 @@ func (q *Queries) CountStopping(ctx context.Context, arg CountStoppingParams) (i
 	return count, err
 }
 
+const Forgive = `-- name: Forgive :execrows
+UPDATE river_job SET
+    metadata = metadata || jsonb_build_object('crashes', greatest((metadata->>'crashes')::int - 1, 0),
+                                              'lost_by', (metadata->'lost_by') - $1::text)
+WHERE id = ANY($2::bigint[]) AND finalized_at IS NULL AND metadata->'lost_by' ? $1::text
+`
+
+// A worker whose lease had run out is back: it has not crashed.
+func (q *Queries) Forgive(ctx context.Context, me string, ids []int64) (int64, error) {
+	result, err := q.db.Exec(ctx, Forgive, me, ids)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const HandBack = `-- name: HandBack :many
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? $1::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? $1::text THEN now() END,
+    attempt = greatest(j.attempt - 1, 0)
+WHERE j.id = ANY($2::bigint[]) AND j.state = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = $3::text
+RETURNING j.queue
+`
+
+// Jobs that a worker has fetched and does not begin.
+func (q *Queries) HandBack(ctx context.Context, cancelMark string, ids []int64, me string) ([]string, error) {
+	rows, err := q.db.Query(ctx, HandBack, cancelMark, ids, me)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListErrors = `-- name: ListErrors :many
 SELECT p.id AS group_id, e.tile, e.attempt, e.at, e.message
 FROM multiplications p
@@ -267,6 +313,17 @@ func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID
 	return items, nil
 }
 
+const MarkAlone = `-- name: MarkAlone :exec
+UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at)
+WHERE id = $1 AND state = 'running' AND attempted_at = $2::timestamptz
+`
+
+// Says that nothing else runs in the worker of this attempt.
+func (q *Queries) MarkAlone(ctx context.Context, iD int64, attemptedAt time.Time) error {
+	_, err := q.db.Exec(ctx, MarkAlone, iD, attemptedAt)
+	return err
+}
+
 const MarkCancelled = `-- name: MarkCancelled :exec
 UPDATE river_job SET metadata = metadata || jsonb_build_object($1::text, now())
 WHERE id = $2 AND finalized_at IS NULL
@@ -278,10 +335,70 @@ func (q *Queries) MarkCancelled(ctx context.Context, cancelMark string, iD int64
 	return err
 }
 
+const Reclaim = `-- name: Reclaim :many
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? $1::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? $1::text THEN now() END,
+    attempt = greatest(j.attempt - 1, 0)
+FROM (
+    SELECT r.id FROM river_job r
+    WHERE r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = $2::text
+      AND r.attempted_at <= now() - $3::interval AND r.id <> ALL($4::bigint[])
+    FOR UPDATE SKIP LOCKED
+) AS forgotten
+WHERE j.id = forgotten.id
+RETURNING j.id, j.kind, j.queue, j.state
+`
+
+type ReclaimParams struct {
+	CancelMark string
+	Me         string
+	Age        time.Duration
+	InHand     []int64
+}
+
+type ReclaimRow struct {
+	ID    int64
+	Kind  string
+	Queue string
+	State RiverJobState
+}
+
+// Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch.
+func (q *Queries) Reclaim(ctx context.Context, arg ReclaimParams) ([]ReclaimRow, error) {
+	rows, err := q.db.Query(ctx, Reclaim,
+		arg.CancelMark,
+		arg.Me,
+		arg.Age,
+		arg.InHand,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReclaimRow
+	for rows.Next() {
+		var i ReclaimRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Queue,
+			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const Requeue = `-- name: Requeue :exec
 UPDATE river_job SET
     state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + $1::smallint,
-    metadata = metadata - $2::text - 'crashes'
+    metadata = metadata - $2::text - 'crashes' - 'lost_by' - 'place' - 'back_at'
 WHERE id BETWEEN $3 AND $4 AND args->>'multiplication_id' = $5::text
   AND state IN ('cancelled', 'discarded')
 `
@@ -308,27 +425,41 @@ func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 
 const Rescue = `-- name: Rescue :many
 UPDATE river_job j SET
-    state = (CASE WHEN j.metadata ? $1::text THEN 'cancelled'
-                  WHEN lost.crashes >= $2::int THEN 'discarded'
-                  ELSE 'available' END)::river_job_state,
-    finalized_at = CASE WHEN j.metadata ? $1::text OR lost.crashes >= $2::int THEN now() END,
-    scheduled_at = now(),
+    state = (CASE WHEN lost.cancelled THEN 'cancelled' WHEN lost.crashes >= $1::int THEN 'discarded'
+                  ELSE 'retryable' END)::river_job_state,
+    finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN now() END,
+    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN j.scheduled_at
+                        ELSE lost.back_at + $2::interval END,
     attempt      = greatest(j.attempt - 1, 0),
-    metadata     = j.metadata || jsonb_build_object('crashes', lost.crashes),
+    metadata     = j.metadata || jsonb_build_object(
+        'crashes', lost.crashes, 'place', j.scheduled_at, 'back_at', lost.back_at,
+        'lost_by', CASE WHEN lost.crashes > lost.before THEN coalesce(j.metadata->'lost_by', '[]') || to_jsonb(lost.worker)
+                        ELSE coalesce(j.metadata->'lost_by', '[]') END),
     errors       = array_append(j.errors, jsonb_build_object(
         $3::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         $4::text, j.attempt,
         $5::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
-                        lost.worker, lost.crashes, $2::int),
+                        lost.worker, lost.crashes, $1::int),
         $6::text, ''))
 FROM (
-    SELECT r.id, coalesce((r.metadata->>'crashes')::int, 0) + 1 AS crashes,
-           r.attempted_by[array_upper(r.attempted_by, 1)] AS worker
+    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? $7::text AS cancelled,
+           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * $8::interval AS back_at
     FROM river_job r
-    WHERE r.state = 'running' AND r.attempted_at < now() - $7::interval
-      AND NOT EXISTS (SELECT 1 FROM workers w
-                      WHERE w.id = r.attempted_by[array_upper(r.attempted_by, 1)] AND w.renewed_at > now() - $7::interval)
-    FOR UPDATE SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT r.attempted_by[array_upper(r.attempted_by, 1)] AS worker, coalesce((r.metadata->>'crashes')::int, 0) AS before,
+               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN n.alone OR n.before + 1 < $1::int THEN n.before + 1 ELSE n.before END AS crashes
+    ) AS c
+    WHERE r.state = 'running' AND n.worker = ANY($9::text[])
+      AND EXISTS (SELECT FROM workers me WHERE me.id = $10 AND me.expires_at > now())
+      AND NOT EXISTS (SELECT FROM workers w
+                      WHERE w.id = n.worker
+                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= $1::int AND NOT r.metadata ? $7::text
+                                                         THEN $11::int ELSE 0 END * (w.expires_at - w.renewed_at),
+                                     w.renewed_at + $8::interval) > now())
+    FOR UPDATE OF r SKIP LOCKED
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
@@ -336,13 +467,17 @@ RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id',
 `
 
 type RescueParams struct {
-	CancelMark string
-	MaxCrashes int32
-	AtKey      string
-	AttemptKey string
-	MessageKey string
-	TraceKey   string
-	Lease      time.Duration
+	MaxCrashes  int32
+	Net         time.Duration
+	AtKey       string
+	AttemptKey  string
+	MessageKey  string
+	TraceKey    string
+	CancelMark  string
+	Lease       time.Duration
+	LostWorkers []string
+	Me          string
+	GoneAfter   int32
 }
 
 type RescueRow struct {
@@ -354,17 +489,24 @@ type RescueRow struct {
 	Tile    int64
 }
 
-// Takes the running jobs of workers without a lease back into the queue. A crash is not an attempt: it is counted apart,
-// and a job that has crashed its worker too often is discarded. River's own rescuer would do neither for an hour.
+// Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
+// is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
+// one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
+// jobs of one worker do not come together again, and keep their place in it: see ReturnToLine, without which River would return
+// them after @net.
 func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, error) {
 	rows, err := q.db.Query(ctx, Rescue,
-		arg.CancelMark,
 		arg.MaxCrashes,
+		arg.Net,
 		arg.AtKey,
 		arg.AttemptKey,
 		arg.MessageKey,
 		arg.TraceKey,
+		arg.CancelMark,
 		arg.Lease,
+		arg.LostWorkers,
+		arg.Me,
+		arg.GoneAfter,
 	)
 	if err != nil {
 		return nil, err
@@ -384,6 +526,40 @@ func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, er
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ReturnToLine = `-- name: ReturnToLine :many
+UPDATE river_job j SET
+    state = 'available', scheduled_at = coalesce((j.metadata->>'place')::timestamptz, now()), metadata = j.metadata - 'place' - 'back_at'
+FROM (
+    SELECT r.id FROM river_job r
+    WHERE r.state = 'retryable' AND r.metadata ? 'back_at' AND (r.metadata->>'back_at')::timestamptz <= now()
+      AND r.scheduled_at = (r.metadata->>'back_at')::timestamptz + $1::interval
+    FOR UPDATE SKIP LOCKED
+) AS due
+WHERE j.id = due.id
+RETURNING j.queue
+`
+
+// Jobs that were taken back from a lost worker, and whose time has come: they go where they were in line.
+func (q *Queries) ReturnToLine(ctx context.Context, net time.Duration) ([]string, error) {
+	rows, err := q.db.Query(ctx, ReturnToLine, net)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
