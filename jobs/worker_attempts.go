@@ -79,7 +79,9 @@ func (h *errorHandler) HandlePanic(
 // failTimeout bounds how long a job that has failed tries to end its multiplication.
 const failTimeout = 30 * time.Second
 
-// fail ends the multiplication that the job is a tile of. What it cannot write now is reconciled later.
+// fail ends the multiplication that the job is a tile of, unless the job runs in another attempt by now, or was
+// completed: the process may have been frozen, or have lost the response to its commit. What it cannot write now is
+// reconciled later.
 func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason string) {
 	var args TileArgs
 	if job.Kind != args.Kind() {
@@ -90,7 +92,14 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 	err := json.Unmarshal(job.EncodedArgs, &args)
 	if err == nil {
 		reason = fmt.Sprintf("tile %d, attempt %d of %d: %s", args.Tile, job.Attempt, job.MaxAttempts, reason)
-		err = h.client.fail(ctx, ending{id: args.MultiplicationID, reason: reason, byJob: job.ID})
+		err = h.client.fail(ctx, ending{
+			id:     args.MultiplicationID,
+			reason: reason,
+			byJob:  job.ID,
+			due: func(ctx context.Context, tx *store.Tx) (bool, error) {
+				return h.client.queue.AttemptIsPresentTx(ctx, tx, job.ID, job.AttemptedAt)
+			},
+		})
 	}
 	if err != nil {
 		h.log.ErrorContext(ctx, "failing a multiplication", "multiplication", args.MultiplicationID, "error", err)

@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
@@ -97,7 +96,7 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		log:    log,
 		id:     clientID(config.Work),
 	}
-	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(parts))
+	rc, err := river.NewClient(newDriver(s.Pool), c.riverConfig(parts))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the queue: %w", err)
 	}
@@ -115,7 +114,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		Workers:           parts.Workers,
 		RetryPolicy:       retryPolicy{},
 		ErrorHandler:      parts.Errors,
-		Middleware:        parts.Middleware,
+		Middleware:        withSigner(parts.Middleware),
 		MaxAttempts:       MaxAttempts,
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,

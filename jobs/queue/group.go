@@ -145,12 +145,6 @@ func Counted(job *rivertype.JobRow) bool {
 	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
 }
 
-// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be
-// worked.
-func (c *Client) Unsettled(ctx context.Context, limit int) ([]uuid.UUID, error) {
-	return c.db.ListUnsettled(ctx, int32(limit)) //nolint:gosec // a batch
-}
-
 // Progress is what the jobs of a group tell.
 type Progress struct {
 	Running   int64

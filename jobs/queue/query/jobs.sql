@@ -30,15 +30,43 @@ CROSS JOIN LATERAL (
 WHERE p.id = ANY(@ids::uuid[])
 ORDER BY e.at DESC;
 
--- name: ListUnsettled :many
--- The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+-- name: ListStopped :many
+-- The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
+-- entries of River's index on state and finalized_at.
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.attempt, j.state,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>sqlc.arg(message_key)::text, '')::text AS message
+FROM river_job j
+JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since::interval AND NOT j.metadata ? 'counted'
+  AND p.state IN ('pending', 'in_progress')
 LIMIT @max_rows;
+
+-- name: ListUnsettled :many
+-- The true join of both tables: multiplications that are active although none of their jobs is still to be worked, after a
+-- multiplication. Each is one walk along the primary key, from its last job: a join of all would read each job there is.
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+LEFT JOIN LATERAL (SELECT j.id FROM river_job j
+                   WHERE j.id BETWEEN p.first_job AND p.last_job
+                     AND j.args->>'multiplication_id' = p.id::text
+                     AND j.finalized_at IS NULL
+                   ORDER BY j.id DESC
+                   LIMIT 1) AS unfinished ON true
+WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
+LIMIT @max_rows;
+
+-- name: IsStopped :one
+-- Whether a job will not be worked any more, although it was not completed.
+SELECT EXISTS (SELECT FROM river_job WHERE id = @id AND state IN ('cancelled', 'discarded'));
+
+-- name: LockAttempts :many
+-- The present attempts at several jobs, which are locked in the order of their ids.
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+WHERE id = ANY(@ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: LockAttempt :many
+-- The job if it is in this attempt, which does not change until the end of the transaction.
+SELECT id FROM river_job
+WHERE id = @id AND state = 'running' AND attempted_at = @attempted_at::timestamptz FOR NO KEY UPDATE;
 
 -- name: CompleteJob :execrows
 -- A tile that is computed, checked and stored is done, whichever worker has its job now: one that lost its lease while it

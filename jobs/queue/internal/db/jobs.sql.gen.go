@@ -92,6 +92,18 @@ func (q *Queries) CountStopping(ctx context.Context, arg CountStoppingParams) (i
 	return count, err
 }
 
+const IsStopped = `-- name: IsStopped :one
+SELECT EXISTS (SELECT FROM river_job WHERE id = $1 AND state IN ('cancelled', 'discarded'))
+`
+
+// Whether a job will not be worked any more, although it was not completed.
+func (q *Queries) IsStopped(ctx context.Context, id int64) (bool, error) {
+	row := q.db.QueryRow(ctx, IsStopped, id)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const ListErrors = `-- name: ListErrors :many
 SELECT p.id AS group_id, e.tile, e.attempt, e.at, e.message
 FROM multiplications p
@@ -210,6 +222,54 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 	return items, nil
 }
 
+const ListStopped = `-- name: ListStopped :many
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.attempt, j.state,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>$1::text, '')::text AS message
+FROM river_job j
+JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $2::interval AND NOT j.metadata ? 'counted'
+  AND p.state IN ('pending', 'in_progress')
+LIMIT $3
+`
+
+type ListStoppedRow struct {
+	ID      int64
+	GroupID uuid.UUID
+	Tile    int64
+	Attempt int16
+	State   RiverJobState
+	Message string
+}
+
+// The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
+// entries of River's index on state and finalized_at.
+func (q *Queries) ListStopped(ctx context.Context, messageKey string, since time.Duration, maxRows int32) ([]ListStoppedRow, error) {
+	rows, err := q.db.Query(ctx, ListStopped, messageKey, since, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListStoppedRow
+	for rows.Next() {
+		var i ListStoppedRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.GroupID,
+			&i.Tile,
+			&i.Attempt,
+			&i.State,
+			&i.Message,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListUnfinished = `-- name: ListUnfinished :many
 SELECT id FROM river_job
 WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
@@ -237,29 +297,95 @@ func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, g
 }
 
 const ListUnsettled = `-- name: ListUnsettled :many
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+LEFT JOIN LATERAL (SELECT j.id FROM river_job j
+                   WHERE j.id BETWEEN p.first_job AND p.last_job
+                     AND j.args->>'multiplication_id' = p.id::text
+                     AND j.finalized_at IS NULL
+                   ORDER BY j.id DESC
+                   LIMIT 1) AS unfinished ON true
+WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
 LIMIT $1
 `
 
-// The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
-func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
+type ListUnsettledRow struct {
+	ID       uuid.UUID
+	FirstJob int64
+	LastJob  int64
+}
+
+// The true join of both tables: multiplications that are active although none of their jobs is still to be worked, after a
+// multiplication. Each is one walk along the primary key, from its last job: a join of all would read each job there is.
+func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]ListUnsettledRow, error) {
 	rows, err := q.db.Query(ctx, ListUnsettled, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []ListUnsettledRow
 	for rows.Next() {
-		var id uuid.UUID
+		var i ListUnsettledRow
+		if err := rows.Scan(&i.ID, &i.FirstJob, &i.LastJob); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LockAttempt = `-- name: LockAttempt :many
+SELECT id FROM river_job
+WHERE id = $1 AND state = 'running' AND attempted_at = $2::timestamptz FOR NO KEY UPDATE
+`
+
+// The job if it is in this attempt, which does not change until the end of the transaction.
+func (q *Queries) LockAttempt(ctx context.Context, iD int64, attemptedAt time.Time) ([]int64, error) {
+	rows, err := q.db.Query(ctx, LockAttempt, iD, attemptedAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
 		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LockAttempts = `-- name: LockAttempts :many
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+`
+
+type LockAttemptsRow struct {
+	ID          int64
+	AttemptedAt time.Time
+}
+
+// The present attempts at several jobs, which are locked in the order of their ids.
+func (q *Queries) LockAttempts(ctx context.Context, ids []int64) ([]LockAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, LockAttempts, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockAttemptsRow
+	for rows.Next() {
+		var i LockAttemptsRow
+		if err := rows.Scan(&i.ID, &i.AttemptedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
