@@ -68,10 +68,13 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 	return nil
 }
 
-// fail ends a multiplication with a failure. It does nothing if the multiplication has finished.
+// fail ends a multiplication with a failure. It does nothing if the multiplication has finished, and waits for a
+// database that is unavailable until ctx is done.
 func (c *Client) fail(ctx context.Context, e ending) error {
 	e.transition = fail
-	err := c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
+	err := persist(ctx, func(ctx context.Context) error {
+		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
+	})
 	if err == nil || errors.Is(err, ErrFinished) {
 		return nil
 	}

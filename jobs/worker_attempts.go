@@ -113,10 +113,11 @@ const (
 	outcomeFailed      = "failed"      // it failed and will not be tried again
 	outcomeCancelled   = "cancelled"   // its multiplication has finished meanwhile
 	outcomeInterrupted = "interrupted" // its worker stops and has handed it back
+	outcomePostponed   = "postponed"   // it waits for the database, or for other tiles to stop, and was no attempt
 )
 
 func outcomes() []string {
-	return []string{outcomeCompleted, outcomeRetried, outcomeFailed, outcomeCancelled, outcomeInterrupted}
+	return []string{outcomeCompleted, outcomeRetried, outcomeFailed, outcomeCancelled, outcomeInterrupted, outcomePostponed}
 }
 
 // attempts observes the attempts at tiles.
@@ -132,7 +133,7 @@ func (a *attempts) Work(ctx context.Context, job *rivertype.JobRow, work func(co
 		return work(ctx)
 	}
 	if job.AttemptedAt != nil {
-		m.waited.WithLabelValues(job.Queue).Observe(max(0, job.AttemptedAt.Sub(job.ScheduledAt).Seconds()))
+		m.waited.WithLabelValues(job.Queue).Observe(max(0, job.AttemptedAt.Sub(queue.DueSince(job)).Seconds()))
 	}
 	m.busy.WithLabelValues(job.Queue).Inc()
 	defer m.busy.WithLabelValues(job.Queue).Dec()
@@ -152,11 +153,14 @@ var errPanicked = errors.New("panic")
 // outcome returns what an attempt that returned err comes to, as River and the error handler decide it.
 func outcome(ctx context.Context, job *rivertype.JobRow, err error) string {
 	var cancelled *rivertype.JobCancelError
+	var snoozed *rivertype.JobSnoozeError
 	switch {
 	case err == nil:
 		return outcomeCompleted
 	case errors.As(err, &cancelled), errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely):
 		return outcomeCancelled
+	case errors.As(err, &snoozed):
+		return outcomePostponed
 	case ctx.Err() != nil:
 		return outcomeInterrupted
 	case permanent(err), job.Attempt >= job.MaxAttempts:

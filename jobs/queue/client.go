@@ -173,6 +173,11 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	c.loops.Go(func() { c.keepLease(loops) })
+	interval := promoteIntervalWorker
+	if c.config.Lead {
+		interval = promoteInterval
+	}
+	c.loops.Go(func() { Every(loops, interval, c.promote) })
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
 		c.loops.Go(func() { Every(loops, refreshInterval, c.refreshDepths) })

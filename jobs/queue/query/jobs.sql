@@ -97,12 +97,30 @@ WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::te
   AND state = 'running' AND metadata ? sqlc.arg(cancel_mark)::text;
 
 -- name: Requeue :exec
--- The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
+-- The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
+-- number no longer fits into the column.
 UPDATE river_job SET
-    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + @more_attempts::smallint,
+    state = 'available', scheduled_at = now(), finalized_at = NULL,
+    attempt      = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END,
+    max_attempts = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END + @more_attempts::smallint,
+    errors       = errors[greatest(1, array_upper(errors, 1) + 1 - @max_errors::int):],
     metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes'
 WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
   AND state IN ('cancelled', 'discarded');
+
+-- name: Promote :many
+-- Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
+-- every five seconds.
+WITH due AS (
+    SELECT id FROM river_job
+    WHERE state IN ('retryable', 'scheduled') AND queue = ANY(@queues::text[]) AND scheduled_at <= now()
+    ORDER BY id
+    LIMIT @max_rows
+    FOR NO KEY UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue
+)
+SELECT DISTINCT queue FROM promoted;
 
 -- name: MarkCancelled :exec
 -- What River does to a running job that is to be cancelled: whatever becomes of its worker, it will not run again.

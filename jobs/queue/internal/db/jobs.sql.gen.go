@@ -404,26 +404,69 @@ func (q *Queries) MarkCancelled(ctx context.Context, cancelMark string, iD int64
 	return err
 }
 
+const Promote = `-- name: Promote :many
+WITH due AS (
+    SELECT id FROM river_job
+    WHERE state IN ('retryable', 'scheduled') AND queue = ANY($1::text[]) AND scheduled_at <= now()
+    ORDER BY id
+    LIMIT $2
+    FOR NO KEY UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue
+)
+SELECT DISTINCT queue FROM promoted
+`
+
+// Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
+// every five seconds.
+func (q *Queries) Promote(ctx context.Context, queues []string, maxRows int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, Promote, queues, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const Requeue = `-- name: Requeue :exec
 UPDATE river_job SET
-    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + $1::smallint,
-    metadata = metadata - $2::text - 'crashes'
-WHERE id BETWEEN $3 AND $4 AND args->>'multiplication_id' = $5::text
+    state = 'available', scheduled_at = now(), finalized_at = NULL,
+    attempt      = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END,
+    max_attempts = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END + $2::smallint,
+    errors       = errors[greatest(1, array_upper(errors, 1) + 1 - $3::int):],
+    metadata = metadata - $4::text - 'crashes'
+WHERE id BETWEEN $5 AND $6 AND args->>'multiplication_id' = $7::text
   AND state IN ('cancelled', 'discarded')
 `
 
 type RequeueParams struct {
+	MaxAttempts  int16
 	MoreAttempts int16
+	MaxErrors    int32
 	CancelMark   string
 	First        int64
 	Last         int64
 	GroupID      string
 }
 
-// The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
+// The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
+// number no longer fits into the column.
 func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 	_, err := q.db.Exec(ctx, Requeue,
+		arg.MaxAttempts,
 		arg.MoreAttempts,
+		arg.MaxErrors,
 		arg.CancelMark,
 		arg.First,
 		arg.Last,
