@@ -46,6 +46,15 @@ func tileArgs(m Multiplication) []river.JobArgs {
 	return args
 }
 
+// argsOf returns the args of some tiles of a multiplication.
+func argsOf(id uuid.UUID, tiles []int64) []river.JobArgs {
+	args := make([]river.JobArgs, len(tiles))
+	for i, tile := range tiles {
+		args[i] = TileArgs{MultiplicationID: id, Tile: tile}
+	}
+	return args
+}
+
 // tileWorker computes tiles.
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]

@@ -14,7 +14,7 @@ import (
 )
 
 // TestPlaceInLine: a job that failed, was snoozed, interrupted or stopped comes before those that were enqueued after
-// it, once its pause is over, whoever puts it back.
+// it, once its pause is over, also when River UI puts it back.
 func TestPlaceInLine(t *testing.T) {
 	fails := func(context.Context, *river.Job[tileArgs]) error { return errors.New("failed") }
 	snoozes := func(d time.Duration) work {

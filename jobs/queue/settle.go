@@ -63,3 +63,13 @@ func (c *Client) IsUnsettledTx(ctx context.Context, tx *store.Tx, g Group) (bool
 	unfinished, err := db.New(tx.Pgx()).ListUnfinished(ctx, g.First, g.Last, g.ID.String())
 	return len(unfinished) == 0, err
 }
+
+// TilesTx returns the tiles of a group that have jobs, and whether they are counted.
+func (c *Client) TilesTx(ctx context.Context, tx *store.Tx, g Group) (map[int64]bool, error) {
+	rows, err := db.New(tx.Pgx()).ListTiles(ctx, g.First, g.Last, g.ID.String())
+	tiles := make(map[int64]bool, len(rows))
+	for _, row := range rows {
+		tiles[row.Tile] = tiles[row.Tile] || row.Counted
+	}
+	return tiles, err
+}

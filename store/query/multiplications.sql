@@ -84,6 +84,12 @@ UPDATE multiplications SET
     expires_at  = now() + @retention::interval
 WHERE id = @id AND state IN ('failed', 'cancelled');
 
+-- name: RestoreTiles :exec
+-- No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+UPDATE multiplications SET
+    tiles_completed = @tiles_completed, first_job = least(first_job, @first_job), last_job = greatest(last_job, @last_job)
+WHERE id = @id;
+
 -- name: DeleteMultiplication :execrows
 -- Transition delete.
 DELETE FROM multiplications WHERE id = $1 AND state IN ('completed', 'failed', 'cancelled');

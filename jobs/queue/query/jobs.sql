@@ -108,6 +108,11 @@ UPDATE river_job SET
 WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
   AND state IN ('cancelled', 'discarded');
 
+-- name: ListTiles :many
+-- The tiles of a group that have jobs, and whether they are counted.
+SELECT (args->>'tile')::bigint AS tile, (metadata ? 'counted')::boolean AS counted FROM river_job
+WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text;
+
 -- name: Promote :many
 -- Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
 -- every five seconds.

@@ -622,6 +622,30 @@ func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Durat
 	return result.RowsAffected(), nil
 }
 
+const RestoreTiles = `-- name: RestoreTiles :exec
+UPDATE multiplications SET
+    tiles_completed = $1, first_job = least(first_job, $2), last_job = greatest(last_job, $3)
+WHERE id = $4
+`
+
+type RestoreTilesParams struct {
+	TilesCompleted int64
+	FirstJob       int64
+	LastJob        int64
+	ID             uuid.UUID
+}
+
+// No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+func (q *Queries) RestoreTiles(ctx context.Context, arg RestoreTilesParams) error {
+	_, err := q.db.Exec(ctx, RestoreTiles,
+		arg.TilesCompleted,
+		arg.FirstJob,
+		arg.LastJob,
+		arg.ID,
+	)
+	return err
+}
+
 const StartMultiplication = `-- name: StartMultiplication :execrows
 UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending'
 `

@@ -270,6 +270,37 @@ func (q *Queries) ListStopped(ctx context.Context, messageKey string, since time
 	return items, nil
 }
 
+const ListTiles = `-- name: ListTiles :many
+SELECT (args->>'tile')::bigint AS tile, (metadata ? 'counted')::boolean AS counted FROM river_job
+WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
+`
+
+type ListTilesRow struct {
+	Tile    int64
+	Counted bool
+}
+
+// The tiles of a group that have jobs, and whether they are counted.
+func (q *Queries) ListTiles(ctx context.Context, first int64, last int64, groupID string) ([]ListTilesRow, error) {
+	rows, err := q.db.Query(ctx, ListTiles, first, last, groupID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTilesRow
+	for rows.Next() {
+		var i ListTilesRow
+		if err := rows.Scan(&i.Tile, &i.Counted); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListUnfinished = `-- name: ListUnfinished :many
 SELECT id FROM river_job
 WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
