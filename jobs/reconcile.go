@@ -19,7 +19,7 @@ const (
 	reconcileInterval = 5 * time.Second
 	// justNow, lately and ever are how far passes look back: each few seconds, each minute and each ten minutes. Times
 	// of outcomes are by the clocks of workers.
-	justNow = time.Minute
+	justNow = 4 * reconcileInterval
 	lately  = time.Hour
 	ever    = 100 * 365 * 24 * time.Hour
 )
