@@ -60,7 +60,7 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 		h.fail(ctx, job, err.Error())
 	}
 	h.log.WarnContext(ctx, "job failed", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "permanent", final,
-		"error", err)
+		"error", forLog(err))
 	return &river.ErrorHandlerResult{SetCancelled: final}
 }
 

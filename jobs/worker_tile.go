@@ -67,7 +67,7 @@ func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTi
 
 // Work implements river.Worker. What ends because the database is unavailable is no attempt.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
-	return w.client.postpone(ctx, job.JobRow, w.work(ctx, job))
+	return forClients(w.client.postpone(ctx, job.JobRow, w.work(ctx, job)))
 }
 
 // work reads the operands block by block, multiplies, checks, stores the tile, and then

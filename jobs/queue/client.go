@@ -119,8 +119,9 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,
 		SoftStopTimeout:   c.config.SoftStop,
-		// The error history of a multiplication is read from its jobs: they must outlive it.
-		CompletedJobRetentionPeriod: 2 * c.store.Retention,
+		// The error history of a multiplication is read from its jobs: they must outlive it. Completed jobs are the
+		// many; what those of a multiplication that took very long tell may be gone earlier.
+		CompletedJobRetentionPeriod: c.store.Retention + c.store.Retention/4,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
 		Queues:                      map[string]river.QueueConfig{},
