@@ -61,6 +61,7 @@ func (c *Client) Start(ctx context.Context) error {
 	if c.config.Lead {
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { queue.Every(loops, c.queue.RescueInterval(), c.rescue) })
+		c.loops.Go(func() { queue.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
 }

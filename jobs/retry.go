@@ -61,9 +61,39 @@ func (c *Client) reopenTx(ctx context.Context, tx *store.Tx, m Multiplication) e
 	if err := c.queue.RequeueTx(ctx, tx, m.Jobs); err != nil {
 		return err
 	}
+	if err := c.restoreTx(ctx, tx, m); err != nil {
+		return err
+	}
 	tx.AfterCommit(func() {
 		c.publisher.Changed(m.ID)
 		c.queue.Wake(queueOf(m.Plan))
 	})
 	return nil
+}
+
+// restoreTx enqueues the tiles that have no job: people may have deleted some in River UI. If those of tiles that were
+// counted are among them, which cannot be told any more, these are computed again.
+func (c *Client) restoreTx(ctx context.Context, tx *store.Tx, m Multiplication) error {
+	tiles, err := c.queue.TilesTx(ctx, tx, m.Jobs)
+	if err != nil {
+		return err
+	}
+	var missing []int64
+	var counted int64
+	for tile := range m.TilesTotal {
+		switch isCounted, found := tiles[tile]; {
+		case !found:
+			missing = append(missing, tile)
+		case isCounted:
+			counted++
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	restored, err := c.queue.EnqueueTx(ctx, tx, m.ID, orderOf(m), argsOf(m.ID, missing))
+	if err != nil {
+		return err
+	}
+	return tx.RestoreTiles(ctx, m.ID, counted, restored.First, restored.Last)
 }

@@ -145,10 +145,14 @@ func resultMatrix(m Multiplication) store.Matrix {
 
 // enqueueTx enqueues one job per tile.
 func (c *Client) enqueueTx(ctx context.Context, tx *store.Tx, m Multiplication) (queue.Group, error) {
-	order := queue.Order{
+	return c.queue.EnqueueTx(ctx, tx, m.ID, orderOf(m), tileArgs(m))
+}
+
+// orderOf returns how the jobs of a multiplication are enqueued.
+func orderOf(m Multiplication) queue.Order {
+	return queue.Order{
 		Queue:    queueOf(m.Plan),
 		Priority: m.Priority,
 		Title:    fmt.Sprintf("%d×%d times %d×%d, %s", m.Plan.M, m.Plan.K, m.Plan.K, m.Plan.N, m.C.Shape.DType),
 	}
-	return c.queue.EnqueueTx(ctx, tx, m.ID, order, tileArgs(m))
 }

@@ -56,7 +56,11 @@ func (w *sweepWorker) Timeout(*river.Job[SweepArgs]) time.Duration {
 // Work implements river.Worker.
 func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error {
 	ctx = database.Unhurried(ctx) // the timeout of the job counts
-	if err := w.client.reconcile(ctx); err != nil {
+	within := lately
+	if job.Args.Orphans {
+		within = ever
+	}
+	if err := w.client.reconcile(ctx, within); err != nil {
 		return fmt.Errorf("reconciling multiplications: %w", err)
 	}
 	swept, err := w.client.store.SweepExpired(ctx)

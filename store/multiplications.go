@@ -226,6 +226,16 @@ func (tx *Tx) ReopenMultiplication(ctx context.Context, id uuid.UUID) (bool, err
 	return n > 0, err
 }
 
+// RestoreTiles widens the range of the jobs of a multiplication, and sets how many of its tiles are counted.
+func (tx *Tx) RestoreTiles(ctx context.Context, id uuid.UUID, counted, firstJob, lastJob int64) error {
+	return tx.db.RestoreTiles(ctx, db.RestoreTilesParams{
+		TilesCompleted: counted,
+		FirstJob:       firstJob,
+		LastJob:        lastJob,
+		ID:             id,
+	})
+}
+
 // DeleteMultiplication deletes the row of a finished multiplication, and reports whether there was one.
 func (tx *Tx) DeleteMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
 	n, err := tx.db.DeleteMultiplication(ctx, id)

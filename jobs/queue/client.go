@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
@@ -122,7 +121,7 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		Name: "millrace_lease_lapses_total",
 		Help: "How often the lease of this process ran out before it was renewed.",
 	})
-	rc, err := river.NewClient(driver{Driver: riverpgxv5.New(s.Pool), client: c}, c.riverConfig(parts))
+	rc, err := river.NewClient(newDriver(c), c.riverConfig(parts))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the queue: %w", err)
 	}
@@ -140,7 +139,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		Workers:           parts.Workers,
 		RetryPolicy:       retryPolicy{},
 		ErrorHandler:      parts.Errors,
-		Middleware:        append([]rivertype.Middleware{&solitude{client: c}}, parts.Middleware...),
+		Middleware:        withSigner(append([]rivertype.Middleware{&solitude{client: c}}, parts.Middleware...)),
 		MaxAttempts:       MaxAttempts,
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,
@@ -148,8 +147,9 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		// For what no lease tells: a computation that hangs in a process that lives.
 		RescueStuckJobsAfter: parts.StuckAfter,
 		JobStuckHandler:      c.jobStuck,
-		// The error history of a multiplication is read from its jobs: they must outlive it.
-		CompletedJobRetentionPeriod: 2 * c.store.Retention,
+		// The error history of a multiplication is read from its jobs: they must outlive it. Completed jobs are the
+		// many; what those of a multiplication that took very long tell may be gone earlier.
+		CompletedJobRetentionPeriod: c.store.Retention + c.store.Retention/4,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
 		Queues:                      map[string]river.QueueConfig{},
@@ -203,6 +203,11 @@ func (c *Client) Start(ctx context.Context) error {
 	c.halt = halt
 	c.loops.Go(func() { c.keepLease(loops) })
 	c.loops.Go(func() { Every(loops, c.config.Lease/renewals, c.reclaim) })
+	interval := promoteIntervalWorker
+	if c.config.Lead {
+		interval = promoteInterval
+	}
+	c.loops.Go(func() { Every(loops, interval, c.promote) })
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
 		c.loops.Go(func() { Every(loops, refreshInterval, c.refreshDepths) })

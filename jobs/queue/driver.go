@@ -24,16 +24,19 @@ type driver struct {
 	client *Client
 }
 
+func newDriver(c *Client) driver { return driver{Driver: riverpgxv5.New(c.store.Pool), client: c} }
+
 var _ riverdriver.Driver[pgx.Tx] = driver{}
 
 // GetExecutor implements riverdriver.Driver.
 func (d driver) GetExecutor() riverdriver.Executor {
-	return executor{Executor: d.Driver.GetExecutor(), client: d.client}
+	return executor{Executor: d.Driver.GetExecutor(), driver: d, client: d.client}
 }
 
 // executor is River's executor; see driver.
 type executor struct {
 	riverdriver.Executor
+	driver driver
 	client *Client
 }
 
@@ -66,7 +69,7 @@ func (e executor) JobGetAvailable(
 func (e executor) JobSetStateIfRunningMany(
 	ctx context.Context, params *riverdriver.JobSetStateIfRunningManyParams,
 ) ([]*rivertype.JobRow, error) {
-	rows, err := e.Executor.JobSetStateIfRunningMany(ctx, params)
+	rows, err := e.writeOutcomes(ctx, params)
 	if err == nil {
 		e.client.hands.done(params.ID)
 	}

@@ -110,10 +110,19 @@ func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, g Group, except int
 	return nil
 }
 
+const (
+	// attemptsLimit is where the number of attempts at a job begins anew when it is retried by a client.
+	attemptsLimit = 10_000
+	// errorsLimit is how many of its newest errors a job keeps when it is retried by a client.
+	errorsLimit = 50
+)
+
 // RequeueTx enqueues the cancelled and discarded jobs of a group again, with a full set of attempts.
 func (c *Client) RequeueTx(ctx context.Context, tx *store.Tx, g Group) error {
 	return db.New(tx.Pgx()).Requeue(ctx, db.RequeueParams{
+		MaxAttempts:  attemptsLimit,
 		MoreAttempts: MaxAttempts,
+		MaxErrors:    errorsLimit,
 		CancelMark:   cancelMark,
 		First:        g.First,
 		Last:         g.Last,
@@ -145,12 +154,6 @@ func (c *Client) AttemptIsWantedTx(ctx context.Context, tx *store.Tx, job int64,
 func Counted(job *rivertype.JobRow) bool {
 	var metadata struct{ Counted bool }
 	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
-}
-
-// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be
-// worked.
-func (c *Client) Unsettled(ctx context.Context, limit int) ([]uuid.UUID, error) {
-	return c.db.ListUnsettled(ctx, int32(limit)) //nolint:gosec // a batch
 }
 
 // Progress is what the jobs of a group tell.

@@ -16,8 +16,6 @@ const (
 	goneAfter = 5
 	// rescueLeases bounds a rescue, in multiples of a lease.
 	rescueLeases = 3
-	// returnNet is when River returns a rescued job to the line by itself, at the end of it, if ReturnToLine has not.
-	returnNet = time.Minute
 )
 
 // rescueState is what Rescue remembers.
@@ -48,11 +46,6 @@ func (c *Client) RescueInterval() time.Duration { return c.config.Lease / renewa
 func (c *Client) Rescue(ctx context.Context) ([]Rescued, error) {
 	ctx, cancel := context.WithTimeout(ctx, rescueLeases*c.config.Lease)
 	defer cancel()
-	queues, err := c.db.ReturnToLine(ctx, returnNet)
-	if err != nil {
-		return nil, err
-	}
-	c.wakeAll(queues)
 	lost, err := c.listLost(ctx)
 	if err != nil {
 		return nil, err
@@ -106,7 +99,6 @@ func (c *Client) rescueFrom(ctx context.Context, lost []string) ([]Rescued, erro
 		LostWorkers: lost,
 		Me:          c.id,
 		GoneAfter:   goneAfter,
-		Net:         returnNet,
 	})
 	rescued := make([]Rescued, len(rows))
 	for i, row := range rows {

@@ -43,10 +43,9 @@ func TestRescue(t *testing.T) {
 	if !slices.Equal(rescued, want) {
 		t.Errorf("Rescue() = %+v, want %+v", rescued, want)
 	}
-	b.exec(`UPDATE river_job SET metadata = metadata || jsonb_build_object('back_at', now()),
-		scheduled_at = now() + interval '1 minute' WHERE id = $1`, back.First)
+	b.exec("UPDATE river_job SET scheduled_at = now() WHERE id = $1", back.First)
 	notified := b.listen()
-	b.rescue(c)
+	c.promote(t.Context())
 	if at := query[time.Time](b, "SELECT scheduled_at FROM river_job WHERE id = $1", back.First); !at.Equal(place) {
 		t.Errorf("its place in line is %s, want %s", at, place)
 	}

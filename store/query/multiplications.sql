@@ -58,19 +58,21 @@ UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = 
 
 -- name: CountTile :one
 -- Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
+-- It changes no indexed column but with the first and the last tile, so that the others write no index: expires_at counts only
+-- when the multiplication has finished.
 UPDATE multiplications SET
     tiles_completed = tiles_completed + 1,
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, @started_at),
-    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
-    expires_at      = now() + @retention::interval
+    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + @retention::interval ELSE expires_at END
 WHERE id = @id AND state IN ('pending', 'in_progress')
 RETURNING *;
 
 -- name: EndMultiplication :execrows
 -- Transitions fail and cancel.
 UPDATE multiplications SET
-    state = @state, failure = @failure, finished_at = now(), expires_at = now() + @retention::interval
+    state = @state, failure = @failure, finished_at = clock_timestamp(), expires_at = now() + @retention::interval
 WHERE id = @id AND state IN ('pending', 'in_progress') AND @state::text IN ('failed', 'cancelled');
 
 -- name: ReopenMultiplication :execrows
@@ -81,6 +83,12 @@ UPDATE multiplications SET
     finished_at = NULL,
     expires_at  = now() + @retention::interval
 WHERE id = @id AND state IN ('failed', 'cancelled');
+
+-- name: RestoreTiles :exec
+-- No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+UPDATE multiplications SET
+    tiles_completed = @tiles_completed, first_job = least(first_job, @first_job), last_job = greatest(last_job, @last_job)
+WHERE id = @id;
 
 -- name: DeleteMultiplication :execrows
 -- Transition delete.

@@ -30,15 +30,43 @@ CROSS JOIN LATERAL (
 WHERE p.id = ANY(@ids::uuid[])
 ORDER BY e.at DESC;
 
--- name: ListUnsettled :many
--- The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+-- name: ListStopped :many
+-- The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
+-- entries of River's index on state and finalized_at.
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.attempt, j.state,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>sqlc.arg(message_key)::text, '')::text AS message
+FROM river_job j
+JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since::interval AND NOT j.metadata ? 'counted'
+  AND p.state IN ('pending', 'in_progress')
 LIMIT @max_rows;
+
+-- name: ListUnsettled :many
+-- The true join of both tables: multiplications that are active although none of their jobs is still to be worked, after a
+-- multiplication. Each is one walk along the primary key, from its last job: a join of all would read each job there is.
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+LEFT JOIN LATERAL (SELECT j.id FROM river_job j
+                   WHERE j.id BETWEEN p.first_job AND p.last_job
+                     AND j.args->>'multiplication_id' = p.id::text
+                     AND j.finalized_at IS NULL
+                   ORDER BY j.id DESC
+                   LIMIT 1) AS unfinished ON true
+WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
+LIMIT @max_rows;
+
+-- name: IsStopped :one
+-- Whether a job will not be worked any more, although it was not completed.
+SELECT EXISTS (SELECT FROM river_job WHERE id = @id AND state IN ('cancelled', 'discarded'));
+
+-- name: LockAttempts :many
+-- The present attempts at several jobs, which are locked in the order of their ids.
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+WHERE id = ANY(@ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: LockAttempt :many
+-- The job if it is in this attempt, which does not change until the end of the transaction.
+SELECT id FROM river_job
+WHERE id = @id AND state = 'running' AND attempted_at = @attempted_at::timestamptz FOR NO KEY UPDATE;
 
 -- name: CompleteJob :execrows
 -- A tile that is computed, checked and stored is done, whichever worker has its job now: one that lost its lease while it
@@ -69,12 +97,35 @@ WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::te
   AND state = 'running' AND metadata ? sqlc.arg(cancel_mark)::text;
 
 -- name: Requeue :exec
--- The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
+-- The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
+-- number no longer fits into the column.
 UPDATE river_job SET
-    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + @more_attempts::smallint,
-    metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes' - 'lost_by' - 'place' - 'back_at'
+    state = 'available', scheduled_at = now(), finalized_at = NULL,
+    attempt      = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END,
+    max_attempts = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END + @more_attempts::smallint,
+    errors       = errors[greatest(1, array_upper(errors, 1) + 1 - @max_errors::int):],
+    metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes' - 'lost_by'
 WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
   AND state IN ('cancelled', 'discarded');
+
+-- name: ListTiles :many
+-- The tiles of a group that have jobs, and whether they are counted.
+SELECT (args->>'tile')::bigint AS tile, (metadata ? 'counted')::boolean AS counted FROM river_job
+WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text;
+
+-- name: Promote :many
+-- Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
+-- every five seconds.
+WITH due AS (
+    SELECT id FROM river_job
+    WHERE state IN ('retryable', 'scheduled') AND queue = ANY(@queues::text[]) AND scheduled_at <= now()
+    ORDER BY id
+    LIMIT @max_rows
+    FOR NO KEY UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue
+)
+SELECT DISTINCT queue FROM promoted;
 
 -- name: MarkCancelled :exec
 -- What River does to a running job that is to be cancelled: whatever becomes of its worker, it will not run again.
@@ -91,17 +142,16 @@ SELECT EXISTS (SELECT FROM river_job
 -- Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
 -- is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
 -- one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
--- jobs of one worker do not come together again, and keep their place in it: see ReturnToLine, without which River would return
--- them after @net.
+-- jobs of one worker do not come together again, and keep their place in it: trigger keep_place does so, and Promote returns them.
 UPDATE river_job j SET
     state = (CASE WHEN lost.cancelled THEN 'cancelled' WHEN lost.crashes >= @max_crashes::int THEN 'discarded'
                   ELSE 'retryable' END)::river_job_state,
     finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int THEN now() END,
     scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int THEN j.scheduled_at
-                        ELSE lost.back_at + @net::interval END,
+                        ELSE lost.back_at END,
     attempt      = greatest(j.attempt - 1, 0),
     metadata     = j.metadata || jsonb_build_object(
-        'crashes', lost.crashes, 'place', j.scheduled_at, 'back_at', lost.back_at,
+        'crashes', lost.crashes,
         'lost_by', CASE WHEN lost.crashes > lost.before THEN coalesce(j.metadata->'lost_by', '[]') || to_jsonb(lost.worker)
                         ELSE coalesce(j.metadata->'lost_by', '[]') END),
     errors       = array_append(j.errors, jsonb_build_object(
@@ -133,19 +183,6 @@ FROM (
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
           coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile;
-
--- name: ReturnToLine :many
--- Jobs that were taken back from a lost worker, and whose time has come: they go where they were in line.
-UPDATE river_job j SET
-    state = 'available', scheduled_at = coalesce((j.metadata->>'place')::timestamptz, now()), metadata = j.metadata - 'place' - 'back_at'
-FROM (
-    SELECT r.id FROM river_job r
-    WHERE r.state = 'retryable' AND r.metadata ? 'back_at' AND (r.metadata->>'back_at')::timestamptz <= now()
-      AND r.scheduled_at = (r.metadata->>'back_at')::timestamptz + @net::interval
-    FOR UPDATE SKIP LOCKED
-) AS due
-WHERE j.id = due.id
-RETURNING j.queue;
 
 -- name: Reclaim :many
 -- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch.

@@ -37,13 +37,15 @@ UPDATE multiplications SET
     tiles_completed = tiles_completed + 1,
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, $1),
-    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
-    expires_at      = now() + $2::interval
+    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + $2::interval ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
 RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
+// It changes no indexed column but with the first and the last tile, so that the others write no index: expires_at counts only
+// when the multiplication has finished.
 func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention time.Duration, iD uuid.UUID) (Multiplication, error) {
 	row := q.db.QueryRow(ctx, CountTile, startedAt, retention, iD)
 	var i Multiplication
@@ -107,7 +109,7 @@ func (q *Queries) DeleteMultiplication(ctx context.Context, id uuid.UUID) (int64
 
 const EndMultiplication = `-- name: EndMultiplication :execrows
 UPDATE multiplications SET
-    state = $1, failure = $2, finished_at = now(), expires_at = now() + $3::interval
+    state = $1, failure = $2, finished_at = clock_timestamp(), expires_at = now() + $3::interval
 WHERE id = $4 AND state IN ('pending', 'in_progress') AND $1::text IN ('failed', 'cancelled')
 `
 
@@ -618,6 +620,30 @@ func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Durat
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const RestoreTiles = `-- name: RestoreTiles :exec
+UPDATE multiplications SET
+    tiles_completed = $1, first_job = least(first_job, $2), last_job = greatest(last_job, $3)
+WHERE id = $4
+`
+
+type RestoreTilesParams struct {
+	TilesCompleted int64
+	FirstJob       int64
+	LastJob        int64
+	ID             uuid.UUID
+}
+
+// No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+func (q *Queries) RestoreTiles(ctx context.Context, arg RestoreTilesParams) error {
+	_, err := q.db.Exec(ctx, RestoreTiles,
+		arg.TilesCompleted,
+		arg.FirstJob,
+		arg.LastJob,
+		arg.ID,
+	)
+	return err
 }
 
 const StartMultiplication = `-- name: StartMultiplication :execrows

@@ -138,6 +138,18 @@ func (q *Queries) HandBack(ctx context.Context, cancelMark string, ids []int64, 
 	return items, nil
 }
 
+const IsStopped = `-- name: IsStopped :one
+SELECT EXISTS (SELECT FROM river_job WHERE id = $1 AND state IN ('cancelled', 'discarded'))
+`
+
+// Whether a job will not be worked any more, although it was not completed.
+func (q *Queries) IsStopped(ctx context.Context, id int64) (bool, error) {
+	row := q.db.QueryRow(ctx, IsStopped, id)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const ListErrors = `-- name: ListErrors :many
 SELECT p.id AS group_id, e.tile, e.attempt, e.at, e.message
 FROM multiplications p
@@ -256,6 +268,85 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 	return items, nil
 }
 
+const ListStopped = `-- name: ListStopped :many
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.attempt, j.state,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>$1::text, '')::text AS message
+FROM river_job j
+JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $2::interval AND NOT j.metadata ? 'counted'
+  AND p.state IN ('pending', 'in_progress')
+LIMIT $3
+`
+
+type ListStoppedRow struct {
+	ID      int64
+	GroupID uuid.UUID
+	Tile    int64
+	Attempt int16
+	State   RiverJobState
+	Message string
+}
+
+// The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
+// entries of River's index on state and finalized_at.
+func (q *Queries) ListStopped(ctx context.Context, messageKey string, since time.Duration, maxRows int32) ([]ListStoppedRow, error) {
+	rows, err := q.db.Query(ctx, ListStopped, messageKey, since, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListStoppedRow
+	for rows.Next() {
+		var i ListStoppedRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.GroupID,
+			&i.Tile,
+			&i.Attempt,
+			&i.State,
+			&i.Message,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListTiles = `-- name: ListTiles :many
+SELECT (args->>'tile')::bigint AS tile, (metadata ? 'counted')::boolean AS counted FROM river_job
+WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
+`
+
+type ListTilesRow struct {
+	Tile    int64
+	Counted bool
+}
+
+// The tiles of a group that have jobs, and whether they are counted.
+func (q *Queries) ListTiles(ctx context.Context, first int64, last int64, groupID string) ([]ListTilesRow, error) {
+	rows, err := q.db.Query(ctx, ListTiles, first, last, groupID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListTilesRow
+	for rows.Next() {
+		var i ListTilesRow
+		if err := rows.Scan(&i.Tile, &i.Counted); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListUnfinished = `-- name: ListUnfinished :many
 SELECT id FROM river_job
 WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
@@ -283,29 +374,95 @@ func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, g
 }
 
 const ListUnsettled = `-- name: ListUnsettled :many
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+LEFT JOIN LATERAL (SELECT j.id FROM river_job j
+                   WHERE j.id BETWEEN p.first_job AND p.last_job
+                     AND j.args->>'multiplication_id' = p.id::text
+                     AND j.finalized_at IS NULL
+                   ORDER BY j.id DESC
+                   LIMIT 1) AS unfinished ON true
+WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
 LIMIT $1
 `
 
-// The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
-func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
+type ListUnsettledRow struct {
+	ID       uuid.UUID
+	FirstJob int64
+	LastJob  int64
+}
+
+// The true join of both tables: multiplications that are active although none of their jobs is still to be worked, after a
+// multiplication. Each is one walk along the primary key, from its last job: a join of all would read each job there is.
+func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]ListUnsettledRow, error) {
 	rows, err := q.db.Query(ctx, ListUnsettled, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []ListUnsettledRow
 	for rows.Next() {
-		var id uuid.UUID
+		var i ListUnsettledRow
+		if err := rows.Scan(&i.ID, &i.FirstJob, &i.LastJob); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LockAttempt = `-- name: LockAttempt :many
+SELECT id FROM river_job
+WHERE id = $1 AND state = 'running' AND attempted_at = $2::timestamptz FOR NO KEY UPDATE
+`
+
+// The job if it is in this attempt, which does not change until the end of the transaction.
+func (q *Queries) LockAttempt(ctx context.Context, iD int64, attemptedAt time.Time) ([]int64, error) {
+	rows, err := q.db.Query(ctx, LockAttempt, iD, attemptedAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
 		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LockAttempts = `-- name: LockAttempts :many
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+`
+
+type LockAttemptsRow struct {
+	ID          int64
+	AttemptedAt time.Time
+}
+
+// The present attempts at several jobs, which are locked in the order of their ids.
+func (q *Queries) LockAttempts(ctx context.Context, ids []int64) ([]LockAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, LockAttempts, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockAttemptsRow
+	for rows.Next() {
+		var i LockAttemptsRow
+		if err := rows.Scan(&i.ID, &i.AttemptedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -333,6 +490,41 @@ WHERE id = $2 AND finalized_at IS NULL
 func (q *Queries) MarkCancelled(ctx context.Context, cancelMark string, iD int64) error {
 	_, err := q.db.Exec(ctx, MarkCancelled, cancelMark, iD)
 	return err
+}
+
+const Promote = `-- name: Promote :many
+WITH due AS (
+    SELECT id FROM river_job
+    WHERE state IN ('retryable', 'scheduled') AND queue = ANY($1::text[]) AND scheduled_at <= now()
+    ORDER BY id
+    LIMIT $2
+    FOR NO KEY UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue
+)
+SELECT DISTINCT queue FROM promoted
+`
+
+// Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
+// every five seconds.
+func (q *Queries) Promote(ctx context.Context, queues []string, maxRows int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, Promote, queues, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const Reclaim = `-- name: Reclaim :many
@@ -397,24 +589,32 @@ func (q *Queries) Reclaim(ctx context.Context, arg ReclaimParams) ([]ReclaimRow,
 
 const Requeue = `-- name: Requeue :exec
 UPDATE river_job SET
-    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + $1::smallint,
-    metadata = metadata - $2::text - 'crashes' - 'lost_by' - 'place' - 'back_at'
-WHERE id BETWEEN $3 AND $4 AND args->>'multiplication_id' = $5::text
+    state = 'available', scheduled_at = now(), finalized_at = NULL,
+    attempt      = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END,
+    max_attempts = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END + $2::smallint,
+    errors       = errors[greatest(1, array_upper(errors, 1) + 1 - $3::int):],
+    metadata = metadata - $4::text - 'crashes' - 'lost_by'
+WHERE id BETWEEN $5 AND $6 AND args->>'multiplication_id' = $7::text
   AND state IN ('cancelled', 'discarded')
 `
 
 type RequeueParams struct {
+	MaxAttempts  int16
 	MoreAttempts int16
+	MaxErrors    int32
 	CancelMark   string
 	First        int64
 	Last         int64
 	GroupID      string
 }
 
-// The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
+// The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
+// number no longer fits into the column.
 func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 	_, err := q.db.Exec(ctx, Requeue,
+		arg.MaxAttempts,
 		arg.MoreAttempts,
+		arg.MaxErrors,
 		arg.CancelMark,
 		arg.First,
 		arg.Last,
@@ -429,21 +629,21 @@ UPDATE river_job j SET
                   ELSE 'retryable' END)::river_job_state,
     finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN now() END,
     scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN j.scheduled_at
-                        ELSE lost.back_at + $2::interval END,
+                        ELSE lost.back_at END,
     attempt      = greatest(j.attempt - 1, 0),
     metadata     = j.metadata || jsonb_build_object(
-        'crashes', lost.crashes, 'place', j.scheduled_at, 'back_at', lost.back_at,
+        'crashes', lost.crashes,
         'lost_by', CASE WHEN lost.crashes > lost.before THEN coalesce(j.metadata->'lost_by', '[]') || to_jsonb(lost.worker)
                         ELSE coalesce(j.metadata->'lost_by', '[]') END),
     errors       = array_append(j.errors, jsonb_build_object(
-        $3::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        $4::text, j.attempt,
-        $5::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
+        $2::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        $3::text, j.attempt,
+        $4::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
                         lost.worker, lost.crashes, $1::int),
-        $6::text, ''))
+        $5::text, ''))
 FROM (
-    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? $7::text AS cancelled,
-           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * $8::interval AS back_at
+    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? $6::text AS cancelled,
+           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * $7::interval AS back_at
     FROM river_job r
     CROSS JOIN LATERAL (
         SELECT r.attempted_by[array_upper(r.attempted_by, 1)] AS worker, coalesce((r.metadata->>'crashes')::int, 0) AS before,
@@ -452,13 +652,13 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT CASE WHEN n.alone OR n.before + 1 < $1::int THEN n.before + 1 ELSE n.before END AS crashes
     ) AS c
-    WHERE r.state = 'running' AND n.worker = ANY($9::text[])
-      AND EXISTS (SELECT FROM workers me WHERE me.id = $10 AND me.expires_at > now())
+    WHERE r.state = 'running' AND n.worker = ANY($8::text[])
+      AND EXISTS (SELECT FROM workers me WHERE me.id = $9 AND me.expires_at > now())
       AND NOT EXISTS (SELECT FROM workers w
                       WHERE w.id = n.worker
-                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= $1::int AND NOT r.metadata ? $7::text
-                                                         THEN $11::int ELSE 0 END * (w.expires_at - w.renewed_at),
-                                     w.renewed_at + $8::interval) > now())
+                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= $1::int AND NOT r.metadata ? $6::text
+                                                         THEN $10::int ELSE 0 END * (w.expires_at - w.renewed_at),
+                                     w.renewed_at + $7::interval) > now())
     FOR UPDATE OF r SKIP LOCKED
 ) AS lost
 WHERE j.id = lost.id
@@ -468,7 +668,6 @@ RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id',
 
 type RescueParams struct {
 	MaxCrashes  int32
-	Net         time.Duration
 	AtKey       string
 	AttemptKey  string
 	MessageKey  string
@@ -492,12 +691,10 @@ type RescueRow struct {
 // Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
 // is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
 // one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
-// jobs of one worker do not come together again, and keep their place in it: see ReturnToLine, without which River would return
-// them after @net.
+// jobs of one worker do not come together again, and keep their place in it: trigger keep_place does so, and Promote returns them.
 func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, error) {
 	rows, err := q.db.Query(ctx, Rescue,
 		arg.MaxCrashes,
-		arg.Net,
 		arg.AtKey,
 		arg.AttemptKey,
 		arg.MessageKey,
@@ -526,40 +723,6 @@ func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, er
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReturnToLine = `-- name: ReturnToLine :many
-UPDATE river_job j SET
-    state = 'available', scheduled_at = coalesce((j.metadata->>'place')::timestamptz, now()), metadata = j.metadata - 'place' - 'back_at'
-FROM (
-    SELECT r.id FROM river_job r
-    WHERE r.state = 'retryable' AND r.metadata ? 'back_at' AND (r.metadata->>'back_at')::timestamptz <= now()
-      AND r.scheduled_at = (r.metadata->>'back_at')::timestamptz + $1::interval
-    FOR UPDATE SKIP LOCKED
-) AS due
-WHERE j.id = due.id
-RETURNING j.queue
-`
-
-// Jobs that were taken back from a lost worker, and whose time has come: they go where they were in line.
-func (q *Queries) ReturnToLine(ctx context.Context, net time.Duration) ([]string, error) {
-	rows, err := q.db.Query(ctx, ReturnToLine, net)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var queue string
-		if err := rows.Scan(&queue); err != nil {
-			return nil, err
-		}
-		items = append(items, queue)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
