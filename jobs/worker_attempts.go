@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // parts returns what River calls. Each client knows each kind: a leader's rescuer discards the stuck jobs of kinds
@@ -39,6 +40,7 @@ var errPermanent = errors.New("permanent")
 func permanent(err error) bool {
 	for _, target := range []error{
 		errPermanent, store.ErrNotFound, matrix.ErrMalformed, matrix.ErrUnsupported, matrix.ErrShape, matrix.ErrTooLarge,
+		blocks.ErrDamaged,
 	} {
 		if errors.Is(err, target) {
 			return true

@@ -142,7 +142,7 @@ func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	return m, err
 }
 
-// Contents returns the contents of those of the given matrices that live in their rows.
+// Contents returns the contents of those of the given matrices that live in their rows and are not damaged.
 func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]byte, error) {
 	rows, err := s.db.ListContents(ctx, ids)
 	if err != nil {
@@ -150,7 +150,17 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]
 	}
 	contents := make(map[uuid.UUID][]byte, len(rows))
 	for _, row := range rows {
-		contents[row.ID] = row.Content
+		m := Matrix{
+			ID:      row.ID,
+			Rows:    row.Rows,
+			Cols:    row.Cols,
+			DType:   row.DType,
+			Content: row.Content,
+			Digest:  row.Digest,
+		}
+		if m.verifyContent() == nil { // else whoever asks for the matrix itself is told
+			contents[row.ID] = row.Content
+		}
 	}
 	return contents, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// File keeps blocks as files, <directory>/<matrix>/<index>. The directory may be shared between machines when its
+// File keeps blocks as files, <directory>/<matrix>/<index>: the data, then a trailer with their checksums. The directory may be shared between machines when its
 // file system has atomic links or renames, as NFS does.
 type File struct {
 	dir string
@@ -65,6 +64,9 @@ func writeOnce(path string, data []byte) (err error) {
 	if _, err := tmp.Write(data); err != nil {
 		return err
 	}
+	if _, err := tmp.Write(trailer(data)); err != nil {
+		return err
+	}
 	if err := tmp.Sync(); err != nil {
 		return err
 	}
@@ -87,28 +89,6 @@ func syncDir(dir string) error {
 	}
 	defer func() { _ = d.Close() }()
 	return d.Sync()
-}
-
-// Read implements Store.
-func (f *File) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	file, err := os.Open(f.path(matrix, index))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("block %d of matrix %s: %w", index, matrix, ErrMissing)
-	}
-	if err != nil {
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
-	}
-	defer func() { _ = file.Close() }()
-	switch _, err := file.ReadAt(dst, offset); {
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("block %d of matrix %s is too short: %w", index, matrix, ErrMissing)
-	case err != nil:
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
-	}
-	return nil
 }
 
 // Delete implements Store.

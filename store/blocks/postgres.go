@@ -2,6 +2,7 @@ package blocks
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -25,7 +26,13 @@ func NewPostgres(pool *pgxpool.Pool) *Postgres {
 
 // Put implements Store.
 func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
-	if err := p.db.InsertBlock(ctx, matrix, index, data); err != nil {
+	err := p.db.InsertBlock(ctx, db.InsertBlockParams{
+		MatrixID:  matrix,
+		Index:     index,
+		Data:      data,
+		Checksums: checksums(data),
+	})
+	if err != nil {
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
 	}
 	return nil
@@ -33,27 +40,48 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 
 // readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted,
 // where a scan would make 2 MiB of garbage for each block.
-const readBlock = `SELECT substring(data FROM $3::int FOR $4::int) FROM blocks WHERE matrix_id = $1 AND index = $2`
+const readBlock = `SELECT substring(data FROM $3::int FOR $4::int), checksums, octet_length(data)
+FROM blocks WHERE matrix_id = $1 AND index = $2`
 
 // Read implements Store.
-func (p *Postgres) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
-	binary := pgx.QueryResultFormats{pgx.BinaryFormatCode}
-	rows, err := p.pool.Query(ctx, readBlock, binary, matrix, index, offset+1, len(dst))
+func (p *Postgres) Read(ctx context.Context, b Block, offset int64, dst []byte) error {
+	if err := b.checkRange(offset, dst); err != nil {
+		return err
+	}
+	from, to := b.aligned(offset, offset+int64(len(dst)))
+	format := pgx.QueryResultFormats{pgx.BinaryFormatCode}
+	rows, err := p.pool.Query(ctx, readBlock, format, b.Matrix, b.Index, from+1, to-from)
 	if err != nil {
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
+		return fmt.Errorf("reading %s: %w", b, err)
 	}
 	defer rows.Close()
-	found := -1
+	wrong := fmt.Errorf("%s: %w", b, ErrMissing)
 	if rows.Next() {
-		found = copy(dst, rows.RawValues()[0])
+		wrong = b.take(rows.RawValues(), from, offset, dst)
 	}
 	rows.Close()
-	switch err := rows.Err(); {
-	case err != nil:
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
-	case found < len(dst):
-		return fmt.Errorf("block %d of matrix %s: %w", index, matrix, ErrMissing)
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading %s: %w", b, err)
 	}
+	return wrong
+}
+
+// take verifies the pieces in a row of readBlock, the first of which begins at from, and fills dst with what is wanted
+// of them.
+func (b Block) take(row [][]byte, from, offset int64, dst []byte) error {
+	data, sums := row[0], row[1]
+	if size := int64(binary.BigEndian.Uint32(row[2])); size != b.Size || offset-from+int64(len(dst)) > int64(len(data)) {
+		return b.damaged(fmt.Sprintf("it has %d of %d bytes", size, b.Size))
+	}
+	if sums != nil { // not of a block that was written before there were checksums
+		if int64(len(sums)) != sumsBytes(b.Size) {
+			return b.damaged("it does not have all its checksums")
+		}
+		if err := b.verify(sums, from, data); err != nil {
+			return err
+		}
+	}
+	copy(dst, data[offset-from:])
 	return nil
 }
 

@@ -1,6 +1,6 @@
 -- name: InsertBlock :exec
 -- The first writer wins: blocks never change once they are written.
-INSERT INTO blocks (matrix_id, index, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+INSERT INTO blocks (matrix_id, index, data, checksums) VALUES (@matrix_id, @index, @data, @checksums) ON CONFLICT DO NOTHING;
 
 -- name: DeleteBlocks :exec
 DELETE FROM blocks WHERE matrix_id = $1;

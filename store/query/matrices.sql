@@ -9,7 +9,10 @@ SELECT * FROM matrices WHERE id = $1;
 
 -- name: ListContents :many
 -- The contents of matrices that live in their rows.
-SELECT id, content FROM matrices WHERE id = ANY(@ids::uuid[]);
+SELECT id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY(@ids::uuid[]);
+
+-- name: MarkDamaged :exec
+UPDATE matrices SET damaged_at = now() WHERE id = $1 AND damaged_at IS NULL;
 
 -- name: LockContent :exec
 -- Uploads of the same content that end at the same time go one after the other, so that the second one finds the first.

@@ -21,12 +21,24 @@ func (q *Queries) DeleteBlocks(ctx context.Context, matrixID uuid.UUID) error {
 }
 
 const InsertBlock = `-- name: InsertBlock :exec
-INSERT INTO blocks (matrix_id, index, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO blocks (matrix_id, index, data, checksums) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 `
 
+type InsertBlockParams struct {
+	MatrixID  uuid.UUID
+	Index     int64
+	Data      []byte
+	Checksums []byte
+}
+
 // The first writer wins: blocks never change once they are written.
-func (q *Queries) InsertBlock(ctx context.Context, matrixID uuid.UUID, index int64, data []byte) error {
-	_, err := q.db.Exec(ctx, InsertBlock, matrixID, index, data)
+func (q *Queries) InsertBlock(ctx context.Context, arg InsertBlockParams) error {
+	_, err := q.db.Exec(ctx, InsertBlock,
+		arg.MatrixID,
+		arg.Index,
+		arg.Data,
+		arg.Checksums,
+	)
 	return err
 }
 

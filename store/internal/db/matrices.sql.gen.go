@@ -142,7 +142,7 @@ UPDATE matrices SET
     state = 'ready', rows = $1, digest = $2, content_id = $3, block_rows = $4,
     block_cols = $5, expires_at = now() + $6::interval
 WHERE id = $7 AND state = 'uploading'
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at
 `
 
 type FinishUploadParams struct {
@@ -181,12 +181,13 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
 
 const GetMatrix = `-- name: GetMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id FROM matrices WHERE id = $1
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at FROM matrices WHERE id = $1
 `
 
 func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
@@ -207,6 +208,7 @@ func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
@@ -215,7 +217,7 @@ const InsertMatrix = `-- name: InsertMatrix :one
 INSERT INTO matrices (id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
         now() + $12::interval)
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at
 `
 
 type InsertMatrixParams struct {
@@ -264,17 +266,22 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
 
 const ListContents = `-- name: ListContents :many
-SELECT id, content FROM matrices WHERE id = ANY($1::uuid[])
+SELECT id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY($1::uuid[])
 `
 
 type ListContentsRow struct {
 	ID      uuid.UUID
+	Rows    int64
+	Cols    int64
+	DType   matrix.DType
 	Content []byte
+	Digest  []byte
 }
 
 // The contents of matrices that live in their rows.
@@ -287,7 +294,14 @@ func (q *Queries) ListContents(ctx context.Context, ids []uuid.UUID) ([]ListCont
 	var items []ListContentsRow
 	for rows.Next() {
 		var i ListContentsRow
-		if err := rows.Scan(&i.ID, &i.Content); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Rows,
+			&i.Cols,
+			&i.DType,
+			&i.Content,
+			&i.Digest,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -335,7 +349,7 @@ func (q *Queries) LockContent(ctx context.Context, key int64) error {
 }
 
 const LockMatrix = `-- name: LockMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id FROM matrices WHERE id = $1 FOR UPDATE
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at FROM matrices WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
@@ -356,6 +370,7 @@ func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) 
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
@@ -383,6 +398,15 @@ func (q *Queries) LockReadyMatrices(ctx context.Context, ids []uuid.UUID) ([]uui
 		return nil, err
 	}
 	return items, nil
+}
+
+const MarkDamaged = `-- name: MarkDamaged :exec
+UPDATE matrices SET damaged_at = now() WHERE id = $1 AND damaged_at IS NULL
+`
+
+func (q *Queries) MarkDamaged(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, MarkDamaged, id)
+	return err
 }
 
 const MarkMatrixRemoved = `-- name: MarkMatrixRemoved :exec
