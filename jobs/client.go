@@ -68,12 +68,12 @@ func (c *Client) Start(ctx context.Context) error {
 // Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
 // returns when that is done. It may be called twice, or without Start.
 func (c *Client) Stop() {
-	defer c.sender.Stop()
+	c.queue.Stop()
 	if c.halt != nil {
 		c.halt()
 		c.loops.Wait()
 	}
-	c.queue.Stop()
+	c.sender.Stop()
 }
 
 // Queue returns the process's part in the queue.

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/jobs/queue"
 )
 
 // series returns the metrics of a registry by name and labels as Prometheus writes them; of a histogram, how many
@@ -43,19 +43,28 @@ func expect(t *testing.T, got, want map[string]float64) {
 	t.Helper()
 	for name, value := range want {
 		if g, ok := got[name]; !ok || g != value {
-			t.Errorf("%s is %v (%t), want %v", name, g, ok, value)
+			t.Errorf("%s = %v (exists: %t), want %v", name, g, ok, value)
 		}
 	}
 }
 
-// TestTilesAreCounted: what becomes of tiles and products.
+// TestTilesAreCounted: what becomes of tiles and multiplications.
 func TestTilesAreCounted(t *testing.T) {
 	b := setup(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(jobs.Config{Work: true, Lead: true, Lease: time.Second, Tiles: 1, Small: 3, Metrics: registry})
-	small, bad, cancelled := b.submit(c, 5, 5, 5), b.submit(c, fourM, fourK, fourN), b.submit(c, fourM, fourK, fourN)
+	c := b.client(queue.Config{
+		Work:    true,
+		Lead:    true,
+		Lease:   time.Second,
+		Tiles:   1,
+		Small:   3,
+		Metrics: registry,
+	})
+	small := b.submit(c, 5, 5, 5)
+	bad := b.submit(c, fourM, fourK, fourN)
+	cancelled := b.submit(c, fourM, fourK, fourN)
 	empty := b.submit(c, 0, 5, 5)
-	if err := c.Cancel(t.Context(), cancelled); err != nil {
+	if err := b.cancel(c, cancelled); err != nil {
 		t.Fatal(err)
 	}
 	b.exec("UPDATE river_job SET args = jsonb_set(args, '{tile}', '99') WHERE args->>'multiplication_id' = $1", bad)
@@ -63,10 +72,10 @@ func TestTilesAreCounted(t *testing.T) {
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for id, state := range map[uuid.UUID]store.State{small: store.Completed, bad: store.Failed, empty: store.Completed} {
+	for id, state := range map[uuid.UUID]jobs.State{small: jobs.Completed, bad: jobs.Failed, empty: jobs.Completed} {
 		b.ends(id, state)
 	}
-	b.expectNoneActive(bad)
+	b.untilJobsEnd(bad)
 	c.Stop()
 	expect(t, series(t, registry), map[string]float64{
 		`millrace_multiplications_submitted_total{queue="small"}`:           2,
@@ -89,25 +98,25 @@ func TestTilesAreCounted(t *testing.T) {
 	})
 }
 
-// TestInterruptionsAreCounted: a tile that is handed back when its worker stops is neither retried nor failed, and
-// its slot is busy until then.
+// TestInterruptionsAreCounted: a tile that is handed back when its worker stops is neither retried nor failed, and its
+// slot is busy until then.
 func TestInterruptionsAreCounted(t *testing.T) {
 	b := setup(t)
 	release := b.kernel.block(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(jobs.Config{Work: true, SoftStop: time.Millisecond, Metrics: registry})
-	b.submit(c, 500, 20_000, 500) // many panels: the order to stop is heard between two of them
+	c := b.client(queue.Config{
+		Work:     true,
+		SoftStop: time.Millisecond,
+		Metrics:  registry,
+	})
+	b.submit(c, 500, 20_000, 500) // many panels: between two of them the engine looks for the order to stop
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.kernel.waitForCalls(t, 1)
 	expect(t, series(t, registry), map[string]float64{`millrace_worker_slots_busy{queue="tiles"}`: 1})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		c.Stop()
-	}()
-	time.Sleep(time.Second) // past the soft stop
+	stopped := stop(c)
+	time.Sleep(time.Second) // past the soft stop, which gives no signal while the kernel is held up
 	release()
 	<-stopped
 	expect(t, series(t, registry), map[string]float64{
@@ -117,18 +126,27 @@ func TestInterruptionsAreCounted(t *testing.T) {
 	})
 }
 
-// TestRescuesAreCounted: jobs taken back from lost workers, and tiles that are not tried any more.
+// TestRescuesAreCounted: jobs taken back from lost workers, and tiles that are not tried any more. Both series are
+// there, at zero, before the first of them.
 func TestRescuesAreCounted(t *testing.T) {
 	b := setup(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(jobs.Config{Lead: true, Lease: time.Second, Metrics: registry})
+	c := b.client(queue.Config{
+		Lead:    true,
+		Lease:   time.Second,
+		Metrics: registry,
+	})
+	expect(t, series(t, registry), map[string]float64{
+		`millrace_jobs_rescued_total`:      0,
+		`millrace_tiles_quarantined_total`: 0,
+	})
 	id := b.submit(c, fourM, fourK, fourN)
 	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}', state = 'running', attempt = 1,
 		attempted_at = now() - interval '10 minutes', attempted_by = '{dead}' WHERE args->>'tile' = '1'`)
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.ends(id, store.Failed)
+	b.ends(id, jobs.Failed)
 	c.Stop()
 	expect(t, series(t, registry), map[string]float64{
 		`millrace_jobs_rescued_total`:                      1,

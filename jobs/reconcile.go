@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -42,8 +43,8 @@ func (c *Client) rescue(ctx context.Context) {
 	rescued, err := c.queue.Rescue(ctx)
 	for _, job := range rescued {
 		c.metrics.rescue(job)
-		if job.Quarantined && err == nil {
-			err = c.quarantine(ctx, job)
+		if job.Quarantined { // also after an error: the job is not rescued a second time
+			err = errors.Join(err, c.quarantine(ctx, job))
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -53,6 +54,8 @@ func (c *Client) rescue(ctx context.Context) {
 
 // quarantine fails the multiplication of a tile that has crashed its worker too often.
 func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	id, err := uuid.Parse(job.GroupID)
 	if err != nil {
 		return err

@@ -1,21 +1,93 @@
-package jobs
+package jobs_test
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/store"
 )
 
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	for attempt, whole := range map[int]time.Duration{
-		0: time.Second, 1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 9: 256 * time.Second,
-		10: 5 * time.Minute, 64: 5 * time.Minute, 1000: 5 * time.Minute,
-	} {
-		if got := backoff(attempt, 0); got != whole/2 {
-			t.Errorf("attempt %d: at least %s, want %s", attempt, got, whole/2)
-		}
-		if got := backoff(attempt, 1); got != whole {
-			t.Errorf("attempt %d: at most %s, want %s", attempt, got, whole)
-		}
+// TestRetryFailed: after a failure only what is missing runs again, and the history stays.
+func TestRetryFailed(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Lease: time.Second,
+	})
+	id := b.submit(c, fourM, fourK, fourN)
+	b.exec("UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE args->>'tile' = '3'")
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
 	}
+	b.until(id, "at its last tile", func(m jobs.Multiplication) bool { return m.TilesCompleted == 3 })
+	b.kernel.corrupt.Store(1)
+	b.exec(`UPDATE river_job SET state = 'available', scheduled_at = now(), attempt = max_attempts - 1
+		WHERE args->>'tile' = '3'`)
+	b.ends(id, jobs.Failed)
+	b.untilJobsEnd(id)
+	calls := b.kernel.calls.Load()
+
+	if err := b.retry(c, id); err != nil {
+		t.Fatal(err)
+	}
+	m := b.ends(id, jobs.Completed)
+	if ran := b.kernel.calls.Load() - calls; ran != 1 {
+		t.Errorf("got %d tiles that ran again, want 1", ran)
+	}
+	if m.Failure != "" || len(m.Errors) == 0 {
+		t.Errorf("after the retry: failure %q and errors %+v, want no failure, and the errors of before", m.Failure, m.Errors)
+	}
+	if err := b.retry(c, id); !errors.Is(err, jobs.ErrCompleted) {
+		t.Errorf("RetryTx() of a completed multiplication = %v, want %v", err, jobs.ErrCompleted)
+	}
+}
+
+func TestRetryCancelled(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{Work: true, Lead: true})
+	id := b.submit(c, fourM, fourK, fourN)
+	if err := b.retry(c, id); !errors.Is(err, jobs.ErrActive) {
+		t.Errorf("RetryTx() of a pending multiplication = %v, want %v", err, jobs.ErrActive)
+	}
+	if err := b.retry(c, uuid.New()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("RetryTx() of an unknown id = %v, want %v", err, store.ErrNotFound)
+	}
+	if err := b.cancel(c, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.retry(c, id); err != nil {
+		t.Fatal(err)
+	}
+	b.until(id, "pending", func(m jobs.Multiplication) bool { return m.State == jobs.Pending })
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(id, jobs.Completed)
+}
+
+// TestRetryWhileStopping: a tile that is about to stop must not be counted among those that run again.
+func TestRetryWhileStopping(t *testing.T) {
+	b := setup(t)
+	release := b.kernel.block(t)
+	c := b.start()
+	id := b.submit(c, fourM, fourK, fourN)
+	b.kernel.waitForCalls(t, 2)
+	if err := b.cancel(c, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.retry(c, id); !errors.Is(err, jobs.ErrActive) {
+		t.Errorf("RetryTx() while tiles stop = %v, want %v", err, jobs.ErrActive)
+	}
+	release()
+	b.untilJobsEnd(id)
+	if err := b.retry(c, id); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(id, jobs.Completed)
 }

@@ -42,6 +42,9 @@ type Submission struct {
 // Workers are woken after the commit. Errors: those of CheckShapes, and store.ErrNotFound for an operand that does
 // not exist any more.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
+	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
+		return Multiplication{}, err
+	}
 	m, err := c.submitTx(ctx, tx, s)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
@@ -56,9 +59,6 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 }
 
 func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
-	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
-		return Multiplication{}, err
-	}
 	m := planned(s)
 	if err := writeOperandsTx(ctx, tx, s); err != nil {
 		return Multiplication{}, err

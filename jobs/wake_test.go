@@ -7,10 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/internal/testdb"
-	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 )
 
-// Workers hear of what is submitted and of what is taken up again, on the channel and in the form that River knows.
+// TestWorkersAreWoken: workers are notified of what is submitted and of what is retried, on the channel and in the form
+// that River knows.
 func TestWorkersAreWoken(t *testing.T) {
 	b := setup(t)
 	conn, err := pgx.Connect(t.Context(), testdb.URL(b.store.Pool))
@@ -21,36 +22,36 @@ func TestWorkersAreWoken(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), `LISTEN "public.river_insert"`); err != nil {
 		t.Fatal(err)
 	}
-	woken := func(queue string) {
+	expectWake := func(want string) {
 		t.Helper()
 		n, err := conn.WaitForNotification(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		var payload struct{ Queue string }
-		if err := json.Unmarshal([]byte(n.Payload), &payload); err != nil || payload.Queue != queue {
-			t.Errorf("the payload is %s, %v, want %s", n.Payload, err, queue)
+		if err := json.Unmarshal([]byte(n.Payload), &payload); err != nil || payload.Queue != want {
+			t.Errorf("got the payload %s (%v), want one of queue %s", n.Payload, err, want)
 		}
 	}
-	c := b.client(jobs.Config{})
-	id := b.submit(c, 2, 2, 2) // the first of all that River announces itself, too
-	woken(jobs.QueueSmall)
-	woken(jobs.QueueSmall)
+	c := b.client(queue.Config{})
+	id := b.submit(c, 2, 2, 2) // River itself notifies of the first of each queue, too
+	expectWake(queue.Small)
+	expectWake(queue.Small)
 	b.submit(c, fourM, fourK, fourN)
-	woken(jobs.QueueTiles)
-	woken(jobs.QueueTiles)
+	expectWake(queue.Tiles)
+	expectWake(queue.Tiles)
 	for range 3 {
 		b.submit(c, 2, 2, 2)
-		woken(jobs.QueueSmall)
+		expectWake(queue.Small)
 	}
-	if err := c.Cancel(t.Context(), id); err != nil {
+	if err := b.cancel(c, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Retry(t.Context(), id); err != nil {
+	if err := b.retry(c, id); err != nil {
 		t.Fatal(err)
 	}
-	woken(jobs.QueueSmall)
-	b.submit(c, 0, 1, 1) // nothing to work on
+	expectWake(queue.Small)
+	b.submit(c, 0, 1, 1) // has no jobs
 	b.submit(c, fourM, fourK, fourN)
-	woken(jobs.QueueTiles)
+	expectWake(queue.Tiles)
 }

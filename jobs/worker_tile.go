@@ -19,7 +19,7 @@ import (
 const (
 	// tileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
 	tileTimeout = 15 * time.Minute
-	// storeTimeout bounds how long a computed tile is tried to be stored while its process is told to stop.
+	// storeTimeout bounds how long a computed tile, or a failure, is tried to be stored, also while the process stops.
 	storeTimeout = 30 * time.Second
 	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
 	resumePause = time.Second

@@ -34,7 +34,7 @@ type Order struct {
 // metadata is what a job tells about its group, to people and to programs that search River's jobs.
 type metadata struct {
 	MultiplicationID uuid.UUID `json:"multiplication_id"`
-	Product          string    `json:"product"`
+	Title            string    `json:"product"`
 }
 
 // EnqueueTx enqueues a job for each of args, which have the group's id as multiplication_id, and returns the group.
@@ -44,7 +44,7 @@ func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Or
 	if len(args) == 0 {
 		return group, nil
 	}
-	text, err := json.Marshal(metadata{MultiplicationID: id, Product: o.Title})
+	text, err := json.Marshal(metadata{MultiplicationID: id, Title: o.Title})
 	if err != nil {
 		return group, err
 	}

@@ -1,0 +1,71 @@
+package jobs_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/matrix/blas"
+)
+
+// faultyKernel is a real kernel whose results can be spoilt, and whose work can be held up.
+type faultyKernel struct {
+	blas.Kernel
+	corrupt atomic.Int64                  // how many of the next calls return a wrong element
+	calls   atomic.Int64                  // how many calls there were
+	began   chan struct{}                 // gets a value with each call, unless it is full
+	seen    int64                         // values that waitForCalls has received
+	hold    atomic.Pointer[chan struct{}] // calls wait until it is closed
+}
+
+func newFaultyKernel(kernel blas.Kernel) *faultyKernel {
+	return &faultyKernel{Kernel: kernel, began: make(chan struct{}, 1000)}
+}
+
+// Dgemm implements blas.Kernel.
+func (f *faultyKernel) Dgemm(
+	m, n, k int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, accumulate bool,
+) {
+	f.calls.Add(1)
+	select {
+	case f.began <- struct{}{}:
+	default:
+	}
+	if gate := f.hold.Load(); gate != nil {
+		<-*gate
+	}
+	f.Kernel.Dgemm(m, n, k, a, lda, b, ldb, c, ldc, accumulate)
+	if f.corrupt.Add(-1) >= 0 {
+		c[0]++
+	}
+}
+
+// block makes all calls wait until the returned function is called.
+func (f *faultyKernel) block(t *testing.T) (release func()) {
+	gate := make(chan struct{})
+	f.hold.Store(&gate)
+	released := false
+	release = func() {
+		if !released {
+			released = true
+			f.hold.Store(nil)
+			close(gate)
+		}
+	}
+	t.Cleanup(release)
+	return release
+}
+
+// waitForCalls returns when n calls have begun.
+func (f *faultyKernel) waitForCalls(t *testing.T, n int64) {
+	t.Helper()
+	timeout := time.After(waitTimeout)
+	for f.seen < n {
+		select {
+		case <-f.began:
+			f.seen++
+		case <-timeout:
+			t.Fatalf("got %d calls after %s, want %d", f.seen, waitTimeout, n)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/jobs/queue"
+)
+
+func TestOutcome(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancelCause(t.Context())
+	cancel(rivertype.ErrJobCancelledRemotely)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	first := &rivertype.JobRow{Attempt: 1, MaxAttempts: 10}
+	last := &rivertype.JobRow{Attempt: 10, MaxAttempts: 10}
+	for _, test := range []struct {
+		ctx  context.Context //nolint:containedctx // an argument of the function
+		job  *rivertype.JobRow
+		err  error
+		want string
+	}{
+		{t.Context(), last, nil, outcomeCompleted},
+		{stopped, last, nil, outcomeCompleted},
+		{t.Context(), first, errors.New("x"), outcomeRetried},
+		{t.Context(), last, errors.New("x"), outcomeFailed},
+		{t.Context(), first, errPermanent, outcomeFailed},
+		{t.Context(), first, errPanicked, outcomeRetried},
+		{t.Context(), first, river.JobCancel(errSuperseded), outcomeCancelled},
+		{cancelled, first, context.Canceled, outcomeCancelled},
+		{stopped, last, context.Canceled, outcomeInterrupted},
+	} {
+		if got := outcome(test.ctx, test.job, test.err); got != test.want {
+			t.Errorf("outcome(%v) of attempt %d = %s, want %s", test.err, test.job.Attempt, got, test.want)
+		}
+	}
+}
+
+// TestPanicIsCounted: an attempt that does not return is one all the same, and its slot is free again.
+func TestPanicIsCounted(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	a := &attempts{metrics: newMetrics(queue.Config{Work: true, Metrics: registry})}
+	func() {
+		defer func() { _ = recover() }()
+		job := &rivertype.JobRow{
+			Kind:        TileArgs{}.Kind(),
+			Queue:       queue.Tiles,
+			Attempt:     1,
+			MaxAttempts: 10,
+		}
+		_ = a.Work(t.Context(), job, func(context.Context) error { panic("x") })
+	}()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counted, busy float64
+	for _, f := range families {
+		for _, s := range f.GetMetric() {
+			switch f.GetName() {
+			case "millrace_tile_attempts_total":
+				counted += s.GetCounter().GetValue()
+			case "millrace_worker_slots_busy":
+				busy += s.GetGauge().GetValue()
+			}
+		}
+	}
+	if counted != 1 || busy != 0 {
+		t.Errorf("got %v attempts and %v busy slots, want 1 and 0", counted, busy)
+	}
+}
