@@ -123,12 +123,21 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 			file = hashed
 		}
 		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
-		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, payload.NPY, &loggedReader{ReadSeeker: file, report: func(err error) {
-			if r.Context().Err() == nil {
-				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
-			}
-		}})
+		late := &lateWriter{ResponseWriter: w}
+		var broken error
+		report := func(err error) { broken = err }
+		p.serve(&digestWriter{ResponseWriter: late, request: r, sum: sum}, r, payload.NPY, &loggedReader{ReadSeeker: file, report: report})
+		a.finishContent(r, late, p.id, broken)
 	}}, nil
+}
+
+// finishContent ends the response with a content, whose reading may have failed.
+func (a *API) finishContent(r *http.Request, w *lateWriter, id uuid.UUID, broken error) {
+	if broken == nil || r.Context().Err() != nil { // the client is gone
+		w.finish(nil)
+		return
+	}
+	w.finish(a.fail(r.Context(), fmt.Errorf("sending matrix %s: %w", id, broken)))
 }
 
 // serve sends one form of a part, which never changes, or what the conditions and the ranges of the request leave of it.

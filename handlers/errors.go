@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -46,6 +47,8 @@ var statuses = []struct {
 	{jobs.ErrFinished, http.StatusConflict},
 	{jobs.ErrCompleted, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},
+	{blocks.ErrDamaged, http.StatusInternalServerError},
+	{blocks.ErrFull, http.StatusInsufficientStorage},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }
 
@@ -56,13 +59,22 @@ func (a *API) fail(ctx context.Context, err error) error {
 		if !errors.Is(err, s.err) {
 			continue
 		}
-		if s.status == http.StatusServiceUnavailable {
+		switch s.status {
+		case http.StatusServiceUnavailable:
 			return tryLater(err.Error())
+		case http.StatusInsufficientStorage:
+			a.log.WarnContext(ctx, "request refused", "error", err)
+			return retryAfter(http.StatusInsufficientStorage, fullRetry, "the block store is full, try again later")
+		case http.StatusInternalServerError:
+			a.log.ErrorContext(ctx, "request failed", "error", err)
 		}
 		return huma.NewError(s.status, err.Error())
 	}
 	if ctx.Err() != nil { // the client is gone, there is nobody to tell
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
+	}
+	if store.Full(err) {
+		return a.fail(ctx, fmt.Errorf("%w: %w", blocks.ErrFull, err))
 	}
 	a.log.ErrorContext(ctx, "request failed", "error", err)
 	if store.Unavailable(err) {
@@ -71,9 +83,16 @@ func (a *API) fail(ctx context.Context, err error) error {
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
 }
 
+// fullRetry is when a client may try again to store something, in seconds: by then a sweep has run.
+const fullRetry = "60"
+
 // tryLater is the answer when the same request may succeed soon.
 func tryLater(detail string) error {
-	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
+	return retryAfter(http.StatusServiceUnavailable, "5", detail)
+}
+
+func retryAfter(status int, seconds, detail string) error {
+	return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Retry-After": {seconds}})
 }
 
 const problemType = "application/problem+json"

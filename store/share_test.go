@@ -270,3 +270,16 @@ func TestSharingAtOnce(t *testing.T) {
 		t.Errorf("got the same blocks %d times, want once", len(ids))
 	}
 }
+
+func mustUploadShape(t *testing.T, s *store.Store, shape matrix.Shape) store.Matrix {
+	t.Helper()
+	u := s.NewUpload(t.Context(), shape, false, store.FromUpload)
+	if _, err := u.Write(content(shape)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := finish(t, s, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

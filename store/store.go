@@ -71,6 +71,13 @@ func Unavailable(err error) bool {
 	return false
 }
 
+// Full reports whether err means that there is no room for what was to be written, in the block store or in the
+// database. The condition passes.
+func Full(err error) bool {
+	var server *pgconn.PgError
+	return errors.Is(err, blocks.ErrFull) || errors.As(err, &server) && server.Code == "53100"
+}
+
 // notFound turns the driver's error for an empty result into ErrNotFound.
 func notFound(err error, what string, id any) error {
 	if errors.Is(err, pgx.ErrNoRows) {

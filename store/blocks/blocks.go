@@ -15,6 +15,9 @@ import (
 // ErrMissing means that a block is not, or not yet, in the block store. It may be transient.
 var ErrMissing = errors.New("block missing")
 
+// ErrFull means that there is no room for what was to be written. The condition passes.
+var ErrFull = errors.New("the block store is full")
+
 // Block names a block.
 type Block struct {
 	Matrix uuid.UUID
