@@ -70,8 +70,8 @@ func (d *deployment) testDamagedOperand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if n, err := io.Copy(io.Discard, response.Body); err == nil && response.StatusCode == http.StatusOK {
-		t.Errorf("the content is sent: %d bytes, %s", n, response.Status)
+	if text, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusInternalServerError {
+		t.Errorf("GET content: %s, %d bytes, %v, want a problem with status 500", response.Status, len(text), err)
 	}
 }
 

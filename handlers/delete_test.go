@@ -44,7 +44,7 @@ func TestDelete(t *testing.T) {
 			b.delete(t, "/v1/matrices/"+id).want(t, http.StatusNoContent)
 			b.delete(t, "/v1/matrices/"+id).want(t, http.StatusNotFound)
 		}
-		owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10)
+		owners, err := blocks.AllOwners(t.Context(), b.store.Blocks)
 		if err != nil || len(owners) != 0 {
 			t.Errorf("the blocks of %v are left, %v", owners, err)
 		}

@@ -8,13 +8,17 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// lateWriter holds the status of a response back until the first byte of its body is there: what is read for it may turn
-// out to be damaged.
+// lateWriter holds a response back until more of its body is there than the header of a file: what is read for it may
+// turn out to be damaged.
 type lateWriter struct {
 	http.ResponseWriter
 	status int // 0 until it is known
+	held   []byte
 	begun  bool
 }
+
+// maxHeld is how much of a body is held back, in bytes: the header of a .npy file is in it.
+const maxHeld = 512
 
 // WriteHeader implements http.ResponseWriter.
 func (w *lateWriter) WriteHeader(status int) {
@@ -25,18 +29,30 @@ func (w *lateWriter) WriteHeader(status int) {
 
 // Write implements http.ResponseWriter.
 func (w *lateWriter) Write(p []byte) (int, error) {
-	w.begin()
+	if !w.begun && len(w.held)+len(p) <= maxHeld {
+		w.held = append(w.held, p...)
+		return len(p), nil
+	}
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
 	return w.ResponseWriter.Write(p)
 }
 
-func (w *lateWriter) begin() {
+// begin sends what is held back.
+func (w *lateWriter) begin() error {
 	if w.begun {
-		return
+		return nil
 	}
 	w.begun = true
 	if w.status != 0 {
 		w.ResponseWriter.WriteHeader(w.status)
 	}
+	if len(w.held) == 0 {
+		return nil
+	}
+	_, err := w.ResponseWriter.Write(w.held)
+	return err
 }
 
 // finish ends the response. After an error of the body it is a problem or, if it has begun, a connection that is
@@ -44,7 +60,7 @@ func (w *lateWriter) begin() {
 func (w *lateWriter) finish(problem error) {
 	switch {
 	case problem == nil:
-		w.begin()
+		_ = w.begin() // the client may be gone
 	case w.begun:
 		panic(http.ErrAbortHandler)
 	default:

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
@@ -21,6 +19,7 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -275,7 +274,7 @@ func (b *testBundle) kept(t testing.TB) kept {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
+	owners, err := blocks.AllOwners(t.Context(), b.store.Blocks)
 	if err != nil {
 		t.Fatal(err)
 	}

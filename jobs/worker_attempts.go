@@ -106,10 +106,11 @@ const (
 	outcomeFailed      = "failed"      // it failed and will not be tried again
 	outcomeCancelled   = "cancelled"   // its multiplication has finished meanwhile
 	outcomeInterrupted = "interrupted" // its worker stops and has handed it back
+	outcomeSnoozed     = "snoozed"     // it waits for something, and loses no attempt
 )
 
 func outcomes() []string {
-	return []string{outcomeCompleted, outcomeRetried, outcomeFailed, outcomeCancelled, outcomeInterrupted}
+	return []string{outcomeCompleted, outcomeRetried, outcomeFailed, outcomeCancelled, outcomeInterrupted, outcomeSnoozed}
 }
 
 // attempts observes the attempts at tiles.
@@ -145,11 +146,14 @@ var errPanicked = errors.New("panic")
 // outcome returns what an attempt that returned err comes to, as River and the error handler decide it.
 func outcome(ctx context.Context, job *rivertype.JobRow, err error) string {
 	var cancelled *rivertype.JobCancelError
+	var snoozed *rivertype.JobSnoozeError
 	switch {
 	case err == nil:
 		return outcomeCompleted
 	case errors.As(err, &cancelled), errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely):
 		return outcomeCancelled
+	case errors.As(err, &snoozed):
+		return outcomeSnoozed
 	case ctx.Err() != nil:
 		return outcomeInterrupted
 	case permanent(err), job.Attempt >= job.MaxAttempts:

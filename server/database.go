@@ -64,7 +64,34 @@ func (s Storage) openStore(ctx context.Context, pool *pgxpool.Pool) (*store.Stor
 	if err := migrations.Check(ctx, pool); err != nil {
 		return nil, err
 	}
-	return store.Open(pool, b, s.Retention), nil
+	opened := store.Open(pool, b, s.Retention)
+	opened.MinFreeBytes = s.MinFreeBytes
+	opened.SweepAll = s.SweepAllOrphans
+	return opened, nil
+}
+
+// openIdentified opens the store like openStore, and compares the identities of database and block store.
+func (s Storage) openIdentified(ctx context.Context, pool *pgxpool.Pool) (*store.Store, error) {
+	opened, err := s.openStore(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	return opened, opened.Identify(ctx)
+}
+
+// Adopt makes a database and a block store belong together, and returns their identity; renew gives them a new one.
+func Adopt(ctx context.Context, d Database, s Storage, renew bool) (string, error) {
+	pool, err := d.open(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	opened, err := s.openStore(ctx, pool)
+	if err != nil {
+		return "", err
+	}
+	id, err := opened.Adopt(ctx, renew)
+	return id.String(), err
 }
 
 // connectInterval is the pause between two attempts of Migrate to connect.

@@ -61,7 +61,7 @@ func (p *Process) start(ctx context.Context) (err error) {
 	if p.pool, err = p.config.Database.open(ctx, p.config.connections()); err != nil {
 		return err
 	}
-	if p.store, err = p.config.Storage.openStore(ctx, p.pool); err != nil {
+	if p.store, err = p.config.Storage.openIdentified(ctx, p.pool); err != nil {
 		return err
 	}
 	p.store.Observe(p.registry)

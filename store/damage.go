@@ -21,7 +21,9 @@ type DamagedError struct {
 }
 
 // Error implements error. The text names no paths: clients see it.
-func (e *DamagedError) Error() string { return fmt.Sprintf("matrix %s is damaged: %v", e.Matrix, e.err) }
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("matrix %s is damaged: %v", e.Matrix, e.err)
+}
 
 // Unwrap returns what was found.
 func (e *DamagedError) Unwrap() error { return e.err }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -57,7 +56,7 @@ func TestBlocksAreObserved(t *testing.T) {
 		if err := s.Blocks.Delete(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		if owners, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10); err != nil || len(owners) > 0 {
+		if owners, err := blocks.AllOwners(t.Context(), s.Blocks); err != nil || len(owners) > 0 {
 			t.Errorf("%v, %v", owners, err)
 		}
 		expect(t, registry, `

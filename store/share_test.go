@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // sharedShape is that of a content in a few blocks.
@@ -60,7 +61,7 @@ func mustUpload(t *testing.T, s *store.Store, data []byte, form int) store.Matri
 // owners returns the ids that have blocks.
 func owners(t *testing.T, s *store.Store) []uuid.UUID {
 	t.Helper()
-	ids, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
+	ids, err := blocks.AllOwners(t.Context(), s.Blocks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,4 +283,43 @@ func mustUploadShape(t *testing.T, s *store.Store, shape matrix.Shape) store.Mat
 		t.Fatal(err)
 	}
 	return m
+}
+
+// TestMissingContentIsHealed: an upload whose content should be there, but is not, is kept, and the older matrix with that
+// content gets its blocks.
+func TestMissingContentIsHealed(t *testing.T) {
+	t.Parallel()
+	for name, breakIt := range map[string]func(*store.Store, store.Matrix) error{
+		"missing": func(s *store.Store, m store.Matrix) error { return s.Blocks.Delete(t.Context(), m.ID) },
+		"damaged": func(s *store.Store, m store.Matrix) error {
+			_, err := s.Pool.Exec(t.Context(), "UPDATE matrices SET damaged_at = now() WHERE id = $1", m.ID)
+			return err
+		},
+		"in another store": func(s *store.Store, _ store.Matrix) (err error) {
+			s.Blocks, err = blocks.NewFile(t.TempDir())
+			return err
+		},
+	} {
+		s := open(t)
+		data := variant(1)
+		old := mustUpload(t, s, data, 0)
+		sharer := mustUpload(t, s, data, 1)
+		if err := breakIt(s, old); err != nil {
+			t.Fatal(err)
+		}
+		healer := mustUpload(t, s, data, 1)
+		again := mustUpload(t, s, data, 0)
+		for _, m := range []store.Matrix{old, sharer, healer, again} {
+			read, err := s.ReadyMatrix(t.Context(), m.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := readsAs(t, s, read, data); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if read.BlockOwner() != healer.ID {
+				t.Errorf("%s: the blocks are those of %s, want %s", name, read.BlockOwner(), healer.ID)
+			}
+		}
+	}
 }

@@ -37,8 +37,14 @@ type Store struct {
 	Blocks    blocks.Store
 	Retention time.Duration // how long matrices and multiplications are kept after their last use
 
+	UploadLife   time.Duration // how long an upload is kept that nothing renews
+	OrphanAge    time.Duration // blocks without a row are kept for as long
+	SweepAll     bool          // a sweep may delete any share of the blocks as orphans
+	MinFreeBytes int64         // free space of the block store below which nothing new is taken in; see lowWater
+
 	db     *db.Queries
 	memory *budget
+	space  space
 }
 
 // Open returns the store in pool whose large contents are in b.
@@ -47,10 +53,24 @@ func Open(pool *pgxpool.Pool, b blocks.Store, retention time.Duration) *Store {
 		Pool:      pool,
 		Blocks:    b,
 		Retention: retention,
-		db:        db.New(pool),
-		memory:    newBudget(DefaultTransferMemory),
+
+		UploadLife:   DefaultUploadLife,
+		OrphanAge:    DefaultOrphanAge,
+		MinFreeBytes: DefaultMinFreeBytes,
+
+		db:     db.New(pool),
+		memory: newBudget(DefaultTransferMemory),
 	}
 }
+
+const (
+	// DefaultUploadLife is many times the interval at which uploads are renewed.
+	DefaultUploadLife = 10 * time.Minute
+	// DefaultOrphanAge is longer than any process takes to write a row for its blocks.
+	DefaultOrphanAge = 6 * time.Hour
+	// DefaultMinFreeBytes leaves room for the results of what was accepted before.
+	DefaultMinFreeBytes = 1 << 30
+)
 
 // NewID returns a UUIDv7: rows that are written together stay together in the index.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

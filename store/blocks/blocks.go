@@ -36,10 +36,38 @@ type Store interface {
 	// Read fills dst with the block's bytes from offset on, and verifies their checksums. Errors: ErrMissing when there is
 	// no such block; ErrDamaged when it is not what was written. dst has no meaning after an error.
 	Read(ctx context.Context, b Block, offset int64, dst []byte) error
+	// Count returns how many blocks of a matrix there are.
+	Count(ctx context.Context, matrix uuid.UUID) (int64, error)
 	// Delete deletes the blocks of a matrix. A matrix without blocks is no error.
 	Delete(ctx context.Context, matrix uuid.UUID) error
-	// Owners returns up to limit matrices that have blocks, in order of id, those after the given one.
-	Owners(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error)
+	// Discard is Delete for blocks that nothing seems to own. The store may keep them in a trash, for a person who finds
+	// that they were owned after all.
+	Discard(ctx context.Context, matrix uuid.UUID) error
+	// EmptyTrash deletes what Discard has put into the trash more than a day ago.
+	EmptyTrash(ctx context.Context) error
+	// Owners calls f with all matrices that have blocks, some at a time, in no order. It ends with the first error of f.
+	Owners(ctx context.Context, f func([]uuid.UUID) error) error
+	// Space returns how much room there is.
+	Space() Space
+}
+
+// Space is the size of the volume on which a block store is, in bytes.
+type Space struct {
+	Free  int64
+	Total int64 // 0 if the store cannot tell
+}
+
+// ownersPage is how many matrices Owners hands out at once.
+const ownersPage = 500
+
+// AllOwners returns all matrices that have blocks.
+func AllOwners(ctx context.Context, s Store) ([]uuid.UUID, error) {
+	var all []uuid.UUID
+	err := s.Owners(ctx, func(ids []uuid.UUID) error {
+		all = append(all, ids...)
+		return nil
+	})
+	return all, err
 }
 
 // Open returns the block store that address names: "postgres" (in the database of pool) or "file:///directory".

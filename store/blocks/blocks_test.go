@@ -147,7 +147,7 @@ func testDelete(t *testing.T, s blocks.Store) {
 	id := uuid.New()
 	other := uuid.New()
 	for _, matrix := range []uuid.UUID{id, other} {
-		for index := range int64(3) {
+		for index := range int64(150) {
 			if err := s.Put(ctx, matrix, index, []byte("x")); err != nil {
 				t.Fatal(err)
 			}
@@ -179,21 +179,34 @@ func testOwners(t *testing.T, s blocks.Store) {
 		}
 	}
 	slices.SortFunc(want, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	var got []uuid.UUID
-	var after uuid.UUID
-	for {
-		page, err := s.Owners(ctx, after, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(page) == 0 {
-			break
-		}
-		got = append(got, page...)
-		after = page[len(page)-1]
+	got, err := blocks.AllOwners(ctx, s)
+	if err != nil {
+		t.Fatal(err)
 	}
+	slices.SortFunc(got, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, id := range []uuid.UUID{want[0], uuid.New()} { // the second one has no blocks
+		if err := s.Discard(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Count(ctx, id); err != nil || n != 0 {
+			t.Errorf("after Discard() Count() = %d, %v", n, err)
+		}
+	}
+	if n, err := s.Count(ctx, want[1]); err != nil || n != 2 {
+		t.Errorf("Count() = %d, %v, want 2", n, err)
+	}
+	if err := s.EmptyTrash(ctx); err != nil {
+		t.Error(err)
+	}
+	if left, err := blocks.AllOwners(ctx, s); err != nil || len(left) != 4 {
+		t.Errorf("after Discard() %d matrices have blocks, %v, want 4", len(left), err)
+	}
+	wrong := errors.New("stop")
+	if err := s.Owners(ctx, func([]uuid.UUID) error { return wrong }); !errors.Is(err, wrong) {
+		t.Errorf("Owners() = %v, want the error of the function", err)
 	}
 }
 

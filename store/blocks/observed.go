@@ -107,3 +107,11 @@ func (o *observed) Delete(ctx context.Context, matrix uuid.UUID) error {
 	o.done(ctx, opDelete, start, 0, err)
 	return err
 }
+
+// Discard implements Store.
+func (o *observed) Discard(ctx context.Context, matrix uuid.UUID) error {
+	start := time.Now()
+	err := o.Store.Discard(ctx, matrix)
+	o.done(ctx, opDelete, start, 0, err)
+	return err
+}

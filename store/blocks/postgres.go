@@ -3,10 +3,12 @@ package blocks
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/internal/db"
@@ -32,6 +34,10 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 		Data:      data,
 		Checksums: checksums(data),
 	})
+	var server *pgconn.PgError
+	if errors.As(err, &server) && server.Code == "53100" { // disk full
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
 	if err != nil {
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
 	}
@@ -85,19 +91,54 @@ func (b Block) take(row [][]byte, from, offset int64, dst []byte) error {
 	return nil
 }
 
+// deleteBatch is how many blocks one statement deletes: with their TOAST tuples they are some hundred thousand rows.
+const deleteBatch = 64
+
 // Delete implements Store.
 func (p *Postgres) Delete(ctx context.Context, matrix uuid.UUID) error {
-	if err := p.db.DeleteBlocks(ctx, matrix); err != nil {
-		return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
+	for {
+		n, err := p.db.DeleteSomeBlocks(ctx, matrix, deleteBatch)
+		if err != nil {
+			return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
+		}
+		if n < deleteBatch {
+			return nil
+		}
 	}
-	return nil
+}
+
+// Discard implements Store; there is no trash.
+func (p *Postgres) Discard(ctx context.Context, matrix uuid.UUID) error { return p.Delete(ctx, matrix) }
+
+// EmptyTrash implements Store.
+func (*Postgres) EmptyTrash(context.Context) error { return nil }
+
+// Space implements Store: the database does not tell how large its volume is.
+func (*Postgres) Space() Space { return Space{} }
+
+// Count implements Store.
+func (p *Postgres) Count(ctx context.Context, matrix uuid.UUID) (int64, error) {
+	n, err := p.db.CountBlocks(ctx, matrix)
+	if err != nil {
+		return 0, fmt.Errorf("counting the blocks of matrix %s: %w", matrix, err)
+	}
+	return n, nil
 }
 
 // Owners implements Store.
-func (p *Postgres) Owners(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error) {
-	owners, err := p.db.ListBlockOwners(ctx, int32(limit), after) //nolint:gosec // a page
-	if err != nil {
-		return nil, fmt.Errorf("listing the matrices that have blocks: %w", err)
+func (p *Postgres) Owners(ctx context.Context, f func([]uuid.UUID) error) error {
+	var after uuid.UUID
+	for {
+		owners, err := p.db.ListBlockOwners(ctx, ownersPage, after)
+		if err != nil {
+			return fmt.Errorf("listing the matrices that have blocks: %w", err)
+		}
+		if len(owners) == 0 {
+			return nil
+		}
+		if err := f(owners); err != nil {
+			return err
+		}
+		after = owners[len(owners)-1]
 	}
-	return owners, nil
 }
