@@ -108,4 +108,3 @@ func (d *deployment) testDamagedResult(t *testing.T) {
 		t.Errorf("the download is called complete: %+v", got)
 	}
 }
-

@@ -21,7 +21,7 @@ type listener struct {
 	gracePeriod time.Duration // for the requests in flight when it stops
 	done        chan struct{} // closed when it has ended
 	handlers    sync.WaitGroup
-	err         error         // the reason; valid after done
+	err         error // the reason; valid after done
 }
 
 // listen starts to serve handler on addr, whose port may be 0.
