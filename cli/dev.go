@@ -53,7 +53,11 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 func (c *devCommand) config() (server.Config, error) {
 	config := server.Config{
 		Role:    server.Dev,
-		Storage: server.Storage{Blocks: c.Blocks, Retention: c.Retention, Keeping: c.Keeping},
+		Storage: server.Storage{
+			Blocks:    c.Blocks,
+			Retention: c.Retention,
+			Keeping:   c.Keeping,
+		},
 		Limits:  c.Limits,
 		Pages:   c.Pages,
 		Work:    c.Work,
