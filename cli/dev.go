@@ -52,7 +52,7 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 // config returns the configuration of the process, except for the address of its database.
 func (c *devCommand) config() (server.Config, error) {
 	config := server.Config{
-		Role:    server.Dev,
+		Role: server.Dev,
 		Storage: server.Storage{
 			Blocks:    c.Blocks,
 			Retention: c.Retention,

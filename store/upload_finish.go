@@ -139,23 +139,26 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 		p.BlockCols = same.BlockCols
 	case !errors.Is(err, pgx.ErrNoRows):
 		return Matrix{}, fmt.Errorf("looking for the same content: %w", err)
-	default:
-		if err := u.healTx(ctx, tx, missing); err != nil {
-			return Matrix{}, err
-		}
+	}
+	if err := healTx(ctx, tx, p, missing); err != nil {
+		return Matrix{}, err
 	}
 	u.copied = p.ContentID != nil
 	row, err := tx.db.FinishUpload(ctx, p)
 	return newMatrix(row), notFound(err, "upload", p.ID)
 }
 
-// healTx lets the matrices with the same content whose blocks are missing or damaged share the blocks of this one.
-func (u *Upload) healTx(ctx context.Context, tx *Tx, missing []uuid.UUID) error {
+// healTx lets the matrices with the same content whose blocks are missing or damaged share those of an upload.
+func healTx(ctx context.Context, tx *Tx, p db.FinishUploadParams, missing []uuid.UUID) error {
+	healer := p.ID
+	if p.ContentID != nil {
+		healer = *p.ContentID
+	}
 	_, err := tx.db.HealContents(ctx, db.HealContentsParams{
-		Healer:       u.matrix.ID,
-		BlockRows:    u.matrix.BlockRows,
-		BlockCols:    u.matrix.BlockCols,
-		Digest:       u.matrix.Digest,
+		Healer:       healer,
+		BlockRows:    p.BlockRows,
+		BlockCols:    p.BlockCols,
+		Digest:       p.Digest,
 		Missing:      missing,
 		SharingSince: sharingSince,
 	})
