@@ -31,8 +31,8 @@ func (e *DamagedError) Unwrap() error { return e.err }
 // noteTimeout bounds how long a read that has found damage tries to write that down.
 const noteTimeout = 5 * time.Second
 
-// noteDamage returns the error of a read of a matrix. If it is damage, the matrix whose blocks they are is marked, so that
-// its content is not shared with uploads any more: an upload of the same content heals it.
+// noteDamage returns the error of a read of a matrix. If it is damage, the matrix whose blocks they are is marked, so
+// that its content is not shared with uploads any more: an upload of the same content heals it.
 func (s *Store) noteDamage(m Matrix, err error) error {
 	if !errors.Is(err, blocks.ErrDamaged) {
 		return err

@@ -77,7 +77,8 @@ func (s *Store) compare(ctx context.Context, tx *Tx, mark, id uuid.UUID, isNew, 
 	case mark == id && !isNew:
 		return nil
 	case mark != uuid.Nil && isNew:
-		return fmt.Errorf("%w: the block store is that of installation %s, and the database is of none. %s", ErrIdentity, mark, whatToDo)
+		return fmt.Errorf("%w: the block store is that of installation %s, and the database is of none. %s",
+			ErrIdentity, mark, whatToDo)
 	case mark != uuid.Nil:
 		return fmt.Errorf("%w: the block store is that of installation %s, and the database that of %s. %s",
 			ErrIdentity, mark, id, whatToDo)
@@ -88,7 +89,8 @@ func (s *Store) compare(ctx context.Context, tx *Tx, mark, id uuid.UUID, isNew, 
 	return s.checkUnmarked(ctx, tx)
 }
 
-const whatToDo = "If they do belong together, as after a database was restored or the blocks were moved, run `millrace adopt` once"
+const whatToDo = "If they do belong together, as after a database was restored or the blocks were moved, " +
+	"run `millrace adopt` once"
 
 // checkUnmarked returns ErrIdentity if a block store without an identity holds blocks, of which the database knows none:
 // those of an installation that is older than identities.
@@ -108,7 +110,8 @@ func (s *Store) checkUnmarked(ctx context.Context, tx *Tx) error {
 		return fmt.Errorf("looking at the block store: %w", err)
 	}
 	if total > 0 && owned == 0 {
-		return fmt.Errorf("%w: the block store holds %d matrices, of which the database knows none. %s", ErrIdentity, total, whatToDo)
+		return fmt.Errorf("%w: the block store holds %d matrices, of which the database knows none. %s",
+			ErrIdentity, total, whatToDo)
 	}
 	return nil
 }
@@ -124,8 +127,8 @@ func (s *Store) mark(ctx context.Context, id uuid.UUID) error {
 	return nil
 }
 
-// Adopt makes database and block store belong together, and returns their identity. A copy of a database needs a new one, so
-// that it does not pass for the original.
+// Adopt makes database and block store belong together, and returns their identity. A copy of a database needs a new
+// one, so that it does not pass for the original.
 func (s *Store) Adopt(ctx context.Context, renew bool) (uuid.UUID, error) {
 	id := uuid.New()
 	err := s.InTx(ctx, func(tx *Tx) error {
