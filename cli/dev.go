@@ -21,6 +21,7 @@ type devCommand struct {
 	server.Limits
 	server.Work
 	server.Pages
+	server.Keeping
 	Addr      string        `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
 	OpsAddr   string        `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
 	Data      string        `default:".millrace" help:"Directory of the database and of the blocks." type:"path"`
@@ -51,8 +52,12 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 // config returns the configuration of the process, except for the address of its database.
 func (c *devCommand) config() (server.Config, error) {
 	config := server.Config{
-		Role:    server.Dev,
-		Storage: server.Storage{Blocks: c.Blocks, Retention: c.Retention},
+		Role: server.Dev,
+		Storage: server.Storage{
+			Blocks:    c.Blocks,
+			Retention: c.Retention,
+			Keeping:   c.Keeping,
+		},
 		Limits:  c.Limits,
 		Pages:   c.Pages,
 		Work:    c.Work,

@@ -659,6 +659,11 @@ type InternalError = Problem
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InvalidParameter = Problem
 
+// StorageFull An error in the format of RFC 9457.
+//
+// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+type StorageFull = Problem
+
 // Timeout An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
@@ -2715,6 +2720,11 @@ type SubmitSimpleResponse503Headers struct {
 	RetryAfter int32
 }
 
+// SubmitSimpleResponse507Headers the declared response headers of an HTTP 507 response for SubmitSimple
+type SubmitSimpleResponse507Headers struct {
+	RetryAfter int32
+}
+
 type SubmitSimpleResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2734,12 +2744,16 @@ type SubmitSimpleResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageFull
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *SubmitSimpleResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitSimpleResponse202Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitSimpleResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *SubmitSimpleResponse507Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -2782,6 +2796,11 @@ func (r SubmitSimpleResponse) GetApplicationProblemJSON503() *Unavailable {
 	return r.ApplicationProblemJSON503
 }
 
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r SubmitSimpleResponse) GetApplicationProblemJSON507() *StorageFull {
+	return r.ApplicationProblemJSON507
+}
+
 // GetBody returns the raw response body bytes
 func (r SubmitSimpleResponse) GetBody() []byte {
 	return r.Body
@@ -2822,6 +2841,11 @@ type CreateMatrixResponse503Headers struct {
 	RetryAfter int32
 }
 
+// CreateMatrixResponse507Headers the declared response headers of an HTTP 507 response for CreateMatrix
+type CreateMatrixResponse507Headers struct {
+	RetryAfter int32
+}
+
 type CreateMatrixResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2841,10 +2865,14 @@ type CreateMatrixResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageFull
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateMatrixResponse201Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateMatrixResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateMatrixResponse507Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -2885,6 +2913,11 @@ func (r CreateMatrixResponse) GetApplicationProblemJSON500() *InternalError {
 // GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r CreateMatrixResponse) GetApplicationProblemJSON503() *Unavailable {
 	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateMatrixResponse) GetApplicationProblemJSON507() *StorageFull {
+	return r.ApplicationProblemJSON507
 }
 
 // GetBody returns the raw response body bytes
@@ -3338,6 +3371,11 @@ type SubmitMultiplicationResponse503Headers struct {
 	RetryAfter int32
 }
 
+// SubmitMultiplicationResponse507Headers the declared response headers of an HTTP 507 response for SubmitMultiplication
+type SubmitMultiplicationResponse507Headers struct {
+	RetryAfter int32
+}
+
 type SubmitMultiplicationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -3359,12 +3397,16 @@ type SubmitMultiplicationResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageFull
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *SubmitMultiplicationResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitMultiplicationResponse202Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitMultiplicationResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *SubmitMultiplicationResponse507Headers
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -3410,6 +3452,11 @@ func (r SubmitMultiplicationResponse) GetApplicationProblemJSON500() *InternalEr
 // GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r SubmitMultiplicationResponse) GetApplicationProblemJSON503() *Unavailable {
 	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r SubmitMultiplicationResponse) GetApplicationProblemJSON507() *StorageFull {
+	return r.ApplicationProblemJSON507
 }
 
 // GetBody returns the raw response body bytes
@@ -4454,6 +4501,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageFull
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	}
 
 	switch {
@@ -4515,6 +4569,16 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers SubmitSimpleResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers507 = &headers
 	}
 
 	return response, nil
@@ -4590,6 +4654,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageFull
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	}
 
 	switch {
@@ -4620,6 +4691,16 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateMatrixResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers507 = &headers
 	}
 
 	return response, nil
@@ -5201,6 +5282,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageFull
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	}
 
 	switch {
@@ -5262,6 +5350,16 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers SubmitMultiplicationResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers507 = &headers
 	}
 
 	return response, nil

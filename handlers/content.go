@@ -125,12 +125,14 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		a.sendNPY(newDigestWriter(w, r, sum), m, p)
+		late := &lateWriter{ResponseWriter: w}
+		late.finish(a.sendNPY(newDigestWriter(late, r, sum), m, p))
 	}}, nil
 }
 
-// sendNPY sends a part of a matrix as a .npy file. It saves the digest of a whole matrix whose digest was not known.
-func (a *API) sendNPY(w *digestWriter, m store.Matrix, p part) {
+// sendNPY sends a part of a matrix as a .npy file, and returns what clients are told if it cannot be read. It saves the
+// digest of a whole matrix whose digest was not known.
+func (a *API) sendNPY(w *digestWriter, m store.Matrix, p part) error {
 	ctx := w.request.Context()
 	rows := npy.NewFile(ctx, p, p.align)
 	defer func() { _ = rows.Close() }()
@@ -140,14 +142,14 @@ func (a *API) sendNPY(w *digestWriter, m store.Matrix, p part) {
 		defer func() { a.saveDigest(ctx, m, hashed, rows.Size()) }()
 		file = hashed
 	}
-	logged := &loggedReader{ReadSeeker: file, report: func(err error) {
-		if ctx.Err() == nil {
-			a.log.ErrorContext(ctx, "sending a matrix", "matrix", p.id, "error", err)
-		}
-	}}
 	name := map[string]string{"filename": p.name + ".npy"}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", name))
-	p.send(w, resource.MediaNPY, logged)
+	watched := &watchedReader{ReadSeeker: file}
+	p.send(w, resource.MediaNPY, watched)
+	if watched.err == nil || ctx.Err() != nil { // the client is gone
+		return nil
+	}
+	return a.fail(ctx, fmt.Errorf("sending matrix %s: %w", p.id, watched.err))
 }
 
 // send sends one form of a part, or what the conditions and ranges of the request leave of it. A part does not change.
@@ -158,17 +160,16 @@ func (p part) send(w *digestWriter, kind string, content io.ReadSeeker) {
 	http.ServeContent(w, w.request, "", time.Time{}, content)
 }
 
-// loggedReader reports errors while a body is being sent, when it is too late for another status. The client sees a
-// body that ends early.
-type loggedReader struct {
+// watchedReader keeps the error that ends the reading of a body.
+type watchedReader struct {
 	io.ReadSeeker
-	report func(error)
+	err error
 }
 
-func (l *loggedReader) Read(p []byte) (int, error) {
-	n, err := l.ReadSeeker.Read(p)
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.ReadSeeker.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		l.report(err)
+		w.err = err
 	}
 	return n, err
 }

@@ -65,7 +65,7 @@ type retryAfterWriter struct {
 func (w *retryAfterWriter) WriteHeader(status int) {
 	if status >= http.StatusBadRequest && w.outcome.Unavailable() {
 		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", soon)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // parts returns what River calls. Each client knows each kind: a leader's rescuer discards the stuck jobs of kinds
@@ -40,6 +41,7 @@ var errPermanent = errors.New("permanent")
 func permanent(err error) bool {
 	for _, target := range []error{
 		errPermanent, store.ErrNotFound, matrix.ErrMalformed, matrix.ErrUnsupported, matrix.ErrShape, matrix.ErrTooLarge,
+		blocks.ErrDamaged,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -114,7 +116,7 @@ const (
 	outcomeFailed      = "failed"      // it failed and will not be tried again
 	outcomeCancelled   = "cancelled"   // its multiplication has finished meanwhile
 	outcomeInterrupted = "interrupted" // its worker stops and has handed it back
-	outcomePostponed   = "postponed"   // it waits for the database, or for other tiles to stop, and was no attempt
+	outcomePostponed   = "postponed"   // it waits for the database, for room, or for other tiles to stop, and was no attempt
 )
 
 func outcomes() []string {

@@ -32,7 +32,7 @@ func persist(ctx context.Context, f func(context.Context) error) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := limited(ctx, f)
 		late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-		if !late && !store.Unavailable(err) {
+		if !late && !store.Unavailable(err) || store.Full(err) {
 			return err
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,6 +90,11 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	}
 	s := w.client.store
 	rect := m.Multiplication.Plan().Tile(job.Args.Tile)
+	if m.C.InBlocks() {
+		if err := s.CheckRoom(rect.Elements() * int64(m.C.DType.Size())); err != nil { // before it is computed
+			return w.waitForRoom(ctx, job, err)
+		}
+	}
 	tile, err := w.engine.MultiplyTile(ctx, s.Source(m.A), s.Source(m.B), rect, m.Multiplication.DType)
 	if err != nil {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
@@ -142,6 +148,9 @@ func (w *tileWorker) finish(
 	var result storedResult
 	if m.C.InBlocks() {
 		err := persist(ctx, func(ctx context.Context) error { return w.client.store.WriteRect(ctx, m.C, rect, c) })
+		if store.Full(err) {
+			return w.waitForRoom(ctx, job, err)
+		}
 		if err != nil {
 			return fmt.Errorf("storing tile %d: %w", job.Args.Tile, err)
 		}
@@ -157,10 +166,23 @@ func (w *tileWorker) finish(
 		// retried. Or another worker has done the same tile: then the job is completed, and stays so.
 		return river.JobCancel(err)
 	}
+	if store.Full(err) {
+		return w.waitForRoom(ctx, job, err)
+	}
 	if err != nil {
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
 	}
 	return nil
+}
+
+// fullPause is how long a tile waits for room in the block store before it is tried again.
+const fullPause = 15 * time.Second
+
+// waitForRoom puts a tile off for which there is no room. It loses no attempt.
+func (w *tileWorker) waitForRoom(ctx context.Context, job *river.Job[TileArgs], err error) error {
+	w.client.log.WarnContext(ctx, "a tile waits for room in the block store", "job", job.ID,
+		"multiplication", job.Args.MultiplicationID, "error", err)
+	return river.JobSnooze(fullPause + rand.N(fullPause)) //nolint:gosec // jitter is no secret
 }
 
 // storedResult is a result that lives in its row; empty for one in blocks.

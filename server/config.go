@@ -29,6 +29,13 @@ type Config struct {
 type Storage struct {
 	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, or file:///directory, which all processes must share."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
+	Keeping
+}
+
+// Keeping says what the process does when the block store is almost full, or looks like another installation's.
+type Keeping struct {
+	MinFreeBytes    int64 `default:"1073741824" help:"Free space of a block store in a directory, in bytes, below which uploads and submissions that need it are refused with 507; at most a tenth of its volume counts. 0 is off."`
+	SweepAllOrphans bool  `help:"Delete blocks without a row also if they are more than a quarter of all; for one start, after a look at the warning."`
 }
 
 // Limits bounds what one request may ask for.
@@ -62,6 +69,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
+	case c.Storage.MinFreeBytes < 0:
+		return fmt.Errorf("--min-free-bytes must not be negative, it is %d", c.Storage.MinFreeBytes)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}

@@ -135,7 +135,28 @@ func (s Storage) openStore(pool *pgxpool.Pool) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(pool, b, s.Retention), nil
+	opened := store.Open(pool, b, s.Retention)
+	opened.MinFreeBytes = s.MinFreeBytes
+	opened.SweepAll = s.SweepAllOrphans
+	return opened, nil
+}
+
+// Adopt makes a database and a block store belong together, and returns their identity; renew gives them a new one.
+func Adopt(ctx context.Context, d Database, s Storage, renew bool) (string, error) {
+	pool, err := d.open(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	if err := migrations.Check(ctx, pool); err != nil {
+		return "", err
+	}
+	opened, err := s.openStore(pool)
+	if err != nil {
+		return "", err
+	}
+	id, err := opened.Adopt(ctx, renew)
+	return id.String(), err
 }
 
 // Migrate brings the database to the schema of this version. It waits for a database that is unavailable. It is safe to

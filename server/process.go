@@ -67,7 +67,6 @@ func (p *Process) start(ctx context.Context) (err error) {
 	if p.store, err = p.config.Storage.openStore(p.pool); err != nil {
 		return err
 	}
-	p.store.Observe(p.registry)
 	p.ready = newReadiness(p.pool, &p.draining)
 	if p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.ready, p.registry), p.log); err != nil {
 		return err
@@ -75,6 +74,10 @@ func (p *Process) start(ctx context.Context) (err error) {
 	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
 		return err
 	}
+	if err := whileUnavailable(ctx, p.config.Wait, p.log, p.store.Identify); err != nil {
+		return err
+	}
+	p.store.Observe(p.registry)
 	if err := p.startJobs(ctx); err != nil {
 		return err
 	}

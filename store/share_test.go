@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // sharedShape is that of a content in a few blocks.
@@ -60,7 +61,7 @@ func mustUpload(t *testing.T, s *store.Store, data []byte, form int) store.Matri
 // owners returns the ids that have blocks.
 func owners(t *testing.T, s *store.Store) []uuid.UUID {
 	t.Helper()
-	ids, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
+	ids, err := blocks.AllOwners(t.Context(), s.Blocks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,4 +270,17 @@ func TestSharingAtOnce(t *testing.T) {
 	if ids := owners(t, s); len(ids) != 1 {
 		t.Errorf("got the same blocks %d times, want once", len(ids))
 	}
+}
+
+func mustUploadShape(t *testing.T, s *store.Store, shape matrix.Shape) store.Matrix {
+	t.Helper()
+	u := s.NewUpload(t.Context(), shape, false, store.FromUpload)
+	if _, err := u.Write(content(shape)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := finish(t, s, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

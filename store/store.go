@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/blocks"
@@ -33,8 +34,14 @@ type Store struct {
 	Blocks    blocks.Store
 	Retention time.Duration // how long matrices and multiplications are kept after their last use
 
+	UploadLife   time.Duration // how long an upload is kept that nothing renews
+	OrphanAge    time.Duration // blocks without a row are kept for as long
+	SweepAll     bool          // a sweep may delete any share of the blocks as orphans
+	MinFreeBytes int64         // free space of the block store below which nothing new is taken in; see lowWater
+
 	db     *db.Queries
 	memory *budget
+	space  space
 }
 
 // Open returns the store in pool whose large contents are in b.
@@ -43,13 +50,34 @@ func Open(pool *pgxpool.Pool, b blocks.Store, retention time.Duration) *Store {
 		Pool:      pool,
 		Blocks:    b,
 		Retention: retention,
-		db:        db.New(pool),
-		memory:    newBudget(DefaultTransferMemory),
+
+		UploadLife:   DefaultUploadLife,
+		OrphanAge:    DefaultOrphanAge,
+		MinFreeBytes: DefaultMinFreeBytes,
+
+		db:     db.New(pool),
+		memory: newBudget(DefaultTransferMemory),
 	}
 }
 
+const (
+	// DefaultUploadLife is many times the interval at which uploads are renewed.
+	DefaultUploadLife = 10 * time.Minute
+	// DefaultOrphanAge is longer than any process takes to write a row for its blocks.
+	DefaultOrphanAge = 6 * time.Hour
+	// DefaultMinFreeBytes leaves room for the results of what was accepted before.
+	DefaultMinFreeBytes = 1 << 30
+)
+
 // NewID returns a UUIDv7: rows that are written together stay together in the index.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Full reports whether err means that there is no room for what was to be written, in the block store or in the
+// database. The condition passes.
+func Full(err error) bool {
+	var server *pgconn.PgError
+	return errors.Is(err, blocks.ErrFull) || errors.As(err, &server) && server.Code == "53100"
+}
 
 // notFound turns the driver's error for an empty result into ErrNotFound.
 func notFound(err error, what string, id any) error {

@@ -99,4 +99,10 @@ var sharedResponses = map[int]sharedResponse{
 		detail:  "the database is not available, try again later",
 		headers: []string{"Retry-After"},
 	},
+	http.StatusInsufficientStorage: {
+		name:        "StorageFull",
+		description: "The block store has no room for the matrix, or for the result. What was accepted before is safe.",
+		detail:      "the block store is full, try again later",
+		headers:     []string{"Retry-After"},
+	},
 }

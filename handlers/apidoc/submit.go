@@ -110,7 +110,8 @@ func submissionFiles() *huma.MediaType {
 // bodyProblems returns the error responses of operations that read matrices, with examples of details.
 func bodyProblems(unsupported, tooLarge, invalid string) []response {
 	return []response{
-		{status: http.StatusRequestTimeout}, // one of sharedResponses
+		{status: http.StatusRequestTimeout}, // these two are of sharedResponses
+		{status: http.StatusInsufficientStorage},
 		problem(http.StatusBadRequest, "The body does not match its media type, or ends too early.",
 			"bad request: malformed JSON: unexpected EOF after offset 13"),
 		problem(http.StatusRequestEntityTooLarge, "A matrix or the result is too large for this server.", tooLarge),

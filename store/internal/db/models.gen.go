@@ -46,6 +46,8 @@ type Matrix struct {
 	ExpiresAt time.Time
 	// The matrix whose blocks hold the content, when it is another one with the same content. That one has blocks of its own.
 	ContentID *uuid.UUID
+	// When a read found a block of this matrix damaged. Its content is not shared with uploads of the same content any more.
+	DamagedAt *time.Time
 }
 
 // Products and their outcome. Attempts, errors and schedule of the tiles are in river_job.

@@ -135,7 +135,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -189,6 +189,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix.CreatedAt,
 		&i.Matrix.ExpiresAt,
 		&i.Matrix.ContentID,
+		&i.Matrix.DamagedAt,
 		&i.Matrix_2.ID,
 		&i.Matrix_2.Rows,
 		&i.Matrix_2.Cols,
@@ -203,6 +204,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_2.CreatedAt,
 		&i.Matrix_2.ExpiresAt,
 		&i.Matrix_2.ContentID,
+		&i.Matrix_2.DamagedAt,
 		&i.Matrix_3.ID,
 		&i.Matrix_3.Rows,
 		&i.Matrix_3.Cols,
@@ -217,6 +219,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_3.CreatedAt,
 		&i.Matrix_3.ExpiresAt,
 		&i.Matrix_3.ContentID,
+		&i.Matrix_3.DamagedAt,
 	)
 	return i, err
 }
