@@ -103,8 +103,8 @@ func (c Config) LogValue() slog.Value {
 // apiConnections is the number of database connections of an API: requests hold one only while a statement runs.
 const apiConnections = 16
 
-// connections is the number of database connections of a process. A slot for small multiplications waits for the
-// database rather than for a CPU, so it counts like one for tiles, up to a limit.
+// connections is the number of database connections of a process, without the one that renews its lease. A slot for
+// small multiplications waits for the database rather than for a CPU, so it counts like one for tiles, up to a limit.
 func (c Config) connections() int {
 	n := 0
 	if c.Role.serves() {
@@ -113,7 +113,7 @@ func (c Config) connections() int {
 	if c.Role.works() {
 		n += min(32, c.Work.small()) + c.Work.tiles() + 4
 	}
-	return n
+	return n - 1
 }
 
 // jobs returns the part of the configuration that is the queue's.

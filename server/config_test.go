@@ -75,9 +75,9 @@ func TestConfigLogValue(t *testing.T) {
 func TestConfigConnections(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[Role]int{
-		API:    16,
-		Worker: 5 + 2 + 4,
-		Dev:    16 + 5 + 2 + 4,
+		API:    15,
+		Worker: 5 + 2 + 3,
+		Dev:    16 + 5 + 2 + 3,
 	} {
 		c := Config{Role: role, Work: Work{Tiles: 2, Small: 5}}
 		if got := c.connections(); got != want {
