@@ -7,13 +7,17 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 )
 
-// freeze starts a client that works and is held up in its kernel until the returned function is called. It leaves the
-// bundle with another kernel.
-func (b *testBundle) freeze() (frozen *jobs.Client, kernel *faultyKernel, thaw func()) {
+// freeze starts a client with some slots that is held up in its kernel until the returned function is called. It
+// leaves the bundle with another kernel.
+func (b *testBundle) freeze(slots int) (frozen *jobs.Client, kernel *faultyKernel, thaw func()) {
 	b.t.Helper()
 	kernel = b.kernel
-	thaw = kernel.block(b.t)
-	frozen = b.client(queue.Config{Work: true})
+	frozen = b.client(queue.Config{
+		Work:  true,
+		Tiles: slots,
+		Small: slots,
+	})
+	thaw = kernel.block(b.t) // it ends before the client is stopped, whatever happens
 	if err := frozen.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
@@ -25,7 +29,7 @@ func (b *testBundle) freeze() (frozen *jobs.Client, kernel *faultyKernel, thaw f
 // by another one, obeys the old order to stop when it thaws.
 func TestLateCancellation(t *testing.T) {
 	b := setup(t)
-	frozen, kernel, thaw := b.freeze()
+	frozen, kernel, thaw := b.freeze(1)
 	id := b.submit(frozen, 300, 300, 300)
 	kernel.waitForCalls(t, 1)
 	if err := b.cancel(frozen, id); err != nil {
@@ -53,7 +57,7 @@ func TestLateCancellation(t *testing.T) {
 // TestLateFailure: a frozen process fails in its last attempt at a tile that another one works by now.
 func TestLateFailure(t *testing.T) {
 	b := setup(t)
-	frozen, kernel, thaw := b.freeze()
+	frozen, kernel, thaw := b.freeze(1)
 	kernel.corrupt.Store(1)
 	id := b.submit(frozen, 300, 300, 300)
 	b.exec("UPDATE river_job SET max_attempts = 1")
@@ -78,7 +82,7 @@ func TestLateFailure(t *testing.T) {
 // reports an error. That fails nothing: the tile is counted.
 func TestLostResponseOfLastAttempt(t *testing.T) {
 	b := setup(t)
-	frozen, kernel, thaw := b.freeze()
+	frozen, kernel, thaw := b.freeze(2)
 	kernel.corrupt.Store(1)
 	id := b.submit(frozen, fourM, fourK, fourN)
 	kernel.waitForCalls(t, 2)

@@ -14,7 +14,7 @@ func TestStoppedTileEndsItsMultiplication(t *testing.T) {
 	for name, test := range map[string]struct{ sql, want string }{
 		"discarded": {
 			`UPDATE river_job SET state = 'discarded', finalized_at = now(),
-				errors = ARRAY[jsonb_build_object('at', now(), 'attempt', 3, 'error', 'lost', 'trace', '')]`, "tile 2, attempt 0: lost",
+				errors = ARRAY[jsonb_build_object('at', now(), 'attempt', 3, 'error', 'lost', 'trace', '')]`, "tile 2, attempt 3: lost",
 		},
 		"cancelled": {"UPDATE river_job SET state = 'cancelled', finalized_at = now()", "tile 2 was cancelled"},
 	} {

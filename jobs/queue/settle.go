@@ -18,12 +18,17 @@ type Stopped struct {
 	Tile    int64
 	Attempt int
 	State   string // cancelled or discarded
-	Message string // the last error; empty when there was none
+	Message string // the last error, that of the attempt; empty when there was none
 }
 
 // Stopped returns up to limit stopped tiles of active multiplications, of those that were stopped within a time.
 func (c *Client) Stopped(ctx context.Context, within time.Duration, limit int) ([]Stopped, error) {
-	rows, err := c.db.ListStopped(ctx, errorMessage, within, int32(limit)) //nolint:gosec // a batch
+	rows, err := c.db.ListStopped(ctx, db.ListStoppedParams{
+		AttemptKey: errorAttempt,
+		MessageKey: errorMessage,
+		Since:      within,
+		MaxRows:    int32(limit), //nolint:gosec // a batch
+	})
 	stopped := make([]Stopped, len(rows))
 	for i, row := range rows {
 		stopped[i] = Stopped{

@@ -33,7 +33,8 @@ ORDER BY e.at DESC;
 -- name: ListStopped :many
 -- The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
 -- entries of River's index on state and finalized_at.
-SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.attempt, j.state,
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.state,
+       coalesce((j.errors[array_upper(j.errors, 1)]->>sqlc.arg(attempt_key)::text)::int, j.attempt)::int AS attempt,
        coalesce(j.errors[array_upper(j.errors, 1)]->>sqlc.arg(message_key)::text, '')::text AS message
 FROM river_job j
 JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job

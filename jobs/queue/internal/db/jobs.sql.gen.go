@@ -269,28 +269,41 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 }
 
 const ListStopped = `-- name: ListStopped :many
-SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.attempt, j.state,
-       coalesce(j.errors[array_upper(j.errors, 1)]->>$1::text, '')::text AS message
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.state,
+       coalesce((j.errors[array_upper(j.errors, 1)]->>$1::text)::int, j.attempt)::int AS attempt,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>$2::text, '')::text AS message
 FROM river_job j
 JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
-WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $2::interval AND NOT j.metadata ? 'counted'
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $3::interval AND NOT j.metadata ? 'counted'
   AND p.state IN ('pending', 'in_progress')
-LIMIT $3
+LIMIT $4
 `
+
+type ListStoppedParams struct {
+	AttemptKey string
+	MessageKey string
+	Since      time.Duration
+	MaxRows    int32
+}
 
 type ListStoppedRow struct {
 	ID      int64
 	GroupID uuid.UUID
 	Tile    int64
-	Attempt int16
 	State   RiverJobState
+	Attempt int32
 	Message string
 }
 
 // The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
 // entries of River's index on state and finalized_at.
-func (q *Queries) ListStopped(ctx context.Context, messageKey string, since time.Duration, maxRows int32) ([]ListStoppedRow, error) {
-	rows, err := q.db.Query(ctx, ListStopped, messageKey, since, maxRows)
+func (q *Queries) ListStopped(ctx context.Context, arg ListStoppedParams) ([]ListStoppedRow, error) {
+	rows, err := q.db.Query(ctx, ListStopped,
+		arg.AttemptKey,
+		arg.MessageKey,
+		arg.Since,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -302,8 +315,8 @@ func (q *Queries) ListStopped(ctx context.Context, messageKey string, since time
 			&i.ID,
 			&i.GroupID,
 			&i.Tile,
-			&i.Attempt,
 			&i.State,
+			&i.Attempt,
 			&i.Message,
 		); err != nil {
 			return nil, err
