@@ -120,9 +120,19 @@ func (d Database) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
 	return database.Open(ctx, database.Config{URL: d.DatabaseURL, Conns: conns})
 }
 
+// checkWritable returns database.ErrReadOnly when the server takes no writes. The next look is on another connection,
+// which may lead to another server.
+func checkWritable(ctx context.Context, pool *pgxpool.Pool) error {
+	err := database.CheckWritable(ctx, pool)
+	if errors.Is(err, database.ErrReadOnly) {
+		pool.Reset()
+	}
+	return err
+}
+
 // waitForDatabase returns when the database takes writes and has the schema of this version or of a later one.
 func waitForDatabase(ctx context.Context, pool *pgxpool.Pool, wait Wait, log *slog.Logger) error {
-	err := whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return database.CheckWritable(ctx, pool) })
+	err := whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return checkWritable(ctx, pool) })
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
 	}
@@ -171,7 +181,7 @@ func Migrate(ctx context.Context, d Database, wait Wait, log *slog.Logger) error
 		return err
 	}
 	defer pool.Close()
-	err = whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return database.CheckWritable(ctx, pool) })
+	err = whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return checkWritable(ctx, pool) })
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
 	}
