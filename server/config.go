@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/handlers"
@@ -44,7 +45,7 @@ type Pages struct {
 // Work says how a process works on tiles.
 type Work struct {
 	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
-	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU." default:"0"`
+	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU, and not more than one per 400 MiB of the memory limit." default:"0"`
 	Small    int           `help:"Concurrency of small multiplications; 0 is eight per CPU." default:"0"`
 	SoftStop time.Duration `help:"Grace period: how long running tiles may take to finish after SIGTERM before they go back to the queue." default:"25s"`
 	Lease    time.Duration `help:"How long a worker may be silent before its tiles are given to other workers." default:"10s"`
@@ -122,7 +123,16 @@ func (w Work) tiles() int {
 	if w.Tiles > 0 {
 		return w.Tiles
 	}
-	return runtime.GOMAXPROCS(0)
+	return tilesFor(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1))
+}
+
+// tileMemory is what one tile takes of Go's memory limit, which is nine tenths of the container's: 400 MiB of that.
+const tileMemory = 360 << 20
+
+// tilesFor returns how many tiles a process with so many CPUs and so much memory computes at once. Without a limit of
+// the memory, Go reports the largest number.
+func tilesFor(cpus int, memory int64) int {
+	return int(max(1, min(int64(cpus), memory/tileMemory)))
 }
 
 func (w Work) small() int {

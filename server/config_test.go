@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,29 @@ func TestConfigConnections(t *testing.T) {
 		c := Config{Role: role, Work: Work{Tiles: 2, Small: 5}}
 		if got := c.connections(); got != want {
 			t.Errorf("connections() of %s = %d, want %d", role, got, want)
+		}
+	}
+}
+
+// TestTilesFollowCPUsAndMemory: a worker with many CPUs and little memory computes fewer tiles at once.
+func TestTilesFollowCPUsAndMemory(t *testing.T) {
+	t.Parallel()
+	limit := func(mebibytes int64) int64 { return mebibytes << 20 * 9 / 10 } // what cli sets for a container's
+	for _, test := range []struct {
+		cpus   int
+		memory int64
+		want   int
+	}{
+		{2, math.MaxInt64, 2},
+		{64, math.MaxInt64, 64},
+		{2, limit(1 << 10), 2}, // the workers of kustomize/
+		{64, limit(1 << 10), 2},
+		{16, limit(16 * 400), 16},
+		{16, limit(4 << 10), 10},
+		{4, limit(64), 1},
+	} {
+		if got := tilesFor(test.cpus, test.memory); got != test.want {
+			t.Errorf("tilesFor(%d, %d) = %d, want %d", test.cpus, test.memory, got, test.want)
 		}
 	}
 }

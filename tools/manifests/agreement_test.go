@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 )
 
@@ -169,6 +171,31 @@ func TestWorkersUseWhatTheyRequest(t *testing.T) {
 	request, limit := resources.Requests.Cpu(), resources.Limits.Cpu()
 	if request.Cmp(*limit) != 0 || limit.IsZero() {
 		t.Errorf("CPU request of the workers = %s, want the limit, %s, and more than 0", request, limit)
+	}
+}
+
+// TestComposeHasLimits: the containers of compose.yaml have the limits of the pods.
+func TestComposeHasLimits(t *testing.T) {
+	t.Parallel()
+	var compose struct {
+		Services map[string]struct {
+			CPUs   any    `json:"cpus"`
+			Memory string `json:"mem_limit"`
+		}
+	}
+	readYAML(t, "compose.yaml", &compose)
+	byDefault := regexp.MustCompile(`\$\{\w+:-(\w+)\}`)
+	for _, role := range []string{"api", "worker"} {
+		var pod apps.Deployment
+		readStrict(t, "kustomize/overlays/"+role+"/deployment.yaml", &pod)
+		want := pod.Spec.Template.Spec.Containers[0].Resources.Limits
+		service := compose.Services[role]
+		cpus := byDefault.ReplaceAllString(fmt.Sprint(service.CPUs), "$1")
+		// Docker's units are Kubernetes' without the i: m is 2²⁰ bytes.
+		memory, err := resource.ParseQuantity(strings.ToUpper(byDefault.ReplaceAllString(service.Memory, "$1")) + "i")
+		if err != nil || cpus != want.Cpu().String() || memory.Cmp(*want.Memory()) != 0 {
+			t.Errorf("limits of %s in compose.yaml = %s CPUs, %s (%v), want %v as of its pods", role, cpus, service.Memory, err, want)
+		}
 	}
 }
 
