@@ -64,6 +64,34 @@ func (d *deployment) startWorker() *process {
 // manyTiles is a multiplication of 20 tiles, each about a tenth of a second.
 const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 10000, "seed": 1}}}`
 
+// TestProcessesCompareSettings: a process whose settings are not those of a living one says so when it starts.
+func TestProcessesCompareSettings(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	main := d.startAPI()
+	same := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0")
+	same.untilLogs("msg=ready")
+	other := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--retention=72h", "--lease=11s", "--blocks=postgres")
+	other.untilLogs("msg=ready")
+	if got := same.stderr.String() + main.stderr.String(); strings.Contains(got, "configured differently") {
+		t.Errorf("got %q, want no difference", got)
+	}
+	for _, want := range []string{
+		"setting=blocks value=postgres others=file://",
+		"setting=lease value=11s others=10s",
+		"setting=retention value=72h0m0s others=24h0m0s",
+	} {
+		wantTexts(t, other.stderr.String(), `msg="this process is configured differently" `+want)
+	}
+	for _, p := range []*process{other, same, main} {
+		p.exit(syscall.SIGTERM)
+	}
+	var left int
+	if err := d.pool.QueryRow(t.Context(), "SELECT count(*) FROM process_settings").Scan(&left); err != nil || left != 0 {
+		t.Errorf("settings of processes that have ended = %d, %v, want 0", left, err)
+	}
+}
+
 // TestWorkersShareAMultiplication: two workers compute the tiles of one multiplication.
 func TestWorkersShareAMultiplication(t *testing.T) {
 	t.Parallel()

@@ -116,6 +116,11 @@ func (c Config) jobs() queue.Config {
 		Small:    c.Work.small(),
 		SoftStop: c.Work.SoftStop,
 		Lease:    c.Work.Lease,
+		Settings: map[string]string{
+			"blocks":    c.Storage.Blocks,
+			"retention": c.Storage.Retention.String(),
+			"lease":     c.Work.Lease.String(),
+		},
 	}
 }
 
