@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -151,6 +153,44 @@ func TestWorkerStopped(t *testing.T) {
 	}
 	second.exit(os.Interrupt)
 	main.exit(os.Interrupt)
+}
+
+// TestLastScrape: a worker that is stopped serves its metrics once more, with the tiles that it has handed back.
+func TestLastScrape(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	main := d.startAPI()
+	worker := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--soft-stop=1ms", "--last-scrape=1h")
+	worker.untilLogs("msg=ready")
+	ops := opsAddress.FindStringSubmatch(worker.stderr.String())[1]
+	d.api.submit(manyTiles)
+	until(t, "the worker computes", func() bool { return strings.Contains(fetchText(t, ops+"/metrics"), busyTile) })
+	worker.signal(syscall.SIGTERM)
+	worker.untilLogs("waiting for the last scrape")
+	const want = `millrace_tile_attempts_total{outcome="interrupted",queue="tiles"} 1`
+	wantTexts(t, fetchText(t, ops+"/metrics"), want)
+	if err := worker.wait(); err != nil {
+		t.Errorf("the worker ended with %v, want success", err)
+	}
+	main.exit(syscall.SIGTERM)
+}
+
+// busyTile is what a worker reports while it computes one tile.
+const busyTile = `millrace_worker_slots_busy{queue="tiles"} 1`
+
+// fetchText returns the body of a response to a GET request.
+func fetchText(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // TestAPIRestarted: workers need no API, and a multiplication survives that its API is killed.

@@ -23,6 +23,8 @@ type Config struct {
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
 	Drain   time.Duration // how long the process still accepts requests after the order to stop
+
+	LastScrape time.Duration // how long /metrics is served after the last tile, unless it is scraped before
 }
 
 // Storage says where the contents of matrices are kept, and for how long.
@@ -62,6 +64,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
+	case c.LastScrape < 0:
+		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}

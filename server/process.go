@@ -29,7 +29,7 @@ type Process struct {
 	jobs     *jobs.Client
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
-	draining draining
+	draining *draining
 	api      *listener // nil in a worker
 	ops      *listener
 }
@@ -49,6 +49,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 		config:   c,
 		log:      log,
 		registry: newRegistry(),
+		draining: newDraining(),
 	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
@@ -69,7 +70,7 @@ func (p *Process) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.registry.MustRegister(newBuildInfo(p.config.Role, p.kernel))
-	p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.pool, p.registry, &p.draining), p.log)
+	p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.pool, p.registry, p.draining), p.log)
 	if err != nil {
 		return err
 	}
@@ -164,6 +165,9 @@ func (p *Process) stop() error {
 		p.jobs.Stop()
 	}
 	if p.ops != nil {
+		if p.draining.begun.Load() {
+			p.draining.awaitScrape(p.config.LastScrape, p.log)
+		}
 		errs = append(errs, p.ops.stop())
 	}
 	if p.pool != nil {
