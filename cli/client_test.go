@@ -29,6 +29,8 @@ func TestClient(t *testing.T) {
 	t.Run("multiply", b.testMultiply)
 	t.Run("operands", b.testOperands)
 	t.Run("output", b.testOutput)
+	t.Run("output in place", b.testOutputInPlace)
+	t.Run("interrupted pipe", b.testInterruptedPipe)
 	t.Run("broken download", b.testBrokenDownload)
 	t.Run("partial file", b.testPartialFile)
 	t.Run("damaged download", b.testDamagedDownload)

@@ -36,7 +36,7 @@ multiplication.
 
 // Run implements the command.
 func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
-	if err := c.Check(c.JSON); err != nil {
+	if err := c.Check(c.JSON, out.out); err != nil {
 		return err
 	}
 	if c.Priority < 1 || c.Priority > 4 {
