@@ -99,7 +99,7 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
 		_ = json.NewEncoder(out.out).Encode(demo.DevInfo{
 			API:         p.APIURL(),
 			Ops:         p.OpsURL(),
-			DatabaseURL: db.URL(),
+			DatabaseURL: db.PublicURL(),
 			PID:         os.Getpid(),
 			Kernel:      p.Kernel().Name(),
 			Builtin:     blas.IsBuiltin(p.Kernel()),
@@ -111,5 +111,5 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
   ops      %s/metrics
   database %s
 Press Ctrl-C to stop. The data stays in %s.
-`, p.APIURL(), p.OpsURL(), db.URL(), c.Data)
+`, p.APIURL(), p.OpsURL(), db.PublicURL(), c.Data)
 }

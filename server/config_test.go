@@ -63,6 +63,14 @@ func TestConfigLogValue(t *testing.T) {
 		"postgres://millrace:s3cret@127.0.0.1/x",
 		"postgres://127.0.0.1/x?user=millrace&password=s3cret",
 		"host=127.0.0.1 user=millrace password=s3cret",
+		"host=127.0.0.1 user=millrace password='s3cret with spaces'",
+		"millrace:s3cret@127.0.0.1/x",
+		"http://millrace:s3cret@127.0.0.1/x",
+		"//millrace:s3cret@127.0.0.1/x",
+		"postgres://millrace:first/s3cret@127.0.0.1/x",
+		"postgres://millrace:s3cret:x@127.0.0.1:port/x",
+		"postgres://millrace@127.0.0.1/x?sslpassword=s3cret",
+		"s3cret",
 	} {
 		c := valid()
 		c.Database.DatabaseURL = url
@@ -70,6 +78,12 @@ func TestConfigLogValue(t *testing.T) {
 		slog.New(slog.NewTextHandler(&text, nil)).Info("starting", "config", c)
 		if got := text.String(); strings.Contains(got, "s3cret") || !strings.Contains(got, "config.database=") {
 			t.Errorf("the log of %s is %s, want the database without its password", url, got)
+		}
+		pool, err := c.Database.open(t.Context(), 1)
+		if err == nil {
+			pool.Close()
+		} else if strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "first") {
+			t.Errorf("open(%s) = %v, want an error without the password", url, err)
 		}
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,28 +23,48 @@ type Database struct {
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres connection string."`
 }
 
-// LogValue returns the connection string without its password.
+// LogValue returns where the database is, and none of the rest of the connection string, in whatever form it is.
 func (d Database) LogValue() slog.Value {
-	u, err := url.Parse(d.DatabaseURL)
-	if err != nil || u.Scheme == "" {
-		return slog.StringValue("(key/value string)")
+	config, err := pgxpool.ParseConfig(d.DatabaseURL)
+	if err != nil {
+		return slog.StringValue("(not a connection string)")
 	}
-	query := u.Query()
-	if query.Has("password") {
-		query.Set("password", "xxxxx")
-		u.RawQuery = query.Encode()
+	c := config.ConnConfig
+	u := url.URL{
+		Scheme: "postgres",
+		User:   url.User(c.User),
+		Host:   net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
+		Path:   "/" + c.Database,
 	}
-	return slog.StringValue(u.Redacted())
+	return slog.StringValue(u.String())
 }
 
-// open connects to the database with at most conns connections, or more if the connection string says so.
-func (d Database) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
+// errConnectionString does not say what is wrong with a connection string: the parser's errors quote parts of it, which
+// may be parts of the password.
+var errConnectionString = errors.New("DATABASE_URL is not a valid connection string: its form is " +
+	"postgres://user:password@host:5432/database, with special characters of the password as %XX")
+
+// parse parses the connection string.
+func (d Database) parse() (*pgxpool.Config, error) {
 	if d.DatabaseURL == "" {
 		return nil, errors.New("DATABASE_URL is empty")
 	}
 	config, err := pgxpool.ParseConfig(d.DatabaseURL)
+	var file *fs.PathError // of a certificate or a password file
+	if errors.As(err, &file) {
+		return nil, fmt.Errorf("DATABASE_URL: %w", file)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, errConnectionString
+	}
+	return config, nil
+}
+
+// open connects to the database with at most conns connections, or more if the connection string says so.
+func (d Database) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
+	config, err := d.parse()
+	if err != nil {
+		return nil, err
 	}
 	config.MaxConns = max(config.MaxConns, int32(conns)) //nolint:gosec // a few dozen
 	pool, err := pgxpool.NewWithConfig(ctx, config)
