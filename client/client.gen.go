@@ -449,7 +449,7 @@ type Operand struct {
 
 // Overview The state of the system, and links to its pages.
 //
-// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
+// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
 	// Links Paths of pages.
 	//
@@ -467,7 +467,7 @@ type Overview struct {
 	// OpsPort Port of /metrics, /livez and /readyz of the API process that responds
 	OpsPort *int64 `json:"ops_port,omitempty"`
 
-	// Queues Examples: [{"name":"small","retrying":0,"running":0,"waiting":0}]
+	// Queues Examples: [{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0}]
 	Queues []QueueState `json:"queues"`
 
 	// StartedAt When the API process that responds was started
@@ -512,10 +512,13 @@ type Problem struct {
 
 // QueueState How many tiles of a queue are to be computed.
 //
-// Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
+// Examples: {"name":"small","paused":false,"retrying":0,"running":0,"waiting":0}
 type QueueState struct {
 	// Name small: multiplications that take less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
+
+	// Paused Whether the queue was paused: workers fetch no tiles until it is resumed
+	Paused bool `json:"paused"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -41,7 +42,17 @@ type Limits struct {
 
 // Pages says which pages are served beside the API.
 type Pages struct {
-	RiverUI bool `name:"river-ui" default:"true" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there."`
+	RiverUI *bool `name:"river-ui" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there. By default only where --addr is a loopback address."`
+}
+
+// riverUI reports whether River UI is served on an address: unless that is decided, on one that only this machine
+// reaches.
+func (p Pages) riverUI(addr string) bool {
+	if p.RiverUI != nil {
+		return *p.RiverUI
+	}
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	return err == nil && tcp.IP.IsLoopback()
 }
 
 // Work says how a process works on tiles.
@@ -88,7 +99,7 @@ func (c Config) LogValue() slog.Value {
 	if c.Role.serves() {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
-			slog.Bool("river_ui", c.Pages.RiverUI),
+			slog.Bool("river_ui", c.Pages.riverUI(c.Addr)),
 			slog.Duration("drain", c.Drain),
 		)
 	}

@@ -103,7 +103,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 // startAPI starts the API and the pages beside it.
 func (p *Process) startAPI(ctx context.Context) (err error) {
 	site := handlers.Site{Version: Version(), OpsPort: p.ops.port()}
-	if p.config.Pages.RiverUI {
+	if p.config.Pages.riverUI(p.config.Addr) {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
 			return err
 		}
