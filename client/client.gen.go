@@ -538,13 +538,13 @@ type RandomMatrix struct {
 	// Cols Number of columns
 	Cols int64 `json:"cols"`
 
-	// Dtype The type of a matrix's elements.
+	// Dtype float64 if it is left out
 	Dtype *DType `json:"dtype,omitempty"`
 
 	// Rows Number of rows
 	Rows int64 `json:"rows"`
 
-	// Seed Another seed gives another matrix
+	// Seed Another seed gives another matrix; 0 if it is left out
 	Seed *int64 `json:"seed,omitempty"`
 }
 
@@ -621,7 +621,7 @@ type Submission struct {
 	// Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 	B Operand `json:"b"`
 
-	// Priority 1 is the most urgent
+	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
 }
 
@@ -772,7 +772,7 @@ type SubmitMultiplicationMultipartBody struct {
 	// B A .npy file, as np.save writes it
 	B openapi_types.File `json:"b"`
 
-	// Priority 1 is the most urgent
+	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
 }
 
@@ -2721,6 +2721,8 @@ type SubmitSimpleResponse503Headers struct {
 type SubmitSimpleResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Multiplication
 	// JSON202 the response for an HTTP 202 `application/json` response
 	JSON202 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
@@ -2743,6 +2745,11 @@ type SubmitSimpleResponse struct {
 	Headers202 *SubmitSimpleResponse202Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitSimpleResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SubmitSimpleResponse) GetJSON200() *Multiplication {
+	return r.JSON200
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -3344,6 +3351,8 @@ type SubmitMultiplicationResponse503Headers struct {
 type SubmitMultiplicationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Multiplication
 	// JSON202 the response for an HTTP 202 `application/json` response
 	JSON202 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
@@ -3368,6 +3377,11 @@ type SubmitMultiplicationResponse struct {
 	Headers202 *SubmitMultiplicationResponse202Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitMultiplicationResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SubmitMultiplicationResponse) GetJSON200() *Multiplication {
+	return r.JSON200
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -4401,6 +4415,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Multiplication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
 		var dest Multiplication
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5141,6 +5162,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Multiplication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
 		var dest Multiplication
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
