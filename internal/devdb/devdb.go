@@ -36,6 +36,8 @@ type Config struct {
 	// NoDownload makes Start fail with ErrNoPostgres, instead of downloading Postgres, if none is installed.
 	NoDownload bool
 
+	// Unpinned lets Start run a download whose digest is not known to this package.
+	Unpinned bool
 	// Log receives what a user may want to know, such as the beginning of a download. Nil discards it. Postgres has a log
 	// file of its own; if the start fails, its end is part of the error.
 	Log *slog.Logger
