@@ -12,12 +12,12 @@ import (
 	"github.com/millrace/millrace/internal/reexec"
 )
 
-// product is the arguments of a multiplication whose result is always the same.
-var product = []string{"multiply", "random:60x40:1", "random:40x50:2", "--quiet", "-o"}
+// fixed is the arguments of a multiplication whose result is always the same.
+var fixed = []string{"multiply", "random:60x40:1", "random:40x50:2", "--quiet", "-o"}
 
 // testOutputInPlace: what is not a regular file is written to, and not replaced by one.
 func (b *clientBundle) testOutputInPlace(t *testing.T) {
-	want, _ := b.ok(t, append(product, "-")...)
+	want, _ := b.ok(t, append(fixed, "-")...)
 	t.Run("pipe", func(t *testing.T) { b.testPipe(t, want) })
 	t.Run("device", b.testDevice)
 	t.Run("link to standard output", func(t *testing.T) { b.testStdoutLink(t, want) })
@@ -36,7 +36,7 @@ func (b *clientBundle) testPipe(t *testing.T, want string) {
 		text, _ := os.ReadFile(pipe)
 		read <- string(text)
 	}()
-	b.ok(t, append(product, pipe)...)
+	b.ok(t, append(fixed, pipe)...)
 	if got := <-read; got != want {
 		t.Errorf("the pipe delivered %d bytes, want the %d of the result", len(got), len(want))
 	}
@@ -56,8 +56,8 @@ func (b *clientBundle) testDevice(t *testing.T) {
 	} else if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.ok(t, append(product, device, "--force")...)
-	b.ok(t, append(product, device)...)
+	b.ok(t, append(fixed, device, "--force")...)
+	b.ok(t, append(fixed, device)...)
 	wantMode(t, device, fs.ModeDevice|fs.ModeCharDevice)
 	noParts(t, device)
 }
@@ -68,11 +68,11 @@ func (b *clientBundle) testStdoutLink(t *testing.T, want string) {
 	if err := os.Symlink("/dev/stdout", link); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := b.ok(t, append(product, link)...); got != want {
+	if got, _ := b.ok(t, append(fixed, link)...); got != want {
 		t.Errorf("standard output has %d bytes, want the %d of the result", len(got), len(want))
 	}
 	wantMode(t, link, fs.ModeSymlink)
-	wantFailure(t, b.env, 2, "standard output", append(product, link, "--json")...)
+	wantFailure(t, b.env, 2, "standard output", append(fixed, link, "--json")...)
 
 	path := filepath.Join(t.TempDir(), "file")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -83,7 +83,7 @@ func (b *clientBundle) testStdoutLink(t *testing.T, want string) {
 	if _, err := file.WriteString("before"); err != nil {
 		t.Fatal(err)
 	}
-	cmd := reexec.Command(t, b.env, append(product, link)...)
+	cmd := reexec.Command(t, b.env, append(fixed, link)...)
 	cmd.Stdout = file
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -103,20 +103,20 @@ func (b *clientBundle) testLink(t *testing.T, want string) {
 			t.Fatal(err)
 		}
 	}
-	b.ok(t, append(product, link)...) // the file is not there yet
+	b.ok(t, append(fixed, link)...) // the file is not there yet
 	for range 2 {
 		if got, err := os.ReadFile(file); err != nil || string(got) != want {
 			t.Errorf("the file has %d bytes, %v, want the %d of the result", len(got), err, len(want))
 		}
 		wantMode(t, link, fs.ModeSymlink)
 		wantMode(t, file, 0)
-		wantFailure(t, b.env, 2, "--force", append(product, link)...)
+		wantFailure(t, b.env, 2, "--force", append(fixed, link)...)
 		if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 100_000), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		b.ok(t, append(product, link, "--force")...)
+		b.ok(t, append(fixed, link, "--force")...)
 	}
-	wantFailure(t, b.env, 2, "is a directory", append(product, filepath.Join(dir, "dir"), "--force")...)
+	wantFailure(t, b.env, 2, "is a directory", append(fixed, filepath.Join(dir, "dir"), "--force")...)
 }
 
 // testDamagedInPlace: a file that is written in place is empty after an error.
@@ -128,7 +128,7 @@ func (b *clientBundle) testDamagedInPlace(t *testing.T) {
 	}
 	p := startProxy(t, b.server(), nil)
 	p.damageAt(10_000)
-	wantFailure(t, b.env, 1, "digest", append(product, link, "--server="+p.url())...)
+	wantFailure(t, b.env, 1, "digest", append(fixed, link, "--server="+p.url())...)
 	if info, err := os.Stat(file); err != nil || info.Size() != 0 {
 		t.Errorf("Stat(file) = %v, %v, want an empty file", info, err)
 	}

@@ -11,7 +11,8 @@ import (
 func TestPausedQueues(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	main, worker := d.startAPI(), d.startWorker()
+	main := d.startAPI()
+	worker := d.startWorker()
 	ops := opsAddress.FindStringSubmatch(main.stderr.String())[1]
 	pause := func(queue string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, d.server+"/riverui/api/queues/"+queue+"/pause", nil)

@@ -49,7 +49,8 @@ func TestTypeScript(t *testing.T) {
 	}
 	execute("node_modules/typescript/bin/tsc", "--project", ".")
 	d := deploy(t)
-	main, worker := d.startAPI(), d.startWorker()
+	main := d.startAPI()
+	worker := d.startWorker()
 	const want = "[[19,22],[43,50]]\n2\n[[19,22],[43,50]]\n"
 	if got := execute("submit.js", d.server); got != want {
 		t.Errorf("submit.js printed %q, want %q", got, want)

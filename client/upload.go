@@ -41,7 +41,9 @@ func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)
 
 // UploadStream stores the .npy file of a known size that r delivers. It calls progress with the number of bytes that
 // were sent. Since r can be read only once, it retries a request only until the server has begun to read.
-func (c *Client) UploadStream(ctx context.Context, r io.Reader, size int64, progress func(n int64)) (m Matrix, err error) {
+func (c *Client) UploadStream(
+	ctx context.Context, r io.Reader, size int64, progress func(n int64),
+) (m Matrix, err error) {
 	body := &streamBody{Reader: r, progress: progress}
 	key := idempotent()
 	err = c.retry(ctx, func() error {

@@ -68,7 +68,8 @@ func (f OutputFlags) downloadInPlace(
 	ctx context.Context, api *client.Client, id string, progress func(done, total int64),
 ) (verified bool, err error) {
 	out, err := interruptible(ctx, func() (*os.File, error) {
-		return os.OpenFile(f.Output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) //nolint:gosec // as every program writes its output
+		const flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+		return os.OpenFile(f.Output, flags, 0o644) //nolint:gosec // as every program writes its output
 	})
 	if err != nil {
 		return false, err

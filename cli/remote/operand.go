@@ -29,7 +29,8 @@ type Operand struct {
 }
 
 // ParseOperand parses an argument: the path of a .npy file or of a pipe that delivers one, - for the standard input,
-// random:ROWSxCOLS[:SEED], or id:MATRIX_ID. It finds out the shape, so that CheckShapes can refuse the operands before anything is uploaded.
+// random:ROWSxCOLS[:SEED], or id:MATRIX_ID. It finds out the shape, so that CheckShapes can refuse the operands before
+// anything is uploaded.
 func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
 	if text, ok := strings.CutPrefix(arg, "random:"); ok {
 		return randomOperand(arg, text)
@@ -153,7 +154,8 @@ func (o *Operand) SameFile(other Operand) bool { return o.isFile() && o.name == 
 // isFile reports whether the operand must be uploaded.
 func (o *Operand) isFile() bool { return o.path != "" || o.stream != nil }
 
-// Upload uploads the file or stream of an operand and shows the progress under a title. It does nothing for other operands.
+// Upload uploads the file or stream of an operand and shows the progress under a title. It does nothing for other
+// operands.
 func (o *Operand) Upload(ctx context.Context, api *client.Client, title string, log io.Writer) error {
 	if !o.isFile() {
 		return nil

@@ -64,7 +64,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	case s.left > 0 && err != nil:
 		fault = usage.Errorf("reading %s: %w", s.name, err)
 	case s.left == 0 && !s.ends():
-		fault = usage.Errorf("%s has more than one array: a .npy file with a matrix of %s has %d bytes", s.name, s.shape, s.size)
+		fault = usage.Errorf("%s has more than one array: a .npy file with a matrix of %s has %d bytes",
+			s.name, s.shape, s.size)
 	}
 	if fault != nil {
 		s.fault.Store(&fault)

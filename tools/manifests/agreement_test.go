@@ -194,7 +194,8 @@ func TestComposeHasLimits(t *testing.T) {
 		// Docker's units are Kubernetes' without the i: m is 2²⁰ bytes.
 		memory, err := resource.ParseQuantity(strings.ToUpper(byDefault.ReplaceAllString(service.Memory, "$1")) + "i")
 		if err != nil || cpus != want.Cpu().String() || memory.Cmp(*want.Memory()) != 0 {
-			t.Errorf("limits of %s in compose.yaml = %s CPUs, %s (%v), want %v as of its pods", role, cpus, service.Memory, err, want)
+			t.Errorf("limits of %s in compose.yaml = %s CPUs, %s (%v), want %v as of its pods",
+				role, cpus, service.Memory, err, want)
 		}
 	}
 }
@@ -225,6 +226,7 @@ func TestPostgresReplicatesSynchronously(t *testing.T) {
 	readYAML(t, "kustomize/components/cloudnative-pg/cluster.yaml", &cluster)
 	s := cluster.Spec.PostgreSQL.Synchronous
 	if s.Number < 1 || s.Number >= cluster.Spec.Instances-1 || s.DataDurability != "required" {
-		t.Errorf("synchronous = %+v with %d instances, want a required replica, and one that may fail", s, cluster.Spec.Instances)
+		t.Errorf("synchronous = %+v with %d instances, want a required replica, and one that may fail",
+			s, cluster.Spec.Instances)
 	}
 }

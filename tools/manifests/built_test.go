@@ -233,7 +233,8 @@ func TestStopsInTime(t *testing.T) {
 			softStop, stopErr := time.ParseDuration(set["MILLRACE_SOFT_STOP"])
 			grace := time.Duration(*template.Spec.TerminationGracePeriodSeconds) * time.Second
 			if err != nil || stopErr != nil || drain+softStop >= grace {
-				t.Errorf("%s: drain %s and soft stop %s (%v, %v), want less than %s", o.Metadata.Name, drain, softStop, err, stopErr, grace)
+				t.Errorf("%s: drain %s and soft stop %s (%v, %v), want less than %s",
+					o.Metadata.Name, drain, softStop, err, stopErr, grace)
 			}
 			if isAPI := set["MILLRACE_DRAIN"] != ""; isAPI != strings.HasSuffix(o.Metadata.Name, "-api") {
 				t.Errorf("%s: drains = %t, want an API, and only that, to drain", o.Metadata.Name, isAPI)
