@@ -641,6 +641,7 @@ type TileCounts struct {
 //
 // Examples: {"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}
 type TileError struct {
+	// At When the attempt began; if its worker was lost, when the tile was rescued
 	At      time.Time `json:"at"`
 	Attempt int64     `json:"attempt"`
 	Message string    `json:"message"`
