@@ -3,7 +3,9 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/handlers"
@@ -23,6 +25,8 @@ type Config struct {
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
 	Drain   time.Duration // how long the process still accepts requests after the order to stop
+
+	LastScrape time.Duration // how long /metrics is served after the last tile, unless it is scraped before
 }
 
 // Storage says where the contents of matrices are kept, and for how long.
@@ -46,13 +50,23 @@ type Limits struct {
 
 // Pages says which pages are served beside the API.
 type Pages struct {
-	RiverUI bool `name:"river-ui" default:"true" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there."`
+	RiverUI *bool `name:"river-ui" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there. By default only where --addr is a loopback address."`
+}
+
+// riverUI reports whether River UI is served on an address: unless that is decided, on one that only this machine
+// reaches.
+func (p Pages) riverUI(addr string) bool {
+	if p.RiverUI != nil {
+		return *p.RiverUI
+	}
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	return err == nil && tcp.IP.IsLoopback()
 }
 
 // Work says how a process works on tiles.
 type Work struct {
 	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
-	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU." default:"0"`
+	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU, and not more than one per 400 MiB of the memory limit." default:"0"`
 	Small    int           `help:"Concurrency of small multiplications; 0 is eight per CPU." default:"0"`
 	SoftStop time.Duration `help:"Grace period: how long running tiles may take to finish after SIGTERM before they go back to the queue." default:"25s"`
 	Lease    time.Duration `help:"How long a worker may be silent before its tiles are given to other workers." default:"10s"`
@@ -71,6 +85,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
 	case c.Storage.MinFreeBytes < 0:
 		return fmt.Errorf("--min-free-bytes must not be negative, it is %d", c.Storage.MinFreeBytes)
+	case c.LastScrape < 0:
+		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}
@@ -93,7 +109,7 @@ func (c Config) LogValue() slog.Value {
 	if c.Role.serves() {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
-			slog.Bool("river_ui", c.Pages.RiverUI),
+			slog.Bool("river_ui", c.Pages.riverUI(c.Addr)),
 			slog.Duration("drain", c.Drain),
 		)
 	}
@@ -125,6 +141,11 @@ func (c Config) jobs() queue.Config {
 		Small:    c.Work.small(),
 		SoftStop: c.Work.SoftStop,
 		Lease:    c.Work.Lease,
+		Settings: map[string]string{
+			"blocks":    c.Storage.Blocks,
+			"retention": c.Storage.Retention.String(),
+			"lease":     c.Work.Lease.String(),
+		},
 	}
 }
 
@@ -132,7 +153,16 @@ func (w Work) tiles() int {
 	if w.Tiles > 0 {
 		return w.Tiles
 	}
-	return runtime.GOMAXPROCS(0)
+	return tilesFor(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1))
+}
+
+// tileMemory is what one tile takes of Go's memory limit, which is nine tenths of the container's: 400 MiB of that.
+const tileMemory = 360 << 20
+
+// tilesFor returns how many tiles a process with so many CPUs and so much memory computes at once. Without a limit of
+// the memory, Go reports the largest number.
+func tilesFor(cpus int, memory int64) int {
+	return int(max(1, min(int64(cpus), memory/tileMemory)))
 }
 
 func (w Work) small() int {

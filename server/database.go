@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,18 +24,20 @@ type Database struct {
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres connection string."`
 }
 
-// LogValue returns the connection string without its password.
+// LogValue returns where the database is, and none of the rest of the connection string, in whatever form it is.
 func (d Database) LogValue() slog.Value {
-	u, err := url.Parse(d.DatabaseURL)
-	if err != nil || u.Scheme == "" {
-		return slog.StringValue("(key/value string)")
+	config, err := database.ParseURL(d.DatabaseURL)
+	if err != nil {
+		return slog.StringValue("(not a connection string)")
 	}
-	query := u.Query()
-	if query.Has("password") {
-		query.Set("password", "xxxxx")
-		u.RawQuery = query.Encode()
+	c := config.ConnConfig
+	u := url.URL{
+		Scheme: "postgres",
+		User:   url.User(c.User),
+		Host:   net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
+		Path:   "/" + c.Database,
 	}
-	return slog.StringValue(u.Redacted())
+	return slog.StringValue(u.String())
 }
 
 // Wait is how long a process that starts waits for a database that is unavailable.

@@ -14,9 +14,9 @@ import (
 //     writes, and a worker has a lease
 //   - /readyz?exclude=database: the same whatever the state of the database
 //   - /metrics
-func opsHandler(ready *readiness, metrics prometheus.Gatherer) http.Handler {
+func opsHandler(ready *readiness, metrics prometheus.Gatherer, d *draining) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", d.scraping(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		err := ready.process()

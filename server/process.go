@@ -30,7 +30,7 @@ type Process struct {
 	jobs     *jobs.Client
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
-	draining draining
+	draining *draining
 	ready    *readiness
 	api      *listener // nil in a worker
 	ops      *listener
@@ -51,6 +51,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 		config:   c,
 		log:      log,
 		registry: newRegistry(),
+		draining: newDraining(),
 	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
@@ -67,8 +68,8 @@ func (p *Process) start(ctx context.Context) (err error) {
 	if p.store, err = p.config.Storage.openStore(p.pool); err != nil {
 		return err
 	}
-	p.ready = newReadiness(p.pool, &p.draining)
-	if p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.ready, p.registry), p.log); err != nil {
+	p.ready = newReadiness(p.pool, p.draining)
+	if p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.ready, p.registry, p.draining), p.log); err != nil {
 		return err
 	}
 	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
@@ -101,6 +102,9 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 		engine = tile.NewEngine(p.kernel)
 	}
 	config := p.config.jobs()
+	if cpus := runtime.GOMAXPROCS(0); config.Work && p.config.Work.Tiles == 0 && config.Tiles < cpus {
+		p.log.Warn("the memory limit allows fewer tiles at once than there are CPUs", "tiles", config.Tiles, "cpus", cpus)
+	}
 	config.Metrics = p.registry
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
@@ -111,7 +115,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 // startAPI starts the API and the pages beside it.
 func (p *Process) startAPI(ctx context.Context) (err error) {
 	site := handlers.Site{Version: Version(), OpsPort: p.ops.port()}
-	if p.config.Pages.RiverUI {
+	if p.config.Pages.riverUI(p.config.Addr) {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
 			return err
 		}
@@ -178,6 +182,9 @@ func (p *Process) stop() error {
 		p.jobs.Stop()
 	}
 	if p.ops != nil {
+		if p.draining.begun.Load() {
+			p.draining.awaitScrape(p.config.LastScrape, p.log)
+		}
 		errs = append(errs, p.ops.stop())
 	}
 	if p.ready != nil {

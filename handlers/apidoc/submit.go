@@ -64,8 +64,10 @@ func submitted() response {
 }
 
 func finished() response {
-	return success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
+	r := success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
 		"Location", "Preference-Applied", "Idempotent-Replayed")
+	r.Content[resource.MediaJSON].Schema = ref("Multiplication")
+	return r
 }
 
 func submissionJSON() *huma.MediaType {

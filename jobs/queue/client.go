@@ -61,6 +61,7 @@ type Config struct {
 	HardStop time.Duration         // how long they may take to end when that is over; 0: defaultHardStop
 	Lease    time.Duration         // how long a worker may be silent before its jobs are rescued; 0: DefaultLease
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
+	Settings map[string]string     // what all processes must agree on, by the name of the flag
 }
 
 // Parts are what River calls: the workers of the kinds of jobs, and what observes them.
@@ -198,6 +199,9 @@ func clientID(works bool) string {
 func (c *Client) Start(ctx context.Context) error {
 	if err := c.renewLease(ctx); err != nil { // before the first job is fetched
 		return fmt.Errorf("taking a lease: %w", err)
+	}
+	if err := c.compareSettings(ctx); err != nil {
+		return err
 	}
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,8 @@ type Depth struct {
 	Jobs map[rivertype.JobState]int64
 	// Oldest is how long the first in line has been due.
 	Oldest time.Duration
+	// Paused says that workers fetch no jobs of the queue.
+	Paused bool
 	// Work is an estimate of the time that one slot of a worker would need for Depth.
 	Work time.Duration
 }
@@ -91,6 +94,10 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting leases: %w", err)
 	}
+	paused, err := c.paused(ctx)
+	if err != nil {
+		return Depths{}, err
+	}
 	depths := Depths{
 		At:     time.Now(),
 		Leases: leases.Processes,
@@ -98,6 +105,7 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	}
 	for _, queue := range Names() {
 		d := newDepth(queue, counts)
+		d.Paused = slices.Contains(paused, queue)
 		for _, age := range ages {
 			if age.Queue == queue {
 				d.Oldest = time.Duration(max(0, age.Age) * float64(time.Second))
@@ -181,6 +189,7 @@ type Counts struct {
 	Waiting  int64
 	Running  int64
 	Retrying int64 // failed at least once and waiting for the next attempt
+	Paused   bool  // workers fetch none of them
 }
 
 // Counts counts the unfinished jobs of the queues now.
@@ -189,9 +198,15 @@ func (c *Client) Counts(ctx context.Context) ([]Counts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("counting jobs: %w", err)
 	}
+	paused, err := c.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []Counts
 	for _, queue := range Names() {
-		all = append(all, newCounts(queue, rows))
+		counts := newCounts(queue, rows)
+		counts.Paused = slices.Contains(paused, queue)
+		all = append(all, counts)
 	}
 	return all, nil
 }

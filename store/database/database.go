@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,17 +32,35 @@ type Config struct {
 // errNoURL means that there is no connection string.
 var errNoURL = errors.New("DATABASE_URL is empty")
 
-// errURL means that a connection string cannot be read.
-var errURL = errors.New("DATABASE_URL")
+// errURL means that a connection string cannot be read. It does not say what is wrong with it: the parser's errors quote
+// parts of it, which may be parts of the password.
+var errURL = errors.New("DATABASE_URL is not a valid connection string: its form is " +
+	"postgres://user:password@host:5432/database, with special characters of the password as %XX")
+
+// errURLFile means that a connection string names a file, of a certificate or of passwords, that cannot be read.
+var errURLFile = errors.New("DATABASE_URL")
+
+// ParseURL reads a connection string.
+func ParseURL(url string) (*pgxpool.Config, error) {
+	if url == "" {
+		return nil, errNoURL
+	}
+	config, err := pgxpool.ParseConfig(url)
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return nil, fmt.Errorf("%w: %w", errURLFile, file)
+	case err != nil:
+		return nil, errURL
+	}
+	return config, nil
+}
 
 // Open returns a pool. It does not connect: Ping does, and says what is wrong.
 func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
-	if c.URL == "" {
-		return nil, errNoURL
-	}
-	config, err := pgxpool.ParseConfig(c.URL)
+	config, err := ParseURL(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errURL, err)
+		return nil, err
 	}
 	config.MaxConns = max(config.MaxConns, int32(c.Conns)) //nolint:gosec // a few dozen
 	if config.PingTimeout == 0 {

@@ -19,7 +19,7 @@ func Permanent(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var unknown x509.UnknownAuthorityError
 	switch {
-	case errors.Is(err, errNoURL), errors.Is(err, errURL):
+	case errors.Is(err, errNoURL), errors.Is(err, errURL), errors.Is(err, errURLFile):
 		return true
 	case errors.As(err, &certificate), errors.As(err, &unknown):
 		return true

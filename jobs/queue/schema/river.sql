@@ -19,3 +19,9 @@ CREATE TABLE river_job (
     state        river_job_state NOT NULL,
     scheduled_at timestamptz     NOT NULL
 );
+
+-- The columns of River's table of queues that our queries read.
+CREATE TABLE river_queue (
+    name      text PRIMARY KEY,
+    paused_at timestamptz
+);
