@@ -30,7 +30,11 @@ var _ riverdriver.Driver[pgx.Tx] = driver{}
 
 // GetExecutor implements riverdriver.Driver.
 func (d driver) GetExecutor() riverdriver.Executor {
-	return executor{Executor: d.Driver.GetExecutor(), driver: d, client: d.client}
+	return executor{
+		Executor: d.Driver.GetExecutor(),
+		driver:   d,
+		client:   d.client,
+	}
 }
 
 // executor is River's executor; see driver.
