@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/millrace/millrace/store"
 )
 
 // generated is the line by which Go recognizes a generated file.
@@ -67,19 +64,6 @@ func TestModuleStaysSmall(t *testing.T) {
 		if got := foreign.FindAllString(string(text), -1); len(got) > 0 {
 			t.Errorf("%s has %q, want none of Kubernetes, plots, fonts and PDF", name, got)
 		}
-	}
-}
-
-// TestSchemaVersion: the version that processes tell with their leases is that of the newest migration.
-func TestSchemaVersion(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("migrations/*.sql")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("Glob() = %v, %v, want migrations", files, err)
-	}
-	newest, _, _ := strings.Cut(filepath.Base(slices.Max(files)), "_")
-	if want := fmt.Sprintf("%05d", store.SchemaVersion); newest != want {
-		t.Errorf("the newest migration is %s, want %s", newest, want)
 	}
 }
 
