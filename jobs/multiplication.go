@@ -1,6 +1,6 @@
 // Package jobs is the domain: what a multiplication is, what may happen to it, and the work that it takes. This file
 // has the type, its states and the transitions between them; limits.go what is too large; and one file per operation
-// the rest: submit.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in worker_*.go,
+// the rest: submit.go, batches.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in worker_*.go,
 // each with its args.
 package jobs
 
@@ -29,12 +29,14 @@ type Multiplication struct {
 
 	TilesTotal     int64
 	TilesCompleted int64 // each tile counts once, however often it is computed
+	TilesUnqueued  int64 // the last ones, whose jobs are enqueued later
 	Progress       queue.Progress
 
 	Failure string        // why it failed; empty unless the state is Failed
 	Errors  []queue.Error // of attempts at its tiles, newest first, at most maxErrorsShown
 
 	CreatedAt  time.Time
+	QueuedAt   time.Time  // its place in line: when it was submitted, or retried last
 	StartedAt  *time.Time // when its first tile was started
 	FinishedAt *time.Time // set exactly while the state is final
 	ExpiresAt  time.Time  // when a finished one is deleted
@@ -110,7 +112,9 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		Jobs:           queue.Group{ID: row.ID, First: row.FirstJob, Last: row.LastJob},
 		TilesTotal:     row.TilesTotal,
 		TilesCompleted: row.TilesCompleted,
+		TilesUnqueued:  row.TilesUnqueued,
 		CreatedAt:      row.CreatedAt,
+		QueuedAt:       row.QueuedAt,
 		StartedAt:      row.StartedAt,
 		FinishedAt:     row.FinishedAt,
 		ExpiresAt:      row.ExpiresAt,
@@ -124,22 +128,24 @@ func newMultiplication(row store.Multiplication) Multiplication {
 // row returns the row of a new multiplication.
 func (m Multiplication) row() store.Multiplication {
 	return store.Multiplication{
-		ID:         m.ID,
-		A:          m.A.ID,
-		B:          m.B.ID,
-		C:          m.C.ID,
-		Priority:   int16(m.Priority), //nolint:gosec // 1 to 4
-		State:      string(m.State),
-		M:          m.Plan.M,
-		K:          m.Plan.K,
-		N:          m.Plan.N,
-		DType:      m.C.Shape.DType,
-		TileRows:   m.Plan.TileRows,
-		TileCols:   m.Plan.TileCols,
-		TilesTotal: m.TilesTotal,
-		FirstJob:   m.Jobs.First,
-		LastJob:    m.Jobs.Last,
-		StartedAt:  m.StartedAt,
-		FinishedAt: m.FinishedAt,
+		ID:            m.ID,
+		A:             m.A.ID,
+		B:             m.B.ID,
+		C:             m.C.ID,
+		Priority:      int16(m.Priority), //nolint:gosec // 1 to 4
+		State:         string(m.State),
+		M:             m.Plan.M,
+		K:             m.Plan.K,
+		N:             m.Plan.N,
+		DType:         m.C.Shape.DType,
+		TileRows:      m.Plan.TileRows,
+		TileCols:      m.Plan.TileCols,
+		TilesTotal:    m.TilesTotal,
+		TilesUnqueued: m.TilesUnqueued,
+		Batched:       m.TilesUnqueued > 0,
+		FirstJob:      m.Jobs.First,
+		LastJob:       m.Jobs.Last,
+		StartedAt:     m.StartedAt,
+		FinishedAt:    m.FinishedAt,
 	}
 }

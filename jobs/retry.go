@@ -20,7 +20,7 @@ var (
 
 // RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with
 // a full set of attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to
-// stop; ErrCompleted.
+// stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result.
 func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
 	if err == nil {
@@ -32,6 +32,9 @@ func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error 
 	running, err := c.queue.RunningTx(ctx, tx, m.Jobs)
 	if err == nil && running > 0 {
 		err = ErrActive
+	}
+	if err == nil {
+		err = tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved)
 	}
 	if err == nil {
 		err = c.reopenTx(ctx, tx, m)

@@ -209,7 +209,8 @@ func (b *transitionBundle) apply(m move, from State) (to State, changed bool) {
 	return State(after.State), changed
 }
 
-// TestMovesAreComplete: each statement that updates or deletes multiplications is among the moves.
+// TestMovesAreComplete: each statement that updates or deletes multiplications is among the moves, unless it says that it
+// changes no state.
 func TestMovesAreComplete(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -224,7 +225,7 @@ func TestMovesAreComplete(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, statement := range strings.Split(string(text), "-- name: ")[1:] {
-				if writes.MatchString(statement) {
+				if writes.MatchString(statement) && !strings.Contains(statement, "\n-- No transition") {
 					got = append(got, strings.Fields(statement)[0])
 				}
 			}

@@ -93,6 +93,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
 	}
+	p.jobs.SetLimits(p.config.Limits.jobs())
 	return p.jobs.Start(ctx)
 }
 

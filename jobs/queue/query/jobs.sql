@@ -1,3 +1,20 @@
+-- Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
+-- takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
+
+-- name: InsertTiles :one
+-- Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
+-- them in memory, however many they are. Without a time they are due now.
+WITH inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', tile), @max_attempts::smallint,
+           @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
+           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+    FROM generate_series(@first_tile::bigint, @last_tile::bigint) AS tile
+    ORDER BY tile
+    RETURNING id
+)
+SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted;
+
 -- name: ListProgress :many
 -- What the jobs of each of several groups tell. A job that crashed its worker was started, too, although a crash is no failed
 -- attempt.
@@ -10,8 +27,10 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
 ) AS t
 WHERE p.id = ANY(@ids::uuid[]);
 
@@ -22,8 +41,10 @@ FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>sqlc.arg(attempt_key)::text)::int, 0)::int AS attempt,
            (x.error->>sqlc.arg(at_key)::text)::timestamptz AS at, coalesce(x.error->>sqlc.arg(message_key)::text, '')::text AS message
-    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
     ORDER BY 3 DESC
     LIMIT @max_rows
 ) AS e
@@ -31,13 +52,18 @@ WHERE p.id = ANY(@ids::uuid[])
 ORDER BY e.at DESC;
 
 -- name: ListUnsettled :many
--- The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
+-- The true join of both tables: multiplications that are active although none of their jobs is still to be worked. One whose
+-- enqueued tiles are all counted waits for its next batch.
 SELECT p.id FROM multiplications p
 WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
+  AND (p.tiles_unqueued = 0 OR p.tiles_completed < p.tiles_total - p.tiles_unqueued)
+  AND NOT EXISTS (SELECT 1 FROM job_ranges r CROSS JOIN LATERAL (
+                      SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+                  ) AS j
+                  WHERE r.multiplication_id = p.id
                     AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+                    AND j.finalized_at IS NULL
+                  OFFSET 0)
 LIMIT @max_rows;
 
 -- name: CompleteJob :execrows
@@ -50,31 +76,49 @@ WHERE id = @id AND finalized_at IS NULL AND NOT metadata ? 'counted';
 
 -- name: CancelWaiting :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND finalized_at IS NULL AND state <> 'running';
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.finalized_at IS NULL AND j.state <> 'running'
+))
+  AND (finalized_at IS NULL AND state <> 'running') IS TRUE;
 
 -- name: ListUnfinished :many
-SELECT id FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text AND finalized_at IS NULL
-ORDER BY id;
+SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
+ORDER BY j.id;
 
 -- name: CountRunning :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text AND state = 'running';
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.state = 'running';
 
 -- name: CountStopping :one
 -- Running jobs that have been told to stop.
-SELECT count(*) FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND state = 'running' AND metadata ? sqlc.arg(cancel_mark)::text;
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND j.state = 'running' AND j.metadata ? sqlc.arg(cancel_mark)::text;
 
 -- name: Requeue :exec
 -- The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
 UPDATE river_job SET
     state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + @more_attempts::smallint,
     metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes'
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND state IN ('cancelled', 'discarded');
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.state IN ('cancelled', 'discarded')
+))
+  AND (state IN ('cancelled', 'discarded')) IS TRUE;
 
 -- name: MarkCancelled :exec
 -- What River does to a running job that is to be cancelled: whatever becomes of its worker, it will not run again.

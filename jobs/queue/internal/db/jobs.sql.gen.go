@@ -28,12 +28,18 @@ func (q *Queries) AttemptIsWanted(ctx context.Context, iD int64, attemptedAt tim
 
 const CancelWaiting = `-- name: CancelWaiting :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-  AND finalized_at IS NULL AND state <> 'running'
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.finalized_at IS NULL AND j.state <> 'running'
+))
+  AND (finalized_at IS NULL AND state <> 'running') IS TRUE
 `
 
-func (q *Queries) CancelWaiting(ctx context.Context, first int64, last int64, groupID string) error {
-	_, err := q.db.Exec(ctx, CancelWaiting, first, last, groupID)
+func (q *Queries) CancelWaiting(ctx context.Context, groupID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, CancelWaiting, groupID)
 	return err
 }
 
@@ -55,41 +61,85 @@ func (q *Queries) CompleteJob(ctx context.Context, mark bool, iD int64) (int64, 
 }
 
 const CountRunning = `-- name: CountRunning :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND state = 'running'
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.state = 'running'
 `
 
-func (q *Queries) CountRunning(ctx context.Context, first int64, last int64, groupID string) (int64, error) {
-	row := q.db.QueryRow(ctx, CountRunning, first, last, groupID)
+func (q *Queries) CountRunning(ctx context.Context, groupID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, CountRunning, groupID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
 const CountStopping = `-- name: CountStopping :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-  AND state = 'running' AND metadata ? $4::text
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND j.state = 'running' AND j.metadata ? $2::text
 `
 
-type CountStoppingParams struct {
-	First      int64
-	Last       int64
-	GroupID    string
-	CancelMark string
-}
-
 // Running jobs that have been told to stop.
-func (q *Queries) CountStopping(ctx context.Context, arg CountStoppingParams) (int64, error) {
-	row := q.db.QueryRow(ctx, CountStopping,
-		arg.First,
-		arg.Last,
-		arg.GroupID,
-		arg.CancelMark,
-	)
+func (q *Queries) CountStopping(ctx context.Context, groupID uuid.UUID, cancelMark string) (int64, error) {
+	row := q.db.QueryRow(ctx, CountStopping, groupID, cancelMark)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const InsertTiles = `-- name: InsertTiles :one
+
+WITH inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT $1::text, jsonb_build_object('multiplication_id', $2::text, 'tile', tile), $3::smallint,
+           $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
+           'available'::river_job_state, ARRAY[$2::text]
+    FROM generate_series($8::bigint, $9::bigint) AS tile
+    ORDER BY tile
+    RETURNING id
+)
+SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted
+`
+
+type InsertTilesParams struct {
+	Kind        string
+	GroupID     string
+	MaxAttempts int16
+	Metadata    []byte
+	Priority    int16
+	Queue       string
+	QueuedAt    *time.Time
+	FirstTile   int64
+	LastTile    int64
+}
+
+type InsertTilesRow struct {
+	FirstJob int64
+	LastJob  int64
+}
+
+// Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
+// takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
+// Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
+// them in memory, however many they are. Without a time they are due now.
+func (q *Queries) InsertTiles(ctx context.Context, arg InsertTilesParams) (InsertTilesRow, error) {
+	row := q.db.QueryRow(ctx, InsertTiles,
+		arg.Kind,
+		arg.GroupID,
+		arg.MaxAttempts,
+		arg.Metadata,
+		arg.Priority,
+		arg.Queue,
+		arg.QueuedAt,
+		arg.FirstTile,
+		arg.LastTile,
+	)
+	var i InsertTilesRow
+	err := row.Scan(&i.FirstJob, &i.LastJob)
+	return i, err
 }
 
 const ListErrors = `-- name: ListErrors :many
@@ -98,8 +148,10 @@ FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>$1::text)::int, 0)::int AS attempt,
            (x.error->>$2::text)::timestamptz AS at, coalesce(x.error->>$3::text, '')::text AS message
-    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
     ORDER BY 3 DESC
     LIMIT $4
 ) AS e
@@ -166,8 +218,10 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
 ) AS t
 WHERE p.id = ANY($1::uuid[])
 `
@@ -211,13 +265,15 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 }
 
 const ListUnfinished = `-- name: ListUnfinished :many
-SELECT id FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
-ORDER BY id
+SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
+ORDER BY j.id
 `
 
-func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, groupID string) ([]int64, error) {
-	rows, err := q.db.Query(ctx, ListUnfinished, first, last, groupID)
+func (q *Queries) ListUnfinished(ctx context.Context, groupID uuid.UUID) ([]int64, error) {
+	rows, err := q.db.Query(ctx, ListUnfinished, groupID)
 	if err != nil {
 		return nil, err
 	}
@@ -239,14 +295,19 @@ func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, g
 const ListUnsettled = `-- name: ListUnsettled :many
 SELECT p.id FROM multiplications p
 WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
+  AND (p.tiles_unqueued = 0 OR p.tiles_completed < p.tiles_total - p.tiles_unqueued)
+  AND NOT EXISTS (SELECT 1 FROM job_ranges r CROSS JOIN LATERAL (
+                      SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+                  ) AS j
+                  WHERE r.multiplication_id = p.id
                     AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+                    AND j.finalized_at IS NULL
+                  OFFSET 0)
 LIMIT $1
 `
 
-// The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
+// The true join of both tables: multiplications that are active although none of their jobs is still to be worked. One whose
+// enqueued tiles are all counted waits for its next batch.
 func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, ListUnsettled, maxRows)
 	if err != nil {
@@ -282,27 +343,19 @@ const Requeue = `-- name: Requeue :exec
 UPDATE river_job SET
     state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + $1::smallint,
     metadata = metadata - $2::text - 'crashes'
-WHERE id BETWEEN $3 AND $4 AND args->>'multiplication_id' = $5::text
-  AND state IN ('cancelled', 'discarded')
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $3 AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.state IN ('cancelled', 'discarded')
+))
+  AND (state IN ('cancelled', 'discarded')) IS TRUE
 `
 
-type RequeueParams struct {
-	MoreAttempts int16
-	CancelMark   string
-	First        int64
-	Last         int64
-	GroupID      string
-}
-
 // The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
-func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
-	_, err := q.db.Exec(ctx, Requeue,
-		arg.MoreAttempts,
-		arg.CancelMark,
-		arg.First,
-		arg.Last,
-		arg.GroupID,
-	)
+func (q *Queries) Requeue(ctx context.Context, moreAttempts int16, cancelMark string, groupID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, Requeue, moreAttempts, cancelMark, groupID)
 	return err
 }
 
