@@ -40,6 +40,7 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
+	{store.ErrNoSpace, http.StatusInsufficientStorage},
 	{jobs.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
@@ -56,8 +57,12 @@ func (a *API) fail(ctx context.Context, err error) error {
 		if !errors.Is(err, s.err) {
 			continue
 		}
-		if s.status == http.StatusServiceUnavailable {
+		switch s.status {
+		case http.StatusServiceUnavailable:
 			return tryLater(err.Error())
+		case http.StatusInsufficientStorage: // until a multiplication has finished, or results were deleted
+			problem := huma.NewError(s.status, err.Error())
+			return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {"60"}})
 		}
 		return huma.NewError(s.status, err.Error())
 	}

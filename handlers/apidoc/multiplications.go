@@ -74,6 +74,7 @@ func RetryMultiplication() huma.Operation {
 				"retrying multiplication "+exampleID+": not found"),
 			problem(http.StatusConflict, "The multiplication is neither failed nor cancelled.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
+			noSpace("retrying multiplication "+exampleID),
 		),
 	}
 }

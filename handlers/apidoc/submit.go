@@ -24,7 +24,7 @@ func SubmitSimple() huma.Operation {
 		},
 		Responses: responses(append(
 			bodyProblems("text/plain, send application/json", resultTooLarge, shapesDiffer),
-			submitted(), finished(),
+			submitted(), finished(), noSpace("submitting"),
 		)...),
 	}
 }
@@ -49,11 +49,19 @@ func SubmitMultiplication() huma.Operation {
 		},
 		Responses: responses(append(
 			bodyProblems("text/plain, send application/json or multipart/form-data", resultTooLarge, shapesDiffer),
-			submitted(), finished(),
+			submitted(), finished(), noSpace("submitting"),
 			problem(http.StatusConflict, "An operand is still being uploaded.",
 				"matrix "+exampleMatrixA+": matrix is not ready"),
 		)...),
 	}
+}
+
+// noSpace describes the refusal of a result that does not fit into the block store.
+func noSpace(doing string) response {
+	return problem(http.StatusInsufficientStorage,
+		"The block store has no room for the result, besides those of unfinished multiplications. Nothing was accepted.",
+		doing+": not enough space in the block store: the result takes 64800000000 bytes, other unfinished results "+
+			"7200000000, and there is room for 50410900684", "Retry-After")
 }
 
 func submitted() response {
@@ -120,6 +128,6 @@ func bodyProblems(unsupported, tooLarge, invalid string) []response {
 }
 
 const (
-	resultTooLarge = "the product: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
+	resultTooLarge = "the result: matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"
 	shapesDiffer   = "wrong shape: a is 1×2 and b is 1×1, the columns of a must equal the rows of b"
 )
