@@ -11,6 +11,7 @@ import (
 // apiCommand serves the HTTP API and runs the queue's maintenance.
 type apiCommand struct {
 	server.Database
+	Wait server.Wait `default:"forever" help:"How long to wait at the start for a database that is unavailable: forever, or a duration after which the process gives up."`
 	server.Storage
 	server.Limits
 	server.Pages
@@ -26,6 +27,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return server.Run(ctx, server.Config{
 		Role:     server.API,
 		Database: c.Database,
+		Wait:     c.Wait,
 		Storage:  c.Storage,
 		Limits:   c.Limits,
 		Pages:    c.Pages,

@@ -35,9 +35,9 @@ type loadCommand struct {
 
 // Help implements kong.HelpProvider.
 func (loadCommand) Help() string {
-	return `Submits multiplications, waits until each is completed, and prints percentiles. With --rate, times count from when
-a multiplication was due, not from when it could be sent: a server that stalls shows (no coordinated omission). Fails unless
-every multiplication completes.
+	return `Submits multiplications, waits until each is completed, and prints percentiles. With --rate, times count from
+when a multiplication was due, not from when it could be sent: a server that stalls shows (no coordinated omission).
+Fails unless every multiplication completes.
 
 ` + exitCodes
 }

@@ -18,15 +18,15 @@ type resultCommand struct {
 
 // Help implements kong.HelpProvider.
 func (resultCommand) Help() string {
-	return `Waits for the multiplication if it has not finished. A download that breaks is resumed, also one that an earlier
-command has left as a .part file beside the output.
+	return `Waits for the multiplication if it has not finished. A download that breaks is resumed, also one that an
+earlier command has left as a .part file beside the output.
 
 ` + exitCodes
 }
 
 // Run implements the command.
 func (c *resultCommand) Run(ctx context.Context, out streams) error {
-	if err := c.Check(c.JSON); err != nil {
+	if err := c.Check(c.JSON, out.out); err != nil {
 		return err
 	}
 	log := c.Log(out.err)

@@ -34,7 +34,7 @@ func TestStopWhileClientsWait(t *testing.T) {
 	until(t, "the request waits", func() bool {
 		var n int
 		err := d.pool.QueryRow(t.Context(), // the query of the hub, which runs only if a client waits
-			`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%ListPresent%' AND pid <> pg_backend_pid()`).Scan(&n)
+			`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%name: ListMultiplications %' AND pid <> pg_backend_pid()`).Scan(&n)
 		return err == nil && n > 0
 	})
 	events, err := http.Get(d.server + "/v1/multiplications/" + id + "/events")

@@ -449,7 +449,7 @@ type Operand struct {
 
 // Overview The state of the system, and links to its pages.
 //
-// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","retrying":0,"running":0,"waiting":0},{"name":"tiles","retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
+// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
 	// Links Paths of pages.
 	//
@@ -467,7 +467,7 @@ type Overview struct {
 	// OpsPort Port of /metrics, /livez and /readyz of the API process that responds
 	OpsPort *int64 `json:"ops_port,omitempty"`
 
-	// Queues Examples: [{"name":"small","retrying":0,"running":0,"waiting":0}]
+	// Queues Examples: [{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0}]
 	Queues []QueueState `json:"queues"`
 
 	// StartedAt When the API process that responds was started
@@ -512,10 +512,13 @@ type Problem struct {
 
 // QueueState How many tiles of a queue are to be computed.
 //
-// Examples: {"name":"small","retrying":0,"running":0,"waiting":0}
+// Examples: {"name":"small","paused":false,"retrying":0,"running":0,"waiting":0}
 type QueueState struct {
 	// Name small: multiplications that take less than 10 ms as a whole; tiles: all others
 	Name QueueStateName `json:"name"`
+
+	// Paused Whether the queue was paused: workers fetch no tiles until it is resumed
+	Paused bool `json:"paused"`
 
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
@@ -535,13 +538,13 @@ type RandomMatrix struct {
 	// Cols Number of columns
 	Cols int64 `json:"cols"`
 
-	// Dtype The type of a matrix's elements.
+	// Dtype float64 if it is left out
 	Dtype *DType `json:"dtype,omitempty"`
 
 	// Rows Number of rows
 	Rows int64 `json:"rows"`
 
-	// Seed Another seed gives another matrix
+	// Seed Another seed gives another matrix; 0 if it is left out
 	Seed *int64 `json:"seed,omitempty"`
 }
 
@@ -618,7 +621,7 @@ type Submission struct {
 	// Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 	B Operand `json:"b"`
 
-	// Priority 1 is the most urgent
+	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
 }
 
@@ -638,6 +641,7 @@ type TileCounts struct {
 //
 // Examples: {"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}
 type TileError struct {
+	// At When the attempt began; if its worker was lost, when the tile was rescued
 	At      time.Time `json:"at"`
 	Attempt int64     `json:"attempt"`
 	Message string    `json:"message"`
@@ -658,6 +662,11 @@ type InternalError = Problem
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InvalidParameter = Problem
+
+// StorageFull An error in the format of RFC 9457.
+//
+// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+type StorageFull = Problem
 
 // Timeout An error in the format of RFC 9457.
 //
@@ -769,7 +778,7 @@ type SubmitMultiplicationMultipartBody struct {
 	// B A .npy file, as np.save writes it
 	B openapi_types.File `json:"b"`
 
-	// Priority 1 is the most urgent
+	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
 }
 
@@ -2723,6 +2732,8 @@ type SubmitSimpleResponse507Headers struct {
 type SubmitSimpleResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Multiplication
 	// JSON202 the response for an HTTP 202 `application/json` response
 	JSON202 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
@@ -2740,7 +2751,7 @@ type SubmitSimpleResponse struct {
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
 	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
-	ApplicationProblemJSON507 *Problem
+	ApplicationProblemJSON507 *StorageFull
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *SubmitSimpleResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
@@ -2749,6 +2760,11 @@ type SubmitSimpleResponse struct {
 	Headers503 *SubmitSimpleResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
 	Headers507 *SubmitSimpleResponse507Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SubmitSimpleResponse) GetJSON200() *Multiplication {
+	return r.JSON200
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -2792,7 +2808,7 @@ func (r SubmitSimpleResponse) GetApplicationProblemJSON503() *Unavailable {
 }
 
 // GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
-func (r SubmitSimpleResponse) GetApplicationProblemJSON507() *Problem {
+func (r SubmitSimpleResponse) GetApplicationProblemJSON507() *StorageFull {
 	return r.ApplicationProblemJSON507
 }
 
@@ -2836,6 +2852,11 @@ type CreateMatrixResponse503Headers struct {
 	RetryAfter int32
 }
 
+// CreateMatrixResponse507Headers the declared response headers of an HTTP 507 response for CreateMatrix
+type CreateMatrixResponse507Headers struct {
+	RetryAfter int32
+}
+
 type CreateMatrixResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -2855,10 +2876,14 @@ type CreateMatrixResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageFull
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateMatrixResponse201Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateMatrixResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateMatrixResponse507Headers
 }
 
 // GetJSON201 returns the response for an HTTP 201 `application/json` response
@@ -2899,6 +2924,11 @@ func (r CreateMatrixResponse) GetApplicationProblemJSON500() *InternalError {
 // GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r CreateMatrixResponse) GetApplicationProblemJSON503() *Unavailable {
 	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateMatrixResponse) GetApplicationProblemJSON507() *StorageFull {
+	return r.ApplicationProblemJSON507
 }
 
 // GetBody returns the raw response body bytes
@@ -3360,6 +3390,8 @@ type SubmitMultiplicationResponse507Headers struct {
 type SubmitMultiplicationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Multiplication
 	// JSON202 the response for an HTTP 202 `application/json` response
 	JSON202 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
@@ -3379,7 +3411,7 @@ type SubmitMultiplicationResponse struct {
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
 	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
-	ApplicationProblemJSON507 *Problem
+	ApplicationProblemJSON507 *StorageFull
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *SubmitMultiplicationResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
@@ -3388,6 +3420,11 @@ type SubmitMultiplicationResponse struct {
 	Headers503 *SubmitMultiplicationResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
 	Headers507 *SubmitMultiplicationResponse507Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SubmitMultiplicationResponse) GetJSON200() *Multiplication {
+	return r.JSON200
 }
 
 // GetJSON202 returns the response for an HTTP 202 `application/json` response
@@ -3436,7 +3473,7 @@ func (r SubmitMultiplicationResponse) GetApplicationProblemJSON503() *Unavailabl
 }
 
 // GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
-func (r SubmitMultiplicationResponse) GetApplicationProblemJSON507() *Problem {
+func (r SubmitMultiplicationResponse) GetApplicationProblemJSON507() *StorageFull {
 	return r.ApplicationProblemJSON507
 }
 
@@ -4013,7 +4050,7 @@ type RetryMultiplicationResponse struct {
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
 	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
-	ApplicationProblemJSON507 *Problem
+	ApplicationProblemJSON507 *StorageFull
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *RetryMultiplicationResponse200Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -4058,7 +4095,7 @@ func (r RetryMultiplicationResponse) GetApplicationProblemJSON503() *Unavailable
 }
 
 // GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
-func (r RetryMultiplicationResponse) GetApplicationProblemJSON507() *Problem {
+func (r RetryMultiplicationResponse) GetApplicationProblemJSON507() *StorageFull {
 	return r.ApplicationProblemJSON507
 }
 
@@ -4440,6 +4477,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Multiplication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
 		var dest Multiplication
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4497,7 +4541,7 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 		response.ApplicationProblemJSON503 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
-		var dest Problem
+		var dest StorageFull
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -4649,6 +4693,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageFull
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	}
 
 	switch {
@@ -4679,6 +4730,16 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateMatrixResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers507 = &headers
 	}
 
 	return response, nil
@@ -5197,6 +5258,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 	}
 
 	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Multiplication
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
 		var dest Multiplication
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5261,7 +5329,7 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 		response.ApplicationProblemJSON503 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
-		var dest Problem
+		var dest StorageFull
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6022,7 +6090,7 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		response.ApplicationProblemJSON503 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
-		var dest Problem
+		var dest StorageFull
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

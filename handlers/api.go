@@ -1,6 +1,6 @@
 // Package handlers implements the HTTP API: one file per resource, the routes in api.go, and the table from error to
-// status in errors.go. Package resource has the JSON forms of the resources, package apidoc the description of the
-// API.
+// status in errors.go. Package payload reads the bodies of requests, package resource has the JSON forms of the
+// resources, and package apidoc describes the API.
 package handlers
 
 import (
@@ -41,7 +41,7 @@ type API struct {
 	heartbeat time.Duration // of event streams
 }
 
-// New returns the handler of all routes.
+// New returns the handler of the API, its pages and, if the site has it, River UI.
 func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	a := &API{
@@ -58,7 +58,8 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	a.views.api = a
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	return payload.WithStallLimits(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), payload.StallTimeout)
+	all := withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)))
+	return payload.WithStallLimits(all, payload.StallTimeout)
 }
 
 // exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.
@@ -72,7 +73,7 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 	m.ServeMux.HandleFunc(pattern, handler)
 }
 
-// register adds every route.
+// register adds the routes of the API.
 func (a *API) register(api huma.API) {
 	route(api, "POST /matrix_multiplication/", apidoc.SubmitSimple(), a.submitSimple)
 

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -159,10 +160,16 @@ var badRandoms = []badCase{
 	{`{"rows": 1152921504606846975, "cols": 1}`, tooMuch, "too large"}, // with a header, more bytes than can be counted
 }
 
+// randoms returns a submission of a random m×k and a random k×n matrix.
+func randoms(m, k, n int64) string {
+	const random = `{"random": {"rows": %d, "cols": %d}}`
+	return fmt.Sprintf(`{"a": `+random+`, "b": `+random+`}`, m, k, k, n)
+}
+
 func TestBadMultiplications(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	large := `{"values": ` + someElements(100, 100).json() + `}` // so large that it is in blocks before the fault shows
+	large := `{"values": ` + someElements(100, 100).json() + `}` // some of its blocks are stored before the fault
 	reject := func(text string, c badCase) {
 		t.Helper()
 		b.rejects(t, "/v1/multiplications", jsonType, strings.NewReader(text), c.status, c.says)
@@ -177,8 +184,16 @@ func TestBadMultiplications(t *testing.T) {
 	}
 	const one = `"a": {"values": [[1]]}, "b": {"values": [[1]]}`
 	for text, says := range map[string]string{
-		`null`: "it is null", `0`: "from 1 to 4", `5`: "from 1 to 4", `-1`: "from 1 to 4", `1.5`: "it is 1.5", `"2"`: "it is a string",
-		`[]`: "it is an array", `true`: "it is a boolean", `1e30`: "from 1 to 4", `18446744073709551618`: "from 1 to 4",
+		`null`:                 "it is null",
+		`0`:                    "from 1 to 4",
+		`5`:                    "from 1 to 4",
+		`-1`:                   "from 1 to 4",
+		`1.5`:                  "it is 1.5",
+		`"2"`:                  "it is a string",
+		`[]`:                   "it is an array",
+		`true`:                 "it is a boolean",
+		`1e30`:                 "from 1 to 4",
+		`18446744073709551618`: "from 1 to 4",
 	} {
 		reject(`{`+one+`, "priority": `+text+`}`, badCase{"", invalid, says})
 		reject(`{"priority": `+text+`, `+one+`}`, badCase{"", invalid, says})
@@ -198,9 +213,9 @@ func TestBadMultiplications(t *testing.T) {
 		{`{"a": ` + large + `, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"values": []}, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"random": {"rows": 1e9, "cols": 1}}, "b": {"values": [[1]]}}`, invalid, "it is 1e9"},
-		{`{"a": {"random": {"rows": 4294967296, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 4294967296}}}`, tooMuch, "product"},
-		{`{"a": {"random": {"rows": 1000000000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 1000000}}}`, tooMuch, "the product: matrix too large"},
-		{`{"a": {"random": {"rows": 1, "cols": 281474976710656}}, "b": {"random": {"rows": 281474976710656, "cols": 1}}}`, tooMuch, "inner dimension"},
+		{randoms(4294967296, 1, 4294967296), tooMuch, "the result: matrix too large"},
+		{randoms(1000000000, 1, 1000000), tooMuch, "the result: matrix too large"},
+		{randoms(1, 281474976710656, 1), tooMuch, "inner dimension"},
 	} {
 		reject(c.text, c)
 	}
@@ -265,8 +280,9 @@ func TestTruncatedJSON(t *testing.T) {
 	b := setupWith(t, options{idle: true})
 	for path, body := range map[string]string{
 		"/matrix_multiplication/": `{"A": [[1,2],[3,4]], "B": [[5,6e1],[7,-8.5]]}`,
-		"/v1/multiplications":     `{"a": {"values": [[1,2]]}, "priority": 1, "b": {"random": {"rows": 2, "cols": 1, "seed": 1}}}`,
-		"/v1/matrices":            `[[1, 2.5], [3, 4e-2]]`,
+		"/v1/multiplications": `{"a": {"values": [[1,2]]}, "priority": 1,
+			"b": {"random": {"rows": 2, "cols": 1, "seed": 1}}}`,
+		"/v1/matrices": `[[1, 2.5], [3, 4e-2]]`,
 	} {
 		for n := range len(body) {
 			b.rejects(t, path, jsonType, strings.NewReader(body[:n]), bad, "malformed JSON")

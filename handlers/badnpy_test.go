@@ -82,19 +82,26 @@ func badFiles() []badFile {
 		{"a file more", append(good[:len(good):len(good)], good...), bad, ""},
 		{"int64 beyond 2^53", npyFile("<i8", "False", "(1, 1)", le64(1<<53+1)), invalid, "9007199254740993"},
 		{"negative int64", npyFile(">i8", "False", "(1, 1)", be64(1<<63)), invalid, "-9223372036854775808"},
-		{"uint64", npyFile("<u8", "False", "(1, 2)", append(le64(1), le64(1<<64-1)...)), invalid, "[0, 1] is the integer 18446744073709551615"},
-		{"int64 after blocks", npyFile("<i8", "False", "(20000, 1)", append(make([]byte, 159_992), le64(1<<60)...)), invalid, "[19999, 0]"},
-		{"int64 after columns", npyFile("<i8", "True", "(200, 100)", append(make([]byte, 159_992), le64(1<<60)...)), invalid, "[199, 99]"},
+		{"uint64", npyFile("<u8", "False", "(1, 2)", append(le64(1), le64(1<<64-1)...)), invalid,
+			"[0, 1] is the integer 18446744073709551615"},
+		{"int64 after blocks", npyFile("<i8", "False", "(20000, 1)", afterZeros(1<<60)), invalid, "[19999, 0]"},
+		{"int64 after columns", npyFile("<i8", "True", "(200, 100)", afterZeros(1<<60)), invalid, "[199, 99]"},
 	}
 }
 
 func le64(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
 func be64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// truncatedFiles returns files that end too early: within the header, after it, within the content, in memory and in blocks.
+// afterZeros returns 20,000 integers of 64 bits, of which the last is n and the others are 0.
+func afterZeros(n uint64) []byte { return append(make([]byte, 19_999*8), le64(n)...) }
+
+// truncatedFiles returns files that end too early: within the header, after it, within the content, in memory and in
+// blocks.
 func truncatedFiles() []badFile {
 	var cases []badFile
-	small, large, columns := someElements(2, 3).npy(), someElements(300, 100).npy(), someElements(300, 100).fortran()
+	small := someElements(2, 3).npy()
+	large := someElements(300, 100).npy()
+	columns := someElements(300, 100).fortran()
 	for _, n := range []int{1, 5, 6, 7, 8, 9, 10, 11, 60, 127, 128, 129, 135, 136, len(small) - 1} {
 		cases = append(cases, badFile{fmt.Sprintf("cut at %d", n), small[:n], bad, "malformed"})
 	}
@@ -137,6 +144,7 @@ func TestBadForms(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	large, small := someElements(300, 100).npy(), someElements(1, 1).npy()
+	one := part{"priority", []byte("1")}
 	for name, c := range map[string]struct {
 		parts  []part
 		status int
@@ -147,7 +155,7 @@ func TestBadForms(t *testing.T) {
 		"no a":               {[]part{{"b", large}, {"priority", []byte("1")}}, invalid, "required"},
 		"two a":              {[]part{{"a", large}, {"a", large}, {"b", large}}, invalid, `two parts \"a\"`},
 		"two b":              {[]part{{"a", small}, {"b", large}, {"b", small}}, invalid, `two parts \"b\"`},
-		"two priorities":     {[]part{{"a", small}, {"priority", []byte("1")}, {"b", small}, {"priority", []byte("1")}}, invalid, "two parts"},
+		"two priorities":     {[]part{{"a", small}, one, {"b", small}, one}, invalid, "two parts"},
 		"unknown":            {[]part{{"a", large}, {"c", large}}, invalid, `no part \"c\"`},
 		"capitals":           {[]part{{"A", small}, {"B", small}}, invalid, `no part \"A\"`},
 		"no name":            {[]part{{"", small}}, invalid, "no part"},
@@ -169,7 +177,8 @@ func TestBadForms(t *testing.T) {
 	contentType, body := form(t, part{"a", large}, part{"b", someElements(100, 1).npy()})
 	t.Run("no boundary", func(t *testing.T) {
 		b.rejects(t, "/v1/multiplications", "multipart/form-data", bytes.NewReader(body), bad, "boundary")
-		b.rejects(t, "/v1/multiplications", "multipart/form-data; boundary=", bytes.NewReader(body), http.StatusUnsupportedMediaType)
+		b.rejects(t, "/v1/multiplications", "multipart/form-data; boundary=", bytes.NewReader(body),
+			http.StatusUnsupportedMediaType)
 	})
 	t.Run("another boundary", func(t *testing.T) {
 		b.rejects(t, "/v1/multiplications", "multipart/form-data; boundary=x", bytes.NewReader(body), bad, "multipart")

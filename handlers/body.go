@@ -9,14 +9,13 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 )
 
-// DigestParams are the headers of RFC 9530 by which a client makes sure that its body arrives as it was sent. Package
-// payload reads them.
+// DigestParams are the headers of RFC 9530 with the digest of the request's body. Package payload reads them.
 type DigestParams struct {
 	ContentDigest string `header:"Content-Digest"`
 	ReprDigest    string `header:"Repr-Digest"`
 }
 
-// StreamedBody is the input of an operation that reads its body as a stream: matrices do not fit in memory.
+// StreamedBody is the input of an operation that reads its body as a stream, since matrices may not fit in memory.
 type StreamedBody struct {
 	IdempotencyParam
 	DigestParams
@@ -29,7 +28,7 @@ func (b *StreamedBody) Resolve(ctx huma.Context) []error {
 	return b.IdempotencyParam.Resolve(ctx)
 }
 
-// request opens the body, which must be of one of the given media types.
+// request returns the request with its body opened. The body must be of one of the given media types.
 func (b *StreamedBody) request(mediaTypes ...string) (request, error) {
 	r, err := b.IdempotencyParam.request()
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Conditional is the input of an operation whose answer has an ETag: a client that has the present one already is told so
-// instead of being sent it again.
+// Conditional is the input of an operation whose response has an ETag. The status is 304, without a body, if the client
+// has the current response already.
 type Conditional struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"The ETag of the response that the client has; returns 304 if it is still current"`
 }
 
-// entityTag returns the ETag of an answer with a body.
+// entityTag returns the ETag of a response with a body.
 func entityTag(body any) (string, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -26,7 +26,7 @@ func entityTag(body any) (string, error) {
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, nil
 }
 
-// check returns the ETag of an answer's body, or the error that makes the answer 304.
+// check returns the ETag of a response with a body, and an error with status 304 if the client has that response.
 func (c Conditional) check(body any) (string, error) {
 	tag, err := entityTag(body)
 	if err == nil {
@@ -35,7 +35,7 @@ func (c Conditional) check(body any) (string, error) {
 	return tag, err
 }
 
-// compare returns the error that makes the answer 304 if the client has the one with this ETag.
+// compare returns an error with status 304 if the client has the response with this ETag.
 func (c Conditional) compare(tag string) error {
 	if matches(c.IfNoneMatch, tag) {
 		return huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tag}})

@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -15,9 +18,10 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
@@ -27,10 +31,10 @@ type contentInput struct {
 	IDParam
 	Window
 	WantDigestParams
-	Accept string `header:"Accept" hidden:"true"` // OpenAPI gives the choice as media types of the answer
+	Accept string `header:"Accept" hidden:"true"` // OpenAPI has media types of the response instead
 }
 
-// getResult answers GET /v1/multiplications/{id}/result.
+// getResult handles GET /v1/multiplications/{id}/result.
 func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResponse, error) {
 	id, err := in.parseID("multiplication")
 	if err != nil {
@@ -46,7 +50,7 @@ func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResp
 	return a.serve(ctx, m.C, in)
 }
 
-// getContent answers GET /v1/matrices/{id}/content.
+// getContent handles GET /v1/matrices/{id}/content.
 func (a *API) getContent(ctx context.Context, in *contentInput) (*huma.StreamResponse, error) {
 	id, err := in.parseID("matrix")
 	if err != nil {
@@ -59,18 +63,25 @@ func (a *API) getContent(ctx context.Context, in *contentInput) (*huma.StreamRes
 	return a.serve(ctx, m, in)
 }
 
-// part is what a client asked for of a matrix: all of it, or a window.
+// part is what a request asks for of a matrix: all of it, or a window.
 type part struct {
 	matrix.Source
 	id    uuid.UUID
-	name  string // distinguishes it from the other parts of the matrix
-	align int64  // see npy.NewFile
+	name  string // distinguishes the part from others of the matrix
+	whole bool
+	align int64 // see npy.NewFile
 }
 
 // partOf returns the part of a matrix that a request asks for.
 func (a *API) partOf(m store.Matrix, w Window) (part, error) {
-	p := part{Source: a.store.Source(m), id: m.ID, name: m.ID.String(), align: m.BlockRows}
-	if w.whole() {
+	p := part{
+		Source: a.store.Source(m),
+		id:     m.ID,
+		name:   m.ID.String(),
+		whole:  w.whole(),
+		align:  m.BlockRows,
+	}
+	if p.whole {
 		return p, nil
 	}
 	rect, err := w.rect(m.Shape())
@@ -85,14 +96,14 @@ func (a *API) partOf(m store.Matrix, w Window) (part, error) {
 	return p, nil
 }
 
-// serve answers with the content of a matrix in the form that the client accepts.
+// serve responds with the content of a matrix in the form that the client accepts.
 func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*huma.StreamResponse, error) {
 	kind, err := negotiate(in.Accept)
 	var p part
 	if err == nil {
 		p, err = a.partOf(m, in.Window)
 	}
-	if err == nil && kind == payload.JSON {
+	if err == nil && kind == resource.MediaJSON {
 		err = a.checkJSON(p.Shape())
 	}
 	if err != nil {
@@ -102,7 +113,7 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if kind == payload.JSON {
+	if kind == resource.MediaJSON {
 		defer release()
 		return a.serveJSON(ctx, p)
 	}
@@ -114,42 +125,51 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		rows := npy.NewFile(r.Context(), p, p.align)
-		defer func() { _ = rows.Close() }()
-		var file io.ReadSeeker = rows
-		if sum == nil && m.InBlocks() && in.whole() {
-			hashed := newHashedReader(rows)
-			defer func() { a.saveDigest(r.Context(), m, hashed, rows.Size()) }()
-			file = hashed
-		}
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": p.name + ".npy"}))
-		p.serve(&digestWriter{ResponseWriter: w, request: r, sum: sum}, r, payload.NPY, &loggedReader{ReadSeeker: file, report: func(err error) {
-			if r.Context().Err() == nil {
-				a.log.ErrorContext(r.Context(), "sending a matrix", "matrix", p.id, "error", err)
-			}
-		}})
+		late := &lateWriter{ResponseWriter: w}
+		late.finish(a.sendNPY(newDigestWriter(late, r, sum), m, p))
 	}}, nil
 }
 
-// serve sends one form of a part, which never changes, or what the conditions and the ranges of the request leave of it.
-func (p part) serve(w http.ResponseWriter, r *http.Request, kind string, content io.ReadSeeker) {
+// sendNPY sends a part of a matrix as a .npy file, and returns what clients are told if it cannot be read. It saves the
+// digest of a whole matrix whose digest was not known.
+func (a *API) sendNPY(w *digestWriter, m store.Matrix, p part) error {
+	ctx := w.request.Context()
+	rows := npy.NewFile(ctx, p, p.align)
+	defer func() { _ = rows.Close() }()
+	var file io.ReadSeeker = rows
+	if w.sum == nil && m.InBlocks() && p.whole {
+		hashed := newHashedReader(rows)
+		defer func() { a.saveDigest(ctx, m, hashed, rows.Size()) }()
+		file = hashed
+	}
+	name := map[string]string{"filename": p.name + ".npy"}
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", name))
+	watched := &watchedReader{ReadSeeker: file}
+	p.send(w, resource.MediaNPY, watched)
+	if watched.err == nil || ctx.Err() != nil { // the client is gone
+		return nil
+	}
+	return a.fail(ctx, fmt.Errorf("sending matrix %s: %w", p.id, watched.err))
+}
+
+// send sends one form of a part, or what the conditions and ranges of the request leave of it. A part does not change.
+func (p part) send(w *digestWriter, kind string, content io.ReadSeeker) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("ETag", `"`+p.name+"-"+path.Base(kind)+`"`)
 	w.Header().Set("Vary", "Accept")
-	http.ServeContent(w, r, "", time.Time{}, content)
+	http.ServeContent(w, w.request, "", time.Time{}, content)
 }
 
-// loggedReader reports what goes wrong while a body is on its way, when it is too late for a status. The client sees a
-// body that ends early.
-type loggedReader struct {
+// watchedReader keeps the error that ends the reading of a body.
+type watchedReader struct {
 	io.ReadSeeker
-	report func(error)
+	err error
 }
 
-func (l *loggedReader) Read(p []byte) (int, error) {
-	n, err := l.ReadSeeker.Read(p)
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.ReadSeeker.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		l.report(err)
+		w.err = err
 	}
 	return n, err
 }
@@ -157,16 +177,16 @@ func (l *loggedReader) Read(p []byte) (int, error) {
 // negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.
 func negotiate(accept string) (string, error) {
 	if strings.TrimSpace(accept) == "" {
-		return payload.NPY, nil
+		return resource.MediaNPY, nil
 	}
-	npy, json := quality(accept, payload.NPY), quality(accept, payload.JSON)
+	npy, json := quality(accept, resource.MediaNPY), quality(accept, resource.MediaJSON)
 	switch {
 	case npy <= 0 && json <= 0:
-		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, payload.NPY, payload.JSON)
+		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, resource.MediaNPY, resource.MediaJSON)
 	case json > npy:
-		return payload.JSON, nil
+		return resource.MediaJSON, nil
 	}
-	return payload.NPY, nil
+	return resource.MediaNPY, nil
 }
 
 // quality returns the weight that an Accept header gives to a media type: that of the most specific range that matches.
@@ -196,4 +216,43 @@ func quality(accept, kind string) float64 {
 		best, specific = q, level
 	}
 	return best
+}
+
+// checkJSON returns errNotAccepted for a matrix that is too large for JSON. A row counts as a number does: it takes
+// room even if it is empty.
+func (a *API) checkJSON(s matrix.Shape) error {
+	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
+		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s",
+			errNotAccepted, s, limit, resource.MediaNPY)
+	}
+	return nil
+}
+
+// serveJSON responds with {"rows", "cols", "values"}. It renders the whole body before it sends the status, since the
+// last element may be one that JSON cannot represent.
+func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, error) {
+	shape := p.Shape()
+	content := make([]byte, shape.Bytes())
+	if err := p.ReadRect(ctx, shape.Rect(), content); err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	text, err := appendJSON(nil, shape, content)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		sum := sha256.Sum256(text)
+		p.send(newDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
+	}}, nil
+}
+
+// appendJSON appends a matrix as JSON. It returns errNotAccepted for one that JSON cannot represent.
+func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
+	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
+	dst, err := jsonrows.AppendRows(dst, shape, content)
+	if errors.Is(err, jsonrows.ErrNotFinite) {
+		err = fmt.Errorf("%w: %w, ask for %s", errNotAccepted, err, resource.MediaNPY)
+	}
+	return append(dst, "}\n"...), err
 }

@@ -10,21 +10,25 @@ import (
 	"github.com/millrace/millrace/handlers"
 )
 
-// contentBundle is a service that stores one matrix.
+// contentBundle is a service with a stored matrix.
 type contentBundle struct {
 	*testBundle
 	path string // of the content
 	file []byte // the content as .npy
 }
 
-// eachContent runs a test for contents in all places where they can be.
+// eachContent runs a test for contents in rows, in the blocks of Postgres, and in files.
 func eachContent(t *testing.T, test func(t *testing.T, b contentBundle)) {
 	t.Helper()
 	for _, files := range []bool{false, true} {
 		b := setupWith(t, options{idle: true, files: files})
 		for _, e := range []elements{someElements(3, 4), someElements(260, 1030), someElements(1000, 20).float32()} {
 			m := b.upload(t, e.npy())
-			c := contentBundle{testBundle: b, path: "/v1/matrices/" + m.ID + "/content", file: e.npy()}
+			c := contentBundle{
+				testBundle: b,
+				path:       "/v1/matrices/" + m.ID + "/content",
+				file:       e.npy(),
+			}
 			t.Run(fmt.Sprintf("%s %v", e.Shape, files), func(t *testing.T) { test(t, c) })
 		}
 	}
@@ -40,14 +44,14 @@ func TestContentHeaders(t *testing.T) {
 			}
 			for name, want := range map[string]string{"Content-Type": npyType, "Accept-Ranges": "bytes", "Vary": "Accept"} {
 				if got := a.Header.Get(name); got != want {
-					t.Errorf("%s: %s is %q", method, name, got)
+					t.Errorf("%s: %s is %q, want %q", method, name, got, want)
 				}
 			}
 			if a.Header.Get("Etag") == "" || a.Header.Get("Content-Disposition") == "" {
-				t.Errorf("%s: %v", method, a.Header)
+				t.Errorf("%s: headers %v, want ETag and Content-Disposition", method, a.Header)
 			}
 			if method == http.MethodGet && !bytes.Equal(a.body, b.file) {
-				t.Error("wrong content")
+				t.Errorf("%s: wrong content", method)
 			}
 		}
 	})
@@ -58,7 +62,9 @@ func TestContentRanges(t *testing.T) {
 	eachContent(t, func(t *testing.T, b contentBundle) {
 		size := len(b.file)
 		tag := b.do(t, http.MethodHead, b.path, nil).Header.Get("Etag")
-		for _, r := range [][2]int{{0, 0}, {0, 127}, {100, 200}, {128, 128}, {129, 135}, {size / 2, size - 1}, {size - 1, size - 1}, {0, size - 1}} {
+		for _, r := range [][2]int{
+			{0, 0}, {0, 127}, {100, 200}, {128, 128}, {129, 135}, {size / 2, size - 1}, {size - 1, size - 1}, {0, size - 1},
+		} {
 			want := b.file[r[0] : r[1]+1]
 			for _, text := range []string{fmt.Sprintf("bytes=%d-%d", r[0], r[1]), fmt.Sprintf("bytes=%d-%d", r[0]-size, r[1])} {
 				if r[0]-size < 0 && text[6] == '-' {
@@ -67,17 +73,18 @@ func TestContentRanges(t *testing.T) {
 				}
 				a := b.get(t, b.path, "Range", text, "If-Range", tag).want(t, http.StatusPartialContent)
 				if !bytes.Equal(a.body, want) || a.Header.Get("Content-Length") != strconv.Itoa(len(want)) {
-					t.Errorf("%s: %d bytes", text, len(a.body))
+					t.Errorf("%s: %d bytes, want %d", text, len(a.body), len(want))
 				}
-				if got := a.Header.Get("Content-Range"); got != fmt.Sprintf("bytes %d-%d/%d", r[0], r[0]+len(want)-1, size) {
-					t.Errorf("%s: Content-Range %s", text, got)
+				wantRange := fmt.Sprintf("bytes %d-%d/%d", r[0], r[0]+len(want)-1, size)
+				if got := a.Header.Get("Content-Range"); got != wantRange {
+					t.Errorf("%s: Content-Range %q, want %q", text, got, wantRange)
 				}
 			}
 		}
 		b.get(t, b.path, "Range", fmt.Sprintf("bytes=%d-", size)).want(t, http.StatusRequestedRangeNotSatisfiable)
 		a := b.get(t, b.path, "Range", "bytes=0-9", "If-Range", `"another"`).want(t, http.StatusOK)
 		if !bytes.Equal(a.body, b.file) {
-			t.Error("a range of another content was not answered with the whole one")
+			t.Errorf("a range of another content: %d bytes, want all %d", len(a.body), len(b.file))
 		}
 	})
 }
@@ -104,7 +111,7 @@ func TestContentConditions(t *testing.T) {
 			}
 			a := b.get(t, b.path, "Accept", c.accept, "If-None-Match", c.tag).want(t, c.status)
 			if c.status == http.StatusNotModified && len(a.body) > 0 {
-				t.Errorf("%+v: %d bytes", c, len(a.body))
+				t.Errorf("%+v: %d bytes, want none", c, len(a.body))
 			}
 		}
 	})
@@ -144,7 +151,7 @@ func TestContentNegotiation(t *testing.T) {
 		case want == "":
 			a.want(t, http.StatusNotAcceptable)
 		case a.want(t, http.StatusOK).Header.Get("Content-Type") != want:
-			t.Errorf("%q is answered with %s", accept, a.Header.Get("Content-Type"))
+			t.Errorf("Accept %q: Content-Type %s, want %s", accept, a.Header.Get("Content-Type"), want)
 		}
 	}
 }
@@ -160,7 +167,7 @@ func TestContentJSON(t *testing.T) {
 		path := "/v1/matrices/" + b.upload(t, e.npy()).ID + "/content"
 		a := b.get(t, path, "Accept", jsonType).want(t, http.StatusOK)
 		if a.Header.Get("Content-Length") != strconv.Itoa(len(a.body)) || a.Header.Get("Content-Type") != jsonType {
-			t.Errorf("%v", a.Header)
+			t.Errorf("headers %v, want the length %d and the type %s", a.Header, len(a.body), jsonType)
 		}
 		type content struct {
 			Rows, Cols int64

@@ -82,6 +82,15 @@ func newResult(multiplication uuid.UUID, c jobs.Ref) *resource.Result {
 	}
 }
 
+func (a *API) multiplicationLinks(m jobs.Multiplication) resource.MultiplicationLinks {
+	self := multiplicationPath(m.ID)
+	links := resource.MultiplicationLinks{Self: self, Events: self + "/events"}
+	if page := m.JobsPage(); a.site.RiverUI != nil && page != "" {
+		links.Jobs = riverUIPath + page
+	}
+	return links
+}
+
 // newEventBody returns an event of a multiplication. Of the row it uses columns that do not change.
 func newEventBody(e watch.Event, row store.Multiplication) resource.MultiplicationEvent {
 	body := resource.MultiplicationEvent{
@@ -138,6 +147,7 @@ func (a *API) overviewBody(seen jobs.Overview, at time.Time) resource.Overview {
 			Waiting:  q.Waiting,
 			Running:  q.Running,
 			Retrying: q.Retrying,
+			Paused:   q.Paused,
 		}
 	}
 	if a.site.RiverUI != nil {

@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/store/blocks"
 )
 
-func (b *testBundle) delete(t *testing.T, path string) answer {
+func (b *testBundle) delete(t *testing.T, path string) received {
 	t.Helper()
 	return b.do(t, http.MethodDelete, path, nil)
 }
@@ -25,8 +26,9 @@ func TestDelete(t *testing.T) {
 
 	t.Run("a matrix in use", func(t *testing.T) {
 		for _, id := range []string{m.A.MatrixID, result} {
-			if a := b.delete(t, "/v1/matrices/"+id).want(t, http.StatusConflict); !strings.Contains(string(a.body), m.ID) {
-				t.Errorf("it does not say by what: %s", a.body)
+			a := b.delete(t, "/v1/matrices/"+id).want(t, http.StatusConflict)
+			if !strings.Contains(string(a.body), m.ID) {
+				t.Errorf("got %s, want the multiplication %s in it", a.body, m.ID)
 			}
 		}
 	})
@@ -37,16 +39,16 @@ func TestDelete(t *testing.T) {
 		b.get(t, "/v1/multiplications/"+m.ID).want(t, http.StatusNotFound)
 		b.get(t, "/v1/matrices/"+result+"/content").want(t, http.StatusOK)
 		b.delete(t, "/v1/multiplications/"+used.ID).want(t, http.StatusNoContent)
-		b.get(t, "/v1/matrices/"+used.A.MatrixID).want(t, http.StatusOK) // it is nobody's result any more
+		b.get(t, "/v1/matrices/"+used.A.MatrixID).want(t, http.StatusOK) // no longer a result
 	})
 	t.Run("a matrix that is free", func(t *testing.T) {
 		for _, id := range []string{result, m.A.MatrixID} {
 			b.delete(t, "/v1/matrices/"+id).want(t, http.StatusNoContent)
 			b.delete(t, "/v1/matrices/"+id).want(t, http.StatusNotFound)
 		}
-		owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10)
+		owners, err := blocks.AllOwners(t.Context(), b.store.Blocks)
 		if err != nil || len(owners) != 0 {
-			t.Errorf("the blocks of %v are left, %v", owners, err)
+			t.Errorf("Owners() = %v, %v, want none", owners, err)
 		}
 	})
 	t.Run("unknown", func(t *testing.T) {
@@ -62,15 +64,16 @@ func TestDeleteAndRetryByState(t *testing.T) {
 	b := setupWith(t, options{idle: true})
 	const small = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
 	id := b.submit(t, small).ID
-	retry := func() answer {
+	retry := func() received {
 		t.Helper()
 		return b.do(t, http.MethodPost, "/v1/multiplications/"+id+"/retry", nil)
 	}
 	b.delete(t, "/v1/multiplications/"+id).want(t, http.StatusConflict)
 	retry().want(t, http.StatusConflict)
 	b.cancel(t, id).want(t, http.StatusOK)
-	if m := decode[resource.Multiplication](t, retry().want(t, http.StatusOK)); m.State != "pending" || m.FinishedAt != nil {
-		t.Errorf("got %+v", m)
+	m := decode[resource.Multiplication](t, retry().want(t, http.StatusOK))
+	if m.State != "pending" || m.FinishedAt != nil {
+		t.Errorf("after the retry: %+v, want it pending", m)
 	}
 	b.cancel(t, id).want(t, http.StatusOK)
 	b.delete(t, "/v1/multiplications/"+id).want(t, http.StatusNoContent)

@@ -117,7 +117,7 @@ var undescribed = map[string]bool{
 const maxChecked = 64 << 10
 
 // check compares the status, headers and body of a response with the description of its operation.
-func (d *description) check(ctx context.Context, a answer) error {
+func (d *description) check(ctx context.Context, a received) error {
 	route := d.route(a.Request)
 	if route == nil || a.Request.Method == http.MethodHead {
 		return nil

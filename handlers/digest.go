@@ -16,13 +16,14 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// WantDigestParams are the headers by which a client asks for a digest that would otherwise not be there in time.
+// WantDigestParams are the headers of RFC 9530 that ask for a digest. A response has a digest without them, too, if the
+// digest is known or quickly computed.
 type WantDigestParams struct {
 	WantReprDigest    string `header:"Want-Repr-Digest"`
 	WantContentDigest string `header:"Want-Content-Digest"`
 }
 
-// wanted reports whether the client asks for a digest. What it does not say clearly is no wish.
+// wanted reports whether the client asks for a SHA-256. Malformed headers are ignored.
 func (p WantDigestParams) wanted() bool {
 	for _, header := range []string{p.WantReprDigest, p.WantContentDigest} {
 		dictionary, err := httpsfv.UnmarshalDictionary([]string{header})
@@ -39,18 +40,17 @@ func (p WantDigestParams) wanted() bool {
 	return false
 }
 
-// Sizes up to which a content is hashed before it is sent, in bytes: one whose digest will be kept, and one whose digest is
-// for this answer only.
+// The sizes, in bytes, up to which a content is hashed before it is sent.
 const (
-	maxHashedOnce  = 64 << 20
-	maxHashedAgain = 1 << 20
+	maxHashedOnce  = 64 << 20 // if the digest is saved
+	maxHashedAgain = 1 << 20  // if it is for this response alone
 )
 
-// digest returns the SHA-256 of a part of a matrix as .npy, or nil when it is not known and would take too long.
+// digest returns the SHA-256 of a part of a matrix as .npy, or nil if it is not known and would take too long.
 func (a *API) digest(ctx context.Context, m store.Matrix, p part, wanted bool) ([]byte, error) {
 	size := p.Shape().Bytes()
 	switch {
-	case p.name != m.ID.String(): // a window
+	case !p.whole:
 		if size > maxHashedAgain {
 			return nil, nil
 		}
@@ -67,16 +67,25 @@ func (a *API) digest(ctx context.Context, m store.Matrix, p part, wanted bool) (
 	return nil, nil
 }
 
-// digestWriter tells a client the digest of what it is sent. Whether that is the whole shows with the status.
+// digestWriter adds the digest headers of RFC 9530 to a response. The status tells whether the body is the whole
+// content.
 type digestWriter struct {
 	http.ResponseWriter
 	request *http.Request
-	sum     []byte // of the whole, nil when it is not known
+	sum     []byte // SHA-256 of the whole content, nil if it is not known
+}
+
+func newDigestWriter(w http.ResponseWriter, r *http.Request, sum []byte) *digestWriter {
+	return &digestWriter{
+		ResponseWriter: w,
+		request:        r,
+		sum:            sum,
+	}
 }
 
 func (w *digestWriter) WriteHeader(status int) {
-	whole, part := status == http.StatusOK, status == http.StatusPartialContent
-	if w.sum != nil && (whole || part) {
+	whole := status == http.StatusOK
+	if w.sum != nil && (whole || status == http.StatusPartialContent) {
 		value := payload.SHA256 + "=:" + base64.StdEncoding.EncodeToString(w.sum) + ":"
 		w.Header().Set("Repr-Digest", value)
 		if whole && w.request.Method == http.MethodGet {
@@ -89,12 +98,12 @@ func (w *digestWriter) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the server's own writer.
 func (w *digestWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// hashedReader hashes a file while it is read, as long as it is read from its beginning on.
+// hashedReader hashes a file while it is read from its beginning on. It does not hash what is read out of order.
 type hashedReader struct {
 	io.ReadSeeker
 	hash   hash.Hash
-	at     int64 // where the file is read next
-	hashed int64 // how far the hash has got
+	at     int64 // offset of the next read
+	hashed int64 // bytes that are in the hash
 }
 
 func newHashedReader(r io.ReadSeeker) *hashedReader {
@@ -119,10 +128,10 @@ func (h *hashedReader) Seek(offset int64, whence int) (int64, error) {
 	return at, err
 }
 
-// saveTimeout bounds how long a download tries to save the digest of what it has read.
+// saveTimeout bounds how long a download takes to save the digest.
 const saveTimeout = 10 * time.Second
 
-// saveDigest saves the digest of a matrix that has just been read, if that was all of it.
+// saveDigest saves the digest of a matrix whose file of size bytes has been hashed to its end.
 func (a *API) saveDigest(ctx context.Context, m store.Matrix, file *hashedReader, size int64) {
 	if file.hashed != size {
 		return

@@ -29,20 +29,21 @@ func TestDigestOfRequest(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	x := someElements(300, 100)
-	multipart, both := form(t, part{"a", x.npy()}, part{"b", someElements(100, 1).npy()})
+	column := someElements(100, 1)
+	multipart, both := form(t, part{"a", x.npy()}, part{"b", column.npy()})
 	both = append(both, "an epilogue"...)
 	for _, c := range []struct {
 		path, contentType string
 		body              []byte
 	}{
-		{"/matrix_multiplication/", jsonType, []byte(`{"A": ` + x.json() + `, "B": ` + someElements(100, 1).json() + "} \n")},
-		{"/v1/multiplications", jsonType, []byte(smallProduct)},
+		{"/matrix_multiplication/", jsonType, []byte(`{"A": ` + x.json() + `, "B": ` + column.json() + "} \n")},
+		{"/v1/multiplications", jsonType, []byte(smallSubmission)},
 		{"/v1/multiplications", multipart, both},
 		{"/v1/matrices", npyType, x.npy()},
 		{"/v1/matrices", jsonType, []byte(x.json() + "\n")},
 	} {
 		right, wrong := sha256Of(c.body), sha256Of(nil)
-		send := func(headers ...string) answer {
+		send := func(headers ...string) received {
 			return b.do(t, http.MethodPost, c.path, bytes.NewReader(c.body), append(headers, "Content-Type", c.contentType)...)
 		}
 		for _, headers := range [][]string{
@@ -85,9 +86,7 @@ func TestDigestOfRequest(t *testing.T) {
 				if !strings.Contains(string(a.body), header) || !strings.Contains(string(a.body), test[1]) {
 					t.Errorf("%s %s: got %s, want the header and %q in it", header, test[0], a.body, test[1])
 				}
-				if after := b.kept(t); after != before {
-					t.Errorf("%s: stored %+v, want %+v as before", test[0], after, before)
-				}
+				b.wantKept(t, before)
 			}
 		}
 		send("Content-Digest", right, "Repr-Digest", wrong).want(t, http.StatusBadRequest)
@@ -96,12 +95,13 @@ func TestDigestOfRequest(t *testing.T) {
 		send("Content-Digest", wrong, "Idempotency-Key", c.path+c.contentType).want(t, http.StatusBadRequest)
 	}
 	long := append(bytes.Clone(both), make([]byte, 100_000)...)
-	b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(long), "Content-Type", multipart, "Content-Digest", sha256Of(long)).
-		want(t, http.StatusBadRequest)
+	b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(long),
+		"Content-Type", multipart, "Content-Digest", sha256Of(long)).want(t, http.StatusBadRequest)
 }
 
-// checkDigests compares the digest headers of a response with those of the whole content, of which it has all or a part.
-func (a answer) checkDigests(t testing.TB, whole []byte) {
+// checkDigests compares the digest headers of a response with those of the whole content, of which it has all or a
+// part.
+func (a received) checkDigests(t testing.TB, whole []byte) {
 	t.Helper()
 	var content, repr string
 	if whole != nil {
@@ -126,22 +126,26 @@ func TestDigestOfContent(t *testing.T) {
 		b.do(t, http.MethodHead, b.path, nil).want(t, http.StatusOK).checkDigests(t, b.file)
 		b.get(t, b.path, "Range", "bytes=1-9").want(t, http.StatusPartialContent).checkDigests(t, b.file)
 		b.get(t, b.path, "Range", "bytes=1-9", "If-Range", `"x"`).want(t, http.StatusOK).checkDigests(t, b.file)
-		b.get(t, b.path, "Range", fmt.Sprintf("bytes=%d-", len(b.file))).want(t, http.StatusRequestedRangeNotSatisfiable).checkDigests(t, nil)
+		b.get(t, b.path, "Range", fmt.Sprintf("bytes=%d-", len(b.file))).
+			want(t, http.StatusRequestedRangeNotSatisfiable).checkDigests(t, nil)
 		b.get(t, b.path, "If-None-Match", whole.Header.Get("Etag")).want(t, http.StatusNotModified).checkDigests(t, nil)
-		for _, want := range []string{"sha-256=1", "sha-256=10, sha-512=3", "sha-512=1", "sha-256=0", "nonsense nonsense", "\xff", ""} {
-			b.get(t, b.path, "Want-Repr-Digest", want, "Want-Content-Digest", want).want(t, http.StatusOK).checkDigests(t, b.file)
+		for _, want := range []string{
+			"sha-256=1", "sha-256=10, sha-512=3", "sha-512=1", "sha-256=0", "nonsense nonsense", "\xff", "",
+		} {
+			b.get(t, b.path, "Want-Repr-Digest", want, "Want-Content-Digest", want).
+				want(t, http.StatusOK).checkDigests(t, b.file)
 		}
 		if a := b.get(t, b.path, "Accept", jsonType); a.StatusCode == http.StatusOK {
 			a.checkDigests(t, a.body)
 		}
-		if a := b.get(t, b.path+"?rows=1:3&cols=0:2").want(t, http.StatusOK); true {
-			a.checkDigests(t, a.body)
-		}
+		window := b.get(t, b.path+"?rows=1:3&cols=0:2").want(t, http.StatusOK)
+		window.checkDigests(t, window.body)
 	})
 }
 
-// TestDigestOfProduct: the digest of a small result is known at its completion, that of a larger one after its first download.
-func TestDigestOfProduct(t *testing.T) {
+// TestDigestOfResult: the digest of a small result is known at its completion, that of a larger one after its first
+// download.
+func TestDigestOfResult(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	digest := func(m resource.Multiplication) string {
@@ -167,8 +171,9 @@ func TestDigestOfProduct(t *testing.T) {
 	}
 }
 
-// TestDigestOfLargeProduct: a result that takes too long to hash first is hashed while it is read, or if the client asks for it.
-func TestDigestOfLargeProduct(t *testing.T) {
+// TestDigestOfLargeResult: a result that takes too long to hash first is hashed while it is read, or if the client
+// asks for it.
+func TestDigestOfLargeResult(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{files: true, limits: handlers.Limits{MaxMatrixBytes: 1 << 30, MaxJSONValues: 1}})
 	const size = 2900 // 67 MB
@@ -190,6 +195,7 @@ func TestDigestOfLargeProduct(t *testing.T) {
 	for _, header := range []string{"Want-Repr-Digest", "Want-Content-Digest"} {
 		m = submit()
 		b.do(t, http.MethodHead, m.Result.Href, nil, header, "sha-256=0").want(t, http.StatusOK).checkDigests(t, nil)
-		b.do(t, http.MethodHead, m.Result.Href, nil, header, "sha-512=3, sha-256=1").want(t, http.StatusOK).checkDigests(t, file)
+		b.do(t, http.MethodHead, m.Result.Href, nil, header, "sha-512=3, sha-256=1").
+			want(t, http.StatusOK).checkDigests(t, file)
 	}
 }

@@ -23,10 +23,14 @@ type elements struct {
 }
 
 func newElements(rows, cols int64, data ...float64) elements {
-	return elements{Shape: matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64}, data: data}
+	return elements{Shape: matrix.Shape{
+		Rows:  rows,
+		Cols:  cols,
+		DType: matrix.Float64,
+	}, data: data}
 }
 
-// someElements returns a matrix of small whole numbers: sums of their products are exact in any order.
+// someElements returns a matrix of small whole numbers: sums of products of these numbers are exact in any order.
 func someElements(rows, cols int64) elements {
 	random := rand.New(rand.NewPCG(uint64(rows), uint64(cols)))
 	e := newElements(rows, cols)
@@ -41,7 +45,7 @@ func (e elements) float32() elements {
 	return e
 }
 
-// times returns the product of e and f.
+// times returns the product of the matrices e and f.
 func (e elements) times(f elements) elements {
 	c := newElements(e.Rows, f.Cols)
 	c.DType = matrix.Promote(e.DType, f.DType)
@@ -100,7 +104,8 @@ func (e elements) json() string {
 
 // npyFile returns a .npy file of version 1 with a header of the given members.
 func npyFile(descr, fortran, shape string, content []byte) []byte {
-	return npyWithHeader(fmt.Sprintf("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr, fortran, shape), content)
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr, fortran, shape)
+	return npyWithHeader(header, content)
 }
 
 // npyWithHeader returns a .npy file of version 1 with the given header.

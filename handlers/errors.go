@@ -11,19 +11,22 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
-// The faults of a request that the packages below know nothing of.
+// The faults of a request that packages below do not report.
 var (
 	errNotAccepted = errors.New("not acceptable")
 	errConflict    = errors.New("conflict")
 )
 
-// statuses is the one table from error to status. The first match counts; what is not in it is a 500.
+// statuses is the table from error to status. The first match counts; other errors are a 503 if the database is
+// unavailable, else a 500.
 var statuses = []struct {
 	err    error
 	status int
@@ -40,18 +43,20 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
-	{store.ErrNoSpace, http.StatusInsufficientStorage},
 	{jobs.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
 	{jobs.ErrFinished, http.StatusConflict},
 	{jobs.ErrCompleted, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},
+	{blocks.ErrDamaged, http.StatusInternalServerError},
+	{blocks.ErrFull, http.StatusInsufficientStorage},
+	{store.ErrNoSpace, http.StatusInsufficientStorage},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }
 
-// fail turns an error into the answer to a client. What is not the client's fault is logged, whole and once, and told
-// to nobody else.
+// fail returns the error that Huma responds with. An error that is not in the table is logged, and clients do not get
+// its text.
 func (a *API) fail(ctx context.Context, err error) error {
 	for _, s := range statuses {
 		if !errors.Is(err, s.err) {
@@ -60,14 +65,22 @@ func (a *API) fail(ctx context.Context, err error) error {
 		switch s.status {
 		case http.StatusServiceUnavailable:
 			return tryLater(err.Error())
-		case http.StatusInsufficientStorage: // until a multiplication has finished, or results were deleted
-			problem := huma.NewError(s.status, err.Error())
-			return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {"60"}})
+		case http.StatusInsufficientStorage:
+			a.log.WarnContext(ctx, "request refused", "error", err)
+			if errors.Is(err, store.ErrNoSpace) {
+				return retryAfter(http.StatusInsufficientStorage, fullRetry, err.Error())
+			}
+			return retryAfter(http.StatusInsufficientStorage, fullRetry, "the block store is full, try again later")
+		case http.StatusInternalServerError:
+			a.log.ErrorContext(ctx, "request failed", "error", err)
 		}
 		return huma.NewError(s.status, err.Error())
 	}
-	if ctx.Err() != nil { // the client is gone, there is nobody to tell
+	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
+	}
+	if store.Full(err) {
+		return a.fail(ctx, fmt.Errorf("%w: %w", blocks.ErrFull, err))
 	}
 	a.log.ErrorContext(ctx, "request failed", "error", err)
 	if store.Unavailable(err) {
@@ -76,15 +89,23 @@ func (a *API) fail(ctx context.Context, err error) error {
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
 }
 
-// tryLater is the answer when the same request may succeed soon.
+// The times after which clients are asked to try again, in seconds.
+const (
+	soon      = "5"
+	fullRetry = "60" // by then a sweep has run
+)
+
+// tryLater returns a 503 for a request that may succeed soon.
 func tryLater(detail string) error {
-	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
+	return retryAfter(http.StatusServiceUnavailable, soon, detail)
 }
 
-const problemType = "application/problem+json"
+// retryAfter returns an error for a request that may succeed after some seconds.
+func retryAfter(status int, seconds, detail string) error {
+	return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Retry-After": {seconds}})
+}
 
-// withProblems gives the errors of the standard library, those of its mux and of http.ServeContent, the form of all
-// others.
+// withProblems turns the error responses of the standard library, of its mux and of http.ServeContent, into problems.
 func withProblems(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&problemWriter{ResponseWriter: w, request: r}, r)
@@ -94,17 +115,17 @@ func withProblems(next http.Handler) http.Handler {
 type problemWriter struct {
 	http.ResponseWriter
 	request  *http.Request
-	replaced bool // what follows is the body of the error that was replaced
+	replaced bool // the body of an error has been replaced; what next writes is dropped
 }
 
 func (w *problemWriter) WriteHeader(status int) {
 	header := w.Header()
-	if status < http.StatusBadRequest || header.Get("Content-Type") == problemType {
+	if status < http.StatusBadRequest || header.Get("Content-Type") == resource.MediaProblem {
 		w.ResponseWriter.WriteHeader(status)
 		return
 	}
 	w.replaced = true
-	header.Set("Content-Type", problemType)
+	header.Set("Content-Type", resource.MediaProblem)
 	header.Del("Content-Disposition")
 	w.ResponseWriter.WriteHeader(status)
 	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)

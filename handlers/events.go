@@ -15,16 +15,16 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
 
 const (
-	mediaEvents = "text/event-stream"
-	// heartbeat is how long a stream of events is silent at most. It is less than payload.StallTimeout and than the idle timeouts
-	// of usual proxies.
+	// heartbeat is how long a stream of events is silent at most. It is less than payload.StallTimeout and than the idle
+	// timeouts of usual proxies.
 	heartbeat = 15 * time.Second
-	// reconnectAfter is how long clients are asked to wait before they come back after a stream has ended.
+	// reconnectAfter is how long clients are asked to wait before they reconnect after the end of a stream.
 	reconnectAfter = time.Second
 )
 
@@ -36,7 +36,7 @@ type eventsInput struct {
 	LastEvent   string `query:"last_event_id" doc:"Same as Last-Event-ID, for clients that cannot set the header"`
 }
 
-// after returns the number of the last event that the client has seen, 0 for none.
+// after returns the number of the last event that the client has received, 0 for none.
 func (in *eventsInput) after() (int64, error) {
 	text := in.LastEventID
 	if text == "" {
@@ -47,20 +47,22 @@ func (in *eventsInput) after() (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q", payload.ErrBadRequest, text)
+		return 0, fmt.Errorf(
+			"%w: the id of the last event must be a number from a stream of this multiplication, it is %.40q",
+			payload.ErrBadRequest, text)
 	}
 	return n, nil
 }
 
-// getEvents answers GET /v1/multiplications/{id}/events.
+// getEvents handles GET /v1/multiplications/{id}/events.
 func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	id, err := in.parseID("multiplication")
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	after, err := in.after()
-	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, mediaEvents) <= 0 {
-		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, mediaEvents)
+	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, resource.MediaEvents) <= 0 {
+		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, resource.MediaEvents)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -68,7 +70,7 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	sub, err := a.hub.Subscribe(ctx, id, after)
 	switch {
 	case errors.Is(err, watch.ErrStopped):
-		sub = nil // a stream that ends at once: browsers do not come back after an error
+		sub = nil // the stream ends at once: browsers do not reconnect after an error
 	case err != nil:
 		return nil, a.fail(ctx, err)
 	case sub.Ended():
@@ -94,15 +96,15 @@ type eventStream struct {
 	buf     bytes.Buffer
 }
 
-// newEventStream sends the header of a stream.
+// newEventStream sends the head of a stream.
 func newEventStream(w http.ResponseWriter) *eventStream {
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
-	w.Header().Set("Content-Type", mediaEvents)
+	w.Header().Set("Content-Type", resource.MediaEvents)
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy would hold events back
+	w.Header().Set("X-Accel-Buffering", "no") // proxies must not hold events back
 	w.WriteHeader(http.StatusOK)
 	fmt.Fprintf(&s.buf, "retry: %d\n\n", reconnectAfter.Milliseconds())
-	_ = s.flush() // if it fails the next one will
+	_ = s.flush() // if it fails, so does the next one
 	return s
 }
 
@@ -116,8 +118,8 @@ func (s *eventStream) flush() error {
 	return err
 }
 
-// send sends the events of a subscription until the multiplication has finished or the client is gone. When this process stops the stream
-// ends, too; the client resumes it on another one.
+// send sends the events of a subscription until the multiplication has finished, the client is gone, or this process
+// stops: the client then resumes the stream on another one.
 func (s *eventStream) send(ctx context.Context, sub *watch.Subscription, heartbeat time.Duration) {
 	for {
 		events, err := next(ctx, sub, heartbeat)
@@ -138,7 +140,7 @@ func (s *eventStream) send(ctx context.Context, sub *watch.Subscription, heartbe
 	}
 }
 
-// next waits for events, but not longer than a heartbeat.
+// next returns the next events, or context.DeadlineExceeded after a heartbeat without any.
 func next(ctx context.Context, sub *watch.Subscription, heartbeat time.Duration) ([]watch.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, heartbeat)
 	defer cancel()

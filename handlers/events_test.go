@@ -25,7 +25,11 @@ import (
 func (b *testBundle) replica(t *testing.T) *testBundle {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	other := &testBundle{store: b.store, jobs: b.jobs, hub: watch.NewHub(b.store, log)}
+	other := &testBundle{
+		store: b.store,
+		jobs:  b.jobs,
+		hub:   watch.NewHub(b.store, log),
+	}
 	other.hub.Start(t.Context())
 	other.handler = handlers.New(other.store, other.jobs, other.hub, testLimits, handlers.Site{Version: "test"}, log)
 	other.server = httptest.NewServer(other.handler)
@@ -48,10 +52,11 @@ type event struct {
 	data resource.MultiplicationEvent
 }
 
-// follow opens the stream of a multiplication.
-func (b *testBundle) follow(t *testing.T, id string, headers ...string) *stream {
+// subscribe opens the stream of a multiplication.
+func (b *testBundle) subscribe(t *testing.T, id string, headers ...string) *stream {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+"/v1/multiplications/"+id+"/events", nil)
+	address := b.server.URL + "/v1/multiplications/" + id + "/events"
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,9 +70,13 @@ func (b *testBundle) follow(t *testing.T, id string, headers ...string) *stream 
 	}
 	t.Cleanup(func() { _ = response.Body.Close() })
 	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s", response.Status)
+		t.Fatalf("status %s, want %d", response.Status, http.StatusOK)
 	}
-	return &stream{t: t, response: response, lines: bufio.NewScanner(response.Body)}
+	return &stream{
+		t:        t,
+		response: response,
+		lines:    bufio.NewScanner(response.Body),
+	}
 }
 
 // next reads one event; io.EOF when the stream has ended.
@@ -120,48 +129,53 @@ func (s *stream) rest() []event {
 	}
 }
 
-// fourTiles is a cheap product of four tiles.
+// fourTiles is a submission with a result of four cheap tiles.
 const fourTiles = `{"a": {"random": {"rows": 2600, "cols": 2}}, "b": {"random": {"rows": 2, "cols": 2100}}}`
 
-// checkLife checks that events are the whole life of a product of four tiles.
+// checkLife checks that events are the whole life of a multiplication of four tiles.
 func checkLife(t *testing.T, id string, events []event) {
 	t.Helper()
 	if len(events) != 6 {
-		t.Fatalf("%d events: %+v", len(events), events)
+		t.Fatalf("%d events, want 6: %+v", len(events), events)
 	}
 	for i, e := range events {
 		if e.id != int64(i+1) || e.data.ID != id || e.data.Tiles.Total != 4 || e.data.At.IsZero() {
-			t.Errorf("event %d is %+v", i+1, e)
+			t.Errorf("event %d is %+v, want one of 4 tiles of multiplication %s", i+1, e, id)
 		}
 		if want := float64(e.data.Tiles.Completed) / 4; e.data.Progress != want {
 			t.Errorf("progress %v, want %v", e.data.Progress, want)
 		}
 		if last := i == 5; last != (e.data.Result != nil) {
-			t.Errorf("result of event %d: %+v", i+1, e.data.Result)
+			t.Errorf("the result in event %d is %+v, want one: %t", i+1, e.data.Result, last)
 		}
 	}
-	for i, want := range []string{"state pending 0", "state in_progress 0", "progress in_progress 1", "progress in_progress 2", "progress in_progress 3", "state completed 4"} {
-		if got := fmt.Sprint(events[i].kind, " ", events[i].data.State, " ", events[i].data.Tiles.Completed); got != want {
+	for i, want := range []string{
+		"state pending 0", "state in_progress 0",
+		"progress in_progress 1", "progress in_progress 2", "progress in_progress 3",
+		"state completed 4",
+	} {
+		e := events[i]
+		if got := fmt.Sprint(e.kind, " ", e.data.State, " ", e.data.Tiles.Completed); got != want {
 			t.Errorf("event %d is %q, want %q", i+1, got, want)
 		}
 	}
-	if href := events[5].data.Result.Href; href != "/v1/multiplications/"+id+"/result" {
-		t.Errorf("result at %s", href)
+	if got, want := events[5].data.Result.Href, "/v1/multiplications/"+id+"/result"; got != want {
+		t.Errorf("the result is at %s, want %s", got, want)
 	}
 }
 
-// A client that follows a product loses its connection and goes on at another replica: it sees each event once.
+// TestEventsOnTwoReplicas: a client that reconnects to another replica sees each event once.
 func TestEventsOnTwoReplicas(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.replica(t)
 	id := b.submit(t, fourTiles).ID
-	first := b.follow(t, id)
+	first := b.subscribe(t, id)
 	if kind := first.response.Header.Get("Content-Type"); kind != "text/event-stream" {
-		t.Errorf("Content-Type: %s", kind)
+		t.Errorf("Content-Type %q, want %q", kind, "text/event-stream")
 	}
 	if h := first.response.Header; h.Get("Cache-Control") != "no-store" || h.Get("X-Accel-Buffering") != "no" {
-		t.Errorf("header %v", h)
+		t.Errorf("headers %v, want no cache and no buffering", h)
 	}
 	var events []event
 	for len(events) < 3 {
@@ -172,26 +186,27 @@ func TestEventsOnTwoReplicas(t *testing.T) {
 		events = append(events, e)
 	}
 	_ = first.response.Body.Close()
-	second := other.follow(t, id, "Last-Event-ID", "3")
+	second := other.subscribe(t, id, "Last-Event-ID", "3")
 	checkLife(t, id, append(events, second.rest()...))
-	// Whoever comes when all is over, on whatever replica, sees the same.
+	// A client that subscribes after the end, to either replica, sees the same.
 	for _, replica := range []*testBundle{b, other} {
-		checkLife(t, id, replica.follow(t, id).rest())
+		checkLife(t, id, replica.subscribe(t, id).rest())
 		for last := range 6 {
-			if events := replica.follow(t, id, "Last-Event-ID", strconv.Itoa(last)).rest(); len(events) != 6-last || events[0].id != int64(last+1) {
-				t.Errorf("after %d: %+v", last, events)
+			events := replica.subscribe(t, id, "Last-Event-ID", strconv.Itoa(last)).rest()
+			if len(events) != 6-last || events[0].id != int64(last+1) {
+				t.Errorf("after event %d: %+v, want the %d others", last, events, 6-last)
 			}
 		}
 	}
-	eventually(t, func() bool { return b.hub.Followed()+other.hub.Followed() == 0 })
+	eventually(t, func() bool { return b.hub.Watched()+other.hub.Watched() == 0 })
 }
 
-// Each event comes when it happens, not at the end.
+// TestEventsAreLive: an event is sent when it happens, not at the end.
 func TestEventsAreLive(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	id := b.submit(t, twoByTwo).ID
-	s := b.follow(t, id)
+	s := b.subscribe(t, id)
 	for i, step := range []struct {
 		path  string
 		state string
@@ -200,22 +215,20 @@ func TestEventsAreLive(t *testing.T) {
 			b.do(t, http.MethodPost, "/v1/multiplications/"+id+step.path, nil).want(t, http.StatusOK)
 		}
 		if e, err := s.next(); err != nil || e.data.State != step.state || e.id != int64(i+1) || e.kind != "state" {
-			t.Fatalf("got %+v, %v", e, err)
+			t.Fatalf("next() = %+v, %v, want state %s", e, err, step.state)
 		}
 	}
 	if rest := s.rest(); len(rest) > 0 {
-		t.Errorf("after the end: %+v", rest)
+		t.Errorf("after the end: %+v, want no events", rest)
 	}
 	b.do(t, http.MethodPost, "/v1/multiplications/"+id+"/retry", nil).want(t, http.StatusOK)
-	s = b.follow(t, id, "Last-Event-ID", "2") // what was over has begun anew
+	s = b.subscribe(t, id, "Last-Event-ID", "2") // the stream of a retried one goes on
 	if e, err := s.next(); err != nil || e.data.State != "pending" || e.id != 3 {
-		t.Fatalf("got %+v, %v", e, err)
+		t.Fatalf("next() = %+v, %v, want event 3, pending", e, err)
 	}
-	if _, err := b.store.DeleteMultiplication(t.Context(), uuid.MustParse(id)); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(t, "DELETE FROM multiplications WHERE id = $1", id)
 	if rest := s.rest(); len(rest) > 0 {
-		t.Errorf("after the deletion: %+v", rest)
+		t.Errorf("after the deletion: %+v, want no events", rest)
 	}
 }
 
@@ -231,39 +244,41 @@ func TestEventsRequests(t *testing.T) {
 	b.get(t, path+"?last_event_id=x").want(t, http.StatusBadRequest)
 	b.get(t, path, "Accept", "application/json").want(t, http.StatusNotAcceptable)
 	b.get(t, path, "Accept", "text/event-stream;q=0").want(t, http.StatusNotAcceptable)
-	for _, accept := range []string{"text/event-stream", "text/*", "*/*", "", "application/json, text/event-stream;q=0.1"} {
+	for _, accept := range []string{
+		"text/event-stream", "text/*", "*/*", "", "application/json, text/event-stream;q=0.1",
+	} {
 		if a := b.get(t, path, "Accept", accept).want(t, http.StatusOK); !bytes.HasPrefix(a.body, []byte("retry: ")) {
-			t.Errorf("got %s", a.body)
+			t.Errorf("Accept %q: got %s, want a stream", accept, a.body)
 		}
 	}
 	for _, unknown := range []string{uuid.NewString(), "x", "%00"} {
 		b.get(t, "/v1/multiplications/"+unknown+"/events").want(t, http.StatusNotFound)
 	}
 	b.do(t, http.MethodPost, path, nil).want(t, http.StatusMethodNotAllowed)
-	// Who has seen the last event has no reason to come again.
+	// A client that has the last event must not reconnect.
 	for _, last := range []string{"2", "3", "1000"} {
 		b.get(t, path, "Last-Event-ID", last).want(t, http.StatusNoContent)
 		b.get(t, path+"?last_event_id="+last).want(t, http.StatusNoContent)
 	}
 	b.get(t, path+"?last_event_id=2", "Last-Event-ID", "1").want(t, http.StatusOK) // the header is the newer one
 	b.do(t, http.MethodHead, path, nil).want(t, http.StatusOK)
-	eventually(t, func() bool { return b.hub.Followed() == 0 })
+	eventually(t, func() bool { return b.hub.Watched() == 0 })
 }
 
-// A server that stops ends its streams. Clients are not told to stay away.
+// TestEventsUntilStopped: a server that stops ends its streams, so that clients reconnect.
 func TestEventsUntilStopped(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	id := b.submit(t, twoByTwo).ID
-	s := b.follow(t, id)
+	s := b.subscribe(t, id)
 	if _, err := s.next(); err != nil {
 		t.Fatal(err)
 	}
 	b.hub.Stop()
 	if rest := s.rest(); len(rest) > 0 {
-		t.Errorf("got %+v", rest)
+		t.Errorf("after the stop: %+v, want no events", rest)
 	}
-	if rest := b.follow(t, id).rest(); len(rest) > 0 {
-		t.Errorf("got %+v", rest)
+	if rest := b.subscribe(t, id).rest(); len(rest) > 0 {
+		t.Errorf("a stream that begins after the stop: %+v, want no events", rest)
 	}
 }

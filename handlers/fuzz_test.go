@@ -7,12 +7,14 @@ import (
 	"testing"
 )
 
-// FuzzSubmission sends arbitrary text to the routes that read JSON. The response must be a success or a problem with status 4xx.
+// FuzzSubmission sends arbitrary text to the routes that read JSON. The response must be a success or a problem with
+// status 4xx.
 func FuzzSubmission(f *testing.F) {
 	b := setupWith(f, options{idle: true})
 	for _, text := range []string{
 		`{"A": [[1,2],[3,4]], "B": [[5,6],[7,8]]}`,
-		`{"a": {"values": [[1, -2.5e3]]}, "b": {"random": {"rows": 2, "cols": 3, "seed": 1, "dtype": "float32"}}, "priority": 4}`,
+		`{"a": {"values": [[1, -2.5e3]]}, "priority": 4,
+			"b": {"random": {"rows": 2, "cols": 3, "seed": 1, "dtype": "float32"}}}`,
 		`{"b": {"matrix_id": "01890a5d-ac96-774b-bcce-b302099a8057"}, "a": {"values": [[], []]}}`,
 		`{"values": [[0.1], [1e-999]]}`,
 		`{"random": {"rows": 9223372036854775807, "cols": 0}}`,
@@ -27,7 +29,7 @@ func FuzzSubmission(f *testing.F) {
 			r.Header.Set("Content-Type", jsonType)
 			w := httptest.NewRecorder()
 			b.handler.ServeHTTP(w, r)
-			a := answer{Response: w.Result(), body: w.Body.Bytes()}
+			a := received{Response: w.Result(), body: w.Body.Bytes()}
 			switch {
 			case a.StatusCode >= 500 || a.StatusCode < 200:
 				t.Errorf("%s: status %s, want 2xx to 4xx: %s", path, a.Status, a.body)

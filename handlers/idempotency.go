@@ -16,16 +16,16 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// Idempotency keys: the response to a POST with a key is saved in the transaction that does what the POST asks for, and a repetition
-// gets it again. There is no record of a request that is in progress: one that fails, or whose process dies, leaves nothing behind
-// and may be sent again. Of several at the same time each does the work, and one commits: those that come too late roll back and
-// get the response of the first.
+// Idempotency keys: the transaction that does what a POST asks for saves the response, and a repetition with the same
+// key gets that response. A request in progress leaves no record: if it fails, or its process dies, it may be
+// repeated. Of concurrent requests with one key each does the work and one commits; the others roll back and get its
+// response.
 
-// IdempotencyParam is the header by which a client may repeat a POST without repeating its effect.
+// IdempotencyParam is the header with which a POST may be repeated without repeating its effect.
 type IdempotencyParam struct {
 	IdempotencyKey string `header:"Idempotency-Key"`
 
-	given []string // each header of that name
+	given []string // the values of the headers of that name
 	path  string
 }
 
@@ -37,10 +37,10 @@ func (p *IdempotencyParam) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// maxKeyBytes is the length of the longest key.
+// maxKeyBytes is the length of the longest key that is accepted.
 const maxKeyBytes = 255
 
-// key returns the key, or "" when there is none. It may be quoted, as the draft of the header's standard has it.
+// key returns the key, or "" without one. It may be a quoted string, as in the draft of the standard of the header.
 func (p *IdempotencyParam) key() (string, error) {
 	if len(p.given) == 0 {
 		return "", nil
@@ -52,9 +52,10 @@ func (p *IdempotencyParam) key() (string, error) {
 	if strings.HasPrefix(key, `"`) {
 		item, err := httpsfv.UnmarshalItem(p.given)
 		if err != nil {
-			return "", fmt.Errorf("%w: Idempotency-Key begins as a quoted string but is none: %w", payload.ErrBadRequest, err)
+			return "", fmt.Errorf("%w: Idempotency-Key begins as a quoted string but is none: %w",
+				payload.ErrBadRequest, err)
 		}
-		key = item.Value.(string) // nothing else begins with a quote
+		key = item.Value.(string) // other items do not begin with a quote
 	}
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if len(key) == 0 || len(key) > maxKeyBytes || strings.ContainsFunc(key, unprintable) {
@@ -70,11 +71,11 @@ func (p *IdempotencyParam) request() (request, error) {
 	return request{key: key, path: p.path}, err
 }
 
-// request is a POST, with what distinguishes it from others that have the same key.
+// request is a POST, with what distinguishes it from others with the same key.
 type request struct {
-	key  string // "" when the client gave none
+	key  string // "" without one
 	path string
-	body *payload.Body // nil when the body is ignored
+	body *payload.Body // nil if the body is ignored
 }
 
 // fingerprint returns a hash of what the request asks for. The body must have been read.
@@ -84,8 +85,8 @@ func (r request) fingerprint() []byte {
 	return h.Sum(nil)
 }
 
-// replay returns the response to an earlier request with the same key, or nil when there was none. It reads the body, by which the two
-// are compared.
+// replay returns the response to an earlier request with the same key, or nil if there is none. It reads the body to
+// compare the two requests.
 func (a *API) replay(ctx context.Context, r request) (*response, error) {
 	if r.key == "" {
 		return nil, nil
@@ -100,9 +101,10 @@ func (a *API) replay(ctx context.Context, r request) (*response, error) {
 	return replayOf(first, r)
 }
 
-// recover is called after the transaction of a request has failed with err. It returns the response to an earlier request with the same
-// key, or err: another request with the key may have been faster, and its effect may be why this one failed; or the commit has
-// succeeded, but the connection was lost before the database could say so.
+// recover returns the response to an earlier request with the same key, or err. It is called after the transaction of a
+// request has failed with err, for two reasons:
+//   - another request with the key has committed first, and its effect may be the cause of err;
+//   - the commit of this request has succeeded, but the connection was lost before the database could report it.
 func (a *API) recover(ctx context.Context, r request, err error) (*response, error) {
 	if r.key == "" {
 		return nil, err
@@ -117,11 +119,11 @@ func (a *API) recover(ctx context.Context, r request, err error) (*response, err
 	return replayOf(first, r)
 }
 
-// replayOf returns a saved response as that to another request, which must ask for the same.
+// replayOf returns a saved response for another request, which must ask for the same.
 func replayOf(first *store.IdempotencyKey, r request) (*response, error) {
 	if !bytes.Equal(first.Fingerprint, r.fingerprint()) {
-		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s", payload.ErrInvalid,
-			first.CreatedAt.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s",
+			payload.ErrInvalid, first.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return &response{
 		status:   int(first.Status),
@@ -131,7 +133,7 @@ func replayOf(first *store.IdempotencyKey, r request) (*response, error) {
 	}, nil
 }
 
-// saveTx saves the response to a request with a key, as the last act of its transaction.
+// saveTx saves the response to a request with a key. It must be the last statement of the transaction.
 func saveTx(ctx context.Context, tx *store.Tx, r request, resp *response) error {
 	if r.key == "" {
 		return nil

@@ -18,7 +18,7 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// listInput is the request for a page.
+// listInput is the request for a page of multiplications.
 type listInput struct {
 	Conditional
 	States []jobs.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only multiplications in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
@@ -73,7 +73,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	return out, err
 }
 
-// nextLink is the Link header of RFC 8288 for the page behind this one.
+// nextLink returns the Link header of RFC 8288 for the next page.
 func (in *listInput) nextLink(cursor string) string {
 	query := in.url.Query()
 	query.Set("cursor", cursor)
@@ -88,7 +88,8 @@ func parseMatrixFilter(text string) (*uuid.UUID, error) {
 	return &id, nil
 }
 
-// A cursor is the time, in microseconds as Postgres keeps it, and the id of the last multiplication of a page.
+// cursorBytes is the length of a cursor: when the last multiplication of a page was created, in microseconds as in
+// Postgres, and its id.
 const cursorBytes = 8 + len(uuid.UUID{})
 
 func formatCursor(p store.Position) string {

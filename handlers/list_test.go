@@ -13,10 +13,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/jobs"
 )
 
-const tinyProduct = `{"a": {"values": [[1, 2]]}, "b": {"values": [[3], [4]]}}`
+const tinySubmission = `{"a": {"values": [[1, 2]]}, "b": {"values": [[3], [4]]}}`
 
 func (b *testBundle) list(t *testing.T, query string) resource.MultiplicationList {
 	t.Helper()
@@ -31,33 +31,32 @@ func ids(list resource.MultiplicationList) []string {
 	return ids
 }
 
-// setState gives a product that nobody works on an outcome.
-func (b *testBundle) setState(t *testing.T, id string, state store.State) {
+// setState sets the state of a multiplication without jobs that run.
+func (b *testBundle) setState(t *testing.T, id string, state jobs.State) {
 	t.Helper()
-	_, err := b.store.Pool.Exec(t.Context(), `UPDATE multiplications SET state = $2, finished_at = CASE WHEN $2 IN
-		('completed', 'failed', 'cancelled') THEN now() END, tiles_completed = CASE WHEN $2 = 'completed' THEN tiles_total ELSE 0 END
+	b.exec(t, `UPDATE multiplications SET state = $2,
+		finished_at = CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END,
+		tiles_completed = CASE WHEN $2 = 'completed' THEN tiles_total ELSE 0 END
 		WHERE id = $1`, id, state)
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestListPages(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	if list := b.list(t, ""); list.Items == nil || len(list.Items) != 0 || list.NextCursor != "" {
-		t.Errorf("the list of nothing is %+v", list)
+		t.Errorf("the first list is %+v, want an empty one", list)
 	}
 	var submitted []string
 	for range 7 {
-		submitted = append(submitted, b.submit(t, tinyProduct).ID)
+		submitted = append(submitted, b.submit(t, tinySubmission).ID)
 	}
 	slices.Reverse(submitted)
 	if got := ids(b.list(t, "")); !slices.Equal(got, submitted) {
 		t.Errorf("got %v, want %v", got, submitted)
 	}
-	if first := b.list(t, "?limit=1").Items[0]; first.ID != submitted[0] || first.State != "pending" || first.Shape.K != 2 {
-		t.Errorf("the first item is %+v", first)
+	first := b.list(t, "?limit=1").Items[0]
+	if first.ID != submitted[0] || first.State != "pending" || first.Shape.K != 2 {
+		t.Errorf("the first item is %+v, want %s, pending, with an inner dimension of 2", first, submitted[0])
 	}
 	var paged []string
 	pages := 0
@@ -65,33 +64,31 @@ func TestListPages(t *testing.T) {
 		a := b.get(t, next).want(t, http.StatusOK)
 		list := decode[resource.MultiplicationList](t, a)
 		paged = append(paged, ids(list)...)
-		b.submit(t, tinyProduct) // what comes meanwhile does not shift the pages
+		b.submit(t, tinySubmission) // a newer one does not shift the pages
 		link := a.Header.Get("Link")
 		next = ""
 		if list.NextCursor != "" {
 			next = regexp.MustCompile(`^<(/v1/multiplications\?\S+)>; rel="next"$`).FindStringSubmatch(link)[1]
 			if query, err := url.Parse(next); err != nil || query.Query().Get("cursor") != list.NextCursor {
-				t.Errorf("Link %s, next_cursor %s", link, list.NextCursor)
+				t.Errorf("Link %q, want the cursor %s in it", link, list.NextCursor)
 			}
 		} else if link != "" {
-			t.Errorf("the last page has the Link %s", link)
+			t.Errorf("the last page has Link %q, want none", link)
 		}
 	}
 	if pages != 3 || !slices.Equal(paged, submitted) {
-		t.Errorf("%d pages: %v, want %v", pages, paged, submitted)
+		t.Errorf("%d pages, want 3: %v, want %v", pages, paged, submitted)
 	}
 }
 
-// Products of one moment, as one transaction might write them, are on one page or the other.
+// TestListPagesOfOneMoment: multiplications that were created at the same time are each on a page.
 func TestListPagesOfOneMoment(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	for range 5 {
-		b.submit(t, tinyProduct)
+		b.submit(t, tinySubmission)
 	}
-	if _, err := b.store.Pool.Exec(t.Context(), "UPDATE multiplications SET created_at = '2026-01-02T03:04:05.678901Z'"); err != nil {
-		t.Fatal(err)
-	}
+	b.exec(t, "UPDATE multiplications SET created_at = '2026-01-02T03:04:05.678901Z'")
 	seen := map[string]bool{}
 	for cursor := ""; ; {
 		list := b.list(t, "?limit=2"+cursor)
@@ -104,7 +101,7 @@ func TestListPagesOfOneMoment(t *testing.T) {
 		cursor = "&cursor=" + list.NextCursor
 	}
 	if len(seen) != 5 {
-		t.Errorf("%d of 5 are on some page", len(seen))
+		t.Errorf("%d multiplications are on a page, want 5", len(seen))
 	}
 }
 
@@ -114,11 +111,12 @@ func TestListFilters(t *testing.T) {
 	m := b.upload(t, someElements(2, 2).npy())
 	const other = `{"values": [[1, 2], [3, 4]]}`
 	of := map[string]string{}
-	for state, body := range map[store.State]string{
-		store.Pending:   fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": %s}`, m.ID, other),
-		store.Completed: fmt.Sprintf(`{"b": {"matrix_id": %q}, "a": %s}`, m.ID, other),
-		store.Failed:    fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %[1]q}}`, m.ID),
-		store.Cancelled: tinyProduct, store.InProgress: tinyProduct,
+	for state, body := range map[jobs.State]string{
+		jobs.Pending:    fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": %s}`, m.ID, other),
+		jobs.Completed:  fmt.Sprintf(`{"b": {"matrix_id": %q}, "a": %s}`, m.ID, other),
+		jobs.Failed:     fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %[1]q}}`, m.ID),
+		jobs.Cancelled:  tinySubmission,
+		jobs.InProgress: tinySubmission,
 	} {
 		p := b.submit(t, body)
 		b.setState(t, p.ID, state)
@@ -149,7 +147,7 @@ func TestListFilters(t *testing.T) {
 	want("?matrix_id="+completed.Result.MatrixID, "completed")
 	at := url.QueryEscape(completed.CreatedAt.Format(time.RFC3339Nano))
 	if n := len(ids(b.list(t, "?created_since="+at))) + len(ids(b.list(t, "?created_before="+at))); n != 5 {
-		t.Errorf("before and since it there are %d", n)
+		t.Errorf("%d multiplications before and since a time, want 5", n)
 	}
 	want("?state=completed&created_since="+at, "completed")
 	want("?state=completed&created_before=" + at)
@@ -172,7 +170,7 @@ func TestListRefuses(t *testing.T) {
 	} {
 		a := b.get(t, "/v1/multiplications"+query).want(t, http.StatusUnprocessableEntity)
 		if !strings.Contains(string(a.body), word) {
-			t.Errorf("%s: the answer does not say %q: %s", query, word, a.body)
+			t.Errorf("%s: got %s, want %q in it", query, a.body, word)
 		}
 	}
 }
@@ -181,7 +179,7 @@ func TestETags(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	m := b.upload(t, someElements(2, 2).npy())
-	p := b.submit(t, tinyProduct)
+	p := b.submit(t, tinySubmission)
 	for _, path := range []string{"/v1/multiplications", "/v1/multiplications/" + p.ID, "/v1/matrices/" + m.ID} {
 		tag := b.get(t, path).want(t, http.StatusOK).Header.Get("ETag")
 		for _, header := range []string{tag, `"x", W/` + tag, "*"} {
@@ -191,13 +189,14 @@ func TestETags(t *testing.T) {
 			}
 		}
 		if a := b.get(t, path, "If-None-Match", `"x"`).want(t, http.StatusOK); a.Header.Get("ETag") != tag {
-			t.Errorf("%s: ETag %s, then %s", path, tag, a.Header.Get("ETag"))
+			t.Errorf("%s: ETag %s, want %s again", path, a.Header.Get("ETag"), tag)
 		}
 	}
 	path := "/v1/multiplications/" + p.ID
 	tag := b.get(t, path).Header.Get("ETag")
-	b.setState(t, p.ID, store.Failed)
-	if changed := b.get(t, path, "If-None-Match", tag).want(t, http.StatusOK).Header.Get("ETag"); changed == tag {
-		t.Error("the ETag stays although the state changed")
+	b.setState(t, p.ID, jobs.Failed)
+	changed := b.get(t, path, "If-None-Match", tag).want(t, http.StatusOK).Header.Get("ETag")
+	if changed == tag {
+		t.Errorf("the ETag after a change is %s, want another one", changed)
 	}
 }

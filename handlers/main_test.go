@@ -8,19 +8,18 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -35,9 +34,9 @@ type testBundle struct {
 	hub     *watch.Hub
 }
 
-// options says what differs from a service that works and keeps its blocks in Postgres.
+// options are the differences from a service that works and keeps its blocks in Postgres.
 type options struct {
-	idle    bool // nobody works: what is submitted stays pending
+	idle    bool // the service computes nothing: what is submitted stays pending
 	files   bool // blocks are in a directory
 	riverUI bool
 	limits  handlers.Limits
@@ -55,7 +54,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if o.files {
 		address = "file://" + t.TempDir()
 	}
-	blocks, err := store.OpenBlocks(address, pool)
+	contents, err := blocks.Open(address, pool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,9 +68,15 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if o.site.Version == "" {
 		o.site.Version = "test"
 	}
-	b := &testBundle{store: store.Open(pool, blocks, time.Hour)}
+	b := &testBundle{store: store.Open(pool, contents, time.Hour)}
 	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	config := jobs.Config{Work: !o.idle, Lead: !o.idle, Tiles: 2, Small: 4, SoftStop: time.Second}
+	config := queue.Config{
+		Work:     !o.idle,
+		Lead:     !o.idle,
+		Tiles:    2,
+		Small:    4,
+		SoftStop: time.Second,
+	}
 	if b.jobs, err = jobs.NewClient(b.store, tile.NewEngine(kernel), config, log); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +87,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	}
 	t.Cleanup(b.jobs.Stop)
 	if o.riverUI {
-		ui, err := b.jobs.NewUI(handlers.RiverUIPrefix)
+		ui, err := b.jobs.Queue().NewUI(handlers.RiverUIPrefix)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,11 +99,11 @@ func setupWith(t testing.TB, o options) *testBundle {
 	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, o.site, log)
 	b.server = httptest.NewServer(b.handler)
 	t.Cleanup(b.server.Close)
-	t.Cleanup(b.hub.Stop) // before the server, which waits for all who wait
+	t.Cleanup(b.hub.Stop) // before the server, whose Close waits for the waiters
 	return b
 }
 
-// logWriter fails the test for every error that the service logs: no request of any test may cause one.
+// logWriter fails the test when the service logs an error: no request of a test may cause one.
 type logWriter struct{ t testing.TB }
 
 func (w *logWriter) Write(p []byte) (int, error) {
@@ -106,14 +111,15 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// answer is a response that has been read.
-type answer struct {
+// received is a response that has been read.
+type received struct {
 	*http.Response
 	body []byte
 }
 
-// do sends a request with pairs of header names and values and reads the answer. Every error must be a problem.
-func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
+// do sends a request with pairs of header names and values, and reads the response, which must be as described. An
+// error must be a problem.
+func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, headers ...string) received {
 	t.Helper()
 	a := b.send(t, method, path, body, headers...)
 	if a.StatusCode >= 400 && method != http.MethodHead {
@@ -125,8 +131,8 @@ func (b *testBundle) do(t testing.TB, method, path string, body io.Reader, heade
 	return a
 }
 
-// send is do for what is not part of our API.
-func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, headers ...string) answer {
+// send is do for what is not part of the API.
+func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, headers ...string) received {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.server.URL+path, body)
 	if err != nil {
@@ -139,13 +145,13 @@ func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, hea
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answer{Response: response}
+	a := received{Response: response}
 	a.read(t)
 	return a
 }
 
 // read reads the body.
-func (a *answer) read(t testing.TB) {
+func (a *received) read(t testing.TB) {
 	t.Helper()
 	defer func() { _ = a.Body.Close() }()
 	var err error
@@ -154,18 +160,18 @@ func (a *answer) read(t testing.TB) {
 	}
 }
 
-func (b *testBundle) get(t testing.TB, path string, headers ...string) answer {
+func (b *testBundle) get(t testing.TB, path string, headers ...string) received {
 	t.Helper()
 	return b.do(t, http.MethodGet, path, nil, headers...)
 }
 
-func (b *testBundle) post(t testing.TB, path, contentType string, body []byte) answer {
+func (b *testBundle) post(t testing.TB, path, contentType string, body []byte) received {
 	t.Helper()
 	return b.do(t, http.MethodPost, path, bytes.NewReader(body), "Content-Type", contentType)
 }
 
-// want fails the test unless the answer has the status.
-func (a answer) want(t testing.TB, status int) answer {
+// want fails the test unless the response has the status.
+func (a received) want(t testing.TB, status int) received {
 	t.Helper()
 	if a.StatusCode != status {
 		t.Fatalf("%s %s: %s, want %d: %.300s", a.Request.Method, a.Request.URL.Path, a.Status, status, a.body)
@@ -174,7 +180,7 @@ func (a answer) want(t testing.TB, status int) answer {
 }
 
 // checkProblem checks the form that all errors have.
-func (a answer) checkProblem(t testing.TB) {
+func (a received) checkProblem(t testing.TB) {
 	t.Helper()
 	var p struct {
 		Title, Detail string
@@ -192,7 +198,7 @@ func (a answer) checkProblem(t testing.TB) {
 }
 
 // decode reads a body as T, which must know all of its members.
-func decode[T any](t testing.TB, a answer) T {
+func decode[T any](t testing.TB, a received) T {
 	t.Helper()
 	var v T
 	d := json.NewDecoder(bytes.NewReader(a.body))
@@ -208,7 +214,7 @@ const (
 	jsonType = "application/json"
 )
 
-// submit sends a submission that is in order.
+// submit sends a valid submission.
 func (b *testBundle) submit(t testing.TB, body string) resource.Multiplication {
 	t.Helper()
 	a := b.post(t, "/v1/multiplications", jsonType, []byte(body)).want(t, http.StatusAccepted)
@@ -248,7 +254,7 @@ func (b *testBundle) complete(t testing.TB, id string) resource.Multiplication {
 	return m
 }
 
-// eventually returns once done does so truly. It is meant for states that nobody announces to a client.
+// eventually waits until done returns true. It is for states of which a client gets no notice.
 func eventually(t testing.TB, done func() bool) {
 	t.Helper()
 	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -259,47 +265,7 @@ func eventually(t testing.TB, done func() bool) {
 		select {
 		case <-ticker.C:
 		case <-limit.Done():
-			t.Fatal("it does not come to pass")
+			t.Fatal("the state has not come within a minute")
 		}
-	}
-}
-
-// kept counts what is stored, other than maintenance.
-type kept struct{ matrices, owners, multiplications, tiles int }
-
-func (b *testBundle) kept(t testing.TB) kept {
-	t.Helper()
-	var k kept
-	err := b.store.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM matrices), (SELECT count(*) FROM multiplications),
-		(SELECT count(*) FROM river_job WHERE kind = 'multiply_tile')`).Scan(&k.matrices, &k.multiplications, &k.tiles)
-	if err != nil {
-		t.Fatal(err)
-	}
-	owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.owners = len(owners)
-	return k
-}
-
-// any4xx is for faults that may pass for more than one.
-const any4xx = 4
-
-// rejects sends what is not in order. The answer must have the status and say all of the words, and nothing may stay.
-func (b *testBundle) rejects(t testing.TB, path, contentType string, body io.Reader, status int, words ...string) {
-	t.Helper()
-	before := b.kept(t)
-	a := b.do(t, http.MethodPost, path, body, "Content-Type", contentType)
-	if status != any4xx || a.StatusCode/100 != 4 {
-		a.want(t, status)
-	}
-	for _, word := range words {
-		if !strings.Contains(string(a.body), word) {
-			t.Errorf("the answer does not say %q: %s", word, a.body)
-		}
-	}
-	if after := b.kept(t); after != before {
-		t.Errorf("there were %+v, now there are %+v", before, after)
 	}
 }

@@ -30,7 +30,7 @@ type createdOutput struct {
 
 // createMatrix handles POST /v1/matrices.
 func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutput, error) {
-	r, err := in.request(payload.NPY, payload.JSON)
+	r, err := in.request(resource.MediaNPY, resource.MediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

@@ -34,7 +34,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	n, err := e.Reader.Read(p)
 	e.read += int64(n)
 	if e.read > 1<<30 {
-		return 0, io.ErrUnexpectedEOF // enough is enough
+		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
 }
@@ -43,16 +43,25 @@ type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// Whatever a request claims or sends, it takes little memory. It runs alone: the figures are those of the process.
+// TestMemory: a request takes little memory, whatever it claims or sends. The test runs alone, since it measures the
+// process.
 func TestMemory(t *testing.T) {
 	const mostAllocated = 64 << 20
 	limits := handlers.Limits{MaxMatrixBytes: 1 << 40, MaxJSONValues: 1000}
-	b := setupWith(t, options{idle: true, files: true, limits: limits})
+	b := setupWith(t, options{
+		idle:   true,
+		files:  true,
+		limits: limits,
+	})
 	small := setupWith(t, options{idle: true, limits: handlers.Limits{MaxMatrixBytes: 1 << 20, MaxJSONValues: 1000}})
 	huge := npyFile("<f8", "False", "(100000, 125000)", nil) // 100 GB
 	columns := npyFile(">i2", "True", "(100000, 125000)", nil)
 	multipart, body := form(t, part{"a", huge})
-	const jsonPath, npyPath = "/v1/multiplications", "/v1/matrices"
+	const (
+		jsonPath   = "/v1/multiplications"
+		npyPath    = "/v1/matrices"
+		simplePath = "/matrix_multiplication/"
+	)
 	for name, c := range map[string]struct {
 		b                 *testBundle
 		path, contentType string
@@ -65,7 +74,7 @@ func TestMemory(t *testing.T) {
 		"header":                 {b, npyPath, npyType, newEndless("\x93NUMPY\x02\x00\xff\xff\xff\xff{", " "), bad},
 		"row":                    {b, jsonPath, jsonType, newEndless(`{"a": {"values": [[1`, ", 1"), tooMuch},
 		"rows":                   {small, jsonPath, jsonType, newEndless(`{"a": {"values": [[1]`, ", [1]"), tooMuch},
-		"short rows":             {small, "/matrix_multiplication/", jsonType, newEndless(`{"A": [[1,1,1]`, ",[1,1,1]"), tooMuch},
+		"short rows":             {small, simplePath, jsonType, newEndless(`{"A": [[1,1,1]`, ",[1,1,1]"), tooMuch},
 		"nesting":                {b, npyPath, jsonType, newEndless(``, "["), invalid},
 		"id":                     {b, jsonPath, jsonType, newEndless(`{"a": {"matrix_id": "`, "x"), invalid},
 		"name":                   {b, jsonPath, jsonType, newEndless(`{"`, "x"), invalid},
@@ -87,14 +96,12 @@ func TestMemory(t *testing.T) {
 			c.b.handler.ServeHTTP(w, r)
 			runtime.ReadMemStats(&end)
 			if w.Code != c.status {
-				t.Errorf("status %d, %.300s", w.Code, w.Body)
+				t.Errorf("status %d, want %d: %.300s", w.Code, c.status, w.Body)
 			}
 			if n := end.TotalAlloc - start.TotalAlloc; n > mostAllocated {
-				t.Errorf("it took %d MiB", n>>20)
+				t.Errorf("the request allocated %d MiB, want at most %d", n>>20, mostAllocated>>20)
 			}
-			if after := c.b.kept(t); after != before {
-				t.Errorf("there were %+v, now there are %+v", before, after)
-			}
+			c.b.wantKept(t, before)
 		})
 	}
 }

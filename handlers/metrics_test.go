@@ -14,7 +14,7 @@ import (
 	"github.com/millrace/millrace/handlers"
 )
 
-// TestRequestsAreObserved: by route, never by path, and by methods that are known.
+// TestRequestsAreObserved: requests are counted by route, not by path, and by known methods.
 func TestRequestsAreObserved(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
@@ -22,15 +22,15 @@ func TestRequestsAreObserved(t *testing.T) {
 	b.server = httptest.NewServer(handlers.Observed(b.handler, registry))
 	t.Cleanup(b.server.Close)
 
-	const product = `{"A": [[1]], "B": [[2]]}`
-	created := b.do(t, http.MethodPost, "/matrix_multiplication/", strings.NewReader(product), "Content-Type", "application/json")
+	created := b.do(t, http.MethodPost, "/matrix_multiplication/", strings.NewReader(`{"A": [[1]], "B": [[2]]}`),
+		"Content-Type", "application/json")
 	created.want(t, http.StatusAccepted)
 	for range 2 {
 		b.get(t, "/v1/multiplications/"+uuid.NewString()).want(t, http.StatusNotFound)
 	}
 	b.get(t, created.Header.Get("Location"), "Prefer", "wait=1").want(t, http.StatusOK)
 	id := strings.TrimPrefix(created.Header.Get("Location"), "/v1/multiplications/")
-	events := b.follow(t, id)
+	events := b.subscribe(t, id)
 	if _, err := events.next(); err != nil { // the head and an event are here before the end
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestRequestsAreObserved(t *testing.T) {
 		"millrace_http_requests_total GET /v1/multiplications/{id} 5xx":         0,
 		"millrace_http_requests_total GET unmatched 4xx":                        1,
 		"millrace_http_requests_total other unmatched 4xx":                      1,
-		"millrace_http_request_duration_seconds GET /v1/multiplications/{id}":   2, // not that which waited
+		"millrace_http_request_duration_seconds GET /v1/multiplications/{id}":   2, // without the one that waited
 		"millrace_http_request_size_bytes POST /matrix_multiplication/":         1,
 		"millrace_http_response_size_bytes GET /v1/multiplications/{id}":        3,
 		"millrace_http_requests_total GET /v1/multiplications/{id}/events 2xx":  1,
@@ -76,16 +76,16 @@ func TestRequestsAreObserved(t *testing.T) {
 		}
 	}
 	if _, ok := got["millrace_http_request_duration_seconds GET /v1/multiplications/{id}/events"]; ok {
-		t.Error("how long somebody listens is observed as if it were work")
+		t.Error("the duration of a stream of events is observed")
 	}
 	for name := range got {
 		if strings.Contains(name, "nothing") || strings.Contains(name, "INVENTED") {
-			t.Errorf("a client made up a label: %s", name)
+			t.Errorf("series %s has a label that a client made up", name)
 		}
 	}
 }
 
-// TestSizesAreObserved: those of the bodies, and of an answer that is given up in the middle as much as was sent.
+// TestSizesAreObserved: the bytes of bodies are counted, also of a response that breaks off.
 func TestSizesAreObserved(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
@@ -101,14 +101,14 @@ func TestSizesAreObserved(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	if err == nil {
-		t.Error("the answer was not given up")
+		t.Error("reading the response succeeds, want an error in the middle")
 	}
 	server.Close()
 	const want = `
-		# HELP millrace_http_requests_in_flight Requests that are being answered.
+		# HELP millrace_http_requests_in_flight Requests in flight.
 		# TYPE millrace_http_requests_in_flight gauge
 		millrace_http_requests_in_flight 0
-		# HELP millrace_http_request_size_bytes How much of the bodies of requests was read.
+		# HELP millrace_http_request_size_bytes Bytes of request bodies that were read.
 		# TYPE millrace_http_request_size_bytes histogram
 		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="1024"} 1
 		millrace_http_request_size_bytes_bucket{method="POST",route="unmatched",le="65536"} 1

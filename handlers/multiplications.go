@@ -95,7 +95,7 @@ func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*changed
 	if err != nil || !in.asked {
 		return out, err
 	}
-	id, _ := in.parseID("multiplication") // which was right a moment ago
+	id, _ := in.parseID("multiplication") // change has checked it
 	if v, e := a.wait(ctx, id, in.Waiting); e == nil {
 		out.Body = render(v.body)
 		out.PreferenceApplied = in.applied()
@@ -103,8 +103,8 @@ func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*changed
 	return out, err
 }
 
-// change changes a multiplication and saves the response, what has become of it, in one transaction. The body of the request, if it has
-// one, is ignored.
+// change changes a multiplication, and saves the response with its new state, in one transaction. The body of the
+// request is ignored.
 func (a *API) change(
 	ctx context.Context, in IDParam, p IdempotencyParam, changeTx func(context.Context, *store.Tx, uuid.UUID) error,
 ) (*changedOutput, error) {

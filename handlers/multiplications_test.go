@@ -36,38 +36,46 @@ func TestMultiplicationMembers(t *testing.T) {
 	t.Run("pending", func(t *testing.T) {
 		a := idle.get(t, "/v1/multiplications/"+idle.submit(t, body).ID).want(t, http.StatusOK)
 		names, object := members(t, a.body)
-		if names != always+" id links priority progress shape state tiles" {
-			t.Errorf("members %s", names)
+		if want := always + " id links priority progress shape state tiles"; names != want {
+			t.Errorf("members %s, want %s", names, want)
 		}
 		for name, want := range map[string]string{
-			"state": `"pending"`, "priority": "2", "shape": `{"m":1,"k":2,"n":1}`, "dtype": `"float64"`, "progress": "0", "attempts": "0",
-			"tiles": `{"total":1,"completed":0,"running":0,"retrying":0}`, "errors": "[]",
+			"state":    `"pending"`,
+			"priority": "2",
+			"shape":    `{"m":1,"k":2,"n":1}`,
+			"dtype":    `"float64"`,
+			"progress": "0",
+			"attempts": "0",
+			"tiles":    `{"total":1,"completed":0,"running":0,"retrying":0}`,
+			"errors":   "[]",
 		} {
 			if string(object[name]) != want {
-				t.Errorf("%s is %s", name, object[name])
+				t.Errorf("%s is %s, want %s", name, object[name], want)
 			}
 		}
 		if names, _ = members(t, object["a"]); names != "cols dtype matrix_id rows" {
-			t.Errorf("members of a: %s", names)
+			t.Errorf("members of a: %s, want those of a reference", names)
 		}
 	})
 	t.Run("completed", func(t *testing.T) {
 		m := b.complete(t, b.submit(t, body).ID)
 		names, object := members(t, b.get(t, "/v1/multiplications/"+m.ID).body)
-		if names != always+" expires_at finished_at id links priority progress result shape started_at state tiles" {
-			t.Errorf("members %s", names)
+		const more = " expires_at finished_at id links priority progress result shape started_at state tiles"
+		if names != always+more {
+			t.Errorf("members %s, want %s", names, always+more)
 		}
 		if names, _ = members(t, object["result"]); names != "bytes cols dtype href matrix_id rows verified" {
-			t.Errorf("members of result: %s", names)
+			t.Errorf("members of result: %s, want those of a result", names)
 		}
 		for _, name := range []string{"created_at", "started_at", "finished_at", "expires_at"} {
 			if text := string(object[name]); !strings.HasSuffix(text, `Z"`) {
-				t.Errorf("%s is %s", name, text)
+				t.Errorf("%s is %s, want UTC", name, text)
 			}
 		}
 		checkTimes(t, m)
-		if r := m.Result; r.Bytes != 8 || !r.Verified || r.Href != "/v1/multiplications/"+m.ID+"/result" || m.Attempts != 1 {
-			t.Errorf("%d attempts, result %+v", m.Attempts, r)
+		href := "/v1/multiplications/" + m.ID + "/result"
+		if r := m.Result; r.Bytes != 8 || !r.Verified || r.Href != href || m.Attempts != 1 {
+			t.Errorf("%d attempts, result %+v, want 1 and 8 verified bytes at %s", m.Attempts, r, href)
 		}
 		b.get(t, "/v1/matrices/"+m.Result.MatrixID).want(t, http.StatusOK)
 	})
@@ -77,7 +85,7 @@ func checkTimes(t *testing.T, m resource.Multiplication) {
 	t.Helper()
 	times := []time.Time{m.CreatedAt, *m.StartedAt, *m.FinishedAt, *m.ExpiresAt}
 	if !slices.IsSortedFunc(times, time.Time.Compare) {
-		t.Errorf("created, started, finished, expires: %v", times)
+		t.Errorf("created, started, finished, expires: %v, want them in this order", times)
 	}
 }
 
@@ -91,7 +99,7 @@ func TestNoSuchMultiplication(t *testing.T) {
 	}
 }
 
-func (b *testBundle) cancel(t *testing.T, id string) answer {
+func (b *testBundle) cancel(t *testing.T, id string) received {
 	t.Helper()
 	return b.do(t, http.MethodPost, "/v1/multiplications/"+id+"/cancel", nil)
 }
@@ -106,13 +114,14 @@ func TestCancel(t *testing.T) {
 		for range 2 { // to cancel twice is no error
 			m := decode[resource.Multiplication](t, idle.cancel(t, id).want(t, http.StatusOK))
 			if m.State != "cancelled" || m.FinishedAt == nil || m.ExpiresAt == nil || m.StartedAt != nil || m.Result != nil {
-				t.Errorf("got %+v", m)
+				t.Errorf("got %+v, want it cancelled, finished and not started", m)
 			}
 		}
 		idle.get(t, "/v1/multiplications/"+id+"/result").want(t, http.StatusConflict)
 		var state string
-		if err := idle.store.Pool.QueryRow(t.Context(), `SELECT state FROM river_job`).Scan(&state); err != nil || state != "cancelled" {
-			t.Errorf("the job is %s, %v", state, err)
+		err := idle.store.Pool.QueryRow(t.Context(), "SELECT state FROM river_job").Scan(&state)
+		if err != nil || state != "cancelled" {
+			t.Errorf("the job is %s, %v, want cancelled", state, err)
 		}
 	})
 	t.Run("running", func(t *testing.T) {
@@ -120,17 +129,17 @@ func TestCancel(t *testing.T) {
 		id := b.submit(t, `{"a": `+many+`, "b": `+many+`}`).ID
 		m := b.await(t, id, func(m resource.Multiplication) bool { return m.State == "in_progress" && m.Tiles.Running > 0 })
 		if m.StartedAt == nil || m.FinishedAt != nil || m.ExpiresAt != nil {
-			t.Errorf("got %+v", m)
+			t.Errorf("got %+v, want it started and not finished", m)
 		}
 		b.get(t, "/v1/multiplications/"+id+"/result").want(t, http.StatusConflict)
 		b.get(t, "/v1/multiplications/"+id+"/result", "Accept", jsonType).want(t, http.StatusConflict)
 		m = decode[resource.Multiplication](t, b.cancel(t, id).want(t, http.StatusOK))
 		if m.State != "cancelled" || m.Result != nil {
-			t.Errorf("got %+v", m)
+			t.Errorf("got %+v, want it cancelled", m)
 		}
 		m = b.await(t, id, func(m resource.Multiplication) bool { return m.Tiles.Running == 0 })
 		if m.State != "cancelled" || m.Tiles.Completed == m.Tiles.Total {
-			t.Errorf("got %+v", m)
+			t.Errorf("got %+v, want it cancelled before its last tile", m)
 		}
 	})
 	t.Run("completed", func(t *testing.T) {
@@ -138,7 +147,7 @@ func TestCancel(t *testing.T) {
 		b.complete(t, id)
 		b.cancel(t, id).want(t, http.StatusConflict)
 		if m := b.status(t, id); m.State != "completed" {
-			t.Errorf("it is %s", m.State)
+			t.Errorf("after the refused cancellation: %s, want completed", m.State)
 		}
 	})
 }
@@ -158,7 +167,7 @@ func TestNotFinite(t *testing.T) {
 			m := b.complete(t, decode[resource.Multiplication](t, a).ID)
 			a = b.get(t, m.Result.Href, "Accept", jsonType).want(t, http.StatusNotAcceptable)
 			if !strings.Contains(string(a.body), "ask for application/x-npy") {
-				t.Errorf("no hint: %s", a.body)
+				t.Errorf("got %s, want a hint at .npy in it", a.body)
 			}
 			a = b.get(t, m.Result.Href).want(t, http.StatusOK)
 			got := math.Float64frombits(binary.LittleEndian.Uint64(a.body[128:]))

@@ -20,7 +20,8 @@ func numpy(t *testing.T, args ...string) string {
 		if exec.CommandContext(t.Context(), python, "-c", "import numpy").Run() != nil {
 			continue
 		}
-		out, err := exec.CommandContext(t.Context(), python, append([]string{"testdata/products.py"}, args...)...).CombinedOutput()
+		args = append([]string{"testdata/numpy_cases.py"}, args...)
+		out, err := exec.CommandContext(t.Context(), python, args...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -33,13 +34,13 @@ func numpy(t *testing.T, args ...string) string {
 	return ""
 }
 
-// What np.save writes is multiplied, and np.load reads the product that NumPy computes.
+// TestNumPy: files of np.save are multiplied, and np.load reads results that agree with those of NumPy.
 func TestNumPy(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	cases, err := strconv.Atoi(numpy(t, "make", folder))
 	if err != nil || cases < 100 {
-		t.Fatalf("%d cases, %v", cases, err)
+		t.Fatalf("%d cases, %v, want at least 100", cases, err)
 	}
 	bundles := []*testBundle{setup(t), setupWith(t, options{files: true})}
 	t.Run("cases", func(t *testing.T) {
@@ -55,7 +56,8 @@ func TestNumPy(t *testing.T) {
 	}
 }
 
-// multiplyFiles sends name-a.npy and name-b.npy, as a form or one by one, and stores their product in name-c.npy.
+// multiplyFiles multiplies name-a.npy and name-b.npy, sent as a form or one by one, and writes the result to
+// name-c.npy.
 func (b *testBundle) multiplyFiles(t *testing.T, name string, asForm bool) {
 	t.Helper()
 	read := func(name string) []byte {
@@ -65,11 +67,13 @@ func (b *testBundle) multiplyFiles(t *testing.T, name string, asForm bool) {
 		}
 		return file
 	}
-	left, right := read(name+"-a.npy"), read(name+"-b.npy")
+	left := read(name + "-a.npy")
+	right := read(name + "-b.npy")
 	contentType, body := form(t, part{"a", left}, part{"b", right})
 	if !asForm {
 		const one = `{"matrix_id": %q}`
-		contentType, body = jsonType, fmt.Appendf(nil, `{"a": `+one+`, "b": `+one+`}`, b.upload(t, left).ID, b.upload(t, right).ID)
+		contentType = jsonType
+		body = fmt.Appendf(nil, `{"a": `+one+`, "b": `+one+`}`, b.upload(t, left).ID, b.upload(t, right).ID)
 	}
 	a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
 	m := b.complete(t, decode[resource.Multiplication](t, a).ID)

@@ -13,16 +13,16 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 )
 
-// TestLongAnswerIsObserved: a request without a body has no deadline for sending it, also when its size is measured. With one,
-// the server would take a client that sends nothing for one that is gone, and end its answer.
-func TestLongAnswerIsObserved(t *testing.T) {
+// TestLongResponseIsObserved: a request without a body has no deadline for sending it, also while its size is
+// measured. With a deadline the server would take the silent client for one that is gone, and end the response.
+func TestLongResponseIsObserved(t *testing.T) {
 	t.Parallel()
 	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintln(w, "it begins")
 		_ = http.NewResponseController(w).Flush()
 		select {
 		case <-r.Context().Done():
-			return // as a handler does whose client is gone
+			return // the client is gone
 		case <-time.After(3 * stall):
 		}
 		_, _ = fmt.Fprintln(w, "and ends")
@@ -34,14 +34,14 @@ func TestLongAnswerIsObserved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := http.DefaultClient.Do(r)
+		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := io.ReadAll(answer.Body)
-		_ = answer.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
 		if want := "it begins\nand ends\n"; string(text) != want || err != nil {
-			t.Errorf("%s: got %q, %v", method, text, err)
+			t.Errorf("%s: got %q, %v, want %q", method, text, err, want)
 		}
 	}
 }

@@ -12,42 +12,44 @@ import (
 )
 
 const (
-	// overviewAge is how old the numbers may be.
+	// overviewAge is how old an overview may be.
 	overviewAge = time.Second
-	// overviewRest is the least time between two looks at the queues, in multiples of what the last one took: with a huge
-	// backlog counting must not become a load of its own.
+	// overviewRest is the least time between two reads, in multiples of the duration of the last one: with a long backlog
+	// counting jobs must not become a load of its own.
 	overviewRest = 20
-	// overviewTimeout bounds one look.
+	// overviewTimeout bounds one read.
 	overviewTimeout = 10 * time.Second
 )
 
-// overviews looks at the queues for all clients together.
+// overviews reads the overview once for several requests.
 type overviews struct {
 	jobs   *jobs.Client
 	flight singleflight.Group
-	mutex  sync.Mutex
-	last   jobs.Overview
-	at     time.Time // of the last look
-	until  time.Time // when it is too old
+
+	mu    sync.Mutex
+	last  jobs.Overview
+	at    time.Time // of the last read
+	until time.Time // when last is too old
 }
 
-// cached returns the last look, unless it is too old.
+// cached returns the last overview and its time, and reports whether it is recent enough.
 func (o *overviews) cached() (jobs.Overview, time.Time, bool) {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return o.last, o.at, time.Now().Before(o.until)
 }
 
-// get returns a look that is not too old. One client's leaving does not spoil it for the others.
+// get returns a recent overview and its time. The read goes on if the request that began it is cancelled, since
+// others may share it.
 func (o *overviews) get(ctx context.Context) (jobs.Overview, time.Time, error) {
 	if last, at, ok := o.cached(); ok {
 		return last, at, nil
 	}
 	done := o.flight.DoChan("", func() (any, error) {
-		if _, _, ok := o.cached(); ok { // another flight has just landed
+		if _, _, ok := o.cached(); ok { // another read has just ended
 			return nil, nil
 		}
-		return nil, o.look(context.WithoutCancel(ctx))
+		return nil, o.read(context.WithoutCancel(ctx))
 	})
 	select {
 	case result := <-done:
@@ -58,7 +60,7 @@ func (o *overviews) get(ctx context.Context) (jobs.Overview, time.Time, error) {
 	}
 }
 
-func (o *overviews) look(ctx context.Context) error {
+func (o *overviews) read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, overviewTimeout)
 	defer cancel()
 	start := time.Now()
@@ -66,9 +68,11 @@ func (o *overviews) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	o.last, o.at, o.until = seen, start, time.Now().Add(max(overviewAge, overviewRest*time.Since(start)))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = seen
+	o.at = start
+	o.until = time.Now().Add(max(overviewAge, overviewRest*time.Since(start)))
 	return nil
 }
 
@@ -77,7 +81,7 @@ type overviewOutput struct {
 	Body         resource.Overview
 }
 
-// getOverview answers GET /v1/overview.
+// getOverview handles GET /v1/overview.
 func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, error) {
 	seen, at, err := a.overviews.get(ctx)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// maxWait is how long a client may have its answer wait: less than the proxies between us give up after.
+// maxWait is how long a response may wait at most, less than the timeouts of usual proxies.
 const maxWait = 60 * time.Second
 
-// Waiting is the input of an operation whose answer may wait until the multiplication has ended.
+// Waiting is the input of an operation whose response may wait until the multiplication has finished.
 type Waiting struct {
 	Prefer string `header:"Prefer" example:"wait=10" doc:"wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small."`
 
@@ -23,7 +23,7 @@ type Waiting struct {
 // Resolve implements huma.Resolver.
 func (w *Waiting) Resolve(ctx huma.Context) []error {
 	var lines []string
-	ctx.EachHeader(func(name, value string) { // a list may be spread over several headers
+	ctx.EachHeader(func(name, value string) { // a list may be in several headers
 		if name == "Prefer" {
 			lines = append(lines, value)
 		}
@@ -32,13 +32,13 @@ func (w *Waiting) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// applied is the Preference-Applied header of an answer that has waited.
+// applied returns the Preference-Applied header of a response that has waited.
 func (w *Waiting) applied() string {
 	return "wait=" + strconv.FormatInt(int64(w.limit/time.Second), 10)
 }
 
-// waitPreference returns how long a Prefer header asks to wait. Preferences that are unknown or make no sense are as good as
-// not there, and of several with one name the first counts.
+// waitPreference returns how long a Prefer header of RFC 7240 asks to wait. Unknown and malformed preferences are
+// ignored, and of several with one name the first counts.
 func waitPreference(header string) (time.Duration, bool) {
 	for len(header) > 0 {
 		var preference string
@@ -70,7 +70,7 @@ func cutUnquoted(text string, separator byte) (before, after string) {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case quoted && c == '\\':
-			i++ // whatever follows, it does not end the string
+			i++ // an escaped character does not end the string
 		case c == '"':
 			quoted = !quoted
 		case c == separator && !quoted:

@@ -8,24 +8,33 @@ import (
 func TestWaitPreference(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{
-		"wait=10": 10 * time.Second, "Wait=10": 10 * time.Second, " wait = 10 ": 10 * time.Second, `wait="7"`: 7 * time.Second,
-		"respond-async, wait=5": 5 * time.Second, "wait=5, respond-async": 5 * time.Second, "wait=5;foo=bar, x": 5 * time.Second,
-		"wait=0": 0, "wait=60": maxWait, "wait=3600": maxWait, "wait=99999999999999999999999": maxWait,
+		"wait=10":                              10 * time.Second,
+		"Wait=10":                              10 * time.Second,
+		" wait = 10 ":                          10 * time.Second,
+		`wait="7"`:                             7 * time.Second,
+		"respond-async, wait=5":                5 * time.Second,
+		"wait=5, respond-async":                5 * time.Second,
+		"wait=5;foo=bar, x":                    5 * time.Second,
+		"wait=0":                               0,
+		"wait=60":                              maxWait,
+		"wait=3600":                            maxWait,
+		"wait=99999999999999999999999":         maxWait,
 		"wait=5, wait=9":                       5 * time.Second, // the first one counts
 		`note="a, wait=9; \", wait=8", wait=3`: 3 * time.Second,
 		`note="wait=9", wait=3`:                3 * time.Second,
 		"a=;b, ,, wait=2":                      2 * time.Second,
 	} {
 		if got, ok := waitPreference(header); !ok || got != want {
-			t.Errorf("%q: %s, %v, want %s", header, got, ok, want)
+			t.Errorf("waitPreference(%q) = %s, %t, want %s", header, got, ok, want)
 		}
 	}
 	for _, header := range []string{
-		"", "respond-async", "wait", "wait=", "wait=x", "wait=-1", "wait=1.5", "wait=+5", "wait=5s", "wait=0x5", "waits=5", `wait="`,
+		"", "respond-async", "wait", "wait=", "wait=x", "wait=-1", "wait=1.5", "wait=+5", "wait=5s", "wait=0x5", "waits=5",
+		`wait="`,
 		`x="wait=5`, ";wait=5", "wait;wait=5", "return=minimal; wait=5", "wait=\"5", ",", "=", "\x00", "wait=x, wait=5",
 	} {
 		if got, ok := waitPreference(header); ok {
-			t.Errorf("%q: %s", header, got)
+			t.Errorf("waitPreference(%q) = %s, want none", header, got)
 		}
 	}
 }
@@ -34,7 +43,7 @@ func FuzzWaitPreference(f *testing.F) {
 	f.Add(`a="b\", c"; d, wait=5`)
 	f.Fuzz(func(t *testing.T, header string) {
 		if got, _ := waitPreference(header); got < 0 || got > maxWait {
-			t.Errorf("%s", got)
+			t.Errorf("waitPreference(%q) = %s, want 0 to %s", header, got, maxWait)
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// response is the response to a POST. It is rendered before it is sent, to be saved and sent again byte by byte.
+// response is the response to a POST. It is rendered before it is sent, so that a repeated request gets the same bytes.
 type response struct {
 	status   int
 	location string
@@ -19,7 +19,11 @@ type response struct {
 // newResponse renders a response.
 func newResponse(status int, location string, body any) (*response, error) {
 	text, err := encode(body)
-	return &response{status: status, location: location, body: text}, err
+	return &response{
+		status:   status,
+		location: location,
+		body:     text,
+	}, err
 }
 
 // Replayed is the header that distinguishes the response to a repeated request from the first one.
@@ -43,7 +47,7 @@ func encode(v any) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// rendered is the body of a response as JSON; T is what is in it.
+// rendered is the body of a response as JSON, described as a T.
 type rendered[T any] struct {
 	text []byte
 	err  error

@@ -9,16 +9,20 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 )
 
-// Matrices that share their blocks are deleted, and refused to be deleted, each for itself.
+// TestDeleteShared: matrices that share blocks are deleted, or kept, independently of each other.
 func TestDeleteShared(t *testing.T) {
 	t.Parallel()
 	for _, files := range []bool{false, true} {
 		b := setupWith(t, options{files: files})
 		x, column := someElements(300, 100), someElements(100, 1)
 		first, second := b.upload(t, x.npy()), b.upload(t, x.fortran())
-		third := decode[resource.Matrix](t, b.post(t, "/v1/matrices", jsonType, []byte(x.json())).want(t, http.StatusCreated))
-		if n := b.kept(t).owners; n != 1 || first.ID == second.ID || second.Digest != first.Digest || third.Digest != first.Digest {
-			t.Errorf("%d times the same blocks: %+v %+v %+v", n, first, second, third)
+		a := b.post(t, "/v1/matrices", jsonType, []byte(x.json())).want(t, http.StatusCreated)
+		third := decode[resource.Matrix](t, a)
+		if first.ID == second.ID || second.Digest != first.Digest || third.Digest != first.Digest {
+			t.Errorf("got %+v, %+v and %+v, want the same digest three times", first, second, third)
+		}
+		if n := b.kept(t).owners; n != 1 {
+			t.Errorf("%d matrices have blocks, want 1", n)
 		}
 		reads := func(id string) {
 			t.Helper()
@@ -38,7 +42,7 @@ func TestDeleteShared(t *testing.T) {
 		reads(second.ID)
 		b.checkResult(t, m.ID, x.times(column))
 		if a := b.delete(t, "/v1/matrices/"+second.ID).want(t, http.StatusConflict); !strings.Contains(string(a.body), m.ID) {
-			t.Errorf("it does not say by what: %s", a.body)
+			t.Errorf("got %s, want the multiplication %s in it", a.body, m.ID)
 		}
 		b.delete(t, "/v1/multiplications/"+m.ID).want(t, http.StatusNoContent)
 		b.delete(t, "/v1/matrices/"+second.ID).want(t, http.StatusNoContent)
@@ -46,12 +50,13 @@ func TestDeleteShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := b.kept(t).owners; n != 0 {
-			t.Errorf("%d blocks are left", n)
+			t.Errorf("%d matrices have blocks, want none", n)
 		}
 	}
 }
 
-// The blocks of a result are shared with an upload of the same content, once its digest is known, and outlive the product.
+// TestShareResult: a result whose digest is known shares its blocks with an upload of the same content, which
+// outlives the multiplication.
 func TestShareResult(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -60,7 +65,7 @@ func TestShareResult(t *testing.T) {
 	file := b.get(t, m.Result.Href).want(t, http.StatusOK).body
 	same := b.upload(t, file)
 	if n := b.kept(t).owners; n != 1 {
-		t.Errorf("%d times the same blocks", n)
+		t.Errorf("%d matrices have blocks, want 1", n)
 	}
 	b.delete(t, "/v1/multiplications/"+m.ID).want(t, http.StatusNoContent)
 	if a := b.get(t, "/v1/matrices/"+same.ID+"/content").want(t, http.StatusOK); !bytes.Equal(a.body, file) {
@@ -71,6 +76,6 @@ func TestShareResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := b.kept(t).owners; n != 0 {
-		t.Errorf("%d blocks are left", n)
+		t.Errorf("%d matrices have blocks, want none", n)
 	}
 }

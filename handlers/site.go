@@ -7,11 +7,11 @@ import (
 	"github.com/millrace/millrace/pages"
 )
 
-// Site says what there is beside the API.
+// Site is what the server has beside the API.
 type Site struct {
 	Version string
-	OpsPort int          // of /metrics; 0: not known
-	RiverUI http.Handler // nil: none
+	OpsPort int          // of /metrics; 0 if it is not known
+	RiverUI http.Handler // nil for none
 }
 
 // RiverUIPrefix is the path at which River UI is mounted.
@@ -22,19 +22,20 @@ const (
 	riverUIPath = RiverUIPrefix + "/"
 )
 
-// mountRiverUI puts River UI beside the API: its errors have a form of their own, and are not turned into ours. What it
-// does to jobs it does for its own pages only, not for those of other sites that a browser has open.
+// mountRiverUI puts River UI beside the API. Its errors keep their form. It refuses requests that change jobs from
+// pages of other sites, which a browser may have open.
 func mountRiverUI(api, ui http.Handler, log *slog.Logger) http.Handler {
 	if ui == nil {
 		return api
 	}
+	ui = withRetryAfter(ui)
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		log.WarnContext(r.Context(), "refused a request to River UI from another site", "origin", r.Header.Get("Origin"))
-		http.Error(w, "River UI takes no orders from other sites", http.StatusForbidden)
+		http.Error(w, "River UI refuses requests from other sites", http.StatusForbidden)
 	}))
 	mux.Handle(riverUIPath, protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
@@ -43,7 +44,7 @@ func mountRiverUI(api, ui http.Handler, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// withSecurity sets the headers that make browsers cautious with every answer. Pages set a policy of their own.
+// withSecurity sets headers that restrict what browsers do with responses. Pages set a policy of their own.
 func withSecurity(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()

@@ -3,22 +3,27 @@ package handlers_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/jobs"
 )
 
-// setupSite returns a service with all that is beside the API.
+// setupSite returns a service with River UI, a version and an operations address.
 func setupSite(t *testing.T, idle bool) *testBundle {
 	t.Helper()
-	return setupWith(t, options{idle: idle, riverUI: true, site: handlers.Site{Version: "v1.2.3", OpsPort: 9090}})
+	return setupWith(t, options{
+		idle:    idle,
+		riverUI: true,
+		site:    handlers.Site{Version: "v1.2.3", OpsPort: 9090},
+	})
 }
 
-// fourLargeTiles is too much for the queue of small products.
+// fourLargeTiles is too large for the queue of small multiplications.
 const fourLargeTiles = `{"a": {"random": {"rows": 2600, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 2100}}}`
 
 func TestOverview(t *testing.T) {
@@ -28,36 +33,37 @@ func TestOverview(t *testing.T) {
 	b.submit(t, fourLargeTiles)
 	for _, sql := range []string{
 		"UPDATE river_job SET state = 'running' WHERE queue = 'tiles' AND args->>'tile' = '0'",
-		"UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour' WHERE queue = 'tiles' AND args->>'tile' = '1'",
-		"UPDATE river_job SET scheduled_at = now() + interval '1 minute' WHERE queue = 'tiles' AND args->>'tile' = '2'",
+		`UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour'
+			WHERE queue = 'tiles' AND args->>'tile' = '1'`,
+		`UPDATE river_job SET scheduled_at = now() + interval '1 minute'
+			WHERE queue = 'tiles' AND args->>'tile' = '2'`,
 		"UPDATE multiplications SET state = 'in_progress' WHERE m = 2600",
-		"INSERT INTO workers (id, renewed_at) VALUES ('worker@a', now()), ('worker@b', now() - interval '1 hour'), ('api@c', now())",
+		`INSERT INTO workers (id, renewed_at)
+			VALUES ('worker@a', now()), ('worker@b', now() - interval '1 hour'), ('api@c', now())`,
 	} {
-		if _, err := b.store.Pool.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
+		b.exec(t, sql)
 	}
 	a := b.get(t, "/v1/overview").want(t, http.StatusOK)
 	o := decode[resource.Overview](t, a)
 	want := []resource.QueueState{{Name: "small", Waiting: 1}, {Name: "tiles", Waiting: 1, Running: 1, Retrying: 2}}
-	if len(o.Queues) != 2 || o.Queues[0] != want[0] || o.Queues[1] != want[1] {
-		t.Errorf("queues %+v", o.Queues)
+	if !slices.Equal(o.Queues, want) {
+		t.Errorf("queues %+v, want %+v", o.Queues, want)
 	}
-	if o.Multiplications != (resource.ActiveMultiplications{Pending: 1, InProgress: 1}) || o.Workers != 1 {
-		t.Errorf("%+v, %d workers", o.Multiplications, o.Workers)
+	if want := (resource.ActiveMultiplications{Pending: 1, InProgress: 1}); o.Multiplications != want || o.Workers != 1 {
+		t.Errorf("%+v, %d workers, want %+v, 1", o.Multiplications, o.Workers, want)
 	}
 	if o.Version != "v1.2.3" || o.OpsPort != 9090 || o.StartedAt.IsZero() || o.ObservedAt.Before(o.StartedAt) {
-		t.Errorf("%+v", o)
+		t.Errorf("got %+v, want version v1.2.3, port 9090 and two times", o)
 	}
-	if a.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("%v", a.Header)
+	if got := a.Header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("Cache-Control %q, want no-store", got)
 	}
 	for _, path := range []string{o.Links.Docs, o.Links.OpenAPI, o.Links.RiverUI} {
 		b.get(t, path, "Accept", "*/*").want(t, http.StatusOK)
 	}
 }
 
-// However many clients ask at once, one of them looks, and all see the same.
+// TestOverviewIsShared: concurrent requests share one read.
 func TestOverviewIsShared(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
@@ -68,16 +74,17 @@ func TestOverviewIsShared(t *testing.T) {
 		group.Go(func() { seen[i] = decode[resource.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)) })
 	}
 	group.Wait()
-	looks := map[int64]bool{}
+	reads := map[int64]bool{}
 	for _, o := range seen {
-		looks[o.ObservedAt.UnixNano()] = true
+		reads[o.ObservedAt.UnixNano()] = true
 	}
-	// A slow machine may take more than a second over it.
-	if span := seen[len(seen)-1].ObservedAt.Sub(seen[0].ObservedAt).Abs(); len(looks) > 2+int(span.Seconds()) {
-		t.Errorf("%d looks", len(looks))
+	// On a slow machine the requests may take more than a second, the age of an overview.
+	span := seen[len(seen)-1].ObservedAt.Sub(seen[0].ObservedAt).Abs()
+	if most := 2 + int(span.Seconds()); len(reads) > most {
+		t.Errorf("%d reads, want at most %d", len(reads), most)
 	}
-	if now := b.statements(t); now-before > int64(10*len(looks)) {
-		t.Errorf("%d statements for %d looks", now-before, len(looks))
+	if n, most := b.statements(t)-before, int64(10*len(reads)); n > most {
+		t.Errorf("%d statements for %d reads, want at most %d", n, len(reads), most)
 	}
 }
 
@@ -97,25 +104,30 @@ func TestRiverUI(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
 	moved, err := (&http.Transport{}).RoundTrip(request(t, b.server.URL+"/riverui"))
-	if err != nil || moved.StatusCode != http.StatusPermanentRedirect || moved.Header.Get("Location") != "riverui/" {
-		t.Errorf("%+v, %v", moved, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := moved.Header.Get("Location"); moved.StatusCode != http.StatusPermanentRedirect || got != "riverui/" {
+		t.Errorf("status %s, Location %q, want a permanent redirect to riverui/", moved.Status, got)
 	}
 	page := b.get(t, "/riverui/").want(t, http.StatusOK)
 	if !strings.Contains(string(page.body), `src="/riverui/assets/`) {
-		t.Errorf("%s", page.body)
+		t.Errorf("the page is %s, want a script in it", page.body)
 	}
 	if policy := page.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") {
-		t.Errorf("policy %q", policy)
+		t.Errorf("policy %q, want default-src 'none' in it", policy)
 	}
 	for _, path := range []string{"/riverui/assets/none.js", "/riverui/jobs"} {
-		if a := b.get(t, path).want(t, http.StatusOK); a.Header.Get("Cache-Control") != "" {
-			t.Errorf("%s: %v", path, a.Header)
+		a := b.get(t, path).want(t, http.StatusOK)
+		if got := a.Header.Get("Cache-Control"); got != "" {
+			t.Errorf("%s: Cache-Control %q, want none", path, got)
 		}
 	}
 	_, rest, _ := strings.Cut(string(page.body), `src="`)
 	script, _, _ := strings.Cut(rest, `"`)
-	if a := b.get(t, script).want(t, http.StatusOK); !strings.Contains(a.Header.Get("Cache-Control"), "immutable") {
-		t.Errorf("%s: %v", script, a.Header)
+	a := b.get(t, script).want(t, http.StatusOK)
+	if got := a.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+		t.Errorf("%s: Cache-Control %q, want it immutable", script, got)
 	}
 }
 
@@ -128,7 +140,7 @@ func request(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// River UI's errors keep the form that its pages expect.
+// TestRiverUIErrors: errors of River UI keep the form that its pages expect.
 func TestRiverUIErrors(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
@@ -143,12 +155,12 @@ func TestRiverUIErrors(t *testing.T) {
 		a := b.send(t, http.MethodPost, c.path, strings.NewReader(c.body))
 		var problem struct{ Message string }
 		if err := json.Unmarshal(a.body, &problem); err != nil || a.StatusCode != c.status || problem.Message == "" {
-			t.Errorf("%s: %s: %.200s", c.path, a.Status, a.body)
+			t.Errorf("%s: status %s, want %d with a message: %.200s", c.path, a.Status, c.status, a.body)
 		}
 	}
 }
 
-// Other sites that a browser has open must not give orders.
+// TestRiverUIFromElsewhere: pages of other sites must not change jobs.
 func TestRiverUIFromElsewhere(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
@@ -165,17 +177,17 @@ func TestWithoutRiverUI(t *testing.T) {
 		b.get(t, path).want(t, http.StatusNotFound)
 	}
 	if o := decode[resource.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK)); o.Links.RiverUI != "" {
-		t.Errorf("%+v", o.Links)
+		t.Errorf("links %+v, want none to River UI", o.Links)
 	}
 	if m := b.submit(t, fourLargeTiles); m.Links.Jobs != "" {
-		t.Errorf("%+v", m.Links)
+		t.Errorf("links %+v, want none to jobs", m.Links)
 	}
 	if page := string(b.get(t, "/docs/").want(t, http.StatusOK).body); strings.Contains(page, "riverui") {
-		t.Errorf("%s", page)
+		t.Errorf("the page is %s, want no link to River UI", page)
 	}
 }
 
-// The link to the jobs of a product shows them, in each of its states.
+// TestLinkToJobs: the link to the jobs of a multiplication leads to them in each of its states.
 func TestLinkToJobs(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
@@ -183,33 +195,35 @@ func TestLinkToJobs(t *testing.T) {
 	several := b.submit(t, fourLargeTiles)
 	empty := b.submit(t, `{"a": {"random": {"rows": 0, "cols": 2}}, "b": {"random": {"rows": 2, "cols": 3}}}`)
 	if empty.Links.Jobs != "" {
-		t.Errorf("of a product without tiles: %s", empty.Links.Jobs)
+		t.Errorf("the link of a multiplication without tiles is %q, want none", empty.Links.Jobs)
 	}
 	if path := "/riverui/jobs/"; !strings.HasPrefix(single.Links.Jobs, path) || len(single.Links.Jobs) == len(path) {
-		t.Errorf("of a single tile: %s", single.Links.Jobs)
+		t.Errorf("the link of a single tile is %q, want the page of a job", single.Links.Jobs)
 	}
 	b.get(t, single.Links.Self).want(t, http.StatusOK)
 	b.do(t, http.MethodHead, single.Links.Events, nil).want(t, http.StatusOK)
+	toAPI := strings.NewReplacer("/riverui/jobs?", "/riverui/api/jobs?", "queue=", "queues=") // of River UI
 	for _, c := range []struct {
-		state  store.State
+		state  jobs.State
 		sql    string
-		listed string // how many jobs are shown
+		listed int // how many jobs are shown
 	}{
-		{store.Pending, "state = 'available'", "4"},
-		{store.InProgress, "state = 'running' WHERE args->>'tile' = '1'", "1"},
-		{store.InProgress, "state = 'retryable', errors = array[jsonb_build_object('at', now(), 'attempt', 1, 'error', 'lost')] WHERE args->>'tile' = '1'", "1"},
-		{store.Cancelled, "state = 'cancelled', finalized_at = now()", "4"},
-		{store.Failed, "state = 'cancelled', finalized_at = now()", "4"},
-		{store.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", "1"},
-		{store.Completed, "state = 'completed'", "4"},
+		{jobs.Pending, "state = 'available'", 4},
+		{jobs.InProgress, "state = 'running' WHERE args->>'tile' = '1'", 1},
+		{jobs.InProgress, `state = 'retryable', errors = array[jsonb_build_object('at', now(), 'attempt', 1, 'error', 'lost')]
+			WHERE args->>'tile' = '1'`, 1},
+		{jobs.Cancelled, "state = 'cancelled', finalized_at = now()", 4},
+		{jobs.Failed, "state = 'cancelled', finalized_at = now()", 4},
+		{jobs.Failed, "state = 'discarded' WHERE args->>'tile' = '2'", 1},
+		{jobs.Completed, "state = 'completed'", 4},
 	} {
 		b.exec(t, "UPDATE river_job SET "+c.sql)
 		b.exec(t, `UPDATE multiplications SET state = $1, tiles_completed = tiles_total,
 			finished_at = CASE WHEN $1 NOT IN ('pending', 'in_progress') THEN now() END WHERE id = $2`, c.state, several.ID)
 		link := b.status(t, several.ID).Links.Jobs
-		a := b.get(t, strings.NewReplacer("/riverui/jobs?", "/riverui/api/jobs?", "queue=", "queues=").Replace(link)).want(t, http.StatusOK)
-		if n := strings.Count(string(a.body), `"kind":"multiply_tile"`); c.listed != map[int]string{1: "1", 4: "4"}[n] {
-			t.Errorf("%s, %s: %s shows %d jobs", c.state, c.sql, link, n)
+		a := b.get(t, toAPI.Replace(link)).want(t, http.StatusOK)
+		if n := strings.Count(string(a.body), `"kind":"multiply_tile"`); n != c.listed {
+			t.Errorf("%s, %s: %s shows %d jobs, want %d", c.state, c.sql, link, n, c.listed)
 		}
 	}
 }
@@ -221,16 +235,18 @@ func (b *testBundle) exec(t *testing.T, sql string, args ...any) {
 	}
 }
 
-// Every answer makes browsers cautious, whatever it is.
+// TestSecurityHeaders: each kind of response restricts what browsers do with it.
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
-	for _, path := range []string{"/", "/docs/", "/riverui/", "/riverui/api/queues", "/v1/overview", "/v1/matrices/x", "/nothing"} {
+	for _, path := range []string{
+		"/", "/docs/", "/riverui/", "/riverui/api/queues", "/v1/overview", "/v1/matrices/x", "/nothing",
+	} {
 		a := b.get(t, path)
 		policy := a.Header.Get("Content-Security-Policy")
 		if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Header.Get("Referrer-Policy") == "" ||
 			!strings.Contains(policy, "frame-ancestors 'none'") {
-			t.Errorf("%s: %v", path, a.Header)
+			t.Errorf("%s: headers %v, want those that restrict browsers", path, a.Header)
 		}
 	}
 }

@@ -16,13 +16,16 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // stall is a timeout that tests can let pass.
@@ -42,10 +45,10 @@ func dial(t *testing.T, server *httptest.Server, head string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// trickle sends a byte now and then, until the server closes the connection. The pauses are what the tests are about.
+// trickle sends a byte now and then, until the server closes the connection.
 func trickle(conn net.Conn) {
 	for {
-		time.Sleep(stall / 10)
+		time.Sleep(stall / 10) // the client is slow: that is what the tests are about
 		if _, err := conn.Write([]byte(" ")); err != nil {
 			return
 		}
@@ -56,43 +59,62 @@ func trickle(conn net.Conn) {
 func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Store) {
 	t.Helper()
 	pool := testdb.New(t)
-	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
 	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: client, limits: Limits{MaxMatrixBytes: 1 << 30}, log: log}
+	a := &API{
+		store:  s,
+		jobs:   client,
+		limits: Limits{MaxMatrixBytes: 1 << 30},
+		log:    log,
+	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), timeout))
 	t.Cleanup(server.Close)
 	return server, s
 }
 
+// fileBytes is the size of the file that beginning begins.
+const fileBytes = 8_000_128
+
+// beginning returns the first bytes of a .npy file, so many that some are in the block store.
+func beginning() string {
+	shape := matrix.Shape{
+		Rows:  1000,
+		Cols:  1000,
+		DType: matrix.Float64,
+	}
+	return string(npy.AppendHeader(nil, shape)) + strings.Repeat("x", 100_000)
+}
+
 // TestStalledRequests: each route that takes a body returns 408 to a client that sends too slowly, and stores nothing.
 func TestStalledRequests(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, stall)
-	npy := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
+	npy := beginning()
 	part := "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n"
 	for _, c := range []struct{ path, contentType, body string }{
-		{"/v1/matrices", payload.NPY, npy},
-		{"/v1/matrices", payload.NPY, npy[:10]},
-		{"/v1/matrices", payload.JSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
-		{"/v1/multiplications", payload.JSON, `{"a": {"values": [[1`},
-		{"/v1/multiplications", payload.JSON, ``},
-		{"/v1/multiplications", payload.Multipart + "; boundary=x", part + npy},
-		{"/v1/multiplications", payload.Multipart + "; boundary=x", part[:20]},
-		{"/matrix_multiplication/", payload.JSON, `{"A": [`},
+		{"/v1/matrices", resource.MediaNPY, npy},
+		{"/v1/matrices", resource.MediaNPY, npy[:10]},
+		{"/v1/matrices", resource.MediaJSON, "[[1" + strings.Repeat(", 1", 20_000) + "], [1, "},
+		{"/v1/multiplications", resource.MediaJSON, `{"a": {"values": [[1`},
+		{"/v1/multiplications", resource.MediaJSON, ``},
+		{"/v1/multiplications", resource.MediaMultipart + "; boundary=x", part + npy},
+		{"/v1/multiplications", resource.MediaMultipart + "; boundary=x", part[:20]},
+		{"/matrix_multiplication/", resource.MediaJSON, `{"A": [`},
 	} {
 		for _, key := range []string{"", "Idempotency-Key: k\r\n"} {
-			conn := dial(t, server, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%sContent-Length: 8000128\r\n\r\n%s",
-				c.path, c.contentType, key, c.body))
+			conn := dial(t, server, fmt.Sprintf(
+				"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
+				c.path, c.contentType, key, fileBytes, c.body))
 			go trickle(conn)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
@@ -101,14 +123,16 @@ func TestStalledRequests(t *testing.T) {
 			}
 			text, _ := io.ReadAll(response.Body)
 			_ = response.Body.Close()
-			if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != problemType {
-				t.Errorf("%s %.30q: %s %s, want a problem with status 408", c.path, c.body, response.Status, text)
+			kind := response.Header.Get("Content-Type")
+			if response.StatusCode != http.StatusRequestTimeout || kind != resource.MediaProblem {
+				t.Errorf("%s %.30q: %s %s %s, want a problem with status 408", c.path, c.body, response.Status, kind, text)
 			}
 			_ = conn.Close()
 		}
 	}
 	var left int
-	err := s.Pool.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM matrices) + (SELECT count(*) FROM blocks)").Scan(&left)
+	const sql = "SELECT (SELECT count(*) FROM matrices) + (SELECT count(*) FROM blocks)"
+	err := s.Pool.QueryRow(t.Context(), sql).Scan(&left)
 	if err != nil || left != 0 {
 		t.Errorf("%d rows are left, error %v, want none", left, err)
 	}
@@ -118,14 +142,16 @@ func TestStalledRequests(t *testing.T) {
 func TestStalledHoldNothing(t *testing.T) {
 	t.Parallel()
 	server, s := serveAPI(t, time.Hour)
-	npy := string(npy.AppendHeader(nil, matrix.Shape{Rows: 1000, Cols: 1000, DType: matrix.Float64})) + strings.Repeat("x", 100_000)
 	const clients = 5
 	for range clients {
-		dial(t, server, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: 8000128\r\n\r\n"+npy)
+		dial(t, server, fmt.Sprintf(
+			"POST /v1/matrices HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\nContent-Length: %d\r\n\r\n%s",
+			fileBytes, beginning()))
 	}
 	for limit := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		var uploading int
-		if err := s.Pool.QueryRow(t.Context(), "SELECT count(*) FROM matrices WHERE state = 'uploading'").Scan(&uploading); err != nil {
+		const sql = "SELECT count(*) FROM matrices WHERE state = 'uploading'"
+		if err := s.Pool.QueryRow(t.Context(), sql).Scan(&uploading); err != nil {
 			t.Fatal(err)
 		}
 		held := s.Pool.Stat().AcquiredConns()

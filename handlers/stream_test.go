@@ -20,8 +20,10 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -31,27 +33,57 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	t.Helper()
 	pool := testdb.New(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
-	client, err := jobs.NewClient(s, nil, jobs.Config{}, log)
+	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
+	client, err := jobs.NewClient(s, nil, queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Stop)
 	hub := watch.NewHub(s, log)
 	hub.Start(t.Context())
-	operand := jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}, 1)}
-	other := jobs.Operand{Matrix: store.NewRandom(matrix.Shape{Rows: 1, Cols: 1, DType: matrix.Float64}, 2)}
-	status, err := client.Submit(t.Context(), jobs.Submission{A: operand, B: other, Priority: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
 	mux := http.NewServeMux()
-	a := &API{store: s, jobs: client, hub: hub, log: log, heartbeat: heartbeat}
+	a := &API{
+		store:     s,
+		jobs:      client,
+		hub:       hub,
+		log:       log,
+		heartbeat: heartbeat,
+	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
+	id := submitPending(t, a, 1)[0]
 	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
-	return server, a, status.Multiplication.ID
+	return server, a, id
+}
+
+// submitPending submits n products of two numbers, in one transaction, and returns their ids. No worker computes them.
+func submitPending(t *testing.T, a *API, n int) []uuid.UUID {
+	t.Helper()
+	one := matrix.Shape{
+		Rows:  1,
+		Cols:  1,
+		DType: matrix.Float64,
+	}
+	ids := make([]uuid.UUID, n)
+	err := a.store.InTx(t.Context(), func(tx *store.Tx) error {
+		for i := range ids {
+			m, err := a.jobs.SubmitTx(t.Context(), tx, jobs.Submission{
+				A:        jobs.Operand{Matrix: store.NewRandom(one, 1)},
+				B:        jobs.Operand{Matrix: store.NewRandom(one, 2)},
+				Priority: jobs.DefaultPriority,
+			})
+			if err != nil {
+				return err
+			}
+			ids[i] = m.ID
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
 
 // TestHeartbeat: a stream without events continues, whether its heartbeat is shorter or longer than the stall timeout.
@@ -86,7 +118,8 @@ func TestStalledStream(t *testing.T) {
 		SELECT $1, i, now(), 'pending', 0 FROM generate_series(2, 150000) AS i`, id); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.store.Pool.Exec(t.Context(), "UPDATE multiplications SET events = 150000 WHERE id = $1", id); err != nil {
+	const sql = "UPDATE multiplications SET events = 150000 WHERE id = $1"
+	if _, err := a.store.Pool.Exec(t.Context(), sql, id); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -98,8 +131,8 @@ func TestStalledStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(conn, "GET %s/events HTTP/1.1\r\nHost: x\r\n\r\n", multiplicationPath(id))
-	for followed := false; !followed || a.hub.Followed() > 0; time.Sleep(time.Millisecond) {
-		followed = followed || a.hub.Followed() > 0
+	for followed := false; !followed || a.hub.Watched() > 0; time.Sleep(time.Millisecond) {
+		followed = followed || a.hub.Watched() > 0
 	}
 }
 
@@ -123,12 +156,25 @@ func TestExampleEvents(t *testing.T) {
 		if err := d.Decode(&e); err != nil {
 			t.Fatal(err)
 		}
-		p := store.Multiplication{ID: uuid.MustParse(e.ID), TilesTotal: e.Tiles.Total, M: 2000, N: 2000, DType: matrix.Float64}
-		event := watch.Event{Number: 2 + e.Tiles.Completed, At: e.At, State: store.State(e.State), TilesCompleted: e.Tiles.Completed}
-		if e.Result != nil {
-			p.C, event.StateChanged, event.Product = uuid.MustParse(e.Result.MatrixID), true, &p
+		row := store.Multiplication{
+			ID:         uuid.MustParse(e.ID),
+			TilesTotal: e.Tiles.Total,
+			M:          2000,
+			N:          2000,
+			DType:      matrix.Float64,
 		}
-		if err := s.write(event, p); err != nil {
+		event := watch.Event{
+			Number:         2 + e.Tiles.Completed,
+			At:             e.At,
+			State:          e.State,
+			TilesCompleted: e.Tiles.Completed,
+		}
+		if e.Result != nil {
+			row.C = uuid.MustParse(e.Result.MatrixID)
+			event.StateChanged = true
+			event.Outcome = &row
+		}
+		if err := s.write(event, row); err != nil {
 			t.Fatal(err)
 		}
 	}

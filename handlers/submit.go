@@ -36,47 +36,49 @@ type acceptedOutput struct {
 
 // submit handles POST /v1/multiplications.
 func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	r, err := in.request(payload.JSON, payload.Multipart)
+	r, err := in.request(resource.MediaJSON, resource.MediaMultipart)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if first, err := a.replay(ctx, r); first != nil || err != nil {
-		return a.accepted(ctx, in.Waiting, first, err)
-	}
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
-	defer a.discard(ctx, intake)
-	order, err := payload.ReadOrder(ctx, r.body, intake)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	resp, err := a.accept(ctx, r, order, intake)
+	resp, err := a.accept(ctx, r, payload.ReadOrder)
 	return a.accepted(ctx, in.Waiting, resp, err)
 }
 
 // submitSimple handles POST /matrix_multiplication/.
 func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutput, error) {
-	r, err := in.request(payload.JSON)
+	r, err := in.request(resource.MediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if first, err := a.replay(ctx, r); first != nil || err != nil {
-		return a.accepted(ctx, in.Waiting, first, err)
-	}
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
-	defer a.discard(ctx, intake)
-	order, err := payload.ReadSimpleOrder(ctx, r.body, intake)
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	resp, err := a.accept(ctx, r, order, intake)
+	resp, err := a.accept(ctx, r, payload.ReadSimpleOrder)
 	return a.accepted(ctx, in.Waiting, resp, err)
 }
 
-// accept submits a multiplication and saves the response in one transaction. If anything is wrong, nothing of it stays.
-func (a *API) accept(
-	ctx context.Context, r request, order jobs.Submission, intake *payload.Intake,
-) (resp *response, err error) {
+// readOrder reads a submission, as payload.ReadOrder does.
+type readOrder func(context.Context, *payload.Body, *payload.Intake) (jobs.Submission, error)
+
+// accept reads a submission and submits it. If anything is wrong, nothing of it stays.
+func (a *API) accept(ctx context.Context, r request, read readOrder) (*response, error) {
+	if first, err := a.replay(ctx, r); first != nil || err != nil {
+		return first, err
+	}
+	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
+	defer a.discard(ctx, intake)
+	order, err := read(ctx, r.body, intake)
+	if err != nil {
+		return nil, err
+	}
 	order.MaxBytes = a.limits.MaxMatrixBytes
+	resp, err := a.submitOrder(ctx, r, order)
+	if err != nil {
+		return a.recover(ctx, r, err)
+	}
+	a.keep(ctx, intake)
+	return resp, nil
+}
+
+// submitOrder submits a multiplication and saves the response in one transaction.
+func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
 		m, err := a.jobs.SubmitTx(ctx, tx, order)
 		if err != nil {
@@ -88,14 +90,10 @@ func (a *API) accept(
 		}
 		return saveTx(ctx, tx, r, resp)
 	})
-	if err != nil {
-		return a.recover(ctx, r, err)
-	}
-	a.keep(ctx, intake)
-	return resp, nil
+	return resp, err
 }
 
-// accepted returns the response to a submission as it is sent: at once, or when the multiplication has finished.
+// accepted returns the response to a submission as it is sent: at once or, if the client asks for it, after a wait.
 func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error) (*acceptedOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -112,10 +110,10 @@ func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error
 	return out, nil
 }
 
-// waitAccepted holds the response to a submission until the multiplication has finished. Whatever happens meanwhile, the multiplication
-// has been accepted.
+// waitAccepted waits until the multiplication has finished, and updates the response to its submission. If the wait
+// fails, the response stays as it was: the multiplication has been accepted.
 func (a *API) waitAccepted(ctx context.Context, w Waiting, out *acceptedOutput) {
-	id, err := uuid.Parse(path.Base(out.Location)) // also of a repeated request
+	id, err := uuid.Parse(path.Base(out.Location)) // a repeated request has a location, too
 	if err != nil {
 		return
 	}

@@ -11,16 +11,16 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// checkResult waits for the product and compares it with the reference, as .npy.
+// checkResult waits for the result and compares it with the reference, as .npy.
 func (b *testBundle) checkResult(t *testing.T, id string, want elements) {
 	t.Helper()
 	m := b.complete(t, id)
 	if m.DType != want.DType || m.Shape.M != want.Rows || m.Shape.N != want.Cols {
-		t.Errorf("the product is %d×%d %s, want %s", m.Shape.M, m.Shape.N, m.DType, want.Shape)
+		t.Errorf("the result is %d×%d %s, want %s", m.Shape.M, m.Shape.N, m.DType, want.Shape)
 	}
 	a := b.get(t, m.Result.Href).want(t, http.StatusOK)
 	if !bytes.Equal(a.body, want.npy()) {
-		t.Errorf("wrong product of %s", want.Shape)
+		t.Errorf("wrong result of %s", want.Shape)
 	}
 }
 
@@ -32,16 +32,18 @@ func TestSimpleForm(t *testing.T) {
 		a := b.post(t, "/matrix_multiplication/", contentType, body).want(t, http.StatusAccepted)
 		m := decode[resource.Multiplication](t, a)
 		if location := a.Header.Get("Location"); location != "/v1/multiplications/"+m.ID {
-			t.Errorf("Location: %s", location)
+			t.Errorf("Location %q, want the path of %s", location, m.ID)
 		}
 		m = b.complete(t, m.ID)
 		a = b.get(t, m.Result.Href, "Accept", jsonType).want(t, http.StatusOK)
-		if got := string(a.body); got != `{"rows": 2, "cols": 2, "values": [[19, 22], [43, 50]]}`+"\n" {
-			t.Errorf("got %s", got)
+		const want = `{"rows": 2, "cols": 2, "values": [[19, 22], [43, 50]]}` + "\n"
+		if got := string(a.body); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	b.post(t, "/matrix_multiplication/", jsonType, []byte(`{"B": [[5,6],[7,8]], "A": [[1,2],[3,4]]}`)).want(t, http.StatusAccepted)
-	// Clients that forget the slash are sent on, with their method and their body.
+	reversed := []byte(`{"B": [[5,6],[7,8]], "A": [[1,2],[3,4]]}`)
+	b.post(t, "/matrix_multiplication/", jsonType, reversed).want(t, http.StatusAccepted)
+	// Without the slash, clients are redirected with their method and body.
 	b.post(t, "/matrix_multiplication", jsonType, body).want(t, http.StatusAccepted)
 }
 
@@ -80,7 +82,7 @@ func TestOperands(t *testing.T) {
 	t.Run("the same twice", func(t *testing.T) {
 		m := b.submit(t, fmt.Sprintf(`{"b": {"matrix_id": %q}, "a": {"matrix_id": %[1]q}}`, stored.ID))
 		if m.A.MatrixID != stored.ID || m.B != m.A {
-			t.Errorf("a is %+v, b is %+v", m.A, m.B)
+			t.Errorf("a is %+v, b is %+v, want both to be %s", m.A, m.B, stored.ID)
 		}
 		b.checkResult(t, m.ID, large.times(large))
 	})
@@ -95,7 +97,7 @@ func randomContent(t *testing.T, r matrix.Random) []byte {
 	return matrix.AsBytes(floats)
 }
 
-// checkClose is checkResult for products that need rounding.
+// checkClose is checkResult for results that need rounding.
 func (b *testBundle) checkClose(t *testing.T, id string, want elements) {
 	t.Helper()
 	const tolerance = 1e-12
@@ -124,8 +126,8 @@ func TestMultipart(t *testing.T) {
 			contentType, body := form(t, parts...)
 			a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
 			m := decode[resource.Multiplication](t, a)
-			if a.Header.Get("Location") != "/v1/multiplications/"+m.ID || m.Priority != 2 {
-				t.Errorf("Location: %s, priority %d", a.Header.Get("Location"), m.Priority)
+			if got := a.Header.Get("Location"); got != "/v1/multiplications/"+m.ID || m.Priority != 2 {
+				t.Errorf("Location %q, priority %d, want the path of %s and 2", got, m.Priority, m.ID)
 			}
 			b.checkResult(t, m.ID, x.times(y))
 		})
@@ -139,7 +141,7 @@ func TestPriority(t *testing.T) {
 	check := func(m resource.Multiplication, want int) {
 		t.Helper()
 		var queued int
-		const query = `SELECT priority FROM river_job WHERE args->>'multiplication_id' = $1`
+		const query = "SELECT priority FROM river_job WHERE args->>'multiplication_id' = $1"
 		if err := b.store.Pool.QueryRow(t.Context(), query, m.ID).Scan(&queued); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +153,8 @@ func TestPriority(t *testing.T) {
 	for p := 1; p <= 4; p++ {
 		check(b.submit(t, fmt.Sprintf(`{"priority": %d, %s}`, p, operands)), p)
 		check(b.submit(t, fmt.Sprintf(`{%s, "priority": %d}`, operands, p)), p)
-		contentType, body := form(t, part{"a", someElements(1, 1).npy()}, part{"priority", fmt.Append(nil, p)}, part{"b", someElements(1, 1).npy()})
+		file := someElements(1, 1).npy()
+		contentType, body := form(t, part{"a", file}, part{"priority", fmt.Append(nil, p)}, part{"b", file})
 		a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
 		check(decode[resource.Multiplication](t, a), p)
 	}
@@ -159,8 +162,8 @@ func TestPriority(t *testing.T) {
 
 const jobsDefaultPriority = 2 // what the description of the API promises
 
-// Products without elements, and sums without terms, which are zeros.
-func TestEmptyProducts(t *testing.T) {
+// TestEmptyResults: results without elements, and sums without terms, which are zeros.
+func TestEmptyResults(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	random := func(rows, cols int) string { return fmt.Sprintf(`{"random": {"rows": %d, "cols": %d}}`, rows, cols) }
@@ -177,23 +180,24 @@ func TestEmptyProducts(t *testing.T) {
 	} {
 		m := b.submit(t, fmt.Sprintf(`{"a": %s, "b": %s}`, c.a, c.b))
 		if c.tiles == 0 && m.State != "completed" {
-			t.Errorf("%s · %s is %s", c.a, c.b, m.State)
+			t.Errorf("%s · %s is %s, want it completed at once", c.a, c.b, m.State)
 		}
 		m = b.complete(t, m.ID)
 		if m.Tiles.Total != c.tiles || m.Progress != 1 {
-			t.Errorf("%s · %s: %+v, progress %v", c.a, c.b, m.Tiles, m.Progress)
+			t.Errorf("%s · %s: %+v, progress %v, want %d tiles, 1", c.a, c.b, m.Tiles, m.Progress, c.tiles)
 		}
 		a := b.get(t, m.Result.Href, "Accept", jsonType).want(t, http.StatusOK)
 		if got := strings.TrimSpace(string(a.body)); got != c.want {
-			t.Errorf("%s · %s = %s", c.a, c.b, got)
+			t.Errorf("%s · %s = %s, want %s", c.a, c.b, got, c.want)
 		}
 	}
-	// Rows of nothing come in any number. No form of them may take room for each.
-	m := b.complete(t, b.submit(t, `{"a": {"random": {"rows": 4611686018427387904, "cols": 0}}, "b": {"values": []}}`).ID)
+	// The number of empty rows has no limit: no form may take room for each.
+	const rows = `{"a": {"random": {"rows": 4611686018427387904, "cols": 0}}, "b": {"values": []}}`
+	m := b.complete(t, b.submit(t, rows).ID)
 	b.get(t, m.Result.Href, "Accept", jsonType).want(t, http.StatusNotAcceptable)
 	a := b.get(t, m.Result.Href).want(t, http.StatusOK)
 	if header := string(a.body); !strings.Contains(header, "(4611686018427387904, 0)") || len(header) != 128 {
-		t.Errorf("got %q", header)
+		t.Errorf("got %q, want a header of 4611686018427387904×0", header)
 	}
 }
 
@@ -206,11 +210,11 @@ func TestTiles(t *testing.T) {
 		a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
 		m := decode[resource.Multiplication](t, a)
 		if want := matrix.NewPlan(2600, 1, 2100).Tiles(); want < 2 || m.Tiles.Total != want || m.DType != matrix.Float32 {
-			t.Errorf("%+v of %s, want %d", m.Tiles, m.DType, want)
+			t.Errorf("%+v of %s, want %d tiles of float32", m.Tiles, m.DType, want)
 		}
 		b.checkResult(t, m.ID, x.times(y))
 		if m = b.status(t, m.ID); m.Tiles.Completed != m.Tiles.Total || m.Progress != 1 || m.Attempts < m.Tiles.Total {
-			t.Errorf("%+v, %d attempts, progress %v", m.Tiles, m.Attempts, m.Progress)
+			t.Errorf("%+v, %d attempts, progress %v, want each tile completed", m.Tiles, m.Attempts, m.Progress)
 		}
 	}
 }
@@ -225,7 +229,7 @@ func TestPromotion(t *testing.T) {
 		a := b.post(t, "/v1/multiplications", contentType, body).want(t, http.StatusAccepted)
 		m := decode[resource.Multiplication](t, a)
 		if m.A.DType != c[0].DType || m.B.DType != c[1].DType {
-			t.Errorf("a is %s, b is %s", m.A.DType, m.B.DType)
+			t.Errorf("a is %s, b is %s, want %s, %s", m.A.DType, m.B.DType, c[0].DType, c[1].DType)
 		}
 		b.checkResult(t, m.ID, c[0].times(c[1]))
 	}

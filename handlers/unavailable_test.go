@@ -13,13 +13,15 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
-// TestDatabaseUnavailable: while there is no database clients are told to come back, and nothing about it.
+// TestDatabaseUnavailable: while the database is unavailable responses ask to try again, and do not tell its address.
 func TestDatabaseUnavailable(t *testing.T) {
 	t.Parallel()
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody:secret@127.0.0.1:1/nowhere?connect_timeout=5")
@@ -27,13 +29,13 @@ func TestDatabaseUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	s := store.Open(pool, store.NewPostgresBlocks(pool), time.Hour)
+	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
 	kernel, err := blas.Open("builtin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), jobs.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +54,10 @@ func TestDatabaseUnavailable(t *testing.T) {
 			t.Fatal(err)
 		}
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-			t.Errorf("%s %s: %d, %s", request.method, request.path, w.Code, text)
+			t.Errorf("%s %s: status %d, want 503 with Retry-After: %s", request.method, request.path, w.Code, text)
 		}
 		if strings.Contains(string(text), "127.0.0.1") || strings.Contains(string(text), "secret") {
-			t.Errorf("the answer tells where the database is: %s", text)
+			t.Errorf("got %s, want nothing about the database", text)
 		}
 	}
 }

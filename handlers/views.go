@@ -14,25 +14,59 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
+// view is a multiplication as it is sent.
+type view struct {
+	body  resource.Multiplication
+	etag  string
+	final bool // it has finished
+}
+
+func newView(body resource.Multiplication, final bool) (view, error) {
+	etag, err := entityTag(body)
+	return view{
+		body:  body,
+		etag:  etag,
+		final: final,
+	}, err
+}
+
+// present returns a multiplication as it is now.
+func (a *API) present(ctx context.Context, id uuid.UUID) (view, error) {
+	m, err := a.jobs.Get(ctx, id)
+	if err != nil {
+		return view{}, err
+	}
+	return newView(a.multiplicationBody(m), m.State.Final())
+}
+
+// wait returns a multiplication as soon as it has finished, or when the limit of the wait is over. A small result is
+// part of the view.
+func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
+	if err := a.hub.Wait(ctx, id, w.limit); err != nil {
+		return view{}, err
+	}
+	return a.views.get(ctx, id)
+}
+
 // viewTimeout bounds one read of views while the database does not respond.
 const viewTimeout = 10 * time.Second
 
-// views reads multiplications for many waiters at once: requests that come while a read is under way share the next one, and requests
-// for one multiplication share its view. A single request is not delayed.
+// views reads multiplications for many waiters at once: calls that come during a read share the next one, and calls for
+// one multiplication share its view. A single call is not delayed.
 type views struct {
 	api *API
 
 	mu      sync.Mutex
-	next    *viewBatch // what the next read will read; nil: nothing
-	reading bool
+	next    *viewBatch // the next read; nil if no call waits for it
+	reading bool       // run is under way
 }
 
-// viewBatch is the result of one read.
+// viewBatch is one read.
 type viewBatch struct {
 	ids  map[uuid.UUID]struct{}
-	done chan struct{} // closed when the read has ended
+	done chan struct{} // closed when the read has ended: views and err are set
 
-	views map[uuid.UUID]func() (view, error) // renders once
+	views map[uuid.UUID]func() (view, error) // each renders once
 	err   error
 }
 
@@ -54,7 +88,7 @@ func (v *views) get(ctx context.Context, id uuid.UUID) (view, error) {
 	return rendered()
 }
 
-// join adds a multiplication to the next read.
+// join adds a multiplication to the next read, and begins the read if none is under way. The read outlives ctx.
 func (v *views) join(ctx context.Context, id uuid.UUID) *viewBatch {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -69,7 +103,7 @@ func (v *views) join(ctx context.Context, id uuid.UUID) *viewBatch {
 	return v.next
 }
 
-// run reads until nothing is left to read.
+// run reads until no call waits.
 func (v *views) run(ctx context.Context) {
 	for {
 		v.mu.Lock()
@@ -85,7 +119,7 @@ func (v *views) run(ctx context.Context) {
 	}
 }
 
-// read reads multiplications, and the results of those that are completed and small.
+// read reads multiplications, and the contents of small results.
 func (v *views) read(ctx context.Context, set map[uuid.UUID]struct{}) (map[uuid.UUID]func() (view, error), error) {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
@@ -124,7 +158,7 @@ func (v *views) render(m jobs.Multiplication, content []byte) (view, error) {
 	return newView(body, m.State.Final())
 }
 
-// newRows returns the elements of a result as JSON; nil if it is not small, or has elements without that form.
+// newRows returns the elements of a result as JSON; nil if the result is not small, or an element has no JSON form.
 func newRows(m jobs.Multiplication, content []byte) resource.Rows {
 	shape := m.C.Shape
 	if shape.Bytes() > store.MaxInline || shape.Bytes() != int64(len(content)) || shape.Rows > store.MaxInline {

@@ -10,7 +10,8 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 )
 
-// BenchmarkWait submits a 2×2 and waits for the product, one after the other on an idle service.
+// BenchmarkWait submits two 2×2 matrices and waits for the result, one multiplication after the other on an idle
+// service.
 func BenchmarkWait(b *testing.B) {
 	s := setup(b)
 	var times []time.Duration
@@ -30,8 +31,8 @@ func quantile(times []time.Duration, percent int) float64 {
 	return float64(times[(len(times)-1)*percent/100].Microseconds()) / 1000
 }
 
-// BenchmarkWaitingClients has many clients wait for one product, which is cancelled when all do: the time from that to the
-// last answer, and what the clients cost Postgres.
+// BenchmarkWaitingClients has many clients wait for one multiplication, which is cancelled when all wait. It measures
+// the time from the cancellation to the last response, and what the clients cost Postgres.
 func BenchmarkWaitingClients(b *testing.B) {
 	const clients = 1000
 	s := setupWith(b, options{idle: true})
@@ -46,7 +47,7 @@ func BenchmarkWaitingClients(b *testing.B) {
 		for range clients {
 			go func() { ends <- waitOnce(b, client, s.server.URL+"/v1/multiplications/"+id) }()
 		}
-		time.Sleep(3 * time.Second) // all wait
+		time.Sleep(3 * time.Second) // all wait; the transactions of this time are counted
 		transactions += s.transactions(b) - before
 		connections = max(connections, s.connections(b))
 		begin := time.Now()
@@ -59,8 +60,8 @@ func BenchmarkWaitingClients(b *testing.B) {
 		}
 		last = append(last, end.Sub(begin))
 	}
-	b.ReportMetric(quantile(last, 50), "p50-ms-to-last-answer")
-	b.ReportMetric(quantile(last, 100), "max-ms-to-last-answer")
+	b.ReportMetric(quantile(last, 50), "p50-ms-to-last-response")
+	b.ReportMetric(quantile(last, 100), "max-ms-to-last-response")
 	b.ReportMetric(float64(transactions)/float64(3*len(last)), "transactions/s")
 	b.ReportMetric(float64(connections), "connections")
 	b.ReportMetric(0, "ns/op")
@@ -80,12 +81,12 @@ func waitOnce(b *testing.B, client *http.Client, url string) time.Time {
 	defer func() { _ = response.Body.Close() }()
 	var m resource.Multiplication
 	if err := json.NewDecoder(response.Body).Decode(&m); err != nil || m.State != "cancelled" {
-		b.Errorf("%s: %s, %v", response.Status, m.State, err)
+		b.Errorf("%s: %s, %v, want cancelled", response.Status, m.State, err)
 	}
 	return time.Now()
 }
 
-// transactions returns how many there have been in the database.
+// transactions returns the number of transactions in the database.
 func (b *testBundle) transactions(t testing.TB) (n int64) {
 	t.Helper()
 	const query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
@@ -95,10 +96,11 @@ func (b *testBundle) transactions(t testing.TB) (n int64) {
 	return n
 }
 
-// connections returns how many there are to the database.
+// connections returns the number of connections to the database.
 func (b *testBundle) connections(t testing.TB) (n int64) {
 	t.Helper()
-	if err := b.store.Pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").Scan(&n); err != nil {
+	const query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+	if err := b.store.Pool.QueryRow(t.Context(), query).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -19,61 +19,64 @@ import (
 const twoByTwo = `{"a": {"values": [[1,2],[3,4]]}, "b": {"values": [[5,6],[7,8]]}}`
 
 // postWait submits with a Prefer header.
-func (b *testBundle) postWait(t testing.TB, body, prefer string) answer {
+func (b *testBundle) postWait(t testing.TB, body, prefer string) received {
 	t.Helper()
-	return b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(body), "Content-Type", jsonType, "Prefer", prefer)
+	return b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(body),
+		"Content-Type", jsonType, "Prefer", prefer)
 }
 
-// applied checks what the answer says of the preference.
-func (a answer) applied(t testing.TB, want string) answer {
+// applied checks the Preference-Applied header of a response.
+func (a received) applied(t testing.TB, want string) received {
 	t.Helper()
 	if got := a.Header.Get("Preference-Applied"); got != want {
-		t.Errorf("Preference-Applied: %q, want %q", got, want)
+		t.Errorf("Preference-Applied %q, want %q", got, want)
 	}
 	return a
 }
 
-// values checks the numbers in an answer.
-func (a answer) values(t testing.TB, want string) resource.Multiplication {
+// values checks that a multiplication is completed and its result has these values.
+func (a received) values(t testing.TB, want string) resource.Multiplication {
 	t.Helper()
 	m := decode[resource.Multiplication](t, a)
 	if m.State != "completed" || string(m.Result.Values) != want {
-		t.Errorf("it is %s, %+v, want the values %s", m.State, m.Result, want)
+		t.Errorf("it is %s with the result %+v, want the values %s", m.State, m.Result, want)
 	}
 	return m
 }
 
-// A small product comes back in one round trip.
-func TestWaitForProduct(t *testing.T) {
+// TestWaitForResult: a small result is in the response to its submission.
+func TestWaitForResult(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	a := b.postWait(t, twoByTwo, "wait=60").want(t, http.StatusOK).applied(t, "wait=60")
 	m := a.values(t, "[[19,22],[43,50]]")
 	if location := a.Header.Get("Location"); location != "/v1/multiplications/"+m.ID {
-		t.Errorf("Location: %s", location)
+		t.Errorf("Location %q, want the path of %s", location, m.ID)
 	}
 	b.do(t, http.MethodPost, "/matrix_multiplication/", strings.NewReader(`{"A": [[2]], "B": [[3]]}`),
-		"Content-Type", jsonType, "Prefer", "respond-async, wait=3600").want(t, http.StatusOK).applied(t, "wait=60").values(t, "[[6]]")
+		"Content-Type", jsonType, "Prefer", "respond-async, wait=3600").
+		want(t, http.StatusOK).applied(t, "wait=60").values(t, "[[6]]")
 	a = b.get(t, "/v1/multiplications/"+m.ID, "Prefer", "wait=1").want(t, http.StatusOK).applied(t, "wait=1")
 	a.values(t, "[[19,22],[43,50]]")
 	if a.Header.Get("Vary") != "Prefer" || a.Header.Get("ETag") == "" {
-		t.Errorf("header %v", a.Header)
+		t.Errorf("headers %v, want Vary and ETag", a.Header)
 	}
-	b.get(t, "/v1/multiplications/"+m.ID, "Prefer", "wait=1", "If-None-Match", a.Header.Get("ETag")).want(t, http.StatusNotModified)
+	b.get(t, "/v1/multiplications/"+m.ID, "Prefer", "wait=1", "If-None-Match", a.Header.Get("ETag")).
+		want(t, http.StatusNotModified)
 	b.get(t, "/v1/multiplications/"+m.ID).want(t, http.StatusOK).applied(t, "").values(t, "")
 	contentType, body := form(t, part{"a", newElements(1, 2, 1, 2).npy()}, part{"b", newElements(2, 1, 3, 0.25).npy()})
-	b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(body), "Content-Type", contentType, "Prefer", "wait=60").
-		want(t, http.StatusOK).values(t, "[[3.5]]")
+	b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(body),
+		"Content-Type", contentType, "Prefer", "wait=60").want(t, http.StatusOK).values(t, "[[3.5]]")
 }
 
-func TestWaitForProductWithoutValues(t *testing.T) {
+func TestWaitForResultWithoutValues(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	wait := func(x, y elements) answer {
+	wait := func(x, y elements) received {
 		t.Helper()
 		contentType, body := form(t, part{"a", x.npy()}, part{"b", y.npy()})
-		return b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(body), "Content-Type", contentType, "Prefer", "wait=60").
-			want(t, http.StatusOK)
+		return b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(body),
+			"Content-Type", contentType, "Prefer", "wait=60").want(t, http.StatusOK)
 	}
 	wait(newElements(1, 1, math.Inf(1)), newElements(1, 1, 1)).values(t, "") // no JSON form
 	wait(newElements(1, 1, math.NaN()), newElements(1, 1, 1)).values(t, "")
@@ -86,100 +89,99 @@ func TestWaitForProductWithoutValues(t *testing.T) {
 	}
 	want := x.times(someElements(91, 91))
 	if len(rows) != 90 || rows[89][90] != want.data[90*91-1] || rows[0][0] != want.data[0] {
-		t.Errorf("%d rows", len(rows))
+		t.Errorf("%d rows, want 90 with the right elements", len(rows))
 	}
-	b.postWait(t, `{"a": {"random": {"rows": 2, "cols": 0}}, "b": {"random": {"rows": 0, "cols": 2}}}`, "wait=60").
+	b.postWait(t, randoms(2, 0, 2), "wait=60").
 		want(t, http.StatusOK).values(t, "[[0,0],[0,0]]")
-	b.postWait(t, `{"a": {"random": {"rows": 2, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 0}}}`, "wait=60").
+	b.postWait(t, randoms(2, 1, 0), "wait=60").
 		want(t, http.StatusOK).values(t, "[[],[]]")
-	b.postWait(t, `{"a": {"random": {"rows": 1000000000, "cols": 1}}, "b": {"random": {"rows": 1, "cols": 0}}}`, "wait=60").
+	b.postWait(t, randoms(1_000_000_000, 1, 0), "wait=60").
 		want(t, http.StatusOK).values(t, "")
 }
 
-// Nobody works: what waits is answered with the state of the moment.
+// TestWaitInVain: the response to a wait that ends too early has the present state.
 func TestWaitInVain(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	pending := func(a answer) string {
+	pending := func(a received) string {
 		t.Helper()
 		m := decode[resource.Multiplication](t, a)
 		if m.State != "pending" {
-			t.Errorf("it is %s", m.State)
+			t.Errorf("it is %s, want pending", m.State)
 		}
 		return m.ID
 	}
-	for prefer, applied := range map[string]string{"wait=1": "wait=1", "wait=0": "wait=0", "respond-async": "", "wait=soon": "", "": ""} {
+	for prefer, applied := range map[string]string{
+		"wait=1": "wait=1", "wait=0": "wait=0", "respond-async": "", "wait=soon": "", "": "",
+	} {
 		a := b.postWait(t, twoByTwo, prefer).want(t, http.StatusAccepted).applied(t, applied)
 		id := pending(a)
-		if a.Header.Get("Location") != "/v1/multiplications/"+id {
-			t.Errorf("Location: %s", a.Header.Get("Location"))
+		if got := a.Header.Get("Location"); got != "/v1/multiplications/"+id {
+			t.Errorf("Location %q, want the path of %s", got, id)
 		}
 		pending(b.get(t, "/v1/multiplications/"+id, "Prefer", prefer).want(t, http.StatusOK).applied(t, applied))
 	}
 	b.get(t, "/v1/multiplications/"+uuid.NewString(), "Prefer", "wait=60").want(t, http.StatusNotFound)
-	b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(`{"a": 1}`), "Content-Type", jsonType, "Prefer", "wait=60").
-		want(t, http.StatusUnprocessableEntity).applied(t, "")
+	b.postWait(t, `{"a": 1}`, "wait=60").want(t, http.StatusUnprocessableEntity).applied(t, "")
 }
 
-// waitInBackground asks with a long wait, and returns when that has begun.
-func (b *testBundle) waitInBackground(t *testing.T, path string) chan answer {
+// waitInBackground sends a request with a long wait, and returns when that has begun.
+func (b *testBundle) waitInBackground(t *testing.T, path string) chan received {
 	t.Helper()
-	answers := make(chan answer, 1)
-	go func() { answers <- b.get(t, path, "Prefer", "wait=60") }()
-	eventually(t, func() bool { return b.hub.Followed() == 1 })
-	return answers
+	responses := make(chan received, 1)
+	go func() { responses <- b.get(t, path, "Prefer", "wait=60") }()
+	eventually(t, func() bool { return b.hub.Watched() == 1 })
+	return responses
 }
 
-func TestWaitEndsWithTheProduct(t *testing.T) {
+func TestWaitEnds(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	path := "/v1/multiplications/" + b.submit(t, twoByTwo).ID
-	state := func(answers chan answer, want string) {
+	state := func(responses chan received, want string) {
 		t.Helper()
-		if m := decode[resource.Multiplication](t, (<-answers).want(t, http.StatusOK)); m.State != want {
-			t.Errorf("it is %s, want %s", m.State, want)
+		if m := decode[resource.Multiplication](t, (<-responses).want(t, http.StatusOK)); m.State != want {
+			t.Errorf("the waiter got %s, want %s", m.State, want)
 		}
 	}
-	answers := b.waitInBackground(t, path)
+	responses := b.waitInBackground(t, path)
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
-	state(answers, "cancelled")
+	state(responses, "cancelled")
 
 	b.do(t, http.MethodPost, path+"/retry", nil, "Prefer", "wait=0").want(t, http.StatusOK).applied(t, "wait=0")
-	answers = b.waitInBackground(t, path)
+	responses = b.waitInBackground(t, path)
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
-	state(answers, "cancelled")
+	state(responses, "cancelled")
 
-	// A wait for the retried product is not answered with what it was before.
-	retried := make(chan answer, 1)
+	// A wait for the retried one does not end with its state before.
+	retried := make(chan received, 1)
 	go func() { retried <- b.do(t, http.MethodPost, path+"/retry", nil, "Prefer", "wait=60") }()
-	eventually(t, func() bool { return b.hub.Followed() == 1 })
+	eventually(t, func() bool { return b.hub.Watched() == 1 })
 	b.do(t, http.MethodPost, path+"/cancel", nil).want(t, http.StatusOK)
 	state(retried, "cancelled")
 
 	b.do(t, http.MethodPost, path+"/retry", nil).want(t, http.StatusOK)
-	answers = b.waitInBackground(t, path)
-	if _, err := b.store.DeleteMultiplication(t.Context(), uuid.MustParse(strings.TrimPrefix(path, "/v1/multiplications/"))); err != nil {
-		t.Fatal(err)
-	}
-	(<-answers).want(t, http.StatusNotFound)
+	responses = b.waitInBackground(t, path)
+	b.exec(t, "DELETE FROM multiplications WHERE id = $1", strings.TrimPrefix(path, "/v1/multiplications/"))
+	(<-responses).want(t, http.StatusNotFound)
 }
 
-// The cancellation of a product of many tiles, which run, ends all waits for it.
+// TestWaitForCancelledTiles: the cancellation of a multiplication whose tiles run ends a wait for it.
 func TestWaitForCancelledTiles(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{limits: handlers.Limits{MaxMatrixBytes: 4 << 30}})
 	const many = `{"random": {"rows": 20000, "cols": 20000}}`
 	id := b.submit(t, `{"a": `+many+`, "b": `+many+`}`).ID
-	answers := b.waitInBackground(t, "/v1/multiplications/"+id)
+	responses := b.waitInBackground(t, "/v1/multiplications/"+id)
 	b.await(t, id, func(m resource.Multiplication) bool { return m.State == "in_progress" && m.Tiles.Running > 0 })
 	b.cancel(t, id).want(t, http.StatusOK)
-	m := decode[resource.Multiplication](t, (<-answers).want(t, http.StatusOK))
+	m := decode[resource.Multiplication](t, (<-responses).want(t, http.StatusOK))
 	if m.State != "cancelled" || m.Result != nil {
-		t.Errorf("got %+v", m)
+		t.Errorf("the waiter got %+v, want it cancelled", m)
 	}
 }
 
-// When a client hangs up nobody waits any more, whatever has been read of its request.
+// TestWaitHangUp: a wait ends when its client hangs up, whatever form the body of its request has.
 func TestWaitHangUp(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
@@ -209,17 +211,17 @@ func TestWaitHangUp(t *testing.T) {
 				}
 				ended <- err
 			}()
-			eventually(t, func() bool { return b.hub.Followed() == 1 })
+			eventually(t, func() bool { return b.hub.Watched() == 1 })
 			hangUp()
 			if err := <-ended; err == nil {
-				t.Error("it was answered")
+				t.Error("the request of a client that hung up succeeds, want an error")
 			}
-			eventually(t, func() bool { return b.hub.Followed() == 0 })
+			eventually(t, func() bool { return b.hub.Watched() == 0 })
 		})
 	}
 }
 
-// What follows the last part of a form is no reason to wait for ever.
+// TestEndlessEpilogue: a body that goes on after the last part of a form is refused.
 func TestEndlessEpilogue(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
@@ -228,19 +230,19 @@ func TestEndlessEpilogue(t *testing.T) {
 	b.rejects(t, "/v1/multiplications", contentType, body, http.StatusBadRequest, "last part")
 }
 
-// A server that stops answers all who wait, with what it knows, and ends.
+// TestWaitUntilStopped: a server that stops responds to waiters with the present state.
 func TestWaitUntilStopped(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	answers := b.waitInBackground(t, "/v1/multiplications/"+b.submit(t, twoByTwo).ID)
-	submitted := make(chan answer, 1)
+	responses := b.waitInBackground(t, "/v1/multiplications/"+b.submit(t, twoByTwo).ID)
+	submitted := make(chan received, 1)
 	go func() { submitted <- b.postWait(t, twoByTwo, "wait=60") }()
-	eventually(t, func() bool { return b.hub.Followed() == 2 })
+	eventually(t, func() bool { return b.hub.Watched() == 2 })
 	b.hub.Stop()
-	b.server.Close() // returns when all requests have been answered
-	for _, a := range []answer{(<-answers).want(t, http.StatusOK), (<-submitted).want(t, http.StatusAccepted)} {
+	b.server.Close() // returns when the requests have ended
+	for _, a := range []received{(<-responses).want(t, http.StatusOK), (<-submitted).want(t, http.StatusAccepted)} {
 		if m := decode[resource.Multiplication](t, a); m.State != "pending" {
-			t.Errorf("it is %s", m.State)
+			t.Errorf("it is %s, want pending", m.State)
 		}
 	}
 }

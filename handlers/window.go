@@ -9,27 +9,32 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// Window is the input of an operation that can answer with a part of a matrix.
+// Window is the input of an operation that can return a part of a matrix.
 type Window struct {
 	Rows string `query:"rows" pattern:"^\\d*:\\d*$" doc:"Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others" example:"0:100"`
 	Cols string `query:"cols" pattern:"^\\d*:\\d*$" doc:"Only these columns, first:end as in Python" example:"0:100"`
 }
 
-// whole reports whether the window is not limited at all.
+// whole reports whether the request asks for the whole matrix.
 func (w Window) whole() bool { return w.Rows == "" && w.Cols == "" }
 
-// rect returns the part of a matrix of the given shape that is asked for.
+// rect returns the window in a matrix of the given shape.
 func (w Window) rect(s matrix.Shape) (matrix.Rect, error) {
 	row, rows, err := parseSlice("rows", w.Rows, s.Rows)
 	if err != nil {
 		return matrix.Rect{}, err
 	}
 	col, cols, err := parseSlice("cols", w.Cols, s.Cols)
-	return matrix.Rect{Row: row, Col: col, Rows: rows, Cols: cols}, err
+	return matrix.Rect{
+		Row:  row,
+		Col:  col,
+		Rows: rows,
+		Cols: cols,
+	}, err
 }
 
-// parseSlice returns the first index and the length of first:end, each of which may be left out. What lies outside of the
-// matrix is an error, where Python would cut it off: a part that is smaller than what was asked for is a surprise later.
+// parseSlice returns the first index and the length of first:end, either of which may be left out. An index outside of
+// the matrix is an error, where Python would cut the slice off: a response must not be smaller than what was asked for.
 func parseSlice(name, text string, size int64) (first, length int64, err error) {
 	if text == "" {
 		return 0, size, nil
@@ -37,7 +42,8 @@ func parseSlice(name, text string, size int64) (first, length int64, err error) 
 	from, to, found := strings.Cut(text, ":")
 	first, err = parseIndex(from, 0)
 	if err != nil || !found {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d", payload.ErrInvalid, name, text, size)
+		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d",
+			payload.ErrInvalid, name, text, size)
 	}
 	end, err := parseIndex(to, size)
 	if err != nil || first > end || end > size {

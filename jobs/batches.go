@@ -39,7 +39,7 @@ func batchDue(m Multiplication) int64 {
 // then. They have the multiplication's place in line.
 func (c *Client) enqueueBatchTx(ctx context.Context, tx *store.Tx, m Multiplication, n int64) (Multiplication, error) {
 	order := orderOf(m)
-	order.QueuedAt = &m.QueuedAt
+	order.QueuedAt = &m.CreatedAt
 	next := m.TilesTotal - m.TilesUnqueued
 	jobs, err := c.queue.EnqueueTx(ctx, tx, m.ID, order, next, next+n-1)
 	if err != nil {

@@ -187,11 +187,10 @@ func TestHugeCostsLikeSmall(t *testing.T) {
 	// cost returns the statements and the jobs that something takes.
 	cost := func(do func(tx *store.Tx) error) (queries, written int64) {
 		t.Helper()
-		before := sent.sent.Load()
-		var during int64
 		err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			before := sent.sent.Load()
 			err := do(tx)
-			during = sent.sent.Load()
+			queries = sent.sent.Load() - before
 			if err != nil {
 				return err
 			}
@@ -201,14 +200,18 @@ func TestHugeCostsLikeSmall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return during - before, written
+		return queries, written
 	}
 	type costs struct{ submit, cancel, retry [2]int64 }
 	measure := func(tiles int64) (all costs) {
 		t.Helper()
 		var m jobs.Multiplication
 		all.submit[0], all.submit[1] = cost(func(tx *store.Tx) (err error) {
-			submission := jobs.Submission{A: random(1, 1, 1), B: random(1, tiles*5_242_880, 2), Priority: 1}
+			submission := jobs.Submission{
+				A:        random(1, 1, 1),
+				B:        random(1, tiles*5_242_880, 2),
+				Priority: 1,
+			}
 			m, err = c.SubmitTx(t.Context(), tx, submission)
 			return err
 		})
@@ -233,7 +236,11 @@ func TestReservations(t *testing.T) {
 	const size = 2000 * 2000 * 8
 	c.SetLimits(jobs.Limits{MaxReserved: 3 * size})
 	submission := func(side int64) jobs.Submission {
-		return jobs.Submission{A: random(side, 2, 1), B: random(2, side, 2), Priority: 1}
+		return jobs.Submission{
+			A:        random(side, 2, 1),
+			B:        random(2, side, 2),
+			Priority: 1,
+		}
 	}
 	accepted := make(chan uuid.UUID, 10)
 	refused := make(chan error, 10)

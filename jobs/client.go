@@ -66,6 +66,7 @@ func (c *Client) Start(ctx context.Context) error {
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { queue.Every(loops, c.queue.RescueInterval(), c.rescue) })
 		c.loops.Go(func() { queue.Every(loops, feedInterval, c.feed) })
+		c.loops.Go(func() { queue.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
 }

@@ -55,7 +55,11 @@ func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
 
 // resultShape is the shape of the product of two matrices.
 func resultShape(a, b matrix.Shape) matrix.Shape {
-	return matrix.Shape{Rows: a.Rows, Cols: b.Cols, DType: matrix.Promote(a.DType, b.DType)}
+	return matrix.Shape{
+		Rows:  a.Rows,
+		Cols:  b.Cols,
+		DType: matrix.Promote(a.DType, b.DType),
+	}
 }
 
 // queueOf returns the queue of a multiplication's jobs.

@@ -36,7 +36,6 @@ type Multiplication struct {
 	Errors  []queue.Error // of attempts at its tiles, newest first, at most maxErrorsShown
 
 	CreatedAt  time.Time
-	QueuedAt   time.Time  // its place in line: when it was submitted, or retried last
 	StartedAt  *time.Time // when its first tile was started
 	FinishedAt *time.Time // set exactly while the state is final
 	ExpiresAt  time.Time  // when a finished one is deleted
@@ -102,19 +101,30 @@ func (s State) allows(t transition) bool { return len(transitions[t][s]) > 0 }
 // operands are those of the result unless the caller sets them.
 func newMultiplication(row store.Multiplication) Multiplication {
 	m := Multiplication{
-		ID:             row.ID,
-		A:              Ref{ID: row.A, Shape: matrix.Shape{Rows: row.M, Cols: row.K, DType: row.DType}},
-		B:              Ref{ID: row.B, Shape: matrix.Shape{Rows: row.K, Cols: row.N, DType: row.DType}},
-		C:              Ref{ID: row.C, Shape: row.ResultShape()},
-		Priority:       int(row.Priority),
-		State:          State(row.State),
-		Plan:           row.Plan(),
-		Jobs:           queue.Group{ID: row.ID, First: row.FirstJob, Last: row.LastJob},
+		ID: row.ID,
+		A: Ref{ID: row.A, Shape: matrix.Shape{
+			Rows:  row.M,
+			Cols:  row.K,
+			DType: row.DType,
+		}},
+		B: Ref{ID: row.B, Shape: matrix.Shape{
+			Rows:  row.K,
+			Cols:  row.N,
+			DType: row.DType,
+		}},
+		C:        Ref{ID: row.C, Shape: row.ResultShape()},
+		Priority: int(row.Priority),
+		State:    State(row.State),
+		Plan:     row.Plan(),
+		Jobs: queue.Group{
+			ID:    row.ID,
+			First: row.FirstJob,
+			Last:  row.LastJob,
+		},
 		TilesTotal:     row.TilesTotal,
 		TilesCompleted: row.TilesCompleted,
 		TilesUnqueued:  row.TilesUnqueued,
 		CreatedAt:      row.CreatedAt,
-		QueuedAt:       row.QueuedAt,
 		StartedAt:      row.StartedAt,
 		FinishedAt:     row.FinishedAt,
 		ExpiresAt:      row.ExpiresAt,

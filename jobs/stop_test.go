@@ -51,3 +51,27 @@ func TestStopLetsTilesFinish(t *testing.T) {
 	<-stopped
 	b.ends(id, jobs.Completed)
 }
+
+// TestHardStop: a computation that hangs does not keep its process from stopping, and its job goes to another worker.
+func TestHardStop(t *testing.T) {
+	b := setup(t)
+	release := b.kernel.block(t)
+	c := b.client(queue.Config{
+		Work:     true,
+		Lead:     true,
+		SoftStop: 100 * time.Millisecond,
+		HardStop: 100 * time.Millisecond,
+	})
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id := b.submit(c, 1000, 1000, 1000)
+	b.kernel.waitForCalls(t, 1)
+	<-stop(c) // the kernel is still held up
+	if n := b.count("SELECT count(*) FROM workers"); n != 0 {
+		t.Errorf("got %d leases that are left, want 0", n)
+	}
+	release()
+	b.start()
+	b.ends(id, jobs.Completed)
+}

@@ -60,6 +60,11 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 
 func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
 	m := planned(s)
+	if result := resultMatrix(m); result.InBlocks() {
+		if err := c.store.CheckSpace(result.Shape().Bytes()); err != nil {
+			return Multiplication{}, err
+		}
+	}
 	if err := writeOperandsTx(ctx, tx, s); err != nil {
 		return Multiplication{}, err
 	}

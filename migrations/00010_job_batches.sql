@@ -2,14 +2,12 @@
 -- The jobs of a multiplication of many tiles are enqueued in batches. What is not enqueued yet is a number in its row. For rows of
 -- binaries of the version before this one the defaults say the truth: they enqueue all tiles at once.
 ALTER TABLE multiplications
-    ADD COLUMN tiles_unqueued bigint      NOT NULL DEFAULT 0,
-    ADD COLUMN batched        boolean     NOT NULL DEFAULT false,
-    ADD COLUMN queued_at      timestamptz NOT NULL DEFAULT now();
+    ADD COLUMN tiles_unqueued bigint  NOT NULL DEFAULT 0,
+    ADD COLUMN batched        boolean NOT NULL DEFAULT false;
 
 COMMENT ON COLUMN multiplications.tiles_unqueued IS
     'How many tiles, the last ones, have no job yet. A batch of jobs is enqueued in the transaction that counts a tile.';
 COMMENT ON COLUMN multiplications.batched   IS 'Its jobs are in the ranges of job_batches: first_job to last_job is too wide to be read.';
-COMMENT ON COLUMN multiplications.queued_at IS 'Its place in line, which jobs that are enqueued later have, too.';
 
 CREATE TABLE job_batches (
     multiplication_id uuid   NOT NULL REFERENCES multiplications ON DELETE CASCADE,
@@ -41,12 +39,12 @@ BEGIN
     END IF;
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, finalized_at, tags)
     SELECT 'multiply_tile', jsonb_build_object('multiplication_id', p.id, 'tile', t), 10,
-           jsonb_build_object('multiplication_id', p.id), p.priority, 'tiles', p.queued_at,
+           jsonb_build_object('multiplication_id', p.id), p.priority, 'tiles', p.created_at,
            (CASE WHEN p.finished_at IS NULL THEN 'available' ELSE 'cancelled' END)::river_job_state,
            p.finished_at, ARRAY[p.id::text]
     FROM multiplications p CROSS JOIN generate_series(p.tiles_total - p.tiles_unqueued, p.tiles_total - 1) AS t
     WHERE p.tiles_unqueued > 0
-    ORDER BY p.queued_at, p.id, t;
+    ORDER BY p.created_at, p.id, t;
     UPDATE multiplications SET last_job = (SELECT max(id) FROM river_job) WHERE tiles_unqueued > 0;
 END
 $$;
@@ -55,4 +53,4 @@ DROP VIEW job_ranges;
 DROP TABLE job_batches;
 DROP INDEX multiplications_growing;
 DROP INDEX multiplications_unqueued;
-ALTER TABLE multiplications DROP COLUMN tiles_unqueued, DROP COLUMN batched, DROP COLUMN queued_at;
+ALTER TABLE multiplications DROP COLUMN tiles_unqueued, DROP COLUMN batched;

@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Prints the description of the API, as `millrace openapi` does, also while the client that is generated from it does not
-// fit the rest of the program.
+// Prints the description of the API, as `millrace openapi` does, also while the client that is generated from it does
+// not fit the rest of the program.
 package main
 
 import (

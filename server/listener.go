@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -19,7 +20,8 @@ type listener struct {
 	tcp         net.Listener
 	gracePeriod time.Duration // for the requests in flight when it stops
 	done        chan struct{} // closed when it has ended
-	err         error         // the reason; valid after done
+	handlers    sync.WaitGroup
+	err         error // the reason; valid after done
 }
 
 // listen starts to serve handler on addr, whose port may be 0.
@@ -31,7 +33,6 @@ func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Lo
 	}
 	l := &listener{
 		http: &http.Server{
-			Handler:           handler,
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -40,6 +41,11 @@ func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Lo
 		gracePeriod: defaultGracePeriod,
 		done:        make(chan struct{}),
 	}
+	l.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.handlers.Add(1)
+		defer l.handlers.Done()
+		handler.ServeHTTP(w, r)
+	})
 	go func() {
 		defer close(l.done)
 		if err := l.http.Serve(tcp); !errors.Is(err, http.ErrServerClosed) {
@@ -71,5 +77,23 @@ func (l *listener) stop() error {
 		err = l.http.Close()
 	}
 	<-l.done
+	l.waitForHandlers()
 	return errors.Join(err, l.err)
+}
+
+// cleanupTime is how long handlers whose connections were closed may take to clean up.
+const cleanupTime = 5 * time.Second
+
+// waitForHandlers waits until all handlers have ended: they delete what they have stored, for which they need the
+// database. Closing a server does not wait for them.
+func (l *listener) waitForHandlers() {
+	ended := make(chan struct{})
+	go func() {
+		l.handlers.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(cleanupTime):
+	}
 }

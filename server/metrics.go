@@ -3,9 +3,10 @@ package server
 import (
 	"runtime"
 
-	"github.com/millrace/millrace/matrix/blas"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/millrace/millrace/matrix/blas"
 )
 
 // newRegistry returns a registry with the metrics that Go programs usually have. The parts of the process register

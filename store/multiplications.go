@@ -36,10 +36,9 @@ type Multiplication struct {
 	StartedAt      *time.Time
 	FinishedAt     *time.Time // set exactly while the state is an outcome
 	ExpiresAt      time.Time
-	Events         int64     // the number of its newest event; the submission is number 1
-	TilesUnqueued  int64     // the last ones, which have no job yet
-	Batched        bool      // its jobs are enqueued in batches
-	QueuedAt       time.Time // its place in line
+	Events         int64 // the number of its newest event; the submission is number 1
+	TilesUnqueued  int64 // the last ones, which have no job yet
+	Batched        bool  // its jobs are enqueued in batches
 }
 
 // Plan returns how the result is cut into tiles.
@@ -229,6 +228,16 @@ func (tx *Tx) EndMultiplication(ctx context.Context, id uuid.UUID, state, failur
 func (tx *Tx) ReopenMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
 	n, err := tx.db.ReopenMultiplication(ctx, tx.store.Retention, id)
 	return n > 0, err
+}
+
+// RestoreTiles widens the range of the jobs of a multiplication, and sets how many of its tiles are counted.
+func (tx *Tx) RestoreTiles(ctx context.Context, id uuid.UUID, counted, firstJob, lastJob int64) error {
+	return tx.db.RestoreTiles(ctx, db.RestoreTilesParams{
+		TilesCompleted: counted,
+		FirstJob:       firstJob,
+		LastJob:        lastJob,
+		ID:             id,
+	})
 }
 
 // DeleteMultiplication deletes the row of a finished multiplication, and reports whether there was one.

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/store/blocks"
 )
 
 // ErrNoSpace means that the block store has no room for a result.
@@ -18,9 +16,9 @@ var ErrNoSpace = errors.New("not enough space in the block store")
 const (
 	// reservationsLock is the key of the advisory lock under which space is reserved.
 	reservationsLock = 0x6d72_7265_7365_7276
-	// reservable is the share of the free space of a block store that results may reserve: uploads and other programs
-	// need some, too.
-	reservable = 0.8
+	// reservable is how much of the free space of a block store results may reserve, in percent: uploads and other
+	// programs need some, too.
+	reservable = 80
 	// DefaultMaxReserved is how many bytes unfinished results may still need in a block store that does not know how much
 	// space it has left.
 	DefaultMaxReserved = 64 << 30
@@ -34,12 +32,8 @@ func (tx *Tx) Reserve(ctx context.Context, multiplication uuid.UUID, result matr
 	if result.Bytes() <= MaxInline {
 		return nil
 	}
-	limit := float64(maxBytes)
 	if maxBytes <= 0 {
-		var err error
-		if limit, err = tx.store.maxReserved(); err != nil {
-			return err
-		}
+		maxBytes = tx.store.maxReserved()
 	}
 	if err := tx.db.LockReservations(ctx, reservationsLock); err != nil {
 		return fmt.Errorf("reserving space: %w", err)
@@ -48,21 +42,18 @@ func (tx *Tx) Reserve(ctx context.Context, multiplication uuid.UUID, result matr
 	if err != nil {
 		return fmt.Errorf("reserving space: %w", err)
 	}
-	if reserved+float64(result.Bytes()) > limit {
-		return fmt.Errorf("%w: the result takes %d bytes, other unfinished results %.0f, and there is room for %.0f",
-			ErrNoSpace, result.Bytes(), reserved, math.Floor(limit))
+	if reserved+float64(result.Bytes()) > float64(maxBytes) {
+		return fmt.Errorf("%w: the result takes %d bytes, other unfinished results %.0f, and there is room for %d",
+			ErrNoSpace, result.Bytes(), reserved, maxBytes)
 	}
 	return nil
 }
 
 // maxReserved is how many bytes unfinished results may still need, if that is not configured.
-func (s *Store) maxReserved() (float64, error) {
-	free, known, err := blocks.Free(s.Blocks)
-	if err != nil {
-		return 0, fmt.Errorf("reading the free space of the block store: %w", err)
-	}
+func (s *Store) maxReserved() int64 {
+	room, known := s.Space()
 	if !known {
-		return DefaultMaxReserved, nil
+		return DefaultMaxReserved
 	}
-	return reservable * float64(free), nil
+	return room.Free / 100 * reservable
 }

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/store"
 )
 
-// TestSharingAtRandom uploads, reads and deletes the same few contents from many sides at once, while the sweeps run. A matrix
-// that is ready reads right at any time; when all are deleted, no block is left.
+// TestSharingAtRandom uploads, reads and deletes the same few contents from many sides at once, while the sweeps run.
+// A matrix that is ready reads right at any time; when all are deleted, no block is left.
 func TestSharingAtRandom(t *testing.T) {
 	t.Parallel()
 	s := open(t)

@@ -22,14 +22,6 @@ const (
 	overviewTag        = "overview"
 )
 
-const (
-	mediaNPY       = "application/x-npy"
-	mediaJSON      = "application/json"
-	mediaMultipart = "multipart/form-data"
-	mediaEvents    = "text/event-stream"
-	mediaProblem   = "application/problem+json"
-)
-
 // about describes the API as a whole, in Markdown.
 //
 //go:embed about.md

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // GetResult describes GET /v1/multiplications/{id}/result.
@@ -43,12 +45,12 @@ const aboutContent = "\n\nThe `Accept` header selects the form: `application/x-n
 func contentResponses(path string, notFound, conflict response) map[string]*huma.Response {
 	whole := success(http.StatusOK, "The elements.", exampleElements,
 		"ETag", "Accept-Ranges", "Vary", "Content-Disposition", "Content-Digest", "Repr-Digest")
-	whole.Content[mediaJSON].Schema = ref("Elements")
-	whole.Content[mediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: exampleFile()}
+	whole.Content[resource.MediaJSON].Schema = ref("Elements")
+	whole.Content[resource.MediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: exampleFile()}
 	part := success(http.StatusPartialContent, "The requested range.", nil,
 		"ETag", "Accept-Ranges", "Content-Range", "Vary", "Content-Disposition", "Repr-Digest")
 	part.Content = map[string]*huma.MediaType{
-		mediaNPY:               {Schema: binarySchema(), Examples: exampleFile()},
+		resource.MediaNPY:      {Schema: binarySchema(), Examples: exampleFile()},
 		"multipart/byteranges": {Schema: binarySchema(), Example: "--…\r\nContent-Range: bytes 0-9/160\r\n…"},
 	}
 	return responses(

@@ -31,7 +31,7 @@ func Describe(o *huma.OpenAPI) {
 func describeOperation(c *huma.Components, op *huma.Operation) {
 	for status := range sharedResponses {
 		code := strconv.Itoa(status)
-		if status != http.StatusRequestTimeout && op.Responses[code] == nil { // only a request with a body times out
+		if !ofBodies(status) && op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{}
 		}
 	}
@@ -50,6 +50,11 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 	}
 }
 
+// ofBodies reports whether only requests with a body get a response.
+func ofBodies(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusInsufficientStorage
+}
+
 // describeResponse completes a response, or replaces it by a reference if operations share it.
 func describeResponse(c *huma.Components, code string, r *huma.Response) {
 	status, _ := strconv.Atoi(code)
@@ -63,7 +68,7 @@ func describeResponse(c *huma.Components, code string, r *huma.Response) {
 	}
 	describeHeaders(c, r)
 	for kind, content := range r.Content {
-		if kind == mediaProblem { // in place of Huma's own schema
+		if kind == resource.MediaProblem { // in place of Huma's own schema
 			content.Schema = ref("Problem")
 		}
 		describeSchema(content.Schema)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // GetEvents describes GET /v1/multiplications/{id}/events.
@@ -11,7 +13,7 @@ func GetEvents() huma.Operation {
 	description := "The events, from the first or from the one after `Last-Event-ID`. Each item of the array is an " +
 		"event, and its members are the lines of the event. On the wire:\n\n```\n" + exampleStream + "\n```"
 	stream := success(http.StatusOK, description, nil, "Cache-Control", "X-Accel-Buffering")
-	stream.Content = map[string]*huma.MediaType{mediaEvents: {
+	stream.Content = map[string]*huma.MediaType{resource.MediaEvents: {
 		Schema:  arraySchema(ref("StreamedEvent"), 1<<20),
 		Example: []any{exampleStreamedEvent()},
 	}}

@@ -171,7 +171,8 @@ func exampleStreamedEvent() map[string]any {
 // exampleStream is exampleStreamedEvent as it is sent.
 const exampleStream = `id: 3
 event: progress
-data: {"id":"` + exampleID + `","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},"at":"2026-01-05T09:30:00.125Z"}`
+data: {"id":"` + exampleID + `","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},` +
+	`"at":"2026-01-05T09:30:00.125Z"}`
 
 func exampleOverview() resource.Overview {
 	return resource.Overview{

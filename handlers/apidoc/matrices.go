@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // CreateMatrix describes POST /v1/matrices.
@@ -20,8 +22,8 @@ func CreateMatrix() huma.Operation {
 			Description: "The matrix. `application/octet-stream` is read as `application/x-npy`.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				mediaNPY:  {Schema: npySchema(), Examples: exampleFile()},
-				mediaJSON: matrixJSON(),
+				resource.MediaNPY:  {Schema: npySchema(), Examples: exampleFile()},
+				resource.MediaJSON: matrixJSON(),
 			},
 		},
 		Responses: responses(append(

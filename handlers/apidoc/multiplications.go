@@ -53,7 +53,7 @@ func CancelMultiplication() huma.Operation {
 			usedKey(),
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "The multiplication has completed or failed.",
-				"multiplication "+exampleID+" is completed: the multiplication has ended"),
+				"multiplication "+exampleID+" is completed: the multiplication has finished"),
 		),
 	}
 }
@@ -70,11 +70,10 @@ func RetryMultiplication() huma.Operation {
 				"Preference-Applied", "Idempotent-Replayed"),
 			invalidKey(),
 			usedKey(),
-			problem(http.StatusNotFound, noSuchMultiplication().Description,
-				"retrying multiplication "+exampleID+": not found"),
+			noSuchMultiplication(),
 			problem(http.StatusConflict, "The multiplication is neither failed nor cancelled.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
-			noSpace("retrying multiplication "+exampleID),
+			response{status: http.StatusInsufficientStorage},
 		),
 	}
 }
@@ -92,7 +91,7 @@ func DeleteMultiplication() huma.Operation {
 			success(http.StatusNoContent, "The multiplication is deleted.", nil),
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "The multiplication is not finished.",
-				"multiplication "+exampleID+" is pending, cancel it first: in use"),
+				"multiplication "+exampleID+" is pending, cancel it first: the multiplication is still being worked on"),
 		),
 	}
 }

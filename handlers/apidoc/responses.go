@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // response is one response of an operation.
@@ -26,7 +28,7 @@ func responses(list ...response) map[string]*huma.Response {
 func success(status int, description string, example any, headers ...string) response {
 	r := response{status, huma.Response{Description: description, Headers: headerRefs(headers)}}
 	if example != nil {
-		r.Content = map[string]*huma.MediaType{mediaJSON: {Example: plain(example)}}
+		r.Content = map[string]*huma.MediaType{resource.MediaJSON: {Example: plain(example)}}
 	}
 	return r
 }
@@ -37,7 +39,7 @@ func problem(status int, description, detail string, headers ...string) response
 	return response{status, huma.Response{
 		Description: description,
 		Headers:     headerRefs(headers),
-		Content:     map[string]*huma.MediaType{mediaProblem: content},
+		Content:     map[string]*huma.MediaType{resource.MediaProblem: content},
 	}}
 }
 
@@ -68,7 +70,7 @@ type sharedResponse struct {
 func (s sharedResponse) response(status int) *huma.Response {
 	r := problem(status, s.description, s.detail, s.headers...)
 	if status == http.StatusUnprocessableEntity {
-		r.Content[mediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
+		r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
 	}
 	return &r.Response
 }
@@ -96,5 +98,11 @@ var sharedResponses = map[int]sharedResponse{
 			"accepted before is safe.",
 		detail:  "the database is not available, try again later",
 		headers: []string{"Retry-After"},
+	},
+	http.StatusInsufficientStorage: {
+		name:        "StorageFull",
+		description: "The block store has no room for the matrix, or for the result. What was accepted before is safe.",
+		detail:      "the block store is full, try again later",
+		headers:     []string{"Retry-After"},
 	},
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // SubmitSimple describes POST /matrix_multiplication/.
@@ -19,12 +21,12 @@ func SubmitSimple() huma.Operation {
 			Description: "The two matrices.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				mediaJSON: {Schema: ref("SimpleSubmission"), Example: exampleSimple},
+				resource.MediaJSON: {Schema: ref("SimpleSubmission"), Example: exampleSimple},
 			},
 		},
 		Responses: responses(append(
 			bodyProblems("text/plain, send application/json", resultTooLarge, shapesDiffer),
-			submitted(), finished(), noSpace("submitting"),
+			submitted(), finished(),
 		)...),
 	}
 }
@@ -43,25 +45,17 @@ func SubmitMultiplication() huma.Operation {
 			Description: "The operands as JSON or as .npy files.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				mediaJSON:      submissionJSON(),
-				mediaMultipart: submissionFiles(),
+				resource.MediaJSON:      submissionJSON(),
+				resource.MediaMultipart: submissionFiles(),
 			},
 		},
 		Responses: responses(append(
 			bodyProblems("text/plain, send application/json or multipart/form-data", resultTooLarge, shapesDiffer),
-			submitted(), finished(), noSpace("submitting"),
+			submitted(), finished(),
 			problem(http.StatusConflict, "An operand is still being uploaded.",
 				"matrix "+exampleMatrixA+": matrix is not ready"),
 		)...),
 	}
-}
-
-// noSpace describes the refusal of a result that does not fit into the block store.
-func noSpace(doing string) response {
-	return problem(http.StatusInsufficientStorage,
-		"The block store has no room for the result, besides those of unfinished multiplications. Nothing was accepted.",
-		doing+": not enough space in the block store: the result takes 64800000000 bytes, other unfinished results "+
-			"7200000000, and there is room for 50410900684", "Retry-After")
 }
 
 func submitted() response {
@@ -70,8 +64,10 @@ func submitted() response {
 }
 
 func finished() response {
-	return success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
+	r := success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
 		"Location", "Preference-Applied", "Idempotent-Replayed")
+	r.Content[resource.MediaJSON].Schema = ref("Multiplication")
+	return r
 }
 
 func submissionJSON() *huma.MediaType {
@@ -107,8 +103,8 @@ func submissionFiles() *huma.MediaType {
 			Value:       map[string]any{"a": exampleFileValue, "b": exampleFileValue, "priority": 1},
 		}},
 		Encoding: map[string]*huma.Encoding{
-			"a": {ContentType: mediaNPY},
-			"b": {ContentType: mediaNPY},
+			"a": {ContentType: resource.MediaNPY},
+			"b": {ContentType: resource.MediaNPY},
 		},
 	}
 }
@@ -116,7 +112,8 @@ func submissionFiles() *huma.MediaType {
 // bodyProblems returns the error responses of operations that read matrices, with examples of details.
 func bodyProblems(unsupported, tooLarge, invalid string) []response {
 	return []response{
-		{status: http.StatusRequestTimeout}, // one of sharedResponses
+		{status: http.StatusRequestTimeout}, // these two are of sharedResponses
+		{status: http.StatusInsufficientStorage},
 		problem(http.StatusBadRequest, "The body does not match its media type, or ends too early.",
 			"bad request: malformed JSON: unexpected EOF after offset 13"),
 		problem(http.StatusRequestEntityTooLarge, "A matrix or the result is too large for this server.", tooLarge),

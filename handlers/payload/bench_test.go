@@ -10,18 +10,20 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
 // forgetful is a block store that keeps nothing, so that only the reading of text and the hashing are measured.
-type forgetful struct{ store.Blocks }
+type forgetful struct{ blocks.Store }
 
-func (forgetful) Put(context.Context, uuid.UUID, int64, []byte) error         { return nil }
-func (forgetful) Read(context.Context, uuid.UUID, int64, int64, []byte) error { return nil }
-func (forgetful) Delete(context.Context, uuid.UUID) error                     { return nil }
+func (forgetful) Put(context.Context, uuid.UUID, int64, []byte) error     { return nil }
+func (forgetful) Read(context.Context, blocks.Block, int64, []byte) error { return nil }
+func (forgetful) Delete(context.Context, uuid.UUID) error                 { return nil }
 
 // BenchmarkJSONOperands reads a submission of two 1000×1000 operands as text.
 func BenchmarkJSONOperands(b *testing.B) {
@@ -41,7 +43,7 @@ func BenchmarkJSONOperands(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				intake := NewIntake(s, 0)
-				if _, err := ReadOrder(b.Context(), bodyOf(JSON, text.String()), intake); err != nil {
+				if _, err := ReadOrder(b.Context(), bodyOf(resource.MediaJSON, text.String()), intake); err != nil {
 					b.Fatal(err)
 				}
 				if err := intake.Discard(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose
@@ -45,7 +47,7 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 	}
 	switch {
 	case !keyed:
-	case mediaType == Multipart: // a client that tries again separates the parts by another boundary
+	case mediaType == resource.MediaMultipart: // a client that tries again separates the parts by another boundary
 		b.content = sha256.New()
 	default:
 		if b.hashes[SHA256] == nil {
@@ -58,7 +60,7 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 	for _, h := range b.hashes {
 		b.reader = io.TeeReader(b.reader, h)
 	}
-	if mediaType == Multipart {
+	if mediaType == resource.MediaMultipart {
 		b.form = newForm(b.reader, params["boundary"], src, b.content)
 	}
 	return b, nil
@@ -131,7 +133,7 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.reader.Read(p)
-	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == nil || err == io.EOF {
 		return n, err
 	}
 	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // brokenAfter is a source whose connection breaks after a text.
@@ -20,10 +22,10 @@ func brokenAfter(text string) *source {
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	for contentType, want := range map[string]string{
-		"application/json; charset=utf-8": JSON,
-		"APPLICATION/X-NPY":               NPY,
-		"application/octet-stream":        NPY,
-		"multipart/form-data; boundary=x": Multipart,
+		"application/json; charset=utf-8": resource.MediaJSON,
+		"APPLICATION/X-NPY":               resource.MediaNPY,
+		"application/octet-stream":        resource.MediaNPY,
+		"multipart/form-data; boundary=x": resource.MediaMultipart,
 		"text/plain":                      "",
 		"":                                "",
 		"nonsense nonsense":               "",
@@ -42,7 +44,7 @@ func TestMediaTypes(t *testing.T) {
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	form := func(boundary, name, content string) string {
-		return fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n--%s--", boundary, name, content, boundary)
+		return fmt.Sprintf("--%s\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n--%[1]s--", boundary, name, content)
 	}
 	fingerprint := func(contentType, text string, read func(*Body) error) []byte {
 		t.Helper()
@@ -53,27 +55,27 @@ func TestFingerprint(t *testing.T) {
 		return b.Fingerprint()
 	}
 	drain := func(b *Body) error { return b.Drain() }
-	first := fingerprint(Multipart+"; boundary=x", form("x", "a", "123"), drain)
+	first := fingerprint(resource.MediaMultipart+"; boundary=x", form("x", "a", "123"), drain)
 	for _, c := range []struct {
 		contentType, text string
 		same              bool
 	}{
-		{Multipart + "; boundary=x", form("x", "a", "123"), true},
-		{Multipart + "; boundary=another", form("another", "a", "123"), true},
-		{Multipart + "; boundary=x", form("x", "b", "123"), false},
-		{Multipart + "; boundary=x", form("x", "a", "124"), false},
-		{JSON, form("x", "a", "123"), false},
+		{resource.MediaMultipart + "; boundary=x", form("x", "a", "123"), true},
+		{resource.MediaMultipart + "; boundary=another", form("another", "a", "123"), true},
+		{resource.MediaMultipart + "; boundary=x", form("x", "b", "123"), false},
+		{resource.MediaMultipart + "; boundary=x", form("x", "a", "124"), false},
+		{resource.MediaJSON, form("x", "a", "123"), false},
 	} {
 		if got := bytes.Equal(fingerprint(c.contentType, c.text, drain), first); got != c.same {
 			t.Errorf("%s %q has the first fingerprint: %t, want %t", c.contentType, c.text, got, c.same)
 		}
 	}
 	text := `{"random": {"rows": 1, "cols": 1}}`
-	read := fingerprint(JSON, text, func(b *Body) error {
+	read := fingerprint(resource.MediaJSON, text, func(b *Body) error {
 		_, err := ReadMatrix(t.Context(), b, smallIntake())
 		return errors.Join(err, b.Verify())
 	})
-	if drained := fingerprint(JSON, text, drain); !bytes.Equal(read, drained) {
+	if drained := fingerprint(resource.MediaJSON, text, drain); !bytes.Equal(read, drained) {
 		t.Errorf("the fingerprint is %x when the body is read, %x when it is drained", read, drained)
 	}
 }
@@ -87,15 +89,14 @@ func TestVerify(t *testing.T) {
 		"sha-256=:" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + ":": false,
 		"md5=:AAAA:": true,
 	} {
-		b, err := openBody(JSON, text, "Content-Digest", header)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Drain(); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Verify(); (err == nil) != ok || err != nil && !errors.Is(err, ErrBadRequest) {
-			t.Errorf("Verify() with %s: error %v, want ErrBadRequest: %t", header, err, !ok)
+		for name, verify := range map[string]func(*Body) error{"Verify": (*Body).Verify, "Drain": (*Body).Drain} {
+			b, err := openBody(resource.MediaJSON, text, "Content-Digest", header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := verify(b); (err == nil) != ok || err != nil && !errors.Is(err, ErrBadRequest) {
+				t.Errorf("%s() with %s: error %v, want ErrBadRequest: %t", name, header, err, !ok)
+			}
 		}
 	}
 }

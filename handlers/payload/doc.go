@@ -3,7 +3,7 @@
 //
 // The order of calls:
 //
-//	body, err := payload.Open(r, keyed, payload.JSON, payload.Multipart)
+//	body, err := payload.Open(r, keyed, resource.MediaJSON, resource.MediaMultipart)
 //	intake := payload.NewIntake(store, maxBytes)
 //	defer intake.Discard()
 //	order, err := payload.ReadOrder(ctx, body, intake)

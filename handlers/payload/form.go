@@ -37,7 +37,7 @@ func (f *form) parts() iter.Seq2[*part, error] {
 	return func(yield func(*part, error) bool) {
 		for {
 			raw, err := f.reader.NextRawPart()
-			if err == io.EOF { //nolint:errorlint // wrapped, it is a body that ends too early
+			if err == io.EOF {
 				return
 			}
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 )
 
@@ -20,7 +21,7 @@ func ReadMatrix(ctx context.Context, body *Body, in *Intake) (jobs.Operand, erro
 }
 
 func readMatrix(ctx context.Context, body *Body, in *Intake) (*jobs.Operand, error) {
-	if body.mediaType == NPY {
+	if body.mediaType == resource.MediaNPY {
 		return in.readNPY(ctx, body.reader, body.size)
 	}
 	j := newJSONReader(body.reader, in)

@@ -5,15 +5,8 @@ import (
 	"mime"
 	"slices"
 	"strings"
-)
 
-// The media types of bodies.
-const (
-	NPY       = "application/x-npy"
-	JSON      = "application/json"
-	Multipart = "multipart/form-data"
-
-	octetStream = "application/octet-stream"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // parseMediaType returns the media type that a Content-Type header names, and its parameters. It returns ErrMediaType
@@ -23,8 +16,8 @@ func parseMediaType(header string, accepted []string) (mediaType string, params 
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: Content-Type %q", ErrMediaType, header)
 	}
-	if mediaType == octetStream && slices.Contains(accepted, NPY) {
-		mediaType = NPY
+	if mediaType == resource.MediaOctetStream && slices.Contains(accepted, resource.MediaNPY) {
+		mediaType = resource.MediaNPY
 	}
 	if !slices.Contains(accepted, mediaType) {
 		return "", nil, fmt.Errorf("%w: %s, send %s", ErrMediaType, mediaType, strings.Join(accepted, " or "))

@@ -100,7 +100,11 @@ const maxRandomBytes = 1 << 62
 
 // random reads the description of a random matrix.
 func (j *jsonReader) random(at string) (*jobs.Operand, error) {
-	shape := matrix.Shape{Rows: -1, Cols: -1, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  -1,
+		Cols:  -1,
+		DType: matrix.Float64,
+	}
 	var seed int64
 	for name, err := range j.members(at) {
 		if err != nil {
@@ -125,7 +129,7 @@ func (j *jsonReader) random(at string) (*jobs.Operand, error) {
 	if shape.Rows < 0 || shape.Cols < 0 {
 		return nil, fmt.Errorf("%w: %s must have \"rows\" and \"cols\"", ErrInvalid, at)
 	}
-	maxBytes := j.intake.maxBytes // the limit is the same for all matrices: who multiplies a random one reads it
+	maxBytes := j.intake.maxBytes // the limit is one for all matrices: a random one is read, too
 	if maxBytes <= 0 {
 		maxBytes = maxRandomBytes
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
@@ -21,7 +22,7 @@ func openBody(contentType, text string, headers ...string) (*Body, error) {
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	return Open(r, true, NPY, JSON, Multipart)
+	return Open(r, true, resource.MediaNPY, resource.MediaJSON, resource.MediaMultipart)
 }
 
 // bodyOf is openBody for what cannot fail.
@@ -48,8 +49,16 @@ func shapesOf(s jobs.Submission) shapes {
 
 func TestReadOrder(t *testing.T) {
 	t.Parallel()
-	oneByTwo := matrix.Shape{Rows: 1, Cols: 2, DType: matrix.Float64}
-	twoByThree := matrix.Shape{Rows: 2, Cols: 3, DType: matrix.Float32}
+	oneByTwo := matrix.Shape{
+		Rows:  1,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
+	twoByThree := matrix.Shape{
+		Rows:  2,
+		Cols:  3,
+		DType: matrix.Float32,
+	}
 	content := string(npy.AppendHeader(nil, oneByTwo)) + strings.Repeat("\x00", 16)
 	file := func(name string) string {
 		return "--x\r\nContent-Disposition: form-data; name=" + name + "\r\n\r\n" + content + "\r\n"
@@ -60,11 +69,23 @@ func TestReadOrder(t *testing.T) {
 		text        string
 		want        shapes
 	}{
-		{JSON, `{"a": {"values": [[1, 2]]}, "b": ` + random + `}`, shapes{oneByTwo, twoByThree, jobs.DefaultPriority}},
-		{JSON, `{"priority": 4, "b": {"values": [[1, 2]]}, "a": ` + random + `}`, shapes{twoByThree, oneByTwo, 4}},
-		{Multipart + "; boundary=x", file("a") + file("b") + "--x--", shapes{oneByTwo, oneByTwo, jobs.DefaultPriority}},
 		{
-			Multipart + "; boundary=x",
+			resource.MediaJSON,
+			`{"a": {"values": [[1, 2]]}, "b": ` + random + `}`,
+			shapes{oneByTwo, twoByThree, jobs.DefaultPriority},
+		},
+		{
+			resource.MediaJSON,
+			`{"priority": 4, "b": {"values": [[1, 2]]}, "a": ` + random + `}`,
+			shapes{twoByThree, oneByTwo, 4},
+		},
+		{
+			resource.MediaMultipart + "; boundary=x",
+			file("a") + file("b") + "--x--",
+			shapes{oneByTwo, oneByTwo, jobs.DefaultPriority},
+		},
+		{
+			resource.MediaMultipart + "; boundary=x",
 			file("b") + "--x\r\nContent-Disposition: form-data; name=priority\r\n\r\n1\r\n" + file("a") + "--x--",
 			shapes{oneByTwo, oneByTwo, 1},
 		},
@@ -74,7 +95,7 @@ func TestReadOrder(t *testing.T) {
 			t.Errorf("ReadOrder(%.60q) = %+v, %v, want %+v", c.text, shapesOf(got), err, c.want)
 		}
 	}
-	got, err := ReadSimpleOrder(t.Context(), bodyOf(JSON, `{"B": [[1, 2]], "A": [[3, 4]]}`), smallIntake())
+	got, err := ReadSimpleOrder(t.Context(), bodyOf(resource.MediaJSON, `{"B": [[1, 2]], "A": [[3, 4]]}`), smallIntake())
 	if want := (shapes{oneByTwo, oneByTwo, jobs.DefaultPriority}); err != nil || shapesOf(got) != want {
 		t.Errorf("ReadSimpleOrder() = %+v, %v, want %+v", shapesOf(got), err, want)
 	}
@@ -104,7 +125,7 @@ func TestErrors(t *testing.T) {
 		`{"random": {"rows":1,"cols":"x"}}`: ErrInvalid,
 	} {
 		in := NewIntake(store.Open(nil, nil, time.Hour), 32)
-		if _, err := ReadMatrix(t.Context(), bodyOf(JSON, text), in); !errors.Is(err, want) {
+		if _, err := ReadMatrix(t.Context(), bodyOf(resource.MediaJSON, text), in); !errors.Is(err, want) {
 			t.Errorf("ReadMatrix(%.60q): error %v, want %v", text, err, want)
 		}
 	}
@@ -115,7 +136,7 @@ func TestBrokenBody(t *testing.T) {
 	t.Parallel()
 	const text = `{"a": {"values": [[1, 2], [3, 4]]}, "b": {"random": {"rows": 2, "cols": 2}}}`
 	for n := range len(text) {
-		b := bodyOf(JSON, "")
+		b := bodyOf(resource.MediaJSON, "")
 		b.reader = brokenAfter(text[:n])
 		_, err := ReadOrder(t.Context(), b, smallIntake())
 		if !errors.Is(err, ErrBadRequest) || !strings.Contains(err.Error(), "the body cannot be read") {

@@ -31,8 +31,8 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 			control:        control,
 			pace:           pace{set: control.SetWriteDeadline, timeout: timeout},
 		}
-		// The server reads what the handler leaves of a body before it responds. The condition is not r.Body != http.NoBody:
-		// middleware that measures bodies has wrapped that as well.
+		// The server reads what the handler leaves of a body before it responds. The length tells whether there is a body;
+		// r.Body does not, since middleware that measures bodies wraps an empty one as well.
 		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(time.Now().Add(timeout))
 		}
@@ -88,7 +88,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 	begin := s.pace.begin()
 	n, err := s.ReadCloser.Read(p)
 	s.pace.end(begin, n)
-	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == io.EOF {
 		// The server goes on reading, to notice a client that hangs up. That must have no deadline, and this read may just
 		// have set one: a client that waits for its response is not stalled.
 		s.pace.deadline = time.Time{}

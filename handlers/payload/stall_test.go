@@ -39,10 +39,10 @@ func dial(t *testing.T, server *httptest.Server, head string) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// trickle sends a byte now and then, until the server closes the connection. The pauses are what the test is about.
+// trickle sends a byte now and then, until the server closes the connection.
 func trickle(conn net.Conn) {
 	for {
-		time.Sleep(stall / 10)
+		time.Sleep(stall / 10) // the client is slow: that is what the test is about
 		if _, err := conn.Write([]byte(" ")); err != nil {
 			return
 		}

@@ -30,10 +30,11 @@ func (Rows) Schema(huma.Registry) *huma.Schema {
 		Examples: []any{[]int{1, 2}},
 	}
 	return &huma.Schema{
-		Type:        huma.TypeArray,
-		Items:       row,
-		MaxItems:    new(maxRows),
-		Description: "The elements of the result, in a response to Prefer: wait; if they have 64 KiB or less and all are finite",
-		Examples:    []any{[][]int{{19, 22}, {43, 50}}},
+		Type:     huma.TypeArray,
+		Items:    row,
+		MaxItems: new(maxRows),
+		Description: "The elements of the result, in a response to Prefer: wait; " +
+			"if they have 64 KiB or less and all are finite",
+		Examples: []any{[][]int{{19, 22}, {43, 50}}},
 	}
 }

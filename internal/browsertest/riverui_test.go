@@ -102,7 +102,7 @@ func TestRiverUIListsJobs(t *testing.T) {
 	m := d.submit(random("2700"))
 	b := open(t, riverUIMessage)
 	b.open(d.url)
-	b.click(`li.product[data-id="` + m.ID + `"] .jobs`)
+	b.click(`li.multiplication[data-id="` + m.ID + `"] .jobs`)
 	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 4`)
 	text := b.text("body")
 	own := strings.Count(text, m.ID+`","tile"`)

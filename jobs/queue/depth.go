@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,8 @@ type Depth struct {
 	Unqueued int64
 	// Oldest is how long the first in line has been due.
 	Oldest time.Duration
+	// Paused says that workers fetch no jobs of the queue.
+	Paused bool
 	// Work is an estimate of the time that one slot of a worker would need for Depth.
 	Work time.Duration
 }
@@ -100,9 +103,18 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting leases: %w", err)
 	}
-	depths := Depths{At: time.Now(), Leases: leases.Processes, Took: time.Since(start)}
+	paused, err := c.paused(ctx)
+	if err != nil {
+		return Depths{}, err
+	}
+	depths := Depths{
+		At:     time.Now(),
+		Leases: leases.Processes,
+		Took:   time.Since(start),
+	}
 	for _, queue := range Names() {
 		d := newDepth(queue, counts)
+		d.Paused = slices.Contains(paused, queue)
 		for _, age := range ages {
 			if age.Queue == queue {
 				d.Oldest = time.Duration(max(0, age.Age) * float64(time.Second))
@@ -192,6 +204,7 @@ type Counts struct {
 	Waiting  int64 // with the tiles that have no job yet
 	Running  int64
 	Retrying int64 // failed at least once and waiting for the next attempt
+	Paused   bool  // workers fetch none of them
 }
 
 // Counts counts the unfinished jobs of the queues now.
@@ -204,12 +217,17 @@ func (c *Client) Counts(ctx context.Context) ([]Counts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("counting the tiles without jobs: %w", err)
 	}
+	paused, err := c.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []Counts
 	for _, queue := range Names() {
 		counts := newCounts(queue, rows)
 		if queue == Tiles {
 			counts.Waiting += unqueued.Tiles
 		}
+		counts.Paused = slices.Contains(paused, queue)
 		all = append(all, counts)
 	}
 	return all, nil

@@ -41,7 +41,9 @@ type metadata struct {
 
 // EnqueueTx enqueues a job for each of some tiles, from first to last, and returns them as a group. Their tag is the id
 // of the group: by it River UI finds them.
-func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, first, last int64) (Group, error) {
+func (c *Client) EnqueueTx(
+	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, first, last int64,
+) (Group, error) {
 	group := Group{ID: id, Last: -1}
 	if first > last {
 		return group, nil
@@ -67,6 +69,36 @@ func (c *Client) EnqueueTx(ctx context.Context, tx *store.Tx, id uuid.UUID, o Or
 	group.First = inserted.FirstJob
 	group.Last = inserted.LastJob
 	return group, nil
+}
+
+// RestoreTx enqueues the tiles of a group, from 0 to last, that have no job, and returns these jobs as a group. It also
+// returns how many tiles have a job that is counted.
+func (c *Client) RestoreTx(
+	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, last int64,
+) (restored Group, counted int64, err error) {
+	text, err := json.Marshal(metadata{MultiplicationID: id, Title: o.Title})
+	if err != nil {
+		return restored, 0, err
+	}
+	row, err := db.New(tx.Pgx()).InsertMissingTiles(ctx, db.InsertMissingTilesParams{
+		GroupID:     id.String(),
+		Kind:        o.Kind,
+		MaxAttempts: MaxAttempts,
+		Metadata:    text,
+		Priority:    int16(o.Priority), //nolint:gosec // 1 to 4
+		Queue:       o.Queue,
+		QueuedAt:    o.QueuedAt,
+		LastTile:    last,
+	})
+	if err != nil {
+		return restored, 0, fmt.Errorf("enqueueing the tiles without jobs: %w", err)
+	}
+	restored = Group{
+		ID:    id,
+		First: row.FirstJob,
+		Last:  row.LastJob,
+	}
+	return restored, row.Counted, nil
 }
 
 // CompleteTx marks a job as completed, and reports whether it was unfinished and not counted before. A job that is
@@ -102,9 +134,22 @@ func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, g Group, except int
 	return nil
 }
 
+const (
+	// attemptsLimit is where the number of attempts at a job begins anew when it is retried by a client.
+	attemptsLimit = 10_000
+	// errorsLimit is how many of its newest errors a job keeps when it is retried by a client.
+	errorsLimit = 50
+)
+
 // RequeueTx enqueues the cancelled and discarded jobs of a group again, with a full set of attempts.
 func (c *Client) RequeueTx(ctx context.Context, tx *store.Tx, g Group) error {
-	return db.New(tx.Pgx()).Requeue(ctx, MaxAttempts, cancelMark, g.ID)
+	return db.New(tx.Pgx()).Requeue(ctx, db.RequeueParams{
+		MaxAttempts:  attemptsLimit,
+		MoreAttempts: MaxAttempts,
+		MaxErrors:    errorsLimit,
+		CancelMark:   cancelMark,
+		GroupID:      g.ID,
+	})
 }
 
 // RunningTx counts the running jobs of a group.
@@ -126,12 +171,6 @@ func (c *Client) AttemptIsWantedTx(ctx context.Context, tx *store.Tx, job int64,
 func Counted(job *rivertype.JobRow) bool {
 	var metadata struct{ Counted bool }
 	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
-}
-
-// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be
-// worked.
-func (c *Client) Unsettled(ctx context.Context, limit int) ([]uuid.UUID, error) {
-	return c.db.ListUnsettled(ctx, int32(limit)) //nolint:gosec // a batch
 }
 
 // Progress is what the jobs of a group tell.

@@ -2,7 +2,9 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 )
 
 // warnings passes on warnings and worse. River reports every few seconds that nothing is wrong, and each failed job,
@@ -12,6 +14,26 @@ type warnings struct{ slog.Handler }
 // Enabled implements slog.Handler.
 func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+// Handle drops records of errors that are nothing but the cancellation of their context: River logs them when it is
+// stopped in the middle of a query.
+func (w warnings) Handle(ctx context.Context, r slog.Record) error {
+	if errors.Is(ctx.Err(), context.Canceled) && reportsCancellation(r) {
+		return nil
+	}
+	return w.Handler.Handle(ctx, r)
+}
+
+// reportsCancellation reports whether the error in a record is a cancellation. River logs errors, or their texts.
+func reportsCancellation(r slog.Record) (found bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "err" || a.Key == "error" {
+			found = strings.Contains(a.Value.String(), context.Canceled.Error())
+		}
+		return !found
+	})
+	return found
 }
 
 // WithAttrs implements slog.Handler.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -17,7 +18,15 @@ import (
 	"github.com/millrace/millrace/watch/notify"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) {
+	if database := os.Getenv(poisonedDatabase); database != "" {
+		if err := poisonedWorker(database); err != nil {
+			panic(err)
+		}
+		return
+	}
+	testdb.Main(m)
+}
 
 // waitTimeout bounds a wait that should end long before.
 const waitTimeout = 60 * time.Second

@@ -39,7 +39,11 @@ func (c *Client) NewUI(prefix string) (*UI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making River UI: %w", err)
 	}
-	u := &UI{handler: handler, prefix: prefix, log: log}
+	u := &UI{
+		handler: handler,
+		prefix:  prefix,
+		log:     log,
+	}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	return u, nil
 }

@@ -9,7 +9,8 @@ import (
 
 // people matches words for people in a comment. Phrases that really are about people come first and are no finding,
 // nor is a quotation.
-var people = regexp.MustCompile(`(?i)"[^"]*"|\b(people|persons?|users?|operators?|developers?|readers?|authors?) who\b` +
+var people = regexp.MustCompile(`(?i)"[^"]*"` +
+	`|\b(people|persons?|users?|operators?|developers?|readers?|authors?) who\b` +
 	`|\b(?P<word>who|whoever|nobody|somebody|someone|everybody|everyone|anybody|anyone)\b`)
 
 func checkPeople(f *file, report reporter) {

@@ -55,7 +55,7 @@ func (all ignores) complaints(path string, ran []rule) []finding {
 	var found []finding
 	for _, i := range all {
 		is := func(r rule) bool { return r.name == i.rule }
-		message := ""
+		var message string
 		switch {
 		case !slices.ContainsFunc(slices.Concat(rules, strictRules), is):
 			message = "name a rule: house:ignore RULE REASON"

@@ -69,8 +69,8 @@ func base(typ ast.Expr) ast.Expr {
 	return typ
 }
 
-// isPacked reports whether a literal is one of a struct with more than maxPacked named fields, two of them on a line, or
-// one on the line of a brace.
+// isPacked reports whether a literal is one of a struct with more than maxPacked named fields, two of them on a line,
+// or one on the line of a brace.
 func isPacked(f *file, lit *ast.CompositeLit, typ ast.Expr) bool {
 	if len(lit.Elts) <= maxPacked {
 		return false
@@ -93,8 +93,8 @@ func isPacked(f *file, lit *ast.CompositeLit, typ ast.Expr) bool {
 	return packed || f.line(last) == f.line(lit.Rbrace)
 }
 
-// unpack returns the edits that give each field a line; gofmt does the rest. A comment at the end of the line goes to the
-// brace of the outermost literal, which is the first to ask.
+// unpack returns the edits that give each field a line; gofmt does the rest. A comment at the end of the line goes to
+// the brace of the outermost literal, which is the first to ask.
 func (f *file) unpack(lit *ast.CompositeLit, moved map[ast.Node]bool) []edit {
 	var edits []edit
 	insert := func(pos token.Pos, text string) {

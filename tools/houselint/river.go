@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// knowRiver are the folders that may know River and its tables: testdb empties them.
-var knowRiver = []string{"jobs/queue", "internal/testdb", "tools/houselint"}
+// knowRiver are the folders that may know River and its tables: testdb empties them, comments of the schema name them.
+var knowRiver = []string{"jobs/queue", "internal/testdb", "migrations", "tools/houselint"}
 
 func checkRiver(f *file, report reporter) {
 	if slices.ContainsFunc(knowRiver, func(folder string) bool { return under(f.path, folder) }) {

@@ -14,12 +14,13 @@ CROSS JOIN LATERAL (
 ) AS n;
 
 -- name: ListOldest :many
--- How long the first job in line of each of several queues has been due, in seconds.
-SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.scheduled_at))::float8 AS age
+-- How long the first job in line of each of several queues has been due, in seconds. One that was put back into the queue is due
+-- since then, although its place in line is the one that it had before.
+SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.due))::float8 AS age
 FROM unnest(@queues::text[]) AS q(queue)
 CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
 CROSS JOIN LATERAL (
-    SELECT j.scheduled_at FROM river_job j
+    SELECT coalesce((j.metadata->>'due_at')::timestamptz, j.scheduled_at) AS due FROM river_job j
     WHERE j.state = 'available' AND j.queue = q.queue AND j.priority = p.priority
     ORDER BY j.scheduled_at, j.id
     LIMIT 1

@@ -20,3 +20,9 @@ CREATE TABLE river_job (
     scheduled_at timestamptz     NOT NULL,
     tags         text[]          NOT NULL
 );
+
+-- The columns of River's table of queues that our queries read.
+CREATE TABLE river_queue (
+    name      text PRIMARY KEY,
+    paused_at timestamptz
+);

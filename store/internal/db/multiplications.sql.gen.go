@@ -22,7 +22,7 @@ UPDATE multiplications SET
     first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
     last_job       = greatest(last_job, $3)
 WHERE id = $4
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, queued_at
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
 `
 
 type AddJobBatchParams struct {
@@ -66,7 +66,6 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
-		&i.QueuedAt,
 	)
 	return i, err
 }
@@ -95,13 +94,15 @@ UPDATE multiplications SET
     tiles_completed = tiles_completed + 1,
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, $1),
-    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
-    expires_at      = now() + $2::interval
+    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + $2::interval ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, queued_at
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
+// It changes no indexed column but with the first and the last tile, so that the others write no index: expires_at counts only
+// when the multiplication has finished.
 func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention time.Duration, iD uuid.UUID) (Multiplication, error) {
 	row := q.db.QueryRow(ctx, CountTile, startedAt, retention, iD)
 	var i Multiplication
@@ -130,7 +131,6 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
-		&i.QueuedAt,
 	)
 	return i, err
 }
@@ -168,7 +168,7 @@ func (q *Queries) DeleteMultiplication(ctx context.Context, id uuid.UUID) (int64
 
 const EndMultiplication = `-- name: EndMultiplication :execrows
 UPDATE multiplications SET
-    state = $1, failure = $2, finished_at = now(), expires_at = now() + $3::interval
+    state = $1, failure = $2, finished_at = clock_timestamp(), expires_at = now() + $3::interval
 WHERE id = $4 AND state IN ('pending', 'in_progress') AND $1::text IN ('failed', 'cancelled')
 `
 
@@ -194,7 +194,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.queued_at, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -236,7 +236,6 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.Events,
 		&i.Multiplication.TilesUnqueued,
 		&i.Multiplication.Batched,
-		&i.Multiplication.QueuedAt,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -251,6 +250,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix.CreatedAt,
 		&i.Matrix.ExpiresAt,
 		&i.Matrix.ContentID,
+		&i.Matrix.DamagedAt,
 		&i.Matrix_2.ID,
 		&i.Matrix_2.Rows,
 		&i.Matrix_2.Cols,
@@ -265,6 +265,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_2.CreatedAt,
 		&i.Matrix_2.ExpiresAt,
 		&i.Matrix_2.ContentID,
+		&i.Matrix_2.DamagedAt,
 		&i.Matrix_3.ID,
 		&i.Matrix_3.Rows,
 		&i.Matrix_3.Cols,
@@ -279,6 +280,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_3.CreatedAt,
 		&i.Matrix_3.ExpiresAt,
 		&i.Matrix_3.ContentID,
+		&i.Matrix_3.DamagedAt,
 	)
 	return i, err
 }
@@ -288,7 +290,7 @@ INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_
                              tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
         $14, $15, $16, $17, $18, $19, now() + $20::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, queued_at
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
 `
 
 type InsertMultiplicationParams struct {
@@ -363,7 +365,6 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
-		&i.QueuedAt,
 	)
 	return i, err
 }
@@ -381,7 +382,7 @@ func (q *Queries) KnowBatches(ctx context.Context, batchesSince int16) (bool, er
 }
 
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.queued_at, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -427,7 +428,6 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.Events,
 			&i.Multiplication.TilesUnqueued,
 			&i.Multiplication.Batched,
-			&i.Multiplication.QueuedAt,
 			&i.ADType,
 			&i.BDType,
 		); err != nil {
@@ -442,7 +442,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, queued_at FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -480,7 +480,6 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.Events,
 			&i.TilesUnqueued,
 			&i.Batched,
-			&i.QueuedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -577,7 +576,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, queued_at FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -608,7 +607,6 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
-		&i.QueuedAt,
 	)
 	return i, err
 }
@@ -737,7 +735,6 @@ UPDATE multiplications SET
     state       = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'in_progress' END,
     failure     = NULL,
     finished_at = NULL,
-    queued_at   = now(),
     expires_at  = now() + $1::interval
 WHERE id = $2 AND state IN ('failed', 'cancelled')
 `
@@ -749,6 +746,34 @@ func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Durat
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const RestoreTiles = `-- name: RestoreTiles :exec
+WITH batch AS (
+    INSERT INTO job_batches (multiplication_id, first_job, last_job)
+    SELECT x.id, $2, $3 FROM multiplications x WHERE x.id = $4 AND x.batched
+)
+UPDATE multiplications p SET
+    tiles_completed = $1, first_job = least(p.first_job, $2), last_job = greatest(p.last_job, $3)
+WHERE p.id = $4
+`
+
+type RestoreTilesParams struct {
+	TilesCompleted int64
+	FirstJob       int64
+	LastJob        int64
+	ID             uuid.UUID
+}
+
+// No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+func (q *Queries) RestoreTiles(ctx context.Context, arg RestoreTilesParams) error {
+	_, err := q.db.Exec(ctx, RestoreTiles,
+		arg.TilesCompleted,
+		arg.FirstJob,
+		arg.LastJob,
+		arg.ID,
+	)
+	return err
 }
 
 const StartMultiplication = `-- name: StartMultiplication :execrows

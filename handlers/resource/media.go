@@ -1,0 +1,11 @@
+package resource
+
+// The media types of requests and responses.
+const (
+	MediaNPY         = "application/x-npy"
+	MediaJSON        = "application/json"
+	MediaMultipart   = "multipart/form-data"
+	MediaOctetStream = "application/octet-stream" // of a request: taken for MediaNPY
+	MediaEvents      = "text/event-stream"
+	MediaProblem     = "application/problem+json"
+)
