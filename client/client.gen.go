@@ -4027,6 +4027,11 @@ type RetryMultiplicationResponse503Headers struct {
 	RetryAfter int32
 }
 
+// RetryMultiplicationResponse507Headers the declared response headers of an HTTP 507 response for RetryMultiplication
+type RetryMultiplicationResponse507Headers struct {
+	RetryAfter int32
+}
+
 type RetryMultiplicationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -4044,10 +4049,14 @@ type RetryMultiplicationResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageFull
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *RetryMultiplicationResponse200Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *RetryMultiplicationResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *RetryMultiplicationResponse507Headers
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
@@ -4083,6 +4092,11 @@ func (r RetryMultiplicationResponse) GetApplicationProblemJSON500() *InternalErr
 // GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r RetryMultiplicationResponse) GetApplicationProblemJSON503() *Unavailable {
 	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r RetryMultiplicationResponse) GetApplicationProblemJSON507() *StorageFull {
+	return r.ApplicationProblemJSON507
 }
 
 // GetBody returns the raw response body bytes
@@ -6075,6 +6089,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageFull
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	}
 
 	switch {
@@ -6105,6 +6126,16 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers RetryMultiplicationResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers507 = &headers
 	}
 
 	return response, nil

@@ -23,7 +23,7 @@ import (
 
 // Limits are the limits of one request.
 type Limits struct {
-	MaxMatrixBytes int64 // of one operand's content
+	MaxMatrixBytes int64 // of each operand and of the result
 	MaxJSONValues  int64 // elements of a result that is served as JSON
 }
 

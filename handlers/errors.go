@@ -51,6 +51,7 @@ var statuses = []struct {
 	{jobs.ErrActive, http.StatusConflict},
 	{blocks.ErrDamaged, http.StatusInternalServerError},
 	{blocks.ErrFull, http.StatusInsufficientStorage},
+	{store.ErrNoSpace, http.StatusInsufficientStorage},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }
 
@@ -66,6 +67,9 @@ func (a *API) fail(ctx context.Context, err error) error {
 			return tryLater(err.Error())
 		case http.StatusInsufficientStorage:
 			a.log.WarnContext(ctx, "request refused", "error", err)
+			if errors.Is(err, store.ErrNoSpace) {
+				return retryAfter(http.StatusInsufficientStorage, fullRetry, err.Error())
+			}
 			return retryAfter(http.StatusInsufficientStorage, fullRetry, "the block store is full, try again later")
 		case http.StatusInternalServerError:
 			a.log.ErrorContext(ctx, "request failed", "error", err)

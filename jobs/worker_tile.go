@@ -38,24 +38,6 @@ type TileArgs struct {
 // Kind implements river.JobArgs.
 func (TileArgs) Kind() string { return "multiply_tile" }
 
-// tileArgs returns the args of the tiles of a multiplication.
-func tileArgs(m Multiplication) []river.JobArgs {
-	args := make([]river.JobArgs, m.TilesTotal)
-	for i := range args {
-		args[i] = TileArgs{MultiplicationID: m.ID, Tile: int64(i)}
-	}
-	return args
-}
-
-// argsOf returns the args of some tiles of a multiplication.
-func argsOf(id uuid.UUID, tiles []int64) []river.JobArgs {
-	args := make([]river.JobArgs, len(tiles))
-	for i, tile := range tiles {
-		args[i] = TileArgs{MultiplicationID: id, Tile: tile}
-	}
-	return args
-}
-
 // tileWorker computes tiles.
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
@@ -191,8 +173,8 @@ type storedResult struct {
 	digest  []byte
 }
 
-// completeTx counts the tile and completes its job; the last tile completes the multiplication. Errors:
-// errSuperseded, which rolls the count back.
+// completeTx counts the tile and completes its job, and enqueues more tiles if few are left; the last tile completes the
+// multiplication. Errors: errSuperseded, which rolls the count back.
 //
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
@@ -214,7 +196,7 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 	}
 	if !m.Finished() {
 		tx.AfterCommit(func() { w.client.publisher.Changed(m.ID) })
-		return nil
+		return w.client.enqueueNextTx(ctx, tx, newMultiplication(m))
 	}
 	tx.AfterCommit(func() {
 		w.client.metrics.completion(newMultiplication(m))

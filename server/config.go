@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 )
 
@@ -42,9 +43,11 @@ type Keeping struct {
 	SweepAllOrphans bool  `help:"Delete blocks without a row also if they are more than a quarter of all; for one start, after a look at the warning."`
 }
 
-// Limits bounds what one request may ask for.
+// Limits bounds what requests may ask for.
 type Limits struct {
-	MaxMatrixBytes int64 `default:"1099511627776" help:"Largest matrix that is accepted or computed, in bytes."`
+	MaxMatrixBytes int64 `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
+	MaxTiles       int64 `default:"20000" help:"Largest multiplication, in tiles."`
+	MaxStoredBytes int64 `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
 	MaxJSONValues  int64 `default:"1000000" help:"Largest matrix that is served as JSON, in elements; .npy has no limit."`
 }
 
@@ -81,6 +84,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--lease must be at least 1s, it is %s", c.Work.Lease)
 	case c.Work.SoftStop <= 0:
 		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
+	case c.Limits.MaxMatrixBytes < 0 || c.Limits.MaxTiles < 0 || c.Limits.MaxStoredBytes < 0:
+		return fmt.Errorf("--max-matrix-bytes, --max-tiles and --max-stored-bytes must not be negative, they are %d, %d and %d",
+			c.Limits.MaxMatrixBytes, c.Limits.MaxTiles, c.Limits.MaxStoredBytes)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
 	case c.Storage.MinFreeBytes < 0:
@@ -174,4 +180,8 @@ func (w Work) small() int {
 
 func (l Limits) handlers() handlers.Limits {
 	return handlers.Limits{MaxMatrixBytes: l.MaxMatrixBytes, MaxJSONValues: l.MaxJSONValues}
+}
+
+func (l Limits) jobs() jobs.Limits {
+	return jobs.Limits{MaxTiles: l.MaxTiles, MaxReserved: l.MaxStoredBytes}
 }

@@ -109,6 +109,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
 	}
+	p.jobs.SetLimits(p.config.Limits.jobs())
 	return whileUnavailable(ctx, p.config.Wait, p.log, p.jobs.Start)
 }
 

@@ -37,6 +37,8 @@ type Multiplication struct {
 	FinishedAt     *time.Time // set exactly while the state is an outcome
 	ExpiresAt      time.Time
 	Events         int64 // the number of its newest event; the submission is number 1
+	TilesUnqueued  int64 // the last ones, which have no job yet
+	Batched        bool  // its jobs are enqueued in batches
 }
 
 // Plan returns how the result is cut into tiles.
@@ -165,24 +167,26 @@ func (s *Store) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]f
 // InsertMultiplication writes the row of a new multiplication and returns it as it is then, with its times.
 func (tx *Tx) InsertMultiplication(ctx context.Context, m Multiplication) (Multiplication, error) {
 	row, err := tx.db.InsertMultiplication(ctx, db.InsertMultiplicationParams{
-		ID:         m.ID,
-		A:          m.A,
-		B:          m.B,
-		C:          m.C,
-		Priority:   m.Priority,
-		State:      m.State,
-		M:          m.M,
-		K:          m.K,
-		N:          m.N,
-		DType:      m.DType,
-		TileRows:   m.TileRows,
-		TileCols:   m.TileCols,
-		TilesTotal: m.TilesTotal,
-		FirstJob:   m.FirstJob,
-		LastJob:    m.LastJob,
-		StartedAt:  m.StartedAt,
-		FinishedAt: m.FinishedAt,
-		Retention:  tx.store.Retention,
+		ID:            m.ID,
+		A:             m.A,
+		B:             m.B,
+		C:             m.C,
+		Priority:      m.Priority,
+		State:         m.State,
+		M:             m.M,
+		K:             m.K,
+		N:             m.N,
+		DType:         m.DType,
+		TileRows:      m.TileRows,
+		TileCols:      m.TileCols,
+		TilesTotal:    m.TilesTotal,
+		TilesUnqueued: m.TilesUnqueued,
+		Batched:       m.Batched,
+		FirstJob:      m.FirstJob,
+		LastJob:       m.LastJob,
+		StartedAt:     m.StartedAt,
+		FinishedAt:    m.FinishedAt,
+		Retention:     tx.store.Retention,
 	})
 	return Multiplication(row), err
 }

@@ -65,16 +65,6 @@ func (c *Client) Unsettled(ctx context.Context, limit int) ([]Group, error) {
 
 // IsUnsettledTx reports whether no job of a group is still to be worked.
 func (c *Client) IsUnsettledTx(ctx context.Context, tx *store.Tx, g Group) (bool, error) {
-	unfinished, err := db.New(tx.Pgx()).ListUnfinished(ctx, g.First, g.Last, g.ID.String())
+	unfinished, err := db.New(tx.Pgx()).ListUnfinished(ctx, g.ID)
 	return len(unfinished) == 0, err
-}
-
-// TilesTx returns the tiles of a group that have jobs, and whether they are counted.
-func (c *Client) TilesTx(ctx context.Context, tx *store.Tx, g Group) (map[int64]bool, error) {
-	rows, err := db.New(tx.Pgx()).ListTiles(ctx, g.First, g.Last, g.ID.String())
-	tiles := make(map[int64]bool, len(rows))
-	for _, row := range rows {
-		tiles[row.Tile] = tiles[row.Tile] || row.Counted
-	}
-	return tiles, err
 }

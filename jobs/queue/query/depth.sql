@@ -52,3 +52,11 @@ CROSS JOIN LATERAL (
     LIMIT 250
 ) AS next
 GROUP BY 1, 3;
+
+-- name: CountUnqueued :one
+-- The tiles of active multiplications that have no job yet, and their floating-point operations: of up to max_rows
+-- multiplications.
+SELECT coalesce(sum(x.tiles), 0)::bigint AS tiles, coalesce(sum(x.tiles * x.flops), 0)::float8 AS flops
+FROM (SELECT p.tiles_unqueued AS tiles, 2::float8 * p.m * p.k * p.n / p.tiles_total AS flops FROM multiplications p
+      WHERE p.tiles_unqueued > 0 AND p.state IN ('pending', 'in_progress')
+      LIMIT @max_rows::int) AS x;

@@ -1,3 +1,20 @@
+-- Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
+-- takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
+
+-- name: InsertTiles :one
+-- Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
+-- them in memory, however many they are. Without a time they are due now.
+WITH inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', tile), @max_attempts::smallint,
+           @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
+           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+    FROM generate_series(@first_tile::bigint, @last_tile::bigint) AS tile
+    ORDER BY tile
+    RETURNING id
+)
+SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted;
+
 -- name: ListProgress :many
 -- What the jobs of each of several groups tell. A job that crashed its worker was started, too, although a crash is no failed
 -- attempt.
@@ -10,8 +27,10 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
 ) AS t
 WHERE p.id = ANY(@ids::uuid[]);
 
@@ -22,8 +41,10 @@ FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>sqlc.arg(attempt_key)::text)::int, 0)::int AS attempt,
            (x.error->>sqlc.arg(at_key)::text)::timestamptz AS at, coalesce(x.error->>sqlc.arg(message_key)::text, '')::text AS message
-    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
     ORDER BY 3 DESC
     LIMIT @max_rows
 ) AS e
@@ -43,16 +64,23 @@ WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since:
 LIMIT @max_rows;
 
 -- name: ListUnsettled :many
--- The true join of both tables: multiplications that are active although none of their jobs is still to be worked, after a
--- multiplication. Each is one walk along the primary key, from its last job: a join of all would read each job there is.
+-- The true join of both tables: multiplications that are active although none of their jobs is still to be worked. Each is one walk
+-- along the primary key, from its last job: a join of all would read each job there is. One whose enqueued tiles are all counted
+-- waits for its next batch.
 SELECT p.id, p.first_job, p.last_job FROM multiplications p
-LEFT JOIN LATERAL (SELECT j.id FROM river_job j
-                   WHERE j.id BETWEEN p.first_job AND p.last_job
-                     AND j.args->>'multiplication_id' = p.id::text
-                     AND j.finalized_at IS NULL
-                   ORDER BY j.id DESC
-                   LIMIT 1) AS unfinished ON true
+LEFT JOIN LATERAL (
+    SELECT j.id FROM (SELECT r.first_job, r.last_job FROM job_ranges r
+                      WHERE r.multiplication_id = p.id ORDER BY r.first_job DESC) AS range
+    CROSS JOIN LATERAL (SELECT x.id FROM river_job x
+                        WHERE x.id BETWEEN range.first_job AND range.last_job
+                          AND x.args->>'multiplication_id' = p.id::text
+                          AND x.finalized_at IS NULL
+                        ORDER BY x.id DESC
+                        LIMIT 1) AS j
+    LIMIT 1
+) AS unfinished ON true
 WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
+  AND (p.tiles_unqueued = 0 OR p.tiles_completed < p.tiles_total - p.tiles_unqueued)
 LIMIT @max_rows;
 
 -- name: IsStopped :one
@@ -79,23 +107,35 @@ WHERE id = @id AND finalized_at IS NULL AND NOT metadata ? 'counted';
 
 -- name: CancelWaiting :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND finalized_at IS NULL AND state <> 'running';
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.finalized_at IS NULL AND j.state <> 'running'
+))
+  AND (finalized_at IS NULL AND state <> 'running') IS TRUE;
 
 -- name: ListUnfinished :many
-SELECT id FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text AND finalized_at IS NULL
-ORDER BY id;
+SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
+ORDER BY j.id;
 
 -- name: CountRunning :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text AND state = 'running';
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.state = 'running';
 
 -- name: CountStopping :one
 -- Running jobs that have been told to stop.
-SELECT count(*) FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND state = 'running' AND metadata ? sqlc.arg(cancel_mark)::text;
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND j.state = 'running' AND j.metadata ? sqlc.arg(cancel_mark)::text;
 
 -- name: Requeue :exec
 -- The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
@@ -106,13 +146,37 @@ UPDATE river_job SET
     max_attempts = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END + @more_attempts::smallint,
     errors       = errors[greatest(1, array_upper(errors, 1) + 1 - @max_errors::int):],
     metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes' - 'lost_by'
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND state IN ('cancelled', 'discarded');
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.state IN ('cancelled', 'discarded')
+))
+  AND (state IN ('cancelled', 'discarded')) IS TRUE;
 
--- name: ListTiles :many
--- The tiles of a group that have jobs, and whether they are counted.
-SELECT (args->>'tile')::bigint AS tile, (metadata ? 'counted')::boolean AS counted FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text;
+-- name: InsertMissingTiles :one
+-- Enqueues the tiles of a group, up to a last one, that have no job, in order. It returns the range of their ids, which is empty
+-- when there are none, and how many tiles have a job that is counted.
+WITH present AS MATERIALIZED (
+    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = sqlc.arg(group_id)::text::uuid AND j.args->>'multiplication_id' = sqlc.arg(group_id)::text
+    GROUP BY 1
+), inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', missing.tile),
+           @max_attempts::smallint, @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
+           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+    FROM (SELECT tile FROM generate_series(0, @last_tile::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
+    ORDER BY missing.tile
+    RETURNING id
+)
+SELECT coalesce(min(id), 0)::bigint AS first_job, coalesce(max(id), -1)::bigint AS last_job,
+       (SELECT count(*) FROM present WHERE counted)::bigint AS counted
+FROM inserted;
 
 -- name: Promote :many
 -- Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so

@@ -60,6 +60,27 @@ func (q *Queries) CountJobs(ctx context.Context, queues []string, horizon time.D
 	return items, nil
 }
 
+const CountUnqueued = `-- name: CountUnqueued :one
+SELECT coalesce(sum(x.tiles), 0)::bigint AS tiles, coalesce(sum(x.tiles * x.flops), 0)::float8 AS flops
+FROM (SELECT p.tiles_unqueued AS tiles, 2::float8 * p.m * p.k * p.n / p.tiles_total AS flops FROM multiplications p
+      WHERE p.tiles_unqueued > 0 AND p.state IN ('pending', 'in_progress')
+      LIMIT $1::int) AS x
+`
+
+type CountUnqueuedRow struct {
+	Tiles int64
+	Flops float64
+}
+
+// The tiles of active multiplications that have no job yet, and their floating-point operations: of up to max_rows
+// multiplications.
+func (q *Queries) CountUnqueued(ctx context.Context, maxRows int32) (CountUnqueuedRow, error) {
+	row := q.db.QueryRow(ctx, CountUnqueued, maxRows)
+	var i CountUnqueuedRow
+	err := row.Scan(&i.Tiles, &i.Flops)
+	return i, err
+}
+
 const ListOldest = `-- name: ListOldest :many
 SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.due))::float8 AS age
 FROM unnest($1::text[]) AS q(queue)

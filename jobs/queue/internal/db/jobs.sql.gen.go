@@ -28,12 +28,18 @@ func (q *Queries) AttemptIsWanted(ctx context.Context, iD int64, attemptedAt tim
 
 const CancelWaiting = `-- name: CancelWaiting :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-  AND finalized_at IS NULL AND state <> 'running'
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.finalized_at IS NULL AND j.state <> 'running'
+))
+  AND (finalized_at IS NULL AND state <> 'running') IS TRUE
 `
 
-func (q *Queries) CancelWaiting(ctx context.Context, first int64, last int64, groupID string) error {
-	_, err := q.db.Exec(ctx, CancelWaiting, first, last, groupID)
+func (q *Queries) CancelWaiting(ctx context.Context, groupID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, CancelWaiting, groupID)
 	return err
 }
 
@@ -55,38 +61,30 @@ func (q *Queries) CompleteJob(ctx context.Context, mark bool, iD int64) (int64, 
 }
 
 const CountRunning = `-- name: CountRunning :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND state = 'running'
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.state = 'running'
 `
 
-func (q *Queries) CountRunning(ctx context.Context, first int64, last int64, groupID string) (int64, error) {
-	row := q.db.QueryRow(ctx, CountRunning, first, last, groupID)
+func (q *Queries) CountRunning(ctx context.Context, groupID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, CountRunning, groupID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
 const CountStopping = `-- name: CountStopping :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-  AND state = 'running' AND metadata ? $4::text
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND j.state = 'running' AND j.metadata ? $2::text
 `
 
-type CountStoppingParams struct {
-	First      int64
-	Last       int64
-	GroupID    string
-	CancelMark string
-}
-
 // Running jobs that have been told to stop.
-func (q *Queries) CountStopping(ctx context.Context, arg CountStoppingParams) (int64, error) {
-	row := q.db.QueryRow(ctx, CountStopping,
-		arg.First,
-		arg.Last,
-		arg.GroupID,
-		arg.CancelMark,
-	)
+func (q *Queries) CountStopping(ctx context.Context, groupID uuid.UUID, cancelMark string) (int64, error) {
+	row := q.db.QueryRow(ctx, CountStopping, groupID, cancelMark)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -138,6 +136,115 @@ func (q *Queries) HandBack(ctx context.Context, cancelMark string, ids []int64, 
 	return items, nil
 }
 
+const InsertMissingTiles = `-- name: InsertMissingTiles :one
+WITH present AS MATERIALIZED (
+    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $1::text::uuid AND j.args->>'multiplication_id' = $1::text
+    GROUP BY 1
+), inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT $2::text, jsonb_build_object('multiplication_id', $1::text, 'tile', missing.tile),
+           $3::smallint, $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
+           'available'::river_job_state, ARRAY[$1::text]
+    FROM (SELECT tile FROM generate_series(0, $8::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
+    ORDER BY missing.tile
+    RETURNING id
+)
+SELECT coalesce(min(id), 0)::bigint AS first_job, coalesce(max(id), -1)::bigint AS last_job,
+       (SELECT count(*) FROM present WHERE counted)::bigint AS counted
+FROM inserted
+`
+
+type InsertMissingTilesParams struct {
+	GroupID     string
+	Kind        string
+	MaxAttempts int16
+	Metadata    []byte
+	Priority    int16
+	Queue       string
+	QueuedAt    *time.Time
+	LastTile    int64
+}
+
+type InsertMissingTilesRow struct {
+	FirstJob int64
+	LastJob  int64
+	Counted  int64
+}
+
+// Enqueues the tiles of a group, up to a last one, that have no job, in order. It returns the range of their ids, which is empty
+// when there are none, and how many tiles have a job that is counted.
+func (q *Queries) InsertMissingTiles(ctx context.Context, arg InsertMissingTilesParams) (InsertMissingTilesRow, error) {
+	row := q.db.QueryRow(ctx, InsertMissingTiles,
+		arg.GroupID,
+		arg.Kind,
+		arg.MaxAttempts,
+		arg.Metadata,
+		arg.Priority,
+		arg.Queue,
+		arg.QueuedAt,
+		arg.LastTile,
+	)
+	var i InsertMissingTilesRow
+	err := row.Scan(&i.FirstJob, &i.LastJob, &i.Counted)
+	return i, err
+}
+
+const InsertTiles = `-- name: InsertTiles :one
+
+WITH inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT $1::text, jsonb_build_object('multiplication_id', $2::text, 'tile', tile), $3::smallint,
+           $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
+           'available'::river_job_state, ARRAY[$2::text]
+    FROM generate_series($8::bigint, $9::bigint) AS tile
+    ORDER BY tile
+    RETURNING id
+)
+SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted
+`
+
+type InsertTilesParams struct {
+	Kind        string
+	GroupID     string
+	MaxAttempts int16
+	Metadata    []byte
+	Priority    int16
+	Queue       string
+	QueuedAt    *time.Time
+	FirstTile   int64
+	LastTile    int64
+}
+
+type InsertTilesRow struct {
+	FirstJob int64
+	LastJob  int64
+}
+
+// Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
+// takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
+// Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
+// them in memory, however many they are. Without a time they are due now.
+func (q *Queries) InsertTiles(ctx context.Context, arg InsertTilesParams) (InsertTilesRow, error) {
+	row := q.db.QueryRow(ctx, InsertTiles,
+		arg.Kind,
+		arg.GroupID,
+		arg.MaxAttempts,
+		arg.Metadata,
+		arg.Priority,
+		arg.Queue,
+		arg.QueuedAt,
+		arg.FirstTile,
+		arg.LastTile,
+	)
+	var i InsertTilesRow
+	err := row.Scan(&i.FirstJob, &i.LastJob)
+	return i, err
+}
+
 const IsStopped = `-- name: IsStopped :one
 SELECT EXISTS (SELECT FROM river_job WHERE id = $1 AND state IN ('cancelled', 'discarded'))
 `
@@ -156,8 +263,10 @@ FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>$1::text)::int, 0)::int AS attempt,
            (x.error->>$2::text)::timestamptz AS at, coalesce(x.error->>$3::text, '')::text AS message
-    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
     ORDER BY 3 DESC
     LIMIT $4
 ) AS e
@@ -224,8 +333,10 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
 ) AS t
 WHERE p.id = ANY($1::uuid[])
 `
@@ -329,45 +440,16 @@ func (q *Queries) ListStopped(ctx context.Context, arg ListStoppedParams) ([]Lis
 	return items, nil
 }
 
-const ListTiles = `-- name: ListTiles :many
-SELECT (args->>'tile')::bigint AS tile, (metadata ? 'counted')::boolean AS counted FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-`
-
-type ListTilesRow struct {
-	Tile    int64
-	Counted bool
-}
-
-// The tiles of a group that have jobs, and whether they are counted.
-func (q *Queries) ListTiles(ctx context.Context, first int64, last int64, groupID string) ([]ListTilesRow, error) {
-	rows, err := q.db.Query(ctx, ListTiles, first, last, groupID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListTilesRow
-	for rows.Next() {
-		var i ListTilesRow
-		if err := rows.Scan(&i.Tile, &i.Counted); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const ListUnfinished = `-- name: ListUnfinished :many
-SELECT id FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
-ORDER BY id
+SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
+ORDER BY j.id
 `
 
-func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, groupID string) ([]int64, error) {
-	rows, err := q.db.Query(ctx, ListUnfinished, first, last, groupID)
+func (q *Queries) ListUnfinished(ctx context.Context, groupID uuid.UUID) ([]int64, error) {
+	rows, err := q.db.Query(ctx, ListUnfinished, groupID)
 	if err != nil {
 		return nil, err
 	}
@@ -388,13 +470,19 @@ func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, g
 
 const ListUnsettled = `-- name: ListUnsettled :many
 SELECT p.id, p.first_job, p.last_job FROM multiplications p
-LEFT JOIN LATERAL (SELECT j.id FROM river_job j
-                   WHERE j.id BETWEEN p.first_job AND p.last_job
-                     AND j.args->>'multiplication_id' = p.id::text
-                     AND j.finalized_at IS NULL
-                   ORDER BY j.id DESC
-                   LIMIT 1) AS unfinished ON true
+LEFT JOIN LATERAL (
+    SELECT j.id FROM (SELECT r.first_job, r.last_job FROM job_ranges r
+                      WHERE r.multiplication_id = p.id ORDER BY r.first_job DESC) AS range
+    CROSS JOIN LATERAL (SELECT x.id FROM river_job x
+                        WHERE x.id BETWEEN range.first_job AND range.last_job
+                          AND x.args->>'multiplication_id' = p.id::text
+                          AND x.finalized_at IS NULL
+                        ORDER BY x.id DESC
+                        LIMIT 1) AS j
+    LIMIT 1
+) AS unfinished ON true
 WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
+  AND (p.tiles_unqueued = 0 OR p.tiles_completed < p.tiles_total - p.tiles_unqueued)
 LIMIT $1
 `
 
@@ -404,8 +492,9 @@ type ListUnsettledRow struct {
 	LastJob  int64
 }
 
-// The true join of both tables: multiplications that are active although none of their jobs is still to be worked, after a
-// multiplication. Each is one walk along the primary key, from its last job: a join of all would read each job there is.
+// The true join of both tables: multiplications that are active although none of their jobs is still to be worked. Each is one walk
+// along the primary key, from its last job: a join of all would read each job there is. One whose enqueued tiles are all counted
+// waits for its next batch.
 func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]ListUnsettledRow, error) {
 	rows, err := q.db.Query(ctx, ListUnsettled, maxRows)
 	if err != nil {
@@ -607,8 +696,14 @@ UPDATE river_job SET
     max_attempts = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END + $2::smallint,
     errors       = errors[greatest(1, array_upper(errors, 1) + 1 - $3::int):],
     metadata = metadata - $4::text - 'crashes' - 'lost_by'
-WHERE id BETWEEN $5 AND $6 AND args->>'multiplication_id' = $7::text
-  AND state IN ('cancelled', 'discarded')
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $5 AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.state IN ('cancelled', 'discarded')
+))
+  AND (state IN ('cancelled', 'discarded')) IS TRUE
 `
 
 type RequeueParams struct {
@@ -616,9 +711,7 @@ type RequeueParams struct {
 	MoreAttempts int16
 	MaxErrors    int32
 	CancelMark   string
-	First        int64
-	Last         int64
-	GroupID      string
+	GroupID      uuid.UUID
 }
 
 // The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
@@ -629,8 +722,6 @@ func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 		arg.MoreAttempts,
 		arg.MaxErrors,
 		arg.CancelMark,
-		arg.First,
-		arg.Last,
 		arg.GroupID,
 	)
 	return err
