@@ -17,7 +17,7 @@ func (b *testBundle) freeze(slots int) (frozen *jobs.Client, kernel *faultyKerne
 		Tiles: slots,
 		Small: slots,
 	})
-	thaw = kernel.block(b.t) // it ends before the client is stopped, whatever happens
+	thaw = kernel.block()
 	if err := frozen.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestLateCancellation(t *testing.T) {
 	if err := b.retry(frozen, id); err != nil {
 		t.Fatal(err)
 	}
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	other := b.client(queue.Config{Work: true, Lead: true})
 	if err := other.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestLateFailure(t *testing.T) {
 	b.exec("UPDATE river_job SET max_attempts = 1")
 	kernel.waitForCalls(t, 1)
 	b.exec("UPDATE river_job SET state = 'available', attempt = 0") // as by Rescue
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	other := b.client(queue.Config{Work: true})
 	if err := other.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -81,8 +81,9 @@ func (b *testBundle) clientOn(s *store.Store, config queue.Config) *jobs.Client 
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	kernel := b.kernel
 	b.t.Cleanup(func() {
-		b.kernel.release() // in a test that has failed before it did: Stop waits for tiles
+		kernel.release() // in a test that has failed before it did: Stop waits for tiles
 		c.Stop()
 	})
 	return c

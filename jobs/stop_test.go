@@ -55,7 +55,7 @@ func TestStopLetsTilesFinish(t *testing.T) {
 // TestHardStop: a computation that hangs does not keep its process from stopping, and its job goes to another worker.
 func TestHardStop(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:     true,
 		Lead:     true,
