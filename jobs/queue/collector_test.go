@@ -28,7 +28,9 @@ func gauges(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 			if len(labels) > 0 {
 				name += "{" + strings.Join(labels, ",") + "}"
 			}
-			all[name] = m.GetGauge().GetValue()
+			if m.GetGauge() != nil {
+				all[name] = m.GetGauge().GetValue()
+			}
 		}
 	}
 	return all

@@ -143,7 +143,7 @@ func TestSlowDatabase(t *testing.T) {
 	p.delay.Store(int64(lease * 7 / 10))
 	defer p.delay.Store(0)
 	b.rescueUntil(leader, "the leases are renewed",
-		"SELECT bool_and(renewed_at > $1 + interval '16 seconds') FROM workers", time.Now())
+		"SELECT bool_and(renewed_at > $1::timestamptz + interval '16 seconds') FROM workers", time.Now())
 	if got := b.state(group.First); got != "running" || b.crashes(group.First) != 0 {
 		t.Errorf("the job is %s, crashes %d, want running and 0", got, b.crashes(group.First))
 	}
