@@ -30,6 +30,7 @@ func (b *testBundle) freeze(slots int) (frozen *jobs.Client, kernel *faultyKerne
 func TestLateCancellation(t *testing.T) {
 	b := setup(t)
 	frozen, kernel, thaw := b.freeze(1)
+	kernel.corrupt.Store(1) // a good tile would be stored and counted
 	id := b.submit(frozen, 300, 300, 300)
 	kernel.waitForCalls(t, 1)
 	if err := b.cancel(frozen, id); err != nil {
