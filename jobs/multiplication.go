@@ -1,7 +1,7 @@
 // Package jobs is the domain: what a multiplication is, what may happen to it, and the work that it takes. This file
 // has the type, its states and the transitions between them; limits.go what is too large; and one file per operation
-// the rest: submit.go, batches.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in worker_*.go,
-// each with its args.
+// the rest: submit.go, batches.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in
+// worker_*.go, each with its args.
 package jobs
 
 import (

@@ -24,8 +24,8 @@ func newCollector(c *Client) *collector {
 	}
 	return &collector{
 		client:    c,
-		depth:     desc("river_queue_depth", "Jobs that wait, run, or are due to be tried again, and tiles to be enqueued.", "queue"),
-		jobs:      desc("millrace_queue_jobs", "Jobs that are not finished, by state, and tiles that have no job yet.", "queue", "state"),
+		depth:     desc("river_queue_depth", "Jobs that wait, run, or are due to be tried again, and tiles without jobs.", "queue"),
+		jobs:      desc("millrace_queue_jobs", "Unfinished jobs by state, and tiles that have no job yet.", "queue", "state"),
 		oldest:    desc("millrace_queue_oldest_job_age_seconds", "How long the oldest waiting job has been due.", "queue"),
 		work:      desc("millrace_queue_work_seconds", "Estimated time that one slot would need for the depth.", "queue"),
 		paused:    desc("millrace_queue_paused", "Whether workers fetch no jobs of the queue: 1 or 0.", "queue"),
