@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -29,7 +30,7 @@ import (
 // contentInput is the request for a matrix's elements.
 type contentInput struct {
 	IDParam
-	Window
+	download.Window
 	WantDigestParams
 	Accept string `header:"Accept" hidden:"true"` // OpenAPI has media types of the response instead
 }
@@ -73,18 +74,18 @@ type part struct {
 }
 
 // partOf returns the part of a matrix that a request asks for.
-func (a *API) partOf(m store.Matrix, w Window) (part, error) {
+func (a *API) partOf(m store.Matrix, w download.Window) (part, error) {
 	p := part{
 		Source: a.store.Source(m),
 		id:     m.ID,
 		name:   m.ID.String(),
-		whole:  w.whole(),
+		whole:  w.Whole(),
 		align:  m.BlockRows,
 	}
 	if p.whole {
 		return p, nil
 	}
-	rect, err := w.rect(m.Shape())
+	rect, err := w.Rect(m.Shape())
 	if err != nil {
 		return p, err
 	}
@@ -125,53 +126,39 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		late := &lateWriter{ResponseWriter: w}
-		late.finish(a.sendNPY(newDigestWriter(late, r, sum), m, p))
+		late := download.NewLateWriter(w)
+		late.Finish(a.sendNPY(download.NewDigestWriter(late, r, sum), m, p))
 	}}, nil
 }
 
 // sendNPY sends a part of a matrix as a .npy file, and returns what clients are told if it cannot be read. It saves the
 // digest of a whole matrix whose digest was not known.
-func (a *API) sendNPY(w *digestWriter, m store.Matrix, p part) error {
-	ctx := w.request.Context()
+func (a *API) sendNPY(w *download.DigestWriter, m store.Matrix, p part) error {
+	ctx := w.Request.Context()
 	rows := npy.NewFile(ctx, p, p.align)
 	defer func() { _ = rows.Close() }()
 	var file io.ReadSeeker = rows
-	if w.sum == nil && m.InBlocks() && p.whole {
-		hashed := newHashedReader(rows)
+	if w.Sum == nil && m.InBlocks() && p.whole {
+		hashed := download.NewHashedReader(rows)
 		defer func() { a.saveDigest(ctx, m, hashed, rows.Size()) }()
 		file = hashed
 	}
 	name := map[string]string{"filename": p.name + ".npy"}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", name))
-	watched := &watchedReader{ReadSeeker: file}
+	watched := &download.WatchedReader{ReadSeeker: file}
 	p.send(w, resource.MediaNPY, watched)
-	if watched.err == nil || ctx.Err() != nil { // the client is gone
+	if watched.Err == nil || ctx.Err() != nil { // the client is gone
 		return nil
 	}
-	return a.fail(ctx, fmt.Errorf("sending matrix %s: %w", p.id, watched.err))
+	return a.fail(ctx, fmt.Errorf("sending matrix %s: %w", p.id, watched.Err))
 }
 
 // send sends one form of a part, or what the conditions and ranges of the request leave of it. A part does not change.
-func (p part) send(w *digestWriter, kind string, content io.ReadSeeker) {
+func (p part) send(w *download.DigestWriter, kind string, content io.ReadSeeker) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("ETag", `"`+p.name+"-"+path.Base(kind)+`"`)
 	w.Header().Set("Vary", "Accept")
-	http.ServeContent(w, w.request, "", time.Time{}, content)
-}
-
-// watchedReader keeps the error that ends the reading of a body.
-type watchedReader struct {
-	io.ReadSeeker
-	err error
-}
-
-func (w *watchedReader) Read(p []byte) (int, error) {
-	n, err := w.ReadSeeker.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		w.err = err
-	}
-	return n, err
+	http.ServeContent(w, w.Request, "", time.Time{}, content)
 }
 
 // negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.
@@ -243,7 +230,7 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		sum := sha256.Sum256(text)
-		p.send(newDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
+		p.send(download.NewDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
 	}}, nil
 }
 

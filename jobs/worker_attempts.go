@@ -116,7 +116,7 @@ const (
 	outcomeFailed      = "failed"      // it failed and will not be tried again
 	outcomeCancelled   = "cancelled"   // its multiplication has finished meanwhile
 	outcomeInterrupted = "interrupted" // its worker stops and has handed it back
-	outcomePostponed   = "postponed"   // it waits for the database, for room, or for other tiles to stop, and was no attempt
+	outcomePostponed   = "postponed"   // no attempt: it waits for the database, for room, or for other tiles
 )
 
 func outcomes() []string {

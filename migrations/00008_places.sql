@@ -38,22 +38,18 @@ END
 $$;
 -- +goose StatementEnd
 
--- house:ignore river a trigger cannot be elsewhere than on the table
 CREATE TRIGGER keep_place BEFORE UPDATE ON river_job
     FOR EACH ROW WHEN (OLD.state <> 'available' AND NEW.state <> OLD.state
                        AND NEW.state IN ('available', 'retryable', 'scheduled') AND NEW.queue IN ('small', 'tiles'))
     EXECUTE FUNCTION keep_place_in_line();
 
 -- Rows that change often: vacuum them before a fifth of the table is dead, and leave room for the next version beside the row.
--- house:ignore river settings of the table
 ALTER TABLE river_job SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 ALTER TABLE multiplications SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 
 -- +goose Down
--- house:ignore river see above
 ALTER TABLE river_job RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
 ALTER TABLE multiplications RESET (fillfactor, autovacuum_vacuum_scale_factor);
--- house:ignore river see above
 DROP TRIGGER keep_place ON river_job;
 DROP FUNCTION keep_place_in_line;
 -- +goose StatementBegin

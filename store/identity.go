@@ -92,8 +92,8 @@ func (s *Store) compare(ctx context.Context, tx *Tx, mark, id uuid.UUID, isNew, 
 const whatToDo = "If they do belong together, as after a database was restored or the blocks were moved, " +
 	"run `millrace adopt` once"
 
-// checkUnmarked returns ErrIdentity if a block store without an identity holds blocks, of which the database knows none:
-// those of an installation that is older than identities.
+// checkUnmarked returns ErrIdentity if a block store without an identity holds blocks, of which the database knows
+// none: those of an installation that is older than identities.
 func (s *Store) checkUnmarked(ctx context.Context, tx *Tx) error {
 	total, owned := 0, 0
 	enough := errors.New("enough")

@@ -158,7 +158,7 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]
 			Content: row.Content,
 			Digest:  row.Digest,
 		}
-		if m.verifyContent() == nil { // else whoever asks for the matrix itself is told
+		if m.verifyContent() == nil { // else a request for the matrix itself is told
 			contents[row.ID] = row.Content
 		}
 	}

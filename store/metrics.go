@@ -25,7 +25,8 @@ func (s *Store) Observe(registry prometheus.Registerer) {
 			room, _ := s.Space()
 			return float64(room.Free)
 		})
-		gauge("millrace_block_store_min_free_bytes", "Free space below which uploads and submissions are refused.", func() float64 {
+		const minFree = "Free space below which uploads and submissions are refused."
+		gauge("millrace_block_store_min_free_bytes", minFree, func() float64 {
 			room, _ := s.Space()
 			return float64(s.lowWater(room))
 		})

@@ -50,7 +50,11 @@ func TestBlocksAreObserved(t *testing.T) {
 		if err := s.Blocks.Read(t.Context(), blocks.Block{Matrix: id, Size: 1000}, 900, make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Blocks.Read(t.Context(), blocks.Block{Matrix: id, Index: 7, Size: 1000}, 0, make([]byte, 100)); !errors.Is(err, blocks.ErrMissing) {
+		if err := s.Blocks.Read(t.Context(), blocks.Block{
+			Matrix: id,
+			Index:  7,
+			Size:   1000,
+		}, 0, make([]byte, 100)); !errors.Is(err, blocks.ErrMissing) {
 			t.Fatal(err)
 		}
 		if err := s.Blocks.Delete(t.Context(), id); err != nil {

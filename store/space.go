@@ -43,7 +43,8 @@ func (s *Store) lowWater(room blocks.Space) int64 { return min(s.MinFreeBytes, r
 func (s *Store) CheckSpace(bytes int64) error {
 	room, known := s.Space()
 	if low := s.lowWater(room); known && room.Free-bytes < low {
-		return fmt.Errorf("%w: %d bytes are wanted, %d are free, of which %d stay free", blocks.ErrFull, bytes, room.Free, low)
+		return fmt.Errorf("%w: %d bytes are wanted, %d are free, of which %d stay free",
+			blocks.ErrFull, bytes, room.Free, low)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ const (
 	// matrixBatch is how many rows of matrices are deleted before their blocks: what a sweep that is ended does not get
 	// to becomes orphans.
 	matrixBatch = 50
-	// maxOrphanShare is the largest share of all matrices with blocks that a sweep takes for orphans without being told to.
+	// maxOrphanShare is the largest share of all matrices with blocks that a sweep takes for orphans without being told
+	// to.
 	maxOrphanShare = 0.25
 	// minOrphans is the number of orphans that is never too large a share.
 	minOrphans = 64
@@ -105,8 +106,8 @@ func each(ctx context.Context, ids []uuid.UUID, do func(context.Context, uuid.UU
 }
 
 // SweepOrphans deletes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads
-// whose content was stored already. The block store may keep them in a trash for a while. Errors: ErrTooManyOrphans, and
-// nothing is deleted then.
+// whose content was stored already. The block store may keep them in a trash for a while. Errors: ErrTooManyOrphans,
+// and nothing is deleted then.
 func (s *Store) SweepOrphans(ctx context.Context) (swept Swept, err error) {
 	var orphans []uuid.UUID
 	total := 0
@@ -133,8 +134,8 @@ func (s *Store) SweepOrphans(ctx context.Context) (swept Swept, err error) {
 	return swept, errors.Join(err, s.Blocks.EmptyTrash(ctx))
 }
 
-// aged returns those of the ids that are old enough for orphans. An id says when it was made; others than those of NewID
-// are not ours.
+// aged returns those of the ids that are old enough for orphans. An id says when it was made; others than those of
+// NewID are not ours.
 func (s *Store) aged(ids []uuid.UUID) []uuid.UUID {
 	aged := make([]uuid.UUID, 0, len(ids))
 	before := time.Now().Add(-s.OrphanAge)

@@ -37,8 +37,8 @@ func (u *Upload) Close() (Matrix, error) {
 	return u.matrix, u.lookForSame()
 }
 
-// lookForSame looks whether the blocks are there of those who should hold the same content. It is done before the
-// transaction, which would wait for the block store otherwise.
+// lookForSame looks whether the blocks of the matrices are there that should have the same content. It is done before
+// the transaction, which would wait for the block store otherwise.
 func (u *Upload) lookForSame() error {
 	owners, err := u.store.db.ListContentOwners(u.ctx, u.matrix.Digest)
 	if err != nil {

@@ -31,7 +31,7 @@ func New(t testing.TB, listen, databaseURL string) *Wire {
 	}
 	w := &Wire{t: t, conns: map[net.Conn]struct{}{}}
 	w.network, w.address = pgconn.NetworkAddress(config.Host, config.Port)
-	if w.listener, err = net.Listen("tcp", listen); err != nil {
+	if w.listener, err = new(net.ListenConfig).Listen(t.Context(), "tcp", listen); err != nil {
 		t.Fatal(err)
 	}
 	var running sync.WaitGroup
@@ -116,7 +116,7 @@ func (w *Wire) listen() {
 
 // pass forwards both directions of a connection until one of them ends.
 func (w *Wire) pass(from net.Conn) {
-	to, err := net.Dial(w.network, w.address)
+	to, err := new(net.Dialer).DialContext(w.t.Context(), w.network, w.address)
 	if err != nil {
 		_ = from.Close()
 		return

@@ -80,7 +80,7 @@ func TestPoison(t *testing.T) {
 		return query[bool](b, "SELECT bool_or(finalized_at IS NULL) FROM river_job WHERE kind = 'multiply_tile'")
 	}
 	for left() {
-		worker := exec.Command(exe) //nolint:noctx // it is killed below
+		worker := exec.Command(exe)
 		worker.Env = append(os.Environ(), poisonedDatabase+"="+testdb.URL(b.store.Pool))
 		if err := worker.Start(); err != nil {
 			t.Fatal(err)

@@ -64,7 +64,7 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial(p.network, p.address) //nolint:noctx // it ends with the listener
+		server, err := net.Dial(p.network, p.address)
 		if err != nil {
 			_ = client.Close()
 			continue

@@ -67,7 +67,11 @@ func testRoundTrip(t *testing.T, s blocks.Store) {
 		for range 5 {
 			from := random.IntN(size)
 			got := make([]byte, random.IntN(size-from)+1)
-			if err := s.Read(ctx, blocks.Block{Matrix: id, Index: int64(index), Size: int64(size)}, int64(from), got); err != nil {
+			if err := s.Read(ctx, blocks.Block{
+				Matrix: id,
+				Index:  int64(index),
+				Size:   int64(size),
+			}, int64(from), got); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, data[from:from+len(got)]) {

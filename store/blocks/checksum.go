@@ -60,7 +60,8 @@ func (b Block) checkRange(offset int64, dst []byte) error {
 	return nil
 }
 
-// The trailer of a block in a file: the checksums of the pieces, and the checksum of those with the magic.
+// trailerMagic is in the trailer of a block in a file: the checksums of the pieces, and the checksum of those with the
+// magic.
 const trailerMagic = "\x93MILLCRC"
 
 // trailer returns what follows the data of a block in a file.

@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// File keeps blocks as files, <directory>/<matrix>/<index>: the data, then a trailer with their checksums. The directory may be shared between machines when its
-// file system has atomic links or renames, as NFS does.
+// File keeps blocks as files, <directory>/<matrix>/<index>: the data, then a trailer with their checksums. The
+// directory may be shared between machines when its file system has atomic links or renames, as NFS does.
 type File struct {
 	dir    string
 	mutex  sync.Mutex

@@ -74,8 +74,8 @@ var pieces = sync.Pool{New: func() any { return new([pieceBytes]byte) }}
 // then.
 const readBytes = 4 * pieceBytes
 
-// readVerified fills dst with the block's bytes from offset on. Pieces of which all is wanted are read to where they are
-// wanted; the first and the last one may be wanted in part.
+// readVerified fills dst with the block's bytes from offset on. Pieces of which all is wanted are read to where they
+// are wanted; the first and the last one may be wanted in part.
 func (b Block) readVerified(file *os.File, sums []byte, offset int64, dst []byte) error {
 	for len(dst) > 0 {
 		whole := min(int64(len(dst)), readBytes)

@@ -32,8 +32,8 @@ type Config struct {
 // errNoURL means that there is no connection string.
 var errNoURL = errors.New("DATABASE_URL is empty")
 
-// errURL means that a connection string cannot be read. It does not say what is wrong with it: the parser's errors quote
-// parts of it, which may be parts of the password.
+// errURL means that a connection string cannot be read. It does not say what is wrong with it: the parser's errors
+// quote parts of it, which may be parts of the password.
 var errURL = errors.New("DATABASE_URL is not a valid connection string: its form is " +
 	"postgres://user:password@host:5432/database, with special characters of the password as %XX")
 

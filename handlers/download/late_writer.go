@@ -1,4 +1,4 @@
-package handlers
+package download
 
 import (
 	"encoding/json"
@@ -6,30 +6,34 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/millrace/millrace/handlers/resource"
 )
 
-// lateWriter holds a response back until more of its body is there than the header of a file: what is read for it may
+// LateWriter holds a response back until more of its body is there than the header of a file: what is read for it may
 // turn out to be damaged.
-type lateWriter struct {
+type LateWriter struct {
 	http.ResponseWriter
 	status int // 0 until it is known
 	held   []byte
 	begun  bool
 }
 
+// NewLateWriter returns a writer of a response that has not begun.
+func NewLateWriter(w http.ResponseWriter) *LateWriter { return &LateWriter{ResponseWriter: w} }
+
 // maxHeld is how much of a body is held back, in bytes: the header of a .npy file is in it.
 const maxHeld = 512
 
 // WriteHeader implements http.ResponseWriter.
-func (w *lateWriter) WriteHeader(status int) {
+func (w *LateWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 	}
 }
 
 // Write implements http.ResponseWriter.
-func (w *lateWriter) Write(p []byte) (int, error) {
+func (w *LateWriter) Write(p []byte) (int, error) {
 	if !w.begun && len(w.held)+len(p) <= maxHeld {
 		w.held = append(w.held, p...)
 		return len(p), nil
@@ -41,7 +45,7 @@ func (w *lateWriter) Write(p []byte) (int, error) {
 }
 
 // begin sends what is held back.
-func (w *lateWriter) begin() error {
+func (w *LateWriter) begin() error {
 	if w.begun {
 		return nil
 	}
@@ -56,9 +60,9 @@ func (w *lateWriter) begin() error {
 	return err
 }
 
-// finish ends the response. After an error of the body it is a problem or, if it has begun, a connection that is
+// Finish ends the response. After an error of the body it is a problem or, if it has begun, a connection that is
 // aborted: no client may take it for whole.
-func (w *lateWriter) finish(problem error) {
+func (w *LateWriter) Finish(problem error) {
 	switch {
 	case problem == nil:
 		_ = w.begin() // the client may be gone
@@ -70,7 +74,7 @@ func (w *lateWriter) finish(problem error) {
 }
 
 // fail responds with a problem instead of what was to be sent.
-func (w *lateWriter) fail(problem error) {
+func (w *LateWriter) fail(problem error) {
 	header := w.Header()
 	for name := range header {
 		switch name {
@@ -96,4 +100,4 @@ func (w *lateWriter) fail(problem error) {
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.
-func (w *lateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *LateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
