@@ -113,7 +113,8 @@ func TestKilledBetweenBatches(t *testing.T) {
 	api := d.startAPI()
 	const tiles = 2000
 	const columns = tiles * 5_242_880
-	id := d.api.submit(fmt.Sprintf(`{"a": {"random": {"rows": 1, "cols": 1}}, "b": {"random": {"rows": 1, "cols": %d}}}`, columns))
+	const body = `{"a": {"random": {"rows": 1, "cols": 1}}, "b": {"random": {"rows": 1, "cols": %d}}}`
+	id := d.api.submit(fmt.Sprintf(body, columns))
 	// The tiles become small, so that they are cheap.
 	for _, sql := range []string{
 		"UPDATE multiplications SET n = $1, tile_rows = 1, tile_cols = 1",

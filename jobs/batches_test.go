@@ -32,9 +32,10 @@ func (b *testBundle) submitMany(c *jobs.Client, tiles int64) uuid.UUID {
 	c.SetLimits(limits)
 	const columns = 5_242_880 // of a tile of one row
 	id := b.submit(c, 1, 1, tiles*columns)
-	b.exec("UPDATE multiplications SET n = $1, tile_rows = 1, tile_cols = 1 WHERE id = $2 AND tiles_total = $1", tiles, id)
+	b.exec(`UPDATE multiplications SET n = $1, tile_rows = 1, tile_cols = 1 WHERE id = $2 AND tiles_total = $1`, tiles, id)
 	b.exec(`UPDATE matrices x SET cols = $1, block_rows = CASE x.id WHEN m.c THEN 1 ELSE 0 END,
-		block_cols = CASE x.id WHEN m.c THEN 1 ELSE 0 END FROM multiplications m WHERE m.id = $2 AND x.id IN (m.b, m.c)`, tiles, id)
+			block_cols = CASE x.id WHEN m.c THEN 1 ELSE 0 END
+		FROM multiplications m WHERE m.id = $2 AND x.id IN (m.b, m.c)`, tiles, id)
 	return id
 }
 
@@ -50,8 +51,8 @@ func (b *testBundle) expectEachTileOnce(tiles int64) {
 	if n := b.tileJobs("state = 'completed'"); n != tiles {
 		b.t.Errorf("got %d completed jobs, want %d", n, tiles)
 	}
-	const outOfOrder = `SELECT count(*) FROM (SELECT (args->>'tile')::bigint AS tile, row_number() OVER (ORDER BY id) AS place
-		FROM river_job WHERE kind = 'multiply_tile') x WHERE tile <> place - 1`
+	const outOfOrder = `SELECT count(*)
+		FROM (SELECT (args->>'tile')::bigint AS tile, row_number() OVER (ORDER BY id) AS place FROM river_job WHERE kind = 'multiply_tile') x WHERE tile <> place - 1`
 	if n := b.count(outOfOrder); n != 0 {
 		b.t.Errorf("got %d jobs out of order, want 0", n)
 	}
@@ -86,8 +87,8 @@ func TestBatches(t *testing.T) {
 	b.expectResult(id)
 }
 
-// TestLostBatch: tiles of which a process of the version before has counted all that had jobs. The multiplication is not
-// failed, and the next batches are enqueued.
+// TestLostBatch: processes of the version before have counted all tiles that had jobs. The multiplication is not failed,
+// and the next batches are enqueued.
 func TestLostBatch(t *testing.T) {
 	b := setup(t)
 	c := b.client(queue.Config{Lead: true})
@@ -125,7 +126,7 @@ func TestBatchThatCannotBeEnqueued(t *testing.T) {
 	b.until(id, "going on", func(m jobs.Multiplication) bool { return m.TilesUnqueued < many-batch })
 }
 
-// TestBatchesAreNotKnown: as long as a process runs that would not enqueue what follows, all tiles are enqueued at once.
+// TestBatchesAreNotKnown: while a process runs that would not enqueue what follows, all tiles are enqueued at once.
 func TestBatchesAreNotKnown(t *testing.T) {
 	b := setup(t)
 	c := b.client(queue.Config{})

@@ -47,9 +47,8 @@ func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
 			matrix.ErrTooLarge, plan.Tiles(), maxTiles)
 	}
 	if maxK := plan.MaxK(); plan.K > maxK {
-		return fmt.Errorf("%w: the inner dimension is %d, at most %d is allowed for a result of %d×%d: "+
-			"a tile is not cut along it",
-			matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
+		return fmt.Errorf("%w: the inner dimension is %d, at most %d is allowed for a result of %d×%d, "+
+			"because a tile is not cut along it", matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
 	}
 	return nil
 }

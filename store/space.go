@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/blocks"
 )

@@ -28,7 +28,8 @@ func TestStatementsReadTheirRanges(t *testing.T) {
 	for range batches {
 		b.exec(`WITH inserted AS (
 			INSERT INTO river_job (kind, args, max_attempts, priority, queue, state, finalized_at)
-			SELECT 'multiply_tile', jsonb_build_object('multiplication_id', $1::text, 'tile', i), 1, 1, 'tiles', 'cancelled', now()
+			SELECT 'multiply_tile', jsonb_build_object('multiplication_id', $1::text, 'tile', i), 1, 1, 'tiles', 'cancelled',
+				now()
 			FROM generate_series(1, $2::int) AS i RETURNING id)
 			INSERT INTO job_batches SELECT $1::uuid, min(id), max(id) FROM inserted`, g.ID.String(), tiles)
 		b.exec(`INSERT INTO river_job (kind, args, max_attempts, priority, queue, state, finalized_at)
