@@ -44,7 +44,14 @@ func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)
 func (c *Client) UploadStream(
 	ctx context.Context, r io.Reader, size int64, progress func(n int64),
 ) (m Matrix, err error) {
-	body := &streamBody{Reader: r, progress: progress}
+	content, in := io.Pipe()
+	defer func() { _ = content.Close() }()
+	go func() { // a read of r may last until the other end of a pipe is closed, and net/http would wait for it
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err)
+	}()
+	defer context.AfterFunc(ctx, func() { _ = content.CloseWithError(ctx.Err()) })()
+	body := &streamBody{Reader: content, progress: progress}
 	key := idempotent()
 	err = c.retry(ctx, func() error {
 		response, err := c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, contentLength(size), key,
@@ -64,8 +71,7 @@ func (c *Client) UploadStream(
 	return m, nil
 }
 
-// streamBody is the body of a request that is sent once. A read may last until the other end of a pipe is closed, and
-// nothing waits for it.
+// streamBody is the body of a request that is sent once.
 type streamBody struct {
 	io.Reader
 	progress func(n int64)
