@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
@@ -58,7 +59,8 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	a.views.api = a
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	all := withDeadlines(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)))
+	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), log)
+	all = withDeadlines(withSecurity(all))
 	return payload.WithStallLimits(all, payload.StallTimeout)
 }
 

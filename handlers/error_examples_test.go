@@ -151,6 +151,12 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	} {
 		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
 	}
+	for _, route := range describedAPI(t).routes {
+		if route.Method != http.MethodGet {
+			path := strings.Replace(route.Path, "/{id}", nothing, 1)
+			faults[route.Operation.OperationID+" 403"] = send(idle, route.Method, path, "Sec-Fetch-Site", "cross-site")
+		}
+	}
 	for name, path := range map[string]string{
 		"get-result": done.Result.Href, "get-matrix-content": matrices + "/" + done.Result.MatrixID + "/content",
 	} {

@@ -77,6 +77,11 @@ func (s sharedResponse) response(status int) *huma.Response {
 
 // sharedResponses are the error responses that do not depend on the operation, by status.
 var sharedResponses = map[int]sharedResponse{
+	http.StatusForbidden: {
+		name:        "OtherSite",
+		description: "A browser sent the request for a page of another site.",
+		detail:      "requests from pages of other sites are refused",
+	},
 	http.StatusRequestTimeout: {
 		name:        "Timeout",
 		description: "The client sent less than 64 KiB in 30 seconds, in the middle of the body.",
