@@ -77,6 +77,8 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 
 // register adds the routes of the API.
 func (a *API) register(api huma.API) {
+	guard.Queries(api, "state")
+
 	route(api, "POST /matrix_multiplication/", apidoc.SubmitSimple(), a.submitSimple)
 
 	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)

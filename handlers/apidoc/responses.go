@@ -93,9 +93,10 @@ var sharedResponses = map[int]sharedResponse{
 		detail:      "internal error, see the log of the API",
 	},
 	http.StatusUnprocessableEntity: {
-		name:        "InvalidParameter",
-		description: "A parameter is unknown or has an invalid value.",
-		detail:      "validation failed",
+		name: "InvalidParameter",
+		description: "A parameter is unknown, is repeated or has an invalid value, or the query is malformed or has more " +
+			"than 4,096 bytes.",
+		detail: "validation failed",
 	},
 	http.StatusServiceUnavailable: {
 		name: "Unavailable",

@@ -1,4 +1,5 @@
-// Package guard refuses requests before an operation sees them: those that a page of another site makes a browser send.
+// Package guard refuses requests before an operation sees them: those that a page of another site makes a browser send,
+// and those whose query would be understood in part.
 package guard
 
 import (
