@@ -32,7 +32,9 @@ func withDeadlines(next http.Handler) http.Handler {
 			ctx, cancel = context.WithTimeout(ctx, deadline)
 			defer cancel()
 		}
-		next.ServeHTTP(w, r.WithContext(ctx))
+		inner := r.WithContext(ctx)
+		defer func() { r.Pattern = inner.Pattern }() // the metrics are by route
+		next.ServeHTTP(w, inner)
 	})
 }
 
