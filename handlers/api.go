@@ -61,7 +61,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), log)
 	all = withDeadlines(withSecurity(all))
-	return payload.WithStallLimits(all, payload.StallTimeout)
+	return payload.WithStallLimits(guard.JoinLists(all), payload.StallTimeout)
 }
 
 // exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.

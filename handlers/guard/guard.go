@@ -1,5 +1,6 @@
 // Package guard refuses requests before an operation sees them: those that a page of another site makes a browser send,
-// and those whose query would be understood in part.
+// and those whose query would be understood in part. It also brings what has several forms into one: lists on several
+// lines, paths with and without a slash.
 package guard
 
 import (
