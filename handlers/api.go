@@ -61,7 +61,15 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), log)
 	all = withDeadlines(withSecurity(all))
-	return payload.WithStallLimits(guard.JoinLists(all), payload.StallTimeout)
+	all = guard.OnePath(guard.JoinLists(all), otherForms)
+	return payload.WithStallLimits(all, payload.StallTimeout)
+}
+
+// otherForms are the paths of collections with or without a slash at the end, by which they are known, too.
+var otherForms = map[string]string{
+	"/matrix_multiplication":         "/matrix_multiplication/",
+	apidoc.MultiplicationsPath + "/": apidoc.MultiplicationsPath,
+	apidoc.MatricesPath + "/":        apidoc.MatricesPath,
 }
 
 // exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.

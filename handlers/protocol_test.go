@@ -38,7 +38,7 @@ func TestNoSuchRoute(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	for _, path := range []string{
-		"/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/v1/matrices/", "/v1/multiplications/", "/matrix_multiplication/x",
+		"/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/matrix_multiplication/x",
 		"/v1/matrices/x/y", "/V1/matrices",
 		"/index.html", "/assets/", "/docs/x", "/docs/index.html",
 		"/riverui", "/riverui/", "/riverui/jobs", "/riverui/api/jobs",
