@@ -2724,6 +2724,11 @@ type SubmitSimpleResponse202Headers struct {
 	PreferenceApplied  *string
 }
 
+// SubmitSimpleResponse415Headers the declared response headers of an HTTP 415 response for SubmitSimple
+type SubmitSimpleResponse415Headers struct {
+	AcceptEncoding *string
+}
+
 // SubmitSimpleResponse503Headers the declared response headers of an HTTP 503 response for SubmitSimple
 type SubmitSimpleResponse503Headers struct {
 	RetryAfter int32
@@ -2763,6 +2768,8 @@ type SubmitSimpleResponse struct {
 	Headers200 *SubmitSimpleResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitSimpleResponse202Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SubmitSimpleResponse415Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitSimpleResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -2859,6 +2866,11 @@ type CreateMatrixResponse201Headers struct {
 	Location           string
 }
 
+// CreateMatrixResponse415Headers the declared response headers of an HTTP 415 response for CreateMatrix
+type CreateMatrixResponse415Headers struct {
+	AcceptEncoding *string
+}
+
 // CreateMatrixResponse503Headers the declared response headers of an HTTP 503 response for CreateMatrix
 type CreateMatrixResponse503Headers struct {
 	RetryAfter int32
@@ -2894,6 +2906,8 @@ type CreateMatrixResponse struct {
 	ApplicationProblemJSON507 *StorageFull
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateMatrixResponse201Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateMatrixResponse415Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateMatrixResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -3403,6 +3417,11 @@ type SubmitMultiplicationResponse202Headers struct {
 	PreferenceApplied  *string
 }
 
+// SubmitMultiplicationResponse415Headers the declared response headers of an HTTP 415 response for SubmitMultiplication
+type SubmitMultiplicationResponse415Headers struct {
+	AcceptEncoding *string
+}
+
 // SubmitMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for SubmitMultiplication
 type SubmitMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -3444,6 +3463,8 @@ type SubmitMultiplicationResponse struct {
 	Headers200 *SubmitMultiplicationResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitMultiplicationResponse202Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SubmitMultiplicationResponse415Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitMultiplicationResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -4645,6 +4666,16 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			headers.PreferenceApplied = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 415:
+		var headers SubmitSimpleResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 503:
 		var headers SubmitSimpleResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4774,6 +4805,16 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			headers.Location = value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateMatrixResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateMatrixResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5454,6 +5495,16 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			headers.PreferenceApplied = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 415:
+		var headers SubmitMultiplicationResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 503:
 		var headers SubmitMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

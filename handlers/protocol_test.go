@@ -34,6 +34,33 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+// TestContentEncodings: a body must be sent as it is.
+func TestContentEncodings(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	for path, body := range map[string]string{
+		"/matrix_multiplication/": `{"A": [[1, 2]], "B": [[3], [4]]}`,
+		"/v1/multiplications":     tinySubmission,
+		"/v1/matrices":            `{"values": [[1, 2]]}`,
+	} {
+		before := b.kept(t)
+		for _, encoding := range []string{"gzip", "GZIP", "br", "identity, gzip", "x"} {
+			a := b.do(t, http.MethodPost, path, strings.NewReader(body), "Content-Type", jsonType, "Content-Encoding", encoding)
+			a.want(t, http.StatusUnsupportedMediaType)
+			if got := a.Header.Get("Accept-Encoding"); got != "identity" || !bytes.Contains(a.body, []byte("encoding")) {
+				t.Errorf("%s: Accept-Encoding %q, %s, want identity and a word about the encoding", encoding, got, a.body)
+			}
+		}
+		b.wantKept(t, before)
+		for _, encoding := range []string{"identity", "Identity", ""} {
+			a := b.do(t, http.MethodPost, path, strings.NewReader(body), "Content-Type", jsonType, "Content-Encoding", encoding)
+			if a.StatusCode >= http.StatusBadRequest {
+				t.Errorf("%q: status %s, want success: %s", encoding, a.Status, a.body)
+			}
+		}
+	}
+}
+
 func TestNoSuchRoute(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})

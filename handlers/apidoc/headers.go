@@ -5,6 +5,11 @@ import "github.com/danielgtaylor/huma/v2"
 // headerDocs describes the response headers by name.
 func headerDocs() map[string]huma.Header {
 	return map[string]huma.Header{
+		"Accept-Encoding": {
+			Description: "The only content encoding of bodies that is supported, if the body had another one.",
+			Schema:      enumSchema("identity"),
+			Example:     "identity",
+		},
 		"Accept-Ranges": {
 			Description: "This form of the matrix can be requested in ranges.",
 			Required:    true,
