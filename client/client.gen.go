@@ -729,7 +729,7 @@ type GetMatrixContentParams struct {
 	// Cols Only these columns, first:end as in Python
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
-	// Range The requested bytes.
+	// Range The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response is the whole content.
 	Range *string `json:"Range,omitempty"`
 
 	// IfRange Return the range if the content still has this ETag, otherwise the whole content.
@@ -834,7 +834,7 @@ type GetResultParams struct {
 	// Cols Only these columns, first:end as in Python
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
-	// Range The requested bytes.
+	// Range The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response is the whole content.
 	Range *string `json:"Range,omitempty"`
 
 	// IfRange Return the range if the content still has this ETag, otherwise the whole content.
@@ -3180,7 +3180,7 @@ type GetMatrixContentResponse200Headers struct {
 type GetMatrixContentResponse206Headers struct {
 	AcceptRanges       string
 	ContentDisposition *string
-	ContentRange       string
+	ContentRange       *string
 	ETag               string
 	ReprDigest         *string
 	Vary               *string
@@ -3201,7 +3201,7 @@ type GetMatrixContentResponse412Headers struct {
 
 // GetMatrixContentResponse416Headers the declared response headers of an HTTP 416 response for GetMatrixContent
 type GetMatrixContentResponse416Headers struct {
-	ContentRange string
+	ContentRange *string
 	Vary         *string
 }
 
@@ -3945,7 +3945,7 @@ type GetResultResponse200Headers struct {
 type GetResultResponse206Headers struct {
 	AcceptRanges       string
 	ContentDisposition *string
-	ContentRange       string
+	ContentRange       *string
 	ETag               string
 	ReprDigest         *string
 	Vary               *string
@@ -3966,7 +3966,7 @@ type GetResultResponse412Headers struct {
 
 // GetResultResponse416Headers the declared response headers of an HTTP 416 response for GetResult
 type GetResultResponse416Headers struct {
-	ContentRange string
+	ContentRange *string
 	Vary         *string
 }
 
@@ -5156,10 +5156,10 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 		}
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
@@ -5228,10 +5228,10 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 		var headers GetMatrixContentResponse416Headers
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -6059,10 +6059,10 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 		}
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
@@ -6131,10 +6131,10 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 		var headers GetResultResponse416Headers
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string

@@ -13,7 +13,8 @@ import (
 // start serves handler on a free port and returns the listener and the address.
 func start(t *testing.T, handler http.Handler) (*listener, string) {
 	t.Helper()
-	l, err := listen(t.Context(), "127.0.0.1:0", Hosts{AllowedHosts: []string{"millrace.test"}}, handler, slog.New(slog.DiscardHandler))
+	hosts := Hosts{AllowedHosts: []string{"millrace.test"}}
+	l, err := listen(t.Context(), "127.0.0.1:0", hosts, handler, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
