@@ -156,12 +156,16 @@ func (p *Process) wait(ctx context.Context) error {
 	if p.api != nil {
 		api = p.api.done
 	}
+	var stuck <-chan struct{} // stays nil without a queue
+	if p.jobs != nil {
+		stuck = p.jobs.Queue().Stuck()
+	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-api:
 	case <-p.ops.done:
-	case <-p.jobs.Queue().Stuck():
+	case <-stuck:
 		return errStuck
 	}
 	return errListener
