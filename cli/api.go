@@ -15,6 +15,7 @@ type apiCommand struct {
 	server.Storage
 	server.Limits
 	server.Pages
+	server.Hosts
 	Addr     string        `default:":8080" help:"Address of the API."`
 	OpsAddr  string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	Lease    time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
@@ -31,6 +32,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Storage:  c.Storage,
 		Limits:   c.Limits,
 		Pages:    c.Pages,
+		Hosts:    c.Hosts,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},
 		Addr:     c.Addr,
 		OpsAddr:  c.OpsAddr,

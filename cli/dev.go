@@ -21,6 +21,7 @@ type devCommand struct {
 	server.Limits
 	server.Work
 	server.Pages
+	server.Hosts
 	server.Keeping
 	Addr      string        `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
 	OpsAddr   string        `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
@@ -65,6 +66,7 @@ func (c *devCommand) config() (server.Config, error) {
 		},
 		Limits:  c.Limits,
 		Pages:   c.Pages,
+		Hosts:   c.Hosts,
 		Work:    c.Work,
 		Addr:    c.Addr,
 		OpsAddr: c.OpsAddr,

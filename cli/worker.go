@@ -14,6 +14,7 @@ type workerCommand struct {
 	Wait server.Wait `default:"forever" help:"How long to wait at the start for a database that is unavailable: forever, or a duration after which the process gives up."`
 	server.Storage
 	server.Work
+	server.Hosts
 	OpsAddr    string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	LastScrape time.Duration `default:"0s" help:"How long to serve /metrics after the last tile, unless it is scraped before. As long as the interval of scrapes, or what is counted at the end is lost."`
 }
@@ -25,6 +26,7 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Database: c.Database,
 		Wait:     c.Wait,
 		Storage:  c.Storage,
+		Hosts:    c.Hosts,
 		Work:     c.Work,
 		OpsAddr:  c.OpsAddr,
 

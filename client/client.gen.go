@@ -663,6 +663,11 @@ type InternalError = Problem
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
 type InvalidParameter = Problem
 
+// OtherSite An error in the format of RFC 9457.
+//
+// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+type OtherSite = Problem
+
 // StorageFull An error in the format of RFC 9457.
 //
 // Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
@@ -724,7 +729,7 @@ type GetMatrixContentParams struct {
 	// Cols Only these columns, first:end as in Python
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
-	// Range The requested bytes.
+	// Range The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response is the whole content.
 	Range *string `json:"Range,omitempty"`
 
 	// IfRange Return the range if the content still has this ETag, otherwise the whole content.
@@ -829,7 +834,7 @@ type GetResultParams struct {
 	// Cols Only these columns, first:end as in Python
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
-	// Range The requested bytes.
+	// Range The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response is the whole content.
 	Range *string `json:"Range,omitempty"`
 
 	// IfRange Return the range if the content still has this ETag, otherwise the whole content.
@@ -2719,6 +2724,11 @@ type SubmitSimpleResponse202Headers struct {
 	PreferenceApplied  *string
 }
 
+// SubmitSimpleResponse415Headers the declared response headers of an HTTP 415 response for SubmitSimple
+type SubmitSimpleResponse415Headers struct {
+	AcceptEncoding *string
+}
+
 // SubmitSimpleResponse503Headers the declared response headers of an HTTP 503 response for SubmitSimple
 type SubmitSimpleResponse503Headers struct {
 	RetryAfter int32
@@ -2738,6 +2748,8 @@ type SubmitSimpleResponse struct {
 	JSON202 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *Timeout
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -2756,6 +2768,8 @@ type SubmitSimpleResponse struct {
 	Headers200 *SubmitSimpleResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitSimpleResponse202Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SubmitSimpleResponse415Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitSimpleResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -2775,6 +2789,11 @@ func (r SubmitSimpleResponse) GetJSON202() *Multiplication {
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r SubmitSimpleResponse) GetApplicationProblemJSON400() *Problem {
 	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SubmitSimpleResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
@@ -2847,6 +2866,11 @@ type CreateMatrixResponse201Headers struct {
 	Location           string
 }
 
+// CreateMatrixResponse415Headers the declared response headers of an HTTP 415 response for CreateMatrix
+type CreateMatrixResponse415Headers struct {
+	AcceptEncoding *string
+}
+
 // CreateMatrixResponse503Headers the declared response headers of an HTTP 503 response for CreateMatrix
 type CreateMatrixResponse503Headers struct {
 	RetryAfter int32
@@ -2864,6 +2888,8 @@ type CreateMatrixResponse struct {
 	JSON201 *Matrix
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *Timeout
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -2880,6 +2906,8 @@ type CreateMatrixResponse struct {
 	ApplicationProblemJSON507 *StorageFull
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateMatrixResponse201Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateMatrixResponse415Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateMatrixResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -2894,6 +2922,11 @@ func (r CreateMatrixResponse) GetJSON201() *Matrix {
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r CreateMatrixResponse) GetApplicationProblemJSON400() *Problem {
 	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateMatrixResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
@@ -2968,6 +3001,8 @@ type DeleteMatrixResponse503Headers struct {
 type DeleteMatrixResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -2980,6 +3015,11 @@ type DeleteMatrixResponse struct {
 	ApplicationProblemJSON503 *Unavailable
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteMatrixResponse503Headers
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteMatrixResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3140,7 +3180,7 @@ type GetMatrixContentResponse200Headers struct {
 type GetMatrixContentResponse206Headers struct {
 	AcceptRanges       string
 	ContentDisposition *string
-	ContentRange       string
+	ContentRange       *string
 	ETag               string
 	ReprDigest         *string
 	Vary               *string
@@ -3161,7 +3201,7 @@ type GetMatrixContentResponse412Headers struct {
 
 // GetMatrixContentResponse416Headers the declared response headers of an HTTP 416 response for GetMatrixContent
 type GetMatrixContentResponse416Headers struct {
-	ContentRange string
+	ContentRange *string
 	Vary         *string
 }
 
@@ -3377,6 +3417,11 @@ type SubmitMultiplicationResponse202Headers struct {
 	PreferenceApplied  *string
 }
 
+// SubmitMultiplicationResponse415Headers the declared response headers of an HTTP 415 response for SubmitMultiplication
+type SubmitMultiplicationResponse415Headers struct {
+	AcceptEncoding *string
+}
+
 // SubmitMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for SubmitMultiplication
 type SubmitMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -3396,6 +3441,8 @@ type SubmitMultiplicationResponse struct {
 	JSON202 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *Timeout
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -3416,6 +3463,8 @@ type SubmitMultiplicationResponse struct {
 	Headers200 *SubmitMultiplicationResponse200Headers
 	// Headers202 the parsed response headers for an HTTP 202 response
 	Headers202 *SubmitMultiplicationResponse202Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SubmitMultiplicationResponse415Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *SubmitMultiplicationResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -3435,6 +3484,11 @@ func (r SubmitMultiplicationResponse) GetJSON202() *Multiplication {
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r SubmitMultiplicationResponse) GetApplicationProblemJSON400() *Problem {
 	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SubmitMultiplicationResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
@@ -3514,6 +3568,8 @@ type DeleteMultiplicationResponse503Headers struct {
 type DeleteMultiplicationResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -3526,6 +3582,11 @@ type DeleteMultiplicationResponse struct {
 	ApplicationProblemJSON503 *Unavailable
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteMultiplicationResponse503Headers
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteMultiplicationResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3692,6 +3753,8 @@ type CancelMultiplicationResponse struct {
 	JSON200 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -3716,6 +3779,11 @@ func (r CancelMultiplicationResponse) GetJSON200() *Multiplication {
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r CancelMultiplicationResponse) GetApplicationProblemJSON400() *Problem {
 	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CancelMultiplicationResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -3877,7 +3945,7 @@ type GetResultResponse200Headers struct {
 type GetResultResponse206Headers struct {
 	AcceptRanges       string
 	ContentDisposition *string
-	ContentRange       string
+	ContentRange       *string
 	ETag               string
 	ReprDigest         *string
 	Vary               *string
@@ -3898,7 +3966,7 @@ type GetResultResponse412Headers struct {
 
 // GetResultResponse416Headers the declared response headers of an HTTP 416 response for GetResult
 type GetResultResponse416Headers struct {
-	ContentRange string
+	ContentRange *string
 	Vary         *string
 }
 
@@ -4039,6 +4107,8 @@ type RetryMultiplicationResponse struct {
 	JSON200 *Multiplication
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
@@ -4067,6 +4137,11 @@ func (r RetryMultiplicationResponse) GetJSON200() *Multiplication {
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
 func (r RetryMultiplicationResponse) GetApplicationProblemJSON400() *Problem {
 	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r RetryMultiplicationResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
 }
 
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
@@ -4498,6 +4573,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 		}
 		response.ApplicationProblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
 		var dest Timeout
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4598,6 +4680,16 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			headers.PreferenceApplied = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 415:
+		var headers SubmitSimpleResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 503:
 		var headers SubmitSimpleResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4650,6 +4742,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
 		var dest Timeout
@@ -4720,6 +4819,16 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			headers.Location = value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateMatrixResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateMatrixResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4761,6 +4870,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
@@ -5054,10 +5170,10 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 		}
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
@@ -5126,10 +5242,10 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 		var headers GetMatrixContentResponse416Headers
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -5279,6 +5395,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 		}
 		response.ApplicationProblemJSON400 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
 		var dest Timeout
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5386,6 +5509,16 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			headers.PreferenceApplied = &value
 		}
 		response.Headers202 = &headers
+	case rsp.StatusCode == 415:
+		var headers SubmitMultiplicationResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 503:
 		var headers SubmitMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5427,6 +5560,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 	switch {
 	case rsp.StatusCode == 204:
 		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
@@ -5612,6 +5752,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			return nil, err
 		}
 		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
@@ -5926,10 +6073,10 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 		}
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
@@ -5998,10 +6145,10 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 		var headers GetResultResponse416Headers
 		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentRange = value
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("Vary"); len(values) > 0 {
 			var value string
@@ -6053,6 +6200,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			return nil, err
 		}
 		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem

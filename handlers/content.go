@@ -158,7 +158,11 @@ func (p part) send(w *download.DigestWriter, kind string, content io.ReadSeeker)
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("ETag", `"`+p.name+"-"+path.Base(kind)+`"`)
 	w.Header().Set("Vary", "Accept")
-	http.ServeContent(w, w.Request, "", time.Time{}, content)
+	r := w.Request
+	if size, err := content.Seek(0, io.SeekEnd); err == nil {
+		r = download.Serveable(r, size)
+	}
+	http.ServeContent(w, r, "", time.Time{}, content)
 }
 
 // negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.

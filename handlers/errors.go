@@ -33,6 +33,7 @@ var statuses = []struct {
 }{
 	{payload.ErrBadRequest, http.StatusBadRequest},
 	{payload.ErrInvalid, http.StatusUnprocessableEntity},
+	{payload.ErrEncoding, http.StatusUnsupportedMediaType},
 	{payload.ErrMediaType, http.StatusUnsupportedMediaType},
 	{errNotAccepted, http.StatusNotAcceptable},
 	{errConflict, http.StatusConflict},
@@ -61,6 +62,10 @@ func (a *API) fail(ctx context.Context, err error) error {
 	for _, s := range statuses {
 		if !errors.Is(err, s.err) {
 			continue
+		}
+		if s.err == payload.ErrEncoding { //nolint:errorlint // the entry of the table
+			header := http.Header{"Accept-Encoding": {"identity"}}
+			return huma.ErrorWithHeaders(huma.NewError(s.status, err.Error()), header)
 		}
 		switch s.status {
 		case http.StatusServiceUnavailable:

@@ -21,7 +21,8 @@ type Config struct {
 	Storage  Storage
 	Limits   Limits // of the API
 	Pages    Pages  // of the API
-	Work     Work   // an API uses SoftStop, its grace period, and Lease only
+	Hosts    Hosts
+	Work     Work // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
@@ -64,6 +65,11 @@ func (p Pages) riverUI(addr string) bool {
 	}
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	return err == nil && tcp.IP.IsLoopback()
+}
+
+// Hosts says by which names a process may be addressed where it listens on a loopback address.
+type Hosts struct {
+	AllowedHosts []string `help:"Names that requests may have as their host where the address is a loopback address, besides localhost: those of a proxy on this machine. Others are refused, because a web page can make its name resolve to this machine."`
 }
 
 // Work says how a process works on tiles.

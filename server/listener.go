@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/millrace/millrace/handlers/guard"
 )
 
 // defaultGracePeriod is the grace period of a listener unless its owner sets another one.
@@ -24,12 +26,18 @@ type listener struct {
 	err         error // the reason; valid after done
 }
 
-// listen starts to serve handler on addr, whose port may be 0.
-func listen(ctx context.Context, addr string, handler http.Handler, log *slog.Logger) (*listener, error) {
+// listen starts to serve handler on addr, whose port may be 0. On a loopback address, requests must name it or one of
+// hosts.
+func listen(
+	ctx context.Context, addr string, hosts Hosts, handler http.Handler, log *slog.Logger,
+) (*listener, error) {
 	var config net.ListenConfig
 	tcp, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
+	}
+	if tcp.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		handler = guard.LocalHosts(handler, hosts.AllowedHosts)
 	}
 	l := &listener{
 		http: &http.Server{

@@ -69,7 +69,8 @@ func (p *Process) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.ready = newReadiness(p.pool, p.draining)
-	if p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.ready, p.registry, p.draining), p.log); err != nil {
+	ops := opsHandler(p.ready, p.registry, p.draining)
+	if p.ops, err = listen(ctx, p.config.OpsAddr, p.config.Hosts, ops, p.log); err != nil {
 		return err
 	}
 	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
@@ -126,7 +127,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	p.hub.Start(ctx)
 	api := handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log)
 	observed := handlers.Observed(api, p.registry)
-	if p.api, err = listen(ctx, p.config.Addr, p.draining.closing(observed), p.log); err != nil {
+	if p.api, err = listen(ctx, p.config.Addr, p.config.Hosts, p.draining.closing(observed), p.log); err != nil {
 		return err
 	}
 	p.api.gracePeriod = p.config.Work.SoftStop
@@ -156,12 +157,16 @@ func (p *Process) wait(ctx context.Context) error {
 	if p.api != nil {
 		api = p.api.done
 	}
+	var stuck <-chan struct{} // stays nil without a queue
+	if p.jobs != nil {
+		stuck = p.jobs.Queue().Stuck()
+	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-api:
 	case <-p.ops.done:
-	case <-p.jobs.Queue().Stuck():
+	case <-stuck:
 		return errStuck
 	}
 	return errListener

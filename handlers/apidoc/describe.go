@@ -31,6 +31,9 @@ func Describe(o *huma.OpenAPI) {
 func describeOperation(c *huma.Components, op *huma.Operation) {
 	for status := range sharedResponses {
 		code := strconv.Itoa(status)
+		if status == http.StatusForbidden && op.Method == http.MethodGet {
+			continue // reading is for the browser to refuse
+		}
 		if !ofBodies(status) && op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{}
 		}

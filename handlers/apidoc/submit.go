@@ -117,8 +117,8 @@ func bodyProblems(unsupported, tooLarge, invalid string) []response {
 		problem(http.StatusBadRequest, "The body does not match its media type, or ends too early.",
 			"bad request: malformed JSON: unexpected EOF after offset 13"),
 		problem(http.StatusRequestEntityTooLarge, "A matrix or the result is too large for this server.", tooLarge),
-		problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported.",
-			"unsupported media type: "+unsupported),
+		problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported, or is compressed.",
+			"unsupported media type: "+unsupported, "Accept-Encoding"),
 		problem(http.StatusUnprocessableEntity,
 			"The shapes do not match, a member is unknown, or the type of the elements is not supported.", invalid),
 	}
