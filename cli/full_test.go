@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,7 +55,7 @@ func TestFullBlockStore(t *testing.T) {
 	d := deploy(t)
 	dir := mountSmall(t)
 	d.env = append(d.env[:1], "MILLRACE_BLOCKS=file://"+dir)
-	d.startAPI()
+	ops := opsOf.FindStringSubmatch(d.startAPI().stderr.String())[1]
 	const needsBlocks = `{"a": {"random": {"rows": 1000, "cols": 9}}, "b": {"random": {"rows": 9, "cols": 1000}}}`
 	id := d.api.submit(needsBlocks)
 	free := fill(t, dir)
@@ -62,7 +63,10 @@ func TestFullBlockStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, "an upload is refused", func() bool { return d.post("/v1/matrices", "application/x-npy", npy) == http.StatusInsufficientStorage })
+	if got := d.post("/v1/matrices", "application/x-npy", npy); got != http.StatusInsufficientStorage {
+		t.Errorf("an upload: %d, want 507", got)
+	}
+	until(t, "the API has noticed", func() bool { return freeBytes(t, ops) <= 1<<20 })
 	if got := d.post("/v1/multiplications", "application/json", []byte(needsBlocks)); got != http.StatusInsufficientStorage {
 		t.Errorf("a submission whose result needs the store: %d, want 507", got)
 	}
@@ -80,7 +84,34 @@ func TestFullBlockStore(t *testing.T) {
 	if m := d.api.completes(id); m.Attempts != 1 {
 		t.Errorf("%d attempts, want 1", m.Attempts)
 	}
-	until(t, "an upload is accepted again", func() bool { return d.post("/v1/matrices", "application/x-npy", npy) == http.StatusCreated })
+	until(t, "an upload is accepted again", func() bool {
+		return d.post("/v1/matrices", "application/x-npy", npy) == http.StatusCreated
+	})
+}
+
+// freeBytes returns the free space that a process reports.
+func freeBytes(t *testing.T, ops string) float64 {
+	t.Helper()
+	response, err := http.Get(ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, found := strings.CutPrefix(line, "millrace_block_store_free_bytes "); found {
+			free, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return free
+		}
+	}
+	t.Fatal("the metrics have no millrace_block_store_free_bytes")
+	return 0
 }
 
 // post sends a body and returns the status. One of 507 must come with Retry-After.

@@ -82,10 +82,10 @@ func (b *clientBundle) testInterruptedStream(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// More than a pipe holds: when it is written, the command has read more than the header, and uploads.
 	if _, err := stdin.Write(square[:len(square)/2]); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "it uploads", func() bool { return strings.Contains(log.String(), "upload A") })
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,15 @@ func withDeadlines(next http.Handler) http.Handler {
 			ctx, cancel = context.WithTimeout(ctx, deadline)
 			defer cancel()
 		}
-		next.ServeHTTP(w, r.WithContext(ctx))
+		serveCopy(ctx, next, w, r)
 	})
+}
+
+// serveCopy has next serve a copy of a request, with another context, and keeps the route that it matches.
+func serveCopy(ctx context.Context, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	inner := r.WithContext(ctx)
+	defer func() { r.Pattern = inner.Pattern }() // also after a panic
+	next.ServeHTTP(w, inner)
 }
 
 // lasts reports whether it is for the client how long a request takes.
@@ -52,7 +59,7 @@ func lasts(r *http.Request) bool {
 func withRetryAfter(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, outcome := database.WithOutcome(r.Context())
-		next.ServeHTTP(&retryAfterWriter{ResponseWriter: w, outcome: outcome}, r.WithContext(ctx))
+		serveCopy(ctx, next, &retryAfterWriter{ResponseWriter: w, outcome: outcome}, r)
 	})
 }
 

@@ -77,7 +77,7 @@ func TestQuarantineDespiteErrors(t *testing.T) {
 // TestLivingWorkerKeepsItsJobs: a tile that takes longer than a lease is not taken away.
 func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start() // with a lease of one second
 	id := b.submit(c, 300, 300, 300)
 	b.kernel.waitForCalls(t, 1)
@@ -97,7 +97,7 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 // tile counts once.
 func TestTileDoneTwice(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, fourM, fourK, fourN)
 	b.kernel.waitForCalls(t, 2)

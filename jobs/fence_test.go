@@ -17,7 +17,7 @@ func (b *testBundle) freeze(slots int) (frozen *jobs.Client, kernel *faultyKerne
 		Tiles: slots,
 		Small: slots,
 	})
-	thaw = kernel.block(b.t) // it ends before the client is stopped, whatever happens
+	thaw = kernel.block()
 	if err := frozen.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
@@ -30,6 +30,7 @@ func (b *testBundle) freeze(slots int) (frozen *jobs.Client, kernel *faultyKerne
 func TestLateCancellation(t *testing.T) {
 	b := setup(t)
 	frozen, kernel, thaw := b.freeze(1)
+	kernel.corrupt.Store(1) // a good tile would be stored and counted
 	id := b.submit(frozen, 300, 300, 300)
 	kernel.waitForCalls(t, 1)
 	if err := b.cancel(frozen, id); err != nil {
@@ -39,7 +40,7 @@ func TestLateCancellation(t *testing.T) {
 	if err := b.retry(frozen, id); err != nil {
 		t.Fatal(err)
 	}
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	other := b.client(queue.Config{Work: true, Lead: true})
 	if err := other.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func TestLateFailure(t *testing.T) {
 	b.exec("UPDATE river_job SET max_attempts = 1")
 	kernel.waitForCalls(t, 1)
 	b.exec("UPDATE river_job SET state = 'available', attempt = 0") // as by Rescue
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	other := b.client(queue.Config{Work: true})
 	if err := other.Start(t.Context()); err != nil {
 		t.Fatal(err)

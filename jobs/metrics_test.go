@@ -102,7 +102,7 @@ func TestTilesAreCounted(t *testing.T) {
 // slot is busy until then.
 func TestInterruptionsAreCounted(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	registry := prometheus.NewRegistry()
 	c := b.client(queue.Config{
 		Work:     true,

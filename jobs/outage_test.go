@@ -117,7 +117,7 @@ func (g *gate) refuses(t *testing.T, more int64) {
 func TestComputedTileSurvivesAnOutage(t *testing.T) {
 	b := setup(t)
 	g, behind := b.behindGate()
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.clientOn(behind, queue.Config{Work: true, Lead: true})
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func TestRetryCancelled(t *testing.T) {
 // TestRetryWhileStopping: a tile that is about to stop must not be counted among those that run again.
 func TestRetryWhileStopping(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, fourM, fourK, fourN)
 	b.kernel.waitForCalls(t, 2)

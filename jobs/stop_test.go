@@ -11,7 +11,7 @@ import (
 // TestSoftStop: what does not finish in time goes back to the queue and has lost nothing.
 func TestSoftStop(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:     true,
 		Lead:     true,
@@ -41,7 +41,7 @@ func TestSoftStop(t *testing.T) {
 // TestStopLetsTilesFinish: what finishes in time is kept.
 func TestStopLetsTilesFinish(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, 1000, 1000, 1000)
 	b.kernel.waitForCalls(t, 1)
@@ -55,7 +55,7 @@ func TestStopLetsTilesFinish(t *testing.T) {
 // TestHardStop: a computation that hangs does not keep its process from stopping, and its job goes to another worker.
 func TestHardStop(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:     true,
 		Lead:     true,

@@ -105,7 +105,7 @@ func TestMissingBlockIsRetried(t *testing.T) {
 // TestDroppedConnections: the server ends each connection in the middle of the work.
 func TestDroppedConnections(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	first := b.submit(c, 500, 500, 500)
 	second := b.submit(c, fourM, fourK, fourN)

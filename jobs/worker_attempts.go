@@ -120,7 +120,14 @@ const (
 )
 
 func outcomes() []string {
-	return []string{outcomeCompleted, outcomeRetried, outcomeFailed, outcomeCancelled, outcomeInterrupted, outcomePostponed}
+	return []string{
+		outcomeCompleted,
+		outcomeRetried,
+		outcomeFailed,
+		outcomeCancelled,
+		outcomeInterrupted,
+		outcomePostponed,
+	}
 }
 
 // attempts observes the attempts at tiles.

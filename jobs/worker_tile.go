@@ -173,8 +173,8 @@ type storedResult struct {
 	digest  []byte
 }
 
-// completeTx counts the tile and completes its job, and enqueues more tiles if few are left; the last tile completes the
-// multiplication. Errors: errSuperseded, which rolls the count back.
+// completeTx counts the tile and completes its job, and enqueues more tiles if few are left; the last tile completes
+// the multiplication. Errors: errSuperseded, which rolls the count back.
 //
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.

@@ -39,10 +39,10 @@ type Plan struct {
 // NewPlan plans the multiplication of an m×k by a k×n matrix. Shape.Validate must accept the shapes of both operands
 // and of the result.
 //
-// A tile has at most 2,560×2,048 elements (thin results have longer tiles of the same area), costs at most 2.7e11
-// floating-point operations and reads at most 2³⁰ elements, unless k is longer than MaxK. Tiles are evened out in whole
-// blocks of the result, and of B if that is stored row-major: 4,000 rows become tiles of 2,048 and 1,952 rows, not 2,560
-// and 1,440.
+// A tile has at most 2,560×2,048 elements (thin results have longer tiles of the same area) and costs at most 2.7e11
+// floating-point operations, unless k is so long that a tile of 64×64 costs more. It reads at most 2³⁰ elements,
+// unless k is longer than MaxK. Tiles are evened out in whole blocks of the result, and of B if that is stored
+// row-major: 4,000 rows become tiles of 2,048 and 1,952 rows, not 2,560 and 1,440.
 func NewPlan(m, k, n int64) Plan {
 	p := Plan{
 		M: m,
@@ -77,8 +77,8 @@ func largestTile(m, n int64, g Grid) (rows, cols int64) {
 }
 
 // shrink halves the longer side of the tile until it costs at most maxTileFLOPs and reads at most maxTileReads. Tile
-// columns stay multiples of blockCols while they are longer than that, so that no block of a row-major B is read for two
-// tile columns.
+// columns stay multiples of blockCols while they are longer than that, so that no block of a row-major B is read for
+// two tile columns.
 func (p *Plan) shrink(blockCols int64) {
 	for {
 		// The part of a tile outside the result costs nothing.

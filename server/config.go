@@ -85,7 +85,8 @@ func (c Config) Validate() error {
 	case c.Work.SoftStop <= 0:
 		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
 	case c.Limits.MaxMatrixBytes < 0 || c.Limits.MaxTiles < 0 || c.Limits.MaxStoredBytes < 0:
-		return fmt.Errorf("--max-matrix-bytes, --max-tiles and --max-stored-bytes must not be negative, they are %d, %d and %d",
+		return fmt.Errorf("--max-matrix-bytes, --max-tiles and --max-stored-bytes must not be negative, "+
+			"they are %d, %d and %d",
 			c.Limits.MaxMatrixBytes, c.Limits.MaxTiles, c.Limits.MaxStoredBytes)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)

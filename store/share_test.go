@@ -59,13 +59,14 @@ func mustUpload(t *testing.T, s *store.Store, data []byte, form int) store.Matri
 	return m
 }
 
-// owners returns the ids that have blocks.
+// owners returns the ids that have blocks, in order.
 func owners(t *testing.T, s *store.Store) []uuid.UUID {
 	t.Helper()
 	ids, err := blocks.AllOwners(t.Context(), s.Blocks)
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	return ids
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -71,6 +72,10 @@ const (
 
 // NewID returns a UUIDv7: rows that are written together stay together in the index.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Unavailable reports whether err means that the database cannot be reached, does not respond in time, takes no writes,
+// or is shutting down or starting up. The condition passes; what was committed is safe.
+func Unavailable(err error) bool { return database.Unavailable(err) }
 
 // Full reports whether err means that there is no room for what was to be written, in the block store or in the
 // database. The condition passes.

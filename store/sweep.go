@@ -121,7 +121,7 @@ func (s *Store) SweepOrphans(ctx context.Context) (swept Swept, err error) {
 		return swept, fmt.Errorf("looking for orphaned blocks: %w", err)
 	}
 	if n := len(orphans); !s.SweepAll && n > max(minOrphans, int(maxOrphanShare*float64(total))) {
-		return swept, fmt.Errorf("%w: %d of %d matrices; none was deleted. See MillraceOrphansKept in the runbook",
+		return swept, fmt.Errorf("%w: %d of %d matrices; none was deleted. See 'Orphans are kept' in the runbook",
 			ErrTooManyOrphans, n, total)
 	}
 	err = each(ctx, orphans, func(ctx context.Context, id uuid.UUID) error {

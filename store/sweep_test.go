@@ -128,7 +128,7 @@ func TestOneOrphanStays(t *testing.T) {
 func TestUploadIsRenewed(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	s.UploadLife = time.Second
+	s.UploadLife = 3 * time.Second
 	begin := func(ctx context.Context) *store.Upload {
 		u := s.NewUpload(ctx, sharedShape, false, store.FromUpload)
 		if _, err := u.Write(content(sharedShape)[:100_000]); err != nil {

@@ -22,8 +22,8 @@ type Tx struct {
 // maxConflicts is how often a transaction is begun anew after a conflict with others.
 const maxConflicts = 5
 
-// InTx runs f in a transaction and commits it, unless f returns an error. It does so again after Postgres has rolled the
-// transaction back because of a deadlock, or because it cannot be serialized: f must not have effects but in the
+// InTx runs f in a transaction and commits it, unless f returns an error. It does so again after Postgres has rolled
+// the transaction back because of a deadlock, or because it cannot be serialized: f must not have effects but in the
 // transaction and by AfterCommit.
 func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
 	for conflicts := 1; ; conflicts++ {

@@ -131,8 +131,8 @@ func (u *Upload) memoryFor(grid matrix.Grid) int64 {
 // renewals is how often an upload is renewed within its life.
 const renewals = 10
 
-// renew keeps the row of the upload from expiring for as long as the upload is not over: its client may be slow, and may
-// have another matrix to send. When the process dies, the row expires and the blocks are swept.
+// renew keeps the row of the upload from expiring for as long as the upload is not over: its client may be slow, and
+// may have another matrix to send. When the process dies, the row expires and the blocks are swept.
 func (u *Upload) renew() {
 	ctx, cancel := context.WithCancel(u.ctx)
 	u.dead = cancel

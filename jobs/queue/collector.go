@@ -18,14 +18,19 @@ type collector struct {
 	took      *prometheus.Desc
 }
 
+const (
+	depthHelp = "Jobs that wait, run, or are due to be tried again, and tiles to be enqueued."
+	jobsHelp  = "Jobs that are not finished, by state, and tiles that have no job yet."
+)
+
 func newCollector(c *Client) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &collector{
 		client:    c,
-		depth:     desc("river_queue_depth", "Jobs that wait, run, or are due to be tried again, and tiles without jobs.", "queue"),
-		jobs:      desc("millrace_queue_jobs", "Unfinished jobs by state, and tiles that have no job yet.", "queue", "state"),
+		depth:     desc("river_queue_depth", depthHelp, "queue"),
+		jobs:      desc("millrace_queue_jobs", jobsHelp, "queue", "state"),
 		oldest:    desc("millrace_queue_oldest_job_age_seconds", "How long the oldest waiting job has been due.", "queue"),
 		work:      desc("millrace_queue_work_seconds", "Estimated time that one slot would need for the depth.", "queue"),
 		paused:    desc("millrace_queue_paused", "Whether workers fetch no jobs of the queue: 1 or 0.", "queue"),

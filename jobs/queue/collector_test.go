@@ -28,7 +28,7 @@ func gauges(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 			if len(labels) > 0 {
 				name += "{" + strings.Join(labels, ",") + "}"
 			}
-			if m.Gauge != nil {
+			if m.GetGauge() != nil {
 				all[name] = m.GetGauge().GetValue()
 			}
 		}

@@ -121,7 +121,9 @@ func withSigner(middleware []rivertype.Middleware) []rivertype.Middleware {
 
 // AttemptIsPresentTx reports whether a job runs in the attempt that began at a time. It does so until the end of the
 // transaction.
-func (c *Client) AttemptIsPresentTx(ctx context.Context, tx *store.Tx, job int64, attemptedAt *time.Time) (bool, error) {
+func (c *Client) AttemptIsPresentTx(
+	ctx context.Context, tx *store.Tx, job int64, attemptedAt *time.Time,
+) (bool, error) {
 	if attemptedAt == nil {
 		return false, nil
 	}

@@ -101,7 +101,7 @@ func TestJobsInHandAreKept(t *testing.T) {
 func TestStopReclaims(t *testing.T) {
 	b := setup(t)
 	c := b.start(Config{Work: true, Lease: time.Hour}, idle)
-	b.enqueue(c, Tiles, 5, 5, 5)
+	b.enqueue(c, "another queue", 5, 5, 5)
 	id := query[int64](b, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = $1
 		RETURNING id`, []string{c.id})
 	c.Stop()
