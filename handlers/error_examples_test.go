@@ -13,7 +13,7 @@ import (
 )
 
 // unprovoked are the errors that no request of this test causes. TestDatabaseUnavailable and TestStalledUpload cause
-// 503 and 408, the tests of full block stores 507; a 500 would be a bug.
+// 503 and 408, TestFullBlockStore of package cli and TestReservations of package jobs 507; a 500 would be a bug.
 var unprovoked = []string{"408", "500", "503", "507"}
 
 // TestErrorExamples causes the errors of all operations and compares them with their examples, except for ids and

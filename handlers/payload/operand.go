@@ -134,7 +134,7 @@ func (j *jsonReader) random(at string) (*jobs.Operand, error) {
 		maxBytes = maxRandomBytes
 	}
 	if err := shape.Validate(maxBytes); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	return &jobs.Operand{Matrix: store.NewRandom(shape, uint64(seed))}, nil //nolint:gosec // not negative
 }
