@@ -42,6 +42,7 @@ FROM scratch AS runtime
 COPY --from=libraries /image /
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /millrace /millrace
+COPY LICENSE NOTICE /licenses/
 ARG VERSION=(devel)
 ARG REVISION
 LABEL org.opencontainers.image.title="Millrace" \

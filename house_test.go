@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,5 +64,41 @@ func TestModuleStaysSmall(t *testing.T) {
 		if got := foreign.FindAllString(string(text), -1); len(got) > 0 {
 			t.Errorf("%s has %q, want none of Kubernetes, plots, fonts and PDF", name, got)
 		}
+	}
+}
+
+// opensConnection matches what opens a connection to Postgres.
+var opensConnection = regexp.MustCompile(`\b(pgx\.Connect\w*|pgxpool\.New\w*|pgconn\.Connect\w*|sql\.Open\w*)\(`)
+
+// mayOpenConnections are the folders that may: the one place that sets timeouts, and the private Postgres of dev.
+var mayOpenConnections = []string{"store/database/", "internal/devdb/", "internal/testdb/"}
+
+// TestConnectionsHaveTimeouts: connections are opened in one place, which sets their timeouts.
+func TestConnectionsHaveTimeouts(t *testing.T) {
+	t.Parallel()
+	found := false
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		slash := filepath.ToSlash(path)
+		switch {
+		case err != nil:
+			return err
+		case path == "tools" || entry.IsDir() && strings.HasPrefix(path, ".") && path != ".": // another module, caches
+			return fs.SkipDir
+		case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		match := opensConnection.Find(text)
+		if match == nil || err != nil {
+			return err
+		}
+		found = true
+		if !slices.ContainsFunc(mayOpenConnections, func(dir string) bool { return strings.HasPrefix(slash, dir) }) {
+			t.Errorf("%s has %s…), want that only store/database opens connections", slash, match)
+		}
+		return nil
+	})
+	if err != nil || !found {
+		t.Fatalf("walking through the packages: %v, found %v", err, found)
 	}
 }

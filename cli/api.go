@@ -11,9 +11,11 @@ import (
 // apiCommand serves the HTTP API and runs the queue's maintenance.
 type apiCommand struct {
 	server.Database
+	Wait server.Wait `default:"forever" help:"How long to wait at the start for a database that is unavailable: forever, or a duration after which the process gives up."`
 	server.Storage
 	server.Limits
 	server.Pages
+	server.Hosts
 	Addr     string        `default:":8080" help:"Address of the API."`
 	OpsAddr  string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	Lease    time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
@@ -26,9 +28,11 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 	return server.Run(ctx, server.Config{
 		Role:     server.API,
 		Database: c.Database,
+		Wait:     c.Wait,
 		Storage:  c.Storage,
 		Limits:   c.Limits,
 		Pages:    c.Pages,
+		Hosts:    c.Hosts,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},
 		Addr:     c.Addr,
 		OpsAddr:  c.OpsAddr,

@@ -21,11 +21,14 @@ type devCommand struct {
 	server.Limits
 	server.Work
 	server.Pages
+	server.Hosts
+	server.Keeping
 	Addr      string        `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
 	OpsAddr   string        `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
 	Data      string        `default:".millrace" help:"Directory of the database and of the blocks." type:"path"`
 	Blocks    string        `help:"Block store: file (in the data directory), postgres, or file:///directory." default:"file"`
 	Retention time.Duration `help:"How long multiplications and matrices are kept after their last use." default:"24h"`
+	Unpinned  bool          `name:"unpinned-postgres" help:"Where Postgres must be downloaded, also take a release whose digest is not known to this version; the server of the download is trusted."`
 	JSON      bool          `help:"Print the addresses as one line of JSON once everything is ready."`
 }
 
@@ -39,7 +42,11 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 		return fmt.Errorf("creating the data directory: %w", err)
 	}
 	log.Info("starting Postgres", "data", c.Data)
-	db, err := devdb.Start(ctx, devdb.Config{Dir: filepath.Join(c.Data, "postgres"), Log: log})
+	db, err := devdb.Start(ctx, devdb.Config{
+		Dir:      filepath.Join(c.Data, "postgres"),
+		Unpinned: c.Unpinned,
+		Log:      log,
+	})
 	if err != nil {
 		return fmt.Errorf("starting Postgres: %w", err)
 	}
@@ -51,10 +58,15 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 // config returns the configuration of the process, except for the address of its database.
 func (c *devCommand) config() (server.Config, error) {
 	config := server.Config{
-		Role:    server.Dev,
-		Storage: server.Storage{Blocks: c.Blocks, Retention: c.Retention},
+		Role: server.Dev,
+		Storage: server.Storage{
+			Blocks:    c.Blocks,
+			Retention: c.Retention,
+			Keeping:   c.Keeping,
+		},
 		Limits:  c.Limits,
 		Pages:   c.Pages,
+		Hosts:   c.Hosts,
 		Work:    c.Work,
 		Addr:    c.Addr,
 		OpsAddr: c.OpsAddr,
@@ -99,7 +111,7 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
 		_ = json.NewEncoder(out.out).Encode(demo.DevInfo{
 			API:         p.APIURL(),
 			Ops:         p.OpsURL(),
-			DatabaseURL: db.URL(),
+			DatabaseURL: db.PublicURL(),
 			PID:         os.Getpid(),
 			Kernel:      p.Kernel().Name(),
 			Builtin:     blas.IsBuiltin(p.Kernel()),
@@ -111,5 +123,5 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
   ops      %s/metrics
   database %s
 Press Ctrl-C to stop. The data stays in %s.
-`, p.APIURL(), p.OpsURL(), db.URL(), c.Data)
+`, p.APIURL(), p.OpsURL(), db.PublicURL(), c.Data)
 }

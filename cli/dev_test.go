@@ -47,6 +47,7 @@ func TestDev(t *testing.T) {
 	if dev.PID != p.cmd.Process.Pid {
 		t.Errorf("pid = %d, want %d", dev.PID, p.cmd.Process.Pid)
 	}
+	wantNoPassword(t, data, dev.DatabaseURL)
 	a := connect(t, dev.API)
 	small := a.completes(a.submit(twoByTwo))
 	large := a.completes(a.submit(`{"a": {"random": {"rows": 300, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 300, "seed": 7}}}`))
@@ -75,6 +76,24 @@ func TestDev(t *testing.T) {
 	}
 	p.exit(syscall.SIGTERM)
 	expectNoPostgres(t, dev.DatabaseURL)
+}
+
+// wantNoPassword checks that the printed connection string works and does not contain the password.
+func wantNoPassword(t *testing.T, data, url string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	password := conn.Config().Password
+	if password == "" || strings.Contains(url, password) {
+		t.Errorf("dev printed %s, want it without the password", url)
+	}
+	passFile := filepath.Join(data, "postgres", "passfile")
+	if info, err := os.Stat(passFile); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("Stat(%s) = %v, %v, want mode 0600", passFile, info, err)
+	}
 }
 
 func expectNoPostgres(t *testing.T, url string) {

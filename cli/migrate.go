@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/millrace/millrace/server"
 )
@@ -11,7 +10,7 @@ import (
 // migrateCommand migrates the database.
 type migrateCommand struct {
 	server.Database
-	Wait time.Duration `default:"0s" help:"How long to wait for a database that is not available yet."`
+	Wait server.Wait `default:"0s" help:"How long to wait at the start for a database that is unavailable: forever, or a duration after which the process gives up."`
 }
 
 // Run implements the command.

@@ -16,7 +16,7 @@ import (
 type multiplyCommand struct {
 	remote.ServerFlags
 	remote.OutputFlags
-	A           string `arg:"" name:"A.npy" help:"Left matrix: a .npy file, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
+	A           string `arg:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
 	B           string `arg:"" name:"B.npy" help:"Right matrix, likewise."`
 	Priority    int32  `default:"2" help:"1 (most urgent) to 4."`
 	OnInterrupt string `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
@@ -25,7 +25,8 @@ type multiplyCommand struct {
 // Help implements kong.HelpProvider.
 func (multiplyCommand) Help() string {
 	return `Uploads both matrices, multiplies them on the server and downloads the result. Uploads nothing unless the
-shapes match.
+shapes match. Standard input and pipes are sent as they come; when the connection breaks they cannot be sent again, and
+the command fails.
 
 The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
@@ -36,7 +37,7 @@ multiplication.
 
 // Run implements the command.
 func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
-	if err := c.Check(c.JSON); err != nil {
+	if err := c.Check(c.JSON, out.out); err != nil {
 		return err
 	}
 	if c.Priority < 1 || c.Priority > 4 {
@@ -51,9 +52,11 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return err
 	}
-	b, err := remote.ParseOperand(ctx, api, c.B)
-	if err != nil {
-		return err
+	b := a
+	if c.B != c.A { // a stream can be read only once
+		if b, err = remote.ParseOperand(ctx, api, c.B); err != nil {
+			return err
+		}
 	}
 	if err := remote.CheckShapes(a, b); err != nil {
 		return err

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestRiverUIFlag: River UI is served unless it is turned off, by a flag or in the environment.
+// TestRiverUIFlag: River UI is served where only this machine can reach it, unless a flag or the environment says
+// otherwise.
 func TestRiverUIFlag(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -16,6 +17,9 @@ func TestRiverUIFlag(t *testing.T) {
 		want  int
 	}{
 		"by default":             {nil, nil, http.StatusOK},
+		"on all addresses":       {nil, []string{"--addr=:0"}, http.StatusNotFound},
+		"turned on":              {nil, []string{"--addr=:0", "--river-ui"}, http.StatusOK},
+		"on in the environment":  {[]string{"MILLRACE_RIVER_UI=true"}, []string{"--addr=:0"}, http.StatusOK},
 		"turned off":             {nil, []string{"--no-river-ui"}, http.StatusNotFound},
 		"off in the environment": {[]string{"MILLRACE_RIVER_UI=false"}, nil, http.StatusNotFound},
 	} {

@@ -26,7 +26,7 @@ earlier command has left as a .part file beside the output.
 
 // Run implements the command.
 func (c *resultCommand) Run(ctx context.Context, out streams) error {
-	if err := c.Check(c.JSON); err != nil {
+	if err := c.Check(c.JSON, out.out); err != nil {
 		return err
 	}
 	log := c.Log(out.err)

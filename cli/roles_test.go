@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -64,6 +66,34 @@ func (d *deployment) startWorker() *process {
 // manyTiles is a multiplication of 20 tiles, each about a tenth of a second.
 const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 10000, "seed": 1}}}`
 
+// TestProcessesCompareSettings: a process whose settings are not those of a living one says so when it starts.
+func TestProcessesCompareSettings(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	main := d.startAPI()
+	same := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0")
+	same.untilLogs("msg=ready")
+	other := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--retention=72h", "--lease=11s", "--blocks=postgres")
+	other.untilLogs("msg=ready")
+	if got := same.stderr.String() + main.stderr.String(); strings.Contains(got, "configured differently") {
+		t.Errorf("got %q, want no difference", got)
+	}
+	for _, want := range []string{
+		"setting=blocks value=postgres others=file://",
+		"setting=lease value=11s others=10s",
+		"setting=retention value=72h0m0s others=24h0m0s",
+	} {
+		wantTexts(t, other.stderr.String(), `msg="this process is configured differently" `+want)
+	}
+	for _, p := range []*process{other, same, main} {
+		p.exit(syscall.SIGTERM)
+	}
+	var left int
+	if err := d.pool.QueryRow(t.Context(), "SELECT count(*) FROM process_settings").Scan(&left); err != nil || left != 0 {
+		t.Errorf("settings of processes that have ended = %d, %v, want 0", left, err)
+	}
+}
+
 // TestWorkersShareAMultiplication: two workers compute the tiles of one multiplication.
 func TestWorkersShareAMultiplication(t *testing.T) {
 	t.Parallel()
@@ -123,6 +153,44 @@ func TestWorkerStopped(t *testing.T) {
 	}
 	second.exit(os.Interrupt)
 	main.exit(os.Interrupt)
+}
+
+// TestLastScrape: a worker that is stopped serves its metrics once more, with the tiles that it has handed back.
+func TestLastScrape(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	main := d.startAPI()
+	worker := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--soft-stop=1ms", "--last-scrape=1h")
+	worker.untilLogs("msg=ready")
+	ops := opsAddress.FindStringSubmatch(worker.stderr.String())[1]
+	d.api.submit(manyTiles)
+	until(t, "the worker computes", func() bool { return strings.Contains(fetchText(t, ops+"/metrics"), busyTile) })
+	worker.signal(syscall.SIGTERM)
+	worker.untilLogs("waiting for the last scrape")
+	const want = `millrace_tile_attempts_total{outcome="interrupted",queue="tiles"} 1`
+	wantTexts(t, fetchText(t, ops+"/metrics"), want)
+	if err := worker.wait(); err != nil {
+		t.Errorf("the worker ended with %v, want success", err)
+	}
+	main.exit(syscall.SIGTERM)
+}
+
+// busyTile is what a worker reports while it computes one tile.
+const busyTile = `millrace_worker_slots_busy{queue="tiles"} 1`
+
+// fetchText returns the body of a response to a GET request.
+func fetchText(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // TestAPIRestarted: workers need no API, and a multiplication survives that its API is killed.

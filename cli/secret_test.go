@@ -17,7 +17,8 @@ func TestPasswordIsNotLogged(t *testing.T) {
 		for _, format := range []string{"text", "json"} {
 			t.Run(name+" "+format, func(t *testing.T) {
 				t.Parallel()
-				_, stderr, code := run(t, []string{"DATABASE_URL=" + url}, "worker", "--log-format="+format, "--log-level=debug")
+				_, stderr, code := run(t, []string{"DATABASE_URL=" + url}, "worker", "--wait=0s",
+					"--log-format="+format, "--log-level=debug")
 				if code != 1 || !strings.Contains(stderr, "starting") || strings.Contains(stderr, "s3cret") {
 					t.Errorf("code %d, %q, want code 1 and starting, without the password", code, stderr)
 				}

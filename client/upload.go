@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 const mediaNPY = "application/x-npy"
@@ -36,6 +37,52 @@ func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)
 		return m, fmt.Errorf("uploading %s: %w", path, err)
 	}
 	return m, nil
+}
+
+// UploadStream stores the .npy file of a known size that r delivers. It calls progress with the number of bytes that
+// were sent. Since r can be read only once, it retries a request only until the server has begun to read.
+func (c *Client) UploadStream(
+	ctx context.Context, r io.Reader, size int64, progress func(n int64),
+) (m Matrix, err error) {
+	content, in := io.Pipe()
+	defer func() { _ = content.Close() }()
+	go func() { // a read of r may last until the other end of a pipe is closed, and net/http would wait for it
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err)
+	}()
+	defer context.AfterFunc(ctx, func() { _ = content.CloseWithError(ctx.Err()) })()
+	body := &streamBody{Reader: content, progress: progress}
+	key := idempotent()
+	err = c.retry(ctx, func() error {
+		response, err := c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, contentLength(size), key,
+			header("Expect", "100-continue"))
+		if err = c.check(response, err); err == nil {
+			err = decode(response, &m)
+			_ = response.Body.Close()
+		}
+		if err != nil && body.n.Load() > 0 {
+			return &permanentError{err}
+		}
+		return err
+	})
+	if err != nil {
+		return m, fmt.Errorf("uploading: %w", err)
+	}
+	return m, nil
+}
+
+// streamBody is the body of a request that is sent once.
+type streamBody struct {
+	io.Reader
+	progress func(n int64)
+	n        atomic.Int64
+}
+
+// Read implements io.Reader.
+func (s *streamBody) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.progress(s.n.Add(int64(n)))
+	return n, err
 }
 
 // uploadBody is the request body of one attempt.

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
@@ -23,7 +24,7 @@ import (
 
 // Limits are the limits of one request.
 type Limits struct {
-	MaxMatrixBytes int64 // of one operand's content
+	MaxMatrixBytes int64 // of each operand and of the result
 	MaxJSONValues  int64 // elements of a result that is served as JSON
 }
 
@@ -58,7 +59,17 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	a.views.api = a
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	return payload.WithStallLimits(withSecurity(mountRiverUI(withProblems(mux), site.RiverUI, log)), payload.StallTimeout)
+	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), log)
+	all = withDeadlines(withSecurity(all))
+	all = guard.OnePath(guard.JoinLists(all), otherForms)
+	return payload.WithStallLimits(all, payload.StallTimeout)
+}
+
+// otherForms are the paths of collections with or without a slash at the end, by which they are known, too.
+var otherForms = map[string]string{
+	"/matrix_multiplication":         "/matrix_multiplication/",
+	apidoc.MultiplicationsPath + "/": apidoc.MultiplicationsPath,
+	apidoc.MatricesPath + "/":        apidoc.MatricesPath,
 }
 
 // exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.
@@ -74,6 +85,8 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 
 // register adds the routes of the API.
 func (a *API) register(api huma.API) {
+	guard.Queries(api, "state")
+
 	route(api, "POST /matrix_multiplication/", apidoc.SubmitSimple(), a.submitSimple)
 
 	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)

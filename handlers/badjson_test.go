@@ -213,9 +213,9 @@ func TestBadMultiplications(t *testing.T) {
 		{`{"a": ` + large + `, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"values": []}, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"random": {"rows": 1e9, "cols": 1}}, "b": {"values": [[1]]}}`, invalid, "it is 1e9"},
-		{randoms(4294967296, 1, 4294967296), tooMuch, "the result: matrix too large"},
-		{randoms(1000000000, 1, 1000000), tooMuch, "the result: matrix too large"},
-		{randoms(1, 281474976710656, 1), tooMuch, "inner dimension"},
+		{randoms(4294967296, 1, 4294967296), tooMuch, "a.random: matrix too large"},
+		{randoms(1, 1, 1000000000), tooMuch, "b.random: matrix too large"},
+		{randoms(8000000, 1, 8000000), tooMuch, "the result: matrix too large"},
 	} {
 		reject(c.text, c)
 	}

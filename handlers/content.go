@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -29,7 +30,7 @@ import (
 // contentInput is the request for a matrix's elements.
 type contentInput struct {
 	IDParam
-	Window
+	download.Window
 	WantDigestParams
 	Accept string `header:"Accept" hidden:"true"` // OpenAPI has media types of the response instead
 }
@@ -73,18 +74,18 @@ type part struct {
 }
 
 // partOf returns the part of a matrix that a request asks for.
-func (a *API) partOf(m store.Matrix, w Window) (part, error) {
+func (a *API) partOf(m store.Matrix, w download.Window) (part, error) {
 	p := part{
 		Source: a.store.Source(m),
 		id:     m.ID,
 		name:   m.ID.String(),
-		whole:  w.whole(),
+		whole:  w.Whole(),
 		align:  m.BlockRows,
 	}
 	if p.whole {
 		return p, nil
 	}
-	rect, err := w.rect(m.Shape())
+	rect, err := w.Rect(m.Shape())
 	if err != nil {
 		return p, err
 	}
@@ -125,52 +126,43 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
 		r, w := humago.Unwrap(hc)
-		a.sendNPY(newDigestWriter(w, r, sum), m, p)
+		late := download.NewLateWriter(w)
+		late.Finish(a.sendNPY(download.NewDigestWriter(late, r, sum), m, p))
 	}}, nil
 }
 
-// sendNPY sends a part of a matrix as a .npy file. It saves the digest of a whole matrix whose digest was not known.
-func (a *API) sendNPY(w *digestWriter, m store.Matrix, p part) {
-	ctx := w.request.Context()
+// sendNPY sends a part of a matrix as a .npy file, and returns what clients are told if it cannot be read. It saves the
+// digest of a whole matrix whose digest was not known.
+func (a *API) sendNPY(w *download.DigestWriter, m store.Matrix, p part) error {
+	ctx := w.Request.Context()
 	rows := npy.NewFile(ctx, p, p.align)
 	defer func() { _ = rows.Close() }()
 	var file io.ReadSeeker = rows
-	if w.sum == nil && m.InBlocks() && p.whole {
-		hashed := newHashedReader(rows)
+	if w.Sum == nil && m.InBlocks() && p.whole {
+		hashed := download.NewHashedReader(rows)
 		defer func() { a.saveDigest(ctx, m, hashed, rows.Size()) }()
 		file = hashed
 	}
-	logged := &loggedReader{ReadSeeker: file, report: func(err error) {
-		if ctx.Err() == nil {
-			a.log.ErrorContext(ctx, "sending a matrix", "matrix", p.id, "error", err)
-		}
-	}}
 	name := map[string]string{"filename": p.name + ".npy"}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", name))
-	p.send(w, resource.MediaNPY, logged)
+	watched := &download.WatchedReader{ReadSeeker: file}
+	p.send(w, resource.MediaNPY, watched)
+	if watched.Err == nil || ctx.Err() != nil { // the client is gone
+		return nil
+	}
+	return a.fail(ctx, fmt.Errorf("sending matrix %s: %w", p.id, watched.Err))
 }
 
 // send sends one form of a part, or what the conditions and ranges of the request leave of it. A part does not change.
-func (p part) send(w *digestWriter, kind string, content io.ReadSeeker) {
+func (p part) send(w *download.DigestWriter, kind string, content io.ReadSeeker) {
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("ETag", `"`+p.name+"-"+path.Base(kind)+`"`)
 	w.Header().Set("Vary", "Accept")
-	http.ServeContent(w, w.request, "", time.Time{}, content)
-}
-
-// loggedReader reports errors while a body is being sent, when it is too late for another status. The client sees a
-// body that ends early.
-type loggedReader struct {
-	io.ReadSeeker
-	report func(error)
-}
-
-func (l *loggedReader) Read(p []byte) (int, error) {
-	n, err := l.ReadSeeker.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
-		l.report(err)
+	r := w.Request
+	if size, err := content.Seek(0, io.SeekEnd); err == nil {
+		r = download.Serveable(r, size)
 	}
-	return n, err
+	http.ServeContent(w, r, "", time.Time{}, content)
 }
 
 // negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.
@@ -242,7 +234,7 @@ func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, erro
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		r, w := humago.Unwrap(hc)
 		sum := sha256.Sum256(text)
-		p.send(newDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
+		p.send(download.NewDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
 	}}, nil
 }
 

@@ -147,6 +147,7 @@ func (a *API) overviewBody(seen jobs.Overview, at time.Time) resource.Overview {
 			Waiting:  q.Waiting,
 			Running:  q.Running,
 			Retrying: q.Retrying,
+			Paused:   q.Paused,
 		}
 	}
 	if a.site.RiverUI != nil {

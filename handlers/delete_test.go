@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 func (b *testBundle) delete(t *testing.T, path string) received {
@@ -45,7 +46,7 @@ func TestDelete(t *testing.T) {
 			b.delete(t, "/v1/matrices/"+id).want(t, http.StatusNoContent)
 			b.delete(t, "/v1/matrices/"+id).want(t, http.StatusNotFound)
 		}
-		owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10)
+		owners, err := blocks.AllOwners(t.Context(), b.store.Blocks)
 		if err != nil || len(owners) != 0 {
 			t.Errorf("Owners() = %v, %v, want none", owners, err)
 		}

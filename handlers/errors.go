@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -32,6 +33,7 @@ var statuses = []struct {
 }{
 	{payload.ErrBadRequest, http.StatusBadRequest},
 	{payload.ErrInvalid, http.StatusUnprocessableEntity},
+	{payload.ErrEncoding, http.StatusUnsupportedMediaType},
 	{payload.ErrMediaType, http.StatusUnsupportedMediaType},
 	{errNotAccepted, http.StatusNotAcceptable},
 	{errConflict, http.StatusConflict},
@@ -48,6 +50,9 @@ var statuses = []struct {
 	{jobs.ErrFinished, http.StatusConflict},
 	{jobs.ErrCompleted, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},
+	{blocks.ErrDamaged, http.StatusInternalServerError},
+	{blocks.ErrFull, http.StatusInsufficientStorage},
+	{store.ErrNoSpace, http.StatusInsufficientStorage},
 	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
 }
 
@@ -58,13 +63,29 @@ func (a *API) fail(ctx context.Context, err error) error {
 		if !errors.Is(err, s.err) {
 			continue
 		}
-		if s.status == http.StatusServiceUnavailable {
+		if s.err == payload.ErrEncoding { //nolint:errorlint // the entry of the table
+			header := http.Header{"Accept-Encoding": {"identity"}}
+			return huma.ErrorWithHeaders(huma.NewError(s.status, err.Error()), header)
+		}
+		switch s.status {
+		case http.StatusServiceUnavailable:
 			return tryLater(err.Error())
+		case http.StatusInsufficientStorage:
+			a.log.WarnContext(ctx, "request refused", "error", err)
+			if errors.Is(err, store.ErrNoSpace) {
+				return retryAfter(http.StatusInsufficientStorage, fullRetry, err.Error())
+			}
+			return retryAfter(http.StatusInsufficientStorage, fullRetry, "the block store is full, try again later")
+		case http.StatusInternalServerError:
+			a.log.ErrorContext(ctx, "request failed", "error", err)
 		}
 		return huma.NewError(s.status, err.Error())
 	}
-	if ctx.Err() != nil { // the client is gone
+	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
+	}
+	if store.Full(err) {
+		return a.fail(ctx, fmt.Errorf("%w: %w", blocks.ErrFull, err))
 	}
 	a.log.ErrorContext(ctx, "request failed", "error", err)
 	if store.Unavailable(err) {
@@ -73,9 +94,20 @@ func (a *API) fail(ctx context.Context, err error) error {
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
 }
 
+// The times after which clients are asked to try again, in seconds.
+const (
+	soon      = "5"
+	fullRetry = "60" // by then a sweep has run
+)
+
 // tryLater returns a 503 for a request that may succeed soon.
 func tryLater(detail string) error {
-	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail), http.Header{"Retry-After": {"5"}})
+	return retryAfter(http.StatusServiceUnavailable, soon, detail)
+}
+
+// retryAfter returns an error for a request that may succeed after some seconds.
+func retryAfter(status int, seconds, detail string) error {
+	return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Retry-After": {seconds}})
 }
 
 // withProblems turns the error responses of the standard library, of its mux and of http.ServeContent, into problems.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // kept counts what is stored. It does not count jobs of the maintenance.
@@ -21,7 +21,7 @@ func (b *testBundle) kept(t testing.TB) kept {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owners, err := b.store.Blocks.Owners(t.Context(), uuid.Nil, 10_000)
+	owners, err := blocks.AllOwners(t.Context(), b.store.Blocks)
 	if err != nil {
 		t.Fatal(err)
 	}

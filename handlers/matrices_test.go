@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -80,7 +81,7 @@ func TestUploadJSON(t *testing.T) {
 
 func TestUploadRandom(t *testing.T) {
 	t.Parallel()
-	b := setupWith(t, options{idle: true})
+	b := setupWith(t, options{idle: true, limits: handlers.Limits{MaxMatrixBytes: 1 << 62}})
 	const seeded = `{"random": {"rows": 30, "cols": 20, "seed": 5}}`
 	a := b.post(t, "/v1/matrices", jsonType, []byte(seeded)).want(t, http.StatusCreated)
 	m := decode[resource.Matrix](t, a)

@@ -87,3 +87,54 @@ func checkOperation(t *testing.T, op *openapi3.Operation) {
 		}
 	}
 }
+
+// TestContentsHaveSchemas: each content of a request or response has a schema, and no member of a request has a
+// default: without the first, generated clients do not know the type, and with the second they take the member for
+// one that must be sent.
+func TestContentsHaveSchemas(t *testing.T) {
+	t.Parallel()
+	check := func(where string, content openapi3.Content) {
+		for media, c := range content {
+			if c.Schema == nil {
+				t.Errorf("%s: the content %s has no schema", where, media)
+			}
+		}
+	}
+	d := describedAPI(t)
+	for _, route := range d.routes {
+		op := route.Operation
+		if body := op.RequestBody; body != nil {
+			check(op.OperationID, body.Value.Content)
+			for media, c := range body.Value.Content {
+				if name := withDefault(c.Schema, map[*openapi3.Schema]bool{}); name != "" {
+					t.Errorf("%s: the member %s of %s has a default", op.OperationID, name, media)
+				}
+			}
+		}
+		for status, response := range op.Responses.Map() {
+			check(op.OperationID+" "+status, response.Value.Content)
+		}
+	}
+}
+
+// withDefault returns the name of a member of a schema that has a default, "" if there is none.
+func withDefault(ref *openapi3.SchemaRef, seen map[*openapi3.Schema]bool) string {
+	if ref == nil || ref.Value == nil || seen[ref.Value] {
+		return ""
+	}
+	seen[ref.Value] = true
+	for name, property := range ref.Value.Properties {
+		if property.Value.Default != nil {
+			return name
+		}
+		if found := withDefault(property, seen); found != "" {
+			return found
+		}
+	}
+	for _, part := range ref.Value.OneOf {
+		if found := withDefault(part, seen); found != "" {
+			return found
+		}
+	}
+	return withDefault(ref.Value.Items, seen)
+}

@@ -21,14 +21,8 @@ type Waiting struct {
 }
 
 // Resolve implements huma.Resolver.
-func (w *Waiting) Resolve(ctx huma.Context) []error {
-	var lines []string
-	ctx.EachHeader(func(name, value string) { // a list may be in several headers
-		if name == "Prefer" {
-			lines = append(lines, value)
-		}
-	})
-	w.limit, w.asked = waitPreference(strings.Join(lines, ","))
+func (w *Waiting) Resolve(huma.Context) []error {
+	w.limit, w.asked = waitPreference(w.Prefer)
 	return nil
 }
 

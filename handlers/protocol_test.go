@@ -34,11 +34,38 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+// TestContentEncodings: a body must be sent as it is.
+func TestContentEncodings(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	for path, body := range map[string]string{
+		"/matrix_multiplication/": `{"A": [[1, 2]], "B": [[3], [4]]}`,
+		"/v1/multiplications":     tinySubmission,
+		"/v1/matrices":            `{"values": [[1, 2]]}`,
+	} {
+		before := b.kept(t)
+		for _, encoding := range []string{"gzip", "GZIP", "br", "identity, gzip", "x"} {
+			a := b.do(t, http.MethodPost, path, strings.NewReader(body), "Content-Type", jsonType, "Content-Encoding", encoding)
+			a.want(t, http.StatusUnsupportedMediaType)
+			if got := a.Header.Get("Accept-Encoding"); got != "identity" || !bytes.Contains(a.body, []byte("encoding")) {
+				t.Errorf("%s: Accept-Encoding %q, %s, want identity and a word about the encoding", encoding, got, a.body)
+			}
+		}
+		b.wantKept(t, before)
+		for _, encoding := range []string{"identity", "Identity", ""} {
+			a := b.do(t, http.MethodPost, path, strings.NewReader(body), "Content-Type", jsonType, "Content-Encoding", encoding)
+			if a.StatusCode >= http.StatusBadRequest {
+				t.Errorf("%q: status %s, want success: %s", encoding, a.Status, a.body)
+			}
+		}
+	}
+}
+
 func TestNoSuchRoute(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	for _, path := range []string{
-		"/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/v1/matrices/", "/v1/multiplications/", "/matrix_multiplication/x",
+		"/v1", "/v1/", "/v1/nothing", "/v2/matrices", "/matrix_multiplication/x",
 		"/v1/matrices/x/y", "/V1/matrices",
 		"/index.html", "/assets/", "/docs/x", "/docs/index.html",
 		"/riverui", "/riverui/", "/riverui/jobs", "/riverui/api/jobs",

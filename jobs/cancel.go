@@ -25,6 +25,9 @@ type ending struct {
 	transition transition // fail or cancel
 	reason     string     // of a failure
 	byJob      int64      // the job that caused it, which ends by itself; 0: none
+
+	// due reports whether the cause still stands while the multiplication is locked; nil: it does.
+	due func(ctx context.Context, tx *store.Tx) (bool, error)
 }
 
 func (e ending) outcome() State {
@@ -35,7 +38,7 @@ func (e ending) outcome() State {
 }
 
 // endTx moves an active multiplication to Failed or Cancelled and cancels its jobs. It does nothing if it has that
-// outcome already. Errors: store.ErrNotFound; ErrFinished when it has another outcome.
+// outcome already, or if its cause has passed. Errors: store.ErrNotFound; ErrFinished when it has another outcome.
 func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 	m, err := lockTx(ctx, tx, e.id)
 	if err != nil {
@@ -46,6 +49,11 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 		return nil
 	case !m.State.allows(e.transition):
 		return fmt.Errorf("multiplication %s is %s: %w", e.id, m.State, ErrFinished)
+	}
+	if e.due != nil {
+		if due, err := e.due(ctx, tx); err != nil || !due {
+			return err
+		}
 	}
 	if _, err := tx.EndMultiplication(ctx, e.id, string(e.outcome()), e.reason); err != nil {
 		return err
@@ -60,10 +68,13 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 	return nil
 }
 
-// fail ends a multiplication with a failure. It does nothing if the multiplication has finished.
+// fail ends a multiplication with a failure. It does nothing if the multiplication has finished, and waits for a
+// database that is unavailable until ctx is done.
 func (c *Client) fail(ctx context.Context, e ending) error {
 	e.transition = fail
-	err := c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
+	err := persist(ctx, func(ctx context.Context) error {
+		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
+	})
 	if err == nil || errors.Is(err, ErrFinished) {
 		return nil
 	}

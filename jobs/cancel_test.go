@@ -26,7 +26,7 @@ func TestCancelPending(t *testing.T) {
 
 func TestCancelRunning(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, fourM, fourK, fourN)
 	b.kernel.waitForCalls(t, 2)

@@ -21,6 +21,7 @@ type Client struct {
 	sender    *notify.Sender
 	publisher *watch.Publisher
 	config    queue.Config
+	limits    Limits
 	log       *slog.Logger
 	metrics   *metrics
 	halt      context.CancelFunc // ends the loops
@@ -43,6 +44,9 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 	return c, err
 }
 
+// SetLimits sets the limits of submissions, before the first one; without it they are those of the zero value.
+func (c *Client) SetLimits(l Limits) { c.limits = l }
+
 // only returns the registry, or none: a process does not report what it does not do.
 func only(does bool, registry prometheus.Registerer) prometheus.Registerer {
 	if does {
@@ -61,6 +65,8 @@ func (c *Client) Start(ctx context.Context) error {
 	if c.config.Lead {
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { queue.Every(loops, c.queue.RescueInterval(), c.rescue) })
+		c.loops.Go(func() { queue.Every(loops, feedInterval, c.feed) })
+		c.loops.Go(func() { queue.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
 }

@@ -44,8 +44,9 @@ func TestTileThatKillsItsWorkers(t *testing.T) {
 	b := setup(t)
 	c := b.client(queue.Config{Lead: true, Lease: time.Second})
 	id := b.submit(c, fourM, fourK, fourN)
-	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}', state = 'running', attempt = 1,
-		attempted_at = now() - interval '10 minutes', attempted_by = '{dead}' WHERE args->>'tile' = '1'`)
+	b.exec(`UPDATE river_job SET metadata = jsonb_build_object('crashes', 2, 'alone', now() - interval '10 minutes'),
+		state = 'running', attempt = 1, attempted_at = now() - interval '10 minutes', attempted_by = '{dead}'
+		WHERE args->>'tile' = '1'`)
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +63,9 @@ func TestQuarantineDespiteErrors(t *testing.T) {
 	b := setup(t)
 	c := b.client(queue.Config{Lead: true, Lease: time.Second})
 	id := b.submit(c, fourM, fourK, fourN)
-	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}', state = 'running', attempt = 1,
-		attempted_at = now() - interval '10 minutes', attempted_by = '{dead}' WHERE args->>'tile' = '1'`)
+	b.exec(`UPDATE river_job SET metadata = jsonb_build_object('crashes', 2, 'alone', now() - interval '10 minutes'),
+		state = 'running', attempt = 1, attempted_at = now() - interval '10 minutes', attempted_by = '{dead}'
+		WHERE args->>'tile' = '1'`)
 	b.exec("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$")
 	b.exec("CREATE TRIGGER refuse BEFORE DELETE ON workers EXECUTE FUNCTION refuse()")
 	if err := c.Start(t.Context()); err != nil {
@@ -75,7 +77,7 @@ func TestQuarantineDespiteErrors(t *testing.T) {
 // TestLivingWorkerKeepsItsJobs: a tile that takes longer than a lease is not taken away.
 func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start() // with a lease of one second
 	id := b.submit(c, 300, 300, 300)
 	b.kernel.waitForCalls(t, 1)
@@ -95,7 +97,7 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 // tile counts once.
 func TestTileDoneTwice(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, fourM, fourK, fourN)
 	b.kernel.waitForCalls(t, 2)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -78,6 +79,9 @@ func (c *Client) checkUnusedTx(ctx context.Context, tx *store.Tx, id uuid.UUID) 
 	return nil
 }
 
+// deleteTimeout bounds how long a request deletes blocks.
+const deleteTimeout = 10 * time.Second
+
 // deleteUnusedTx deletes a matrix, and after the commit its blocks. What it cannot delete is swept.
 func (c *Client) deleteUnusedTx(ctx context.Context, tx *store.Tx, m store.Matrix) error {
 	free, err := tx.DeleteMatrix(ctx, m)
@@ -85,7 +89,9 @@ func (c *Client) deleteUnusedTx(ctx context.Context, tx *store.Tx, m store.Matri
 		return err
 	}
 	tx.AfterCommit(func() {
-		if err := c.store.Blocks.Delete(context.WithoutCancel(ctx), m.ID); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+		defer cancel()
+		if err := c.store.Blocks.Delete(ctx, m.ID); err != nil {
 			c.log.WarnContext(ctx, "deleting the blocks of a matrix", "matrix", m.ID, "error", err)
 		}
 	})

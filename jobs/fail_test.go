@@ -12,7 +12,7 @@ import (
 // TestOutOfAttempts: one tile that is out of attempts fails the multiplication and stops its other tiles.
 func TestOutOfAttempts(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:  true,
 		Lead:  true,

@@ -40,20 +40,18 @@ func (f *faultyKernel) Dgemm(
 	}
 }
 
-// block makes all calls wait until the returned function is called.
-func (f *faultyKernel) block(t *testing.T) (release func()) {
+// block makes all calls wait for release, which it returns.
+func (f *faultyKernel) block() (release func()) {
 	gate := make(chan struct{})
 	f.hold.Store(&gate)
-	released := false
-	release = func() {
-		if !released {
-			released = true
-			f.hold.Store(nil)
-			close(gate)
-		}
+	return f.release
+}
+
+// release lets all calls go on. It may be called twice.
+func (f *faultyKernel) release() {
+	if gate := f.hold.Swap(nil); gate != nil {
+		close(*gate)
 	}
-	t.Cleanup(release)
-	return release
 }
 
 // waitForCalls returns when n calls have begun.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/millrace/millrace/jobs/queue"
@@ -14,33 +15,40 @@ const (
 	DefaultPriority = 2
 )
 
-const (
-	// maxTiles is the size of the largest multiplication in tiles: they are enqueued in one transaction.
-	maxTiles = 200_000
-	// maxTileReads is how many elements of its operands one tile may read. Tiles are not cut along the inner dimension;
-	// with one that is longer than about 10⁹ a tile would not end within tileTimeout.
-	maxTileReads = 1 << 36
-)
+// DefaultMaxTiles is the default of Limits.MaxTiles: 20,000 tiles of full size are 30 hours of a core that does
+// 50 GFLOP/s, and reading the progress of as many jobs takes some 10 ms.
+const DefaultMaxTiles = 20_000
 
-// CheckShapes returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when it has
-// more than maxBytes, if that is positive, or is more than Millrace takes on.
-func CheckShapes(a, b matrix.Shape, maxBytes int64) error {
+// Limits bound what submissions may ask for.
+type Limits struct {
+	MaxTiles    int64 // of a multiplication; 0: DefaultMaxTiles
+	MaxReserved int64 // what unfinished results may still need in the block store; 0: most of what is free
+}
+
+// Check returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when one of the
+// three matrices, random ones too, has more than maxBytes, if that is positive, or when the multiplication exceeds a
+// limit.
+func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
 	if a.Cols != b.Rows {
 		return fmt.Errorf("%w: a is %d×%d and b is %d×%d, the columns of a must equal the rows of b",
 			matrix.ErrShape, a.Rows, a.Cols, b.Rows, b.Cols)
 	}
-	if err := resultShape(a, b).Validate(maxBytes); err != nil {
-		return fmt.Errorf("the result: %w", err)
+	for _, m := range []struct {
+		name  string
+		shape matrix.Shape
+	}{{"a", a}, {"b", b}, {"the result", resultShape(a, b)}} {
+		if err := m.shape.Validate(maxBytes); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
 	}
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
-	if plan.Tiles() > maxTiles {
-		return fmt.Errorf("%w: the result would take %d tiles, at most %d are allowed",
+	if maxTiles := cmp.Or(l.MaxTiles, DefaultMaxTiles); plan.Tiles() > maxTiles {
+		return fmt.Errorf("%w: the multiplication would take %d tiles, at most %d are allowed",
 			matrix.ErrTooLarge, plan.Tiles(), maxTiles)
 	}
-	sides := min(plan.TileRows, plan.M) + min(plan.TileCols, plan.N)
-	if plan.Tiles() > 0 && plan.K > maxTileReads/sides {
-		return fmt.Errorf("%w: the inner dimension is %d, at most %d are allowed in a multiplication of this shape",
-			matrix.ErrTooLarge, plan.K, maxTileReads/sides)
+	if maxK := plan.MaxK(); plan.K > maxK {
+		return fmt.Errorf("%w: the inner dimension is %d, at most %d is allowed for a result of %d×%d, "+
+			"because a tile is not cut along it", matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
 	}
 	return nil
 }

@@ -81,7 +81,11 @@ func (b *testBundle) clientOn(s *store.Store, config queue.Config) *jobs.Client 
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.t.Cleanup(c.Stop)
+	kernel := b.kernel
+	b.t.Cleanup(func() {
+		kernel.release() // in a test that has failed before it did: Stop waits for tiles
+		c.Stop()
+	})
 	return c
 }
 

@@ -102,7 +102,7 @@ func TestTilesAreCounted(t *testing.T) {
 // slot is busy until then.
 func TestInterruptionsAreCounted(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	registry := prometheus.NewRegistry()
 	c := b.client(queue.Config{
 		Work:     true,
@@ -141,7 +141,8 @@ func TestRescuesAreCounted(t *testing.T) {
 		`millrace_tiles_quarantined_total`: 0,
 	})
 	id := b.submit(c, fourM, fourK, fourN)
-	b.exec(`UPDATE river_job SET metadata = '{"crashes": 2}', state = 'running', attempt = 1,
+	b.exec(`UPDATE river_job SET state = 'running', attempt = 1,
+		metadata = jsonb_build_object('crashes', 2, 'alone', now() - interval '10 minutes'),
 		attempted_at = now() - interval '10 minutes', attempted_by = '{dead}' WHERE args->>'tile' = '1'`)
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)

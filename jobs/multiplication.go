@@ -1,7 +1,7 @@
 // Package jobs is the domain: what a multiplication is, what may happen to it, and the work that it takes. This file
 // has the type, its states and the transitions between them; limits.go what is too large; and one file per operation
-// the rest: submit.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in worker_*.go,
-// each with its args.
+// the rest: submit.go, batches.go, cancel.go, retry.go, delete.go, reconcile.go. The workers of River's jobs are in
+// worker_*.go, each with its args.
 package jobs
 
 import (
@@ -29,6 +29,7 @@ type Multiplication struct {
 
 	TilesTotal     int64
 	TilesCompleted int64 // each tile counts once, however often it is computed
+	TilesUnqueued  int64 // the last ones, whose jobs are enqueued later
 	Progress       queue.Progress
 
 	Failure string        // why it failed; empty unless the state is Failed
@@ -122,6 +123,7 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		},
 		TilesTotal:     row.TilesTotal,
 		TilesCompleted: row.TilesCompleted,
+		TilesUnqueued:  row.TilesUnqueued,
 		CreatedAt:      row.CreatedAt,
 		StartedAt:      row.StartedAt,
 		FinishedAt:     row.FinishedAt,
@@ -136,22 +138,24 @@ func newMultiplication(row store.Multiplication) Multiplication {
 // row returns the row of a new multiplication.
 func (m Multiplication) row() store.Multiplication {
 	return store.Multiplication{
-		ID:         m.ID,
-		A:          m.A.ID,
-		B:          m.B.ID,
-		C:          m.C.ID,
-		Priority:   int16(m.Priority), //nolint:gosec // 1 to 4
-		State:      string(m.State),
-		M:          m.Plan.M,
-		K:          m.Plan.K,
-		N:          m.Plan.N,
-		DType:      m.C.Shape.DType,
-		TileRows:   m.Plan.TileRows,
-		TileCols:   m.Plan.TileCols,
-		TilesTotal: m.TilesTotal,
-		FirstJob:   m.Jobs.First,
-		LastJob:    m.Jobs.Last,
-		StartedAt:  m.StartedAt,
-		FinishedAt: m.FinishedAt,
+		ID:            m.ID,
+		A:             m.A.ID,
+		B:             m.B.ID,
+		C:             m.C.ID,
+		Priority:      int16(m.Priority), //nolint:gosec // 1 to 4
+		State:         string(m.State),
+		M:             m.Plan.M,
+		K:             m.Plan.K,
+		N:             m.Plan.N,
+		DType:         m.C.Shape.DType,
+		TileRows:      m.Plan.TileRows,
+		TileCols:      m.Plan.TileCols,
+		TilesTotal:    m.TilesTotal,
+		TilesUnqueued: m.TilesUnqueued,
+		Batched:       m.TilesUnqueued > 0,
+		FirstJob:      m.Jobs.First,
+		LastJob:       m.Jobs.Last,
+		StartedAt:     m.StartedAt,
+		FinishedAt:    m.FinishedAt,
 	}
 }

@@ -4,38 +4,79 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/store"
 )
 
-// reconcileBatch is how many multiplications one pass reconciles at most; the next one goes on.
-const reconcileBatch = 1000
+const (
+	// reconcileBatch is how many multiplications one pass reconciles at most; the next one goes on.
+	reconcileBatch = 1000
+	// reconcileInterval is how long a tile that was stopped may go unnoticed.
+	reconcileInterval = 5 * time.Second
+	// justNow, lately and ever are how far passes look back: each few seconds, each minute and each ten minutes. Times
+	// of outcomes are by the clocks of workers.
+	justNow = 4 * reconcileInterval
+	lately  = time.Hour
+	ever    = 100 * 365 * 24 * time.Hour
+)
 
-// reconcile fails the multiplications that are active although their jobs are finished: River may discard or cancel a
-// job without passing through Millrace's code, or a process may die between the two.
-func (c *Client) reconcile(ctx context.Context) error {
+// reconcileJustNow fails the multiplications whose tiles were stopped just now.
+func (c *Client) reconcileJustNow(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := c.reconcileStopped(ctx, justNow); err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "reconciling multiplications", "error", err)
+	}
+}
+
+// reconcile fails the multiplications that are active although a tile of them, stopped within a time, or all, will not
+// be worked any more.
+func (c *Client) reconcile(ctx context.Context, within time.Duration) error {
+	return errors.Join(c.reconcileStopped(ctx, within), c.reconcileUnsettled(ctx))
+}
+
+// reconcileStopped is for tiles that were discarded or cancelled: by River or River UI without passing through
+// Millrace's code, or by a process that died, or could not reach the database, before it ended the multiplication.
+func (c *Client) reconcileStopped(ctx context.Context, within time.Duration) error {
+	stopped, err := c.queue.Stopped(ctx, within, reconcileBatch)
+	ended := map[uuid.UUID]bool{}
+	for _, tile := range stopped {
+		if ended[tile.GroupID] {
+			continue
+		}
+		ended[tile.GroupID] = true
+		reason := fmt.Sprintf("tile %d was %s", tile.Tile, tile.State)
+		if tile.Message != "" {
+			reason = fmt.Sprintf("tile %d, attempt %d: %s", tile.Tile, tile.Attempt, tile.Message)
+		}
+		err = errors.Join(err, c.fail(ctx, ending{
+			id:     tile.GroupID,
+			reason: reason,
+			due: func(ctx context.Context, tx *store.Tx) (bool, error) {
+				return c.queue.IsStoppedTx(ctx, tx, tile.Job)
+			},
+		}))
+	}
+	return err
+}
+
+// reconcileUnsettled is for multiplications that wait for jobs that are not there: people have deleted them.
+func (c *Client) reconcileUnsettled(ctx context.Context) error {
 	unsettled, err := c.queue.Unsettled(ctx, reconcileBatch)
-	if err != nil {
-		return err
+	for _, group := range unsettled {
+		err = errors.Join(err, c.fail(ctx, ending{
+			id:     group.ID,
+			reason: "its jobs ended without a result",
+			due: func(ctx context.Context, tx *store.Tx) (bool, error) {
+				return c.queue.IsUnsettledTx(ctx, tx, group)
+			},
+		}))
 	}
-	for _, id := range unsettled {
-		var batch pgx.Batch
-		errs := queue.BatchErrors(&batch, []uuid.UUID{id}, 1)
-		if err := c.store.SendBatch(ctx, &batch); err != nil {
-			return err
-		}
-		reason := "its jobs ended without a result"
-		if last := errs[id]; len(last) > 0 {
-			reason = fmt.Sprintf("tile %d, attempt %d: %s", last[0].Tile, last[0].Attempt, last[0].Message)
-		}
-		if err := c.fail(ctx, ending{id: id, reason: reason}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // rescue has the jobs of lost workers rescued, and fails the multiplications of tiles that are quarantined.

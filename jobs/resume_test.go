@@ -43,7 +43,7 @@ func (b *testBundle) completes(id uuid.UUID) jobs.Multiplication {
 // stopped.
 func TestFailedTileRetriedByHand(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:  true,
 		Lead:  true,
@@ -150,7 +150,7 @@ func TestFailingTileDoesNotComeBack(t *testing.T) {
 // at once.
 func TestRetriedByHandWhileOthersStop(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:  true,
 		Tiles: 2,

@@ -20,7 +20,7 @@ var (
 
 // RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with
 // a full set of attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to
-// stop; ErrCompleted.
+// stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result.
 func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
 	m, err := lockTx(ctx, tx, id)
 	if err != nil {
@@ -32,6 +32,12 @@ func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error 
 	running, err := c.queue.RunningTx(ctx, tx, m.Jobs)
 	if err == nil && running > 0 {
 		err = ErrActive
+	}
+	if err == nil {
+		err = tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved)
+	}
+	if err == nil {
+		err = tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved)
 	}
 	if err == nil {
 		err = c.reopenTx(ctx, tx, m)
@@ -61,9 +67,24 @@ func (c *Client) reopenTx(ctx context.Context, tx *store.Tx, m Multiplication) e
 	if err := c.queue.RequeueTx(ctx, tx, m.Jobs); err != nil {
 		return err
 	}
+	if err := c.restoreTx(ctx, tx, m); err != nil {
+		return err
+	}
 	tx.AfterCommit(func() {
 		c.publisher.Changed(m.ID)
 		c.queue.Wake(queueOf(m.Plan))
 	})
 	return nil
+}
+
+// restoreTx enqueues the tiles that have no job any more: people may have deleted some in River UI. If those of tiles
+// that were counted are among them, which cannot be told any more, these are computed again.
+func (c *Client) restoreTx(ctx context.Context, tx *store.Tx, m Multiplication) error {
+	order := orderOf(m)
+	order.QueuedAt = &m.CreatedAt
+	restored, counted, err := c.queue.RestoreTx(ctx, tx, m.ID, order, m.TilesTotal-m.TilesUnqueued-1)
+	if err != nil || restored.First > restored.Last {
+		return err
+	}
+	return tx.RestoreTiles(ctx, m.ID, counted, restored.First, restored.Last)
 }

@@ -74,7 +74,7 @@ func TestRetryCancelled(t *testing.T) {
 // TestRetryWhileStopping: a tile that is about to stop must not be counted among those that run again.
 func TestRetryWhileStopping(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, fourM, fourK, fourN)
 	b.kernel.waitForCalls(t, 2)
@@ -90,4 +90,29 @@ func TestRetryWhileStopping(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.ends(id, jobs.Completed)
+}
+
+// TestRetryRestoresDeletedJobs: a multiplication whose jobs were deleted in River UI fails, and a retry completes it,
+// also when jobs of completed tiles are among them.
+func TestRetryRestoresDeletedJobs(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{Work: true, Lead: true})
+	id := b.submit(c, fourM, fourK, fourN)
+	b.exec("UPDATE river_job SET state = 'scheduled', scheduled_at = now() + interval '1 day' WHERE args->>'tile' IN ('2', '3')")
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.until(id, "half done", func(m jobs.Multiplication) bool { return m.TilesCompleted == 2 })
+	b.exec("DELETE FROM river_job WHERE args->>'tile' IN ('0', '3')")
+	if err := b.cancel(c, id); err != nil {
+		t.Fatal(err)
+	}
+	b.untilJobsEnd(id)
+	if err := b.retry(c, id); err != nil {
+		t.Fatal(err)
+	}
+	if m := b.ends(id, jobs.Completed); m.TilesCompleted != 4 {
+		t.Errorf("got %d completed tiles, want 4", m.TilesCompleted)
+	}
+	b.expectResult(id)
 }

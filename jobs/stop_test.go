@@ -11,7 +11,7 @@ import (
 // TestSoftStop: what does not finish in time goes back to the queue and has lost nothing.
 func TestSoftStop(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.client(queue.Config{
 		Work:     true,
 		Lead:     true,
@@ -41,7 +41,7 @@ func TestSoftStop(t *testing.T) {
 // TestStopLetsTilesFinish: what finishes in time is kept.
 func TestStopLetsTilesFinish(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	id := b.submit(c, 1000, 1000, 1000)
 	b.kernel.waitForCalls(t, 1)
@@ -49,5 +49,29 @@ func TestStopLetsTilesFinish(t *testing.T) {
 	time.Sleep(200 * time.Millisecond) // the stop has begun, which gives no signal while a tile runs
 	release()
 	<-stopped
+	b.ends(id, jobs.Completed)
+}
+
+// TestHardStop: a computation that hangs does not keep its process from stopping, and its job goes to another worker.
+func TestHardStop(t *testing.T) {
+	b := setup(t)
+	release := b.kernel.block()
+	c := b.client(queue.Config{
+		Work:     true,
+		Lead:     true,
+		SoftStop: 100 * time.Millisecond,
+		HardStop: 100 * time.Millisecond,
+	})
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id := b.submit(c, 1000, 1000, 1000)
+	b.kernel.waitForCalls(t, 1)
+	<-stop(c) // the kernel is still held up
+	if n := b.count("SELECT count(*) FROM workers"); n != 0 {
+		t.Errorf("got %d leases that are left, want 0", n)
+	}
+	release()
+	b.start()
 	b.ends(id, jobs.Completed)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -35,14 +34,15 @@ type Submission struct {
 	A        Operand
 	B        Operand
 	Priority int   // MinPriority to MaxPriority
-	MaxBytes int64 // of the result; 0 means no limit
+	MaxBytes int64 // of each operand and of the result; 0 means no limit
 }
 
-// SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and its jobs.
-// Workers are woken after the commit. Errors: those of CheckShapes, and store.ErrNotFound for an operand that does
-// not exist any more.
+// SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
+// its first tiles; the others follow as these are completed. Workers are woken after the commit. Errors: those of
+// Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result; store.ErrNotFound for an
+// operand that does not exist any more.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
-	if err := CheckShapes(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
+	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
 	}
 	m, err := c.submitTx(ctx, tx, s)
@@ -60,24 +60,56 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 
 func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
 	m := planned(s)
+	if result := resultMatrix(m); result.InBlocks() {
+		if err := c.store.CheckSpace(0); err != nil { // Reserve is about how much the result takes
+			return Multiplication{}, err
+		}
+	}
 	if err := writeOperandsTx(ctx, tx, s); err != nil {
 		return Multiplication{}, err
 	}
 	if _, err := tx.InsertMatrix(ctx, resultMatrix(m)); err != nil {
 		return Multiplication{}, err
 	}
-	var err error
-	if m.Jobs, err = c.enqueueTx(ctx, tx, m); err != nil {
-		return Multiplication{}, err
+	if m.TilesTotal > 0 {
+		if err := tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved); err != nil {
+			return Multiplication{}, err
+		}
 	}
-	row, err := tx.InsertMultiplication(ctx, m.row())
+	accepted, err := c.enqueueTx(ctx, tx, m)
 	if err != nil {
 		return Multiplication{}, err
 	}
-	accepted := newMultiplication(row)
 	accepted.A = m.A
 	accepted.B = m.B
 	return accepted, nil
+}
+
+// enqueueTx writes the row of a new multiplication and enqueues its tiles: all of them if they are few, or if a process
+// runs that would not enqueue the others.
+func (c *Client) enqueueTx(ctx context.Context, tx *store.Tx, m Multiplication) (Multiplication, error) {
+	batched := false
+	if m.TilesTotal > batchTiles {
+		var err error
+		if batched, err = tx.KnowBatches(ctx); err != nil {
+			return m, err
+		}
+	}
+	if batched {
+		m.TilesUnqueued = m.TilesTotal
+		m.Jobs.Last = -1
+		row, err := tx.InsertMultiplication(ctx, m.row())
+		if err != nil {
+			return m, err
+		}
+		return c.enqueueBatchTx(ctx, tx, newMultiplication(row), batchTiles)
+	}
+	var err error
+	if m.Jobs, err = c.queue.EnqueueTx(ctx, tx, m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
+		return m, err
+	}
+	row, err := tx.InsertMultiplication(ctx, m.row())
+	return newMultiplication(row), err
 }
 
 // planned returns the multiplication that a submission asks for. One without elements is complete as soon as it is
@@ -141,14 +173,4 @@ func resultMatrix(m Multiplication) store.Matrix {
 		c.BlockCols = grid.BlockCols
 	}
 	return c
-}
-
-// enqueueTx enqueues one job per tile.
-func (c *Client) enqueueTx(ctx context.Context, tx *store.Tx, m Multiplication) (queue.Group, error) {
-	order := queue.Order{
-		Queue:    queueOf(m.Plan),
-		Priority: m.Priority,
-		Title:    fmt.Sprintf("%d×%d times %d×%d, %s", m.Plan.M, m.Plan.K, m.Plan.K, m.Plan.N, m.C.Shape.DType),
-	}
-	return c.queue.EnqueueTx(ctx, tx, m.ID, order, tileArgs(m))
 }

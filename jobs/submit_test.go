@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/jobs"
@@ -80,6 +81,29 @@ func TestSubmitRejects(t *testing.T) {
 		(SELECT count(*) FROM river_job)`
 	if n := b.count(rows); n != 0 {
 		t.Errorf("got %d rows that are left, want 0", n)
+	}
+}
+
+// TestSizeLimit: no matrix of a multiplication may be larger than the limit, random or not.
+func TestSizeLimit(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{})
+	for name, shape := range map[string][3]int64{
+		"a":          {1000, 1001, 1},
+		"b":          {1, 1001, 1000},
+		"the result": {1000, 1, 1001},
+		"":           {1000, 1000, 1000},
+	} {
+		submission := jobs.Submission{
+			A:        random(shape[0], shape[1], 1),
+			B:        random(shape[1], shape[2], 2),
+			Priority: 1,
+			MaxBytes: 1000 * 1000 * 8,
+		}
+		_, err := b.trySubmit(c, submission)
+		if errors.Is(err, matrix.ErrTooLarge) != (name != "") || err != nil && !strings.HasPrefix(err.Error(), name+": ") {
+			t.Errorf("%v: SubmitTx() = %v, want an error that names %q", shape, err, name)
+		}
 	}
 }
 

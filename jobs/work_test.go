@@ -77,7 +77,7 @@ func TestMissingBlockIsRetried(t *testing.T) {
 	c := b.start()
 	m := b.upload(300, 300)
 	block := make([]byte, m.Shape().Bytes())
-	if err := b.store.Blocks.Read(t.Context(), m.ID, 0, 0, block); err != nil {
+	if err := b.store.Blocks.Read(t.Context(), blocks.Block{Matrix: m.ID, Size: int64(len(block))}, 0, block); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.store.Blocks.Delete(t.Context(), m.ID); err != nil {
@@ -105,7 +105,7 @@ func TestMissingBlockIsRetried(t *testing.T) {
 // TestDroppedConnections: the server ends each connection in the middle of the work.
 func TestDroppedConnections(t *testing.T) {
 	b := setup(t)
-	release := b.kernel.block(t)
+	release := b.kernel.block()
 	c := b.start()
 	first := b.submit(c, 500, 500, 500)
 	second := b.submit(c, fourM, fourK, fourN)

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 // parts returns what River calls. Each client knows each kind: a leader's rescuer discards the stuck jobs of kinds
@@ -28,6 +29,7 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 		Errors:     &errorHandler{client: c, log: c.log},
 		Middleware: []rivertype.Middleware{&attempts{metrics: c.metrics}},
 		Periodic:   periodicJobs(),
+		StuckAfter: tileTimeout + time.Minute,
 	}
 }
 
@@ -39,6 +41,7 @@ var errPermanent = errors.New("permanent")
 func permanent(err error) bool {
 	for _, target := range []error{
 		errPermanent, store.ErrNotFound, matrix.ErrMalformed, matrix.ErrUnsupported, matrix.ErrShape, matrix.ErrTooLarge,
+		blocks.ErrDamaged,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -60,7 +63,7 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 		h.fail(ctx, job, err.Error())
 	}
 	h.log.WarnContext(ctx, "job failed", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "permanent", final,
-		"error", err)
+		"error", forLog(err))
 	return &river.ErrorHandlerResult{SetCancelled: final}
 }
 
@@ -79,7 +82,9 @@ func (h *errorHandler) HandlePanic(
 // failTimeout bounds how long a job that has failed tries to end its multiplication.
 const failTimeout = 30 * time.Second
 
-// fail ends the multiplication that the job is a tile of. What it cannot write now is reconciled later.
+// fail ends the multiplication that the job is a tile of, unless the job runs in another attempt by now, or was
+// completed: the process may have been frozen, or have lost the response to its commit. What it cannot write now is
+// reconciled later.
 func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason string) {
 	var args TileArgs
 	if job.Kind != args.Kind() {
@@ -94,6 +99,9 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 			id:     args.MultiplicationID,
 			reason: reason,
 			byJob:  job.ID,
+			due: func(ctx context.Context, tx *store.Tx) (bool, error) {
+				return h.client.queue.AttemptIsPresentTx(ctx, tx, job.ID, job.AttemptedAt)
+			},
 		})
 	}
 	if err != nil {
@@ -108,10 +116,18 @@ const (
 	outcomeFailed      = "failed"      // it failed and will not be tried again
 	outcomeCancelled   = "cancelled"   // its multiplication has finished meanwhile
 	outcomeInterrupted = "interrupted" // its worker stops and has handed it back
+	outcomePostponed   = "postponed"   // no attempt: it waits for the database, for room, or for other tiles
 )
 
 func outcomes() []string {
-	return []string{outcomeCompleted, outcomeRetried, outcomeFailed, outcomeCancelled, outcomeInterrupted}
+	return []string{
+		outcomeCompleted,
+		outcomeRetried,
+		outcomeFailed,
+		outcomeCancelled,
+		outcomeInterrupted,
+		outcomePostponed,
+	}
 }
 
 // attempts observes the attempts at tiles.
@@ -127,7 +143,7 @@ func (a *attempts) Work(ctx context.Context, job *rivertype.JobRow, work func(co
 		return work(ctx)
 	}
 	if job.AttemptedAt != nil {
-		m.waited.WithLabelValues(job.Queue).Observe(max(0, job.AttemptedAt.Sub(job.ScheduledAt).Seconds()))
+		m.waited.WithLabelValues(job.Queue).Observe(max(0, job.AttemptedAt.Sub(queue.DueSince(job)).Seconds()))
 	}
 	m.busy.WithLabelValues(job.Queue).Inc()
 	defer m.busy.WithLabelValues(job.Queue).Dec()
@@ -147,11 +163,14 @@ var errPanicked = errors.New("panic")
 // outcome returns what an attempt that returned err comes to, as River and the error handler decide it.
 func outcome(ctx context.Context, job *rivertype.JobRow, err error) string {
 	var cancelled *rivertype.JobCancelError
+	var snoozed *rivertype.JobSnoozeError
 	switch {
 	case err == nil:
 		return outcomeCompleted
 	case errors.As(err, &cancelled), errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely):
 		return outcomeCancelled
+	case errors.As(err, &snoozed):
+		return outcomePostponed
 	case ctx.Err() != nil:
 		return outcomeInterrupted
 	case permanent(err), job.Attempt >= job.MaxAttempts:

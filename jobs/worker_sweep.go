@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 )
 
 const (
@@ -52,25 +54,27 @@ func (w *sweepWorker) Timeout(*river.Job[SweepArgs]) time.Duration {
 	return orphansEvery * sweepInterval
 }
 
-// Work implements river.Worker.
+// Work implements river.Worker. An error of one part keeps it from none of the others.
 func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error {
-	if err := w.client.reconcile(ctx); err != nil {
-		return fmt.Errorf("reconciling multiplications: %w", err)
+	ctx = database.Unhurried(ctx) // the timeout of the job counts
+	within := lately
+	if job.Args.Orphans {
+		within = ever
+	}
+	var errs [2]error
+	if err := w.client.reconcile(ctx, within); err != nil {
+		errs[0] = fmt.Errorf("reconciling multiplications: %w", err)
 	}
 	swept, err := w.client.store.SweepExpired(ctx)
-	if err != nil {
-		return err
-	}
+	errs[1] = err
 	if job.Args.Orphans {
 		orphans, err := w.client.store.SweepOrphans(ctx)
-		if err != nil {
-			return err
-		}
 		swept.Orphans = orphans.Orphans
+		errs[1] = errors.Join(errs[1], err)
 	}
 	if swept != (store.Swept{}) {
 		w.client.log.InfoContext(ctx, "swept", "multiplications", swept.Multiplications, "matrices", swept.Matrices,
 			"keys", swept.Keys, "orphans", swept.Orphans)
 	}
-	return nil
+	return errors.Join(errs[:]...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,7 @@ import (
 const (
 	// tileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
 	tileTimeout = 15 * time.Minute
-	// storeTimeout bounds how long a computed tile, or a failure, is tried to be stored, also while the process stops.
+	// storeTimeout bounds one try to store a computed tile, or a failure, and all tries while the process stops.
 	storeTimeout = 30 * time.Second
 	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
 	resumePause = time.Second
@@ -37,15 +38,6 @@ type TileArgs struct {
 // Kind implements river.JobArgs.
 func (TileArgs) Kind() string { return "multiply_tile" }
 
-// tileArgs returns the args of the tiles of a multiplication.
-func tileArgs(m Multiplication) []river.JobArgs {
-	args := make([]river.JobArgs, m.TilesTotal)
-	for i := range args {
-		args[i] = TileArgs{MultiplicationID: m.ID, Tile: int64(i)}
-	}
-	return args
-}
-
 // tileWorker computes tiles.
 type tileWorker struct {
 	river.WorkerDefaults[TileArgs]
@@ -56,9 +48,14 @@ type tileWorker struct {
 // Timeout implements river.Worker.
 func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTimeout }
 
-// Work implements river.Worker: it reads the operands block by block, multiplies, checks, stores the tile, and then
-// completes the job in the transaction that counts the tile. To do so twice is harmless.
+// Work implements river.Worker. What ends because the database is unavailable is no attempt.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
+	return forClients(w.client.postpone(ctx, job.JobRow, w.work(ctx, job)))
+}
+
+// work reads the operands block by block, multiplies, checks, stores the tile, and then
+// completes the job in the transaction that counts the tile. To do so twice is harmless.
+func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	if queue.Counted(job.JobRow) {
 		return nil
 	}
@@ -75,6 +72,11 @@ func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
 	}
 	s := w.client.store
 	rect := m.Multiplication.Plan().Tile(job.Args.Tile)
+	if m.C.InBlocks() {
+		if err := s.CheckRoom(rect.Elements() * int64(m.C.DType.Size())); err != nil { // before it is computed
+			return w.waitForRoom(ctx, job, err)
+		}
+	}
 	tile, err := w.engine.MultiplyTile(ctx, s.Source(m.A), s.Source(m.B), rect, m.Multiplication.DType)
 	if err != nil {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
@@ -118,31 +120,51 @@ func (w *tileWorker) start(ctx context.Context, job *river.Job[TileArgs], m stor
 	return nil
 }
 
-// finish stores a computed tile. It outlives the order to stop: the work is done and worth keeping.
+// finish stores a computed tile. It outlives the order to stop, and a database that is unavailable for a while: the
+// work is done and worth keeping.
 func (w *tileWorker) finish(
 	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, rect matrix.Rect, c []byte,
 ) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := outlast(ctx, storeTimeout)
 	defer cancel()
 	var result storedResult
 	if m.C.InBlocks() {
-		if err := w.client.store.WriteRect(ctx, m.C, rect, c); err != nil {
+		err := persist(ctx, func(ctx context.Context) error { return w.client.store.WriteRect(ctx, m.C, rect, c) })
+		if store.Full(err) {
+			return w.waitForRoom(ctx, job, err)
+		}
+		if err != nil {
 			return fmt.Errorf("storing tile %d: %w", job.Args.Tile, err)
 		}
 	} else {
 		result.content = c
 		result.digest = store.Digest(m.C.Shape(), c)
 	}
-	err := w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
+	err := persist(ctx, func(ctx context.Context) error {
+		return w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
+	})
 	if errors.Is(err, errSuperseded) {
 		// The multiplication was cancelled meanwhile: a job that River called completed would be missing when it is
 		// retried. Or another worker has done the same tile: then the job is completed, and stays so.
 		return river.JobCancel(err)
 	}
+	if store.Full(err) {
+		return w.waitForRoom(ctx, job, err)
+	}
 	if err != nil {
 		return fmt.Errorf("completing tile %d: %w", job.Args.Tile, err)
 	}
 	return nil
+}
+
+// fullPause is how long a tile waits for room in the block store before it is tried again.
+const fullPause = 15 * time.Second
+
+// waitForRoom puts a tile off for which there is no room. It loses no attempt.
+func (w *tileWorker) waitForRoom(ctx context.Context, job *river.Job[TileArgs], err error) error {
+	w.client.log.WarnContext(ctx, "a tile waits for room in the block store", "job", job.ID,
+		"multiplication", job.Args.MultiplicationID, "error", err)
+	return river.JobSnooze(fullPause + rand.N(fullPause)) //nolint:gosec // jitter is no secret
 }
 
 // storedResult is a result that lives in its row; empty for one in blocks.
@@ -151,8 +173,8 @@ type storedResult struct {
 	digest  []byte
 }
 
-// completeTx counts the tile and completes its job; the last tile completes the multiplication. Errors:
-// errSuperseded, which rolls the count back.
+// completeTx counts the tile and completes its job, and enqueues more tiles if few are left; the last tile completes
+// the multiplication. Errors: errSuperseded, which rolls the count back.
 //
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
@@ -174,7 +196,7 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 	}
 	if !m.Finished() {
 		tx.AfterCommit(func() { w.client.publisher.Changed(m.ID) })
-		return nil
+		return w.client.enqueueNextTx(ctx, tx, newMultiplication(m))
 	}
 	tx.AfterCommit(func() {
 		w.client.metrics.completion(newMultiplication(m))

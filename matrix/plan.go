@@ -9,8 +9,14 @@ const (
 	maxTileFLOPs = 2.7e11
 	// maxTileElements bounds the part of a worker's memory that holds the elements of a tile to 40 MiB of float64.
 	maxTileElements = StandardTileRows * StandardTileCols
-	// minTileSide is the side below which a tile is not halved further: it would read more than it computes.
+	// minTileSide is the side below which a tile is not halved to cost less: it would read more than it computes.
 	minTileSide = 64
+	// maxTileReads is how many elements of the operands a tile may read: about 15 s, as much as generating them takes,
+	// which is the slowest way to get them.
+	maxTileReads = 1 << 30
+	// minReadSide is the side below which a tile is not halved to read less: all tiles together would read each element
+	// too often.
+	minReadSide = 16
 
 	// StandardTileRows and StandardTileCols are the sides of a tile of full size.
 	StandardTileRows = 2560
@@ -34,9 +40,9 @@ type Plan struct {
 // and of the result.
 //
 // A tile has at most 2,560×2,048 elements (thin results have longer tiles of the same area) and costs at most 2.7e11
-// floating-point operations, unless k is so long that a tile of 64×64 costs more. Tiles are evened out in whole blocks
-// of the result, and of B if that is stored row-major: 4,000 rows become tiles of 2,048 and 1,952 rows, not 2,560 and
-// 1,440.
+// floating-point operations, unless k is so long that a tile of 64×64 costs more. It reads at most 2³⁰ elements,
+// unless k is longer than MaxK. Tiles are evened out in whole blocks of the result, and of B if that is stored
+// row-major: 4,000 rows become tiles of 2,048 and 1,952 rows, not 2,560 and 1,440.
 func NewPlan(m, k, n int64) Plan {
 	p := Plan{
 		M: m,
@@ -70,14 +76,17 @@ func largestTile(m, n int64, g Grid) (rows, cols int64) {
 	return round.Up(m, g.BlockRows), round.Down(maxTileElements/m, g.BlockCols)
 }
 
-// shrink halves the longer side of the tile until it costs at most maxTileFLOPs. Tile columns stay multiples of
-// blockCols while they are longer than that, so that no block of a row-major B is read for two tile columns.
+// shrink halves the longer side of the tile until it costs at most maxTileFLOPs and reads at most maxTileReads. Tile
+// columns stay multiples of blockCols while they are longer than that, so that no block of a row-major B is read for
+// two tile columns.
 func (p *Plan) shrink(blockCols int64) {
 	for {
 		// The part of a tile outside the result costs nothing.
 		rows := min(p.TileRows, p.M)
 		cols := min(p.TileCols, p.N)
-		if FLOPs(rows, p.K, cols) <= maxTileFLOPs || max(rows, cols) <= minTileSide {
+		costs := FLOPs(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide
+		reads := p.K > maxTileReads/(rows+cols) && max(rows, cols) > minReadSide
+		if !costs && !reads {
 			return
 		}
 		if rows >= cols {
@@ -88,6 +97,11 @@ func (p *Plan) shrink(blockCols int64) {
 			p.TileCols = round.Down(p.TileCols, blockCols)
 		}
 	}
+}
+
+// MaxK returns the longest inner dimension with which a tile of the plan does not read too much.
+func (p Plan) MaxK() int64 {
+	return maxTileReads / max(1, min(p.TileRows, p.M)+min(p.TileCols, p.N))
 }
 
 // Tiles returns the number of tiles, which is 0 for a result without elements.

@@ -48,9 +48,13 @@ func TestNewPlan(t *testing.T) {
 		{10_000, 30_000, 10_000, 1280, 2048, 40, 256, 1024, false},
 		{10_000, 1_000_000, 10_000, 320, 256, 32 * 40, 64, 256, false},
 		{1000, 1_000_000, 1000, 256, 500, 8, 256, 500, false},
-		{100, 100_000_000, 100, 64, 50, 4, 64, 50, false},
-		{64, 1_000_000_000, 64, 4096, 64, 1, 4096, 64, false},
-		{10_000, 1_000_000_000, 10_000, 40, 64, 250 * 157, 40, 64, false},
+		{100, 100_000_000, 100, 16, 13, 56, 16, 13, false},
+		{64, 1_000_000_000, 64, 16, 16, 16, 16, 16, false},
+		{10_000, 1_000_000_000, 10_000, 10, 16, 1000 * 625, 10, 16, false},
+		// Few operations for each element that is read.
+		{1, 10_000, 1_000_000, 32, 57_344, 18, 32, 8192, false},
+		{64, 10_000_000, 64, 32, 64, 2, 32, 64, false},
+		{1, 1 << 29, 1, 262144, 1, 1, 262144, 1, false},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%d×%d×%d", tt.m, tt.k, tt.n), func(t *testing.T) {
@@ -119,11 +123,15 @@ func checkPlanLimits(t *testing.T, p Plan) {
 	if rows*cols > maxTileElements {
 		t.Errorf("a tile has %d×%d elements, want at most %d", rows, cols, maxTileElements)
 	}
-	if FLOPs(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide {
+	if p.K <= p.MaxK() && FLOPs(rows, p.K, cols) > maxTileFLOPs {
 		t.Errorf("a tile costs %g FLOPs, want at most %g", FLOPs(rows, p.K, cols), maxTileFLOPs)
 	}
+	if p.K > p.MaxK() && max(rows, cols) > minReadSide {
+		t.Errorf("a tile reads %d elements, want at most %d", (rows+cols)*p.K, maxTileReads)
+	}
 	// Unless the limits make it small, a tile is worth its overhead.
-	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && FLOPs(rows, p.K, cols) < maxTileFLOPs/8 {
+	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && FLOPs(rows, p.K, cols) < maxTileFLOPs/8 &&
+		float64(rows+cols)*float64(p.K) < maxTileReads/8 {
 		t.Errorf("tiles are %d×%d, want at least a fourth of the elements or an eighth of the FLOPs of the limits", rows, cols)
 	}
 	g := p.Grid()

@@ -25,33 +25,46 @@ go build -modfile=tools/kubectl-validate/go.mod -o "$work/bin/kubectl-validate" 
 # build NAME FOLDER
 build() { "$work/bin/kustomize" build "$2" >"$work/built/$1.yaml"; }
 
-# combine COMPONENT...: builds an API and workers with these components.
+# combine NAMESPACE COMPONENT...: builds an API and workers with these components. What the README of a component says an overlay must
+# have is in each of them.
 combine() {
+  namespace=$1
+  shift
   {
-    echo 'namespace: millrace'
+    echo "namespace: $namespace"
     echo 'resources: [../../../kustomize/overlays/api, ../../../kustomize/overlays/worker]'
     echo 'components:'
     for component in "$@"; do
       echo "  - ../../../kustomize/components/$component"
     done
+    case "$*" in
+      *keda*) sed -n '/^```yaml$/,/^```$/{/^```/!p;}' kustomize/components/keda/README.md ;;
+    esac
   } >"$work/combination/kustomization.yaml"
-  build "$(echo "$*" | tr ' ' '+')" "$work/combination"
+  build "$namespace-$(echo "$*" | tr ' ' '+')" "$work/combination"
+}
+
+# elsewhere OVERLAY: builds an overlay for another namespace.
+elsewhere() {
+  printf 'namespace: staging\nresources: [../../../kustomize/overlays/%s]\n' "$1" >"$work/combination/kustomization.yaml"
+  build "staging-$1" "$work/combination"
 }
 
 for overlay in kustomize/overlays/*/; do
   build "overlay-$(basename "$overlay")" "$overlay"
+  elsewhere "$(basename "$overlay")"
 done
 for component in kustomize/components/*/; do
-  combine "$(basename "$component")"
+  combine millrace "$(basename "$component")"
 done
 # Each combination of a database, a Prometheus and an autoscaler: alone, and with the components that fit any of them.
 for database in '' postgres cloudnative-pg; do
   for metrics in prometheus prometheus-operator; do
-    for autoscaler in prometheus-adapter keda; do
-      # shellcheck disable=SC2086 # an empty database is no argument
-      combine $database $metrics $autoscaler
+    for autoscaler in '' keda; do
+      # shellcheck disable=SC2086 # an empty word is no argument
+      combine millrace $database $metrics $autoscaler
       # shellcheck disable=SC2086
-      combine namespace $database $metrics $autoscaler grafana network-policies ingress
+      combine staging namespace $database $metrics $autoscaler grafana network-policies ingress
     done
   done
 done

@@ -5,6 +5,8 @@
 # on as long as there is a way to: without Postgres the demonstration downloads it, without BLAS the built-in kernel
 # multiplies, without a C compiler the tests run without the race detector. Only CI=true makes a gap in the tests an error.
 #
+# For tests it also installs, where npm is there, the compiler of TypeScript into .cache/.
+#
 # Says nothing and installs nothing when nothing is missing.
 #
 # setup.sh promtool: prints the path of Prometheus' promtool. Debian has it in a package with the server, of which it takes
@@ -130,6 +132,24 @@ setup() {
   fi
 }
 
+# setup_typescript installs what the test of a client in TypeScript needs into .cache/typescript, where npm is there.
+setup_typescript() {
+  from=client/typescript
+  cd "$(dirname "$0")/.."
+  command -v npm >/dev/null || return 0
+  cmp -s "$from/package-lock.json" .cache/typescript/package-lock.json && [ -d .cache/typescript/node_modules ] && return 0
+  say "installing the TypeScript compiler with npm, into .cache/typescript"
+  rm -rf .cache/typescript
+  mkdir -p .cache/typescript
+  cp "$from/package.json" "$from/package-lock.json" .cache/typescript/
+  if ! npm ci --prefix .cache/typescript --ignore-scripts --no-audit --no-fund >.cache/typescript/log 2>&1; then
+    tail -n 20 .cache/typescript/log >&2
+    rm -rf .cache/typescript
+    say "npm failed: the test of a client in TypeScript is skipped."
+    [ "${CI:-}" != true ]
+  fi
+}
+
 find_promtool() {
   if command -v promtool; then
     return
@@ -164,7 +184,8 @@ fetch_promtool() {
 }
 
 case ${1:-} in
-  demo | test) setup "$1" ;;
+  demo) setup demo ;;
+  test) setup test && setup_typescript ;;
   promtool) find_promtool ;;
   race) if has_c_compiler; then echo -race; fi ;;
   *) echo "usage: $0 demo|test|promtool|race" >&2; exit 2 ;;

@@ -3,10 +3,13 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 )
 
@@ -14,37 +17,65 @@ import (
 type Config struct {
 	Role     Role
 	Database Database
+	Wait     Wait // at the start, for a database that is unavailable
 	Storage  Storage
 	Limits   Limits // of the API
 	Pages    Pages  // of the API
-	Work     Work   // an API uses SoftStop, its grace period, and Lease only
+	Hosts    Hosts
+	Work     Work // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
 	Drain   time.Duration // how long the process still accepts requests after the order to stop
+
+	LastScrape time.Duration // how long /metrics is served after the last tile, unless it is scraped before
 }
 
 // Storage says where the contents of matrices are kept, and for how long.
 type Storage struct {
 	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, or file:///directory, which all processes must share."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
+	Keeping
 }
 
-// Limits bounds what one request may ask for.
+// Keeping says what the process does when the block store is almost full, or looks like another installation's.
+type Keeping struct {
+	MinFreeBytes    int64 `default:"1073741824" help:"Free space of a block store in a directory, in bytes, below which uploads and submissions that need it are refused with 507; at most a tenth of its volume counts. 0 is off."`
+	SweepAllOrphans bool  `help:"Delete blocks without a row also if they are more than a quarter of all; for one start, after a look at the warning."`
+}
+
+// Limits bounds what requests may ask for.
 type Limits struct {
-	MaxMatrixBytes int64 `default:"1099511627776" help:"Largest matrix that is accepted or computed, in bytes."`
+	MaxMatrixBytes int64 `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
+	MaxTiles       int64 `default:"20000" help:"Largest multiplication, in tiles."`
+	MaxStoredBytes int64 `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
 	MaxJSONValues  int64 `default:"1000000" help:"Largest matrix that is served as JSON, in elements; .npy has no limit."`
 }
 
 // Pages says which pages are served beside the API.
 type Pages struct {
-	RiverUI bool `name:"river-ui" default:"true" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there."`
+	RiverUI *bool `name:"river-ui" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there. By default only where --addr is a loopback address."`
+}
+
+// riverUI reports whether River UI is served on an address: unless that is decided, on one that only this machine
+// reaches.
+func (p Pages) riverUI(addr string) bool {
+	if p.RiverUI != nil {
+		return *p.RiverUI
+	}
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	return err == nil && tcp.IP.IsLoopback()
+}
+
+// Hosts says by which names a process may be addressed where it listens on a loopback address.
+type Hosts struct {
+	AllowedHosts []string `help:"Names that requests may have as their host where the address is a loopback address, besides localhost: those of a proxy on this machine. Others are refused, because a web page can make its name resolve to this machine."`
 }
 
 // Work says how a process works on tiles.
 type Work struct {
 	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
-	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU." default:"0"`
+	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU, and not more than one per 400 MiB of the memory limit." default:"0"`
 	Small    int           `help:"Concurrency of small multiplications; 0 is eight per CPU." default:"0"`
 	SoftStop time.Duration `help:"Grace period: how long running tiles may take to finish after SIGTERM before they go back to the queue." default:"25s"`
 	Lease    time.Duration `help:"How long a worker may be silent before its tiles are given to other workers." default:"10s"`
@@ -59,8 +90,16 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--lease must be at least 1s, it is %s", c.Work.Lease)
 	case c.Work.SoftStop <= 0:
 		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
+	case c.Limits.MaxMatrixBytes < 0 || c.Limits.MaxTiles < 0 || c.Limits.MaxStoredBytes < 0:
+		return fmt.Errorf("--max-matrix-bytes, --max-tiles and --max-stored-bytes must not be negative, "+
+			"they are %d, %d and %d",
+			c.Limits.MaxMatrixBytes, c.Limits.MaxTiles, c.Limits.MaxStoredBytes)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
+	case c.Storage.MinFreeBytes < 0:
+		return fmt.Errorf("--min-free-bytes must not be negative, it is %d", c.Storage.MinFreeBytes)
+	case c.LastScrape < 0:
+		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}
@@ -83,7 +122,7 @@ func (c Config) LogValue() slog.Value {
 	if c.Role.serves() {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
-			slog.Bool("river_ui", c.Pages.RiverUI),
+			slog.Bool("river_ui", c.Pages.riverUI(c.Addr)),
 			slog.Duration("drain", c.Drain),
 		)
 	}
@@ -93,8 +132,8 @@ func (c Config) LogValue() slog.Value {
 // apiConnections is the number of database connections of an API: requests hold one only while a statement runs.
 const apiConnections = 16
 
-// connections is the number of database connections of a process. A slot for small multiplications waits for the
-// database rather than for a CPU, so it counts like one for tiles, up to a limit.
+// connections is the number of database connections of a process, without the one that renews its lease. A slot for
+// small multiplications waits for the database rather than for a CPU, so it counts like one for tiles, up to a limit.
 func (c Config) connections() int {
 	n := 0
 	if c.Role.serves() {
@@ -103,7 +142,7 @@ func (c Config) connections() int {
 	if c.Role.works() {
 		n += min(32, c.Work.small()) + c.Work.tiles() + 4
 	}
-	return n
+	return n - 1
 }
 
 // jobs returns the part of the configuration that is the queue's.
@@ -115,6 +154,11 @@ func (c Config) jobs() queue.Config {
 		Small:    c.Work.small(),
 		SoftStop: c.Work.SoftStop,
 		Lease:    c.Work.Lease,
+		Settings: map[string]string{
+			"blocks":    c.Storage.Blocks,
+			"retention": c.Storage.Retention.String(),
+			"lease":     c.Work.Lease.String(),
+		},
 	}
 }
 
@@ -122,7 +166,16 @@ func (w Work) tiles() int {
 	if w.Tiles > 0 {
 		return w.Tiles
 	}
-	return runtime.GOMAXPROCS(0)
+	return tilesFor(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1))
+}
+
+// tileMemory is what one tile takes of Go's memory limit, which is nine tenths of the container's: 400 MiB of that.
+const tileMemory = 360 << 20
+
+// tilesFor returns how many tiles a process with so many CPUs and so much memory computes at once. Without a limit of
+// the memory, Go reports the largest number.
+func tilesFor(cpus int, memory int64) int {
+	return int(max(1, min(int64(cpus), memory/tileMemory)))
 }
 
 func (w Work) small() int {
@@ -134,4 +187,8 @@ func (w Work) small() int {
 
 func (l Limits) handlers() handlers.Limits {
 	return handlers.Limits{MaxMatrixBytes: l.MaxMatrixBytes, MaxJSONValues: l.MaxJSONValues}
+}
+
+func (l Limits) jobs() jobs.Limits {
+	return jobs.Limits{MaxTiles: l.MaxTiles, MaxReserved: l.MaxStoredBytes}
 }

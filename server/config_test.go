@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -23,12 +24,13 @@ func TestConfigValidate(t *testing.T) {
 		t.Errorf("Validate() = %v, want nil", err)
 	}
 	for flag, change := range map[string]func(*Config){
-		"--tiles":     func(c *Config) { c.Work.Tiles = -1 },
-		"--small":     func(c *Config) { c.Work.Small = -1 },
-		"--lease":     func(c *Config) { c.Work.Lease = time.Second - 1 },
-		"--soft-stop": func(c *Config) { c.Work.SoftStop = 0 },
-		"--drain":     func(c *Config) { c.Drain = -1 },
-		"--retention": func(c *Config) { c.Storage.Retention = time.Second },
+		"--tiles":       func(c *Config) { c.Work.Tiles = -1 },
+		"--small":       func(c *Config) { c.Work.Small = -1 },
+		"--lease":       func(c *Config) { c.Work.Lease = time.Second - 1 },
+		"--soft-stop":   func(c *Config) { c.Work.SoftStop = 0 },
+		"--drain":       func(c *Config) { c.Drain = -1 },
+		"--last-scrape": func(c *Config) { c.LastScrape = -1 },
+		"--retention":   func(c *Config) { c.Storage.Retention = time.Second },
 	} {
 		c := valid()
 		change(&c)
@@ -61,6 +63,14 @@ func TestConfigLogValue(t *testing.T) {
 		"postgres://millrace:s3cret@127.0.0.1/x",
 		"postgres://127.0.0.1/x?user=millrace&password=s3cret",
 		"host=127.0.0.1 user=millrace password=s3cret",
+		"host=127.0.0.1 user=millrace password='s3cret with spaces'",
+		"millrace:s3cret@127.0.0.1/x",
+		"http://millrace:s3cret@127.0.0.1/x",
+		"//millrace:s3cret@127.0.0.1/x",
+		"postgres://millrace:first/s3cret@127.0.0.1/x",
+		"postgres://millrace:s3cret:x@127.0.0.1:port/x",
+		"postgres://millrace@127.0.0.1/x?sslpassword=s3cret",
+		"s3cret",
 	} {
 		c := valid()
 		c.Database.DatabaseURL = url
@@ -69,19 +79,48 @@ func TestConfigLogValue(t *testing.T) {
 		if got := text.String(); strings.Contains(got, "s3cret") || !strings.Contains(got, "config.database=") {
 			t.Errorf("the log of %s is %s, want the database without its password", url, got)
 		}
+		pool, err := c.Database.open(t.Context(), 1)
+		if err == nil {
+			pool.Close()
+		} else if strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "first") {
+			t.Errorf("open(%s) = %v, want an error without the password", url, err)
+		}
 	}
 }
 
 func TestConfigConnections(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[Role]int{
-		API:    16,
-		Worker: 5 + 2 + 4,
-		Dev:    16 + 5 + 2 + 4,
+		API:    15,
+		Worker: 5 + 2 + 3,
+		Dev:    16 + 5 + 2 + 3,
 	} {
 		c := Config{Role: role, Work: Work{Tiles: 2, Small: 5}}
 		if got := c.connections(); got != want {
 			t.Errorf("connections() of %s = %d, want %d", role, got, want)
+		}
+	}
+}
+
+// TestTilesFollowCPUsAndMemory: a worker with many CPUs and little memory computes fewer tiles at once.
+func TestTilesFollowCPUsAndMemory(t *testing.T) {
+	t.Parallel()
+	limit := func(mebibytes int64) int64 { return mebibytes << 20 * 9 / 10 } // what cli sets for a container's
+	for _, test := range []struct {
+		cpus   int
+		memory int64
+		want   int
+	}{
+		{2, math.MaxInt64, 2},
+		{64, math.MaxInt64, 64},
+		{2, limit(1 << 10), 2}, // the workers of kustomize/
+		{64, limit(1 << 10), 2},
+		{16, limit(16 * 400), 16},
+		{16, limit(4 << 10), 10},
+		{4, limit(64), 1},
+	} {
+		if got := tilesFor(test.cpus, test.memory); got != test.want {
+			t.Errorf("tilesFor(%d, %d) = %d, want %d", test.cpus, test.memory, got, test.want)
 		}
 	}
 }

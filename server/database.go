@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,6 +16,7 @@ import (
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/database"
 )
 
 // Database says where Postgres is.
@@ -20,74 +24,170 @@ type Database struct {
 	DatabaseURL string `env:"DATABASE_URL" required:"" help:"Postgres connection string."`
 }
 
-// LogValue returns the connection string without its password.
+// LogValue returns where the database is, and none of the rest of the connection string, in whatever form it is.
 func (d Database) LogValue() slog.Value {
-	u, err := url.Parse(d.DatabaseURL)
-	if err != nil || u.Scheme == "" {
-		return slog.StringValue("(key/value string)")
+	config, err := database.ParseURL(d.DatabaseURL)
+	if err != nil {
+		return slog.StringValue("(not a connection string)")
 	}
-	query := u.Query()
-	if query.Has("password") {
-		query.Set("password", "xxxxx")
-		u.RawQuery = query.Encode()
+	c := config.ConnConfig
+	u := url.URL{
+		Scheme: "postgres",
+		User:   url.User(c.User),
+		Host:   net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))),
+		Path:   "/" + c.Database,
 	}
-	return slog.StringValue(u.Redacted())
+	return slog.StringValue(u.String())
 }
 
-// open connects to the database with at most conns connections, or more if the connection string says so.
-func (d Database) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
-	if d.DatabaseURL == "" {
-		return nil, errors.New("DATABASE_URL is empty")
+// Wait is how long a process that starts waits for a database that is unavailable.
+type Wait time.Duration
+
+// Forever is the Wait that does not end.
+const Forever Wait = -1
+
+const forever = "forever"
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (w *Wait) UnmarshalText(text []byte) error {
+	if string(text) == forever {
+		*w = Forever
+		return nil
 	}
-	config, err := pgxpool.ParseConfig(d.DatabaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("expected a duration such as 30s, or %s, but got %s", forever, strconv.Quote(string(text)))
 	}
-	config.MaxConns = max(config.MaxConns, int32(conns)) //nolint:gosec // a few dozen
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	return pool, nil
+	*w = Wait(d)
+	return nil
 }
 
-// openStore opens the store on a database that must have the schema of this version or of a later one.
-func (s Storage) openStore(ctx context.Context, pool *pgxpool.Pool) (*store.Store, error) {
-	b, err := blocks.Open(s.Blocks, pool)
-	if err != nil {
-		return nil, err
+// String implements fmt.Stringer.
+func (w Wait) String() string {
+	if w == Forever {
+		return forever
 	}
-	if err := migrations.Check(ctx, pool); err != nil {
-		return nil, err
-	}
-	return store.Open(pool, b, s.Retention), nil
+	return time.Duration(w).String()
 }
 
-// connectInterval is the pause between two attempts of Migrate to connect.
-const connectInterval = time.Second
+const (
+	// connectInterval is the pause between two attempts to reach the database.
+	connectInterval = time.Second
+	// attemptTimeout bounds one attempt.
+	attemptTimeout = 10 * time.Second
+	// sayInterval is how often a process that waits says so.
+	sayInterval = 30 * time.Second
+)
 
-// Migrate brings the database to the schema of this version, for which it needs a connection within the given time.
-// It is safe to run twice, and in several processes at once.
-func Migrate(ctx context.Context, d Database, wait time.Duration, log *slog.Logger) error {
-	const conns = 2
-	deadline := time.Now().Add(wait)
-	pool, err := d.open(ctx, conns)
-	for err != nil && ctx.Err() == nil && time.Now().Before(deadline) {
-		log.Info("waiting for the database", "error", err)
+// whileUnavailable calls f until it succeeds or fails for a reason that waiting does not mend, for as long as wait
+// says. It logs the first failure, and then one now and then, or when there is another reason.
+func whileUnavailable(ctx context.Context, wait Wait, log *slog.Logger, f func(context.Context) error) error {
+	begin := time.Now()
+	var said time.Time
+	var reason string
+	for {
+		err := attempt(ctx, f)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return errors.Join(ctx.Err(), err)
+		case !passes(err), wait != Forever && time.Since(begin) >= time.Duration(wait):
+			return err
+		}
+		if text := strings.Join(strings.Fields(err.Error()), " "); text != reason || time.Since(said) >= sayInterval {
+			log.WarnContext(ctx, "waiting for the database", "for", time.Since(begin).Round(time.Second), "error", text)
+			said = time.Now()
+			reason = text
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(connectInterval):
 		}
-		pool, err = d.open(ctx, conns)
 	}
+}
+
+func attempt(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return f(ctx)
+}
+
+// passes reports whether an error of the start goes away when the database comes back.
+func passes(err error) bool {
+	return !database.Permanent(err) && (store.Unavailable(err) || errors.Is(err, database.ErrReadOnly))
+}
+
+// open returns a pool of at most conns connections, or more if the connection string says so. It does not connect.
+func (d Database) open(ctx context.Context, conns int) (*pgxpool.Pool, error) {
+	return database.Open(ctx, database.Config{URL: d.DatabaseURL, Conns: conns})
+}
+
+// checkWritable returns database.ErrReadOnly when the server takes no writes. The next look is on another connection,
+// which may lead to another server.
+func checkWritable(ctx context.Context, pool *pgxpool.Pool) error {
+	err := database.CheckWritable(ctx, pool)
+	if errors.Is(err, database.ErrReadOnly) {
+		pool.Reset()
+	}
+	return err
+}
+
+// waitForDatabase returns when the database takes writes and has the schema of this version or of a later one.
+func waitForDatabase(ctx context.Context, pool *pgxpool.Pool, wait Wait, log *slog.Logger) error {
+	err := whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return checkWritable(ctx, pool) })
+	if err != nil {
+		return fmt.Errorf("connecting to the database: %w", err)
+	}
+	return whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return migrations.Check(ctx, pool) })
+}
+
+// openStore opens the store. It does not connect.
+func (s Storage) openStore(pool *pgxpool.Pool) (*store.Store, error) {
+	b, err := blocks.Open(s.Blocks, pool)
+	if err != nil {
+		return nil, err
+	}
+	opened := store.Open(pool, b, s.Retention)
+	opened.MinFreeBytes = s.MinFreeBytes
+	opened.SweepAll = s.SweepAllOrphans
+	return opened, nil
+}
+
+// Adopt makes a database and a block store belong together, and returns their identity; renew gives them a new one.
+func Adopt(ctx context.Context, d Database, s Storage, renew bool) (string, error) {
+	pool, err := d.open(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	defer pool.Close()
+	if err := migrations.Check(ctx, pool); err != nil {
+		return "", err
+	}
+	opened, err := s.openStore(pool)
+	if err != nil {
+		return "", err
+	}
+	id, err := opened.Adopt(ctx, renew)
+	return id.String(), err
+}
+
+// Migrate brings the database to the schema of this version. It waits for a database that is unavailable. It is safe to
+// run twice, and in several processes at once.
+func Migrate(ctx context.Context, d Database, wait Wait, log *slog.Logger) error {
+	pool, err := database.Open(ctx, database.Config{
+		URL:       d.DatabaseURL,
+		Conns:     2,
+		Migration: true,
+	})
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	err = whileUnavailable(ctx, wait, log, func(ctx context.Context) error { return checkWritable(ctx, pool) })
+	if err != nil {
+		return fmt.Errorf("connecting to the database: %w", err)
+	}
 	if err := migrations.Up(ctx, pool); err != nil {
 		return fmt.Errorf("migrating: %w", err)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +16,37 @@ import (
 // connect anew.
 type draining struct {
 	begun atomic.Bool
+
+	worked  atomic.Bool   // the last tile has ended, and the metrics will not change any more
+	scraped chan struct{} // closed by the first scrape after that
+	once    sync.Once
+}
+
+func newDraining() *draining { return &draining{scraped: make(chan struct{})} }
+
+// scraping wraps the handler of /metrics and notices the last scrape.
+func (d *draining) scraping(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		last := d.worked.Load()
+		next.ServeHTTP(w, r)
+		if last {
+			d.once.Do(func() { close(d.scraped) })
+		}
+	})
+}
+
+// awaitScrape returns after the next scrape of the metrics, or after the given time. What a worker counts at its end,
+// such as the tiles that it has handed back, would else never reach Prometheus.
+func (d *draining) awaitScrape(atMost time.Duration, log *slog.Logger) {
+	d.worked.Store(true)
+	if atMost <= 0 {
+		return
+	}
+	log.Info("waiting for the last scrape", "for", atMost)
+	select {
+	case <-d.scraped:
+	case <-time.After(atMost):
+	}
 }
 
 // closing wraps next: while the process drains, a response closes its connection.

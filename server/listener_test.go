@@ -13,7 +13,8 @@ import (
 // start serves handler on a free port and returns the listener and the address.
 func start(t *testing.T, handler http.Handler) (*listener, string) {
 	t.Helper()
-	l, err := listen(t.Context(), "127.0.0.1:0", handler, slog.New(slog.DiscardHandler))
+	hosts := Hosts{AllowedHosts: []string{"millrace.test"}}
+	l, err := listen(t.Context(), "127.0.0.1:0", hosts, handler, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,5 +105,43 @@ func TestWait(t *testing.T) {
 	ops, _ = start(t, http.NotFoundHandler())
 	if err := (&Process{ops: ops}).wait(ctx); err != nil {
 		t.Errorf("wait() = %v, want nil", err)
+	}
+}
+
+// TestHosts: a listener on a loopback address refuses requests that a browser sends to another name, of a page that
+// has made its name resolve to this machine.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	_, url := start(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for host, want := range map[string]int{
+		"localhost":         http.StatusOK,
+		"LOCALHOST.:8080":   http.StatusOK,
+		"127.0.0.1":         http.StatusOK,
+		"127.1.2.3:80":      http.StatusOK,
+		"[::1]":             http.StatusOK,
+		"[::1]:8080":        http.StatusOK,
+		"millrace.test":     http.StatusOK,
+		"Millrace.test:443": http.StatusOK,
+		"evil.example":      http.StatusMisdirectedRequest,
+		"localhost.evil":    http.StatusMisdirectedRequest,
+		"127.0.0.1.evil":    http.StatusMisdirectedRequest,
+		"x.millrace.test":   http.StatusMisdirectedRequest,
+		"0.0.0.0:8080":      http.StatusMisdirectedRequest,
+		"192.168.0.1":       http.StatusMisdirectedRequest,
+		"[::]":              http.StatusMisdirectedRequest,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("Host %s: status %s, want %d", host, response.Status, want)
+		}
 	}
 }

@@ -1,36 +1,30 @@
 package server
 
 import (
-	"context"
 	"net/http"
-	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// ReadyTimeout is how long /readyz waits for the database before it reports the process as not ready.
-const ReadyTimeout = 2 * time.Second
-
-// opsHandler serves the endpoints for operators, which every role has:
+// opsHandler serves the endpoints for operators, which every role has from its first moment on:
 //
 //   - /livez: 200 while the process runs
-//   - /readyz: 200 while the database is available and the process has not received SIGTERM
+//   - /readyz: 200 while the process can do its work: it has started, has not received SIGTERM, the database takes
+//     writes, and a worker has a lease
+//   - /readyz?exclude=database: the same whatever the state of the database
 //   - /metrics
-func opsHandler(pool *pgxpool.Pool, metrics prometheus.Gatherer, d *draining) http.Handler {
+func opsHandler(ready *readiness, metrics prometheus.Gatherer, d *draining) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", d.scraping(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if d.begun.Load() {
-			http.Error(w, "the process is stopping", http.StatusServiceUnavailable)
-			return
+		err := ready.process()
+		if err == nil && r.URL.Query().Get("exclude") != "database" {
+			err = ready.withDatabase(r.Context())
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), ReadyTimeout)
-		defer cancel()
-		if err := pool.Ping(ctx); err != nil {
-			http.Error(w, "the database is unavailable", http.StatusServiceUnavailable)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,7 +30,8 @@ type Process struct {
 	jobs     *jobs.Client
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
-	draining draining
+	draining *draining
+	ready    *readiness
 	api      *listener // nil in a worker
 	ops      *listener
 }
@@ -49,6 +51,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 		config:   c,
 		log:      log,
 		registry: newRegistry(),
+		draining: newDraining(),
 	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
@@ -56,12 +59,24 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	return p, nil
 }
 
-// start starts the parts in the order in which they need each other.
+// start starts the parts in the order in which they need each other. The endpoints for operators come before whatever
+// may have to wait.
 func (p *Process) start(ctx context.Context) (err error) {
 	if p.pool, err = p.config.Database.open(ctx, p.config.connections()); err != nil {
 		return err
 	}
-	if p.store, err = p.config.Storage.openStore(ctx, p.pool); err != nil {
+	if p.store, err = p.config.Storage.openStore(p.pool); err != nil {
+		return err
+	}
+	p.ready = newReadiness(p.pool, p.draining)
+	ops := opsHandler(p.ready, p.registry, p.draining)
+	if p.ops, err = listen(ctx, p.config.OpsAddr, p.config.Hosts, ops, p.log); err != nil {
+		return err
+	}
+	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
+		return err
+	}
+	if err := whileUnavailable(ctx, p.config.Wait, p.log, p.store.Identify); err != nil {
 		return err
 	}
 	p.store.Observe(p.registry)
@@ -69,13 +84,12 @@ func (p *Process) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.registry.MustRegister(newBuildInfo(p.config.Role, p.kernel))
-	p.ops, err = listen(ctx, p.config.OpsAddr, opsHandler(p.pool, p.registry, &p.draining), p.log)
-	if err != nil {
-		return err
-	}
 	if p.config.Role.serves() {
-		return p.startAPI(ctx)
+		if err := p.startAPI(ctx); err != nil {
+			return err
+		}
 	}
+	p.ready.start(p.jobs.Queue(), p.config.Role)
 	return nil
 }
 
@@ -89,17 +103,21 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 		engine = tile.NewEngine(p.kernel)
 	}
 	config := p.config.jobs()
+	if cpus := runtime.GOMAXPROCS(0); config.Work && p.config.Work.Tiles == 0 && config.Tiles < cpus {
+		p.log.Warn("the memory limit allows fewer tiles at once than there are CPUs", "tiles", config.Tiles, "cpus", cpus)
+	}
 	config.Metrics = p.registry
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
 	}
-	return p.jobs.Start(ctx)
+	p.jobs.SetLimits(p.config.Limits.jobs())
+	return whileUnavailable(ctx, p.config.Wait, p.log, p.jobs.Start)
 }
 
 // startAPI starts the API and the pages beside it.
 func (p *Process) startAPI(ctx context.Context) (err error) {
 	site := handlers.Site{Version: Version(), OpsPort: p.ops.port()}
-	if p.config.Pages.RiverUI {
+	if p.config.Pages.riverUI(p.config.Addr) {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
 			return err
 		}
@@ -109,7 +127,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	p.hub.Start(ctx)
 	api := handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log)
 	observed := handlers.Observed(api, p.registry)
-	if p.api, err = listen(ctx, p.config.Addr, p.draining.closing(observed), p.log); err != nil {
+	if p.api, err = listen(ctx, p.config.Addr, p.config.Hosts, p.draining.closing(observed), p.log); err != nil {
 		return err
 	}
 	p.api.gracePeriod = p.config.Work.SoftStop
@@ -130,17 +148,26 @@ func (p *Process) Run(ctx context.Context) error {
 // errListener says that a listener has ended without an order to stop; the error of stop says why.
 var errListener = errors.New("a listener ended unexpectedly")
 
-// wait returns nil when ctx is done, or errListener.
+// errStuck says that the process must be restarted.
+var errStuck = errors.New("a tile hangs and cannot be interrupted")
+
+// wait returns nil when ctx is done, errListener, or errStuck.
 func (p *Process) wait(ctx context.Context) error {
 	var api chan struct{} // stays nil in a worker
 	if p.api != nil {
 		api = p.api.done
+	}
+	var stuck <-chan struct{} // stays nil without a queue
+	if p.jobs != nil {
+		stuck = p.jobs.Queue().Stuck()
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-api:
 	case <-p.ops.done:
+	case <-stuck:
+		return errStuck
 	}
 	return errListener
 }
@@ -161,12 +188,35 @@ func (p *Process) stop() error {
 		p.jobs.Stop()
 	}
 	if p.ops != nil {
+		if p.draining.begun.Load() {
+			p.draining.awaitScrape(p.config.LastScrape, p.log)
+		}
 		errs = append(errs, p.ops.stop())
 	}
+	if p.ready != nil {
+		p.ready.stop()
+	}
 	if p.pool != nil {
-		p.pool.Close()
+		p.closePool()
 	}
 	return errors.Join(errs...)
+}
+
+// closeTimeout bounds how long the end of a process waits for connections that are in use: a tile that hangs keeps
+// them.
+const closeTimeout = 5 * time.Second
+
+func (p *Process) closePool() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are still in use", "connections", p.pool.Stat().AcquiredConns())
+	}
 }
 
 // APIURL returns the address of the API; the process must not be a worker.

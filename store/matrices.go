@@ -142,7 +142,7 @@ func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	return m, err
 }
 
-// Contents returns the contents of those of the given matrices that live in their rows.
+// Contents returns the contents of those of the given matrices that live in their rows and are not damaged.
 func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]byte, error) {
 	rows, err := s.db.ListContents(ctx, ids)
 	if err != nil {
@@ -150,7 +150,17 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]
 	}
 	contents := make(map[uuid.UUID][]byte, len(rows))
 	for _, row := range rows {
-		contents[row.ID] = row.Content
+		m := Matrix{
+			ID:      row.ID,
+			Rows:    row.Rows,
+			Cols:    row.Cols,
+			DType:   row.DType,
+			Content: row.Content,
+			Digest:  row.Digest,
+		}
+		if m.verifyContent() == nil { // else a request for the matrix itself is told
+			contents[row.ID] = row.Content
+		}
 	}
 	return contents, nil
 }
@@ -163,8 +173,8 @@ func (s *Store) SaveDigest(ctx context.Context, id uuid.UUID, digest []byte) err
 	return nil
 }
 
-// insertMatrix writes the row of a new matrix.
-func (s *Store) insertMatrix(ctx context.Context, q *db.Queries, m Matrix) (Matrix, error) {
+// insertMatrix writes the row of a new matrix, which expires after life.
+func insertMatrix(ctx context.Context, q *db.Queries, m Matrix, life time.Duration) (Matrix, error) {
 	row, err := q.InsertMatrix(ctx, db.InsertMatrixParams{
 		ID:        m.ID,
 		Rows:      m.Rows,
@@ -177,14 +187,14 @@ func (s *Store) insertMatrix(ctx context.Context, q *db.Queries, m Matrix) (Matr
 		Seed:      m.Seed,
 		Content:   m.Content,
 		Digest:    m.Digest,
-		Retention: s.Retention,
+		Life:      life,
 	})
 	return newMatrix(row), err
 }
 
 // InsertMatrix writes the row of a new matrix and returns it as it is then, with its times.
 func (tx *Tx) InsertMatrix(ctx context.Context, m Matrix) (Matrix, error) {
-	return tx.store.insertMatrix(ctx, tx.db, m)
+	return insertMatrix(ctx, tx.db, m, tx.store.Retention)
 }
 
 // UseMatrices locks matrices against deletion until the end of the transaction, and extends their lives. Errors:

@@ -20,6 +20,17 @@ func (s *Store) Observe(registry prometheus.Registerer) {
 		func() float64 { return float64(s.memory.size) })
 	gauge("millrace_transfers_waiting", "Uploads and downloads that wait for memory.",
 		func() float64 { return float64(s.memory.waiting.Load()) })
+	if _, known := s.Space(); known {
+		gauge("millrace_block_store_free_bytes", "Free space of the block store's file system.", func() float64 {
+			room, _ := s.Space()
+			return float64(room.Free)
+		})
+		const minFree = "Free space below which uploads and submissions are refused."
+		gauge("millrace_block_store_min_free_bytes", minFree, func() float64 {
+			room, _ := s.Space()
+			return float64(s.lowWater(room))
+		})
+	}
 	s.Blocks = blocks.Observe(s.Blocks, registry)
 }
 

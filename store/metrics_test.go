@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -48,16 +47,20 @@ func TestBlocksAreObserved(t *testing.T) {
 		if err := s.Blocks.Put(t.Context(), id, 0, block); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Blocks.Read(t.Context(), id, 0, 900, make([]byte, 100)); err != nil {
+		if err := s.Blocks.Read(t.Context(), blocks.Block{Matrix: id, Size: 1000}, 900, make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Blocks.Read(t.Context(), id, 7, 0, make([]byte, 100)); !errors.Is(err, blocks.ErrMissing) {
+		if err := s.Blocks.Read(t.Context(), blocks.Block{
+			Matrix: id,
+			Index:  7,
+			Size:   1000,
+		}, 0, make([]byte, 100)); !errors.Is(err, blocks.ErrMissing) {
 			t.Fatal(err)
 		}
 		if err := s.Blocks.Delete(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		if owners, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10); err != nil || len(owners) > 0 {
+		if owners, err := blocks.AllOwners(t.Context(), s.Blocks); err != nil || len(owners) > 0 {
 			t.Errorf("%v, %v", owners, err)
 		}
 		expect(t, registry, `

@@ -37,6 +37,8 @@ type Multiplication struct {
 	FinishedAt     *time.Time // set exactly while the state is an outcome
 	ExpiresAt      time.Time
 	Events         int64 // the number of its newest event; the submission is number 1
+	TilesUnqueued  int64 // the last ones, which have no job yet
+	Batched        bool  // its jobs are enqueued in batches
 }
 
 // Plan returns how the result is cut into tiles.
@@ -165,24 +167,26 @@ func (s *Store) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]f
 // InsertMultiplication writes the row of a new multiplication and returns it as it is then, with its times.
 func (tx *Tx) InsertMultiplication(ctx context.Context, m Multiplication) (Multiplication, error) {
 	row, err := tx.db.InsertMultiplication(ctx, db.InsertMultiplicationParams{
-		ID:         m.ID,
-		A:          m.A,
-		B:          m.B,
-		C:          m.C,
-		Priority:   m.Priority,
-		State:      m.State,
-		M:          m.M,
-		K:          m.K,
-		N:          m.N,
-		DType:      m.DType,
-		TileRows:   m.TileRows,
-		TileCols:   m.TileCols,
-		TilesTotal: m.TilesTotal,
-		FirstJob:   m.FirstJob,
-		LastJob:    m.LastJob,
-		StartedAt:  m.StartedAt,
-		FinishedAt: m.FinishedAt,
-		Retention:  tx.store.Retention,
+		ID:            m.ID,
+		A:             m.A,
+		B:             m.B,
+		C:             m.C,
+		Priority:      m.Priority,
+		State:         m.State,
+		M:             m.M,
+		K:             m.K,
+		N:             m.N,
+		DType:         m.DType,
+		TileRows:      m.TileRows,
+		TileCols:      m.TileCols,
+		TilesTotal:    m.TilesTotal,
+		TilesUnqueued: m.TilesUnqueued,
+		Batched:       m.Batched,
+		FirstJob:      m.FirstJob,
+		LastJob:       m.LastJob,
+		StartedAt:     m.StartedAt,
+		FinishedAt:    m.FinishedAt,
+		Retention:     tx.store.Retention,
 	})
 	return Multiplication(row), err
 }
@@ -226,8 +230,45 @@ func (tx *Tx) ReopenMultiplication(ctx context.Context, id uuid.UUID) (bool, err
 	return n > 0, err
 }
 
+// RestoreTiles widens the range of the jobs of a multiplication, and sets how many of its tiles are counted.
+func (tx *Tx) RestoreTiles(ctx context.Context, id uuid.UUID, counted, firstJob, lastJob int64) error {
+	return tx.db.RestoreTiles(ctx, db.RestoreTilesParams{
+		TilesCompleted: counted,
+		FirstJob:       firstJob,
+		LastJob:        lastJob,
+		ID:             id,
+	})
+}
+
 // DeleteMultiplication deletes the row of a finished multiplication, and reports whether there was one.
 func (tx *Tx) DeleteMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
 	n, err := tx.db.DeleteMultiplication(ctx, id)
 	return n > 0, err
+}
+
+// batchesSince is the schema version from which on processes enqueue the tiles that have no job yet.
+const batchesSince = 10
+
+// KnowBatches reports whether each process that runs understands that the jobs of a multiplication are enqueued in
+// batches.
+func (tx *Tx) KnowBatches(ctx context.Context) (bool, error) {
+	return tx.db.KnowBatches(ctx, batchesSince)
+}
+
+// AddJobBatch writes down that the next tiles of a multiplication have jobs, whose ids are from first to last, and
+// returns the multiplication as it is then. Its row must be locked, or new.
+func (tx *Tx) AddJobBatch(ctx context.Context, id uuid.UUID, tiles, first, last int64) (Multiplication, error) {
+	row, err := tx.db.AddJobBatch(ctx, db.AddJobBatchParams{
+		Tiles:    tiles,
+		FirstJob: first,
+		LastJob:  last,
+		ID:       id,
+	})
+	return Multiplication(row), notFound(err, "multiplication", id)
+}
+
+// Starved returns up to limit active multiplications that have tiles without jobs, although at most few of their tiles
+// with jobs are left.
+func (s *Store) Starved(ctx context.Context, few int64, limit int) ([]uuid.UUID, error) {
+	return s.db.ListStarved(ctx, few, int32(limit)) //nolint:gosec // a batch
 }

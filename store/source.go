@@ -22,9 +22,10 @@ func (s *Store) Source(m Matrix) matrix.Source {
 			grid:   m.Grid(),
 			dtype:  m.DType,
 			blocks: s.Blocks,
+			failed: func(err error) error { return s.noteDamage(m, err) },
 		}
 	default:
-		return matrix.NewMemory(m.Shape(), m.Content)
+		return newRowSource(m)
 	}
 }
 
@@ -34,6 +35,7 @@ type blockSource struct {
 	grid   matrix.Grid
 	dtype  matrix.DType
 	blocks blocks.Store
+	failed func(error) error // adds to the error of a read what the store knows
 }
 
 func (s *blockSource) Shape() matrix.Shape {
@@ -72,7 +74,7 @@ func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) e
 		offset := (rows.Row - block.Row) * block.Cols * size
 		if rows.Col == r.Col && rows.Cols == r.Cols { // as wide as what is wanted: no detour
 			at := (rows.Row - r.Row) * r.Cols * size
-			if err := s.blocks.Read(ctx, s.id, index, offset, dst[at:at+rows.Elements()*size]); err != nil {
+			if err := s.read(ctx, index, offset, dst[at:at+rows.Elements()*size]); err != nil {
 				return err
 			}
 			continue
@@ -84,12 +86,25 @@ func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) e
 	return nil
 }
 
+// read reads a part of a block.
+func (s *blockSource) read(ctx context.Context, index, offset int64, dst []byte) error {
+	b := blocks.Block{
+		Matrix: s.id,
+		Index:  index,
+		Size:   s.grid.Block(index).Elements() * int64(s.dtype.Size()),
+	}
+	if err := s.blocks.Read(ctx, b, offset, dst); err != nil {
+		return s.failed(err)
+	}
+	return nil
+}
+
 // readPart reads rows of a block and copies part of them to where it belongs in dst, which holds r.
 func (s *blockSource) readPart(ctx context.Context, index, offset int64, dst []byte, r, rows, part matrix.Rect) error {
 	size := int64(s.dtype.Size())
 	buf := takeScratch(rows.Elements() * size)
 	defer scratch.Put(buf)
-	if err := s.blocks.Read(ctx, s.id, index, offset, *buf); err != nil {
+	if err := s.read(ctx, index, offset, *buf); err != nil {
 		return err
 	}
 	copyRows(dst, r, *buf, rows, part, size)

@@ -6,9 +6,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -28,7 +26,7 @@ var (
 )
 
 // SchemaVersion is the newest migration that this version understands. Processes tell it with their lease.
-const SchemaVersion = 3
+const SchemaVersion = 10
 
 // Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs
 // several in one transaction.
@@ -37,8 +35,14 @@ type Store struct {
 	Blocks    blocks.Store
 	Retention time.Duration // how long matrices and multiplications are kept after their last use
 
+	UploadLife   time.Duration // how long an upload is kept that nothing renews
+	OrphanAge    time.Duration // blocks without a row are kept for as long
+	SweepAll     bool          // a sweep may delete any share of the blocks as orphans
+	MinFreeBytes int64         // free space of the block store below which nothing new is taken in; see lowWater
+
 	db     *db.Queries
 	memory *budget
+	space  space
 }
 
 // Open returns the store in pool whose large contents are in b.
@@ -47,28 +51,37 @@ func Open(pool *pgxpool.Pool, b blocks.Store, retention time.Duration) *Store {
 		Pool:      pool,
 		Blocks:    b,
 		Retention: retention,
-		db:        db.New(pool),
-		memory:    newBudget(DefaultTransferMemory),
+
+		UploadLife:   DefaultUploadLife,
+		OrphanAge:    DefaultOrphanAge,
+		MinFreeBytes: DefaultMinFreeBytes,
+
+		db:     db.New(pool),
+		memory: newBudget(DefaultTransferMemory),
 	}
 }
+
+const (
+	// DefaultUploadLife is many times the interval at which uploads are renewed.
+	DefaultUploadLife = 10 * time.Minute
+	// DefaultOrphanAge is longer than any process takes to write a row for its blocks.
+	DefaultOrphanAge = 6 * time.Hour
+	// DefaultMinFreeBytes leaves room for the results of what was accepted before.
+	DefaultMinFreeBytes = 1 << 30
+)
 
 // NewID returns a UUIDv7: rows that are written together stay together in the index.
 func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// Unavailable reports whether err means that the database cannot be reached, or is shutting down or starting up. The
-// condition passes; what was committed is safe.
-func Unavailable(err error) bool {
-	var connect *pgconn.ConnectError
+// Unavailable reports whether err means that the database cannot be reached, does not respond in time, takes no writes,
+// or is shutting down or starting up. The condition passes; what was committed is safe.
+func Unavailable(err error) bool { return database.Unavailable(err) }
+
+// Full reports whether err means that there is no room for what was to be written, in the block store or in the
+// database. The condition passes.
+func Full(err error) bool {
 	var server *pgconn.PgError
-	switch {
-	case errors.As(err, &connect), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
-		errors.Is(err, syscall.EPIPE), pgconn.SafeToRetry(err): // but for the first, a connection that is lost
-		return true
-	case errors.As(err, &server):
-		class := server.Code[:min(2, len(server.Code))]
-		return class == "08" || class == "53" || strings.HasPrefix(server.Code, "57P") // lost, out of resources, shut down
-	}
-	return false
+	return errors.Is(err, blocks.ErrFull) || errors.As(err, &server) && server.Code == "53100"
 }
 
 // notFound turns the driver's error for an empty result into ErrNotFound.

@@ -2,13 +2,30 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// sweepBatch is how many rows one statement of a sweep touches, so that it does not hold its locks for long.
-const sweepBatch = 500
+const (
+	// sweepBatch is how many rows one statement of a sweep touches, so that it does not hold its locks for long.
+	sweepBatch = 500
+	// matrixBatch is how many rows of matrices are deleted before their blocks: what a sweep that is ended does not get
+	// to becomes orphans.
+	matrixBatch = 50
+	// maxOrphanShare is the largest share of all matrices with blocks that a sweep takes for orphans without being told
+	// to.
+	maxOrphanShare = 0.25
+	// minOrphans is the number of orphans that is never too large a share.
+	minOrphans = 64
+)
+
+// ErrTooManyOrphans means that a sweep has found so many orphans that the block store is rather another installation's,
+// or the database not the one to which it belongs.
+var ErrTooManyOrphans = errors.New("too large a share of the block store has no row in this database")
 
 // Swept counts what a sweep deleted.
 type Swept struct {
@@ -19,70 +36,113 @@ type Swept struct {
 }
 
 // SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired
-// idempotency keys.
+// idempotency keys. An error of one part keeps it from none of the others.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
-	swept.Multiplications, err = inBatches(func() (int64, error) {
+	var errs [3]error
+	swept.Multiplications, errs[0] = inBatches(sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredMultiplications(ctx, sweepBatch)
 	})
-	if err != nil {
-		return swept, fmt.Errorf("deleting expired multiplications: %w", err)
+	swept.Matrices, errs[1] = s.sweepMatrices(ctx)
+	swept.Keys, errs[2] = inBatches(sweepBatch, func() (int64, error) {
+		return s.db.DeleteExpiredIdempotencyKeys(ctx, sweepBatch)
+	})
+	for i, what := range []string{"multiplications", "matrices", "keys"} {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("deleting expired %s: %w", what, errs[i])
+		}
 	}
-	swept.Matrices, err = inBatches(func() (int64, error) {
-		ids, err := s.db.DeleteExpiredMatrices(ctx, sweepBatch)
+	return swept, errors.Join(errs[:]...)
+}
+
+// sweepMatrices deletes expired matrices and their blocks. Blocks that cannot be deleted are orphans from now on.
+func (s *Store) sweepMatrices(ctx context.Context) (int64, error) {
+	var failed error
+	n, err := inBatches(matrixBatch, func() (int64, error) {
+		ids, err := s.deleteExpired(ctx)
 		if err != nil {
 			return 0, err
 		}
-		return int64(len(ids)), s.deleteBlocksOf(ctx, ids)
+		failed = errors.Join(failed, each(ctx, ids, s.Blocks.Delete))
+		return int64(len(ids)), ctx.Err()
 	})
-	if err != nil {
-		return swept, fmt.Errorf("deleting expired matrices: %w", err)
-	}
-	swept.Keys, err = inBatches(func() (int64, error) { return s.db.DeleteExpiredIdempotencyKeys(ctx, sweepBatch) })
-	if err != nil {
-		return swept, fmt.Errorf("deleting expired keys: %w", err)
-	}
-	return swept, nil
+	return n, errors.Join(err, failed)
 }
 
-// inBatches calls batch, which deletes up to sweepBatch rows, until it deletes fewer, and returns how many it deleted.
-func inBatches(batch func() (int64, error)) (int64, error) {
+// deleteExpired deletes the rows of some expired matrices. A reference that was committed between the look and the
+// deletion fails the statement; the next look sees it.
+func (s *Store) deleteExpired(ctx context.Context) (ids []uuid.UUID, err error) {
+	const attempts = 5
+	for range attempts {
+		ids, err = s.db.DeleteExpiredMatrices(ctx, matrixBatch)
+		var violation *pgconn.PgError
+		if !errors.As(err, &violation) || violation.Code != "23503" { // foreign key
+			return ids, err
+		}
+	}
+	return ids, err
+}
+
+// inBatches calls batch, which deletes up to size rows, until it deletes fewer, and returns how many it deleted.
+func inBatches(size int64, batch func() (int64, error)) (int64, error) {
 	var total int64
 	for {
 		n, err := batch()
 		total += n
-		if err != nil || n < sweepBatch {
+		if err != nil || n < size {
 			return total, err
 		}
 	}
 }
 
-// SweepOrphans deletes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads
-// whose content was stored already.
-func (s *Store) SweepOrphans(ctx context.Context) (Swept, error) {
-	var swept Swept
-	var after uuid.UUID
-	for {
-		owners, err := s.Blocks.Owners(ctx, after, sweepBatch)
-		if err != nil || len(owners) == 0 {
-			return swept, err
+// each calls do for each id, whatever becomes of the others, and returns all errors.
+func each(ctx context.Context, ids []uuid.UUID, do func(context.Context, uuid.UUID) error) error {
+	var errs []error
+	for _, id := range ids {
+		if err := do(ctx, id); err != nil {
+			errs = append(errs, err)
 		}
-		after = owners[len(owners)-1]
-		orphaned, err := s.db.ListOrphans(ctx, owners)
-		if err != nil {
-			return swept, fmt.Errorf("looking for orphaned blocks: %w", err)
-		}
-		if err := s.deleteBlocksOf(ctx, orphaned); err != nil {
-			return swept, err
-		}
-		swept.Orphans += int64(len(orphaned))
 	}
+	return errors.Join(errs...)
 }
 
-func (s *Store) deleteBlocksOf(ctx context.Context, ids []uuid.UUID) error {
+// SweepOrphans deletes blocks that no row owns: what is left of uploads and tiles whose process died, and of uploads
+// whose content was stored already. The block store may keep them in a trash for a while. Errors: ErrTooManyOrphans,
+// and nothing is deleted then.
+func (s *Store) SweepOrphans(ctx context.Context) (swept Swept, err error) {
+	var orphans []uuid.UUID
+	total := 0
+	err = s.Blocks.Owners(ctx, func(owners []uuid.UUID) error {
+		total += len(owners)
+		found, err := s.db.ListOrphans(ctx, s.aged(owners))
+		orphans = append(orphans, found...)
+		return err
+	})
+	if err != nil {
+		return swept, fmt.Errorf("looking for orphaned blocks: %w", err)
+	}
+	if n := len(orphans); !s.SweepAll && n > max(minOrphans, int(maxOrphanShare*float64(total))) {
+		return swept, fmt.Errorf("%w: %d of %d matrices; none was deleted. See 'Orphans are kept' in the runbook",
+			ErrTooManyOrphans, n, total)
+	}
+	err = each(ctx, orphans, func(ctx context.Context, id uuid.UUID) error {
+		err := s.Blocks.Discard(ctx, id)
+		if err == nil {
+			swept.Orphans++
+		}
+		return err
+	})
+	return swept, errors.Join(err, s.Blocks.EmptyTrash(ctx))
+}
+
+// aged returns those of the ids that are old enough for orphans. An id says when it was made; others than those of
+// NewID are not ours.
+func (s *Store) aged(ids []uuid.UUID) []uuid.UUID {
+	aged := make([]uuid.UUID, 0, len(ids))
+	before := time.Now().Add(-s.OrphanAge)
 	for _, id := range ids {
-		if err := s.Blocks.Delete(ctx, id); err != nil {
-			return err
+		if id.Version() == 7 && time.Unix(id.Time().UnixTime()).Before(before) {
+			aged = append(aged, id)
 		}
 	}
-	return nil
+	return aged
 }

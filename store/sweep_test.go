@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
 )
 
 func TestSweep(t *testing.T) {
@@ -33,7 +35,7 @@ func TestSweep(t *testing.T) {
 		return m
 	}
 	expired, kept := upload(-time.Minute), upload(time.Hour)
-	orphan := uuid.New()
+	orphan := oldID(t)
 	if err := s.Blocks.Put(ctx, orphan, 0, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -46,8 +48,112 @@ func TestSweep(t *testing.T) {
 	if _, err := s.Matrix(ctx, expired.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the expired matrix: %v", err)
 	}
-	owners, err := s.Blocks.Owners(ctx, uuid.Nil, 10)
+	owners, err := blocks.AllOwners(ctx, s.Blocks)
 	if err != nil || len(owners) != 1 || owners[0] != kept.ID {
 		t.Errorf("the blocks of %v are left, %v", owners, err)
+	}
+}
+
+// oldID returns an id as NewID made it a day ago.
+func oldID(t *testing.T) uuid.UUID {
+	t.Helper()
+	id := store.NewID()
+	ms := time.Now().Add(-24 * time.Hour).UnixMilli()
+	for i := range 6 {
+		id[i] = byte(ms >> (8 * (5 - i)))
+	}
+	return id
+}
+
+// TestSweepOrphansIsCareful: young blocks stay, and so do all if most of the store seems to be orphaned.
+func TestSweepOrphansIsCareful(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	put := func(id uuid.UUID) {
+		if err := s.Blocks.Put(t.Context(), id, 0, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(store.NewID())
+	put(uuid.New())
+	if swept, err := s.SweepOrphans(t.Context()); err != nil || swept.Orphans != 0 {
+		t.Errorf("SweepOrphans() = %+v, %v, want none: one is young, the other not ours", swept, err)
+	}
+	for range 70 {
+		put(oldID(t))
+	}
+	if swept, err := s.SweepOrphans(t.Context()); !errors.Is(err, store.ErrTooManyOrphans) || swept.Orphans != 0 {
+		t.Errorf("SweepOrphans() = %+v, %v, want ErrTooManyOrphans", swept, err)
+	}
+	s.SweepAll = true
+	if swept, err := s.SweepOrphans(t.Context()); err != nil || swept.Orphans != 70 {
+		t.Errorf("SweepOrphans() = %+v, %v, want 70 orphans", swept, err)
+	}
+	if left := owners(t, s); len(left) != 2 {
+		t.Errorf("%d matrices have blocks, want 2", len(left))
+	}
+}
+
+// undeletable is a block store that cannot delete the blocks of one matrix.
+type undeletable struct {
+	blocks.Store
+	id uuid.UUID
+}
+
+func (u undeletable) Discard(ctx context.Context, id uuid.UUID) error {
+	if id == u.id {
+		return errors.New("permission denied")
+	}
+	return u.Store.Discard(ctx, id)
+}
+
+// TestOneOrphanStays: one that cannot be deleted does not keep the others.
+func TestOneOrphanStays(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	var ids []uuid.UUID
+	for range 20 {
+		ids = append(ids, oldID(t))
+		if err := s.Blocks.Put(t.Context(), ids[len(ids)-1], 0, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Blocks = undeletable{s.Blocks, ids[3]}
+	if swept, err := s.SweepOrphans(t.Context()); err == nil || swept.Orphans != 19 {
+		t.Errorf("SweepOrphans() = %+v, %v, want 19 orphans and an error", swept, err)
+	}
+}
+
+// TestUploadIsRenewed: an upload that takes longer than its life is kept while it lasts, and one that is over is swept.
+func TestUploadIsRenewed(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.UploadLife = 3 * time.Second
+	begin := func(ctx context.Context) *store.Upload {
+		u := s.NewUpload(ctx, sharedShape, false, store.FromUpload)
+		if _, err := u.Write(content(sharedShape)[:100_000]); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	dead, die := context.WithCancel(t.Context())
+	begin(dead)
+	living := begin(t.Context())
+	die()
+	var swept store.Swept
+	for swept.Matrices == 0 { // until the dead one expires, which was as young as the other
+		var err error
+		if swept, err = s.SweepExpired(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if swept.Matrices != 1 {
+		t.Errorf("%d matrices are swept, want 1", swept.Matrices)
+	}
+	if _, err := living.Write(content(sharedShape)[100_000:]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := finish(t, s, living); err != nil {
+		t.Error(err)
 	}
 }

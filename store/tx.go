@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/millrace/millrace/store/internal/db"
 )
@@ -17,8 +19,28 @@ type Tx struct {
 	after []func()
 }
 
-// InTx runs f in a transaction and commits it, unless f returns an error.
+// maxConflicts is how often a transaction is begun anew after a conflict with others.
+const maxConflicts = 5
+
+// InTx runs f in a transaction and commits it, unless f returns an error. It does so again after Postgres has rolled
+// the transaction back because of a deadlock, or because it cannot be serialized: f must not have effects but in the
+// transaction and by AfterCommit.
 func (s *Store) InTx(ctx context.Context, f func(tx *Tx) error) error {
+	for conflicts := 1; ; conflicts++ {
+		err := s.inTx(ctx, f)
+		if conflicts >= maxConflicts || !conflict(err) {
+			return err
+		}
+	}
+}
+
+// conflict reports whether a transaction was rolled back for no other reason than that others ran beside it.
+func conflict(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
+}
+
+func (s *Store) inTx(ctx context.Context, f func(tx *Tx) error) error {
 	var after []func()
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
 		t := &Tx{

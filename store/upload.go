@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"hash"
 	"sync"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
@@ -26,8 +29,10 @@ type Upload struct {
 	blocks   *blockWriter // nil while the content is small
 	release  func()       // gives back the memory, if some is reserved
 	reserved bool
-	digest   hash.Hash // nil when the content does not come in the order in which it is hashed
-	copied   bool      // others hold the same content, so that the blocks are of no use
+	digest   hash.Hash   // nil when the content does not come in the order in which it is hashed
+	copied   bool        // others hold the same content, so that the blocks are of no use
+	missing  []uuid.UUID // matrices that should hold the same content, but whose blocks are not there
+	dead     func()      // ends the renewals
 }
 
 // NewUpload begins a matrix whose elements will be written in C order, or in Fortran order when fortran is set. Of a
@@ -38,6 +43,7 @@ func (s *Store) NewUpload(ctx context.Context, shape matrix.Shape, fortran bool,
 		ctx:     ctx,
 		fortran: fortran,
 		release: func() {},
+		dead:    func() {},
 		matrix: Matrix{
 			ID:     NewID(),
 			Rows:   shape.Rows,
@@ -122,19 +128,49 @@ func (u *Upload) memoryFor(grid matrix.Grid) int64 {
 	return (stripe + (blockWriters+1)*block) * int64(u.matrix.DType.Size())
 }
 
+// renewals is how often an upload is renewed within its life.
+const renewals = 10
+
+// renew keeps the row of the upload from expiring for as long as the upload is not over: its client may be slow, and
+// may have another matrix to send. When the process dies, the row expires and the blocks are swept.
+func (u *Upload) renew() {
+	ctx, cancel := context.WithCancel(u.ctx)
+	u.dead = cancel
+	interval := u.store.UploadLife / renewals
+	go func() {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			renewing, done := context.WithTimeout(ctx, interval)
+			// An error is of no consequence, unless all that follow fail, too; then FinishTx does not find the row.
+			_, _ = u.store.db.RenewUpload(renewing, u.store.UploadLife, u.matrix.ID)
+			done()
+		}
+	}()
+}
+
 // spill begins to write blocks. The row is written first: blocks that no row owns are swept.
 func (u *Upload) spill() error {
 	if err := u.reserve(); err != nil {
 		return err
+	}
+	if err := u.store.CheckSpace(max(0, u.matrix.Shape().Bytes())); err != nil {
+		return fmt.Errorf("beginning an upload: %w", err)
 	}
 	grid := u.grid()
 	row := u.matrix
 	row.BlockRows = grid.BlockRows
 	row.BlockCols = grid.BlockCols
 	row.Rows = max(row.Rows, 0) // not known yet
-	if _, err := u.store.insertMatrix(u.ctx, u.store.db, row); err != nil {
+	if _, err := insertMatrix(u.ctx, u.store.db, row, u.store.UploadLife); err != nil {
 		return fmt.Errorf("beginning an upload: %w", err)
 	}
+	u.renew()
 	u.matrix.BlockRows = grid.BlockRows
 	u.matrix.BlockCols = grid.BlockCols
 	u.blocks = newBlockWriter(u.ctx, u.store.Blocks, u.matrix, grid, u.fortran)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/matrix"
@@ -30,7 +31,35 @@ func (u *Upload) Close() (Matrix, error) {
 		return Matrix{}, err
 	}
 	u.matrix.Rows = rows
-	return u.matrix, u.closeDigest()
+	if err := u.closeDigest(); err != nil {
+		return Matrix{}, err
+	}
+	return u.matrix, u.lookForSame()
+}
+
+// lookForSame looks whether the blocks of the matrices are there that should have the same content. It is done before
+// the transaction, which would wait for the block store otherwise.
+func (u *Upload) lookForSame() error {
+	owners, err := u.store.db.ListContentOwners(u.ctx, u.matrix.Digest)
+	if err != nil {
+		return fmt.Errorf("looking for the same content: %w", err)
+	}
+	for _, o := range owners {
+		grid := matrix.Grid{
+			Rows:      o.Rows,
+			Cols:      o.Cols,
+			BlockRows: o.BlockRows,
+			BlockCols: o.BlockCols,
+		}
+		n, err := u.store.Blocks.Count(u.ctx, o.Owner)
+		if err != nil {
+			return err
+		}
+		if n < grid.Blocks() {
+			u.missing = append(u.missing, o.Owner)
+		}
+	}
+	return nil
 }
 
 // closeHeld hashes what is in memory, now that its shape is known, and begins to write it.
@@ -101,7 +130,8 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	if err := tx.db.LockContent(ctx, key); err != nil {
 		return Matrix{}, fmt.Errorf("waiting for uploads of the same content: %w", err)
 	}
-	same, err := tx.db.FindContent(ctx, p.Digest, sharingSince)
+	missing := append([]uuid.UUID{}, u.missing...) // not null
+	same, err := tx.db.FindContent(ctx, p.Digest, missing, sharingSince)
 	switch {
 	case err == nil:
 		p.ContentID = &same.Owner
@@ -110,9 +140,32 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	case !errors.Is(err, pgx.ErrNoRows):
 		return Matrix{}, fmt.Errorf("looking for the same content: %w", err)
 	}
+	if err := healTx(ctx, tx, p, missing); err != nil {
+		return Matrix{}, err
+	}
 	u.copied = p.ContentID != nil
 	row, err := tx.db.FinishUpload(ctx, p)
 	return newMatrix(row), notFound(err, "upload", p.ID)
+}
+
+// healTx lets the matrices with the same content whose blocks are missing or damaged share those of an upload.
+func healTx(ctx context.Context, tx *Tx, p db.FinishUploadParams, missing []uuid.UUID) error {
+	healer := p.ID
+	if p.ContentID != nil {
+		healer = *p.ContentID
+	}
+	_, err := tx.db.HealContents(ctx, db.HealContentsParams{
+		Healer:       healer,
+		BlockRows:    p.BlockRows,
+		BlockCols:    p.BlockCols,
+		Digest:       p.Digest,
+		Missing:      missing,
+		SharingSince: sharingSince,
+	})
+	if err != nil {
+		return fmt.Errorf("healing matrices with the same content: %w", err)
+	}
+	return nil
 }
 
 // sharingSince is the schema version from which on processes read contents that are shared.
@@ -120,6 +173,7 @@ const sharingSince = 3
 
 // DropCopy deletes the blocks whose content FinishTx has found in the store, after the commit. What it leaves is swept.
 func (u *Upload) DropCopy() error {
+	u.dead()
 	if !u.copied {
 		return nil
 	}
@@ -129,6 +183,7 @@ func (u *Upload) DropCopy() error {
 // Abort gives up the upload and deletes what it has written, unless a transaction with FinishTx was committed
 // although its outcome is unknown.
 func (u *Upload) Abort() error {
+	u.dead()
 	defer func() { u.release() }()
 	if u.blocks == nil {
 		return nil

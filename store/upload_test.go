@@ -127,7 +127,7 @@ func expectEmpty(t *testing.T, s *store.Store) {
 	if err := s.Pool.QueryRow(t.Context(), "SELECT count(*) FROM matrices").Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
-	owners, err := s.Blocks.Owners(t.Context(), uuid.Nil, 10)
+	owners, err := blocks.AllOwners(t.Context(), s.Blocks)
 	if err != nil || rows != 0 || len(owners) != 0 {
 		t.Errorf("%d rows and the blocks of %v are left, %v", rows, owners, err)
 	}

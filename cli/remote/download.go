@@ -6,56 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/millrace/millrace/cli/terminal"
-	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 )
-
-// OutputFlags are the flags of the commands that download a result.
-type OutputFlags struct {
-	Output string `short:"o" required:"" placeholder:"C.npy" help:"File for the result; - is standard output."`
-	Force  bool   `short:"f" help:"Overwrite the file if it exists."`
-	Quiet  bool   `short:"q" help:"Print only errors."`
-}
-
-// stdoutName is the name of the output that stands for the standard output.
-const stdoutName = "-"
-
-// Check returns an error for an output that could not be written, before any work is done for it.
-func (f OutputFlags) Check(json bool) error {
-	if f.Output == stdoutName {
-		if json {
-			return usage.Errorf("--json and -o - both write to standard output")
-		}
-		return nil
-	}
-	info, err := os.Stat(f.Output)
-	switch {
-	case err == nil && info.IsDir():
-		return usage.Errorf("%s is a directory, name a file in it", f.Output)
-	case err == nil && !f.Force:
-		return usage.Errorf("%s exists already; --force overwrites it", f.Output)
-	}
-	dir, err := os.Stat(filepath.Dir(f.Output))
-	if err != nil {
-		return usage.Errorf("--output: %w", err)
-	}
-	if !dir.IsDir() {
-		return usage.Errorf("%s is not a directory", filepath.Dir(f.Output))
-	}
-	return nil
-}
-
-// Log returns where progress is shown: stderr, or nowhere with --quiet.
-func (f OutputFlags) Log(stderr io.Writer) io.Writer {
-	if f.Quiet {
-		return io.Discard
-	}
-	return stderr
-}
 
 // Download is a result that was downloaded.
 type Download struct {
@@ -74,20 +29,56 @@ func (f OutputFlags) Download(
 		d.Bytes = done
 		bar.SetOf(done, total)
 	}
-	if f.Output == stdoutName {
-		download := api.Result(m.ID, stdout, progress)
-		if err := download.Run(ctx); err != nil {
-			return d, fmt.Errorf("downloading: %w", err)
+	to, err := f.target(stdout)
+	if err != nil {
+		return d, fmt.Errorf("%w; the result stays on the server: millrace result %s", err, m.ID)
+	}
+	switch to {
+	case toStdout:
+		d.Verified, err = downloadTo(ctx, api, m.ID, stdout, progress)
+	case inPlace:
+		d.Verified, err = f.downloadInPlace(ctx, api, m.ID, progress)
+	default:
+		if d.Verified, err = f.downloadFile(ctx, api, m.ID, progress); err != nil {
+			err = fmt.Errorf("%w; millrace result %s -o %s resumes the download", err, m.ID, f.Output)
 		}
-		d.Verified = download.Verified()
-	} else if d.Verified, err = f.downloadFile(ctx, api, m.ID, progress); err != nil {
-		return d, fmt.Errorf("downloading: %w; millrace result %s -o %s resumes the download", err, m.ID, f.Output)
+	}
+	if err != nil {
+		return d, fmt.Errorf("downloading: %w", err)
 	}
 	bar.Finish(terminal.Rate(d.Bytes, time.Since(start)))
-	if f.Output != stdoutName {
+	if to != toStdout {
 		fmt.Fprintf(log, "%-10s %s, %d×%d %s\n", "done", f.Output, m.Result.Rows, m.Result.Cols, m.Result.Dtype)
 	}
 	return d, nil
+}
+
+// downloadTo downloads to a writer.
+func downloadTo(
+	ctx context.Context, api *client.Client, id string, w io.Writer, progress func(done, total int64),
+) (verified bool, err error) {
+	download := api.Result(id, w, progress)
+	err = download.Run(ctx)
+	return err == nil && download.Verified(), err
+}
+
+// downloadInPlace writes into what the output is. If that is a file, reached by a symbolic link, it is empty after an
+// error, so that it cannot be taken for a result.
+func (f OutputFlags) downloadInPlace(
+	ctx context.Context, api *client.Client, id string, progress func(done, total int64),
+) (verified bool, err error) {
+	out, err := interruptible(ctx, func() (*os.File, error) {
+		const flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+		return os.OpenFile(f.Output, flags, 0o644) //nolint:gosec // as every program writes its output
+	})
+	if err != nil {
+		return false, err
+	}
+	verified, err = downloadTo(ctx, api, id, out, progress)
+	if info, statErr := out.Stat(); err != nil && statErr == nil && info.Mode().IsRegular() {
+		err = errors.Join(err, out.Truncate(0))
+	}
+	return verified, errors.Join(err, out.Close())
 }
 
 // downloadFile downloads into a .part file beside the output and renames it once it is complete. The name of the .part
@@ -113,7 +104,7 @@ func (f OutputFlags) downloadFile(
 		}
 		err = download.Run(ctx)
 		if err == nil {
-			if err := install(part, f.Output); err != nil {
+			if err := f.install(part); err != nil {
 				return false, err
 			}
 			return download.Verified(), nil
@@ -139,13 +130,18 @@ func empty(file *os.File) error {
 	return err
 }
 
-// install renames a complete file.
-func install(part *os.File, name string) error {
+// install renames a complete file, unless the output has become something that it must not replace.
+func (f OutputFlags) install(part *os.File) error {
 	if err := part.Sync(); err != nil { // or a crash might leave the name without the content
 		return err
 	}
 	if err := part.Close(); err != nil {
 		return err
 	}
-	return os.Rename(part.Name(), name)
+	if to, err := f.target(nil); err != nil {
+		return err
+	} else if to != toFile {
+		return fmt.Errorf("%s is not a file any more", f.Output)
+	}
+	return os.Rename(part.Name(), f.Output)
 }

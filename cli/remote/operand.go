@@ -21,14 +21,16 @@ import (
 type Operand struct {
 	client.Operand // of a file, empty before Upload
 
-	name  string
-	shape matrix.Shape
-	path  string // of a .npy file, else empty
-	size  int64  // of that file, in bytes
+	name   string
+	shape  matrix.Shape
+	path   string  // of a .npy file, else empty
+	stream *stream // nil for other operands
+	size   int64   // of the file or stream, in bytes
 }
 
-// ParseOperand parses an argument: the path of a .npy file, random:ROWSxCOLS[:SEED], or id:MATRIX_ID. It finds out the
-// shape, so that CheckShapes can refuse the operands before anything is uploaded.
+// ParseOperand parses an argument: the path of a .npy file or of a pipe that delivers one, - for the standard input,
+// random:ROWSxCOLS[:SEED], or id:MATRIX_ID. It finds out the shape, so that CheckShapes can refuse the operands before
+// anything is uploaded.
 func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
 	if text, ok := strings.CutPrefix(arg, "random:"); ok {
 		return randomOperand(arg, text)
@@ -49,7 +51,24 @@ func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand,
 			shape:   shape,
 		}, nil
 	}
-	return fileOperand(arg)
+	if arg == stdinName {
+		return streamOperand(ctx, arg, "standard input", os.Stdin)
+	}
+	return fileOperand(ctx, arg)
+}
+
+// streamOperand reads the header of a stream.
+func streamOperand(ctx context.Context, arg, name string, file *os.File) (Operand, error) {
+	s, err := openStream(ctx, name, file)
+	if err != nil {
+		return Operand{}, err
+	}
+	return Operand{
+		name:   arg,
+		shape:  s.shape,
+		stream: s,
+		size:   s.size,
+	}, nil
 }
 
 // randomOperand parses ROWSxCOLS[:SEED].
@@ -82,19 +101,26 @@ func randomOperand(arg, text string) (Operand, error) {
 	}, nil
 }
 
-// fileOperand reads the header of a .npy file and compares the size of the file with it.
-func fileOperand(path string) (Operand, error) {
-	file, err := os.Open(path)
+// fileOperand reads the header of a .npy file and compares the size of the file with it. A pipe or a device, which has
+// no size, is a stream.
+func fileOperand(ctx context.Context, path string) (Operand, error) {
+	file, err := interruptible(ctx, func() (*os.File, error) { return os.Open(path) })
+	if ctx.Err() != nil {
+		return Operand{}, ctx.Err()
+	}
 	if err != nil {
 		return Operand{}, usage.Errorf("reading an operand: %w", err)
+	}
+	info, err := file.Stat()
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return streamOperand(ctx, path, path, file)
 	}
 	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
 	if err != nil {
 		return Operand{}, usage.Errorf("reading an operand: %w", err)
 	}
-	if !info.Mode().IsRegular() {
-		return Operand{}, usage.Errorf("%s is not a file", path)
+	if info.IsDir() {
+		return Operand{}, usage.Errorf("%s is a directory, not a file", path)
 	}
 	npy, err := npy.NewReader(bufio.NewReader(file), 0)
 	if err != nil {
@@ -122,22 +148,38 @@ func CheckShapes(a, b Operand) error {
 	return nil
 }
 
-// SameFile reports whether two operands are the same file, which must be uploaded only once.
-func (o *Operand) SameFile(other Operand) bool { return o.path != "" && o.path == other.path }
+// SameFile reports whether two operands are the same file or stream, which must be uploaded only once.
+func (o *Operand) SameFile(other Operand) bool { return o.isFile() && o.name == other.name }
 
-// Upload uploads the file of an operand and shows the progress under a title. It does nothing for other operands.
+// isFile reports whether the operand must be uploaded.
+func (o *Operand) isFile() bool { return o.path != "" || o.stream != nil }
+
+// Upload uploads the file or stream of an operand and shows the progress under a title. It does nothing for other
+// operands.
 func (o *Operand) Upload(ctx context.Context, api *client.Client, title string, log io.Writer) error {
-	if o.path == "" {
+	if !o.isFile() {
 		return nil
 	}
 	start := time.Now()
 	bar := terminal.NewBar(log, title, o.size, terminal.Bytes)
 	defer bar.Clear()
-	m, err := api.Upload(ctx, o.path, bar.Set)
+	m, err := o.send(ctx, api, bar.Set)
 	if err != nil {
 		return err
 	}
 	bar.Finish(terminal.Rate(o.size, time.Since(start)))
 	o.Operand = client.Stored(m.ID)
 	return nil
+}
+
+// send uploads the file or stream of an operand.
+func (o *Operand) send(ctx context.Context, api *client.Client, progress func(n int64)) (client.Matrix, error) {
+	if o.stream == nil {
+		return api.Upload(ctx, o.path, progress)
+	}
+	m, err := api.UploadStream(ctx, o.stream, o.size, progress)
+	if fault := o.stream.fault.Load(); fault != nil {
+		return m, *fault
+	}
+	return m, err
 }

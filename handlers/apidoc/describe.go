@@ -31,7 +31,10 @@ func Describe(o *huma.OpenAPI) {
 func describeOperation(c *huma.Components, op *huma.Operation) {
 	for status := range sharedResponses {
 		code := strconv.Itoa(status)
-		if status != http.StatusRequestTimeout && op.Responses[code] == nil { // only a request with a body times out
+		if status == http.StatusForbidden && op.Method == http.MethodGet {
+			continue // reading is for the browser to refuse
+		}
+		if !ofBodies(status) && op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{}
 		}
 	}
@@ -48,6 +51,11 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 			describeSchema(content.Schema)
 		}
 	}
+}
+
+// ofBodies reports whether only requests with a body get a response.
+func ofBodies(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusInsufficientStorage
 }
 
 // describeResponse completes a response, or replaces it by a reference if operations share it.

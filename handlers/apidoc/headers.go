@@ -5,6 +5,11 @@ import "github.com/danielgtaylor/huma/v2"
 // headerDocs describes the response headers by name.
 func headerDocs() map[string]huma.Header {
 	return map[string]huma.Header{
+		"Accept-Encoding": {
+			Description: "The only content encoding of bodies that is supported, if the body had another one.",
+			Schema:      enumSchema("identity"),
+			Example:     "identity",
+		},
 		"Accept-Ranges": {
 			Description: "This form of the matrix can be requested in ranges.",
 			Required:    true,
@@ -29,10 +34,10 @@ func headerDocs() map[string]huma.Header {
 			Example:     "attachment; filename=" + exampleMatrixC + ".npy",
 		},
 		"Content-Range": {
-			Description: "The range of the body and the size of the whole content; in a 416 response the size alone.",
-			Required:    true,
-			Schema:      patternSchema(`^bytes (\*|\d+-\d+)/\d+$`, 64),
-			Example:     "bytes 128-159/160",
+			Description: "The range of the body and the size of the whole content; in a 416 response the size alone. " +
+				"Several ranges are parts of the body, each with its own.",
+			Schema:  patternSchema(`^bytes (\*|\d+-\d+)/\d+$`, 64),
+			Example: "bytes 128-159/160",
 		},
 		"ETag": {
 			Description: "Identifies this version of the body, for `If-None-Match`; for the content of a matrix also " +

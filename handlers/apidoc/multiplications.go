@@ -73,6 +73,7 @@ func RetryMultiplication() huma.Operation {
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "The multiplication is neither failed nor cancelled.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
+			response{status: http.StatusInsufficientStorage},
 		),
 	}
 }

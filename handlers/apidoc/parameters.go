@@ -11,9 +11,10 @@ import (
 func parameterDocs() map[string]huma.Param {
 	return map[string]huma.Param{
 		"Range": {
-			Description: "The requested bytes.",
-			Example:     "bytes=128-159",
-			Schema:      patternSchema(`^bytes=[0-9, -]+$`, 200),
+			Description: "The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response " +
+				"is the whole content.",
+			Example: "bytes=128-159",
+			Schema:  patternSchema(`^bytes=[0-9, -]+$`, 200),
 		},
 		"If-Range": {
 			Description: "Return the range if the content still has this ETag, otherwise the whole content.",

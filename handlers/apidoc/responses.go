@@ -77,6 +77,11 @@ func (s sharedResponse) response(status int) *huma.Response {
 
 // sharedResponses are the error responses that do not depend on the operation, by status.
 var sharedResponses = map[int]sharedResponse{
+	http.StatusForbidden: {
+		name:        "OtherSite",
+		description: "A browser sent the request for a page of another site.",
+		detail:      "requests from pages of other sites are refused",
+	},
 	http.StatusRequestTimeout: {
 		name:        "Timeout",
 		description: "The client sent less than 64 KiB in 30 seconds, in the middle of the body.",
@@ -88,9 +93,10 @@ var sharedResponses = map[int]sharedResponse{
 		detail:      "internal error, see the log of the API",
 	},
 	http.StatusUnprocessableEntity: {
-		name:        "InvalidParameter",
-		description: "A parameter is unknown or has an invalid value.",
-		detail:      "validation failed",
+		name: "InvalidParameter",
+		description: "A parameter is unknown, is repeated or has an invalid value, or the query is malformed or has more " +
+			"than 4,096 bytes.",
+		detail: "validation failed",
 	},
 	http.StatusServiceUnavailable: {
 		name: "Unavailable",
@@ -98,5 +104,11 @@ var sharedResponses = map[int]sharedResponse{
 			"accepted before is safe.",
 		detail:  "the database is not available, try again later",
 		headers: []string{"Retry-After"},
+	},
+	http.StatusInsufficientStorage: {
+		name:        "StorageFull",
+		description: "The block store has no room for the matrix, or for the result. What was accepted before is safe.",
+		detail:      "the block store is full, try again later",
+		headers:     []string{"Retry-After"},
 	},
 }

@@ -36,10 +36,10 @@ func submissionSchema(operand *huma.Schema) *huma.Schema {
 	}, "a", "b")
 }
 
+// prioritySchema describes a priority. Its default, like those of other members of requests, is text: generators of
+// clients take a member with a default for one that must be sent.
 func prioritySchema() *huma.Schema {
-	s := describedAs("1 is the most urgent", integerSchema("int32", 1, 4))
-	s.Default = 2
-	return s
+	return describedAs("1 is the most urgent; 2 if it is left out", integerSchema("int32", 1, 4))
 }
 
 // operandSchema describes an object with exactly one of the given members, which define a matrix.
@@ -59,13 +59,11 @@ func operandSchema(members ...string) *huma.Schema {
 }
 
 func randomSchema() *huma.Schema {
-	seed := describedAs("Another seed gives another matrix", countSchema())
-	seed.Default = 0
 	return objectSchema(map[string]*huma.Schema{
 		"rows":  describedAs("Number of rows", countSchema()),
 		"cols":  describedAs("Number of columns", countSchema()),
-		"seed":  seed,
-		"dtype": {Default: "float64"},
+		"seed":  describedAs("Another seed gives another matrix; 0 if it is left out", countSchema()),
+		"dtype": {Description: "float64 if it is left out"},
 	}, "rows", "cols")
 }
 

@@ -64,8 +64,10 @@ func submitted() response {
 }
 
 func finished() response {
-	return success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
+	r := success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
 		"Location", "Preference-Applied", "Idempotent-Replayed")
+	r.Content[resource.MediaJSON].Schema = ref("Multiplication")
+	return r
 }
 
 func submissionJSON() *huma.MediaType {
@@ -110,12 +112,13 @@ func submissionFiles() *huma.MediaType {
 // bodyProblems returns the error responses of operations that read matrices, with examples of details.
 func bodyProblems(unsupported, tooLarge, invalid string) []response {
 	return []response{
-		{status: http.StatusRequestTimeout}, // one of sharedResponses
+		{status: http.StatusRequestTimeout}, // these two are of sharedResponses
+		{status: http.StatusInsufficientStorage},
 		problem(http.StatusBadRequest, "The body does not match its media type, or ends too early.",
 			"bad request: malformed JSON: unexpected EOF after offset 13"),
 		problem(http.StatusRequestEntityTooLarge, "A matrix or the result is too large for this server.", tooLarge),
-		problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported.",
-			"unsupported media type: "+unsupported),
+		problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported, or is compressed.",
+			"unsupported media type: "+unsupported, "Accept-Encoding"),
 		problem(http.StatusUnprocessableEntity,
 			"The shapes do not match, a member is unknown, or the type of the elements is not supported.", invalid),
 	}

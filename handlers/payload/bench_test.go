@@ -21,9 +21,9 @@ func TestMain(m *testing.M) { testdb.Main(m) }
 // forgetful is a block store that keeps nothing, so that only the reading of text and the hashing are measured.
 type forgetful struct{ blocks.Store }
 
-func (forgetful) Put(context.Context, uuid.UUID, int64, []byte) error         { return nil }
-func (forgetful) Read(context.Context, uuid.UUID, int64, int64, []byte) error { return nil }
-func (forgetful) Delete(context.Context, uuid.UUID) error                     { return nil }
+func (forgetful) Put(context.Context, uuid.UUID, int64, []byte) error     { return nil }
+func (forgetful) Read(context.Context, blocks.Block, int64, []byte) error { return nil }
+func (forgetful) Delete(context.Context, uuid.UUID) error                 { return nil }
 
 // BenchmarkJSONOperands reads a submission of two 1000×1000 operands as text.
 func BenchmarkJSONOperands(b *testing.B) {

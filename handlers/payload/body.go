@@ -29,10 +29,14 @@ type Body struct {
 // Open begins to read the body of a request, which must be of one of the given media types. keyed says that
 // Fingerprint will be called.
 //
-// It returns ErrMediaType for another media type, and ErrBadRequest for malformed digest headers.
+// It returns ErrMediaType for another media type, ErrEncoding for a compressed body, and ErrBadRequest for malformed
+// digest headers.
 func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 	mediaType, params, err := parseMediaType(r.Header.Get("Content-Type"), mediaTypes)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkEncoding(r.Header); err != nil {
 		return nil, err
 	}
 	digests, err := parseDigests(r.Header)

@@ -22,4 +22,6 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrMediaType: the body is of a type that the route does not take.
 	ErrMediaType = errors.New("unsupported media type")
+	// ErrEncoding: the body is compressed.
+	ErrEncoding = errors.New("unsupported content encoding")
 )

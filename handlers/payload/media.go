@@ -3,6 +3,7 @@ package payload
 import (
 	"fmt"
 	"mime"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -23,4 +24,17 @@ func parseMediaType(header string, accepted []string) (mediaType string, params 
 		return "", nil, fmt.Errorf("%w: %s, send %s", ErrMediaType, mediaType, strings.Join(accepted, " or "))
 	}
 	return mediaType, params, nil
+}
+
+// checkEncoding returns ErrEncoding if the Content-Encoding headers name more than identity, which is no encoding.
+func checkEncoding(header http.Header) error {
+	for _, line := range header.Values("Content-Encoding") {
+		for _, coding := range strings.Split(line, ",") {
+			coding = strings.TrimSpace(coding)
+			if coding != "" && !strings.EqualFold(coding, "identity") {
+				return fmt.Errorf("%w: %.40s, send the body as it is", ErrEncoding, coding)
+			}
+		}
+	}
+	return nil
 }

@@ -94,7 +94,7 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 	return j.intake.finish(u)
 }
 
-// maxRandomBytes bounds a matrix that takes no room: any size will do for which the bytes of its .npy file can be
+// maxRandomBytes bounds a matrix that takes no room if there is no other limit: the bytes of its .npy file can be
 // counted.
 const maxRandomBytes = 1 << 62
 
@@ -129,8 +129,12 @@ func (j *jsonReader) random(at string) (*jobs.Operand, error) {
 	if shape.Rows < 0 || shape.Cols < 0 {
 		return nil, fmt.Errorf("%w: %s must have \"rows\" and \"cols\"", ErrInvalid, at)
 	}
-	if err := shape.Validate(maxRandomBytes); err != nil {
-		return nil, err
+	maxBytes := j.intake.maxBytes // the limit is one for all matrices: a random one is read, too
+	if maxBytes <= 0 {
+		maxBytes = maxRandomBytes
+	}
+	if err := shape.Validate(maxBytes); err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	return &jobs.Operand{Matrix: store.NewRandom(shape, uint64(seed))}, nil //nolint:gosec // not negative
 }

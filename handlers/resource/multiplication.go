@@ -57,7 +57,7 @@ type TileCounts struct {
 
 // TileError is one failed attempt at one tile.
 type TileError struct {
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at" doc:"When the attempt began; if its worker was lost, when the tile was rescued"`
 	Tile    int64     `json:"tile"`
 	Attempt int       `json:"attempt"`
 	Message string    `json:"message" pattern:"\\S" maxLength:"4096"`

@@ -20,6 +20,7 @@ type QueueState struct {
 	Waiting  int64  `json:"waiting" doc:"Not started"`
 	Running  int64  `json:"running"`
 	Retrying int64  `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`
+	Paused   bool   `json:"paused" doc:"Whether the queue was paused: workers fetch no tiles until it is resumed"`
 }
 
 // ActiveMultiplications counts the multiplications that are not finished.

@@ -18,8 +18,8 @@ func (r *Rows) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// maxRows is the number of rows of a column of 1 TiB, the limit of a server unless it is configured otherwise.
-const maxRows = 1 << 37
+// maxRows is the number of rows of a column of 64 GiB, the limit of a server unless it is configured otherwise.
+const maxRows = 1 << 33
 
 // Schema implements huma.SchemaProvider.
 func (Rows) Schema(huma.Registry) *huma.Schema {

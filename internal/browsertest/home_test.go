@@ -73,7 +73,7 @@ func TestHomeShowsErrors(t *testing.T) {
 	b.open(d.url)
 	b.sees(`document.getElementById("version").innerText !== ""`)
 	b.click("#submit button")
-	b.sees(`document.getElementById("refused").innerText.startsWith("The API returned 413: the result: matrix too large")`)
+	b.sees(`document.getElementById("refused").innerText.startsWith("The API returned 413: a.random: matrix too large")`)
 	if got := evaluate[string](b, `document.getElementById("submitted").innerText`); got != "" {
 		t.Errorf("the status of a refused submission is %q, want none", got)
 	}

@@ -70,6 +70,8 @@ func downloadBinaries(ctx context.Context, cfg Config, acct account, major int) 
 	d := downloader{
 		repository: mavenCentral,
 		cache:      cache,
+		digests:    downloadDigests,
+		unpinned:   cfg.Unpinned,
 		log:        cfg.Log,
 	}
 	dir, err := d.install(ctx, major)

@@ -78,6 +78,9 @@ func (c *cluster) ensure(ctx context.Context, exists bool) error {
 		return fmt.Errorf("read the password of the database: %w", err)
 	}
 	c.password = strings.TrimSpace(string(password))
+	if err := c.dir.writePassFile(c.password); err != nil {
+		return fmt.Errorf("write the password of the database: %w", err)
+	}
 	return nil
 }
 

@@ -36,6 +36,8 @@ type Config struct {
 	// NoDownload makes Start fail with ErrNoPostgres, instead of downloading Postgres, if none is installed.
 	NoDownload bool
 
+	// Unpinned lets Start run a download whose digest is not known to this package.
+	Unpinned bool
 	// Log receives what a user may want to know, such as the beginning of a download. Nil discards it. Postgres has a log
 	// file of its own; if the start fails, its end is part of the error.
 	Log *slog.Logger
@@ -47,6 +49,7 @@ type Server struct {
 	process   *process
 	logOffset int64
 	url       string
+	publicURL string
 
 	stopOnce sync.Once
 	stopping chan struct{}
@@ -90,6 +93,7 @@ func startIn(ctx context.Context, dir *directory, cfg Config) (*Server, error) {
 		process:   run.process,
 		logOffset: run.logOffset,
 		url:       c.url(run.port, databaseName),
+		publicURL: c.publicURL(run.port, databaseName),
 		stopping:  make(chan struct{}),
 	}, nil
 }
@@ -124,6 +128,10 @@ func prepare(ctx context.Context, dir *directory, cfg Config) (*cluster, error) 
 
 // URL is the connection string of the database, with its password. Any process of this machine can use it.
 func (s *Server) URL() string { return s.url }
+
+// PublicURL is the connection string of the database without its password, which is in a file that only the user of
+// this process can read. It may be printed.
+func (s *Server) PublicURL() string { return s.publicURL }
 
 // Done returns a channel that is closed when Postgres has ended. Err then tells whether Stop ended it.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
@@ -175,6 +183,18 @@ func (c *cluster) url(port uint32, database string) string {
 		Host:     net.JoinHostPort(loopback, strconv.FormatUint(uint64(port), 10)),
 		Path:     "/" + database,
 		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// publicURL returns the connection string of one database of the cluster with the file that has its password.
+func (c *cluster) publicURL(port uint32, database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.User(roleName),
+		Host:     net.JoinHostPort(loopback, strconv.FormatUint(uint64(port), 10)),
+		Path:     "/" + database,
+		RawQuery: url.Values{"sslmode": {"disable"}, "passfile": {c.dir.passFile()}}.Encode(),
 	}
 	return u.String()
 }

@@ -18,6 +18,7 @@ const (
 
 	dataName    = "data"
 	logFileName = "postgres.log"
+	passName    = "passfile"
 
 	// movedName is the file in which earlier versions noted the directory that they had moved a database to.
 	movedName = "location"
@@ -30,6 +31,7 @@ const (
 //
 //	lock          locked while the database is used
 //	data/         the cluster, and the password of its superuser
+//	passfile      that password, as programs of Postgres read it
 //	postgres.log
 //
 // It belongs to the user of this process; data/ belongs to the account that Postgres runs as.
@@ -71,6 +73,18 @@ func (d *directory) open() error {
 
 func (d *directory) data() string    { return filepath.Join(d.path, dataName) }
 func (d *directory) logFile() string { return filepath.Join(d.path, logFileName) }
+
+func (d *directory) passFile() string { return filepath.Join(d.path, passName) }
+
+// writePassFile writes the file of the password, which only the user of this process may read: Postgres' programs
+// ignore it otherwise.
+func (d *directory) writePassFile(password string) error {
+	escaped := strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(password)
+	if err := os.Remove(d.passFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(d.passFile(), []byte("*:*:*:*:"+escaped+"\n"), 0o600)
+}
 
 // close unlocks the directory, and removes it if it is temporary.
 func (d *directory) close() error {

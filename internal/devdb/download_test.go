@@ -76,10 +76,14 @@ func fakeArchive(t *testing.T) []byte {
 	return jar.Bytes()
 }
 
-func newDownloader(repository, cache string) downloader {
+// newDownloader returns a downloader that knows the digest of an archive as that of the default version.
+func newDownloader(repository, cache string, archive []byte) downloader {
+	sum := sha256.Sum256(archive)
+	pin := platform() + " " + downloadVersions[defaultMajor]
 	return downloader{
 		repository: repository,
 		cache:      cache,
+		digests:    map[string]string{pin: hex.EncodeToString(sum[:])},
 		log:        slog.New(slog.DiscardHandler),
 	}
 }
@@ -95,10 +99,11 @@ func openTempDir(t *testing.T) string {
 }
 
 func TestDownload(t *testing.T) {
-	server := mirror(t, fakeArchive(t))
+	archive := fakeArchive(t)
+	server := mirror(t, archive)
 	cache := filepath.Join(openTempDir(t), "cache")
 	for range 2 { // the second is another process that began before the first had ended
-		dir, err := newDownloader(server.URL, cache).install(t.Context(), 0)
+		dir, err := newDownloader(server.URL, cache, archive).install(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,27 +134,41 @@ func TestDownloadFails(t *testing.T) {
 		_, _ = w.Write([]byte(r.URL.Path)) // for the archive as for its checksum
 	}))
 	t.Cleanup(damaged.Close)
+	unchecked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".sha256") {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write(archive)
+	}))
+	t.Cleanup(unchecked.Close)
 	empty := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(empty.Close)
 	for name, test := range map[string]struct {
 		repository string
 		major      int
+		unpinned   bool
 		want       string
 	}{
-		"no archive":      {noArchive.URL, 16, "not a valid zip file"},
-		"wrong checksum":  {damaged.URL, 16, "the checksum is"},
-		"not there":       {empty.URL, 16, "file not found"},
-		"no network":      {closed.URL, 16, "connection refused"},
-		"unknown version": {closed.URL, 9, "there is no download of PostgreSQL 9"},
+		"no archive":      {noArchive.URL, 16, true, "not a valid zip file"},
+		"wrong checksum":  {damaged.URL, 16, true, "the checksum is"},
+		"no checksum":     {unchecked.URL, 16, true, "404"},
+		"another archive": {noArchive.URL, defaultMajor, true, "the checksum is"},
+		"no known digest": {noArchive.URL, 16, false, "--unpinned-postgres"},
+		"not there":       {empty.URL, 16, true, "404"},
+		"no network":      {closed.URL, 16, true, "connection refused"},
+		"unknown version": {closed.URL, 9, true, "there is no download of PostgreSQL 9"},
 	} {
-		_, err := newDownloader(test.repository, cache).install(t.Context(), test.major)
+		d := newDownloader(test.repository, cache, archive)
+		d.unpinned = test.unpinned
+		_, err := d.install(t.Context(), test.major)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: install() = %v, want an error with %q", name, err, test.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := newDownloader(noArchive.URL, cache).install(ctx, 16); !errors.Is(err, context.Canceled) {
+	if _, err := newDownloader(noArchive.URL, cache, archive).install(ctx, defaultMajor); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: install() = %v, want %v", err, context.Canceled)
 	}
 	if entries, err := os.ReadDir(cache); err != nil || len(entries) != 0 {
@@ -166,6 +185,17 @@ func TestNoPostgresSaysWhatToInstall(t *testing.T) {
 	for _, want := range []string{"PostgreSQL 99", "apt-get install postgresql", "brew install"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("findBinaries() = %v, want an error with %q", err, want)
+		}
+	}
+}
+
+// TestDownloadIsPinned: the digest of the default version is known for the common platforms.
+func TestDownloadIsPinned(t *testing.T) {
+	t.Parallel()
+	for _, platform := range []string{"linux-amd64", "linux-arm64v8", "darwin-amd64", "darwin-arm64v8"} {
+		digest := downloadDigests[platform+" "+downloadVersions[defaultMajor]]
+		if sum, err := hex.DecodeString(digest); err != nil || len(sum) != sha256.Size {
+			t.Errorf("digest of the download for %s = %q, want a SHA-256", platform, digest)
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
@@ -46,7 +46,9 @@ const (
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.
 	maintenancePoll = time.Second
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
-	releaseTimeout = 30 * time.Second
+	releaseTimeout = 10 * time.Second
+	// defaultHardStop is how long jobs that were interrupted may take to end: one that is computed is stored.
+	defaultHardStop = 31 * time.Second
 )
 
 // Config says what a process does with the queue.
@@ -56,8 +58,10 @@ type Config struct {
 	Tiles    int                   // concurrency of queue Tiles
 	Small    int                   // concurrency of queue Small
 	SoftStop time.Duration         // grace period of running jobs after the order to stop
+	HardStop time.Duration         // how long they may take to end when that is over; 0: defaultHardStop
 	Lease    time.Duration         // how long a worker may be silent before its jobs are rescued; 0: DefaultLease
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
+	Settings map[string]string     // what all processes must agree on, by the name of the flag
 }
 
 // Parts are what River calls: the workers of the kinds of jobs, and what observes them.
@@ -66,28 +70,38 @@ type Parts struct {
 	Errors     river.ErrorHandler
 	Middleware []rivertype.Middleware
 	Periodic   []*river.PeriodicJob // enqueued by the leader
+	StuckAfter time.Duration        // when a running job is taken to be stuck; 0: River's default
 }
 
 // Client is a process's part in the queue.
 type Client struct {
-	store  *store.Store
-	db     *db.Queries
-	river  *river.Client[pgx.Tx]
-	sender *notify.Sender
-	config Config
-	log    *slog.Logger
-	id     string
-	depths atomic.Pointer[Depths] // what was read last, by a process that leads
-	rescue rescueState
-	stop   sync.Once
-	halt   context.CancelFunc // ends the loops
-	loops  sync.WaitGroup
+	store     *store.Store
+	db        *db.Queries
+	river     *river.Client[pgx.Tx]
+	sender    *notify.Sender
+	config    Config
+	log       *slog.Logger
+	id        string
+	lease     lease
+	hands     *hands
+	reclaimed prometheus.Counter     // jobs
+	lapses    prometheus.Counter     // of the lease
+	depths    atomic.Pointer[Depths] // what was read last, by a process that leads
+	rescue    rescueState
+	stuck     chan struct{} // closed when a computation hangs
+	hangs     sync.Once
+	stop      sync.Once
+	halt      context.CancelFunc // ends the loops
+	loops     sync.WaitGroup
 }
 
 // New returns a client that enqueues and, once it is started, does what config says.
 func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log *slog.Logger) (*Client, error) {
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
+	}
+	if config.HardStop <= 0 {
+		config.HardStop = defaultHardStop
 	}
 	c := &Client{
 		store:  s,
@@ -96,8 +110,19 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		config: config,
 		log:    log,
 		id:     clientID(config.Work),
+		hands:  newHands(),
+		stuck:  make(chan struct{}),
 	}
-	rc, err := river.NewClient(riverpgxv5.New(s.Pool), c.riverConfig(parts))
+	factory := promauto.With(config.Metrics)
+	c.reclaimed = factory.NewCounter(prometheus.CounterOpts{
+		Name: "millrace_jobs_reclaimed_total",
+		Help: "Jobs that ran in the name of this process, which did not have them, and went back to the queue.",
+	})
+	c.lapses = factory.NewCounter(prometheus.CounterOpts{
+		Name: "millrace_lease_lapses_total",
+		Help: "How often the lease of this process ran out before it was renewed.",
+	})
+	rc, err := river.NewClient(newDriver(c), c.riverConfig(parts))
 	if err != nil {
 		return nil, fmt.Errorf("configuring the queue: %w", err)
 	}
@@ -115,13 +140,17 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		Workers:           parts.Workers,
 		RetryPolicy:       retryPolicy{},
 		ErrorHandler:      parts.Errors,
-		Middleware:        parts.Middleware,
+		Middleware:        withSigner(append([]rivertype.Middleware{&solitude{client: c}}, parts.Middleware...)),
 		MaxAttempts:       MaxAttempts,
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,
 		SoftStopTimeout:   c.config.SoftStop,
-		// The error history of a multiplication is read from its jobs: they must outlive it.
-		CompletedJobRetentionPeriod: 2 * c.store.Retention,
+		// For what no lease tells: a computation that hangs in a process that lives.
+		RescueStuckJobsAfter: parts.StuckAfter,
+		JobStuckHandler:      c.jobStuck,
+		// The error history of a multiplication is read from its jobs: they must outlive it. Completed jobs are the
+		// many; what those of a multiplication that took very long tell may be gone earlier.
+		CompletedJobRetentionPeriod: c.store.Retention + c.store.Retention/4,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
 		Queues:                      map[string]river.QueueConfig{},
@@ -171,9 +200,18 @@ func (c *Client) Start(ctx context.Context) error {
 	if err := c.renewLease(ctx); err != nil { // before the first job is fetched
 		return fmt.Errorf("taking a lease: %w", err)
 	}
+	if err := c.compareSettings(ctx); err != nil {
+		return err
+	}
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	c.loops.Go(func() { c.keepLease(loops) })
+	c.loops.Go(func() { Every(loops, c.config.Lease/renewals, c.reclaim) })
+	interval := promoteIntervalWorker
+	if c.config.Lead {
+		interval = promoteInterval
+	}
+	c.loops.Go(func() { Every(loops, interval, c.promote) })
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
 		c.loops.Go(func() { Every(loops, refreshInterval, c.refreshDepths) })
@@ -187,24 +225,40 @@ func (c *Client) Start(ctx context.Context) error {
 }
 
 // Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
-// returns when that is done. It may be called twice, or without Start.
+// returns when that is done, or after Config.HardStop: a computation that hangs does not end, and its job is rescued
+// when the lease is released. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
 		if c.halt == nil {
 			return
 		}
-		if err := c.river.Stop(context.Background()); err != nil {
-			c.log.Error("stopping the queue", "error", err)
-		}
+		c.stopRiver()
 		c.halt()
 		c.loops.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
-		if err := c.db.ReleaseLease(ctx, c.id); err != nil {
-			c.log.Warn("releasing the lease", "error", err)
-		}
+		c.releaseLease(ctx)
 	})
 }
+
+func (c *Client) stopRiver() {
+	ctx, cancel := context.WithTimeout(context.Background(), c.config.SoftStop+c.config.HardStop)
+	defer cancel()
+	if err := c.river.Stop(ctx); err != nil {
+		c.log.Error("stopping the queue; jobs that still run are left to other workers", "error", err)
+	}
+}
+
+// jobStuck is called when a job has not ended although its time is over and it was told to: it holds its slot for good.
+func (c *Client) jobStuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
+	c.log.ErrorContext(ctx, "a job hangs and cannot be interrupted", "job", job.ID, "kind", job.Kind)
+	c.hangs.Do(func() { close(c.stuck) })
+	return river.JobStuckHandlerResult{}
+}
+
+// Stuck returns a channel that is closed when a job hangs that cannot be interrupted. The process should end: only that
+// frees the slot, and makes the job one of a lost worker.
+func (c *Client) Stuck() <-chan struct{} { return c.stuck }
 
 // Wake tells workers that there are jobs in a queue. It must be called after the transaction that put them there.
 func (c *Client) Wake(queue string) { c.sender.Send(insertChannel, wakePayload(queue)) }

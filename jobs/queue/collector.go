@@ -12,10 +12,16 @@ type collector struct {
 	jobs      *prometheus.Desc
 	oldest    *prometheus.Desc
 	work      *prometheus.Desc
+	paused    *prometheus.Desc
 	leases    *prometheus.Desc
 	refreshed *prometheus.Desc
 	took      *prometheus.Desc
 }
+
+const (
+	depthHelp = "Jobs that wait, run, or are due to be tried again, and tiles to be enqueued."
+	jobsHelp  = "Jobs that are not finished, by state, and tiles that have no job yet."
+)
 
 func newCollector(c *Client) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
@@ -23,10 +29,11 @@ func newCollector(c *Client) *collector {
 	}
 	return &collector{
 		client:    c,
-		depth:     desc("river_queue_depth", "Jobs that wait, run, or are due to be tried again.", "queue"),
-		jobs:      desc("millrace_queue_jobs", "Jobs that are not finished, by state.", "queue", "state"),
+		depth:     desc("river_queue_depth", depthHelp, "queue"),
+		jobs:      desc("millrace_queue_jobs", jobsHelp, "queue", "state"),
 		oldest:    desc("millrace_queue_oldest_job_age_seconds", "How long the oldest waiting job has been due.", "queue"),
 		work:      desc("millrace_queue_work_seconds", "Estimated time that one slot would need for the depth.", "queue"),
+		paused:    desc("millrace_queue_paused", "Whether workers fetch no jobs of the queue: 1 or 0.", "queue"),
 		leases:    desc("millrace_leases", "Processes, APIs and workers, that have renewed their lease in time."),
 		refreshed: desc("millrace_queue_last_refresh_timestamp_seconds", "When the state of the queues was read."),
 		took:      desc("millrace_queue_refresh_duration_seconds", "How long it took to read the state of the queues."),
@@ -35,7 +42,7 @@ func newCollector(c *Client) *collector {
 
 // Describe implements prometheus.Collector.
 func (q *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{q.depth, q.jobs, q.oldest, q.work, q.leases, q.refreshed, q.took} {
+	for _, d := range []*prometheus.Desc{q.depth, q.jobs, q.oldest, q.work, q.paused, q.leases, q.refreshed, q.took} {
 		descs <- d
 	}
 }
@@ -58,8 +65,10 @@ func (q *collector) Collect(metrics chan<- prometheus.Metric) {
 		gauge(q.depth, float64(d.Depth), d.Queue)
 		gauge(q.oldest, d.Oldest.Seconds(), d.Queue)
 		gauge(q.work, d.Work.Seconds(), d.Queue)
+		gauge(q.paused, map[bool]float64{true: 1}[d.Paused], d.Queue)
 		for state, jobs := range d.Jobs {
 			gauge(q.jobs, float64(jobs), d.Queue, string(state))
 		}
+		gauge(q.jobs, float64(d.Unqueued), d.Queue, "unqueued")
 	}
 }

@@ -28,7 +28,9 @@ func gauges(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 			if len(labels) > 0 {
 				name += "{" + strings.Join(labels, ",") + "}"
 			}
-			all[name] = m.GetGauge().GetValue()
+			if m.GetGauge() != nil {
+				all[name] = m.GetGauge().GetValue()
+			}
 		}
 	}
 	return all
@@ -54,7 +56,7 @@ func TestCollectIdle(t *testing.T) {
 		want[`river_queue_depth{queue="`+queue+`"}`] = 0
 		want[`millrace_queue_oldest_job_age_seconds{queue="`+queue+`"}`] = 0
 		want[`millrace_queue_work_seconds{queue="`+queue+`"}`] = 0
-		for _, state := range []string{"available", "running", "retryable", "scheduled", "pending"} {
+		for _, state := range []string{"available", "running", "retryable", "scheduled", "pending", "unqueued"} {
 			want[`millrace_queue_jobs{queue="`+queue+`",state="`+state+`"}`] = 0
 		}
 	}

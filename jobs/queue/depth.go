@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,9 @@ const (
 	keepDepths = time.Minute
 	// MaxCounted is how many jobs of a queue and state are counted; a deeper queue is reported as this deep.
 	MaxCounted = 100_000
+	// maxUnqueued is of how many multiplications the tiles without jobs are counted: they have 10,000,000 others, whose
+	// jobs are counted.
+	maxUnqueued = 10_000
 )
 
 // What a job costs as long as none was completed, in seconds.
@@ -31,13 +35,17 @@ const (
 // Depth is what waits in a queue.
 type Depth struct {
 	Queue string
-	// Depth is the number of jobs that wait, run, or are due to be tried again by the time of the next read. Of each
-	// state at most MaxCounted are counted.
+	// Depth is the number of jobs that wait, run, or are due to be tried again by the time of the next read, and of the
+	// tiles that have no job yet. Of each state at most MaxCounted are counted.
 	Depth int64
 	// Jobs are the unfinished jobs by River's state.
 	Jobs map[rivertype.JobState]int64
+	// Unqueued are the tiles that have no job yet.
+	Unqueued int64
 	// Oldest is how long the first in line has been due.
 	Oldest time.Duration
+	// Paused says that workers fetch no jobs of the queue.
+	Paused bool
 	// Work is an estimate of the time that one slot of a worker would need for Depth.
 	Work time.Duration
 }
@@ -79,6 +87,10 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting jobs: %w", err)
 	}
+	unqueued, err := c.db.CountUnqueued(ctx, maxUnqueued)
+	if err != nil {
+		return Depths{}, fmt.Errorf("counting the tiles without jobs: %w", err)
+	}
 	ages, err := c.db.ListOldest(ctx, Names())
 	if err != nil {
 		return Depths{}, fmt.Errorf("looking for the oldest jobs: %w", err)
@@ -91,6 +103,10 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting leases: %w", err)
 	}
+	paused, err := c.paused(ctx)
+	if err != nil {
+		return Depths{}, err
+	}
 	depths := Depths{
 		At:     time.Now(),
 		Leases: leases.Processes,
@@ -98,12 +114,20 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	}
 	for _, queue := range Names() {
 		d := newDepth(queue, counts)
+		d.Paused = slices.Contains(paused, queue)
 		for _, age := range ages {
 			if age.Queue == queue {
 				d.Oldest = time.Duration(max(0, age.Age) * float64(time.Second))
 			}
 		}
-		d.Work = time.Duration(float64(d.Depth) * secondsPerJob(queue, samples, costs) * float64(time.Second))
+		perJob, perFLOP := rates(queue, samples, costs)
+		work := float64(d.Depth) * perJob
+		if queue == Tiles {
+			d.Unqueued = unqueued.Tiles
+			d.Depth += unqueued.Tiles
+			work += unqueued.Flops * perFLOP
+		}
+		d.Work = time.Duration(work * float64(time.Second))
 		depths.Queues = append(depths.Queues, d)
 	}
 	return depths, nil
@@ -141,10 +165,10 @@ func (c *Client) sample(ctx context.Context) ([]db.SampleJobsRow, map[uuid.UUID]
 	return samples, costs, err
 }
 
-// secondsPerJob estimates how long a waiting job of a queue will take, from how long jobs took that were completed
-// lately. Small multiplications take about the same time whatever their size; the time of tiles is taken to be
-// proportional to their arithmetic. Jobs whose multiplication was deleted do not count.
-func secondsPerJob(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID]float64) float64 {
+// rates estimates how long a waiting job of a queue will take, and a floating-point operation of it, from how long jobs
+// took that were completed lately, in seconds. Small multiplications take about the same time whatever their size; the
+// time of tiles is taken to be proportional to their arithmetic. Jobs whose multiplication was deleted do not count.
+func rates(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID]float64) (perJob, perFLOP float64) {
 	var done, next struct{ jobs, seconds, flops float64 }
 	for _, s := range samples {
 		cost, exists := costs[s.GroupID]
@@ -159,28 +183,28 @@ func secondsPerJob(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID
 		sum.seconds += s.Seconds
 		sum.flops += float64(s.Jobs) * cost
 	}
-	if queue == Small {
-		if done.jobs == 0 {
-			return assumedSmall
-		}
-		return done.seconds / done.jobs
-	}
-	if next.jobs == 0 {
-		return 0
-	}
-	perFLOP := assumedPerFLOP
+	perFLOP = assumedPerFLOP
 	if done.flops > 0 {
 		perFLOP = done.seconds / done.flops
 	}
-	return next.flops / next.jobs * perFLOP
+	switch {
+	case queue == Small && done.jobs == 0:
+		perJob = assumedSmall
+	case queue == Small:
+		perJob = done.seconds / done.jobs
+	case next.jobs > 0:
+		perJob = next.flops / next.jobs * perFLOP
+	}
+	return perJob, perFLOP
 }
 
 // Counts are the unfinished jobs of a queue, at most MaxCounted of each state.
 type Counts struct {
 	Queue    string
-	Waiting  int64
+	Waiting  int64 // with the tiles that have no job yet
 	Running  int64
 	Retrying int64 // failed at least once and waiting for the next attempt
+	Paused   bool  // workers fetch none of them
 }
 
 // Counts counts the unfinished jobs of the queues now.
@@ -189,9 +213,22 @@ func (c *Client) Counts(ctx context.Context) ([]Counts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("counting jobs: %w", err)
 	}
+	unqueued, err := c.db.CountUnqueued(ctx, maxUnqueued)
+	if err != nil {
+		return nil, fmt.Errorf("counting the tiles without jobs: %w", err)
+	}
+	paused, err := c.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var all []Counts
 	for _, queue := range Names() {
-		all = append(all, newCounts(queue, rows))
+		counts := newCounts(queue, rows)
+		if queue == Tiles {
+			counts.Waiting += unqueued.Tiles
+		}
+		counts.Paused = slices.Contains(paused, queue)
+		all = append(all, counts)
 	}
 	return all, nil
 }

@@ -108,6 +108,30 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestUnqueuedTilesAreDepth: tiles that have no job yet wait, and are work.
+func TestUnqueuedTilesAreDepth(t *testing.T) {
+	b := setup(t)
+	c := b.client(Config{}, idle)
+	b.enqueue(c, Tiles, fourM, fourK, fourN)
+	before := b.depths(c)[Tiles]
+	b.exec("UPDATE multiplications SET tiles_unqueued = 8, tiles_total = 12, n = 3 * n")
+	d := b.depths(c)[Tiles]
+	if d.Depth != 12 || d.Unqueued != 8 || d.Jobs["available"] != 4 {
+		t.Errorf("got depth %d, %d unqueued tiles and the jobs %v, want 12, 8 and 4 available", d.Depth, d.Unqueued, d.Jobs)
+	}
+	if want := 3 * before.Work; (d.Work - want).Abs() > time.Microsecond {
+		t.Errorf("got %s of work, want %s", d.Work, want)
+	}
+	counts, err := c.Counts(t.Context())
+	if err != nil || counts[1].Waiting != 12 {
+		t.Errorf("Counts() = %+v, %v, want 12 that wait", counts, err)
+	}
+	b.exec("UPDATE multiplications SET state = 'cancelled', finished_at = now()")
+	if d := b.depths(c)[Tiles]; d.Unqueued != 0 {
+		t.Errorf("got %d unqueued tiles of a cancelled multiplication, want 0", d.Unqueued)
+	}
+}
+
 // TestWork: what waits is taken to cost what the same amount of arithmetic has cost lately.
 func TestWork(t *testing.T) {
 	b := setup(t)

@@ -9,26 +9,28 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
 )
 
-// Group is the jobs of one multiplication: the jobs between two ids that have its id in their args. Jobs of other
-// groups may have ids between the two. First is greater than Last when there are no jobs.
+// Group is the jobs of one multiplication: those in its ranges of ids, view job_ranges, that have its id in their args.
+// Jobs of other groups may have ids in these ranges. First and Last are the smallest and the largest id; First is
+// greater than Last when there are no jobs.
 type Group struct {
 	ID    uuid.UUID
 	First int64
 	Last  int64
 }
 
-// Order says how the jobs of a group are enqueued.
+// Order says how jobs of a group are enqueued.
 type Order struct {
+	Kind     string // of the jobs; their args are the group's id as multiplication_id, and tile
 	Queue    string
-	Priority int    // 1 to 4, 1 is the most urgent
-	Title    string // what the group is, for people who look at its jobs
+	Priority int        // 1 to 4, 1 is the most urgent
+	Title    string     // what the group is, for people who look at its jobs
+	QueuedAt *time.Time // the place in line; nil: the end
 }
 
 // metadata is what a job tells about its group, to people and to programs that search River's jobs.
@@ -37,44 +39,66 @@ type metadata struct {
 	Title            string    `json:"product"`
 }
 
-// EnqueueTx enqueues a job for each of args, which have the group's id as multiplication_id, and returns the group.
-// Their tag is the id of the group: by it River UI finds them.
+// EnqueueTx enqueues a job for each of some tiles, from first to last, and returns them as a group. Their tag is the id
+// of the group: by it River UI finds them.
 func (c *Client) EnqueueTx(
-	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, args []river.JobArgs,
+	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, first, last int64,
 ) (Group, error) {
 	group := Group{ID: id, Last: -1}
-	if len(args) == 0 {
+	if first > last {
 		return group, nil
 	}
 	text, err := json.Marshal(metadata{MultiplicationID: id, Title: o.Title})
 	if err != nil {
 		return group, err
 	}
-	opts := &river.InsertOpts{
-		Queue:       o.Queue,
-		Priority:    o.Priority,
+	inserted, err := db.New(tx.Pgx()).InsertTiles(ctx, db.InsertTilesParams{
+		Kind:        o.Kind,
+		GroupID:     id.String(),
 		MaxAttempts: MaxAttempts,
-		Tags:        []string{id.String()},
 		Metadata:    text,
-	}
-	params := make([]river.InsertManyParams, len(args))
-	for i := range params {
-		params[i] = river.InsertManyParams{Args: args[i], InsertOpts: opts}
-	}
-	results, err := c.river.InsertManyTx(ctx, tx.Pgx(), params)
+		Priority:    int16(o.Priority), //nolint:gosec // 1 to 4
+		Queue:       o.Queue,
+		QueuedAt:    o.QueuedAt,
+		FirstTile:   first,
+		LastTile:    last,
+	})
 	if err != nil {
-		return group, fmt.Errorf("enqueueing %d jobs: %w", len(params), err)
+		return group, fmt.Errorf("enqueueing tiles %d to %d: %w", first, last, err)
 	}
-	if len(results) != len(params) {
-		return group, fmt.Errorf("the queue took %d of %d jobs", len(results), len(params))
-	}
-	group.First = results[0].Job.ID
-	group.Last = group.First
-	for _, r := range results {
-		group.First = min(group.First, r.Job.ID)
-		group.Last = max(group.Last, r.Job.ID)
-	}
+	group.First = inserted.FirstJob
+	group.Last = inserted.LastJob
 	return group, nil
+}
+
+// RestoreTx enqueues the tiles of a group, from 0 to last, that have no job, and returns these jobs as a group. It also
+// returns how many tiles have a job that is counted.
+func (c *Client) RestoreTx(
+	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, last int64,
+) (restored Group, counted int64, err error) {
+	text, err := json.Marshal(metadata{MultiplicationID: id, Title: o.Title})
+	if err != nil {
+		return restored, 0, err
+	}
+	row, err := db.New(tx.Pgx()).InsertMissingTiles(ctx, db.InsertMissingTilesParams{
+		GroupID:     id.String(),
+		Kind:        o.Kind,
+		MaxAttempts: MaxAttempts,
+		Metadata:    text,
+		Priority:    int16(o.Priority), //nolint:gosec // 1 to 4
+		Queue:       o.Queue,
+		QueuedAt:    o.QueuedAt,
+		LastTile:    last,
+	})
+	if err != nil {
+		return restored, 0, fmt.Errorf("enqueueing the tiles without jobs: %w", err)
+	}
+	restored = Group{
+		ID:    id,
+		First: row.FirstJob,
+		Last:  row.LastJob,
+	}
+	return restored, row.Counted, nil
 }
 
 // CompleteTx marks a job as completed, and reports whether it was unfinished and not counted before. A job that is
@@ -90,10 +114,10 @@ func (c *Client) CompleteTx(ctx context.Context, tx *store.Tx, job int64, markCo
 // group will start, unless a person retries it.
 func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, g Group, except int64) error {
 	q := db.New(tx.Pgx())
-	if err := q.CancelWaiting(ctx, g.First, g.Last, g.ID.String()); err != nil {
+	if err := q.CancelWaiting(ctx, g.ID); err != nil {
 		return err
 	}
-	unfinished, err := q.ListUnfinished(ctx, g.First, g.Last, g.ID.String())
+	unfinished, err := q.ListUnfinished(ctx, g.ID)
 	if err != nil {
 		return err
 	}
@@ -110,30 +134,32 @@ func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, g Group, except int
 	return nil
 }
 
+const (
+	// attemptsLimit is where the number of attempts at a job begins anew when it is retried by a client.
+	attemptsLimit = 10_000
+	// errorsLimit is how many of its newest errors a job keeps when it is retried by a client.
+	errorsLimit = 50
+)
+
 // RequeueTx enqueues the cancelled and discarded jobs of a group again, with a full set of attempts.
 func (c *Client) RequeueTx(ctx context.Context, tx *store.Tx, g Group) error {
 	return db.New(tx.Pgx()).Requeue(ctx, db.RequeueParams{
+		MaxAttempts:  attemptsLimit,
 		MoreAttempts: MaxAttempts,
+		MaxErrors:    errorsLimit,
 		CancelMark:   cancelMark,
-		First:        g.First,
-		Last:         g.Last,
-		GroupID:      g.ID.String(),
+		GroupID:      g.ID,
 	})
 }
 
 // RunningTx counts the running jobs of a group.
 func (c *Client) RunningTx(ctx context.Context, tx *store.Tx, g Group) (int64, error) {
-	return db.New(tx.Pgx()).CountRunning(ctx, g.First, g.Last, g.ID.String())
+	return db.New(tx.Pgx()).CountRunning(ctx, g.ID)
 }
 
 // StoppingTx counts the running jobs of a group that have been told to stop.
 func (c *Client) StoppingTx(ctx context.Context, tx *store.Tx, g Group) (int64, error) {
-	return db.New(tx.Pgx()).CountStopping(ctx, db.CountStoppingParams{
-		First:      g.First,
-		Last:       g.Last,
-		GroupID:    g.ID.String(),
-		CancelMark: cancelMark,
-	})
+	return db.New(tx.Pgx()).CountStopping(ctx, g.ID, cancelMark)
 }
 
 // AttemptIsWantedTx reports whether a job runs in the attempt that began at a time, and was not told to stop.
@@ -145,12 +171,6 @@ func (c *Client) AttemptIsWantedTx(ctx context.Context, tx *store.Tx, job int64,
 func Counted(job *rivertype.JobRow) bool {
 	var metadata struct{ Counted bool }
 	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
-}
-
-// Unsettled returns up to limit groups whose multiplication is active although none of their jobs is still to be
-// worked.
-func (c *Client) Unsettled(ctx context.Context, limit int) ([]uuid.UUID, error) {
-	return c.db.ListUnsettled(ctx, int32(limit)) //nolint:gosec // a batch
 }
 
 // Progress is what the jobs of a group tell.

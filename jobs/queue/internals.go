@@ -41,4 +41,21 @@ func wakePayload(queue string) string { return fmt.Sprintf(`{"queue":%q}`, queue
 const silentCooldown = 24 * time.Hour
 
 // River's fetch appends the client's id to attempted_by, sets attempted_at and adds one to attempt: the last element
-// of attempted_by is the worker that runs a job. Statement Rescue relies on it.
+// of attempted_by is the worker that runs a job. Statements Rescue and Reclaim
+// rely on it.
+
+// River fetches with JobGetAvailable of its driver's executor, and nothing runs of what that does not return; it writes
+// the outcome of each attempt with JobSetStateIfRunningMany, and tries again until that returns no error. The driver of
+// this package relies on it. Middleware runs outside of a job's timeout: what waits there does not use it up.
+
+// The completer of River writes the outcomes of attempts by JobSetStateIfRunningMany of its driver's executor, many at
+// once, and recorded output is in the changes of metadata there: fence.go relies on it. What an attempt returns decides
+// the outcome as follows, whether or not it is the present attempt. Nil completes the job. JobCancel, and each error
+// after an order to stop from JobCancel, cancels it. JobSnooze takes the attempt back and makes the job scheduled, or
+// available at a time to come if that is less than five seconds away. An error after the client was told to stop takes
+// the attempt back, too, and makes the job available now. Each other error, and a panic, adds an error, and makes the
+// job retryable, available at a time to come within five seconds, or, after the last attempt, discarded.
+
+// River fetches by priority, scheduled_at and id. When it puts a job back into the queue it sets scheduled_at, and its
+// scheduler makes a job available without changing that: the job would wait behind all that were enqueued meanwhile.
+// Trigger keep_place, of migration 00008, keeps its place.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,11 +60,13 @@ func (b *testBundle) insert(c *river.Client[pgx.Tx], queue string) int64 {
 func TestCancelMark(t *testing.T) {
 	b := setup(t)
 	began := make(chan int64, 1)
-	c := b.start(Config{Work: true}, func(ctx context.Context, job *river.Job[tileArgs]) error {
+	release := make(chan struct{})
+	c := b.start(Config{Work: true}, func(_ context.Context, job *river.Job[tileArgs]) error {
 		began <- job.ID
-		<-ctx.Done()
-		return ctx.Err()
+		<-release
+		return nil
 	})
+	defer close(release)
 	b.insert(c.river, Tiles)
 	id := receive(t, "attempt", began)
 	job, err := c.river.JobCancel(t.Context(), id)
@@ -81,12 +84,14 @@ func TestCancelMark(t *testing.T) {
 func TestMarkedJobDoesNotRunAgain(t *testing.T) {
 	b := setup(t)
 	began := make(chan int64, 1)
-	fail := make(chan struct{})
+	gate := make(chan struct{})
+	fail := sync.OnceFunc(func() { close(gate) })
 	c := b.start(Config{Work: true}, func(_ context.Context, job *river.Job[tileArgs]) error {
 		began <- job.ID
-		<-fail
+		<-gate
 		return errors.New("failed")
 	})
+	defer fail()
 	ended, unsubscribe := c.river.Subscribe(river.EventKindJobCancelled, river.EventKindJobFailed)
 	defer unsubscribe()
 	b.insert(c.river, Tiles)
@@ -94,7 +99,7 @@ func TestMarkedJobDoesNotRunAgain(t *testing.T) {
 	if err := c.db.MarkCancelled(t.Context(), cancelMark, id); err != nil {
 		t.Fatal(err)
 	}
-	close(fail)
+	fail()
 	receive(t, "event", ended)
 	if state := query[string](b, "SELECT state::text FROM river_job WHERE id = $1", id); state != "cancelled" {
 		t.Errorf("after a failed attempt the marked job is %s, want cancelled", state)

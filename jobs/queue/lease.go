@@ -4,34 +4,97 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 )
 
 const (
 	// DefaultLease is how long a worker may be silent before its jobs are rescued.
 	DefaultLease = 10 * time.Second
-	// renewals is how often a lease is renewed while it lasts: two renewals may fail before it is lost.
+	// renewals is how often a lease is renewed while it lasts.
 	renewals = 4
 	// keepLeases is how long the leases of dead workers are kept for people to look at, in multiples of a lease.
 	keepLeases = 360
+	// connectLeases is how long a connection may take to be made, in multiples of a lease: it has many round trips.
+	connectLeases = 5
 )
+
+// lease renews the lease of a process on a connection of its own: connections of the pool may all be in use.
+type lease struct {
+	conn  *pgx.Conn // nil: none
+	since time.Time // since when it has been renewed in time
+}
 
 // keepLease keeps this process's lease from running out.
 func (c *Client) keepLease(ctx context.Context) {
-	interval := c.config.Lease / renewals
-	Every(ctx, interval, func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, interval)
-		defer cancel()
+	Every(ctx, c.config.Lease/renewals, func(ctx context.Context) {
 		if err := c.renewLease(ctx); err != nil && ctx.Err() == nil {
 			c.log.WarnContext(ctx, "renewing the lease", "error", err)
 		}
 	})
 }
 
+// renewLease renews the lease, for which it has most of a lease.
 func (c *Client) renewLease(ctx context.Context) error {
-	return c.db.RenewLease(ctx, c.id, store.SchemaVersion)
+	if err := c.connectLease(ctx); err != nil {
+		return err
+	}
+	statement, cancel := context.WithTimeout(ctx, c.config.Lease*9/10)
+	defer cancel()
+	sent := time.Now()
+	since, err := db.New(c.lease.conn).RenewLease(statement, c.id, store.SchemaVersion, c.config.Lease)
+	if err != nil {
+		return err
+	}
+	inHand := c.hands.renewed(sent.Add(c.config.Lease)) // by the clock of the database it ends later
+	lapsed := !c.lease.since.IsZero() && !since.Equal(c.lease.since)
+	c.lease.since = since
+	if lapsed {
+		c.lapses.Inc()
+		return c.forgive(ctx, inHand)
+	}
+	return nil
 }
+
+// connectLease connects, unless there is a connection.
+func (c *Client) connectLease(ctx context.Context) (err error) {
+	if c.lease.conn != nil && !c.lease.conn.IsClosed() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectLeases*c.config.Lease)
+	defer cancel()
+	c.lease.conn, err = database.Connect(ctx, c.store.Pool, "millrace lease")
+	return err
+}
+
+// forgive takes back the crashes of jobs that were counted while the lease had run out: this process has not crashed.
+func (c *Client) forgive(ctx context.Context, inHand []int64) error {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Lease)
+	defer cancel()
+	forgiven, err := c.db.Forgive(ctx, c.id, inHand)
+	c.log.WarnContext(ctx, "the lease had run out and is renewed", "jobs_in_hand", len(inHand), "rescued", forgiven)
+	return err
+}
+
+// releaseLease says that this process has ended. What runs in its name is not in its hands any more.
+func (c *Client) releaseLease(ctx context.Context) {
+	inHand, _ := c.hands.held()
+	if err := c.reclaimOthers(ctx, inHand, 0); err != nil {
+		c.log.WarnContext(ctx, "reclaiming jobs", "error", err)
+	}
+	if err := c.db.ReleaseLease(ctx, c.id); err != nil {
+		c.log.WarnContext(ctx, "releasing the lease", "error", err)
+	}
+	if c.lease.conn != nil {
+		_ = c.lease.conn.Close(ctx)
+	}
+}
+
+// HasLease reports whether this process has renewed its lease in time. Without one it fetches no jobs.
+func (c *Client) HasLease() bool { return c.hands.hasLease() }
 
 // Leases counts the processes that have renewed their lease in time, and those of them that compute tiles.
 type Leases struct {
@@ -43,83 +106,4 @@ type Leases struct {
 func (c *Client) Leases(ctx context.Context) (Leases, error) {
 	counts, err := c.db.CountLeases(ctx, maintenanceOnly, c.config.Lease)
 	return Leases{Processes: counts.Leases, Workers: counts.Workers}, err
-}
-
-// MaxCrashes is how often a job may crash its worker before it is discarded.
-const MaxCrashes = 3
-
-// rescueState is what Rescue knows of the database's health.
-type rescueState struct {
-	healthySince time.Time
-}
-
-// Rescued is a job that was taken back from a lost worker.
-type Rescued struct {
-	ID          int64
-	Kind        string
-	Queue       string
-	State       string // available, cancelled or discarded
-	GroupID     string // empty when it is no tile
-	Tile        int64
-	Quarantined bool // a tile that has crashed its worker MaxCrashes times
-}
-
-// RescueInterval is how often Rescue must be called.
-func (c *Client) RescueInterval() time.Duration { return c.config.Lease / renewals }
-
-// Rescue returns the running jobs of workers whose lease has run out to their queues, and wakes these. A job that has
-// crashed its worker too often is discarded.
-//
-// After a database outage all leases look expired: Rescue waits for one lease after each error, and after the first
-// call, before it rescues anything.
-func (c *Client) Rescue(ctx context.Context) ([]Rescued, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.config.Lease)
-	defer cancel()
-	if c.rescue.healthySince.IsZero() {
-		c.rescue.healthySince = time.Now()
-	}
-	if time.Since(c.rescue.healthySince) <= c.config.Lease {
-		err := c.store.Pool.Ping(ctx)
-		if err != nil {
-			c.rescue.healthySince = time.Now()
-		}
-		return nil, err
-	}
-	rescued, err := c.rescueLost(ctx)
-	if err != nil {
-		c.rescue.healthySince = time.Now()
-	}
-	return rescued, err
-}
-
-func (c *Client) rescueLost(ctx context.Context) ([]Rescued, error) {
-	rows, err := c.db.Rescue(ctx, db.RescueParams{
-		CancelMark: cancelMark,
-		MaxCrashes: MaxCrashes,
-		AtKey:      errorAt,
-		AttemptKey: errorAttempt,
-		MessageKey: errorMessage,
-		TraceKey:   errorTrace,
-		Lease:      c.config.Lease,
-	})
-	if err != nil {
-		return nil, err
-	}
-	rescued := make([]Rescued, len(rows))
-	for i, row := range rows {
-		rescued[i] = Rescued{
-			ID:          row.ID,
-			Kind:        row.Kind,
-			Queue:       row.Queue,
-			State:       string(row.State),
-			GroupID:     row.GroupID,
-			Tile:        row.Tile,
-			Quarantined: row.State == db.RiverJobStateDiscarded && row.GroupID != "",
-		}
-		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State)
-		if row.State == db.RiverJobStateAvailable {
-			c.Wake(row.Queue)
-		}
-	}
-	return rescued, c.db.DeleteOldLeases(ctx, keepLeases*c.config.Lease)
 }

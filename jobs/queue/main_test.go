@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -17,7 +18,15 @@ import (
 	"github.com/millrace/millrace/watch/notify"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) {
+	if database := os.Getenv(poisonedDatabase); database != "" {
+		if err := poisonedWorker(database); err != nil {
+			panic(err)
+		}
+		return
+	}
+	testdb.Main(m)
+}
 
 // waitTimeout bounds a wait that should end long before.
 const waitTimeout = 60 * time.Second
@@ -97,18 +106,15 @@ func (b *testBundle) enqueue(c *Client, queue string, m, k, n int64) Group {
 	b.t.Helper()
 	plan := matrix.NewPlan(m, k, n)
 	id := store.NewID()
-	args := make([]river.JobArgs, plan.Tiles())
-	for i := range args {
-		args[i] = tileArgs{MultiplicationID: id, Tile: int64(i)}
-	}
 	var group Group
 	err := b.store.InTx(b.t.Context(), func(tx *store.Tx) (err error) {
 		order := Order{
+			Kind:     tileArgs{}.Kind(),
 			Queue:    queue,
 			Priority: 2,
 			Title:    b.t.Name(),
 		}
-		if group, err = c.EnqueueTx(b.t.Context(), tx, id, order, args); err != nil {
+		if group, err = c.EnqueueTx(b.t.Context(), tx, id, order, 0, plan.Tiles()-1); err != nil {
 			return err
 		}
 		return b.insertTx(tx, plan, group)

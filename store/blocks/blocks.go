@@ -15,18 +15,59 @@ import (
 // ErrMissing means that a block is not, or not yet, in the block store. It may be transient.
 var ErrMissing = errors.New("block missing")
 
+// ErrFull means that there is no room for what was to be written. The condition passes.
+var ErrFull = errors.New("the block store is full")
+
+// Block names a block.
+type Block struct {
+	Matrix uuid.UUID
+	Index  int64
+	Size   int64 // of all of it, in bytes
+}
+
+// String names the block in errors.
+func (b Block) String() string { return fmt.Sprintf("block %d of matrix %s", b.Index, b.Matrix) }
+
 // Store keeps the blocks of large matrices. A block is written once and does not change: of two writers of one block
 // the first wins, and both succeed. Implementations are safe for concurrent use.
 type Store interface {
 	// Put stores a block of at most 2 MiB; when it returns, the block survives a crash.
 	Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error
-	// Read fills dst with the block's bytes from offset on. Errors: ErrMissing when there is no such block, or it is too
-	// short.
-	Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error
+	// Read fills dst with the block's bytes from offset on, and verifies their checksums. Errors: ErrMissing when there is
+	// no such block; ErrDamaged when it is not what was written. dst has no meaning after an error.
+	Read(ctx context.Context, b Block, offset int64, dst []byte) error
+	// Count returns how many blocks of a matrix there are.
+	Count(ctx context.Context, matrix uuid.UUID) (int64, error)
 	// Delete deletes the blocks of a matrix. A matrix without blocks is no error.
 	Delete(ctx context.Context, matrix uuid.UUID) error
-	// Owners returns up to limit matrices that have blocks, in order of id, those after the given one.
-	Owners(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error)
+	// Discard is Delete for blocks that nothing seems to own. The store may keep them in a trash, for a person who finds
+	// that they were owned after all.
+	Discard(ctx context.Context, matrix uuid.UUID) error
+	// EmptyTrash deletes what Discard has put into the trash more than a day ago.
+	EmptyTrash(ctx context.Context) error
+	// Owners calls f with all matrices that have blocks, some at a time, in no order. It ends with the first error of f.
+	Owners(ctx context.Context, f func([]uuid.UUID) error) error
+	// Space returns how much room there is.
+	Space() Space
+}
+
+// Space is the size of the volume on which a block store is, in bytes.
+type Space struct {
+	Free  int64
+	Total int64 // 0 if the store cannot tell
+}
+
+// ownersPage is how many matrices Owners hands out at once.
+const ownersPage = 500
+
+// AllOwners returns all matrices that have blocks.
+func AllOwners(ctx context.Context, s Store) ([]uuid.UUID, error) {
+	var all []uuid.UUID
+	err := s.Owners(ctx, func(ids []uuid.UUID) error {
+		all = append(all, ids...)
+		return nil
+	})
+	return all, err
 }
 
 // Open returns the block store that address names: "postgres" (in the database of pool) or "file:///directory".

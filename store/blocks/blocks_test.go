@@ -24,16 +24,10 @@ func TestBlocks(t *testing.T) {
 	t.Parallel()
 	for _, backend := range []struct {
 		name string
-		open func(t *testing.T) blocks.Store
+		open func(t *testing.T) (blocks.Store, disk)
 	}{
-		{"postgres", func(t *testing.T) blocks.Store { return blocks.NewPostgres(testdb.New(t)) }},
-		{"file", func(t *testing.T) blocks.Store {
-			s, err := blocks.Open("file://"+t.TempDir(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return s
-		}},
+		{"postgres", openPostgres},
+		{"file", openFile},
 	} {
 		t.Run(backend.name, func(t *testing.T) {
 			t.Parallel()
@@ -41,8 +35,19 @@ func TestBlocks(t *testing.T) {
 				"round trip": testRoundTrip, "missing": testMissing, "first writer wins": testFirstWriter,
 				"concurrent writers": testConcurrentWriters, "delete": testDelete, "owners": testOwners, "cancelled": testCancelled,
 			} {
-				t.Run(name, func(t *testing.T) { test(t, backend.open(t)) })
+				t.Run(name, func(t *testing.T) {
+					s, _ := backend.open(t)
+					test(t, s)
+				})
 			}
+			t.Run("damage", func(t *testing.T) {
+				s, d := backend.open(t)
+				testDamage(t, s, d)
+			})
+			t.Run("without checksums", func(t *testing.T) {
+				s, d := backend.open(t)
+				testWithoutChecksums(t, s, d)
+			})
 		})
 	}
 }
@@ -62,7 +67,11 @@ func testRoundTrip(t *testing.T, s blocks.Store) {
 		for range 5 {
 			from := random.IntN(size)
 			got := make([]byte, random.IntN(size-from)+1)
-			if err := s.Read(ctx, id, int64(index), int64(from), got); err != nil {
+			if err := s.Read(ctx, blocks.Block{
+				Matrix: id,
+				Index:  int64(index),
+				Size:   int64(size),
+			}, int64(from), got); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, data[from:from+len(got)]) {
@@ -75,18 +84,30 @@ func testRoundTrip(t *testing.T, s blocks.Store) {
 func testMissing(t *testing.T, s blocks.Store) {
 	ctx := t.Context()
 	id := uuid.New()
-	if err := s.Read(ctx, id, 0, 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
+	if err := s.Read(ctx, block(id, 0, 1), 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
 		t.Errorf("Read() without a matrix = %v, want ErrMissing", err)
 	}
 	if err := s.Put(ctx, id, 0, []byte("0123")); err != nil {
 		t.Fatal(err)
 	}
-	for name, read := range map[string][3]int64{
-		"another index": {1, 0, 1}, "longer than the block": {0, 0, 5}, "beyond its end": {0, 4, 1}, "across its end": {0, 2, 3},
+	if err := s.Read(ctx, block(id, 1, 4), 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
+		t.Errorf("Read() of another index = %v, want ErrMissing", err)
+	}
+	for name, read := range map[string][2]int64{
+		"longer than the block": {0, 5}, "beyond its end": {4, 1}, "across its end": {2, 3}, "before it": {-1, 1},
 	} {
-		if err := s.Read(ctx, id, read[0], read[1], make([]byte, read[2])); !errors.Is(err, blocks.ErrMissing) {
-			t.Errorf("Read() %s = %v, want ErrMissing", name, err)
+		if err := s.Read(ctx, block(id, 0, 4), read[0], make([]byte, read[1])); err == nil {
+			t.Errorf("Read() %s succeeds", name)
 		}
+	}
+}
+
+// block names a block in short.
+func block(id uuid.UUID, index, size int64) blocks.Block {
+	return blocks.Block{
+		Matrix: id,
+		Index:  index,
+		Size:   size,
 	}
 }
 
@@ -99,7 +120,7 @@ func testFirstWriter(t *testing.T, s blocks.Store) {
 		}
 	}
 	got := make([]byte, 5)
-	if err := s.Read(ctx, id, 7, 0, got); err != nil || string(got) != "first" {
+	if err := s.Read(ctx, block(id, 7, 5), 0, got); err != nil || string(got) != "first" {
 		t.Errorf("Read() = %q, %v, want the first block that was written", got, err)
 	}
 }
@@ -117,7 +138,7 @@ func testConcurrentWriters(t *testing.T, s blocks.Store) {
 	}
 	group.Wait()
 	got := make([]byte, 1<<16)
-	if err := s.Read(ctx, id, 0, 0, got); err != nil {
+	if err := s.Read(ctx, block(id, 0, 1<<16), 0, got); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(slices.Compact(got)); n != 1 {
@@ -130,7 +151,7 @@ func testDelete(t *testing.T, s blocks.Store) {
 	id := uuid.New()
 	other := uuid.New()
 	for _, matrix := range []uuid.UUID{id, other} {
-		for index := range int64(3) {
+		for index := range int64(150) {
 			if err := s.Put(ctx, matrix, index, []byte("x")); err != nil {
 				t.Fatal(err)
 			}
@@ -141,10 +162,10 @@ func testDelete(t *testing.T, s blocks.Store) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Read(ctx, id, 1, 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
+	if err := s.Read(ctx, block(id, 1, 1), 0, make([]byte, 1)); !errors.Is(err, blocks.ErrMissing) {
 		t.Errorf("Read() of a deleted block = %v, want ErrMissing", err)
 	}
-	if err := s.Read(ctx, other, 1, 0, make([]byte, 1)); err != nil {
+	if err := s.Read(ctx, block(other, 1, 1), 0, make([]byte, 1)); err != nil {
 		t.Errorf("the other matrix: %v", err)
 	}
 }
@@ -162,21 +183,34 @@ func testOwners(t *testing.T, s blocks.Store) {
 		}
 	}
 	slices.SortFunc(want, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
-	var got []uuid.UUID
-	var after uuid.UUID
-	for {
-		page, err := s.Owners(ctx, after, 2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(page) == 0 {
-			break
-		}
-		got = append(got, page...)
-		after = page[len(page)-1]
+	got, err := blocks.AllOwners(ctx, s)
+	if err != nil {
+		t.Fatal(err)
 	}
+	slices.SortFunc(got, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, id := range []uuid.UUID{want[0], uuid.New()} { // the second one has no blocks
+		if err := s.Discard(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Count(ctx, id); err != nil || n != 0 {
+			t.Errorf("after Discard() Count() = %d, %v", n, err)
+		}
+	}
+	if n, err := s.Count(ctx, want[1]); err != nil || n != 2 {
+		t.Errorf("Count() = %d, %v, want 2", n, err)
+	}
+	if err := s.EmptyTrash(ctx); err != nil {
+		t.Error(err)
+	}
+	if left, err := blocks.AllOwners(ctx, s); err != nil || len(left) != 4 {
+		t.Errorf("after Discard() %d matrices have blocks, %v, want 4", len(left), err)
+	}
+	wrong := errors.New("stop")
+	if err := s.Owners(ctx, func([]uuid.UUID) error { return wrong }); !errors.Is(err, wrong) {
+		t.Errorf("Owners() = %v, want the error of the function", err)
 	}
 }
 
@@ -186,7 +220,7 @@ func testCancelled(t *testing.T, s blocks.Store) {
 	if err := s.Put(ctx, uuid.New(), 0, []byte("x")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Put() = %v, want Canceled", err)
 	}
-	if err := s.Read(ctx, uuid.New(), 0, 0, make([]byte, 1)); !errors.Is(err, context.Canceled) {
+	if err := s.Read(ctx, block(uuid.New(), 0, 1), 0, make([]byte, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read() = %v, want Canceled", err)
 	}
 }
@@ -256,7 +290,7 @@ func BenchmarkBlocks(b *testing.B) {
 		b.Run(name+"/read", func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			for index := int64(0); b.Loop(); index = (index + 1) % written {
-				if err := s.Read(b.Context(), id, index, 0, data); err != nil {
+				if err := s.Read(b.Context(), block(id, index, int64(len(data))), 0, data); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,20 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"sync"
+	"syscall"
 
 	"github.com/google/uuid"
 )
 
-// File keeps blocks as files, <directory>/<matrix>/<index>. The directory may be shared between machines when its
-// file system has atomic links or renames, as NFS does.
+// File keeps blocks as files, <directory>/<matrix>/<index>: the data, then a trailer with their checksums. The
+// directory may be shared between machines when its file system has atomic links or renames, as NFS does.
 type File struct {
-	dir string
+	dir    string
+	mutex  sync.Mutex
+	synced map[uuid.UUID]struct{} // matrices whose directories have durable names
 }
 
 // NewFile returns the block store in dir, which it makes if it does not exist.
@@ -25,7 +27,7 @@ func NewFile(dir string) (*File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("making the block store's directory: %w", err)
 	}
-	return &File{dir: dir}, nil
+	return &File{dir: dir, synced: map[uuid.UUID]struct{}{}}, nil
 }
 
 func (f *File) path(matrix uuid.UUID, index int64) string {
@@ -41,12 +43,49 @@ func (f *File) Put(ctx context.Context, matrix uuid.UUID, index int64, data []by
 	if _, err := os.Lstat(path); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	err := f.makeDir(matrix)
+	if err == nil {
+		err = writeOnce(path, data)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	if err != nil {
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
 	}
-	if err := writeOnce(path, data); err != nil {
-		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
+	return nil
+}
+
+// maxDirs bounds how many directories a File remembers.
+const maxDirs = 4096
+
+// makeDir makes the directory of a matrix and its name durable. Another process may have made it and not synced it yet.
+func (f *File) makeDir(matrix uuid.UUID) error {
+	dir := filepath.Join(f.dir, matrix.String())
+	switch err := os.Mkdir(dir, 0o750); {
+	case errors.Is(err, fs.ErrExist):
+		f.mutex.Lock()
+		_, known := f.synced[matrix]
+		f.mutex.Unlock()
+		if known {
+			return nil
+		}
+	case errors.Is(err, fs.ErrNotExist): // the store's own directory is gone
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
 	}
+	if err := syncDir(f.dir); err != nil {
+		return err
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if len(f.synced) >= maxDirs {
+		clear(f.synced)
+	}
+	f.synced[matrix] = struct{}{}
 	return nil
 }
 
@@ -63,6 +102,9 @@ func writeOnce(path string, data []byte) (err error) {
 		}
 	}()
 	if _, err := tmp.Write(data); err != nil {
+		return err
+	}
+	if _, err := tmp.Write(trailer(data)); err != nil {
 		return err
 	}
 	if err := tmp.Sync(); err != nil {
@@ -87,50 +129,4 @@ func syncDir(dir string) error {
 	}
 	defer func() { _ = d.Close() }()
 	return d.Sync()
-}
-
-// Read implements Store.
-func (f *File) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	file, err := os.Open(f.path(matrix, index))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("block %d of matrix %s: %w", index, matrix, ErrMissing)
-	}
-	if err != nil {
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
-	}
-	defer func() { _ = file.Close() }()
-	switch _, err := file.ReadAt(dst, offset); {
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("block %d of matrix %s is too short: %w", index, matrix, ErrMissing)
-	case err != nil:
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
-	}
-	return nil
-}
-
-// Delete implements Store.
-func (f *File) Delete(_ context.Context, matrix uuid.UUID) error {
-	if err := os.RemoveAll(filepath.Join(f.dir, matrix.String())); err != nil {
-		return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
-	}
-	return nil
-}
-
-// Owners implements Store.
-func (f *File) Owners(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error) {
-	entries, err := os.ReadDir(f.dir)
-	if err != nil {
-		return nil, fmt.Errorf("listing the matrices that have blocks: %w", err)
-	}
-	var owners []uuid.UUID
-	for _, entry := range entries {
-		if id, err := uuid.Parse(entry.Name()); err == nil && id.String() > after.String() {
-			owners = append(owners, id)
-		}
-	}
-	slices.SortFunc(owners, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	return owners[:min(limit, len(owners))], ctx.Err()
 }

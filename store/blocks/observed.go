@@ -93,9 +93,9 @@ func (o *observed) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 }
 
 // Read implements Store.
-func (o *observed) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
+func (o *observed) Read(ctx context.Context, b Block, offset int64, dst []byte) error {
 	start := time.Now()
-	err := o.Store.Read(ctx, matrix, index, offset, dst)
+	err := o.Store.Read(ctx, b, offset, dst)
 	o.done(ctx, opRead, start, len(dst), err)
 	return err
 }
@@ -104,6 +104,14 @@ func (o *observed) Read(ctx context.Context, matrix uuid.UUID, index, offset int
 func (o *observed) Delete(ctx context.Context, matrix uuid.UUID) error {
 	start := time.Now()
 	err := o.Store.Delete(ctx, matrix)
+	o.done(ctx, opDelete, start, 0, err)
+	return err
+}
+
+// Discard implements Store.
+func (o *observed) Discard(ctx context.Context, matrix uuid.UUID) error {
+	start := time.Now()
+	err := o.Store.Discard(ctx, matrix)
 	o.done(ctx, opDelete, start, 0, err)
 	return err
 }

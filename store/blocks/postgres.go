@@ -2,10 +2,13 @@ package blocks
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/internal/db"
@@ -25,7 +28,17 @@ func NewPostgres(pool *pgxpool.Pool) *Postgres {
 
 // Put implements Store.
 func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
-	if err := p.db.InsertBlock(ctx, matrix, index, data); err != nil {
+	err := p.db.InsertBlock(ctx, db.InsertBlockParams{
+		MatrixID:  matrix,
+		Index:     index,
+		Data:      data,
+		Checksums: checksums(data),
+	})
+	var server *pgconn.PgError
+	if errors.As(err, &server) && server.Code == "53100" { // disk full
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	if err != nil {
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
 	}
 	return nil
@@ -33,43 +46,99 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 
 // readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted,
 // where a scan would make 2 MiB of garbage for each block.
-const readBlock = `SELECT substring(data FROM $3::int FOR $4::int) FROM blocks WHERE matrix_id = $1 AND index = $2`
+const readBlock = `SELECT substring(data FROM $3::int FOR $4::int), checksums, octet_length(data)
+FROM blocks WHERE matrix_id = $1 AND index = $2`
 
 // Read implements Store.
-func (p *Postgres) Read(ctx context.Context, matrix uuid.UUID, index, offset int64, dst []byte) error {
-	binary := pgx.QueryResultFormats{pgx.BinaryFormatCode}
-	rows, err := p.pool.Query(ctx, readBlock, binary, matrix, index, offset+1, len(dst))
+func (p *Postgres) Read(ctx context.Context, b Block, offset int64, dst []byte) error {
+	if err := b.checkRange(offset, dst); err != nil {
+		return err
+	}
+	from, to := b.aligned(offset, offset+int64(len(dst)))
+	format := pgx.QueryResultFormats{pgx.BinaryFormatCode}
+	rows, err := p.pool.Query(ctx, readBlock, format, b.Matrix, b.Index, from+1, to-from)
 	if err != nil {
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
+		return fmt.Errorf("reading %s: %w", b, err)
 	}
 	defer rows.Close()
-	found := -1
+	wrong := fmt.Errorf("%s: %w", b, ErrMissing)
 	if rows.Next() {
-		found = copy(dst, rows.RawValues()[0])
+		wrong = b.take(rows.RawValues(), from, offset, dst)
 	}
 	rows.Close()
-	switch err := rows.Err(); {
-	case err != nil:
-		return fmt.Errorf("reading block %d of matrix %s: %w", index, matrix, err)
-	case found < len(dst):
-		return fmt.Errorf("block %d of matrix %s: %w", index, matrix, ErrMissing)
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading %s: %w", b, err)
 	}
+	return wrong
+}
+
+// take verifies the pieces in a row of readBlock, the first of which begins at from, and fills dst with what is wanted
+// of them.
+func (b Block) take(row [][]byte, from, offset int64, dst []byte) error {
+	data, sums := row[0], row[1]
+	if size := int64(binary.BigEndian.Uint32(row[2])); size != b.Size || offset-from+int64(len(dst)) > int64(len(data)) {
+		return b.damaged(fmt.Sprintf("it has %d of %d bytes", size, b.Size))
+	}
+	if sums != nil { // not of a block that was written before there were checksums
+		if int64(len(sums)) != sumsBytes(b.Size) {
+			return b.damaged("it does not have all its checksums")
+		}
+		if err := b.verify(sums, from, data); err != nil {
+			return err
+		}
+	}
+	copy(dst, data[offset-from:])
 	return nil
 }
+
+// deleteBatch is how many blocks one statement deletes: with their TOAST tuples they are some hundred thousand rows.
+const deleteBatch = 64
 
 // Delete implements Store.
 func (p *Postgres) Delete(ctx context.Context, matrix uuid.UUID) error {
-	if err := p.db.DeleteBlocks(ctx, matrix); err != nil {
-		return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
+	for {
+		n, err := p.db.DeleteSomeBlocks(ctx, matrix, deleteBatch)
+		if err != nil {
+			return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
+		}
+		if n < deleteBatch {
+			return nil
+		}
 	}
-	return nil
+}
+
+// Discard implements Store; there is no trash.
+func (p *Postgres) Discard(ctx context.Context, matrix uuid.UUID) error { return p.Delete(ctx, matrix) }
+
+// EmptyTrash implements Store.
+func (*Postgres) EmptyTrash(context.Context) error { return nil }
+
+// Space implements Store: the database does not tell how large its volume is.
+func (*Postgres) Space() Space { return Space{} }
+
+// Count implements Store.
+func (p *Postgres) Count(ctx context.Context, matrix uuid.UUID) (int64, error) {
+	n, err := p.db.CountBlocks(ctx, matrix)
+	if err != nil {
+		return 0, fmt.Errorf("counting the blocks of matrix %s: %w", matrix, err)
+	}
+	return n, nil
 }
 
 // Owners implements Store.
-func (p *Postgres) Owners(ctx context.Context, after uuid.UUID, limit int) ([]uuid.UUID, error) {
-	owners, err := p.db.ListBlockOwners(ctx, int32(limit), after) //nolint:gosec // a page
-	if err != nil {
-		return nil, fmt.Errorf("listing the matrices that have blocks: %w", err)
+func (p *Postgres) Owners(ctx context.Context, f func([]uuid.UUID) error) error {
+	var after uuid.UUID
+	for {
+		owners, err := p.db.ListBlockOwners(ctx, ownersPage, after)
+		if err != nil {
+			return fmt.Errorf("listing the matrices that have blocks: %w", err)
+		}
+		if len(owners) == 0 {
+			return nil
+		}
+		if err := f(owners); err != nil {
+			return err
+		}
+		after = owners[len(owners)-1]
 	}
-	return owners, nil
 }

@@ -1,9 +1,14 @@
 -- name: InsertBlock :exec
 -- The first writer wins: blocks never change once they are written.
-INSERT INTO blocks (matrix_id, index, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+INSERT INTO blocks (matrix_id, index, data, checksums) VALUES (@matrix_id, @index, @data, @checksums) ON CONFLICT DO NOTHING;
 
--- name: DeleteBlocks :exec
-DELETE FROM blocks WHERE matrix_id = $1;
+-- name: DeleteSomeBlocks :execrows
+-- Deletes a part of the blocks of a matrix, so that no statement takes long.
+DELETE FROM blocks d WHERE d.matrix_id = @matrix_id AND d.index IN (
+    SELECT b.index FROM blocks b WHERE b.matrix_id = @matrix_id ORDER BY b.index LIMIT @max_rows);
+
+-- name: CountBlocks :one
+SELECT count(*) FROM blocks WHERE matrix_id = $1;
 
 -- name: ListBlockOwners :many
 -- The next matrices, in order of id, that have blocks: a loose index scan, one probe of the index per matrix.

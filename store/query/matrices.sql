@@ -1,7 +1,7 @@
 -- name: InsertMatrix :one
 INSERT INTO matrices (id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
 VALUES (@id, @rows, @cols, @dtype, @source, @state, @block_rows, @block_cols, @seed, @content, @digest,
-        now() + @retention::interval)
+        now() + @life::interval)
 RETURNING *;
 
 -- name: GetMatrix :one
@@ -9,11 +9,20 @@ SELECT * FROM matrices WHERE id = $1;
 
 -- name: ListContents :many
 -- The contents of matrices that live in their rows.
-SELECT id, content FROM matrices WHERE id = ANY(@ids::uuid[]);
+SELECT id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY(@ids::uuid[]);
+
+-- name: MarkDamaged :exec
+UPDATE matrices SET damaged_at = now() WHERE id = $1 AND damaged_at IS NULL;
 
 -- name: LockContent :exec
 -- Uploads of the same content that end at the same time go one after the other, so that the second one finds the first.
 SELECT pg_advisory_xact_lock(@key);
+
+-- name: ListContentOwners :many
+-- The matrices whose blocks hold a content, and how those are cut.
+SELECT DISTINCT coalesce(m.content_id, m.id)::uuid AS owner, m.rows, m.cols, m.block_rows, m.block_cols FROM matrices m
+WHERE m.digest = @digest AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+LIMIT 100;
 
 -- name: FindContent :one
 -- Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
@@ -21,9 +30,23 @@ SELECT pg_advisory_xact_lock(@key);
 -- understand content_id, which came with schema version sharing_since: it could not read the blocks.
 SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
 WHERE m.digest = @digest AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+  AND coalesce(m.content_id, m.id) <> ALL(@missing::uuid[])
+  AND NOT EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @sharing_since::smallint)
 LIMIT 1
 FOR KEY SHARE OF m;
+
+-- name: HealContents :execrows
+-- Points the matrices with a content to the blocks of a new upload of it, if theirs are damaged or missing.
+UPDATE matrices m SET content_id = @healer::uuid, block_rows = @block_rows, block_cols = @block_cols, damaged_at = NULL
+WHERE m.digest = @digest AND m.block_rows > 0 AND m.state IN ('ready', 'removed') AND m.id <> @healer
+  AND (coalesce(m.content_id, m.id) = ANY(@missing::uuid[])
+       OR EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL))
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @sharing_since::smallint);
+
+-- name: RenewUpload :execrows
+-- An upload lives as long as it is renewed.
+UPDATE matrices SET expires_at = now() + @life::interval WHERE id = @id AND state = 'uploading';
 
 -- name: FinishUpload :one
 UPDATE matrices SET

@@ -1,8 +1,8 @@
 -- name: InsertMultiplication :one
 INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total,
-                             first_job, last_job, started_at, finished_at, expires_at)
+                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
 VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tiles_total,
-        @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
+        @tiles_unqueued, @batched, @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
 RETURNING *;
 
 -- name: ListMultiplications :many
@@ -58,19 +58,21 @@ UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = 
 
 -- name: CountTile :one
 -- Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
+-- It changes no indexed column but with the first and the last tile, so that the others write no index: expires_at counts only
+-- when the multiplication has finished.
 UPDATE multiplications SET
     tiles_completed = tiles_completed + 1,
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, @started_at),
-    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
-    expires_at      = now() + @retention::interval
+    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + @retention::interval ELSE expires_at END
 WHERE id = @id AND state IN ('pending', 'in_progress')
 RETURNING *;
 
 -- name: EndMultiplication :execrows
 -- Transitions fail and cancel.
 UPDATE multiplications SET
-    state = @state, failure = @failure, finished_at = now(), expires_at = now() + @retention::interval
+    state = @state, failure = @failure, finished_at = clock_timestamp(), expires_at = now() + @retention::interval
 WHERE id = @id AND state IN ('pending', 'in_progress') AND @state::text IN ('failed', 'cancelled');
 
 -- name: ReopenMultiplication :execrows
@@ -81,6 +83,50 @@ UPDATE multiplications SET
     finished_at = NULL,
     expires_at  = now() + @retention::interval
 WHERE id = @id AND state IN ('failed', 'cancelled');
+
+-- name: AddJobBatch :one
+-- No transition: the next tiles of a multiplication have got jobs.
+WITH batch AS (
+    INSERT INTO job_batches (multiplication_id, first_job, last_job) VALUES (@id, @first_job, @last_job)
+)
+UPDATE multiplications SET
+    tiles_unqueued = tiles_unqueued - @tiles::bigint,
+    first_job      = CASE WHEN last_job < first_job THEN @first_job ELSE least(first_job, @first_job) END,
+    last_job       = greatest(last_job, @last_job)
+WHERE id = @id
+RETURNING *;
+
+-- name: ListStarved :many
+-- Active multiplications whose next batch of jobs should have been enqueued: few of the enqueued tiles are left.
+SELECT id FROM multiplications
+WHERE tiles_unqueued > 0 AND state IN ('pending', 'in_progress')
+  AND tiles_total - tiles_unqueued - tiles_completed <= @few::bigint
+LIMIT @max_rows;
+
+-- name: KnowBatches :one
+-- Whether each process understands that tiles are enqueued in batches, which came with schema version batches_since.
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @batches_since::smallint))::boolean;
+
+-- name: LockReservations :exec
+-- Submissions that reserve space in the block store go one after the other, so that each sees the reservations before it.
+SELECT pg_advisory_xact_lock(@key);
+
+-- name: SumReserved :one
+-- The bytes that unfinished multiplications will still write to the block store.
+SELECT coalesce(sum(m::float8 * n * CASE dtype WHEN 'float64' THEN 8 ELSE 4 END
+                    * (tiles_total - tiles_completed) / tiles_total), 0)::float8
+FROM multiplications
+WHERE m * n > 8192 AND state IN ('pending', 'in_progress') AND id <> @except_id;
+
+-- name: RestoreTiles :exec
+-- No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+WITH batch AS (
+    INSERT INTO job_batches (multiplication_id, first_job, last_job)
+    SELECT x.id, @first_job, @last_job FROM multiplications x WHERE x.id = @id AND x.batched
+)
+UPDATE multiplications p SET
+    tiles_completed = @tiles_completed, first_job = least(p.first_job, @first_job), last_job = greatest(p.last_job, @last_job)
+WHERE p.id = @id;
 
 -- name: DeleteMultiplication :execrows
 -- Transition delete.

@@ -13,7 +13,10 @@ import (
 type adapterRule struct {
 	SeriesQuery  string
 	MetricsQuery string
-	Resources    struct{ Namespaced *bool }
+	Resources    struct {
+		Namespaced *bool
+		Overrides  map[string]struct{ Resource string }
+	}
 }
 
 // query returns the PromQL query of the adapter for a series and labels. Its MetricsQuery is a template of
@@ -38,7 +41,7 @@ func TestAdapterHasTheMetricsOfTheHPA(t *testing.T) {
 	var hpa autoscaling.HorizontalPodAutoscaler
 	readStrict(t, "kustomize/overlays/worker/hpa.yaml", &hpa)
 	var adapter struct{ ExternalRules []adapterRule }
-	readStrict(t, "kustomize/components/prometheus-adapter/config.yaml", &adapter)
+	readStrict(t, "kustomize/overlays/prometheus-adapter/config.yaml", &adapter)
 
 	external := 0
 	for _, metric := range hpa.Spec.Metrics {
@@ -56,8 +59,8 @@ func TestAdapterHasTheMetricsOfTheHPA(t *testing.T) {
 				continue
 			}
 			rules++
-			if namespaced := rule.Resources.Namespaced; namespaced == nil || *namespaced {
-				t.Errorf("rule for %s: namespaced = %v, want false: the depth belongs to no namespace", name, namespaced)
+			if r := rule.Resources; r.Namespaced != nil || r.Overrides["namespace"].Resource != "namespace" {
+				t.Errorf("resources of the rule for %s = %+v, want the namespace from the label of that name", name, r)
 			}
 			matcher := `queue="` + labels["queue"] + `"`
 			query := rule.query(t, name, matcher)

@@ -5,9 +5,11 @@ package manifests_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	autoscaling "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 )
 
@@ -47,7 +50,9 @@ func readStrict(t *testing.T, path string, into any) {
 // scaledObject has the fields of KEDA's resource that are compared here.
 type scaledObject struct {
 	Spec struct {
+		MinReplicaCount int32
 		MaxReplicaCount int32
+		Fallback        any
 		Triggers        []struct {
 			Type     string
 			Metadata map[string]string
@@ -60,8 +65,9 @@ type scaledObject struct {
 	}
 }
 
-// TestKEDAHasTheNumbersOfTheHPA: the two autoscalers of the workers have the same metrics, targets, behavior and
-// maximum. They differ in the minimum: KEDA scales to zero.
+// TestKEDAHasTheNumbersOfTheHPA: the two autoscalers of the workers have the same metrics, targets, behavior, minimum
+// and maximum, and leave the number of workers as it is when a metric is missing. KEDA's default takes a missing one
+// for an empty queue, and a fallback would replace it by a number.
 func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
 	t.Parallel()
 	var hpa autoscaling.HorizontalPodAutoscaler
@@ -70,6 +76,12 @@ func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
 	readYAML(t, "kustomize/components/keda/scaled-object.yaml", &keda)
 	if got, want := keda.Spec.MaxReplicaCount, hpa.Spec.MaxReplicas; got != want {
 		t.Errorf("maxReplicaCount of KEDA = %d, want %d as in the HPA", got, want)
+	}
+	if got, want := keda.Spec.MinReplicaCount, *hpa.Spec.MinReplicas; got != want {
+		t.Errorf("minReplicaCount of KEDA = %d, want %d as in the HPA", got, want)
+	}
+	if keda.Spec.Fallback != nil {
+		t.Errorf("fallback of KEDA = %v, want none", keda.Spec.Fallback)
 	}
 	behavior := keda.Spec.Advanced.HorizontalPodAutoscalerConfig.Behavior
 	if want := hpa.Spec.Behavior; !reflect.DeepEqual(behavior, want) {
@@ -96,8 +108,9 @@ func triggerOf(metric autoscaling.MetricSpec) map[string]string {
 	}
 	queue := metric.External.Metric.Selector.MatchLabels["queue"]
 	return map[string]string{
-		"query":     "max(" + metric.External.Metric.Name + "{queue=" + strconv.Quote(queue) + "})",
-		"threshold": strconv.FormatInt(metric.External.Target.AverageValue.Value(), 10),
+		"query":            fmt.Sprintf("max(%s{queue=%q,namespace=%q})", metric.External.Metric.Name, queue, "millrace"),
+		"ignoreNullValues": "false",
+		"threshold":        strconv.FormatInt(metric.External.Target.AverageValue.Value(), 10),
 	}
 }
 
@@ -110,21 +123,11 @@ const afterSoftStop = 30*time.Second + 5*time.Second
 func TestGracePeriods(t *testing.T) {
 	t.Parallel()
 	softStop := setting(t, "MILLRACE_SOFT_STOP")
-	var base, api apps.Deployment
+	var base apps.Deployment
 	readStrict(t, "kustomize/base/deployment.yaml", &base)
 	grace := time.Duration(*base.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
 	if want := softStop + afterSoftStop; grace != want {
 		t.Errorf("grace period of the pods = %s, want %s, the soft stop and %s", grace, want, afterSoftStop)
-	}
-	readStrict(t, "kustomize/overlays/api/deployment.yaml", &api)
-	for _, env := range api.Spec.Template.Spec.Containers[0].Env {
-		if env.Name != "MILLRACE_DRAIN" {
-			continue
-		}
-		if drain, err := time.ParseDuration(env.Value); err != nil || drain+softStop >= grace {
-			t.Errorf("MILLRACE_DRAIN = %q (%v), want less than the grace period without the soft stop, %s",
-				env.Value, err, grace-softStop)
-		}
 	}
 	var compose struct {
 		Millrace struct {
@@ -171,11 +174,59 @@ func TestWorkersUseWhatTheyRequest(t *testing.T) {
 	}
 }
 
+// TestComposeHasLimits: the containers of compose.yaml have the limits of the pods.
+func TestComposeHasLimits(t *testing.T) {
+	t.Parallel()
+	var compose struct {
+		Services map[string]struct {
+			CPUs   any    `json:"cpus"`
+			Memory string `json:"mem_limit"`
+		}
+	}
+	readYAML(t, "compose.yaml", &compose)
+	byDefault := regexp.MustCompile(`\$\{\w+:-(\w+)\}`)
+	for _, role := range []string{"api", "worker"} {
+		var pod apps.Deployment
+		readStrict(t, "kustomize/overlays/"+role+"/deployment.yaml", &pod)
+		want := pod.Spec.Template.Spec.Containers[0].Resources.Limits
+		service := compose.Services[role]
+		cpus := byDefault.ReplaceAllString(fmt.Sprint(service.CPUs), "$1")
+		// Docker's units are Kubernetes' without the i: m is 2²⁰ bytes.
+		memory, err := resource.ParseQuantity(strings.ToUpper(byDefault.ReplaceAllString(service.Memory, "$1")) + "i")
+		if err != nil || cpus != want.Cpu().String() || memory.Cmp(*want.Memory()) != 0 {
+			t.Errorf("limits of %s in compose.yaml = %s CPUs, %s (%v), want %v as of its pods",
+				role, cpus, service.Memory, err, want)
+		}
+	}
+}
+
 // TestDashboardIsJSON: Grafana leaves out a dashboard that it cannot parse, and reports it in its log only.
 func TestDashboardIsJSON(t *testing.T) {
 	t.Parallel()
 	const path = "kustomize/components/grafana/dashboard.json"
 	if !json.Valid(read(t, path)) {
 		t.Errorf("%s is not valid JSON", path)
+	}
+}
+
+// TestPostgresReplicatesSynchronously: a failover of CloudNativePG loses nothing that was committed.
+func TestPostgresReplicatesSynchronously(t *testing.T) {
+	t.Parallel()
+	var cluster struct {
+		Spec struct {
+			Instances  int
+			PostgreSQL struct {
+				Synchronous struct {
+					Number         int
+					DataDurability string
+				}
+			}
+		}
+	}
+	readYAML(t, "kustomize/components/cloudnative-pg/cluster.yaml", &cluster)
+	s := cluster.Spec.PostgreSQL.Synchronous
+	if s.Number < 1 || s.Number >= cluster.Spec.Instances-1 || s.DataDurability != "required" {
+		t.Errorf("synchronous = %+v with %d instances, want a required replica, and one that may fail",
+			s, cluster.Spec.Instances)
 	}
 }

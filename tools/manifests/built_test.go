@@ -2,11 +2,14 @@ package manifests_test
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
@@ -151,6 +154,90 @@ func TestConfigMapsHaveHashes(t *testing.T) {
 			name := o.Metadata.Name
 			if o.Kind == "ConfigMap" && len(name)-strings.LastIndex(name, "-") != 11 {
 				t.Errorf("name of a ConfigMap = %s, want one with a hash", name)
+			}
+		}
+	})
+}
+
+// TestInstallationsAreApart: two installations in different namespaces of a cluster share no object. What belongs to
+// the whole cluster is in overlays/prometheus-adapter.
+func TestInstallationsAreApart(t *testing.T) {
+	shared := map[string]bool{}
+	built(t, "overlay-*", func(t *testing.T, objects []object) {
+		for _, o := range objects {
+			if !strings.HasSuffix(t.Name(), "/overlay-prometheus-adapter") {
+				shared[o.Kind+" "+o.Metadata.Namespace+" "+o.Metadata.Name] = true
+			}
+		}
+	})
+	built(t, "staging-*", func(t *testing.T, objects []object) {
+		if strings.HasSuffix(t.Name(), "/staging-api") || strings.HasSuffix(t.Name(), "/staging-worker") {
+			return // roles without a namespace
+		}
+		for _, o := range objects {
+			if shared[o.Kind+" "+o.Metadata.Namespace+" "+o.Metadata.Name] {
+				t.Errorf("%s %s is that of another namespace, too", o.Kind, o.Metadata.Name)
+			}
+		}
+	})
+}
+
+// TestKEDAAsksForItsNamespace: the queries of a ScaledObject name the namespace that it is in.
+func TestKEDAAsksForItsNamespace(t *testing.T) {
+	built(t, "*keda*", func(t *testing.T, objects []object) {
+		for _, o := range objects {
+			if o.Kind != "ScaledObject" {
+				continue
+			}
+			var keda scaledObject
+			if err := yaml.Unmarshal(o.text, &keda); err != nil {
+				t.Fatal(err)
+			}
+			for _, trigger := range keda.Spec.Triggers[:2] {
+				want := fmt.Sprintf("namespace=%q", o.Metadata.Namespace)
+				if got := trigger.Metadata["query"]; !strings.Contains(got, want) {
+					t.Errorf("query of KEDA = %s, want %s in it", got, want)
+				}
+			}
+		}
+	})
+}
+
+// TestStopsInTime: in each build, draining and the soft stop of a pod fit into its grace period, and no variable of a
+// container hides a setting of its ConfigMap, which an overlay could then not change.
+func TestStopsInTime(t *testing.T) {
+	built(t, "*", func(t *testing.T, objects []object) {
+		settings := map[string]map[string]string{}
+		for _, o := range objects {
+			if o.Kind == "ConfigMap" {
+				var m core.ConfigMap
+				if err := yaml.Unmarshal(o.text, &m); err != nil {
+					t.Fatal(err)
+				}
+				settings[m.Name] = m.Data
+			}
+		}
+		for _, o := range objects {
+			template := o.template(t)
+			if template == nil || len(template.Spec.Containers[0].EnvFrom) == 0 {
+				continue
+			}
+			c := template.Spec.Containers[0]
+			set := settings[c.EnvFrom[0].ConfigMapRef.Name]
+			for _, env := range c.Env {
+				if strings.HasPrefix(env.Name, "MILLRACE_") {
+					t.Errorf("%s sets %s beside its ConfigMap, which then has no effect", o.Metadata.Name, env.Name)
+				}
+			}
+			drain, err := time.ParseDuration(cmp.Or(set["MILLRACE_DRAIN"], "0s"))
+			softStop, stopErr := time.ParseDuration(set["MILLRACE_SOFT_STOP"])
+			grace := time.Duration(*template.Spec.TerminationGracePeriodSeconds) * time.Second
+			if err != nil || stopErr != nil || drain+softStop >= grace {
+				t.Errorf("%s: drain %s and soft stop %s (%v, %v), want less than %s",
+					o.Metadata.Name, drain, softStop, err, stopErr, grace)
+			}
+			if isAPI := set["MILLRACE_DRAIN"] != ""; isAPI != strings.HasSuffix(o.Metadata.Name, "-api") {
+				t.Errorf("%s: drains = %t, want an API, and only that, to drain", o.Metadata.Name, isAPI)
 			}
 		}
 	})

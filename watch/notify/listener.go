@@ -3,12 +3,13 @@ package notify
 import (
 	"context"
 	"log/slog"
-	"net"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/store/database"
 )
 
 const (
@@ -100,17 +101,7 @@ func (l *listener) listenOnce(ctx context.Context) (connected bool, err error) {
 func (l *listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	config := l.pool.Config().ConnConfig
-	// Nothing is sent on it, so that only the kernel can find out that the other side is no longer there.
-	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
-		Enable:   true,
-		Idle:     15 * time.Second,
-		Interval: 5 * time.Second,
-		Count:    3,
-	}}
-	config.DialFunc = dialer.DialContext
-	config.RuntimeParams["application_name"] = "millrace listener"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := database.Connect(ctx, l.pool, "millrace listener")
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,13 @@ CROSS JOIN LATERAL (
 ) AS n;
 
 -- name: ListOldest :many
--- How long the first job in line of each of several queues has been due, in seconds.
-SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.scheduled_at))::float8 AS age
+-- How long the first job in line of each of several queues has been due, in seconds. One that was put back into the queue is due
+-- since then, although its place in line is the one that it had before.
+SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.due))::float8 AS age
 FROM unnest(@queues::text[]) AS q(queue)
 CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
 CROSS JOIN LATERAL (
-    SELECT j.scheduled_at FROM river_job j
+    SELECT coalesce((j.metadata->>'due_at')::timestamptz, j.scheduled_at) AS due FROM river_job j
     WHERE j.state = 'available' AND j.queue = q.queue AND j.priority = p.priority
     ORDER BY j.scheduled_at, j.id
     LIMIT 1
@@ -51,3 +52,11 @@ CROSS JOIN LATERAL (
     LIMIT 250
 ) AS next
 GROUP BY 1, 3;
+
+-- name: CountUnqueued :one
+-- The tiles of active multiplications that have no job yet, and their floating-point operations: of up to max_rows
+-- multiplications.
+SELECT coalesce(sum(x.tiles), 0)::bigint AS tiles, coalesce(sum(x.tiles * x.flops), 0)::float8 AS flops
+FROM (SELECT p.tiles_unqueued AS tiles, 2::float8 * p.m * p.k * p.n / p.tiles_total AS flops FROM multiplications p
+      WHERE p.tiles_unqueued > 0 AND p.state IN ('pending', 'in_progress')
+      LIMIT @max_rows::int) AS x;

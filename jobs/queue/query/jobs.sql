@@ -1,3 +1,20 @@
+-- Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
+-- takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
+
+-- name: InsertTiles :one
+-- Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
+-- them in memory, however many they are. Without a time they are due now.
+WITH inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', tile), @max_attempts::smallint,
+           @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
+           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+    FROM generate_series(@first_tile::bigint, @last_tile::bigint) AS tile
+    ORDER BY tile
+    RETURNING id
+)
+SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted;
+
 -- name: ListProgress :many
 -- What the jobs of each of several groups tell. A job that crashed its worker was started, too, although a crash is no failed
 -- attempt.
@@ -10,8 +27,10 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
 ) AS t
 WHERE p.id = ANY(@ids::uuid[]);
 
@@ -22,23 +41,61 @@ FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>sqlc.arg(attempt_key)::text)::int, 0)::int AS attempt,
            (x.error->>sqlc.arg(at_key)::text)::timestamptz AS at, coalesce(x.error->>sqlc.arg(message_key)::text, '')::text AS message
-    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
     ORDER BY 3 DESC
     LIMIT @max_rows
 ) AS e
 WHERE p.id = ANY(@ids::uuid[])
 ORDER BY e.at DESC;
 
--- name: ListUnsettled :many
--- The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+-- name: ListStopped :many
+-- The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
+-- entries of River's index on state and finalized_at.
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.state,
+       coalesce((j.errors[array_upper(j.errors, 1)]->>sqlc.arg(attempt_key)::text)::int, j.attempt)::int AS attempt,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>sqlc.arg(message_key)::text, '')::text AS message
+FROM river_job j
+JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since::interval AND NOT j.metadata ? 'counted'
+  AND p.state IN ('pending', 'in_progress')
 LIMIT @max_rows;
+
+-- name: ListUnsettled :many
+-- The true join of both tables: multiplications that are active although none of their jobs is still to be worked. Each is one walk
+-- along the primary key, from its last job: a join of all would read each job there is. One whose enqueued tiles are all counted
+-- waits for its next batch.
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+LEFT JOIN LATERAL (
+    SELECT j.id FROM (SELECT r.first_job, r.last_job FROM job_ranges r
+                      WHERE r.multiplication_id = p.id ORDER BY r.first_job DESC) AS range
+    CROSS JOIN LATERAL (SELECT x.id FROM river_job x
+                        WHERE x.id BETWEEN range.first_job AND range.last_job
+                          AND x.args->>'multiplication_id' = p.id::text
+                          AND x.finalized_at IS NULL
+                        ORDER BY x.id DESC
+                        LIMIT 1) AS j
+    LIMIT 1
+) AS unfinished ON true
+WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
+  AND (p.tiles_unqueued = 0 OR p.tiles_completed < p.tiles_total - p.tiles_unqueued)
+LIMIT @max_rows;
+
+-- name: IsStopped :one
+-- Whether a job will not be worked any more, although it was not completed.
+SELECT EXISTS (SELECT FROM river_job WHERE id = @id AND state IN ('cancelled', 'discarded'));
+
+-- name: LockAttempts :many
+-- The present attempts at several jobs, which are locked in the order of their ids.
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+WHERE id = ANY(@ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: LockAttempt :many
+-- The job if it is in this attempt, which does not change until the end of the transaction.
+SELECT id FROM river_job
+WHERE id = @id AND state = 'running' AND attempted_at = @attempted_at::timestamptz FOR NO KEY UPDATE;
 
 -- name: CompleteJob :execrows
 -- A tile that is computed, checked and stored is done, whichever worker has its job now: one that lost its lease while it
@@ -50,31 +107,90 @@ WHERE id = @id AND finalized_at IS NULL AND NOT metadata ? 'counted';
 
 -- name: CancelWaiting :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND finalized_at IS NULL AND state <> 'running';
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.finalized_at IS NULL AND j.state <> 'running'
+))
+  AND (finalized_at IS NULL AND state <> 'running') IS TRUE;
 
 -- name: ListUnfinished :many
-SELECT id FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text AND finalized_at IS NULL
-ORDER BY id;
+SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
+ORDER BY j.id;
 
 -- name: CountRunning :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text AND state = 'running';
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.state = 'running';
 
 -- name: CountStopping :one
 -- Running jobs that have been told to stop.
-SELECT count(*) FROM river_job
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND state = 'running' AND metadata ? sqlc.arg(cancel_mark)::text;
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND j.state = 'running' AND j.metadata ? sqlc.arg(cancel_mark)::text;
 
 -- name: Requeue :exec
--- The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
+-- The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
+-- number no longer fits into the column.
 UPDATE river_job SET
-    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + @more_attempts::smallint,
-    metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes'
-WHERE id BETWEEN @first AND @last AND args->>'multiplication_id' = @group_id::text
-  AND state IN ('cancelled', 'discarded');
+    state = 'available', scheduled_at = now(), finalized_at = NULL,
+    attempt      = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END,
+    max_attempts = CASE WHEN attempt < @max_attempts::smallint THEN attempt ELSE 0 END + @more_attempts::smallint,
+    errors       = errors[greatest(1, array_upper(errors, 1) + 1 - @max_errors::int):],
+    metadata = metadata - sqlc.arg(cancel_mark)::text - 'crashes' - 'lost_by'
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.state IN ('cancelled', 'discarded')
+))
+  AND (state IN ('cancelled', 'discarded')) IS TRUE;
+
+-- name: InsertMissingTiles :one
+-- Enqueues the tiles of a group, up to a last one, that have no job, in order. It returns the range of their ids, which is empty
+-- when there are none, and how many tiles have a job that is counted.
+WITH present AS MATERIALIZED (
+    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = sqlc.arg(group_id)::text::uuid AND j.args->>'multiplication_id' = sqlc.arg(group_id)::text
+    GROUP BY 1
+), inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', missing.tile),
+           @max_attempts::smallint, @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
+           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+    FROM (SELECT tile FROM generate_series(0, @last_tile::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
+    ORDER BY missing.tile
+    RETURNING id
+)
+SELECT coalesce(min(id), 0)::bigint AS first_job, coalesce(max(id), -1)::bigint AS last_job,
+       (SELECT count(*) FROM present WHERE counted)::bigint AS counted
+FROM inserted;
+
+-- name: Promote :many
+-- Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
+-- every five seconds.
+WITH due AS (
+    SELECT id FROM river_job
+    WHERE state IN ('retryable', 'scheduled') AND queue = ANY(@queues::text[]) AND scheduled_at <= now()
+    ORDER BY id
+    LIMIT @max_rows
+    FOR NO KEY UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue
+)
+SELECT DISTINCT queue FROM promoted;
 
 -- name: MarkCancelled :exec
 -- What River does to a running job that is to be cancelled: whatever becomes of its worker, it will not run again.
@@ -88,16 +204,21 @@ SELECT EXISTS (SELECT FROM river_job
                  AND NOT metadata ? sqlc.arg(cancel_mark)::text);
 
 -- name: Rescue :many
--- Takes the running jobs of workers without a lease back into the queue. A crash is not an attempt: it is counted apart,
--- and a job that has crashed its worker too often is discarded. River's own rescuer would do neither for an hour.
+-- Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
+-- is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
+-- one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
+-- jobs of one worker do not come together again, and keep their place in it: trigger keep_place does so, and Promote returns them.
 UPDATE river_job j SET
-    state = (CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN 'cancelled'
-                  WHEN lost.crashes >= @max_crashes::int THEN 'discarded'
-                  ELSE 'available' END)::river_job_state,
-    finalized_at = CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text OR lost.crashes >= @max_crashes::int THEN now() END,
-    scheduled_at = now(),
+    state = (CASE WHEN lost.cancelled THEN 'cancelled' WHEN lost.crashes >= @max_crashes::int THEN 'discarded'
+                  ELSE 'retryable' END)::river_job_state,
+    finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int THEN now() END,
+    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int THEN j.scheduled_at
+                        ELSE lost.back_at END,
     attempt      = greatest(j.attempt - 1, 0),
-    metadata     = j.metadata || jsonb_build_object('crashes', lost.crashes),
+    metadata     = j.metadata || jsonb_build_object(
+        'crashes', lost.crashes,
+        'lost_by', CASE WHEN lost.crashes > lost.before THEN coalesce(j.metadata->'lost_by', '[]') || to_jsonb(lost.worker)
+                        ELSE coalesce(j.metadata->'lost_by', '[]') END),
     errors       = array_append(j.errors, jsonb_build_object(
         sqlc.arg(at_key)::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         sqlc.arg(attempt_key)::text, j.attempt,
@@ -105,14 +226,61 @@ UPDATE river_job j SET
                         lost.worker, lost.crashes, @max_crashes::int),
         sqlc.arg(trace_key)::text, ''))
 FROM (
-    SELECT r.id, coalesce((r.metadata->>'crashes')::int, 0) + 1 AS crashes,
-           r.attempted_by[array_upper(r.attempted_by, 1)] AS worker
+    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? sqlc.arg(cancel_mark)::text AS cancelled,
+           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * @lease::interval AS back_at
     FROM river_job r
-    WHERE r.state = 'running' AND r.attempted_at < now() - @lease::interval
-      AND NOT EXISTS (SELECT 1 FROM workers w
-                      WHERE w.id = r.attempted_by[array_upper(r.attempted_by, 1)] AND w.renewed_at > now() - @lease::interval)
-    FOR UPDATE SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT r.attempted_by[array_upper(r.attempted_by, 1)] AS worker, coalesce((r.metadata->>'crashes')::int, 0) AS before,
+               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN n.alone OR n.before + 1 < @max_crashes::int THEN n.before + 1 ELSE n.before END AS crashes
+    ) AS c
+    WHERE r.state = 'running' AND n.worker = ANY(@lost_workers::text[])
+      AND EXISTS (SELECT FROM workers me WHERE me.id = @me AND me.expires_at > now())
+      AND NOT EXISTS (SELECT FROM workers w
+                      WHERE w.id = n.worker
+                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= @max_crashes::int AND NOT r.metadata ? sqlc.arg(cancel_mark)::text
+                                                         THEN @gone_after::int ELSE 0 END * (w.expires_at - w.renewed_at),
+                                     w.renewed_at + @lease::interval) > now())
+    FOR UPDATE OF r SKIP LOCKED
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
           coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile;
+
+-- name: Reclaim :many
+-- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch.
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN now() END,
+    attempt = greatest(j.attempt - 1, 0)
+FROM (
+    SELECT r.id FROM river_job r
+    WHERE r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = @me::text
+      AND r.attempted_at <= now() - @age::interval AND r.id <> ALL(@in_hand::bigint[])
+    FOR UPDATE SKIP LOCKED
+) AS forgotten
+WHERE j.id = forgotten.id
+RETURNING j.id, j.kind, j.queue, j.state;
+
+-- name: HandBack :many
+-- Jobs that a worker has fetched and does not begin.
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN now() END,
+    attempt = greatest(j.attempt - 1, 0)
+WHERE j.id = ANY(@ids::bigint[]) AND j.state = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = @me::text
+RETURNING j.queue;
+
+-- name: MarkAlone :exec
+-- Says that nothing else runs in the worker of this attempt.
+UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at)
+WHERE id = @id AND state = 'running' AND attempted_at = @attempted_at::timestamptz;
+
+-- name: Forgive :execrows
+-- A worker whose lease had run out is back: it has not crashed.
+UPDATE river_job SET
+    metadata = metadata || jsonb_build_object('crashes', greatest((metadata->>'crashes')::int - 1, 0),
+                                              'lost_by', (metadata->'lost_by') - @me::text)
+WHERE id = ANY(@ids::bigint[]) AND finalized_at IS NULL AND metadata->'lost_by' ? @me::text;

@@ -1,14 +1,32 @@
--- name: RenewLease :exec
-INSERT INTO workers (id, schema_version) VALUES (@id, @schema_version::smallint)
-ON CONFLICT (id) DO UPDATE SET renewed_at = now();
+-- name: RenewLease :one
+-- By the clock, and not by the start of the transaction: a renewal may have waited for a lock.
+INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since)
+VALUES (@id, @schema_version::smallint, clock_timestamp(), clock_timestamp() + @lease::interval, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET
+    renewed_at = clock_timestamp(),
+    expires_at = clock_timestamp() + @lease::interval,
+    held_since = CASE WHEN workers.expires_at > clock_timestamp() THEN workers.held_since ELSE clock_timestamp() END
+RETURNING held_since::timestamptz AS held_since;
 
 -- name: ReleaseLease :exec
 DELETE FROM workers WHERE id = $1;
 
 -- name: DeleteOldLeases :exec
-DELETE FROM workers WHERE renewed_at < now() - @older_than::interval;
+DELETE FROM workers WHERE renewed_at < now() - @older_than::interval AND coalesce(expires_at, renewed_at) < now();
 
 -- name: CountLeases :one
 -- Processes that have renewed their lease in time, and those of them that compute tiles: the ids of the others have the prefix.
 SELECT count(*)::bigint AS leases, count(*) FILTER (WHERE NOT starts_with(id, @maintenance::text))::bigint AS workers
-FROM workers WHERE renewed_at > now() - @lease::interval;
+FROM workers WHERE coalesce(expires_at, renewed_at + @lease::interval) > now();
+
+-- name: ListLost :many
+-- Workers that have running jobs and no lease. This process is to have held a lease of its own for the whole lease before, and to
+-- have renewed it a while after that of the other had run out: when the database takes no renewals, all leases run out.
+SELECT r.worker::text AS worker
+FROM (SELECT DISTINCT j.attempted_by[array_upper(j.attempted_by, 1)] AS worker FROM river_job j
+      WHERE j.state = 'running' AND j.attempted_at < now() - @lease::interval) AS r
+JOIN workers me ON me.id = @me AND me.expires_at > now() AND me.held_since + @lease::interval < me.renewed_at
+LEFT JOIN workers w ON w.id = r.worker
+WHERE coalesce(w.expires_at + (w.expires_at - w.renewed_at) / 4, w.renewed_at + @lease::interval, '-infinity')
+    < me.renewed_at
+ORDER BY 1;

@@ -17,5 +17,12 @@ CREATE TABLE river_job (
     priority     smallint        NOT NULL,
     queue        text            NOT NULL,
     state        river_job_state NOT NULL,
-    scheduled_at timestamptz     NOT NULL
+    scheduled_at timestamptz     NOT NULL,
+    tags         text[]          NOT NULL
+);
+
+-- The columns of River's table of queues that our queries read.
+CREATE TABLE river_queue (
+    name      text PRIMARY KEY,
+    paused_at timestamptz
 );

@@ -11,22 +11,50 @@ import (
 	"github.com/google/uuid"
 )
 
-const DeleteBlocks = `-- name: DeleteBlocks :exec
-DELETE FROM blocks WHERE matrix_id = $1
+const CountBlocks = `-- name: CountBlocks :one
+SELECT count(*) FROM blocks WHERE matrix_id = $1
 `
 
-func (q *Queries) DeleteBlocks(ctx context.Context, matrixID uuid.UUID) error {
-	_, err := q.db.Exec(ctx, DeleteBlocks, matrixID)
-	return err
+func (q *Queries) CountBlocks(ctx context.Context, matrixID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, CountBlocks, matrixID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const DeleteSomeBlocks = `-- name: DeleteSomeBlocks :execrows
+DELETE FROM blocks d WHERE d.matrix_id = $1 AND d.index IN (
+    SELECT b.index FROM blocks b WHERE b.matrix_id = $1 ORDER BY b.index LIMIT $2)
+`
+
+// Deletes a part of the blocks of a matrix, so that no statement takes long.
+func (q *Queries) DeleteSomeBlocks(ctx context.Context, matrixID uuid.UUID, maxRows int32) (int64, error) {
+	result, err := q.db.Exec(ctx, DeleteSomeBlocks, matrixID, maxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const InsertBlock = `-- name: InsertBlock :exec
-INSERT INTO blocks (matrix_id, index, data) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+INSERT INTO blocks (matrix_id, index, data, checksums) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 `
 
+type InsertBlockParams struct {
+	MatrixID  uuid.UUID
+	Index     int64
+	Data      []byte
+	Checksums []byte
+}
+
 // The first writer wins: blocks never change once they are written.
-func (q *Queries) InsertBlock(ctx context.Context, matrixID uuid.UUID, index int64, data []byte) error {
-	_, err := q.db.Exec(ctx, InsertBlock, matrixID, index, data)
+func (q *Queries) InsertBlock(ctx context.Context, arg InsertBlockParams) error {
+	_, err := q.db.Exec(ctx, InsertBlock,
+		arg.MatrixID,
+		arg.Index,
+		arg.Data,
+		arg.Checksums,
+	)
 	return err
 }
 

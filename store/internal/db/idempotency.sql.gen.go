@@ -49,11 +49,11 @@ func (q *Queries) GetIdempotencyKey(ctx context.Context, key string) (Idempotenc
 
 const InsertIdempotencyKey = `-- name: InsertIdempotencyKey :execrows
 INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
-VALUES ($1, $2, $3, $4, $5, now() + $6::interval)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6::interval)
 ON CONFLICT (key) DO UPDATE SET
     fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location, body = excluded.body,
     created_at = excluded.created_at, expires_at = excluded.expires_at
-WHERE idempotency_keys.expires_at <= now()
+WHERE idempotency_keys.expires_at <= clock_timestamp()
 `
 
 type InsertIdempotencyKeyParams struct {
@@ -65,7 +65,8 @@ type InsertIdempotencyKeyParams struct {
 	Retention   time.Duration
 }
 
-// Waits for a transaction that is about to write the same key. No row: that one has committed. An expired key is replaced.
+// Waits for a transaction that is about to write the same key. No row: that one has committed. An expired key is replaced,
+// also one that has expired while the transaction ran.
 func (q *Queries) InsertIdempotencyKey(ctx context.Context, arg InsertIdempotencyKeyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertIdempotencyKey,
 		arg.Key,

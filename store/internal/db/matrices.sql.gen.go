@@ -94,7 +94,9 @@ func (q *Queries) ExtendMatrices(ctx context.Context, retention time.Duration, i
 const FindContent = `-- name: FindContent :one
 SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
 WHERE m.digest = $1 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
-  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $2::smallint)
+  AND coalesce(m.content_id, m.id) <> ALL($2::uuid[])
+  AND NOT EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $3::smallint)
 LIMIT 1
 FOR KEY SHARE OF m
 `
@@ -108,8 +110,8 @@ type FindContentRow struct {
 // Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
 // transaction, and with it, by the foreign key, the owner of the blocks. Nothing is shared while a process runs that does not
 // understand content_id, which came with schema version sharing_since: it could not read the blocks.
-func (q *Queries) FindContent(ctx context.Context, digest []byte, sharingSince int16) (FindContentRow, error) {
-	row := q.db.QueryRow(ctx, FindContent, digest, sharingSince)
+func (q *Queries) FindContent(ctx context.Context, digest []byte, missing []uuid.UUID, sharingSince int16) (FindContentRow, error) {
+	row := q.db.QueryRow(ctx, FindContent, digest, missing, sharingSince)
 	var i FindContentRow
 	err := row.Scan(&i.Owner, &i.BlockRows, &i.BlockCols)
 	return i, err
@@ -142,7 +144,7 @@ UPDATE matrices SET
     state = 'ready', rows = $1, digest = $2, content_id = $3, block_rows = $4,
     block_cols = $5, expires_at = now() + $6::interval
 WHERE id = $7 AND state = 'uploading'
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at
 `
 
 type FinishUploadParams struct {
@@ -181,12 +183,13 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
 
 const GetMatrix = `-- name: GetMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id FROM matrices WHERE id = $1
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at FROM matrices WHERE id = $1
 `
 
 func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
@@ -207,15 +210,49 @@ func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
+}
+
+const HealContents = `-- name: HealContents :execrows
+UPDATE matrices m SET content_id = $1::uuid, block_rows = $2, block_cols = $3, damaged_at = NULL
+WHERE m.digest = $4 AND m.block_rows > 0 AND m.state IN ('ready', 'removed') AND m.id <> $1
+  AND (coalesce(m.content_id, m.id) = ANY($5::uuid[])
+       OR EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL))
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $6::smallint)
+`
+
+type HealContentsParams struct {
+	Healer       uuid.UUID
+	BlockRows    int64
+	BlockCols    int64
+	Digest       []byte
+	Missing      []uuid.UUID
+	SharingSince int16
+}
+
+// Points the matrices with a content to the blocks of a new upload of it, if theirs are damaged or missing.
+func (q *Queries) HealContents(ctx context.Context, arg HealContentsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, HealContents,
+		arg.Healer,
+		arg.BlockRows,
+		arg.BlockCols,
+		arg.Digest,
+		arg.Missing,
+		arg.SharingSince,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const InsertMatrix = `-- name: InsertMatrix :one
 INSERT INTO matrices (id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
         now() + $12::interval)
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at
 `
 
 type InsertMatrixParams struct {
@@ -230,7 +267,7 @@ type InsertMatrixParams struct {
 	Seed      *int64
 	Content   []byte
 	Digest    []byte
-	Retention time.Duration
+	Life      time.Duration
 }
 
 func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Matrix, error) {
@@ -246,7 +283,7 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		arg.Seed,
 		arg.Content,
 		arg.Digest,
-		arg.Retention,
+		arg.Life,
 	)
 	var i Matrix
 	err := row.Scan(
@@ -264,17 +301,63 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
 
+const ListContentOwners = `-- name: ListContentOwners :many
+SELECT DISTINCT coalesce(m.content_id, m.id)::uuid AS owner, m.rows, m.cols, m.block_rows, m.block_cols FROM matrices m
+WHERE m.digest = $1 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+LIMIT 100
+`
+
+type ListContentOwnersRow struct {
+	Owner     uuid.UUID
+	Rows      int64
+	Cols      int64
+	BlockRows int64
+	BlockCols int64
+}
+
+// The matrices whose blocks hold a content, and how those are cut.
+func (q *Queries) ListContentOwners(ctx context.Context, digest []byte) ([]ListContentOwnersRow, error) {
+	rows, err := q.db.Query(ctx, ListContentOwners, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListContentOwnersRow
+	for rows.Next() {
+		var i ListContentOwnersRow
+		if err := rows.Scan(
+			&i.Owner,
+			&i.Rows,
+			&i.Cols,
+			&i.BlockRows,
+			&i.BlockCols,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListContents = `-- name: ListContents :many
-SELECT id, content FROM matrices WHERE id = ANY($1::uuid[])
+SELECT id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY($1::uuid[])
 `
 
 type ListContentsRow struct {
 	ID      uuid.UUID
+	Rows    int64
+	Cols    int64
+	DType   matrix.DType
 	Content []byte
+	Digest  []byte
 }
 
 // The contents of matrices that live in their rows.
@@ -287,7 +370,14 @@ func (q *Queries) ListContents(ctx context.Context, ids []uuid.UUID) ([]ListCont
 	var items []ListContentsRow
 	for rows.Next() {
 		var i ListContentsRow
-		if err := rows.Scan(&i.ID, &i.Content); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Rows,
+			&i.Cols,
+			&i.DType,
+			&i.Content,
+			&i.Digest,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -335,7 +425,7 @@ func (q *Queries) LockContent(ctx context.Context, key int64) error {
 }
 
 const LockMatrix = `-- name: LockMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id FROM matrices WHERE id = $1 FOR UPDATE
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at FROM matrices WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
@@ -356,6 +446,7 @@ func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) 
 		&i.CreatedAt,
 		&i.ExpiresAt,
 		&i.ContentID,
+		&i.DamagedAt,
 	)
 	return i, err
 }
@@ -385,6 +476,15 @@ func (q *Queries) LockReadyMatrices(ctx context.Context, ids []uuid.UUID) ([]uui
 	return items, nil
 }
 
+const MarkDamaged = `-- name: MarkDamaged :exec
+UPDATE matrices SET damaged_at = now() WHERE id = $1 AND damaged_at IS NULL
+`
+
+func (q *Queries) MarkDamaged(ctx context.Context, id uuid.UUID) error {
+	_, err := q.db.Exec(ctx, MarkDamaged, id)
+	return err
+}
+
 const MarkMatrixRemoved = `-- name: MarkMatrixRemoved :exec
 UPDATE matrices SET state = 'removed', expires_at = now() WHERE id = $1
 `
@@ -393,6 +493,19 @@ UPDATE matrices SET state = 'removed', expires_at = now() WHERE id = $1
 func (q *Queries) MarkMatrixRemoved(ctx context.Context, id uuid.UUID) error {
 	_, err := q.db.Exec(ctx, MarkMatrixRemoved, id)
 	return err
+}
+
+const RenewUpload = `-- name: RenewUpload :execrows
+UPDATE matrices SET expires_at = now() + $1::interval WHERE id = $2 AND state = 'uploading'
+`
+
+// An upload lives as long as it is renewed.
+func (q *Queries) RenewUpload(ctx context.Context, life time.Duration, iD uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, RenewUpload, life, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const SaveDigest = `-- name: SaveDigest :exec

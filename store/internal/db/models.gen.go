@@ -46,6 +46,8 @@ type Matrix struct {
 	ExpiresAt time.Time
 	// The matrix whose blocks hold the content, when it is another one with the same content. That one has blocks of its own.
 	ContentID *uuid.UUID
+	// When a read found a block of this matrix damaged. Its content is not shared with uploads of the same content any more.
+	DamagedAt *time.Time
 }
 
 // Products and their outcome. Attempts, errors and schedule of the tiles are in river_job.
@@ -76,6 +78,10 @@ type Multiplication struct {
 	ExpiresAt  time.Time
 	// Number of the newest event in the life of the product, which this row shows. 1 is its submission.
 	Events int64
+	// How many tiles, the last ones, have no job yet. A batch of jobs is enqueued in the transaction that counts a tile.
+	TilesUnqueued int64
+	// Its jobs are in the ranges of job_batches: first_job to last_job is too wide to be read.
+	Batched bool
 }
 
 // The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.

@@ -13,6 +13,63 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
+const AddJobBatch = `-- name: AddJobBatch :one
+WITH batch AS (
+    INSERT INTO job_batches (multiplication_id, first_job, last_job) VALUES ($4, $2, $3)
+)
+UPDATE multiplications SET
+    tiles_unqueued = tiles_unqueued - $1::bigint,
+    first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
+    last_job       = greatest(last_job, $3)
+WHERE id = $4
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
+`
+
+type AddJobBatchParams struct {
+	Tiles    int64
+	FirstJob int64
+	LastJob  int64
+	ID       uuid.UUID
+}
+
+// No transition: the next tiles of a multiplication have got jobs.
+func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multiplication, error) {
+	row := q.db.QueryRow(ctx, AddJobBatch,
+		arg.Tiles,
+		arg.FirstJob,
+		arg.LastJob,
+		arg.ID,
+	)
+	var i Multiplication
+	err := row.Scan(
+		&i.ID,
+		&i.A,
+		&i.B,
+		&i.C,
+		&i.Priority,
+		&i.State,
+		&i.M,
+		&i.K,
+		&i.N,
+		&i.DType,
+		&i.TileRows,
+		&i.TileCols,
+		&i.TilesTotal,
+		&i.TilesCompleted,
+		&i.FirstJob,
+		&i.LastJob,
+		&i.Failure,
+		&i.CreatedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.ExpiresAt,
+		&i.Events,
+		&i.TilesUnqueued,
+		&i.Batched,
+	)
+	return i, err
+}
+
 const CountActiveMultiplications = `-- name: CountActiveMultiplications :one
 SELECT count(*) FILTER (WHERE state = 'pending')::bigint     AS pending,
        count(*) FILTER (WHERE state = 'in_progress')::bigint AS in_progress
@@ -37,13 +94,15 @@ UPDATE multiplications SET
     tiles_completed = tiles_completed + 1,
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, $1),
-    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN now() END,
-    expires_at      = now() + $2::interval
+    finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + $2::interval ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
+// It changes no indexed column but with the first and the last tile, so that the others write no index: expires_at counts only
+// when the multiplication has finished.
 func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention time.Duration, iD uuid.UUID) (Multiplication, error) {
 	row := q.db.QueryRow(ctx, CountTile, startedAt, retention, iD)
 	var i Multiplication
@@ -70,6 +129,8 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.FinishedAt,
 		&i.ExpiresAt,
 		&i.Events,
+		&i.TilesUnqueued,
+		&i.Batched,
 	)
 	return i, err
 }
@@ -107,7 +168,7 @@ func (q *Queries) DeleteMultiplication(ctx context.Context, id uuid.UUID) (int64
 
 const EndMultiplication = `-- name: EndMultiplication :execrows
 UPDATE multiplications SET
-    state = $1, failure = $2, finished_at = now(), expires_at = now() + $3::interval
+    state = $1, failure = $2, finished_at = clock_timestamp(), expires_at = now() + $3::interval
 WHERE id = $4 AND state IN ('pending', 'in_progress') AND $1::text IN ('failed', 'cancelled')
 `
 
@@ -133,7 +194,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -173,6 +234,8 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.FinishedAt,
 		&i.Multiplication.ExpiresAt,
 		&i.Multiplication.Events,
+		&i.Multiplication.TilesUnqueued,
+		&i.Multiplication.Batched,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -187,6 +250,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix.CreatedAt,
 		&i.Matrix.ExpiresAt,
 		&i.Matrix.ContentID,
+		&i.Matrix.DamagedAt,
 		&i.Matrix_2.ID,
 		&i.Matrix_2.Rows,
 		&i.Matrix_2.Cols,
@@ -201,6 +265,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_2.CreatedAt,
 		&i.Matrix_2.ExpiresAt,
 		&i.Matrix_2.ContentID,
+		&i.Matrix_2.DamagedAt,
 		&i.Matrix_3.ID,
 		&i.Matrix_3.Rows,
 		&i.Matrix_3.Cols,
@@ -215,37 +280,40 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_3.CreatedAt,
 		&i.Matrix_3.ExpiresAt,
 		&i.Matrix_3.ContentID,
+		&i.Matrix_3.DamagedAt,
 	)
 	return i, err
 }
 
 const InsertMultiplication = `-- name: InsertMultiplication :one
 INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total,
-                             first_job, last_job, started_at, finished_at, expires_at)
+                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-        $14, $15, $16, $17, now() + $18::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events
+        $14, $15, $16, $17, $18, $19, now() + $20::interval)
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
 `
 
 type InsertMultiplicationParams struct {
-	ID         uuid.UUID
-	A          uuid.UUID
-	B          uuid.UUID
-	C          uuid.UUID
-	Priority   int16
-	State      string
-	M          int64
-	K          int64
-	N          int64
-	DType      matrix.DType
-	TileRows   int64
-	TileCols   int64
-	TilesTotal int64
-	FirstJob   int64
-	LastJob    int64
-	StartedAt  *time.Time
-	FinishedAt *time.Time
-	Retention  time.Duration
+	ID            uuid.UUID
+	A             uuid.UUID
+	B             uuid.UUID
+	C             uuid.UUID
+	Priority      int16
+	State         string
+	M             int64
+	K             int64
+	N             int64
+	DType         matrix.DType
+	TileRows      int64
+	TileCols      int64
+	TilesTotal    int64
+	TilesUnqueued int64
+	Batched       bool
+	FirstJob      int64
+	LastJob       int64
+	StartedAt     *time.Time
+	FinishedAt    *time.Time
+	Retention     time.Duration
 }
 
 func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplicationParams) (Multiplication, error) {
@@ -263,6 +331,8 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		arg.TileRows,
 		arg.TileCols,
 		arg.TilesTotal,
+		arg.TilesUnqueued,
+		arg.Batched,
 		arg.FirstJob,
 		arg.LastJob,
 		arg.StartedAt,
@@ -293,12 +363,26 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.FinishedAt,
 		&i.ExpiresAt,
 		&i.Events,
+		&i.TilesUnqueued,
+		&i.Batched,
 	)
 	return i, err
 }
 
+const KnowBatches = `-- name: KnowBatches :one
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $1::smallint))::boolean
+`
+
+// Whether each process understands that tiles are enqueued in batches, which came with schema version batches_since.
+func (q *Queries) KnowBatches(ctx context.Context, batchesSince int16) (bool, error) {
+	row := q.db.QueryRow(ctx, KnowBatches, batchesSince)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -342,6 +426,8 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.FinishedAt,
 			&i.Multiplication.ExpiresAt,
 			&i.Multiplication.Events,
+			&i.Multiplication.TilesUnqueued,
+			&i.Multiplication.Batched,
 			&i.ADType,
 			&i.BDType,
 		); err != nil {
@@ -356,7 +442,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -392,10 +478,40 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.FinishedAt,
 			&i.ExpiresAt,
 			&i.Events,
+			&i.TilesUnqueued,
+			&i.Batched,
 		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListStarved = `-- name: ListStarved :many
+SELECT id FROM multiplications
+WHERE tiles_unqueued > 0 AND state IN ('pending', 'in_progress')
+  AND tiles_total - tiles_unqueued - tiles_completed <= $1::bigint
+LIMIT $2
+`
+
+// Active multiplications whose next batch of jobs should have been enqueued: few of the enqueued tiles are left.
+func (q *Queries) ListStarved(ctx context.Context, few int64, maxRows int32) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ListStarved, few, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -460,7 +576,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -489,8 +605,20 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.FinishedAt,
 		&i.ExpiresAt,
 		&i.Events,
+		&i.TilesUnqueued,
+		&i.Batched,
 	)
 	return i, err
+}
+
+const LockReservations = `-- name: LockReservations :exec
+SELECT pg_advisory_xact_lock($1)
+`
+
+// Submissions that reserve space in the block store go one after the other, so that each sees the reservations before it.
+func (q *Queries) LockReservations(ctx context.Context, key int64) error {
+	_, err := q.db.Exec(ctx, LockReservations, key)
+	return err
 }
 
 const PageByMatrix = `-- name: PageByMatrix :many
@@ -620,6 +748,34 @@ func (q *Queries) ReopenMultiplication(ctx context.Context, retention time.Durat
 	return result.RowsAffected(), nil
 }
 
+const RestoreTiles = `-- name: RestoreTiles :exec
+WITH batch AS (
+    INSERT INTO job_batches (multiplication_id, first_job, last_job)
+    SELECT x.id, $2, $3 FROM multiplications x WHERE x.id = $4 AND x.batched
+)
+UPDATE multiplications p SET
+    tiles_completed = $1, first_job = least(p.first_job, $2), last_job = greatest(p.last_job, $3)
+WHERE p.id = $4
+`
+
+type RestoreTilesParams struct {
+	TilesCompleted int64
+	FirstJob       int64
+	LastJob        int64
+	ID             uuid.UUID
+}
+
+// No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.
+func (q *Queries) RestoreTiles(ctx context.Context, arg RestoreTilesParams) error {
+	_, err := q.db.Exec(ctx, RestoreTiles,
+		arg.TilesCompleted,
+		arg.FirstJob,
+		arg.LastJob,
+		arg.ID,
+	)
+	return err
+}
+
 const StartMultiplication = `-- name: StartMultiplication :execrows
 UPDATE multiplications SET state = 'in_progress', started_at = now() WHERE id = $1 AND state = 'pending'
 `
@@ -631,4 +787,19 @@ func (q *Queries) StartMultiplication(ctx context.Context, id uuid.UUID) (int64,
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const SumReserved = `-- name: SumReserved :one
+SELECT coalesce(sum(m::float8 * n * CASE dtype WHEN 'float64' THEN 8 ELSE 4 END
+                    * (tiles_total - tiles_completed) / tiles_total), 0)::float8
+FROM multiplications
+WHERE m * n > 8192 AND state IN ('pending', 'in_progress') AND id <> $1
+`
+
+// The bytes that unfinished multiplications will still write to the block store.
+func (q *Queries) SumReserved(ctx context.Context, exceptID uuid.UUID) (float64, error) {
+	row := q.db.QueryRow(ctx, SumReserved, exceptID)
+	var column_1 float64
+	err := row.Scan(&column_1)
+	return column_1, err
 }

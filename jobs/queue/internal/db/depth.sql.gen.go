@@ -60,12 +60,33 @@ func (q *Queries) CountJobs(ctx context.Context, queues []string, horizon time.D
 	return items, nil
 }
 
+const CountUnqueued = `-- name: CountUnqueued :one
+SELECT coalesce(sum(x.tiles), 0)::bigint AS tiles, coalesce(sum(x.tiles * x.flops), 0)::float8 AS flops
+FROM (SELECT p.tiles_unqueued AS tiles, 2::float8 * p.m * p.k * p.n / p.tiles_total AS flops FROM multiplications p
+      WHERE p.tiles_unqueued > 0 AND p.state IN ('pending', 'in_progress')
+      LIMIT $1::int) AS x
+`
+
+type CountUnqueuedRow struct {
+	Tiles int64
+	Flops float64
+}
+
+// The tiles of active multiplications that have no job yet, and their floating-point operations: of up to max_rows
+// multiplications.
+func (q *Queries) CountUnqueued(ctx context.Context, maxRows int32) (CountUnqueuedRow, error) {
+	row := q.db.QueryRow(ctx, CountUnqueued, maxRows)
+	var i CountUnqueuedRow
+	err := row.Scan(&i.Tiles, &i.Flops)
+	return i, err
+}
+
 const ListOldest = `-- name: ListOldest :many
-SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.scheduled_at))::float8 AS age
+SELECT q.queue::text AS queue, extract(epoch FROM now() - min(f.due))::float8 AS age
 FROM unnest($1::text[]) AS q(queue)
 CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
 CROSS JOIN LATERAL (
-    SELECT j.scheduled_at FROM river_job j
+    SELECT coalesce((j.metadata->>'due_at')::timestamptz, j.scheduled_at) AS due FROM river_job j
     WHERE j.state = 'available' AND j.queue = q.queue AND j.priority = p.priority
     ORDER BY j.scheduled_at, j.id
     LIMIT 1
@@ -78,7 +99,8 @@ type ListOldestRow struct {
 	Age   float64
 }
 
-// How long the first job in line of each of several queues has been due, in seconds.
+// How long the first job in line of each of several queues has been due, in seconds. One that was put back into the queue is due
+// since then, although its place in line is the one that it had before.
 func (q *Queries) ListOldest(ctx context.Context, queues []string) ([]ListOldestRow, error) {
 	rows, err := q.db.Query(ctx, ListOldest, queues)
 	if err != nil {

@@ -28,12 +28,18 @@ func (q *Queries) AttemptIsWanted(ctx context.Context, iD int64, attemptedAt tim
 
 const CancelWaiting = `-- name: CancelWaiting :exec
 UPDATE river_job SET state = 'cancelled', finalized_at = now()
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-  AND finalized_at IS NULL AND state <> 'running'
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.finalized_at IS NULL AND j.state <> 'running'
+))
+  AND (finalized_at IS NULL AND state <> 'running') IS TRUE
 `
 
-func (q *Queries) CancelWaiting(ctx context.Context, first int64, last int64, groupID string) error {
-	_, err := q.db.Exec(ctx, CancelWaiting, first, last, groupID)
+func (q *Queries) CancelWaiting(ctx context.Context, groupID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, CancelWaiting, groupID)
 	return err
 }
 
@@ -55,41 +61,200 @@ func (q *Queries) CompleteJob(ctx context.Context, mark bool, iD int64) (int64, 
 }
 
 const CountRunning = `-- name: CountRunning :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND state = 'running'
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.state = 'running'
 `
 
-func (q *Queries) CountRunning(ctx context.Context, first int64, last int64, groupID string) (int64, error) {
-	row := q.db.QueryRow(ctx, CountRunning, first, last, groupID)
+func (q *Queries) CountRunning(ctx context.Context, groupID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, CountRunning, groupID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
 }
 
 const CountStopping = `-- name: CountStopping :one
-SELECT count(*) FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text
-  AND state = 'running' AND metadata ? $4::text
+SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND j.state = 'running' AND j.metadata ? $2::text
 `
 
-type CountStoppingParams struct {
-	First      int64
-	Last       int64
-	GroupID    string
-	CancelMark string
-}
-
 // Running jobs that have been told to stop.
-func (q *Queries) CountStopping(ctx context.Context, arg CountStoppingParams) (int64, error) {
-	row := q.db.QueryRow(ctx, CountStopping,
-		arg.First,
-		arg.Last,
-		arg.GroupID,
-		arg.CancelMark,
-	)
+func (q *Queries) CountStopping(ctx context.Context, groupID uuid.UUID, cancelMark string) (int64, error) {
+	row := q.db.QueryRow(ctx, CountStopping, groupID, cancelMark)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const Forgive = `-- name: Forgive :execrows
+UPDATE river_job SET
+    metadata = metadata || jsonb_build_object('crashes', greatest((metadata->>'crashes')::int - 1, 0),
+                                              'lost_by', (metadata->'lost_by') - $1::text)
+WHERE id = ANY($2::bigint[]) AND finalized_at IS NULL AND metadata->'lost_by' ? $1::text
+`
+
+// A worker whose lease had run out is back: it has not crashed.
+func (q *Queries) Forgive(ctx context.Context, me string, ids []int64) (int64, error) {
+	result, err := q.db.Exec(ctx, Forgive, me, ids)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const HandBack = `-- name: HandBack :many
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? $1::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? $1::text THEN now() END,
+    attempt = greatest(j.attempt - 1, 0)
+WHERE j.id = ANY($2::bigint[]) AND j.state = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = $3::text
+RETURNING j.queue
+`
+
+// Jobs that a worker has fetched and does not begin.
+func (q *Queries) HandBack(ctx context.Context, cancelMark string, ids []int64, me string) ([]string, error) {
+	rows, err := q.db.Query(ctx, HandBack, cancelMark, ids, me)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const InsertMissingTiles = `-- name: InsertMissingTiles :one
+WITH present AS MATERIALIZED (
+    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $1::text::uuid AND j.args->>'multiplication_id' = $1::text
+    GROUP BY 1
+), inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT $2::text, jsonb_build_object('multiplication_id', $1::text, 'tile', missing.tile),
+           $3::smallint, $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
+           'available'::river_job_state, ARRAY[$1::text]
+    FROM (SELECT tile FROM generate_series(0, $8::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
+    ORDER BY missing.tile
+    RETURNING id
+)
+SELECT coalesce(min(id), 0)::bigint AS first_job, coalesce(max(id), -1)::bigint AS last_job,
+       (SELECT count(*) FROM present WHERE counted)::bigint AS counted
+FROM inserted
+`
+
+type InsertMissingTilesParams struct {
+	GroupID     string
+	Kind        string
+	MaxAttempts int16
+	Metadata    []byte
+	Priority    int16
+	Queue       string
+	QueuedAt    *time.Time
+	LastTile    int64
+}
+
+type InsertMissingTilesRow struct {
+	FirstJob int64
+	LastJob  int64
+	Counted  int64
+}
+
+// Enqueues the tiles of a group, up to a last one, that have no job, in order. It returns the range of their ids, which is empty
+// when there are none, and how many tiles have a job that is counted.
+func (q *Queries) InsertMissingTiles(ctx context.Context, arg InsertMissingTilesParams) (InsertMissingTilesRow, error) {
+	row := q.db.QueryRow(ctx, InsertMissingTiles,
+		arg.GroupID,
+		arg.Kind,
+		arg.MaxAttempts,
+		arg.Metadata,
+		arg.Priority,
+		arg.Queue,
+		arg.QueuedAt,
+		arg.LastTile,
+	)
+	var i InsertMissingTilesRow
+	err := row.Scan(&i.FirstJob, &i.LastJob, &i.Counted)
+	return i, err
+}
+
+const InsertTiles = `-- name: InsertTiles :one
+
+WITH inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT $1::text, jsonb_build_object('multiplication_id', $2::text, 'tile', tile), $3::smallint,
+           $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
+           'available'::river_job_state, ARRAY[$2::text]
+    FROM generate_series($8::bigint, $9::bigint) AS tile
+    ORDER BY tile
+    RETURNING id
+)
+SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted
+`
+
+type InsertTilesParams struct {
+	Kind        string
+	GroupID     string
+	MaxAttempts int16
+	Metadata    []byte
+	Priority    int16
+	Queue       string
+	QueuedAt    *time.Time
+	FirstTile   int64
+	LastTile    int64
+}
+
+type InsertTilesRow struct {
+	FirstJob int64
+	LastJob  int64
+}
+
+// Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
+// takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
+// Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
+// them in memory, however many they are. Without a time they are due now.
+func (q *Queries) InsertTiles(ctx context.Context, arg InsertTilesParams) (InsertTilesRow, error) {
+	row := q.db.QueryRow(ctx, InsertTiles,
+		arg.Kind,
+		arg.GroupID,
+		arg.MaxAttempts,
+		arg.Metadata,
+		arg.Priority,
+		arg.Queue,
+		arg.QueuedAt,
+		arg.FirstTile,
+		arg.LastTile,
+	)
+	var i InsertTilesRow
+	err := row.Scan(&i.FirstJob, &i.LastJob)
+	return i, err
+}
+
+const IsStopped = `-- name: IsStopped :one
+SELECT EXISTS (SELECT FROM river_job WHERE id = $1 AND state IN ('cancelled', 'discarded'))
+`
+
+// Whether a job will not be worked any more, although it was not completed.
+func (q *Queries) IsStopped(ctx context.Context, id int64) (bool, error) {
+	row := q.db.QueryRow(ctx, IsStopped, id)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const ListErrors = `-- name: ListErrors :many
@@ -98,8 +263,10 @@ FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT (j.args->>'tile')::bigint AS tile, coalesce((x.error->>$1::text)::int, 0)::int AS attempt,
            (x.error->>$2::text)::timestamptz AS at, coalesce(x.error->>$3::text, '')::text AS message
-    FROM river_job j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j CROSS JOIN LATERAL unnest(j.errors) AS x(error)
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
     ORDER BY 3 DESC
     LIMIT $4
 ) AS e
@@ -166,8 +333,10 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
            coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
-    FROM river_job j
-    WHERE j.id BETWEEN p.first_job AND p.last_job AND j.args->>'multiplication_id' = p.id::text
+    FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = p.id AND j.args->>'multiplication_id' = p.id::text
 ) AS t
 WHERE p.id = ANY($1::uuid[])
 `
@@ -210,14 +379,77 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 	return items, nil
 }
 
-const ListUnfinished = `-- name: ListUnfinished :many
-SELECT id FROM river_job
-WHERE id BETWEEN $1 AND $2 AND args->>'multiplication_id' = $3::text AND finalized_at IS NULL
-ORDER BY id
+const ListStopped = `-- name: ListStopped :many
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.state,
+       coalesce((j.errors[array_upper(j.errors, 1)]->>$1::text)::int, j.attempt)::int AS attempt,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>$2::text, '')::text AS message
+FROM river_job j
+JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $3::interval AND NOT j.metadata ? 'counted'
+  AND p.state IN ('pending', 'in_progress')
+LIMIT $4
 `
 
-func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, groupID string) ([]int64, error) {
-	rows, err := q.db.Query(ctx, ListUnfinished, first, last, groupID)
+type ListStoppedParams struct {
+	AttemptKey string
+	MessageKey string
+	Since      time.Duration
+	MaxRows    int32
+}
+
+type ListStoppedRow struct {
+	ID      int64
+	GroupID uuid.UUID
+	Tile    int64
+	State   RiverJobState
+	Attempt int32
+	Message string
+}
+
+// The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
+// entries of River's index on state and finalized_at.
+func (q *Queries) ListStopped(ctx context.Context, arg ListStoppedParams) ([]ListStoppedRow, error) {
+	rows, err := q.db.Query(ctx, ListStopped,
+		arg.AttemptKey,
+		arg.MessageKey,
+		arg.Since,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListStoppedRow
+	for rows.Next() {
+		var i ListStoppedRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.GroupID,
+			&i.Tile,
+			&i.State,
+			&i.Attempt,
+			&i.Message,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ListUnfinished = `-- name: ListUnfinished :many
+SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
+ORDER BY j.id
+`
+
+func (q *Queries) ListUnfinished(ctx context.Context, groupID uuid.UUID) ([]int64, error) {
+	rows, err := q.db.Query(ctx, ListUnfinished, groupID)
 	if err != nil {
 		return nil, err
 	}
@@ -237,25 +469,67 @@ func (q *Queries) ListUnfinished(ctx context.Context, first int64, last int64, g
 }
 
 const ListUnsettled = `-- name: ListUnsettled :many
-SELECT p.id FROM multiplications p
-WHERE p.state IN ('pending', 'in_progress')
-  AND NOT EXISTS (SELECT 1 FROM river_job j
-                  WHERE j.id BETWEEN p.first_job AND p.last_job
-                    AND j.args->>'multiplication_id' = p.id::text
-                    AND j.finalized_at IS NULL)
+SELECT p.id, p.first_job, p.last_job FROM multiplications p
+LEFT JOIN LATERAL (
+    SELECT j.id FROM (SELECT r.first_job, r.last_job FROM job_ranges r
+                      WHERE r.multiplication_id = p.id ORDER BY r.first_job DESC) AS range
+    CROSS JOIN LATERAL (SELECT x.id FROM river_job x
+                        WHERE x.id BETWEEN range.first_job AND range.last_job
+                          AND x.args->>'multiplication_id' = p.id::text
+                          AND x.finalized_at IS NULL
+                        ORDER BY x.id DESC
+                        LIMIT 1) AS j
+    LIMIT 1
+) AS unfinished ON true
+WHERE p.state IN ('pending', 'in_progress') AND unfinished.id IS NULL
+  AND (p.tiles_unqueued = 0 OR p.tiles_completed < p.tiles_total - p.tiles_unqueued)
 LIMIT $1
 `
 
-// The true join of both tables: multiplications that are active although none of their jobs is still to be worked.
-func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
+type ListUnsettledRow struct {
+	ID       uuid.UUID
+	FirstJob int64
+	LastJob  int64
+}
+
+// The true join of both tables: multiplications that are active although none of their jobs is still to be worked. Each is one walk
+// along the primary key, from its last job: a join of all would read each job there is. One whose enqueued tiles are all counted
+// waits for its next batch.
+func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]ListUnsettledRow, error) {
 	rows, err := q.db.Query(ctx, ListUnsettled, maxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []ListUnsettledRow
 	for rows.Next() {
-		var id uuid.UUID
+		var i ListUnsettledRow
+		if err := rows.Scan(&i.ID, &i.FirstJob, &i.LastJob); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LockAttempt = `-- name: LockAttempt :many
+SELECT id FROM river_job
+WHERE id = $1 AND state = 'running' AND attempted_at = $2::timestamptz FOR NO KEY UPDATE
+`
+
+// The job if it is in this attempt, which does not change until the end of the transaction.
+func (q *Queries) LockAttempt(ctx context.Context, iD int64, attemptedAt time.Time) ([]int64, error) {
+	rows, err := q.db.Query(ctx, LockAttempt, iD, attemptedAt)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
 		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
@@ -265,6 +539,48 @@ func (q *Queries) ListUnsettled(ctx context.Context, maxRows int32) ([]uuid.UUID
 		return nil, err
 	}
 	return items, nil
+}
+
+const LockAttempts = `-- name: LockAttempts :many
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+`
+
+type LockAttemptsRow struct {
+	ID          int64
+	AttemptedAt time.Time
+}
+
+// The present attempts at several jobs, which are locked in the order of their ids.
+func (q *Queries) LockAttempts(ctx context.Context, ids []int64) ([]LockAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, LockAttempts, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockAttemptsRow
+	for rows.Next() {
+		var i LockAttemptsRow
+		if err := rows.Scan(&i.ID, &i.AttemptedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const MarkAlone = `-- name: MarkAlone :exec
+UPDATE river_job SET metadata = metadata || jsonb_build_object('alone', attempted_at)
+WHERE id = $1 AND state = 'running' AND attempted_at = $2::timestamptz
+`
+
+// Says that nothing else runs in the worker of this attempt.
+func (q *Queries) MarkAlone(ctx context.Context, iD int64, attemptedAt time.Time) error {
+	_, err := q.db.Exec(ctx, MarkAlone, iD, attemptedAt)
+	return err
 }
 
 const MarkCancelled = `-- name: MarkCancelled :exec
@@ -278,29 +594,134 @@ func (q *Queries) MarkCancelled(ctx context.Context, cancelMark string, iD int64
 	return err
 }
 
+const Promote = `-- name: Promote :many
+WITH due AS (
+    SELECT id FROM river_job
+    WHERE state IN ('retryable', 'scheduled') AND queue = ANY($1::text[]) AND scheduled_at <= now()
+    ORDER BY id
+    LIMIT $2
+    FOR NO KEY UPDATE SKIP LOCKED
+), promoted AS (
+    UPDATE river_job j SET state = 'available' FROM due WHERE j.id = due.id RETURNING j.queue
+)
+SELECT DISTINCT queue FROM promoted
+`
+
+// Jobs whose pause has ended become available, with the place in line that trigger keep_place has kept. River's leader does so
+// every five seconds.
+func (q *Queries) Promote(ctx context.Context, queues []string, maxRows int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, Promote, queues, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var queue string
+		if err := rows.Scan(&queue); err != nil {
+			return nil, err
+		}
+		items = append(items, queue)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const Reclaim = `-- name: Reclaim :many
+UPDATE river_job j SET
+    state = (CASE WHEN j.metadata ? $1::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
+    finalized_at = CASE WHEN j.metadata ? $1::text THEN now() END,
+    attempt = greatest(j.attempt - 1, 0)
+FROM (
+    SELECT r.id FROM river_job r
+    WHERE r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = $2::text
+      AND r.attempted_at <= now() - $3::interval AND r.id <> ALL($4::bigint[])
+    FOR UPDATE SKIP LOCKED
+) AS forgotten
+WHERE j.id = forgotten.id
+RETURNING j.id, j.kind, j.queue, j.state
+`
+
+type ReclaimParams struct {
+	CancelMark string
+	Me         string
+	Age        time.Duration
+	InHand     []int64
+}
+
+type ReclaimRow struct {
+	ID    int64
+	Kind  string
+	Queue string
+	State RiverJobState
+}
+
+// Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch.
+func (q *Queries) Reclaim(ctx context.Context, arg ReclaimParams) ([]ReclaimRow, error) {
+	rows, err := q.db.Query(ctx, Reclaim,
+		arg.CancelMark,
+		arg.Me,
+		arg.Age,
+		arg.InHand,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReclaimRow
+	for rows.Next() {
+		var i ReclaimRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Queue,
+			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const Requeue = `-- name: Requeue :exec
 UPDATE river_job SET
-    state = 'available', scheduled_at = now(), finalized_at = NULL, max_attempts = attempt + $1::smallint,
-    metadata = metadata - $2::text - 'crashes'
-WHERE id BETWEEN $3 AND $4 AND args->>'multiplication_id' = $5::text
-  AND state IN ('cancelled', 'discarded')
+    state = 'available', scheduled_at = now(), finalized_at = NULL,
+    attempt      = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END,
+    max_attempts = CASE WHEN attempt < $1::smallint THEN attempt ELSE 0 END + $2::smallint,
+    errors       = errors[greatest(1, array_upper(errors, 1) + 1 - $3::int):],
+    metadata = metadata - $4::text - 'crashes' - 'lost_by'
+WHERE id = ANY (ARRAY(
+    SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
+        SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+    ) AS j
+    WHERE r.multiplication_id = $5 AND j.args->>'multiplication_id' = r.multiplication_id::text
+      AND j.state IN ('cancelled', 'discarded')
+))
+  AND (state IN ('cancelled', 'discarded')) IS TRUE
 `
 
 type RequeueParams struct {
+	MaxAttempts  int16
 	MoreAttempts int16
+	MaxErrors    int32
 	CancelMark   string
-	First        int64
-	Last         int64
-	GroupID      string
+	GroupID      uuid.UUID
 }
 
-// The stopped jobs of a group run again, with a full set of attempts; the history of their errors stays.
+// The stopped jobs of a group run again, with a full set of attempts; the newest errors stay. Attempts begin anew before their
+// number no longer fits into the column.
 func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 	_, err := q.db.Exec(ctx, Requeue,
+		arg.MaxAttempts,
 		arg.MoreAttempts,
+		arg.MaxErrors,
 		arg.CancelMark,
-		arg.First,
-		arg.Last,
 		arg.GroupID,
 	)
 	return err
@@ -308,27 +729,41 @@ func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 
 const Rescue = `-- name: Rescue :many
 UPDATE river_job j SET
-    state = (CASE WHEN j.metadata ? $1::text THEN 'cancelled'
-                  WHEN lost.crashes >= $2::int THEN 'discarded'
-                  ELSE 'available' END)::river_job_state,
-    finalized_at = CASE WHEN j.metadata ? $1::text OR lost.crashes >= $2::int THEN now() END,
-    scheduled_at = now(),
+    state = (CASE WHEN lost.cancelled THEN 'cancelled' WHEN lost.crashes >= $1::int THEN 'discarded'
+                  ELSE 'retryable' END)::river_job_state,
+    finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN now() END,
+    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN j.scheduled_at
+                        ELSE lost.back_at END,
     attempt      = greatest(j.attempt - 1, 0),
-    metadata     = j.metadata || jsonb_build_object('crashes', lost.crashes),
+    metadata     = j.metadata || jsonb_build_object(
+        'crashes', lost.crashes,
+        'lost_by', CASE WHEN lost.crashes > lost.before THEN coalesce(j.metadata->'lost_by', '[]') || to_jsonb(lost.worker)
+                        ELSE coalesce(j.metadata->'lost_by', '[]') END),
     errors       = array_append(j.errors, jsonb_build_object(
-        $3::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        $4::text, j.attempt,
-        $5::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
-                        lost.worker, lost.crashes, $2::int),
-        $6::text, ''))
+        $2::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        $3::text, j.attempt,
+        $4::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
+                        lost.worker, lost.crashes, $1::int),
+        $5::text, ''))
 FROM (
-    SELECT r.id, coalesce((r.metadata->>'crashes')::int, 0) + 1 AS crashes,
-           r.attempted_by[array_upper(r.attempted_by, 1)] AS worker
+    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? $6::text AS cancelled,
+           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * $7::interval AS back_at
     FROM river_job r
-    WHERE r.state = 'running' AND r.attempted_at < now() - $7::interval
-      AND NOT EXISTS (SELECT 1 FROM workers w
-                      WHERE w.id = r.attempted_by[array_upper(r.attempted_by, 1)] AND w.renewed_at > now() - $7::interval)
-    FOR UPDATE SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT r.attempted_by[array_upper(r.attempted_by, 1)] AS worker, coalesce((r.metadata->>'crashes')::int, 0) AS before,
+               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN n.alone OR n.before + 1 < $1::int THEN n.before + 1 ELSE n.before END AS crashes
+    ) AS c
+    WHERE r.state = 'running' AND n.worker = ANY($8::text[])
+      AND EXISTS (SELECT FROM workers me WHERE me.id = $9 AND me.expires_at > now())
+      AND NOT EXISTS (SELECT FROM workers w
+                      WHERE w.id = n.worker
+                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= $1::int AND NOT r.metadata ? $6::text
+                                                         THEN $10::int ELSE 0 END * (w.expires_at - w.renewed_at),
+                                     w.renewed_at + $7::interval) > now())
+    FOR UPDATE OF r SKIP LOCKED
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
@@ -336,13 +771,16 @@ RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id',
 `
 
 type RescueParams struct {
-	CancelMark string
-	MaxCrashes int32
-	AtKey      string
-	AttemptKey string
-	MessageKey string
-	TraceKey   string
-	Lease      time.Duration
+	MaxCrashes  int32
+	AtKey       string
+	AttemptKey  string
+	MessageKey  string
+	TraceKey    string
+	CancelMark  string
+	Lease       time.Duration
+	LostWorkers []string
+	Me          string
+	GoneAfter   int32
 }
 
 type RescueRow struct {
@@ -354,17 +792,22 @@ type RescueRow struct {
 	Tile    int64
 }
 
-// Takes the running jobs of workers without a lease back into the queue. A crash is not an attempt: it is counted apart,
-// and a job that has crashed its worker too often is discarded. River's own rescuer would do neither for an hour.
+// Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
+// is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
+// one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
+// jobs of one worker do not come together again, and keep their place in it: trigger keep_place does so, and Promote returns them.
 func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, error) {
 	rows, err := q.db.Query(ctx, Rescue,
-		arg.CancelMark,
 		arg.MaxCrashes,
 		arg.AtKey,
 		arg.AttemptKey,
 		arg.MessageKey,
 		arg.TraceKey,
+		arg.CancelMark,
 		arg.Lease,
+		arg.LostWorkers,
+		arg.Me,
+		arg.GoneAfter,
 	)
 	if err != nil {
 		return nil, err

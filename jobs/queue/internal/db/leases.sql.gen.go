@@ -7,13 +7,12 @@ package db
 
 import (
 	"context"
-
 	"time"
 )
 
 const CountLeases = `-- name: CountLeases :one
 SELECT count(*)::bigint AS leases, count(*) FILTER (WHERE NOT starts_with(id, $1::text))::bigint AS workers
-FROM workers WHERE renewed_at > now() - $2::interval
+FROM workers WHERE coalesce(expires_at, renewed_at + $2::interval) > now()
 `
 
 type CountLeasesRow struct {
@@ -30,12 +29,45 @@ func (q *Queries) CountLeases(ctx context.Context, maintenance string, lease tim
 }
 
 const DeleteOldLeases = `-- name: DeleteOldLeases :exec
-DELETE FROM workers WHERE renewed_at < now() - $1::interval
+DELETE FROM workers WHERE renewed_at < now() - $1::interval AND coalesce(expires_at, renewed_at) < now()
 `
 
 func (q *Queries) DeleteOldLeases(ctx context.Context, olderThan time.Duration) error {
 	_, err := q.db.Exec(ctx, DeleteOldLeases, olderThan)
 	return err
+}
+
+const ListLost = `-- name: ListLost :many
+SELECT r.worker::text AS worker
+FROM (SELECT DISTINCT j.attempted_by[array_upper(j.attempted_by, 1)] AS worker FROM river_job j
+      WHERE j.state = 'running' AND j.attempted_at < now() - $1::interval) AS r
+JOIN workers me ON me.id = $2 AND me.expires_at > now() AND me.held_since + $1::interval < me.renewed_at
+LEFT JOIN workers w ON w.id = r.worker
+WHERE coalesce(w.expires_at + (w.expires_at - w.renewed_at) / 4, w.renewed_at + $1::interval, '-infinity')
+    < me.renewed_at
+ORDER BY 1
+`
+
+// Workers that have running jobs and no lease. This process is to have held a lease of its own for the whole lease before, and to
+// have renewed it a while after that of the other had run out: when the database takes no renewals, all leases run out.
+func (q *Queries) ListLost(ctx context.Context, lease time.Duration, me string) ([]string, error) {
+	rows, err := q.db.Query(ctx, ListLost, lease, me)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var worker string
+		if err := rows.Scan(&worker); err != nil {
+			return nil, err
+		}
+		items = append(items, worker)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ReleaseLease = `-- name: ReleaseLease :exec
@@ -47,12 +79,20 @@ func (q *Queries) ReleaseLease(ctx context.Context, id string) error {
 	return err
 }
 
-const RenewLease = `-- name: RenewLease :exec
-INSERT INTO workers (id, schema_version) VALUES ($1, $2::smallint)
-ON CONFLICT (id) DO UPDATE SET renewed_at = now()
+const RenewLease = `-- name: RenewLease :one
+INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since)
+VALUES ($1, $2::smallint, clock_timestamp(), clock_timestamp() + $3::interval, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET
+    renewed_at = clock_timestamp(),
+    expires_at = clock_timestamp() + $3::interval,
+    held_since = CASE WHEN workers.expires_at > clock_timestamp() THEN workers.held_since ELSE clock_timestamp() END
+RETURNING held_since::timestamptz AS held_since
 `
 
-func (q *Queries) RenewLease(ctx context.Context, iD string, schemaVersion int16) error {
-	_, err := q.db.Exec(ctx, RenewLease, iD, schemaVersion)
-	return err
+// By the clock, and not by the start of the transaction: a renewal may have waited for a lock.
+func (q *Queries) RenewLease(ctx context.Context, iD string, schemaVersion int16, lease time.Duration) (time.Time, error) {
+	row := q.db.QueryRow(ctx, RenewLease, iD, schemaVersion, lease)
+	var held_since time.Time
+	err := row.Scan(&held_since)
+	return held_since, err
 }

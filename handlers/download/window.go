@@ -1,4 +1,6 @@
-package handlers
+// Package download is what an operation needs that responds with the content of a matrix: windows, digests of what is
+// sent, and responses that wait until their content is read.
+package download
 
 import (
 	"fmt"
@@ -15,11 +17,11 @@ type Window struct {
 	Cols string `query:"cols" pattern:"^\\d*:\\d*$" doc:"Only these columns, first:end as in Python" example:"0:100"`
 }
 
-// whole reports whether the request asks for the whole matrix.
-func (w Window) whole() bool { return w.Rows == "" && w.Cols == "" }
+// Whole reports whether the request asks for the whole matrix.
+func (w Window) Whole() bool { return w.Rows == "" && w.Cols == "" }
 
-// rect returns the window in a matrix of the given shape.
-func (w Window) rect(s matrix.Shape) (matrix.Rect, error) {
+// Rect returns the window in a matrix of the given shape. Errors: payload.ErrInvalid.
+func (w Window) Rect(s matrix.Shape) (matrix.Rect, error) {
 	row, rows, err := parseSlice("rows", w.Rows, s.Rows)
 	if err != nil {
 		return matrix.Rect{}, err

@@ -1,0 +1,81 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/store/database"
+)
+
+const (
+	// acquireTimeout is how long a request waits for a connection of the pool.
+	acquireTimeout = 2 * time.Second
+	// readDeadline bounds a request that reads, and each of its statements.
+	readDeadline = 10 * time.Second
+	// writeDeadline bounds a request that changes something, and each of its statements.
+	writeDeadline = 30 * time.Second
+)
+
+// withDeadlines gives requests a deadline, so that they end although the database does not respond. Transfers and
+// streams last as long as their clients want, and a wait as long as it was asked to: of these each statement has one.
+func withDeadlines(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		deadline := writeDeadline
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			deadline = readDeadline
+		}
+		ctx := database.WithBounds(r.Context(), database.Bounds{Acquire: acquireTimeout, Statement: deadline})
+		if !lasts(r) {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, deadline)
+			defer cancel()
+		}
+		serveCopy(ctx, next, w, r)
+	})
+}
+
+// serveCopy has next serve a copy of a request, with another context, and keeps the route that it matches.
+func serveCopy(ctx context.Context, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	inner := r.WithContext(ctx)
+	defer func() { r.Pattern = inner.Pattern }() // also after a panic
+	next.ServeHTTP(w, inner)
+}
+
+// lasts reports whether it is for the client how long a request takes.
+func lasts(r *http.Request) bool {
+	path := strings.TrimSuffix(r.URL.Path, "/")
+	if r.Method == http.MethodPost {
+		return path == "/matrix_multiplication" || path == "/v1/multiplications" || path == "/v1/matrices"
+	}
+	_, waits := r.Header["Prefer"]
+	return waits || strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/result") ||
+		strings.HasSuffix(path, "/content")
+}
+
+// withRetryAfter wraps a handler that hides the errors of its statements: when the database is unavailable its errors
+// become a 503 that asks to try again.
+func withRetryAfter(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, outcome := database.WithOutcome(r.Context())
+		serveCopy(ctx, next, &retryAfterWriter{ResponseWriter: w, outcome: outcome}, r)
+	})
+}
+
+type retryAfterWriter struct {
+	http.ResponseWriter
+	outcome *database.Outcome
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *retryAfterWriter) WriteHeader(status int) {
+	if status >= http.StatusBadRequest && w.outcome.Unavailable() {
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", soon)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (w *retryAfterWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

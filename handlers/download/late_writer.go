@@ -1,0 +1,103 @@
+package download
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
+)
+
+// LateWriter holds a response back until more of its body is there than the header of a file: what is read for it may
+// turn out to be damaged.
+type LateWriter struct {
+	http.ResponseWriter
+	status int // 0 until it is known
+	held   []byte
+	begun  bool
+}
+
+// NewLateWriter returns a writer of a response that has not begun.
+func NewLateWriter(w http.ResponseWriter) *LateWriter { return &LateWriter{ResponseWriter: w} }
+
+// maxHeld is how much of a body is held back, in bytes: the header of a .npy file is in it.
+const maxHeld = 512
+
+// WriteHeader implements http.ResponseWriter.
+func (w *LateWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *LateWriter) Write(p []byte) (int, error) {
+	if !w.begun && len(w.held)+len(p) <= maxHeld {
+		w.held = append(w.held, p...)
+		return len(p), nil
+	}
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// begin sends what is held back.
+func (w *LateWriter) begin() error {
+	if w.begun {
+		return nil
+	}
+	w.begun = true
+	if w.status != 0 {
+		w.ResponseWriter.WriteHeader(w.status)
+	}
+	if len(w.held) == 0 {
+		return nil
+	}
+	_, err := w.ResponseWriter.Write(w.held)
+	return err
+}
+
+// Finish ends the response. After an error of the body it is a problem or, if it has begun, a connection that is
+// aborted: no client may take it for whole.
+func (w *LateWriter) Finish(problem error) {
+	switch {
+	case problem == nil:
+		_ = w.begin() // the client may be gone
+	case w.begun:
+		panic(http.ErrAbortHandler)
+	default:
+		w.fail(problem)
+	}
+}
+
+// fail responds with a problem instead of what was to be sent.
+func (w *LateWriter) fail(problem error) {
+	header := w.Header()
+	for name := range header {
+		switch name {
+		case "Accept-Ranges", "Content-Digest", "Content-Disposition", "Content-Length", "Content-Range", "Etag",
+			"Repr-Digest", "Vary":
+			header.Del(name)
+		}
+	}
+	header.Set("Content-Type", resource.MediaProblem)
+	var headers huma.HeadersError
+	if errors.As(problem, &headers) {
+		for name, values := range headers.GetHeaders() {
+			header[name] = values
+		}
+	}
+	status := http.StatusInternalServerError
+	var known huma.StatusError
+	if errors.As(problem, &known) {
+		status = known.GetStatus()
+	}
+	w.ResponseWriter.WriteHeader(status)
+	_ = json.NewEncoder(w.ResponseWriter).Encode(problem) // the client may be gone
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (w *LateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,65 @@
+// Package guard refuses requests before an operation sees them: those that a page of another site makes a browser send,
+// and those whose query would be understood in part. It also brings what has several forms into one: lists on several
+// lines, paths with and without a slash.
+package guard
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
+)
+
+// SameOrigin refuses requests that change something if a browser sends them for a page of another site. It knows them
+// by Sec-Fetch-Site or Origin; programs send neither.
+func SameOrigin(next http.Handler, log *slog.Logger) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		log.WarnContext(r.Context(), "refused a request from another site", "origin", r.Header.Get("Origin"),
+			"path", r.URL.Path)
+		refuse(w, http.StatusForbidden, "requests from pages of other sites are refused")
+	}))
+	return protection.Handler(next)
+}
+
+// LocalHosts refuses requests whose host is neither localhost, a loopback address nor one of allowed. It is for a
+// listener that only this machine reaches: a page whose name was made to resolve to this machine has the origin that
+// its requests have, so it could read the responses, but its requests carry its name. A browser always sends a host;
+// requests without one are let through.
+func LocalHosts(next http.Handler, allowed []string) http.Handler {
+	names := map[string]bool{"": true, "localhost": true}
+	for _, host := range allowed {
+		names[hostname(host)] = true
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := hostname(r.Host)
+		if addr, err := netip.ParseAddr(name); !names[name] && (err != nil || !addr.Unmap().IsLoopback()) {
+			refuse(w, http.StatusMisdirectedRequest, "this address is for localhost only, see --allowed-hosts")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostname returns the name in a Host header, without port and brackets, in lower case.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// refuse responds with a problem.
+func refuse(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", resource.MediaProblem)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
+}

@@ -1,0 +1,154 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river/rivertype"
+)
+
+// hands is what a process has in hand: the jobs that it has fetched and whose outcome is not written yet. It also
+// says whether the process may fetch.
+//
+// A job that runs in the name of the process and is not in its hands was fetched by a statement whose response was
+// lost. A job that has crashed its workers is a suspect: it waits until nothing else is in hand, and while it is there,
+// nothing is fetched.
+type hands struct {
+	mutex   sync.Mutex
+	jobs    map[int64]struct{}
+	touched map[int64]struct{}  // what was in hand at any time since the lease was renewed
+	fetches map[*fetch]struct{} // those under way
+	suspect int64               // the suspect in hand; 0: none
+	until   time.Time           // when the lease ends, if it is not renewed
+	emptied chan struct{}       // closed and replaced when an outcome is written
+}
+
+// fetch is a statement that takes jobs from the queue.
+type fetch struct{ began time.Time }
+
+func newHands() *hands {
+	return &hands{
+		jobs:    map[int64]struct{}{},
+		touched: map[int64]struct{}{},
+		fetches: map[*fetch]struct{}{},
+		emptied: make(chan struct{}),
+	}
+}
+
+// begin begins a fetch; it returns nil when the process must not fetch, because it has no lease or a suspect.
+func (h *hands) begin() *fetch {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	now := time.Now()
+	if h.suspect != 0 || !now.Before(h.until) {
+		return nil
+	}
+	f := &fetch{began: now}
+	h.fetches[f] = struct{}{}
+	return f
+}
+
+// end ends a fetch that has taken jobs. It returns those that are now in hand, and those that must be handed back: all
+// but the suspect, if there is one.
+func (h *hands) end(f *fetch, jobs []*rivertype.JobRow) (taken, back []*rivertype.JobRow) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	delete(h.fetches, f)
+	if h.suspect != 0 {
+		return nil, jobs
+	}
+	taken = jobs
+	if i := slices.IndexFunc(jobs, suspect); i >= 0 {
+		h.suspect = jobs[i].ID
+		taken = jobs[i : i+1]
+		back = slices.Concat(jobs[:i], jobs[i+1:])
+	}
+	h.take(taken)
+	return taken, back
+}
+
+// keep takes jobs that could not be handed back.
+func (h *hands) keep(jobs []*rivertype.JobRow) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.take(jobs)
+}
+
+func (h *hands) take(jobs []*rivertype.JobRow) {
+	for _, job := range jobs {
+		h.jobs[job.ID] = struct{}{}
+		h.touched[job.ID] = struct{}{}
+	}
+}
+
+// done says that the outcome of attempts at jobs is written.
+func (h *hands) done(ids []int64) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for _, id := range ids {
+		delete(h.jobs, id)
+		if h.suspect == id {
+			h.suspect = 0
+		}
+	}
+	close(h.emptied)
+	h.emptied = make(chan struct{})
+}
+
+// alone waits until nothing is in hand but one job.
+func (h *hands) alone(ctx context.Context, id int64) error {
+	for {
+		h.mutex.Lock()
+		emptied := h.emptied
+		_, own := h.jobs[id]
+		alone := len(h.jobs) == 0 || own && len(h.jobs) == 1
+		h.mutex.Unlock()
+		if alone {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-emptied:
+		}
+	}
+}
+
+// held returns the jobs in hand, and the age of the oldest fetch under way: the jobs that it takes are younger.
+func (h *hands) held() (ids []int64, age time.Duration) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for f := range h.fetches {
+		age = max(age, time.Since(f.began))
+	}
+	return slices.AppendSeq([]int64{}, maps.Keys(h.jobs)), age
+}
+
+// renewed sets the end of the lease, and returns what was in hand since it was renewed before.
+func (h *hands) renewed(until time.Time) []int64 {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.until = until
+	touched := slices.Collect(maps.Keys(h.touched))
+	h.touched = maps.Clone(h.jobs)
+	return touched
+}
+
+// hasLease reports whether the lease was renewed in time.
+func (h *hands) hasLease() bool {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return time.Now().Before(h.until)
+}
+
+// suspect reports whether a job has crashed its workers so often that it must be alone in the next one.
+func suspect(job *rivertype.JobRow) bool {
+	var metadata struct {
+		Crashes int `json:"crashes"`
+	}
+	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Crashes >= MaxCrashes-1
+}

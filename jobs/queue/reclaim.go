@@ -1,0 +1,36 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+)
+
+// reclaim returns the jobs to the queue that have run in the name of this process for a lease and are not in its hands.
+func (c *Client) reclaim(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Lease)
+	defer cancel()
+	inHand, age := c.hands.held()
+	if err := c.reclaimOthers(ctx, inHand, c.config.Lease+age); err != nil && ctx.Err() == nil {
+		c.log.WarnContext(ctx, "reclaiming jobs", "error", err)
+	}
+}
+
+// reclaimOthers reclaims what began at least age ago and is not in hand.
+func (c *Client) reclaimOthers(ctx context.Context, inHand []int64, age time.Duration) error {
+	rows, err := c.db.Reclaim(ctx, db.ReclaimParams{
+		CancelMark: cancelMark,
+		Me:         c.id,
+		Age:        age,
+		InHand:     inHand,
+	})
+	for _, row := range rows {
+		c.log.WarnContext(ctx, "reclaimed a job whose fetch was lost", "job", row.ID, "kind", row.Kind, "state", row.State)
+		c.reclaimed.Inc()
+		if row.State == db.RiverJobStateAvailable {
+			c.Wake(row.Queue)
+		}
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+)
+
+const (
+	// MaxCrashes is how often a job may crash its worker before it is discarded. At the last one it was alone there.
+	MaxCrashes = 3
+	// goneAfter is how long a worker must have been silent, beyond its lease and in multiples of it, before a job is
+	// discarded because of it: one that comes back has not crashed.
+	goneAfter = 5
+	// rescueLeases bounds a rescue, in multiples of a lease.
+	rescueLeases = 3
+)
+
+// rescueState is what Rescue remembers.
+type rescueState struct {
+	suspected map[string]time.Time // since when workers have been found to be lost, that were too many to believe
+}
+
+// Rescued is a job that was taken back from a lost worker.
+type Rescued struct {
+	ID          int64
+	Kind        string
+	Queue       string
+	State       string // retryable, cancelled or discarded
+	GroupID     string // empty when it is no tile
+	Tile        int64
+	Quarantined bool // a tile that has crashed its worker MaxCrashes times
+}
+
+// RescueInterval is how often Rescue must be called.
+func (c *Client) RescueInterval() time.Duration { return c.config.Lease / renewals }
+
+// Rescue takes back the running jobs of workers whose lease has run out. They return to their place in line a little
+// later, and a job that has crashed its worker too often is discarded.
+//
+// Leases also run out when the database takes no renewals. Rescue believes a lease to have run out only when this
+// process has renewed its own since, and has held it for as long before; and when half of the workers are lost at once,
+// only after they have been so for another lease.
+func (c *Client) Rescue(ctx context.Context) ([]Rescued, error) {
+	ctx, cancel := context.WithTimeout(ctx, rescueLeases*c.config.Lease)
+	defer cancel()
+	lost, err := c.listLost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var rescued []Rescued
+	if len(lost) > 0 {
+		if rescued, err = c.rescueFrom(ctx, lost); err != nil {
+			return nil, err
+		}
+	}
+	return rescued, c.db.DeleteOldLeases(ctx, keepLeases*c.config.Lease)
+}
+
+// listLost lists the workers that are lost beyond doubt.
+func (c *Client) listLost(ctx context.Context) ([]string, error) {
+	lost, err := c.db.ListLost(ctx, c.config.Lease, c.id)
+	if err != nil || len(lost) == 0 {
+		c.rescue.suspected = nil
+		return nil, err
+	}
+	leases, err := c.Leases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(lost) == 1 || int64(len(lost)) < leases.Workers {
+		c.rescue.suspected = nil
+		return lost, nil
+	}
+	suspected := map[string]time.Time{}
+	for _, worker := range lost {
+		since, known := c.rescue.suspected[worker]
+		if !known {
+			since = time.Now()
+		}
+		suspected[worker] = since
+	}
+	c.rescue.suspected = suspected
+	return slices.DeleteFunc(lost, func(worker string) bool { return time.Since(suspected[worker]) < c.config.Lease }), nil
+}
+
+// rescueFrom rescues the jobs of lost workers.
+func (c *Client) rescueFrom(ctx context.Context, lost []string) ([]Rescued, error) {
+	rows, err := c.db.Rescue(ctx, db.RescueParams{
+		CancelMark:  cancelMark,
+		MaxCrashes:  MaxCrashes,
+		AtKey:       errorAt,
+		AttemptKey:  errorAttempt,
+		MessageKey:  errorMessage,
+		TraceKey:    errorTrace,
+		Lease:       c.config.Lease,
+		LostWorkers: lost,
+		Me:          c.id,
+		GoneAfter:   goneAfter,
+	})
+	rescued := make([]Rescued, len(rows))
+	for i, row := range rows {
+		rescued[i] = Rescued{
+			ID:          row.ID,
+			Kind:        row.Kind,
+			Queue:       row.Queue,
+			State:       string(row.State),
+			GroupID:     row.GroupID,
+			Tile:        row.Tile,
+			Quarantined: row.State == db.RiverJobStateDiscarded && row.GroupID != "",
+		}
+		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State)
+	}
+	return rescued, err
+}
+
+// wakeAll wakes each of the queues once.
+func (c *Client) wakeAll(queues []string) {
+	slices.Sort(queues)
+	for _, queue := range slices.Compact(queues) {
+		c.Wake(queue)
+	}
+}

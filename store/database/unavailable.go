@@ -1,0 +1,41 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Unavailable reports whether err means that the database cannot be reached, does not respond in time, takes no writes,
+// or is shutting down or starting up. The condition passes; what was committed is safe.
+func Unavailable(err error) bool {
+	var connect *pgconn.ConnectError
+	var server *pgconn.PgError
+	switch {
+	case errors.As(err, &connect), errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err):
+		return true
+	case errors.As(err, &server):
+		return unavailableCode(server.Code)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, syscall.ETIMEDOUT), pgconn.SafeToRetry(err): // a connection that is lost
+		return true
+	}
+	return false
+}
+
+// unavailableCode reports whether a SQLSTATE says so.
+func unavailableCode(code string) bool {
+	switch code {
+	case "25006", // read-only: a standby, or a primary that was demoted
+		"25P03", // idle in a transaction for too long: this process was frozen
+		"55P03", // a lock was not had in time
+		"57014": // a statement was cancelled: it took too long
+		return true
+	}
+	class := code[:min(2, len(code))]
+	return class == "08" || class == "53" || strings.HasPrefix(code, "57P") // lost, out of resources, shut down
+}
