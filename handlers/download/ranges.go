@@ -12,10 +12,10 @@ import (
 // maxRanges is the largest number of ranges of one response: each is read by itself.
 const maxRanges = 16
 
-// Serveable returns the request for a content of size bytes as http.ServeContent should see it. A Range that must or may
-// be ignored by RFC 9110, section 14.2, is taken away: of a request other than GET, of another unit, a malformed one, and
-// one with many ranges, or with overlapping or unordered ones. Ranges outside of the content are taken out of the header;
-// net/http would serve the last zero bytes.
+// Serveable returns the request for a content of size bytes as http.ServeContent should see it. A Range that must or
+// may be ignored by RFC 9110, section 14.2, is taken away: of a request other than GET, of another unit, a malformed
+// one, and one with many ranges, or with overlapping or unordered ones. Ranges outside of the content are taken out
+// of the header; net/http would serve the last zero bytes.
 func Serveable(r *http.Request, size int64) *http.Request {
 	header := r.Header.Get("Range")
 	if header == "" {
@@ -90,7 +90,7 @@ func parsePosition(text string, absent int64) (int64, error) {
 	if errors.Is(err, strconv.ErrRange) {
 		return math.MaxInt64, nil
 	}
-	return int64(n), err //nolint:gosec // 63 bits
+	return int64(n), err
 }
 
 func formatRanges(ranges []byteRange) string {
