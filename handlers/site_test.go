@@ -83,7 +83,8 @@ func TestOverviewIsShared(t *testing.T) {
 	if most := 2 + int(span.Seconds()); len(reads) > most {
 		t.Errorf("%d reads, want at most %d", len(reads), most)
 	}
-	if n, most := b.statements(t)-before, int64(10*len(reads)); n > most {
+	// A read is about ten statements; what the queue does by itself, and new connections, are among them.
+	if n, most := b.statements(t)-before, int64(20*len(reads)); n > most {
 		t.Errorf("%d statements for %d reads, want at most %d", n, len(reads), most)
 	}
 }
