@@ -37,9 +37,6 @@ func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error 
 		err = tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved)
 	}
 	if err == nil {
-		err = tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved)
-	}
-	if err == nil {
 		err = c.reopenTx(ctx, tx, m)
 	}
 	if err != nil {

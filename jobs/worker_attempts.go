@@ -79,9 +79,6 @@ func (h *errorHandler) HandlePanic(
 	return nil
 }
 
-// failTimeout bounds how long a job that has failed tries to end its multiplication.
-const failTimeout = 30 * time.Second
-
 // fail ends the multiplication that the job is a tile of, unless the job runs in another attempt by now, or was
 // completed: the process may have been frozen, or have lost the response to its commit. What it cannot write now is
 // reconciled later.
@@ -90,7 +87,7 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 	if job.Kind != args.Kind() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	err := json.Unmarshal(job.EncodedArgs, &args)
 	if err == nil {
