@@ -132,7 +132,7 @@ func TestNoRenewals(t *testing.T) {
 // TestSlowDatabase: each response of the database takes 0.7 of a lease. No worker is taken to be lost.
 func TestSlowDatabase(t *testing.T) {
 	b := setup(t)
-	p, s := b.newProxy()
+	slow, s := b.wired()
 	const lease = 4 * time.Second
 	leader := b.startOf(s, Config{Lead: true, Lease: lease}, idle)
 	w, began, release := blocked()
@@ -140,8 +140,8 @@ func TestSlowDatabase(t *testing.T) {
 	b.startOf(s, Config{Work: true, Lease: lease}, w)
 	group := b.enqueue(b.client(Config{}, idle), Tiles, 5, 5, 5)
 	receive(t, "attempt", began)
-	p.delay.Store(int64(lease * 7 / 10))
-	defer p.delay.Store(0)
+	slow.Delay(lease * 7 / 10)
+	defer slow.Delay(0)
 	b.rescueUntil(leader, "the leases are renewed",
 		"SELECT bool_and(renewed_at > $1::timestamptz + interval '16 seconds') FROM workers", time.Now())
 	if got := b.state(group.First); got != "running" || b.crashes(group.First) != 0 {

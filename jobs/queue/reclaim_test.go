@@ -20,14 +20,14 @@ func (b *testBundle) state(id int64) string {
 // worker returns the job to its place in line, and no attempt is lost.
 func TestLostFetch(t *testing.T) {
 	b := setup(t)
-	p, s := b.newProxy()
+	w, s := b.wired()
 	group := b.enqueue(b.client(Config{}, idle), Tiles, 5, 5, 5)
 	b.exec("UPDATE river_job SET scheduled_at = now() - interval '1 day'")
 	place := query[time.Time](b, "SELECT scheduled_at FROM river_job WHERE id = $1", group.First)
-	p.lose.Store([]byte(group.ID.String())) // only the response to a fetch has the args of a job
+	w.Lose([]byte(group.ID.String())) // only the response to a fetch has the args of a job
 	b.startOf(s, Config{Work: true, Lease: time.Second}, idle)
 	b.untilTrue("the job is completed", "SELECT state = 'completed' FROM river_job WHERE id = $1", group.First)
-	if !p.lost.Load() {
+	if !w.Lost() {
 		t.Error("no response to a fetch was lost, want one")
 	}
 	if attempt := query[int](b, "SELECT attempt::int FROM river_job WHERE id = $1", group.First); attempt != 1 {
