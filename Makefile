@@ -57,6 +57,10 @@ test-tools: setup-test
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
 
+.PHONY: ledger
+ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
+	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli
+
 .PHONY: screenshots
 screenshots: setup-test ## Take the pictures in docs/images again
 	@mkdir -p docs/images

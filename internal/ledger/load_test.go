@@ -1,0 +1,232 @@
+package ledger_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// load is clients that submit multiplications of each kind, one after the other, and look at what becomes of them.
+type load struct {
+	d       *deployment
+	book    *book
+	http    *http.Client
+	clients sync.WaitGroup
+	stop    atomic.Bool
+	cancel  context.CancelFunc
+}
+
+// newLoad returns a load without clients.
+func (d *deployment) newLoad(b *book) *load {
+	return &load{
+		d:      d,
+		book:   b,
+		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 20}},
+		cancel: func() {},
+	}
+}
+
+// beginLoad begins a mixed load.
+func (d *deployment) beginLoad(b *book) *load {
+	l := d.newLoad(b)
+	var ctx context.Context
+	ctx, l.cancel = context.WithCancel(context.WithoutCancel(d.t.Context()))
+	clients := []func() order{small, small, small, small, small, small, small, small, stored, large, regretted}
+	for _, next := range clients {
+		l.clients.Go(func() { l.run(ctx, next) })
+	}
+	return l
+}
+
+// end lets the clients see their last multiplications end, for some time at most. It returns how long that took.
+func (l *load) end(within time.Duration) time.Duration {
+	began := time.Now()
+	l.stop.Store(true)
+	timer := time.AfterFunc(within, l.cancel)
+	defer timer.Stop()
+	l.clients.Wait()
+	l.cancel()
+	l.http.CloseIdleConnections()
+	return time.Since(began)
+}
+
+// run is one client.
+func (l *load) run(ctx context.Context, next func() order) {
+	for !l.stop.Load() && ctx.Err() == nil {
+		o := next()
+		id, err := l.submit(ctx, o)
+		if err == nil {
+			err = l.follow(ctx, id, o)
+		}
+		if err != nil && ctx.Err() == nil {
+			l.book.complain(fmt.Errorf("%s %s: %w", o.kind, id, err))
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// errUnavailable is a response, or none, after which a client tries again.
+var errUnavailable = errors.New("unavailable")
+
+// request sends one request, and returns the body of a response with success.
+func (l *load) request(
+	ctx context.Context, method, path, contentType, key string, body []byte,
+) (text []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout) // beyond the deadline of any request
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, l.d.server+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	r.Header.Set("Accept", "application/json")
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	response, err := l.http.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if text, err = io.ReadAll(response.Body); err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	switch {
+	case response.StatusCode < http.StatusMultipleChoices:
+		return text, nil
+	case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
+		l.book.refusals.Add(1)
+		return nil, fmt.Errorf("%w: %s", errUnavailable, text)
+	case response.StatusCode == http.StatusConflict:
+		return nil, fmt.Errorf("%w: %s", errConflict, text)
+	}
+	return nil, fmt.Errorf("%s %s: %s, %s", method, path, response.Status, text)
+}
+
+// errConflict is a 409.
+var errConflict = errors.New("conflict")
+
+// insist repeats a request until there is a response that is no refusal, or the load ends.
+func (l *load) insist(ctx context.Context, method, path, contentType string, body []byte, out any) error {
+	key := ""
+	if method == http.MethodPost {
+		key = uuid.NewString()
+	}
+	for {
+		text, err := l.request(ctx, method, path, contentType, key, body)
+		switch {
+		case err == nil && out != nil:
+			return json.Unmarshal(text, out)
+		case err == nil, !errors.Is(err, errUnavailable), ctx.Err() != nil:
+			return err
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+}
+
+// multiplication has the members that the clients read.
+type multiplication struct {
+	ID      string
+	State   string
+	Failure string
+	Errors  []struct{ Message string }
+}
+
+func (m multiplication) final() bool {
+	return m.State == "completed" || m.State == "failed" || m.State == "cancelled"
+}
+
+// submit submits an order, until it is accepted, and writes it down.
+func (l *load) submit(ctx context.Context, o order) (id string, err error) {
+	body, err := o.body(func(npy []byte) (id string, err error) {
+		var stored struct{ ID string }
+		err = l.insist(ctx, http.MethodPost, "/v1/matrices", "application/x-npy", npy, &stored)
+		return stored.ID, err
+	})
+	if err != nil {
+		return "", err
+	}
+	var m multiplication
+	if err := l.insist(ctx, http.MethodPost, "/v1/multiplications", "application/json", body, &m); err != nil {
+		return "", err
+	}
+	l.book.accept(m.ID, o)
+	return m.ID, nil
+}
+
+// follow waits for the end of a multiplication and checks its values.
+func (l *load) follow(ctx context.Context, id string, o order) error {
+	path := "/v1/multiplications/" + id
+	if o.regretted {
+		if err := l.regret(ctx, path); err != nil {
+			return err
+		}
+	}
+	m, err := l.await(ctx, path)
+	if err != nil {
+		return err
+	}
+	l.book.finish(id, m)
+	if m.State != "completed" {
+		return nil // the audit complains
+	}
+	err = o.check(func(window string) (values [][]float64, err error) {
+		var matrix struct{ Values [][]float64 }
+		err = l.insist(ctx, http.MethodGet, path+"/result"+window, "", nil, &matrix)
+		return matrix.Values, err
+	})
+	if err == nil {
+		l.book.checked.Add(1)
+	}
+	return err
+}
+
+// await waits until a multiplication is final.
+func (l *load) await(ctx context.Context, path string) (m multiplication, err error) {
+	for !m.final() {
+		pause(ctx, 20*time.Millisecond)
+		if err := l.insist(ctx, http.MethodGet, path, "", nil, &m); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// regret cancels a multiplication and retries it.
+func (l *load) regret(ctx context.Context, path string) error {
+	err := l.insist(ctx, http.MethodPost, path+"/cancel", "", nil, nil)
+	if errors.Is(err, errConflict) {
+		return nil // it was faster
+	}
+	if err != nil {
+		return err
+	}
+	if m, err := l.await(ctx, path); err != nil || m.State == "completed" {
+		return err
+	}
+	for {
+		err := l.insist(ctx, http.MethodPost, path+"/retry", "", nil, nil)
+		if !errors.Is(err, errConflict) || ctx.Err() != nil {
+			return err
+		}
+		pause(ctx, 50*time.Millisecond) // its tiles are about to stop
+	}
+}

@@ -1,0 +1,42 @@
+package ledger_test
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/internal/reexec"
+	"github.com/millrace/millrace/internal/testdb"
+)
+
+func TestMain(m *testing.M) {
+	reexec.Main()
+	testdb.Main(m)
+}
+
+// whole reports whether the whole test runs, and not its short form.
+func whole() bool { return os.Getenv("MILLRACE_LEDGER") == "whole" }
+
+// scale returns a number of the short form, or of the whole.
+func scale[T any](short, long T) T {
+	if whole() {
+		return long
+	}
+	return short
+}
+
+// waitTimeout bounds a wait that should end long before.
+const waitTimeout = time.Minute
+
+// lease is short, so that what waits for its end does not take long.
+var lease = scale(time.Second, 2*time.Second)
+
+// until polls for a state of another process, which sends no signal when it is reached.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(waitTimeout); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s", waitTimeout, what)
+		}
+	}
+}
