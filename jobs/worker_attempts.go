@@ -29,7 +29,6 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 		Errors:     &errorHandler{client: c, log: c.log},
 		Middleware: []rivertype.Middleware{&attempts{metrics: c.metrics}},
 		Periodic:   periodicJobs(),
-		StuckAfter: tileTimeout + time.Minute,
 	}
 }
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,6 @@ import (
 )
 
 const (
-	// tileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
-	tileTimeout = 15 * time.Minute
 	// storeTimeout bounds one try to store a computed tile, or a failure, and all tries while the process stops.
 	storeTimeout = 30 * time.Second
 	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
@@ -46,7 +45,9 @@ type tileWorker struct {
 }
 
 // Timeout implements river.Worker.
-func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration { return tileTimeout }
+func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration {
+	return cmp.Or(w.client.config.Timeout, queue.MaxTileTimeout)
+}
 
 // Work implements river.Worker. What ends because the database is unavailable is no attempt.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {

@@ -79,6 +79,8 @@ type Work struct {
 	Small    int           `help:"Concurrency of small multiplications; 0 is eight per CPU." default:"0"`
 	SoftStop time.Duration `help:"Grace period: how long running tiles may take to finish after SIGTERM before they go back to the queue." default:"25s"`
 	Lease    time.Duration `help:"How long a worker may be silent before its tiles are given to other workers." default:"10s"`
+
+	TileTimeout time.Duration `help:"How long a tile may take before it is ended and tried again, at most 15m. A process in which it cannot be ended ends with an error." default:"15m"`
 }
 
 // Validate returns an error that names the flag if a value is out of range.
@@ -88,6 +90,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--tiles and --small must not be negative, they are %d and %d", c.Work.Tiles, c.Work.Small)
 	case c.Work.Lease < time.Second:
 		return fmt.Errorf("--lease must be at least 1s, it is %s", c.Work.Lease)
+	case c.Work.TileTimeout < 0 || c.Work.TileTimeout > queue.MaxTileTimeout: // 0 is the default
+		return fmt.Errorf("--tile-timeout must be from 1ns to %s, it is %s", queue.MaxTileTimeout, c.Work.TileTimeout)
 	case c.Work.SoftStop <= 0:
 		return fmt.Errorf("--soft-stop must be more than 0, it is %s", c.Work.SoftStop)
 	case c.Limits.MaxMatrixBytes < 0 || c.Limits.MaxTiles < 0 || c.Limits.MaxStoredBytes < 0:
@@ -154,6 +158,7 @@ func (c Config) jobs() queue.Config {
 		Small:    c.Work.small(),
 		SoftStop: c.Work.SoftStop,
 		Lease:    c.Work.Lease,
+		Timeout:  c.Work.TileTimeout,
 		Settings: map[string]string{
 			"blocks":    c.Storage.Blocks,
 			"retention": c.Storage.Retention.String(),

@@ -24,13 +24,14 @@ func TestConfigValidate(t *testing.T) {
 		t.Errorf("Validate() = %v, want nil", err)
 	}
 	for flag, change := range map[string]func(*Config){
-		"--tiles":       func(c *Config) { c.Work.Tiles = -1 },
-		"--small":       func(c *Config) { c.Work.Small = -1 },
-		"--lease":       func(c *Config) { c.Work.Lease = time.Second - 1 },
-		"--soft-stop":   func(c *Config) { c.Work.SoftStop = 0 },
-		"--drain":       func(c *Config) { c.Drain = -1 },
-		"--last-scrape": func(c *Config) { c.LastScrape = -1 },
-		"--retention":   func(c *Config) { c.Storage.Retention = time.Second },
+		"--tiles":        func(c *Config) { c.Work.Tiles = -1 },
+		"--small":        func(c *Config) { c.Work.Small = -1 },
+		"--lease":        func(c *Config) { c.Work.Lease = time.Second - 1 },
+		"--tile-timeout": func(c *Config) { c.Work.TileTimeout = 16 * time.Minute },
+		"--soft-stop":    func(c *Config) { c.Work.SoftStop = 0 },
+		"--drain":        func(c *Config) { c.Drain = -1 },
+		"--last-scrape":  func(c *Config) { c.LastScrape = -1 },
+		"--retention":    func(c *Config) { c.Storage.Retention = time.Second },
 	} {
 		c := valid()
 		change(&c)

@@ -45,6 +45,8 @@ const (
 	tilesPoll     = 500 * time.Millisecond
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.
 	maintenancePoll = time.Second
+	// MaxTileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
+	MaxTileTimeout = 15 * time.Minute
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
 	releaseTimeout = 10 * time.Second
 	// defaultHardStop is how long jobs that were interrupted may take to end: one that is computed is stored.
@@ -60,6 +62,7 @@ type Config struct {
 	SoftStop time.Duration         // grace period of running jobs after the order to stop
 	HardStop time.Duration         // how long they may take to end when that is over; 0: defaultHardStop
 	Lease    time.Duration         // how long a worker may be silent before its jobs are rescued; 0: DefaultLease
+	Timeout  time.Duration         // how long a tile may take; 0: MaxTileTimeout
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 	Settings map[string]string     // what all processes must agree on, by the name of the flag
 }
@@ -70,7 +73,6 @@ type Parts struct {
 	Errors     river.ErrorHandler
 	Middleware []rivertype.Middleware
 	Periodic   []*river.PeriodicJob // enqueued by the leader
-	StuckAfter time.Duration        // when a running job is taken to be stuck; 0: River's default
 }
 
 // Client is a process's part in the queue.
@@ -99,6 +101,9 @@ type Client struct {
 func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log *slog.Logger) (*Client, error) {
 	if config.Lease <= 0 {
 		config.Lease = DefaultLease
+	}
+	if config.Timeout <= 0 {
+		config.Timeout = MaxTileTimeout
 	}
 	if config.HardStop <= 0 {
 		config.HardStop = defaultHardStop
@@ -145,9 +150,10 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,
 		SoftStopTimeout:   c.config.SoftStop,
-		// For what no lease tells: a computation that hangs in a process that lives.
-		RescueStuckJobsAfter: parts.StuckAfter,
+		// For what no lease tells: a computation that hangs in a process that lives, whose timeout may be another one.
+		RescueStuckJobsAfter: MaxTileTimeout + time.Minute,
 		JobStuckHandler:      c.jobStuck,
+		JobStuckThreshold:    min(river.JobStuckThresholdDefault, c.config.Timeout),
 		// The error history of a multiplication is read from its jobs: they must outlive it. Completed jobs are the
 		// many; what those of a multiplication that took very long tell may be gone earlier.
 		CompletedJobRetentionPeriod: c.store.Retention + c.store.Retention/4,
@@ -226,7 +232,7 @@ func (c *Client) Start(ctx context.Context) error {
 
 // Stop stops fetching, lets running jobs finish for as long as Config.SoftStop, hands the rest back to the queue and
 // returns when that is done, or after Config.HardStop: a computation that hangs does not end, and its job is rescued
-// when the lease is released. It may be called twice, or without Start.
+// when the lease is released. What is known to hang is not waited for. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
 		if c.halt == nil {
@@ -244,6 +250,12 @@ func (c *Client) Stop() {
 func (c *Client) stopRiver() {
 	ctx, cancel := context.WithTimeout(context.Background(), c.config.SoftStop+c.config.HardStop)
 	defer cancel()
+	c.hands.close()
+	go func() {
+		if c.hands.onlyHangs(ctx) {
+			cancel()
+		}
+	}()
 	if err := c.river.Stop(ctx); err != nil {
 		c.log.Error("stopping the queue; jobs that still run are left to other workers", "error", err)
 	}
@@ -252,6 +264,7 @@ func (c *Client) stopRiver() {
 // jobStuck is called when a job has not ended although its time is over and it was told to: it holds its slot for good.
 func (c *Client) jobStuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
 	c.log.ErrorContext(ctx, "a job hangs and cannot be interrupted", "job", job.ID, "kind", job.Kind)
+	c.hands.hang(job.ID)
 	c.hangs.Do(func() { close(c.stuck) })
 	return river.JobStuckHandlerResult{}
 }

@@ -23,8 +23,10 @@ type hands struct {
 	touched map[int64]struct{}  // what was in hand at any time since the lease was renewed
 	fetches map[*fetch]struct{} // those under way
 	suspect int64               // the suspect in hand; 0: none
+	hanging map[int64]struct{}  // those that cannot be interrupted
+	closed  bool                // nothing is fetched any more
 	until   time.Time           // when the lease ends, if it is not renewed
-	emptied chan struct{}       // closed and replaced when an outcome is written
+	emptied chan struct{}       // closed and replaced when an outcome is written, a job hangs or a fetch has ended
 }
 
 // fetch is a statement that takes jobs from the queue.
@@ -35,6 +37,7 @@ func newHands() *hands {
 		jobs:    map[int64]struct{}{},
 		touched: map[int64]struct{}{},
 		fetches: map[*fetch]struct{}{},
+		hanging: map[int64]struct{}{},
 		emptied: make(chan struct{}),
 	}
 }
@@ -44,7 +47,7 @@ func (h *hands) begin() *fetch {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	now := time.Now()
-	if h.suspect != 0 || !now.Before(h.until) {
+	if h.closed || h.suspect != 0 || !now.Before(h.until) {
 		return nil
 	}
 	f := &fetch{began: now}
@@ -58,6 +61,9 @@ func (h *hands) end(f *fetch, jobs []*rivertype.JobRow) (taken, back []*rivertyp
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	delete(h.fetches, f)
+	if h.closed {
+		defer h.changed() // after the jobs are in hand
+	}
 	if h.suspect != 0 {
 		return nil, jobs
 	}
@@ -91,12 +97,52 @@ func (h *hands) done(ids []int64) {
 	defer h.mutex.Unlock()
 	for _, id := range ids {
 		delete(h.jobs, id)
+		delete(h.hanging, id)
 		if h.suspect == id {
 			h.suspect = 0
 		}
 	}
+	h.changed()
+}
+
+// changed wakes what waits for a change. The mutex must be locked.
+func (h *hands) changed() {
 	close(h.emptied)
 	h.emptied = make(chan struct{})
+}
+
+// close has nothing fetched any more.
+func (h *hands) close() {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.closed = true
+}
+
+// hang says that a job cannot be interrupted.
+func (h *hands) hang(id int64) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.hanging[id] = struct{}{}
+	h.changed()
+}
+
+// onlyHangs waits until nothing is in hand but jobs that hang, at least one, and no fetch is under way. It reports
+// false when ctx is done before.
+func (h *hands) onlyHangs(ctx context.Context) bool {
+	for {
+		h.mutex.Lock()
+		only := len(h.hanging) > 0 && len(h.hanging) == len(h.jobs) && len(h.fetches) == 0
+		changed := h.emptied
+		h.mutex.Unlock()
+		if only {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
 }
 
 // alone waits until nothing is in hand but one job.

@@ -150,3 +150,34 @@ func TestStuck(t *testing.T) {
 	b.enqueue(c, Tiles, 5, 5, 5)
 	receive(t, "end of the wait for a job that hangs", c.Stuck())
 }
+
+// TestStopDoesNotWaitForHangs: the end of a process waits for what it has in hand, and not for a job that is known to
+// hang.
+func TestStopDoesNotWaitForHangs(t *testing.T) {
+	b := setup(t)
+	w, began, release := blocked()
+	defer release()
+	c := b.start(Config{
+		Work:     true,
+		SoftStop: time.Hour,
+	}, w)
+	group := b.enqueue(c, Tiles, fourM, fourK, fourN)
+	b.exec("DELETE FROM river_job WHERE id > $1", group.First+1)
+	first, second := receive(t, "first job", began), receive(t, "second job", began)
+	c.hands.hang(first)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		c.Stop()
+	}()
+	select {
+	case <-stopped:
+		t.Error("the process has stopped while a job runs that does not hang, want it to wait")
+	case <-time.After(200 * time.Millisecond): // that it waits gives no signal
+	}
+	c.hands.hang(second)
+	receive(t, "end of the process", stopped)
+	if left := query[int](b, "SELECT count(*)::int FROM workers"); left != 0 {
+		t.Errorf("%d leases are left, want 0", left)
+	}
+}
