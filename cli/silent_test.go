@@ -112,6 +112,7 @@ func whileSilent(t *testing.T, server string, requests []request, atLeast time.D
 	t.Helper()
 	for began, first := time.Now(), true; first || time.Since(began) < atLeast; first = false {
 		results := make(chan error)
+		round := time.Now()
 		for _, q := range requests {
 			go func() { results <- q.send(t.Context(), server) }()
 		}
@@ -125,6 +126,7 @@ func whileSilent(t *testing.T, server string, requests []request, atLeast time.D
 				}
 			}
 		}
+		t.Logf("%d requests were refused, the last one after %s", len(requests), time.Since(round).Round(time.Millisecond))
 	}
 }
 

@@ -22,7 +22,7 @@ type deployment struct {
 	server  string // address of the API
 	ops     string // where the API has its metrics
 	workers []*process
-	started int // processes, each of which has a name of its own in Postgres
+	all     []*process // each has a name of its own in Postgres
 }
 
 // process is a running millrace.
@@ -62,8 +62,8 @@ func deploy(t *testing.T) *deployment {
 
 func (d *deployment) start(args ...string) *process {
 	d.t.Helper()
-	d.started++
-	p := &process{name: fmt.Sprintf("ledger %s %d", args[0], d.started), log: &reexec.Log{}}
+	p := &process{name: fmt.Sprintf("ledger %s %d", args[0], len(d.all)), log: &reexec.Log{}}
+	d.all = append(d.all, p)
 	databaseURL := d.cluster.wire.URL(d.cluster.server.URL()) + "&application_name=" + strings.ReplaceAll(p.name, " ", "%20")
 	p.cmd = reexec.Command(d.whole, append(d.env, "DATABASE_URL="+databaseURL), args...)
 	p.cmd.Stderr = p.log
@@ -78,6 +78,14 @@ func (d *deployment) start(args ...string) *process {
 		}
 	})
 	return p
+}
+
+// logged counts the lines of all processes with a text.
+func (d *deployment) logged(text string) (n int) {
+	for _, p := range d.all {
+		n += strings.Count(p.log.String(), text)
+	}
+	return n
 }
 
 // tail returns the end of a text.

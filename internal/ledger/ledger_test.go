@@ -39,6 +39,9 @@ func TestLedger(t *testing.T) {
 			t.Logf("so far %d accepted, %d checked, %d refused; %d tiles, %d attempts, %d with an error, %d crashes; "+
 				"all ended %s after the fault", sum.accepted, b.checked.Load(), b.refusals.Load(), sum.tiles, sum.attempts,
 				sum.failed, sum.crashes, took.Round(10*time.Millisecond))
+			t.Logf("so far %d jobs reclaimed, %d rescued; %d leases ran out; %d attempts postponed",
+				d.logged("reclaimed a job whose fetch was lost"), d.logged("rescued a job from a lost worker"),
+				d.logged("the lease had run out"), d.logged("is postponed until the database"))
 		})
 	}
 }
