@@ -2,19 +2,17 @@ package handlers_test
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/internal/wire"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
@@ -23,41 +21,17 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// commitConn is a connection to the database that breaks after a commit, before the client has received the result.
-type commitConn struct {
-	net.Conn
-	armed *atomic.Bool // the next commit
-	lost  bool
-}
-
-func (c *commitConn) Write(p []byte) (int, error) {
-	if bytes.Contains(p, []byte("commit")) && c.armed.CompareAndSwap(true, false) {
-		c.lost = true
-	}
-	return c.Conn.Write(p)
-}
-
-func (c *commitConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if c.lost && err == nil {
-		_ = c.Close()
-		return 0, io.ErrUnexpectedEOF
-	}
-	return n, err
-}
+// commitDone is what Postgres responds to a commit.
+var commitDone = []byte("COMMIT\x00")
 
 // TestLostCommit: what was committed stays although the connection broke before the result was received. A request
 // with a key gets the usual response.
 func TestLostCommit(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	var armed atomic.Bool
-	config := b.store.Pool.Config()
-	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		return &commitConn{Conn: conn, armed: &armed}, err
-	}
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	databaseURL := testdb.URL(b.store.Pool)
+	w := wire.New(t, "127.0.0.1:0", databaseURL)
+	pool, err := pgxpool.New(t.Context(), w.URL(databaseURL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +64,10 @@ func TestLostCommit(t *testing.T) {
 		{"/v1/matrices", npyType, someElements(500, 100).npy(), kept{matrices: 1, owners: 1}},
 	} {
 		before := b.kept(t)
-		armed.Store(true)
+		w.Lose(commitDone)
 		first := broken.keyed(t, c.path, c.path, c.contentType, c.body)
-		if armed.Load() || first.StatusCode/100 != 2 {
-			t.Fatalf("armed %t, status %s, want false and 2xx: %s", armed.Load(), first.Status, first.body)
+		if !w.Lost() || first.StatusCode/100 != 2 {
+			t.Fatalf("Lost() = %t, status %s, want true and 2xx: %s", w.Lost(), first.Status, first.body)
 		}
 		before.matrices += c.more.matrices
 		before.owners += c.more.owners
@@ -104,10 +78,10 @@ func TestLostCommit(t *testing.T) {
 			t.Errorf("the repetition got %s, want %s", again.body, first.body)
 		}
 
-		armed.Store(true) // without a key the outcome is unknown, but what was accepted stays whole
+		w.Lose(commitDone) // without a key the outcome is unknown, but what was accepted stays whole
 		a := broken.post(t, c.path, c.contentType, c.body)
-		if armed.Load() || a.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("armed %t, status %s, want false and 503: %s", armed.Load(), a.Status, a.body)
+		if !w.Lost() || a.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("Lost() = %t, status %s, want true and 503: %s", w.Lost(), a.Status, a.body)
 		}
 	}
 	b.expectReadable(t)
