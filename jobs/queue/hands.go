@@ -26,6 +26,7 @@ type hands struct {
 	hanging map[int64]struct{}  // those that cannot be interrupted
 	closed  bool                // nothing is fetched any more
 	until   time.Time           // when the lease ends, if it is not renewed
+	at      time.Time           // when it was renewed, by the clock of the database
 	emptied chan struct{}       // closed and replaced when an outcome is written, a job hangs or a fetch has ended
 }
 
@@ -164,21 +165,24 @@ func (h *hands) alone(ctx context.Context, id int64) error {
 	}
 }
 
-// held returns the jobs in hand, and the age of the oldest fetch under way: the jobs that it takes are younger.
-func (h *hands) held() (ids []int64, age time.Duration) {
+// held returns the jobs in hand, a time before this by the clock of the database, and the age of the oldest fetch under
+// way: the jobs that it takes are younger.
+func (h *hands) held() (ids []int64, at time.Time, age time.Duration) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	for f := range h.fetches {
 		age = max(age, time.Since(f.began))
 	}
-	return slices.AppendSeq([]int64{}, maps.Keys(h.jobs)), age
+	return slices.AppendSeq([]int64{}, maps.Keys(h.jobs)), h.at, age
 }
 
-// renewed sets the end of the lease, and returns what was in hand since it was renewed before.
-func (h *hands) renewed(until time.Time) []int64 {
+// renewed sets the end of the lease, and when it was renewed by the clock of the database. It returns what was in hand
+// since it was renewed before.
+func (h *hands) renewed(until, at time.Time) []int64 {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.until = until
+	h.at = at
 	touched := slices.Collect(maps.Keys(h.touched))
 	h.touched = maps.Clone(h.jobs)
 	return touched

@@ -45,13 +45,13 @@ func (c *Client) renewLease(ctx context.Context) error {
 	statement, cancel := context.WithTimeout(ctx, c.config.Lease*9/10)
 	defer cancel()
 	sent := time.Now()
-	since, err := db.New(c.lease.conn).RenewLease(statement, c.id, store.SchemaVersion, c.config.Lease)
+	renewed, err := db.New(c.lease.conn).RenewLease(statement, c.id, store.SchemaVersion, c.config.Lease)
 	if err != nil {
 		return err
 	}
-	inHand := c.hands.renewed(sent.Add(c.config.Lease)) // by the clock of the database it ends later
-	lapsed := !c.lease.since.IsZero() && !since.Equal(c.lease.since)
-	c.lease.since = since
+	inHand := c.hands.renewed(sent.Add(c.config.Lease), renewed.RenewedAt) // by the clock of the database it ends later
+	lapsed := !c.lease.since.IsZero() && !renewed.HeldSince.Equal(c.lease.since)
+	c.lease.since = renewed.HeldSince
 	if lapsed {
 		c.lapses.Inc()
 		return c.forgive(ctx, inHand)
@@ -81,8 +81,8 @@ func (c *Client) forgive(ctx context.Context, inHand []int64) error {
 
 // releaseLease says that this process has ended. What runs in its name is not in its hands any more.
 func (c *Client) releaseLease(ctx context.Context) {
-	inHand, _ := c.hands.held()
-	if err := c.reclaimOthers(ctx, inHand, 0); err != nil {
+	inHand, _, _ := c.hands.held()
+	if err := c.reclaimOthers(ctx, inHand, time.Time{}, 0); err != nil {
 		c.log.WarnContext(ctx, "reclaiming jobs", "error", err)
 	}
 	if err := c.db.ReleaseLease(ctx, c.id); err != nil {

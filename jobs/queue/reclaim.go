@@ -11,17 +11,23 @@ import (
 func (c *Client) reclaim(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Lease)
 	defer cancel()
-	inHand, age := c.hands.held()
-	if err := c.reclaimOthers(ctx, inHand, c.config.Lease+age); err != nil && ctx.Err() == nil {
+	inHand, at, age := c.hands.held()
+	if err := c.reclaimOthers(ctx, inHand, at, c.config.Lease+age); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "reclaiming jobs", "error", err)
 	}
 }
 
-// reclaimOthers reclaims what began at least age ago and is not in hand.
-func (c *Client) reclaimOthers(ctx context.Context, inHand []int64, age time.Duration) error {
+// reclaimOthers reclaims what began at least age before a time by the database's clock, zero for now, and is not in
+// hand.
+func (c *Client) reclaimOthers(ctx context.Context, inHand []int64, at time.Time, age time.Duration) error {
+	var knownAt *time.Time
+	if !at.IsZero() {
+		knownAt = &at
+	}
 	rows, err := c.db.Reclaim(ctx, db.ReclaimParams{
 		CancelMark: cancelMark,
 		Me:         c.id,
+		KnownAt:    knownAt,
 		Age:        age,
 		InHand:     inHand,
 	})

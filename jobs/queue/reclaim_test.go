@@ -151,6 +151,26 @@ func TestStuck(t *testing.T) {
 	receive(t, "end of the wait for a job that hangs", c.Stuck())
 }
 
+// TestLateReclaim: a statement that reclaims arrives late, and the process has fetched a job since it was sent. The job
+// stays with the process.
+func TestLateReclaim(t *testing.T) {
+	b := setup(t)
+	w, began, release := blocked()
+	defer release()
+	c := b.start(Config{Work: true, Lease: time.Second}, w)
+	inHand, at, _ := c.hands.held()
+	group := b.enqueue(c, Tiles, 5, 5, 5)
+	receive(t, "job", began)
+	b.untilTrue("the job is older than a lease",
+		"SELECT attempted_at < now() - interval '1 second' FROM river_job WHERE id = $1", group.First)
+	if err := c.reclaimOthers(t.Context(), inHand, at, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.state(group.First); got != "running" {
+		t.Errorf("the job is %s, want running", got)
+	}
+}
+
 // TestStopDoesNotWaitForHangs: the end of a process waits for what it has in hand, and not for a job that is known to
 // hang.
 func TestStopDoesNotWaitForHangs(t *testing.T) {

@@ -250,7 +250,9 @@ RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id',
           coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile;
 
 -- name: Reclaim :many
--- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch.
+-- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch. They were fetched
+-- some time before a moment at which the worker knew what it has: this statement may arrive late, and what was fetched since then
+-- may be in the worker's hands.
 UPDATE river_job j SET
     state = (CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN 'cancelled' ELSE 'available' END)::river_job_state,
     finalized_at = CASE WHEN j.metadata ? sqlc.arg(cancel_mark)::text THEN now() END,
@@ -258,7 +260,8 @@ UPDATE river_job j SET
 FROM (
     SELECT r.id FROM river_job r
     WHERE r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = @me::text
-      AND r.attempted_at <= now() - @age::interval AND r.id <> ALL(@in_hand::bigint[])
+      AND r.attempted_at <= coalesce(sqlc.narg(known_at)::timestamptz, now()) - @age::interval
+      AND r.id <> ALL(@in_hand::bigint[])
     FOR UPDATE SKIP LOCKED
 ) AS forgotten
 WHERE j.id = forgotten.id

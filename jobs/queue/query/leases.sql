@@ -6,7 +6,7 @@ ON CONFLICT (id) DO UPDATE SET
     renewed_at = clock_timestamp(),
     expires_at = clock_timestamp() + @lease::interval,
     held_since = CASE WHEN workers.expires_at > clock_timestamp() THEN workers.held_since ELSE clock_timestamp() END
-RETURNING held_since::timestamptz AS held_since;
+RETURNING held_since::timestamptz AS held_since, renewed_at::timestamptz AS renewed_at;
 
 -- name: ReleaseLease :exec
 DELETE FROM workers WHERE id = $1;

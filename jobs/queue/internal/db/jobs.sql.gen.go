@@ -637,7 +637,8 @@ UPDATE river_job j SET
 FROM (
     SELECT r.id FROM river_job r
     WHERE r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = $2::text
-      AND r.attempted_at <= now() - $3::interval AND r.id <> ALL($4::bigint[])
+      AND r.attempted_at <= coalesce($3::timestamptz, now()) - $4::interval
+      AND r.id <> ALL($5::bigint[])
     FOR UPDATE SKIP LOCKED
 ) AS forgotten
 WHERE j.id = forgotten.id
@@ -647,6 +648,7 @@ RETURNING j.id, j.kind, j.queue, j.state
 type ReclaimParams struct {
 	CancelMark string
 	Me         string
+	KnownAt    *time.Time
 	Age        time.Duration
 	InHand     []int64
 }
@@ -658,11 +660,14 @@ type ReclaimRow struct {
 	State RiverJobState
 }
 
-// Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch.
+// Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch. They were fetched
+// some time before a moment at which the worker knew what it has: this statement may arrive late, and what was fetched since then
+// may be in the worker's hands.
 func (q *Queries) Reclaim(ctx context.Context, arg ReclaimParams) ([]ReclaimRow, error) {
 	rows, err := q.db.Query(ctx, Reclaim,
 		arg.CancelMark,
 		arg.Me,
+		arg.KnownAt,
 		arg.Age,
 		arg.InHand,
 	)

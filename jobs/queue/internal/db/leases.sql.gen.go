@@ -86,13 +86,18 @@ ON CONFLICT (id) DO UPDATE SET
     renewed_at = clock_timestamp(),
     expires_at = clock_timestamp() + $3::interval,
     held_since = CASE WHEN workers.expires_at > clock_timestamp() THEN workers.held_since ELSE clock_timestamp() END
-RETURNING held_since::timestamptz AS held_since
+RETURNING held_since::timestamptz AS held_since, renewed_at::timestamptz AS renewed_at
 `
 
+type RenewLeaseRow struct {
+	HeldSince time.Time
+	RenewedAt time.Time
+}
+
 // By the clock, and not by the start of the transaction: a renewal may have waited for a lock.
-func (q *Queries) RenewLease(ctx context.Context, iD string, schemaVersion int16, lease time.Duration) (time.Time, error) {
+func (q *Queries) RenewLease(ctx context.Context, iD string, schemaVersion int16, lease time.Duration) (RenewLeaseRow, error) {
 	row := q.db.QueryRow(ctx, RenewLease, iD, schemaVersion, lease)
-	var held_since time.Time
-	err := row.Scan(&held_since)
-	return held_since, err
+	var i RenewLeaseRow
+	err := row.Scan(&i.HeldSince, &i.RenewedAt)
+	return i, err
 }
