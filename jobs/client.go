@@ -77,7 +77,7 @@ func (c *Client) Stop() {
 	c.queue.Stop()
 	if c.halt != nil {
 		c.halt()
-		c.loops.Wait()
+		c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
 	}
 	c.sender.Stop()
 }

@@ -216,6 +216,7 @@ func (c *Client) Start(ctx context.Context) error {
 		c.refreshDepths(ctx) // the first scrape finds each series
 		c.loops.Go(func() { Every(loops, refreshInterval, c.refreshDepths) })
 	}
+	//house:ignore bound Stop ends it
 	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
 		halt()
 		c.loops.Wait()
@@ -234,7 +235,7 @@ func (c *Client) Stop() {
 		}
 		c.stopRiver()
 		c.halt()
-		c.loops.Wait()
+		c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
 		c.releaseLease(ctx)

@@ -187,6 +187,7 @@ type Progress struct {
 func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
 	progress := make(map[uuid.UUID]Progress, len(ids))
 	batch.Queue(db.ListProgress, ids).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(sent{rows: rows}).ListProgress(context.Background(), ids)
 		for _, row := range found {
 			progress[row.GroupID] = Progress{
@@ -223,6 +224,7 @@ func BatchErrors(batch *pgx.Batch, ids []uuid.UUID, limit int) map[uuid.UUID][]E
 	errs := map[uuid.UUID][]Error{}
 	query := batch.Queue(db.ListErrors, params.AttemptKey, params.AtKey, params.MessageKey, params.MaxRows, params.Ids)
 	query.Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(sent{rows: rows}).ListErrors(context.Background(), params)
 		for _, row := range found {
 			errs[row.GroupID] = append(errs[row.GroupID], Error{
