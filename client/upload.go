@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -79,8 +78,8 @@ func (c *Client) sendNPY(
 	response, err := c.CreateMatrixWithBody(bounded, nil, mediaNPY, body, append(editors, contentLength(size))...)
 	if err != nil {
 		defer cancel()
-		if errors.Is(context.Cause(bounded), errUnread) {
-			err = errUnread
+		if cause := context.Cause(bounded); cause != nil { // err may be that of the content, which ends with the context
+			err = cause
 		}
 		return nil, err
 	}
