@@ -40,7 +40,7 @@ type metadata struct {
 }
 
 // EnqueueTx enqueues a job for each of some tiles, from first to last, and returns them as a group. Their tag is the id
-// of the group: by it River UI finds them.
+// of the group: by it River UI finds them. Their queue is woken after the commit.
 func (c *Client) EnqueueTx(
 	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, first, last int64,
 ) (Group, error) {
@@ -68,6 +68,7 @@ func (c *Client) EnqueueTx(
 	}
 	group.First = inserted.FirstJob
 	group.Last = inserted.LastJob
+	tx.AfterCommit(func() { c.Wake(o.Queue) })
 	return group, nil
 }
 
