@@ -168,12 +168,6 @@ func (c *Client) AttemptIsWantedTx(ctx context.Context, tx *store.Tx, job int64,
 	return db.New(tx.Pgx()).AttemptIsWanted(ctx, job, attemptedAt, cancelMark)
 }
 
-// Counted reports whether a job was completed and counted before, so that it runs because a person has retried it.
-func Counted(job *rivertype.JobRow) bool {
-	var metadata struct{ Counted bool }
-	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
-}
-
 // Progress is what the jobs of a group tell.
 type Progress struct {
 	Running   int64
