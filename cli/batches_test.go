@@ -124,7 +124,12 @@ func TestKilledBetweenBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	worker := d.startWorker()
+	startWorker := func() *process {
+		p := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--tiles=4")
+		p.untilLogs("msg=ready")
+		return p
+	}
+	worker := startWorker()
 	for _, completed := range []int64{100, 700, 1200} {
 		until(t, "tiles are completed", func() bool { return d.api.get(id).Tiles.Completed >= completed })
 		for _, p := range []*process{worker, api} {
@@ -132,7 +137,7 @@ func TestKilledBetweenBatches(t *testing.T) {
 			_ = p.wait()
 		}
 		api = d.startAPI()
-		worker = d.startWorker()
+		worker = startWorker()
 	}
 	m := d.api.completes(id)
 	if m.Tiles.Completed != tiles {

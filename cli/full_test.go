@@ -78,15 +78,22 @@ func TestFullBlockStore(t *testing.T) {
 		t.Errorf("the accepted multiplication: %s, %+v, want it to wait", m.State, m.Errors)
 	}
 	free()
-	if _, err := d.pool.Exec(t.Context(), "UPDATE river_job SET scheduled_at = now() WHERE state = 'scheduled'"); err != nil {
-		t.Fatal(err)
-	}
-	if m := d.api.completes(id); m.Attempts != 1 {
+	if m := d.completesNow(id); m.Attempts != 1 {
 		t.Errorf("%d attempts, want 1", m.Attempts)
 	}
 	until(t, "an upload is accepted again", func() bool {
 		return d.post("/v1/matrices", "application/x-npy", npy) == http.StatusCreated
 	})
+}
+
+// completesNow waits until a multiplication is completed whose tiles were put off, and ends their pauses meanwhile.
+func (d *deployment) completesNow(id string) client.Multiplication {
+	d.t.Helper()
+	until(d.t, "the tiles that were put off are completed", func() bool {
+		d.exec("UPDATE river_job SET scheduled_at = now() WHERE state = 'scheduled'")
+		return d.api.get(id).State.Final()
+	})
+	return d.api.completes(id)
 }
 
 // freeBytes returns the free space that a process reports.

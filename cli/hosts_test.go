@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"os"
 	"testing"
+
+	"github.com/millrace/millrace/internal/wire"
 )
 
 // TestHosts: on a loopback address, the API, River UI, the pages and the endpoints for operators refuse requests for
@@ -23,18 +25,8 @@ func TestHosts(t *testing.T) {
 			"two.test:12345": http.StatusOK,
 			"localhost":      http.StatusOK,
 		} {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Host = host
-			response, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = response.Body.Close()
-			if response.StatusCode != want {
-				t.Errorf("%s of %s: %s, want %d", url, host, response.Status, want)
+			if got := wire.StatusOf(t, url, host); got != want {
+				t.Errorf("%s of %s: %d, want %d", url, host, got, want)
 			}
 		}
 	}

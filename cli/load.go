@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -111,10 +110,10 @@ func (c *loadCommand) Run(ctx context.Context, out streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := client.NewTransport()
 	transport.MaxIdleConnsPerHost = c.Concurrency
 	defer transport.CloseIdleConnections()
-	api, err := c.Connect(out.err, client.WithHTTPClient(&http.Client{Transport: transport}))
+	api, err := c.Connect(out.err, client.WithTransport(transport))
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +23,15 @@ import (
 
 func TestMain(m *testing.M) {
 	reexec.Main()
+	// Most tests wait for what processes do at their own pace, so that more of them fit on a machine than it has cores.
+	if err := flag.Set("test.parallel", strconv.Itoa(max(parallel, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	testdb.Main(m)
 }
+
+// parallel is how many tests run at once at least, unless go test is told otherwise.
+const parallel = 6
 
 // waitTimeout bounds a wait that should end long before.
 const waitTimeout = 2 * time.Minute

@@ -63,8 +63,10 @@ func (d *deployment) startWorker() *process {
 	return p
 }
 
-// manyTiles is a multiplication of 20 tiles, each about a tenth of a second.
-const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 10000, "seed": 1}}}`
+// manyTiles is a multiplication of 20 tiles, each about a tenth of a second. Of float64 its result would take 800 MB on
+// the disk of each of the tests that compute it.
+const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300, "dtype": "float32"}},
+	"b": {"random": {"rows": 300, "cols": 10000, "seed": 1, "dtype": "float32"}}}`
 
 // TestProcessesCompareSettings: a process whose settings are not those of a living one says so when it starts.
 func TestProcessesCompareSettings(t *testing.T) {

@@ -33,6 +33,7 @@ type Client struct {
 
 // New returns a client of the server at an address such as http://127.0.0.1:8080.
 func New(server string, options ...ClientOption) (*Client, error) {
+	options = append([]ClientOption{WithTransport(sharedTransport())}, options...)
 	operations, err := NewClientWithResponses(server, options...)
 	if err != nil {
 		return nil, fmt.Errorf("server address: %w", err)
@@ -53,6 +54,7 @@ func call[T any](ctx context.Context, c *Client, send func() (*http.Response, er
 			return err
 		}
 		defer func() { _ = response.Body.Close() }()
+		defer time.AfterFunc(responseTimeout, func() { _ = response.Body.Close() }).Stop()
 		return decode(response, &body)
 	})
 	return body, err

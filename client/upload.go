@@ -31,7 +31,7 @@ func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)
 			progress: progress,
 		}
 		defer body.stop()
-		return c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, contentLength(info.Size()), key)
+		return c.sendNPY(ctx, body, info.Size(), key)
 	})
 	if err != nil {
 		return m, fmt.Errorf("uploading %s: %w", path, err)
@@ -54,8 +54,7 @@ func (c *Client) UploadStream(
 	body := &streamBody{Reader: content, progress: progress}
 	key := idempotent()
 	err = c.retry(ctx, func() error {
-		response, err := c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, contentLength(size), key,
-			header("Expect", "100-continue"))
+		response, err := c.sendNPY(ctx, body, size, key, header("Expect", "100-continue"))
 		if err = c.check(response, err); err == nil {
 			err = decode(response, &m)
 			_ = response.Body.Close()
@@ -69,6 +68,35 @@ func (c *Client) UploadStream(
 		return m, fmt.Errorf("uploading: %w", err)
 	}
 	return m, nil
+}
+
+// sendNPY sends the request of an upload. It returns when the server has responded.
+func (c *Client) sendNPY(
+	ctx context.Context, content io.Reader, size int64, editors ...RequestEditorFn,
+) (*http.Response, error) {
+	bounded, body, cancel := bound(ctx, content)
+	response, err := c.CreateMatrixWithBody(bounded, nil, mediaNPY, body, append(editors, contentLength(size))...)
+	if err != nil {
+		defer cancel()
+		if cause := context.Cause(bounded); cause != nil { // err may be that of the content, which ends with the context
+			err = cause
+		}
+		return nil, err
+	}
+	response.Body = &sentResponse{ReadCloser: response.Body, cancel: cancel}
+	return response, nil
+}
+
+// sentResponse releases the context of its request when it is closed.
+type sentResponse struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (s *sentResponse) Close() error {
+	defer s.cancel()
+	return s.ReadCloser.Close()
 }
 
 // streamBody is the body of a request that is sent once.

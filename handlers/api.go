@@ -67,7 +67,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 
 // otherForms are the paths of collections with or without a slash at the end, by which they are known, too.
 var otherForms = map[string]string{
-	"/matrix_multiplication":         "/matrix_multiplication/",
+	"/matrix_multiplication":         apidoc.SimplePath,
 	apidoc.MultiplicationsPath + "/": apidoc.MultiplicationsPath,
 	apidoc.MatricesPath + "/":        apidoc.MatricesPath,
 }
@@ -87,7 +87,7 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 func (a *API) register(api huma.API) {
 	guard.Queries(api, "state")
 
-	route(api, "POST /matrix_multiplication/", apidoc.SubmitSimple(), a.submitSimple)
+	route(api, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)
 
 	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)
 	route(api, "GET /v1/multiplications", apidoc.ListMultiplications(), a.listMultiplications)

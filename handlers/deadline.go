@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/store/database"
 )
 
@@ -45,9 +46,9 @@ func serveCopy(ctx context.Context, next http.Handler, w http.ResponseWriter, r 
 
 // lasts reports whether it is for the client how long a request takes.
 func lasts(r *http.Request) bool {
-	path := strings.TrimSuffix(r.URL.Path, "/")
+	path := r.URL.Path // the one form that guard.OnePath leaves
 	if r.Method == http.MethodPost {
-		return path == "/matrix_multiplication" || path == "/v1/multiplications" || path == "/v1/matrices"
+		return path == apidoc.SimplePath || path == apidoc.MultiplicationsPath || path == apidoc.MatricesPath
 	}
 	_, waits := r.Header["Prefer"]
 	return waits || strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/result") ||

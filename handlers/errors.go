@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -130,11 +129,9 @@ func (w *problemWriter) WriteHeader(status int) {
 		return
 	}
 	w.replaced = true
-	header.Set("Content-Type", resource.MediaProblem)
 	header.Del("Content-Disposition")
-	w.ResponseWriter.WriteHeader(status)
 	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)
-	_ = json.NewEncoder(w.ResponseWriter).Encode(huma.NewError(status, detail)) // the client may be gone
+	resource.WriteProblem(w.ResponseWriter, huma.NewError(status, detail))
 }
 
 func (w *problemWriter) Write(p []byte) (int, error) {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
@@ -39,6 +41,7 @@ type options struct {
 	idle    bool // the service computes nothing: what is submitted stays pending
 	files   bool // blocks are in a directory
 	riverUI bool
+	tracer  pgx.QueryTracer // of the statements of the service; may be nil
 	limits  handlers.Limits
 	site    handlers.Site
 }
@@ -50,6 +53,9 @@ func setup(t testing.TB) *testBundle { return setupWith(t, options{}) }
 func setupWith(t testing.TB, o options) *testBundle {
 	t.Helper()
 	pool := testdb.New(t)
+	if o.tracer != nil {
+		pool = testdb.Traced(t, pool, o.tracer)
+	}
 	address := "postgres"
 	if o.files {
 		address = "file://" + t.TempDir()

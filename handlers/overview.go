@@ -49,7 +49,7 @@ func (o *overviews) get(ctx context.Context) (jobs.Overview, time.Time, error) {
 		if _, _, ok := o.cached(); ok { // another read has just ended
 			return nil, nil
 		}
-		return nil, o.read(context.WithoutCancel(ctx))
+		return nil, o.read(context.WithoutCancel(ctx)) //house:ignore bound read has overviewTimeout
 	})
 	select {
 	case result := <-done:

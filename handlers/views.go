@@ -98,7 +98,7 @@ func (v *views) join(ctx context.Context, id uuid.UUID) *viewBatch {
 	v.next.ids[id] = struct{}{}
 	if !v.reading {
 		v.reading = true
-		go v.run(context.WithoutCancel(ctx))
+		go v.run(context.WithoutCancel(ctx)) //house:ignore bound each read has viewTimeout
 	}
 	return v.next
 }

@@ -30,14 +30,7 @@ type viewsBundle struct {
 func setupViews(t *testing.T) *viewsBundle {
 	t.Helper()
 	b := &viewsBundle{pool: testdb.New(t), trips: &roundTrips{}}
-	config := b.pool.Config()
-	config.ConnConfig.Tracer = b.trips
-	config.MaxConns = 4
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool := testdb.Traced(t, b.pool, b.trips)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
 	client, err := jobs.NewClient(s, nil, queue.Config{}, log)

@@ -49,7 +49,6 @@ func (c *Client) enqueueBatchTx(ctx context.Context, tx *store.Tx, m Multiplicat
 	if err != nil {
 		return m, fmt.Errorf("enqueueing tiles %d to %d: %w", next, next+n-1, err)
 	}
-	tx.AfterCommit(func() { c.queue.Wake(order.Queue) })
 	return newMultiplication(row), nil
 }
 

@@ -64,9 +64,9 @@ func (c *Client) Start(ctx context.Context) error {
 	c.halt = halt
 	if c.config.Lead {
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
-		c.loops.Go(func() { queue.Every(loops, c.queue.RescueInterval(), c.rescue) })
-		c.loops.Go(func() { queue.Every(loops, feedInterval, c.feed) })
-		c.loops.Go(func() { queue.Every(loops, reconcileInterval, c.reconcileJustNow) })
+		c.loops.Go(func() { store.Every(loops, c.queue.RescueInterval(), c.rescue) })
+		c.loops.Go(func() { store.Every(loops, feedInterval, c.feed) })
+		c.loops.Go(func() { store.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (c *Client) Stop() {
 	c.queue.Stop()
 	if c.halt != nil {
 		c.halt()
-		c.loops.Wait()
+		c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
 	}
 	c.sender.Stop()
 }

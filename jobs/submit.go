@@ -49,12 +49,7 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}
-	tx.AfterCommit(func() {
-		c.metrics.submission(m)
-		if m.TilesTotal > 0 {
-			c.queue.Wake(queueOf(m.Plan))
-		}
-	})
+	tx.AfterCommit(func() { c.metrics.submission(m) })
 	return m, nil
 }
 

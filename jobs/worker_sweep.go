@@ -56,7 +56,7 @@ func (w *sweepWorker) Timeout(*river.Job[SweepArgs]) time.Duration {
 
 // Work implements river.Worker. An error of one part keeps it from none of the others.
 func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error {
-	ctx = database.Unhurried(ctx) // the timeout of the job counts
+	ctx = database.Unhurried(ctx) //house:ignore bound the context has the Timeout of the job
 	within := lately
 	if job.Args.Orphans {
 		within = ever

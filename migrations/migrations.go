@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -21,6 +22,9 @@ var files embed.FS
 // done.
 const lockKey = 0x6d696c6c72616365 // "millrace"
 
+// unlockTimeout bounds the release of the lock. A connection that takes longer is closed, and its locks are released.
+const unlockTimeout = 10 * time.Second
+
 // Up applies every migration that the database does not have yet. It is safe to call twice and by several at once.
 func Up(ctx context.Context, pool *pgxpool.Pool) error {
 	conn, err := pool.Acquire(ctx)
@@ -32,7 +36,9 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 		return fmt.Errorf("waiting for other migrations: %w", err)
 	}
 	defer func() { // a cancelled context must not leave the lock with a connection of the pool
-		_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockKey))
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+		defer cancel()
+		_, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(lockKey))
 	}()
 	if err := schema.Up(ctx, pool); err != nil {
 		return fmt.Errorf("migrating the queue's tables: %w", err)

@@ -84,7 +84,7 @@ func (l *listener) stop() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = l.http.Close()
 	}
-	<-l.done
+	<-l.done //house:ignore bound a server that is shut down, or closed, serves no more
 	l.waitForHandlers()
 	return errors.Join(err, l.err)
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/internal/wire"
 )
 
 // start serves handler on a free port and returns the listener and the address.
@@ -130,18 +132,8 @@ func TestHosts(t *testing.T) {
 		"192.168.0.1":       http.StatusMisdirectedRequest,
 		"[::]":              http.StatusMisdirectedRequest,
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Host = host
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != want {
-			t.Errorf("Host %s: status %s, want %d", host, response.Status, want)
+		if got := wire.StatusOf(t, url, host); got != want {
+			t.Errorf("Host %s: status %d, want %d", host, got, want)
 		}
 	}
 }

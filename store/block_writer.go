@@ -59,7 +59,7 @@ func (w *blockWriter) Write(p []byte) (int, error) { return w.striper.Write(p) }
 func (w *blockWriter) Close() (int64, error) {
 	defer w.cancel()
 	err := w.striper.Close()
-	if e := w.group.Wait(); e != nil {
+	if e := w.group.Wait(); e != nil { //house:ignore bound each write has putTimeout
 		err = e // the cause; what the striper said follows from it
 	}
 	return w.striper.Rows(), err
@@ -67,5 +67,5 @@ func (w *blockWriter) Close() (int64, error) {
 
 func (w *blockWriter) abort() {
 	w.cancel()
-	_ = w.group.Wait()
+	_ = w.group.Wait() //house:ignore bound each write has putTimeout
 }

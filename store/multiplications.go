@@ -89,6 +89,7 @@ func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipl
 func BatchDetails(batch *pgx.Batch, ids []uuid.UUID) *[]MultiplicationDetail {
 	details := new([]MultiplicationDetail)
 	batch.Queue(db.ListMultiplicationDetails, ids).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(sent{rows: rows}).ListMultiplicationDetails(context.Background(), ids)
 		for _, row := range found {
 			*details = append(*details, MultiplicationDetail{

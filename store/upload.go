@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -137,21 +136,12 @@ func (u *Upload) renew() {
 	ctx, cancel := context.WithCancel(u.ctx)
 	u.dead = cancel
 	interval := u.store.UploadLife / renewals
-	go func() {
-		ticker := time.NewTicker(interval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			renewing, done := context.WithTimeout(ctx, interval)
-			// An error is of no consequence, unless all that follow fail, too; then FinishTx does not find the row.
-			_, _ = u.store.db.RenewUpload(renewing, u.store.UploadLife, u.matrix.ID)
-			done()
-		}
-	}()
+	go Every(ctx, interval, func(ctx context.Context) {
+		ctx, done := context.WithTimeout(ctx, interval)
+		defer done()
+		// An error is of no consequence, unless all that follow fail, too; then FinishTx does not find the row.
+		_, _ = u.store.db.RenewUpload(ctx, u.store.UploadLife, u.matrix.ID)
+	})
 }
 
 // spill begins to write blocks. The row is written first: blocks that no row owns are swept.

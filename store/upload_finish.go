@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -171,13 +172,18 @@ func healTx(ctx context.Context, tx *Tx, p db.FinishUploadParams, missing []uuid
 // sharingSince is the schema version from which on processes read contents that are shared.
 const sharingSince = 3
 
+// abortTimeout bounds how long the blocks of an upload are deleted. What is left is swept.
+const abortTimeout = 15 * time.Second
+
 // DropCopy deletes the blocks whose content FinishTx has found in the store, after the commit. What it leaves is swept.
 func (u *Upload) DropCopy() error {
 	u.dead()
 	if !u.copied {
 		return nil
 	}
-	return u.store.Blocks.Delete(context.WithoutCancel(u.ctx), u.matrix.ID)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTimeout)
+	defer cancel()
+	return u.store.Blocks.Delete(ctx, u.matrix.ID)
 }
 
 // Abort gives up the upload and deletes what it has written, unless a transaction with FinishTx was committed
@@ -189,7 +195,8 @@ func (u *Upload) Abort() error {
 		return nil
 	}
 	u.blocks.abort()
-	ctx := context.WithoutCancel(u.ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTimeout)
+	defer cancel()
 	n, err := u.store.db.DeleteUpload(ctx, u.matrix.ID)
 	if err != nil {
 		return fmt.Errorf("deleting upload %s: %w", u.matrix.ID, err)

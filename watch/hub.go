@@ -82,7 +82,7 @@ func (h *Hub) Stop() {
 			return
 		}
 		h.cancel()
-		h.loops.Wait()
+		h.loops.Wait() //house:ignore bound their contexts were cancelled
 	})
 }
 

@@ -127,7 +127,7 @@ func (c *child) stop() error {
 		return c.err
 	case <-time.After(stopTimeout):
 		_ = c.cmd.Process.Kill()
-		<-c.done
+		<-c.done //house:ignore bound a killed process ends
 		return fmt.Errorf("millrace dev did not stop within %s and was killed", stopTimeout)
 	}
 }

@@ -12,6 +12,7 @@ const version = "1.0.0"
 
 // The paths of the collections.
 const (
+	SimplePath          = "/matrix_multiplication/"
 	MultiplicationsPath = "/v1/multiplications"
 	MatricesPath        = "/v1/matrices"
 )

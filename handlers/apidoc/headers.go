@@ -1,9 +1,20 @@
 package apidoc
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"maps"
+
+	"github.com/danielgtaylor/huma/v2"
+)
 
 // headerDocs describes the response headers by name.
 func headerDocs() map[string]huma.Header {
+	docs := bodyHeaders()
+	maps.Copy(docs, resourceHeaders())
+	return docs
+}
+
+// bodyHeaders describes those about the body of a response.
+func bodyHeaders() map[string]huma.Header {
 	return map[string]huma.Header{
 		"Accept-Encoding": {
 			Description: "The only content encoding of bodies that is supported, if the body had another one.",
@@ -39,6 +50,12 @@ func headerDocs() map[string]huma.Header {
 			Schema:  patternSchema(`^bytes (\*|\d+-\d+)/\d+$`, 64),
 			Example: "bytes 128-159/160",
 		},
+	}
+}
+
+// resourceHeaders describes those about the resource and the request.
+func resourceHeaders() map[string]huma.Header {
+	return map[string]huma.Header{
 		"ETag": {
 			Description: "Identifies this version of the body, for `If-None-Match`; for the content of a matrix also " +
 				"for `If-Match` and `If-Range`.",

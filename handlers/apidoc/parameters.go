@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -9,6 +10,14 @@ import (
 // parameterDocs describes parameters by name, as far as struct tags cannot or many requests share them. A description
 // in a struct tag takes precedence.
 func parameterDocs() map[string]huma.Param {
+	docs := conditionDocs()
+	maps.Copy(docs, headerParameters())
+	maps.Copy(docs, queryParameters())
+	return docs
+}
+
+// conditionDocs describes the request headers that conditions returns.
+func conditionDocs() map[string]huma.Param {
 	return map[string]huma.Param{
 		"Range": {
 			Description: "The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response " +
@@ -31,6 +40,12 @@ func parameterDocs() map[string]huma.Param {
 			Example:     exampleTag,
 			Schema:      patternSchema(tagsPattern, 1000),
 		},
+	}
+}
+
+// headerParameters describes the other request headers.
+func headerParameters() map[string]huma.Param {
+	return map[string]huma.Param{
 		"Idempotency-Key": {
 			Description: "Chosen by the client for this request, and sent again when the client retries it. A " +
 				"request is accepted once, and its retries get the first response again, for as long as matrices are " +
@@ -67,6 +82,12 @@ func parameterDocs() map[string]huma.Param {
 			Example: "3",
 			Schema:  eventIDSchema(),
 		},
+	}
+}
+
+// queryParameters describes the parameters of queries.
+func queryParameters() map[string]huma.Param {
+	return map[string]huma.Param{
 		"last_event_id": {
 			Example:    "3",
 			Schema:     eventIDSchema(),

@@ -1,11 +1,7 @@
 package download
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -83,20 +79,7 @@ func (w *LateWriter) fail(problem error) {
 			header.Del(name)
 		}
 	}
-	header.Set("Content-Type", resource.MediaProblem)
-	var headers huma.HeadersError
-	if errors.As(problem, &headers) {
-		for name, values := range headers.GetHeaders() {
-			header[name] = values
-		}
-	}
-	status := http.StatusInternalServerError
-	var known huma.StatusError
-	if errors.As(problem, &known) {
-		status = known.GetStatus()
-	}
-	w.ResponseWriter.WriteHeader(status)
-	_ = json.NewEncoder(w.ResponseWriter).Encode(problem) // the client may be gone
+	resource.WriteProblem(w.ResponseWriter, problem)
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.

@@ -4,7 +4,6 @@
 package guard
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -59,7 +58,5 @@ func hostname(host string) string {
 
 // refuse responds with a problem.
 func refuse(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", resource.MediaProblem)
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
+	resource.WriteProblem(w, huma.NewError(status, detail))
 }

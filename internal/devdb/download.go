@@ -140,7 +140,7 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r) //house:ignore bound its context has downloadTimeout
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,8 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 		return run{}, fmt.Errorf("open the database: %w", err)
 	}
 	defer data.Close()
-	cmd := c.account.command(context.WithoutCancel(ctx), c.bin.path("postgres")) // the server outlives the start
+	//house:ignore bound the server outlives the start; stop ends it
+	cmd := c.account.command(context.WithoutCancel(ctx), c.bin.path("postgres"))
 	cmd.Args = append(cmd.Args, "-D", shareDirectory(cmd, c.account, data))
 	cmd.Args = append(cmd.Args, settings(port, c.fsync)...)
 	cmd.Stdout = log
@@ -134,7 +135,7 @@ func (c *cluster) ensureDatabase(ctx context.Context, port uint32) error {
 	if err != nil {
 		return fmt.Errorf("connect to Postgres: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer conn.Close(ctx)
 	var exists bool
 	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", databaseName).Scan(&exists)
 	if err != nil {

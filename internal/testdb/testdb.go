@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
@@ -64,6 +65,19 @@ func New(t testing.TB) *pgxpool.Pool {
 func NewEmpty(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return open(t, (*server).createEmpty)
+}
+
+// Traced returns another pool on the database of a pool, whose statements a tracer sees.
+func Traced(t testing.TB, pool *pgxpool.Pool, tracer pgx.QueryTracer) *pgxpool.Pool {
+	t.Helper()
+	config := pool.Config()
+	config.ConnConfig.Tracer = tracer
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatalf("testdb: %v", err)
+	}
+	t.Cleanup(func() { closePool(t, traced) })
+	return traced
 }
 
 // URL returns the connection string of the database of a pool, for tests that start processes on it.

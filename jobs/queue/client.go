@@ -212,16 +212,17 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	c.loops.Go(func() { c.keepLease(loops) })
-	c.loops.Go(func() { Every(loops, c.config.Lease/renewals, c.reclaim) })
+	c.loops.Go(func() { store.Every(loops, c.config.Lease/renewals, c.reclaim) })
 	interval := promoteIntervalWorker
 	if c.config.Lead {
 		interval = promoteInterval
 	}
-	c.loops.Go(func() { Every(loops, interval, c.promote) })
+	c.loops.Go(func() { store.Every(loops, interval, c.promote) })
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
-		c.loops.Go(func() { Every(loops, refreshInterval, c.refreshDepths) })
+		c.loops.Go(func() { store.Every(loops, refreshInterval, c.refreshDepths) })
 	}
+	//house:ignore bound Stop ends it
 	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {
 		halt()
 		c.loops.Wait()
@@ -240,7 +241,7 @@ func (c *Client) Stop() {
 		}
 		c.stopRiver()
 		c.halt()
-		c.loops.Wait()
+		c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
 		c.releaseLease(ctx)
@@ -275,17 +276,3 @@ func (c *Client) Stuck() <-chan struct{} { return c.stuck }
 
 // Wake tells workers that there are jobs in a queue. It must be called after the transaction that put them there.
 func (c *Client) Wake(queue string) { c.sender.Send(insertChannel, wakePayload(queue)) }
-
-// Every calls f once per interval until ctx is done.
-func Every(ctx context.Context, interval time.Duration, f func(context.Context)) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			f(ctx)
-		}
-	}
-}

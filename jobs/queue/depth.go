@@ -83,13 +83,9 @@ func (c *Client) refreshDepths(ctx context.Context) {
 // readDepths reads from the database, a bounded number of rows however deep the queues are.
 func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	start := time.Now()
-	counts, err := c.db.CountJobs(ctx, Names(), refreshInterval, MaxCounted)
+	found, err := c.countWork(ctx, refreshInterval)
 	if err != nil {
-		return Depths{}, fmt.Errorf("counting jobs: %w", err)
-	}
-	unqueued, err := c.db.CountUnqueued(ctx, maxUnqueued)
-	if err != nil {
-		return Depths{}, fmt.Errorf("counting the tiles without jobs: %w", err)
+		return Depths{}, err
 	}
 	ages, err := c.db.ListOldest(ctx, Names())
 	if err != nil {
@@ -103,18 +99,14 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting leases: %w", err)
 	}
-	paused, err := c.paused(ctx)
-	if err != nil {
-		return Depths{}, err
-	}
 	depths := Depths{
 		At:     time.Now(),
 		Leases: leases.Processes,
 		Took:   time.Since(start),
 	}
 	for _, queue := range Names() {
-		d := newDepth(queue, counts)
-		d.Paused = slices.Contains(paused, queue)
+		d := newDepth(queue, found.jobs)
+		d.Paused = slices.Contains(found.paused, queue)
 		for _, age := range ages {
 			if age.Queue == queue {
 				d.Oldest = time.Duration(max(0, age.Age) * float64(time.Second))
@@ -123,14 +115,33 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 		perJob, perFLOP := rates(queue, samples, costs)
 		work := float64(d.Depth) * perJob
 		if queue == Tiles {
-			d.Unqueued = unqueued.Tiles
-			d.Depth += unqueued.Tiles
-			work += unqueued.Flops * perFLOP
+			d.Unqueued = found.unqueued.Tiles
+			d.Depth += found.unqueued.Tiles
+			work += found.unqueued.Flops * perFLOP
 		}
 		d.Work = time.Duration(work * float64(time.Second))
 		depths.Queues = append(depths.Queues, d)
 	}
 	return depths, nil
+}
+
+// backlog is what there is to do.
+type backlog struct {
+	jobs     []db.CountJobsRow
+	unqueued db.CountUnqueuedRow
+	paused   []string // queues
+}
+
+// countWork counts the jobs, those that are due soon among them, and the tiles that have none yet.
+func (c *Client) countWork(ctx context.Context, soon time.Duration) (b backlog, err error) {
+	if b.jobs, err = c.db.CountJobs(ctx, Names(), soon, MaxCounted); err != nil {
+		return b, fmt.Errorf("counting jobs: %w", err)
+	}
+	if b.unqueued, err = c.db.CountUnqueued(ctx, maxUnqueued); err != nil {
+		return b, fmt.Errorf("counting the tiles without jobs: %w", err)
+	}
+	b.paused, err = c.paused(ctx)
+	return b, err
 }
 
 // newDepth sums up the counts of a queue.
@@ -209,25 +220,17 @@ type Counts struct {
 
 // Counts counts the unfinished jobs of the queues now.
 func (c *Client) Counts(ctx context.Context) ([]Counts, error) {
-	rows, err := c.db.CountJobs(ctx, Names(), 0, MaxCounted)
-	if err != nil {
-		return nil, fmt.Errorf("counting jobs: %w", err)
-	}
-	unqueued, err := c.db.CountUnqueued(ctx, maxUnqueued)
-	if err != nil {
-		return nil, fmt.Errorf("counting the tiles without jobs: %w", err)
-	}
-	paused, err := c.paused(ctx)
+	found, err := c.countWork(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
 	var all []Counts
 	for _, queue := range Names() {
-		counts := newCounts(queue, rows)
+		counts := newCounts(queue, found.jobs)
 		if queue == Tiles {
-			counts.Waiting += unqueued.Tiles
+			counts.Waiting += found.unqueued.Tiles
 		}
-		counts.Paused = slices.Contains(paused, queue)
+		counts.Paused = slices.Contains(found.paused, queue)
 		all = append(all, counts)
 	}
 	return all, nil

@@ -48,6 +48,7 @@ func (e executor) writeOutcomes(
 	if err != nil {
 		return nil, err
 	}
+	//house:ignore bound a rollback has the timeout of any statement, see store/database
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // without effect after the commit
 	attempts, err := db.New(e.driver.UnwrapTx(tx)).LockAttempts(ctx, params.ID)
 	if err != nil {

@@ -40,7 +40,7 @@ type metadata struct {
 }
 
 // EnqueueTx enqueues a job for each of some tiles, from first to last, and returns them as a group. Their tag is the id
-// of the group: by it River UI finds them.
+// of the group: by it River UI finds them. Their queue is woken after the commit.
 func (c *Client) EnqueueTx(
 	ctx context.Context, tx *store.Tx, id uuid.UUID, o Order, first, last int64,
 ) (Group, error) {
@@ -68,6 +68,7 @@ func (c *Client) EnqueueTx(
 	}
 	group.First = inserted.FirstJob
 	group.Last = inserted.LastJob
+	tx.AfterCommit(func() { c.Wake(o.Queue) })
 	return group, nil
 }
 
@@ -167,12 +168,6 @@ func (c *Client) AttemptIsWantedTx(ctx context.Context, tx *store.Tx, job int64,
 	return db.New(tx.Pgx()).AttemptIsWanted(ctx, job, attemptedAt, cancelMark)
 }
 
-// Counted reports whether a job was completed and counted before, so that it runs because a person has retried it.
-func Counted(job *rivertype.JobRow) bool {
-	var metadata struct{ Counted bool }
-	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Counted
-}
-
 // Progress is what the jobs of a group tell.
 type Progress struct {
 	Running   int64
@@ -187,6 +182,7 @@ type Progress struct {
 func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
 	progress := make(map[uuid.UUID]Progress, len(ids))
 	batch.Queue(db.ListProgress, ids).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(sent{rows: rows}).ListProgress(context.Background(), ids)
 		for _, row := range found {
 			progress[row.GroupID] = Progress{
@@ -223,6 +219,7 @@ func BatchErrors(batch *pgx.Batch, ids []uuid.UUID, limit int) map[uuid.UUID][]E
 	errs := map[uuid.UUID][]Error{}
 	query := batch.Queue(db.ListErrors, params.AttemptKey, params.AtKey, params.MessageKey, params.MaxRows, params.Ids)
 	query.Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(sent{rows: rows}).ListErrors(context.Background(), params)
 		for _, row := range found {
 			errs[row.GroupID] = append(errs[row.GroupID], Error{

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -193,12 +192,4 @@ func (h *hands) hasLease() bool {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	return time.Now().Before(h.until)
-}
-
-// suspect reports whether a job has crashed its workers so often that it must be alone in the next one.
-func suspect(job *rivertype.JobRow) bool {
-	var metadata struct {
-		Crashes int `json:"crashes"`
-	}
-	return json.Unmarshal(job.Metadata, &metadata) == nil && metadata.Crashes >= MaxCrashes-1
 }

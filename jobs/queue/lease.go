@@ -30,7 +30,7 @@ type lease struct {
 
 // keepLease keeps this process's lease from running out.
 func (c *Client) keepLease(ctx context.Context) {
-	Every(ctx, c.config.Lease/renewals, func(ctx context.Context) {
+	store.Every(ctx, c.config.Lease/renewals, func(ctx context.Context) {
 		if err := c.renewLease(ctx); err != nil && ctx.Err() == nil {
 			c.log.WarnContext(ctx, "renewing the lease", "error", err)
 		}

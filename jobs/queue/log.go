@@ -46,7 +46,7 @@ func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handle
 
 // riverLog returns what River logs to: at level debug everything, otherwise what is wrong.
 func riverLog(log *slog.Logger) *slog.Logger {
-	if log.Enabled(context.Background(), slog.LevelDebug) {
+	if log.Enabled(context.Background(), slog.LevelDebug) { //house:ignore bound it waits for nothing
 		return log
 	}
 	return slog.New(warnings{log.Handler()})

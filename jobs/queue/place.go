@@ -36,22 +36,34 @@ const promoteTimeout = 10 * time.Second
 // DueSince returns since when a job waits: since it was enqueued, or put back into the queue. Its scheduled_at is its
 // place in line, which it keeps when it is put back.
 func DueSince(job *rivertype.JobRow) time.Time {
-	var metadata struct {
-		DueAt *time.Time `json:"due_at"`
-	}
-	if json.Unmarshal(job.Metadata, &metadata) == nil && metadata.DueAt != nil {
-		return *metadata.DueAt
+	if due := marksOf(job).DueAt; due != nil {
+		return *due
 	}
 	return job.ScheduledAt
 }
 
 // Snoozes returns how often a job was snoozed.
-func Snoozes(job *rivertype.JobRow) int {
-	var metadata struct {
-		Snoozes int `json:"snoozes"`
+func Snoozes(job *rivertype.JobRow) int { return marksOf(job).Snoozes }
+
+// Counted reports whether a job was completed and counted before, so that it runs because a person has retried it.
+func Counted(job *rivertype.JobRow) bool { return marksOf(job).Counted }
+
+// suspect reports whether a job has crashed its workers so often that it must be alone in the next one.
+func suspect(job *rivertype.JobRow) bool { return marksOf(job).Crashes >= MaxCrashes-1 }
+
+// marks are what River and the statements of this package note in the metadata of a job.
+type marks struct {
+	DueAt   *time.Time `json:"due_at"`
+	Snoozes int        `json:"snoozes"`
+	Counted bool       `json:"counted"`
+	Crashes int        `json:"crashes"`
+}
+
+// marksOf returns the marks of a job: none if they cannot be read.
+func marksOf(job *rivertype.JobRow) marks {
+	var m marks
+	if json.Unmarshal(job.Metadata, &m) != nil {
+		return marks{}
 	}
-	if json.Unmarshal(job.Metadata, &metadata) != nil {
-		return 0
-	}
-	return metadata.Snoozes
+	return m
 }

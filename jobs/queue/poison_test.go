@@ -66,7 +66,7 @@ func TestPoison(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		Every(ctx, leader.RescueInterval(), func(ctx context.Context) { _, _ = leader.Rescue(ctx) })
+		store.Every(ctx, leader.RescueInterval(), func(ctx context.Context) { _, _ = leader.Rescue(ctx) })
 	}()
 	defer func() { cancel(); <-ended }()
 

@@ -178,7 +178,7 @@ func (f *File) stopAhead() {
 		return
 	}
 	f.ahead.cancel()
-	<-f.ahead.done
+	<-f.ahead.done //house:ignore bound its context was cancelled
 	f.spare = f.ahead.data
 	f.ahead = nil
 }

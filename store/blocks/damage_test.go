@@ -2,6 +2,7 @@ package blocks_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -21,6 +22,8 @@ import (
 type disk interface {
 	get(t *testing.T, b blocks.Block) []byte
 	set(t *testing.T, b blocks.Block, stored []byte)
+	// before reads a part of a block as versions did that knew no checksums.
+	before(b blocks.Block, offset int64, dst []byte) error
 }
 
 func openFile(t *testing.T) (blocks.Store, disk) {
@@ -55,6 +58,16 @@ func (d fileDisk) set(t *testing.T, b blocks.Block, stored []byte) {
 	}
 }
 
+func (d fileDisk) before(b blocks.Block, offset int64, dst []byte) error {
+	file, err := os.Open(d.path(b))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	_, err = file.ReadAt(dst, offset)
+	return err
+}
+
 func openPostgres(t *testing.T) (blocks.Store, disk) {
 	pool := testdb.New(t)
 	return blocks.NewPostgres(pool), tableDisk{pool}
@@ -84,6 +97,15 @@ func (d tableDisk) set(t *testing.T, b blocks.Block, stored []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (d tableDisk) before(b blocks.Block, offset int64, dst []byte) error {
+	var data []byte
+	err := d.pool.QueryRow(context.Background(),
+		"SELECT substring(data FROM $3::int FOR $4::int) FROM blocks WHERE matrix_id = $1 AND index = $2",
+		b.Matrix, b.Index, offset+1, len(dst)).Scan(&data)
+	copy(dst, data)
+	return err
 }
 
 func randomBytes(n int64, seed uint64) []byte {
@@ -192,7 +214,7 @@ func partlyDamaged(t *testing.T, s blocks.Store, d disk) {
 	}
 }
 
-// testWithoutChecksums reads a block of a version that wrote none.
+// testWithoutChecksums reads a block of a version that wrote none, and has that version read a block that has some.
 func testWithoutChecksums(t *testing.T, s blocks.Store, d disk) {
 	b := block(uuid.New(), 0, 100_000)
 	data := randomBytes(b.Size, 5)
@@ -212,5 +234,12 @@ func testWithoutChecksums(t *testing.T, s blocks.Store, d disk) {
 	}
 	if len(d.get(t, b)) == len(data) {
 		t.Error("a block that is written again has no checksums")
+	}
+	for _, part := range [][2]int64{{0, 100_000}, {70_000, 500}, {99_992, 8}} {
+		offset, n := part[0], part[1]
+		got := make([]byte, n)
+		if err := d.before(b, offset, got); err != nil || !bytes.Equal(got, data[offset:offset+n]) {
+			t.Errorf("%d bytes from %d on, read by the version before: %v, want what was written", n, offset, err)
+		}
 	}
 }

@@ -87,9 +87,14 @@ func WithOutcome(ctx context.Context) (context.Context, *Outcome) {
 // Unavailable reports whether a statement found the database unavailable.
 func (o *Outcome) Unavailable() bool { return o.unavailable.Load() }
 
+// statement begins what waits for the server.
+func (t tracer) statement(ctx context.Context) context.Context {
+	return begin(ctx, t.bounds(ctx).Statement)
+}
+
 // TraceQueryStart implements pgx.QueryTracer.
 func (t tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	return begin(ctx, t.bounds(ctx).Statement)
+	return t.statement(ctx)
 }
 
 // TraceQueryEnd implements pgx.QueryTracer.
@@ -99,7 +104,7 @@ func (t tracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQu
 
 // TraceBatchStart implements pgx.BatchTracer.
 func (t tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return begin(ctx, t.bounds(ctx).Statement)
+	return t.statement(ctx)
 }
 
 // TraceBatchQuery implements pgx.BatchTracer.
@@ -112,7 +117,7 @@ func (t tracer) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceBa
 
 // TraceCopyFromStart implements pgx.CopyFromTracer.
 func (t tracer) TraceCopyFromStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceCopyFromStartData) context.Context {
-	return begin(ctx, t.bounds(ctx).Statement)
+	return t.statement(ctx)
 }
 
 // TraceCopyFromEnd implements pgx.CopyFromTracer.
@@ -122,7 +127,7 @@ func (t tracer) TraceCopyFromEnd(ctx context.Context, _ *pgx.Conn, data pgx.Trac
 
 // TracePrepareStart implements pgx.PrepareTracer.
 func (t tracer) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
-	return begin(ctx, t.bounds(ctx).Statement)
+	return t.statement(ctx)
 }
 
 // TracePrepareEnd implements pgx.PrepareTracer.

@@ -22,6 +22,7 @@ var rules = []rule{
 	{"assign", "an assignment is of one thing, or of things that belong together", checkAssignments},
 	{"river", "River is known to jobs/queue and to the workers of jobs only", checkRiver},
 	{"any", "exported functions neither take nor return any", checkAny},
+	{"bound", "what waits has a bound: connections, requests, contexts, the waits of what stops", checkBounds},
 	{"sleep", "a time.Sleep in a test has its reason in a comment", checkSleeps},
 	{"failure", "a test that prints what it got prints what it wants", checkFailures},
 	{"size", "files have 300 lines at most", checkSize},

@@ -99,7 +99,7 @@ func (s *Sender) Stop() {
 	s.stopped = true
 	s.mu.Unlock()
 	s.signal()
-	s.sender.Wait()
+	s.sender.Wait() //house:ignore bound nothing is added any more, and each statement has sendTimeout
 }
 
 // run sends until nothing is pending.

@@ -1,0 +1,5 @@
+package bound
+
+import "net"
+
+func dial() { _, _ = net.Dial("tcp", "") }

@@ -1,0 +1,9 @@
+package database
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func connect(ctx context.Context) { _, _ = pgx.Connect(ctx, "") }
