@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/pages"
 )
 
@@ -11,6 +12,14 @@ type Site struct {
 	Version string
 	OpsPort int          // of /metrics; 0 if it is not known
 	RiverUI http.Handler // nil for none
+	Clients Clients
+}
+
+// Clients says how the clients of the API are told apart, and what all of them may hold.
+type Clients struct {
+	Proxies    guard.Proxies
+	MaxWaiting int             // event streams and waits that are open at once; 0 is any number
+	Refusals   *guard.Refusals // nil: they are logged, and no metric counts them
 }
 
 // RiverUIPrefix is the path at which River UI is mounted.

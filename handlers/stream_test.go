@@ -48,6 +48,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 		hub:       hub,
 		log:       log,
 		heartbeat: heartbeat,
+		lifetime:  lifetime,
 	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	id := submitPending(t, a, 1)[0]
