@@ -70,7 +70,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), refusals)
-	all = withDeadlines(withSecurity(all), site.Clients.Proxies)
+	all = withDeadlines(guard.WithHeaders(all), site.Clients.Proxies)
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
 	return payload.WithStallLimits(all, payload.StallTimeout)
 }

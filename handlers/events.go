@@ -111,7 +111,6 @@ type eventStream struct {
 func newEventStream(w http.ResponseWriter) *eventStream {
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", resource.MediaEvents)
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies must not hold events back
 	w.WriteHeader(http.StatusOK)
 	fmt.Fprintf(&s.buf, "retry: %d\n\n", reconnectAfter.Milliseconds())

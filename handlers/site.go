@@ -41,18 +41,8 @@ func mountRiverUI(api, ui http.Handler) http.Handler {
 	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))
 	mux.HandleFunc(riverUIPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
+		w.Header().Set("Referrer-Policy", pages.ReferrerPolicy)
 		ui.ServeHTTP(w, r)
 	})
 	return mux
-}
-
-// withSecurity sets headers that restrict what browsers do with responses. Pages set a policy of their own.
-func withSecurity(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "same-origin")
-		header.Set("Content-Security-Policy", "frame-ancestors 'none'")
-		next.ServeHTTP(w, r)
-	})
 }

@@ -61,6 +61,7 @@ func hostname(host string) string {
 
 // refuse responds with a problem.
 func refuse(w http.ResponseWriter, status int, detail string) {
+	setHeaders(w.Header())
 	w.Header().Set("Content-Type", resource.MediaProblem)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
