@@ -1,10 +1,17 @@
 package guard_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers/guard"
 )
@@ -99,4 +106,43 @@ func TestCap(t *testing.T) {
 		take(one, "")
 	}
 	end()
+}
+
+// TestRefusalsAreFewLines: however many requests are refused, and whatever they carry, the log has one short line of each
+// reason in a second. The metric counts them all.
+func TestRefusalsAreFewLines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		registry := prometheus.NewRegistry()
+		refusals := guard.NewRefusals(registry, slog.New(slog.NewTextHandler(&log, nil)))
+		next := http.NotFoundHandler()
+		long := strings.Repeat("\x1bx", 15<<10)
+		for range 1000 {
+			r := httptest.NewRequest(http.MethodPost, "/"+strings.Repeat("x", 10_000), nil)
+			r.Header.Set("Origin", long)
+			guard.SameOrigin(next, refusals).ServeHTTP(httptest.NewRecorder(), r)
+			r.Host = long
+			guard.LocalHosts(next, nil, refusals).ServeHTTP(httptest.NewRecorder(), r)
+		}
+		synctest.Wait()
+		if got := log.String(); strings.Count(got, "\n") != 2 || len(got) > 3000 || strings.Contains(got, "\x1b") {
+			t.Errorf("the log has %d bytes: %.4000q, want two short lines", len(got), got)
+		}
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range families[0].GetMetric() {
+			reason := guard.Reason(m.GetLabel()[0].GetValue())
+			want := 0.0
+			if reason == guard.OtherSite || reason == guard.OtherHost {
+				want = 1000
+			}
+			if got := m.GetCounter().GetValue(); got != want {
+				t.Errorf("%s: %v refusals, want %v", reason, got, want)
+			}
+		}
+		time.Sleep(3 * time.Second) // until the timers have ended
+	})
 }

@@ -88,7 +88,7 @@ func TestOneLineASecond(t *testing.T) {
 		if got := lines(); len(got) != 2 || !strings.HasSuffix(got[0], "n=0") || !strings.HasSuffix(got[1], "host=0") {
 			t.Errorf("at once: %q, want the first of each kind", got)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // of the bubble
 		got := strings.Join(lines(), "\n")
 		if strings.Count(got, "\n") != 1 || !strings.Contains(got, "n=999 omitted=998") || !strings.Contains(got, "host=999 omitted=998") {
 			t.Errorf("after a second: %q, want the last of each kind and a count", got)
@@ -97,11 +97,11 @@ func TestOneLineASecond(t *testing.T) {
 		if got := lines(); got[0] != "" {
 			t.Errorf("in the next second: %q, want nothing", got)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // of the bubble
 		if got := lines(); len(got) != 1 || !strings.HasSuffix(got[0], "n=1000") {
 			t.Errorf("after it: %q, want one line, with nothing left out", got)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) // of the bubble
 		if got := lines(); got[0] != "" {
 			t.Errorf("at the end: %q, want nothing", got)
 		}

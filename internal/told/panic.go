@@ -14,6 +14,7 @@ func HidePanic() {
 	}
 }
 
+//house:ignore any the value of a panic has no type
 // PanicValue returns the value that HidePanic has hidden.
 func PanicValue(value any) any {
 	if p, ok := value.(panicked); ok {
