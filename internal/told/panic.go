@@ -14,8 +14,9 @@ func HidePanic() {
 	}
 }
 
-//house:ignore any the value of a panic has no type
 // PanicValue returns the value that HidePanic has hidden.
+//
+//house:ignore any the value of a panic has no type
 func PanicValue(value any) any {
 	if p, ok := value.(panicked); ok {
 		return p.value
