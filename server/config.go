@@ -77,8 +77,8 @@ type Hosts struct {
 
 // Clients bounds what the clients of the API hold open, and says how they are told apart.
 type Clients struct {
-	MaxConnections int            `default:"2048" help:"How many connections to the API may be open at once, half of them those of one client; further ones get a 503. 0 is any number."`
-	MaxWaiting     int            `default:"1024" help:"How many event streams and waits (Prefer: wait) may be open at once, half of them those of one client; further ones get a 503, and a 429 if it is for the client. 0 is any number."`
+	MaxConnections int            `default:"4096" help:"How many connections to the API may be open at once, half of them those of one client; further ones get a 503. 0 is any number."`
+	MaxWaiting     int            `default:"2048" help:"How many event streams and waits (Prefer: wait) may be open at once, half of them those of one client; further ones get a 503, and a 429 if it is for the client. 0 is any number."`
 	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Networks of proxies in front of the API. Their connections count as a whole only, and X-Forwarded-For tells the client of a request. Any other address is one client; in IPv6 its /64."`
 }
 
