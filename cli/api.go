@@ -16,6 +16,7 @@ type apiCommand struct {
 	server.Limits
 	server.Pages
 	server.Hosts
+	server.Clients
 	Addr     string        `default:":8080" help:"Address of the API."`
 	OpsAddr  string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	Lease    time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
@@ -33,6 +34,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Limits:   c.Limits,
 		Pages:    c.Pages,
 		Hosts:    c.Hosts,
+		Clients:  c.Clients,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},
 		Addr:     c.Addr,
 		OpsAddr:  c.OpsAddr,

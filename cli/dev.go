@@ -22,6 +22,7 @@ type devCommand struct {
 	server.Work
 	server.Pages
 	server.Hosts
+	server.Clients
 	server.Keeping
 	Addr      string        `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
 	OpsAddr   string        `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
@@ -67,6 +68,7 @@ func (c *devCommand) config() (server.Config, error) {
 		Limits:  c.Limits,
 		Pages:   c.Pages,
 		Hosts:   c.Hosts,
+		Clients: c.Clients,
 		Work:    c.Work,
 		Addr:    c.Addr,
 		OpsAddr: c.OpsAddr,

@@ -9,6 +9,8 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kong"
+
+	"github.com/millrace/millrace/internal/logs"
 )
 
 // commands is the grammar of the command line.
@@ -91,7 +93,7 @@ type LogConfig struct {
 }
 
 func (c LogConfig) logger(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.Level}
+	options := &slog.HandlerOptions{Level: c.Level, ReplaceAttr: logs.Bound}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}

@@ -316,7 +316,7 @@ type Multiplication struct {
 
 	// Errors Failed attempts at tiles, newest first, at most 50
 	//
-	// Examples: [{"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}]
+	// Examples: [{"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"the worker stopped renewing its lease while it ran this job (crash 1 of at most 3)","tile":3}]
 	Errors []TileError `json:"errors"`
 
 	// ExpiresAt When the multiplication and its result will be deleted
@@ -639,7 +639,7 @@ type TileCounts struct {
 
 // TileError A failed attempt at a tile.
 //
-// Examples: {"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"worker host-1-abc stopped renewing its lease","tile":3}
+// Examples: {"at":"2026-01-05T09:30:00.125Z","attempt":1,"message":"the worker stopped renewing its lease while it ran this job (crash 1 of at most 3)","tile":3}
 type TileError struct {
 	// At When the attempt began; if its worker was lost, when the tile was rescued
 	At      time.Time `json:"at"`
@@ -1117,7 +1117,7 @@ type ClientInterface interface {
 
 	// GetMultiplicationEvents Stream the events of a multiplication
 	//
-	// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
+	// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent, and after an hour the stream ends.
 	//
 	// Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
 	GetMultiplicationEvents(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1383,7 +1383,7 @@ func (c *Operations) CancelMultiplication(ctx context.Context, id string, params
 
 // GetMultiplicationEvents Stream the events of a multiplication
 //
-// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
+// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent, and after an hour the stream ends.
 //
 // Corresponds with GET /v1/multiplications/{id}/events (the `GetMultiplicationEvents` operationId).
 func (c *Operations) GetMultiplicationEvents(ctx context.Context, id string, params *GetMultiplicationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2673,7 +2673,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetMultiplicationEventsWithResponse Stream the events of a multiplication
 	//
-	// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
+	// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent, and after an hour the stream ends.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3655,6 +3655,11 @@ type GetMultiplicationResponse304Headers struct {
 	ETag string
 }
 
+// GetMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplication
+type GetMultiplicationResponse429Headers struct {
+	RetryAfter int32
+}
+
 // GetMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplication
 type GetMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -3669,6 +3674,8 @@ type GetMultiplicationResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *InvalidParameter
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3677,6 +3684,8 @@ type GetMultiplicationResponse struct {
 	Headers200 *GetMultiplicationResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetMultiplicationResponse304Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetMultiplicationResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetMultiplicationResponse503Headers
 }
@@ -3694,6 +3703,11 @@ func (r GetMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r GetMultiplicationResponse) GetApplicationProblemJSON422() *InvalidParameter {
 	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetMultiplicationResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -3842,8 +3856,12 @@ func (r CancelMultiplicationResponse) ContentType() string {
 
 // GetMultiplicationEventsResponse200Headers the declared response headers of an HTTP 200 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse200Headers struct {
-	CacheControl    *string
 	XAccelBuffering *string
+}
+
+// GetMultiplicationEventsResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplicationEvents
+type GetMultiplicationEventsResponse429Headers struct {
+	RetryAfter int32
 }
 
 // GetMultiplicationEventsResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplicationEvents
@@ -3862,12 +3880,16 @@ type GetMultiplicationEventsResponse struct {
 	ApplicationProblemJSON406 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *InvalidParameter
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetMultiplicationEventsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetMultiplicationEventsResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetMultiplicationEventsResponse503Headers
 }
@@ -3890,6 +3912,11 @@ func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON406() *Problem
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
 func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON422() *InvalidParameter {
 	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetMultiplicationEventsResponse) GetApplicationProblemJSON429() *Problem {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -4203,11 +4230,6 @@ func (r RetryMultiplicationResponse) ContentType() string {
 	return ""
 }
 
-// GetOverviewResponse200Headers the declared response headers of an HTTP 200 response for GetOverview
-type GetOverviewResponse200Headers struct {
-	CacheControl *string
-}
-
 // GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
 type GetOverviewResponse503Headers struct {
 	RetryAfter int32
@@ -4224,8 +4246,6 @@ type GetOverviewResponse struct {
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *GetOverviewResponse200Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetOverviewResponse503Headers
 }
@@ -4478,7 +4498,7 @@ func (c *ClientWithResponses) CancelMultiplicationWithResponse(ctx context.Conte
 
 // GetMultiplicationEventsWithResponse Stream the events of a multiplication
 //
-// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent.
+// Server-sent events, as EventSource reads them: one for each change of the state (`event: state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the event that finishes the multiplication; a client that has received that event and reconnects gets 204. After 15 seconds without an event a comment is sent, and after an hour the stream ends.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5659,6 +5679,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 		}
 		response.ApplicationProblemJSON422 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5710,6 +5737,16 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			headers.ETag = value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetMultiplicationResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5875,6 +5912,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 		}
 		response.ApplicationProblemJSON422 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalError
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5894,13 +5938,6 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetMultiplicationEventsResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = &value
-		}
 		if values := rsp.Header.Values("X-Accel-Buffering"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Accel-Buffering", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -5909,6 +5946,16 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			headers.XAccelBuffering = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetMultiplicationEventsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetMultiplicationEventsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -6340,16 +6387,6 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 	}
 
 	switch {
-	case rsp.StatusCode == 200:
-		var headers GetOverviewResponse200Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = &value
-		}
-		response.Headers200 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetOverviewResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

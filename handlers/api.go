@@ -40,11 +40,18 @@ type API struct {
 	views     views
 	log       *slog.Logger
 	heartbeat time.Duration // of event streams
+	lifetime  time.Duration // of event streams
+	held      *guard.Held
+	refusals  *guard.Refusals
 }
 
 // New returns the handler of the API, its pages and, if the site has it, River UI.
 func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
+	refusals := site.Clients.Refusals
+	if refusals == nil {
+		refusals = guard.NewRefusals(nil, log)
+	}
 	a := &API{
 		store:     s,
 		jobs:      c,
@@ -55,12 +62,15 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		overviews: overviews{jobs: c},
 		log:       log,
 		heartbeat: heartbeat,
+		lifetime:  lifetime,
+		held:      guard.NewHeld(site.Clients.MaxWaiting, refusals),
+		refusals:  refusals,
 	}
 	a.views.api = a
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), log)
-	all = withDeadlines(withSecurity(all))
+	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), refusals)
+	all = withDeadlines(guard.WithHeaders(all), site.Clients.Proxies)
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
 	return payload.WithStallLimits(all, payload.StallTimeout)
 }

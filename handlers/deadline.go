@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/store/database"
 )
 
@@ -21,13 +22,16 @@ const (
 
 // withDeadlines gives requests a deadline, so that they end although the database does not respond. Transfers and
 // streams last as long as their clients want, and a wait as long as it was asked to: of these each statement has one.
-func withDeadlines(next http.Handler) http.Handler {
+//
+// It also names the client in the context of the request.
+func withDeadlines(next http.Handler, proxies guard.Proxies) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		deadline := writeDeadline
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
 			deadline = readDeadline
 		}
 		ctx := database.WithBounds(r.Context(), database.Bounds{Acquire: acquireTimeout, Statement: deadline})
+		ctx = proxies.WithClient(ctx, r)
 		if !lasts(r) {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, deadline)

@@ -107,10 +107,11 @@ func (d *description) route(r *http.Request) *routers.Route {
 }
 
 // undescribed are the headers that do not depend on the operation: those of the protocol, and those that restrict
-// browsers.
+// browsers and caches.
 var undescribed = map[string]bool{
 	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
 	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
+	"Cross-Origin-Resource-Policy": true, "Cache-Control": true,
 }
 
 // maxChecked is the size of the largest body that is compared with its schema, in bytes.

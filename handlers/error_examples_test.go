@@ -13,8 +13,9 @@ import (
 )
 
 // unprovoked are the errors that no request of this test causes. TestDatabaseUnavailable and TestStalledUpload cause
-// 503 and 408, TestFullBlockStore of package cli and TestReservations of package jobs 507; a 500 would be a bug.
-var unprovoked = []string{"408", "500", "503", "507"}
+// 503 and 408, TestHeldRequests 429, TestFullBlockStore of package cli and TestReservations of package jobs 507; a 500
+// would be a bug.
+var unprovoked = []string{"408", "429", "500", "503", "507"}
 
 // TestErrorExamples causes the errors of all operations and compares them with their examples, except for ids and
 // numbers.

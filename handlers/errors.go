@@ -9,8 +9,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -43,6 +45,8 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
+	{guard.ErrWaiting, http.StatusServiceUnavailable},
+	{guard.ErrClientWaiting, http.StatusTooManyRequests},
 	{jobs.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
@@ -59,26 +63,9 @@ var statuses = []struct {
 // its text.
 func (a *API) fail(ctx context.Context, err error) error {
 	for _, s := range statuses {
-		if !errors.Is(err, s.err) {
-			continue
+		if errors.Is(err, s.err) {
+			return a.failAs(ctx, s.status, err)
 		}
-		if s.err == payload.ErrEncoding { //nolint:errorlint // the entry of the table
-			header := http.Header{"Accept-Encoding": {"identity"}}
-			return huma.ErrorWithHeaders(huma.NewError(s.status, err.Error()), header)
-		}
-		switch s.status {
-		case http.StatusServiceUnavailable:
-			return tryLater(err.Error())
-		case http.StatusInsufficientStorage:
-			a.log.WarnContext(ctx, "request refused", "error", err)
-			if errors.Is(err, store.ErrNoSpace) {
-				return retryAfter(http.StatusInsufficientStorage, fullRetry, err.Error())
-			}
-			return retryAfter(http.StatusInsufficientStorage, fullRetry, "the block store is full, try again later")
-		case http.StatusInternalServerError:
-			a.log.ErrorContext(ctx, "request failed", "error", err)
-		}
-		return huma.NewError(s.status, err.Error())
 	}
 	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
@@ -86,11 +73,39 @@ func (a *API) fail(ctx context.Context, err error) error {
 	if store.Full(err) {
 		return a.fail(ctx, fmt.Errorf("%w: %w", blocks.ErrFull, err))
 	}
-	a.log.ErrorContext(ctx, "request failed", "error", err)
 	if store.Unavailable(err) {
+		a.refusals.Note(ctx, guard.Database, "error", err)
 		return tryLater("the database is not available, try again later")
 	}
+	a.log.ErrorContext(ctx, "request failed", "error", err)
 	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
+}
+
+// failAs returns the error for one that is in the table.
+func (a *API) failAs(ctx context.Context, status int, err error) error {
+	detail := told.ForClients(err).Error()
+	switch status {
+	case http.StatusUnsupportedMediaType:
+		if errors.Is(err, payload.ErrEncoding) {
+			return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Accept-Encoding": {"identity"}})
+		}
+	case http.StatusTooManyRequests:
+		return retryAfter(status, soon, detail)
+	case http.StatusServiceUnavailable:
+		if errors.Is(err, store.ErrBusy) {
+			a.refusals.Note(ctx, guard.Memory, "error", err)
+		}
+		return tryLater(detail)
+	case http.StatusInsufficientStorage:
+		a.refusals.Note(ctx, guard.Space, "error", err)
+		if !errors.Is(err, store.ErrNoSpace) {
+			detail = "the block store is full, try again later"
+		}
+		return retryAfter(status, fullRetry, detail)
+	case http.StatusInternalServerError:
+		a.log.ErrorContext(ctx, "request failed", "error", err)
+	}
+	return huma.NewError(status, detail)
 }
 
 // The times after which clients are asked to try again, in seconds.

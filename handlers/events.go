@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,6 +27,9 @@ const (
 	heartbeat = 15 * time.Second
 	// reconnectAfter is how long clients are asked to wait before they reconnect after the end of a stream.
 	reconnectAfter = time.Second
+	// lifetime is how long a stream lasts at most, jittered to between nine tenths and all of it. Its client reconnects,
+	// to whichever server the load balancer then chooses, and misses nothing.
+	lifetime = time.Hour
 )
 
 // eventsInput is the request for a stream of events.
@@ -67,24 +71,31 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	release, err := a.held.Hold(ctx)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
 	sub, err := a.hub.Subscribe(ctx, id, after)
 	switch {
 	case errors.Is(err, watch.ErrStopped):
 		sub = nil // the stream ends at once: browsers do not reconnect after an error
 	case err != nil:
+		release()
 		return nil, a.fail(ctx, err)
 	case sub.Ended():
+		release()
 		sub.Close()
 		return &huma.StreamResponse{Body: func(hc huma.Context) { hc.SetStatus(http.StatusNoContent) }}, nil
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer release()
 		r, w := humago.Unwrap(hc)
 		if sub != nil {
 			defer sub.Close()
 		}
 		s := newEventStream(w)
 		if sub != nil && r.Method != http.MethodHead {
-			s.send(r.Context(), sub, a.heartbeat)
+			s.send(r.Context(), sub, a.heartbeat, a.lifetime-rand.N(a.lifetime/10)) //nolint:gosec // jitter is no secret
 		}
 	}}, nil
 }
@@ -100,7 +111,6 @@ type eventStream struct {
 func newEventStream(w http.ResponseWriter) *eventStream {
 	s := &eventStream{w: w, control: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", resource.MediaEvents)
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies must not hold events back
 	w.WriteHeader(http.StatusOK)
 	fmt.Fprintf(&s.buf, "retry: %d\n\n", reconnectAfter.Milliseconds())
@@ -118,11 +128,11 @@ func (s *eventStream) flush() error {
 	return err
 }
 
-// send sends the events of a subscription until the multiplication has finished, the client is gone, or this process
-// stops: the client then resumes the stream on another one.
-func (s *eventStream) send(ctx context.Context, sub *watch.Subscription, heartbeat time.Duration) {
-	for {
-		events, err := next(ctx, sub, heartbeat)
+// send sends the events of a subscription until the multiplication has finished, the client is gone, its time is over,
+// or this process stops: the client then resumes the stream on another one.
+func (s *eventStream) send(ctx context.Context, sub *watch.Subscription, heartbeat, lifetime time.Duration) {
+	for end := time.Now().Add(lifetime); time.Now().Before(end); {
+		events, err := next(ctx, sub, min(heartbeat, max(0, time.Until(end))))
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			s.buf.WriteString(":\n\n")

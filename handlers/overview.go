@@ -77,8 +77,7 @@ func (o *overviews) read(ctx context.Context) error {
 }
 
 type overviewOutput struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         resource.Overview
+	Body resource.Overview
 }
 
 // getOverview handles GET /v1/overview.
@@ -87,5 +86,5 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &overviewOutput{CacheControl: "no-store", Body: a.overviewBody(seen, at)}, nil
+	return &overviewOutput{Body: a.overviewBody(seen, at)}, nil
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/pages"
 )
 
@@ -11,6 +12,14 @@ type Site struct {
 	Version string
 	OpsPort int          // of /metrics; 0 if it is not known
 	RiverUI http.Handler // nil for none
+	Clients Clients
+}
+
+// Clients says how the clients of the API are told apart, and what all of them may hold.
+type Clients struct {
+	Proxies    guard.Proxies
+	MaxWaiting int             // event streams and waits that are open at once; 0 is any number
+	Refusals   *guard.Refusals // nil: they are logged, and no metric counts them
 }
 
 // RiverUIPrefix is the path at which River UI is mounted.
@@ -32,18 +41,8 @@ func mountRiverUI(api, ui http.Handler) http.Handler {
 	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))
 	mux.HandleFunc(riverUIPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
+		w.Header().Set("Referrer-Policy", pages.ReferrerPolicy)
 		ui.ServeHTTP(w, r)
 	})
 	return mux
-}
-
-// withSecurity sets headers that restrict what browsers do with responses. Pages set a policy of their own.
-func withSecurity(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Referrer-Policy", "same-origin")
-		header.Set("Content-Security-Policy", "frame-ancestors 'none'")
-		next.ServeHTTP(w, r)
-	})
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,6 +49,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 		hub:       hub,
 		log:       log,
 		heartbeat: heartbeat,
+		lifetime:  lifetime,
 	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	id := submitPending(t, a, 1)[0]
@@ -84,6 +86,29 @@ func submitPending(t *testing.T, a *API, n int) []uuid.UUID {
 		t.Fatal(err)
 	}
 	return ids
+}
+
+// TestStreamEnds: a stream ends when its time is over, in order, so that its client resumes it.
+func TestStreamEnds(t *testing.T) {
+	t.Parallel()
+	server, a, id := serveStreams(t, time.Hour)
+	a.lifetime = stall / 2
+	for _, last := range []string{"0", "1"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+			server.URL+"/v1/multiplications/"+id.String()+"/events?last_event_id="+last, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if got := strings.Contains(string(text), "event: state"); err != nil || got != (last == "0") {
+			t.Errorf("after event %s: error %v, %q, want the end of the stream, and the event: %t", last, err, text, last == "0")
+		}
+	}
 }
 
 // TestHeartbeat: a stream without events continues, whether its heartbeat is shorter or longer than the stall timeout.

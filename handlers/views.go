@@ -42,7 +42,13 @@ func (a *API) present(ctx context.Context, id uuid.UUID) (view, error) {
 // wait returns a multiplication as soon as it has finished, or when the limit of the wait is over. A small result is
 // part of the view.
 func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
-	if err := a.hub.Wait(ctx, id, w.limit); err != nil {
+	release, err := a.held.Hold(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	err = a.hub.Wait(ctx, id, w.limit)
+	release()
+	if err != nil {
 		return view{}, err
 	}
 	return a.views.get(ctx, id)

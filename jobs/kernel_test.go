@@ -12,6 +12,7 @@ import (
 type faultyKernel struct {
 	blas.Kernel
 	corrupt atomic.Int64                  // how many of the next calls return a wrong element
+	panics  atomic.Int64                  // how many of the next calls panic
 	calls   atomic.Int64                  // how many calls there were
 	began   chan struct{}                 // gets a value with each call, unless it is full
 	seen    int64                         // values that waitForCalls has received
@@ -33,6 +34,9 @@ func (f *faultyKernel) Dgemm(
 	}
 	if gate := f.hold.Load(); gate != nil {
 		<-*gate
+	}
+	if f.panics.Add(-1) >= 0 {
+		panic("open /secret/path: no such file")
 	}
 	f.Kernel.Dgemm(m, n, k, a, lda, b, ldb, c, ldc, accumulate)
 	if f.corrupt.Add(-1) >= 0 {

@@ -71,6 +71,18 @@ func TestFailedCheckIsRetried(t *testing.T) {
 	b.expectResult(m.ID)
 }
 
+// TestPanicIsRetried: a tile that panics is computed again, and clients do not read the value of the panic.
+func TestPanicIsRetried(t *testing.T) {
+	b := setup(t)
+	b.kernel.panics.Store(1)
+	c := b.start()
+	m := b.ends(b.submit(c, 300, 300, 300), jobs.Completed)
+	if len(m.Errors) != 1 || !strings.Contains(m.Errors[0].Message, "internal error") {
+		t.Errorf("got the errors %+v, want one internal error", m.Errors)
+	}
+	b.expectResult(m.ID)
+}
+
 // TestMissingBlockIsRetried: a block may be late, as on a file system that is shared between machines.
 func TestMissingBlockIsRetried(t *testing.T) {
 	b := setup(t)

@@ -11,6 +11,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/internal/logs"
+	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
@@ -62,7 +64,7 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 		h.fail(ctx, job, err.Error())
 	}
 	h.log.WarnContext(ctx, "job failed", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "permanent", final,
-		"error", forLog(err))
+		"error", told.ForLog(err))
 	return &river.ErrorHandlerResult{SetCancelled: final}
 }
 
@@ -73,8 +75,8 @@ func (h *errorHandler) HandlePanic(
 	if job.Attempt >= job.MaxAttempts {
 		h.fail(ctx, job, fmt.Sprintf("panic: %v", value))
 	}
-	h.log.ErrorContext(ctx, "job panicked", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "panic", value,
-		"trace", trace)
+	h.log.ErrorContext(ctx, "job panicked", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt,
+		"panic", told.PanicValue(value), logs.TraceKey, trace)
 	return nil
 }
 

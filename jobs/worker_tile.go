@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
@@ -51,7 +52,8 @@ func (w *tileWorker) Timeout(*river.Job[TileArgs]) time.Duration {
 
 // Work implements river.Worker. What ends because the database is unavailable is no attempt.
 func (w *tileWorker) Work(ctx context.Context, job *river.Job[TileArgs]) error {
-	return forClients(w.client.postpone(ctx, job.JobRow, w.work(ctx, job)))
+	defer told.HidePanic()
+	return told.ForClients(w.client.postpone(ctx, job.JobRow, w.work(ctx, job)))
 }
 
 // work reads the operands block by block, multiplies, checks, stores the tile, and then

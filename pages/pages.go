@@ -29,6 +29,9 @@ const (
 	RiverUIPolicy = common + "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
+// ReferrerPolicy is that of pages: requests for the API name the page.
+const ReferrerPolicy = "same-origin"
+
 // Links selects the optional links of the pages.
 type Links struct {
 	RiverUI bool

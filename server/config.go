@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 )
@@ -22,7 +24,8 @@ type Config struct {
 	Limits   Limits // of the API
 	Pages    Pages  // of the API
 	Hosts    Hosts
-	Work     Work // an API uses SoftStop, its grace period, and Lease only
+	Clients  Clients // of the API
+	Work     Work    // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
@@ -72,6 +75,21 @@ type Hosts struct {
 	AllowedHosts []string `help:"Names that requests may have as their host where the address is a loopback address, besides localhost: those of a proxy on this machine. Others are refused, because a web page can make its name resolve to this machine."`
 }
 
+// Clients bounds what the clients of the API hold open, and says how they are told apart.
+type Clients struct {
+	MaxConnections int            `default:"4096" help:"How many connections to the API may be open at once, half of them those of one client; further ones get a 503. 0 is any number."`
+	MaxWaiting     int            `default:"2048" help:"How many event streams and waits (Prefer: wait) may be open at once, half of them those of one client; further ones get a 503, and a 429 if it is for the client. 0 is any number."`
+	TrustedProxies []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Networks of proxies in front of the API. Their connections count as a whole only, and X-Forwarded-For tells the client of a request. Any other address is one client; in IPv6 its /64."`
+}
+
+func (c Clients) handlers(refusals *guard.Refusals) handlers.Clients {
+	return handlers.Clients{
+		Proxies:    c.TrustedProxies,
+		MaxWaiting: c.MaxWaiting,
+		Refusals:   refusals,
+	}
+}
+
 // Work says how a process works on tiles.
 type Work struct {
 	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
@@ -102,6 +120,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
 	case c.Storage.MinFreeBytes < 0:
 		return fmt.Errorf("--min-free-bytes must not be negative, it is %d", c.Storage.MinFreeBytes)
+	case c.Clients.MaxConnections < 0 || c.Clients.MaxWaiting < 0:
+		return fmt.Errorf("--max-connections and --max-waiting must not be negative, they are %d and %d",
+			c.Clients.MaxConnections, c.Clients.MaxWaiting)
 	case c.LastScrape < 0:
 		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
 	case c.Storage.Retention < time.Minute:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/internal/logs"
 )
 
 // defaultGracePeriod is the grace period of a listener unless its owner sets another one.
@@ -26,24 +28,41 @@ type listener struct {
 	err         error // the reason; valid after done
 }
 
-// listen starts to serve handler on addr, whose port may be 0. On a loopback address, requests must name it or one of
-// hosts.
-func listen(
-	ctx context.Context, addr string, hosts Hosts, handler http.Handler, log *slog.Logger,
-) (*listener, error) {
+// maxHead is how many bytes the head of a request may have. A larger one gets a 431.
+const maxHead = 32 << 10
+
+// listening says how a listener listens.
+type listening struct {
+	addr           string // the port may be 0
+	hosts          Hosts  // that requests may name, besides its own, on a loopback address
+	maxConnections int    // 0 is any number
+	proxies        guard.Proxies
+	writeTimeout   time.Duration // for a response; 0 is none
+	refusals       *guard.Refusals
+	log            *slog.Logger
+}
+
+// listen starts to serve handler.
+func listen(ctx context.Context, c listening, handler http.Handler) (*listener, error) {
 	var config net.ListenConfig
-	tcp, err := config.Listen(ctx, "tcp", addr)
+	tcp, err := config.Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
 	if tcp.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		handler = guard.LocalHosts(handler, hosts.AllowedHosts)
+		handler = guard.LocalHosts(handler, c.hosts.AllowedHosts, c.refusals)
 	}
+	handler = guard.Heads(handler)
+	conns := newConnections(tcp, c.maxConnections, c.proxies, c.refusals)
 	l := &listener{
 		http: &http.Server{
 			ReadHeaderTimeout: 10 * time.Second,
 			IdleTimeout:       2 * time.Minute,
-			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+			WriteTimeout:      c.writeTimeout,
+			MaxHeaderBytes:    maxHead - 4<<10, // net/http adds 4 KiB
+			ConnState:         conns.changed,
+			ConnContext:       withConnection,
+			ErrorLog:          stdlog.New(logs.NewLimited(c.log).Writer("http"), "", 0),
 		},
 		tcp:         tcp,
 		gracePeriod: defaultGracePeriod,
@@ -52,11 +71,12 @@ func listen(
 	l.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.handlers.Add(1)
 		defer l.handlers.Done()
+		headIsRead(r)
 		handler.ServeHTTP(w, r)
 	})
 	go func() {
 		defer close(l.done)
-		if err := l.http.Serve(tcp); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.http.Serve(conns); !errors.Is(err, http.ErrServerClosed) {
 			l.err = fmt.Errorf("serving: %w", err)
 		}
 	}()

@@ -15,8 +15,15 @@ import (
 // start serves handler on a free port and returns the listener and the address.
 func start(t *testing.T, handler http.Handler) (*listener, string) {
 	t.Helper()
-	hosts := Hosts{AllowedHosts: []string{"millrace.test"}}
-	l, err := listen(t.Context(), "127.0.0.1:0", hosts, handler, slog.New(slog.DiscardHandler))
+	return startWith(t, listening{hosts: Hosts{AllowedHosts: []string{"millrace.test"}}}, handler)
+}
+
+// startWith is start for a listener that listens otherwise.
+func startWith(t *testing.T, c listening, handler http.Handler) (*listener, string) {
+	t.Helper()
+	c.addr = "127.0.0.1:0"
+	c.log = slog.New(slog.DiscardHandler)
+	l, err := listen(t.Context(), c, handler)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,42 @@ package server
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// The bounds of the endpoints for operators: Prometheus, probes and people are few, and what they read is short.
+const (
+	opsConnections  = 256
+	opsWriteTimeout = time.Minute
+)
+
+// opsListening says how the endpoints for operators are served.
+func (p *Process) opsListening() listening {
+	return listening{
+		addr:           p.config.OpsAddr,
+		hosts:          p.config.Hosts,
+		maxConnections: opsConnections,
+		proxies:        p.config.Clients.TrustedProxies,
+		writeTimeout:   opsWriteTimeout,
+		refusals:       p.refusals,
+		log:            p.log,
+	}
+}
+
+// apiListening says how the API is served. Its responses last as long as they move.
+func (p *Process) apiListening() listening {
+	return listening{
+		addr:           p.config.Addr,
+		hosts:          p.config.Hosts,
+		maxConnections: p.config.Clients.MaxConnections,
+		proxies:        p.config.Clients.TrustedProxies,
+		refusals:       p.refusals,
+		log:            p.log,
+	}
+}
 
 // opsHandler serves the endpoints for operators, which every role has from its first moment on:
 //

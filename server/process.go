@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
@@ -30,6 +31,7 @@ type Process struct {
 	jobs     *jobs.Client
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
+	refusals *guard.Refusals
 	draining *draining
 	ready    *readiness
 	api      *listener // nil in a worker
@@ -53,6 +55,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 		registry: newRegistry(),
 		draining: newDraining(),
 	}
+	p.refusals = guard.NewRefusals(p.registry, log)
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
@@ -70,7 +73,7 @@ func (p *Process) start(ctx context.Context) (err error) {
 	}
 	p.ready = newReadiness(p.pool, p.draining)
 	ops := opsHandler(p.ready, p.registry, p.draining)
-	if p.ops, err = listen(ctx, p.config.OpsAddr, p.config.Hosts, ops, p.log); err != nil {
+	if p.ops, err = listen(ctx, p.opsListening(), ops); err != nil {
 		return err
 	}
 	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
@@ -116,7 +119,11 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 
 // startAPI starts the API and the pages beside it.
 func (p *Process) startAPI(ctx context.Context) (err error) {
-	site := handlers.Site{Version: Version(), OpsPort: p.ops.port()}
+	site := handlers.Site{
+		Version: Version(),
+		OpsPort: p.ops.port(),
+		Clients: p.config.Clients.handlers(p.refusals),
+	}
 	if p.config.Pages.riverUI(p.config.Addr) {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
 			return err
@@ -127,7 +134,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	p.hub.Start(ctx)
 	api := handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log)
 	observed := handlers.Observed(api, p.registry)
-	if p.api, err = listen(ctx, p.config.Addr, p.config.Hosts, p.draining.closing(observed), p.log); err != nil {
+	if p.api, err = listen(ctx, p.apiListening(), p.draining.closing(observed)); err != nil {
 		return err
 	}
 	p.api.gracePeriod = p.config.Work.SoftStop

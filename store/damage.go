@@ -40,7 +40,7 @@ func (s *Store) noteDamage(m Matrix, err error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), noteTimeout)
 	defer cancel()
 	if e := s.db.MarkDamaged(ctx, m.BlockOwner()); e != nil {
-		err = fmt.Errorf("%w (and it could not be marked: %w)", err, e)
+		err = fmt.Errorf("%w (and the database could not be told)", err)
 	}
 	return &DamagedError{Matrix: m.ID, err: err}
 }

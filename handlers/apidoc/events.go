@@ -12,7 +12,7 @@ import (
 func GetEvents() huma.Operation {
 	description := "The events, from the first or from the one after `Last-Event-ID`. Each item of the array is an " +
 		"event, and its members are the lines of the event. On the wire:\n\n```\n" + exampleStream + "\n```"
-	stream := success(http.StatusOK, description, nil, "Cache-Control", "X-Accel-Buffering")
+	stream := success(http.StatusOK, description, nil, "X-Accel-Buffering")
 	stream.Content = map[string]*huma.MediaType{resource.MediaEvents: {
 		Schema:  arraySchema(ref("StreamedEvent"), 1<<20),
 		Example: []any{exampleStreamedEvent()},
@@ -25,11 +25,12 @@ func GetEvents() huma.Operation {
 			"state`) and of the progress (`event: progress`). Their `id` counts from 1, the submission, without " +
 			"gaps. An interrupted stream resumes with `Last-Event-ID`, on any replica. The stream ends after the " +
 			"event that finishes the multiplication; a client that has received that event and reconnects gets 204. " +
-			"After 15 seconds without an event a comment is sent.",
+			"After 15 seconds without an event a comment is sent, and after an hour the stream ends.",
 		Responses: responses(
 			stream,
 			success(http.StatusNoContent, "The client has received the last event.", nil),
 			noSuchMultiplication(),
+			tooManyHeld(),
 			problem(http.StatusBadRequest, "The id of the last event is not one of this stream.", "bad request: "+
 				`the id of the last event must be a number from a stream of this multiplication, it is "x"`),
 			problem(http.StatusNotAcceptable, "The client does not accept `text/event-stream`.",

@@ -146,7 +146,7 @@ func exampleTileError() resource.TileError {
 		At:      exampleTime,
 		Tile:    3,
 		Attempt: 1,
-		Message: "worker host-1-abc stopped renewing its lease",
+		Message: "the worker stopped renewing its lease while it ran this job (crash 1 of at most 3)",
 	}
 }
 

@@ -27,11 +27,6 @@ func bodyHeaders() map[string]huma.Header {
 			Schema:      enumSchema("bytes"),
 			Example:     "bytes",
 		},
-		"Cache-Control": {
-			Description: "The response must not be cached.",
-			Schema:      enumSchema("no-store"),
-			Example:     "no-store",
-		},
 		"Content-Digest": {
 			Description: "SHA-256 of the body (RFC 9530), if it is known when the response starts. For a result of " +
 				"more than 64 MiB it is known if the request has `Want-Content-Digest`, or after the first complete " +

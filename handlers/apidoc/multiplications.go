@@ -36,6 +36,7 @@ func GetMultiplication() huma.Operation {
 			success(http.StatusOK, "The current state.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
 			notModified(),
 			noSuchMultiplication(),
+			tooManyHeld(),
 		),
 	}
 }
@@ -99,6 +100,13 @@ func DeleteMultiplication() huma.Operation {
 func noSuchMultiplication() response {
 	return problem(http.StatusNotFound, "There is no such multiplication, or it has been deleted.",
 		"multiplication "+exampleID+": not found")
+}
+
+// tooManyHeld describes the response to a client that holds too much.
+func tooManyHeld() response {
+	return problem(http.StatusTooManyRequests,
+		"The client has too many event streams and requests with `Prefer: wait` open.",
+		"this client has too many event streams and waits open, try again when one has ended", "Retry-After")
 }
 
 // notModified describes the response to a client whose copy is current.

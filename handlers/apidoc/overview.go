@@ -15,6 +15,6 @@ func GetOverview() huma.Operation {
 		Description: "The numbers are those of the whole system. They are read on request, at most once per second " +
 			"however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that " +
 			"responds.",
-		Responses: responses(success(http.StatusOK, "The current state.", exampleOverview(), "Cache-Control")),
+		Responses: responses(success(http.StatusOK, "The current state.", exampleOverview())),
 	}
 }

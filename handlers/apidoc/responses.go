@@ -100,8 +100,8 @@ var sharedResponses = map[int]sharedResponse{
 	},
 	http.StatusServiceUnavailable: {
 		name: "Unavailable",
-		description: "The server has no memory left for another transfer, or its database is unavailable. What was " +
-			"accepted before is safe.",
+		description: "The server has no memory left for another transfer, too many event streams and waits are open, " +
+			"or its database is unavailable. What was accepted before is safe.",
 		detail:  "the database is not available, try again later",
 		headers: []string{"Retry-After"},
 	},

@@ -1,10 +1,9 @@
 // Package guard refuses requests before an operation sees them: those that a page of another site makes a browser send,
-// and those whose query would be understood in part. It also brings what has several forms into one: lists on several
+// those whose query would be understood in part, and those that are too many. It also brings what has several forms into one: lists on several
 // lines, paths with and without a slash.
 package guard
 
 import (
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,15 +12,17 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/internal/logs"
 )
 
 // SameOrigin refuses requests that change something if a browser sends them for a page of another site. It knows them
 // by Sec-Fetch-Site or Origin; programs send neither.
-func SameOrigin(next http.Handler, log *slog.Logger) http.Handler {
+func SameOrigin(next http.Handler, refusals *Refusals) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		log.WarnContext(r.Context(), "refused a request from another site", "origin", r.Header.Get("Origin"),
-			"path", r.URL.Path)
+		refusals.Note(r.Context(), OtherSite,
+			"origin", logs.Text(r.Header.Get("Origin")),
+			"path", logs.Text(r.URL.Path))
 		refuse(w, http.StatusForbidden, "requests from pages of other sites are refused")
 	}))
 	return protection.Handler(next)
@@ -31,7 +32,7 @@ func SameOrigin(next http.Handler, log *slog.Logger) http.Handler {
 // listener that only this machine reaches: a page whose name was made to resolve to this machine has the origin that
 // its requests have, so it could read the responses, but its requests carry its name. A browser always sends a host;
 // requests without one are let through.
-func LocalHosts(next http.Handler, allowed []string) http.Handler {
+func LocalHosts(next http.Handler, allowed []string, refusals *Refusals) http.Handler {
 	names := map[string]bool{"": true, "localhost": true}
 	for _, host := range allowed {
 		names[hostname(host)] = true
@@ -39,6 +40,7 @@ func LocalHosts(next http.Handler, allowed []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := hostname(r.Host)
 		if addr, err := netip.ParseAddr(name); !names[name] && (err != nil || !addr.Unmap().IsLoopback()) {
+			refusals.Note(r.Context(), OtherHost, "host", logs.Text(r.Host))
 			refuse(w, http.StatusMisdirectedRequest, "this address is for localhost only, see --allowed-hosts")
 			return
 		}
@@ -58,5 +60,6 @@ func hostname(host string) string {
 
 // refuse responds with a problem.
 func refuse(w http.ResponseWriter, status int, detail string) {
+	setHeaders(w.Header())
 	resource.WriteProblem(w, huma.NewError(status, detail))
 }

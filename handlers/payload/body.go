@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net"
 	"net/http"
 	"os"
 
@@ -140,8 +141,19 @@ func (s *source) Read(p []byte) (int, error) {
 	if err == nil || err == io.EOF {
 		return n, err
 	}
-	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {
-		s.err = fmt.Errorf("%w: the body cannot be read: %w", ErrBadRequest, err)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.err = fmt.Errorf("the body cannot be read: %w", os.ErrDeadlineExceeded)
+		return n, s.err
 	}
+	s.err = fmt.Errorf("%w: the body cannot be read: %s", ErrBadRequest, withoutAddresses(err))
 	return n, s.err
+}
+
+// withoutAddresses returns the text of an error of a connection without the addresses of the connection.
+func withoutAddresses(err error) string {
+	var operation *net.OpError
+	if errors.As(err, &operation) {
+		err = operation.Err
+	}
+	return err.Error()
 }

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -106,5 +109,83 @@ func TestNilBody(t *testing.T) {
 	var b *Body
 	if err := errors.Join(b.Drain(), b.Verify()); err != nil || b.Fingerprint() != nil {
 		t.Errorf("a nil body: error %v, fingerprint %x, want none", err, b.Fingerprint())
+	}
+}
+
+// TestBodyErrorsNameNoAddress: what clients read of a connection that stalls or breaks is without the addresses of the
+// server and of proxies.
+func TestBodyErrorsNameNoAddress(t *testing.T) {
+	t.Parallel()
+	for name, breaks := range map[string]func(server *net.TCPConn, client net.Conn){
+		"stalls": func(server *net.TCPConn, _ net.Conn) { _ = server.SetReadDeadline(time.Now()) },
+		"breaks": func(_ *net.TCPConn, client net.Conn) {
+			_ = client.(*net.TCPConn).SetLinger(0) // so that Close resets it
+			_ = client.Close()
+		},
+		"ends": func(server *net.TCPConn, _ net.Conn) { _ = server.Close() },
+	} {
+		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		breaks(server.(*net.TCPConn), client)
+		src := &source{reader: server}
+		_, err = io.ReadAll(src)
+		if err == nil || strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("%s: error %v, want one without addresses", name, err)
+		}
+		if want := name == "stalls"; errors.Is(err, os.ErrDeadlineExceeded) != want || errors.Is(err, ErrBadRequest) == want {
+			t.Errorf("%s: error %v, want a stall: %t", name, err, want)
+		}
+		for _, c := range []io.Closer{listener, client, server} {
+			_ = c.Close()
+		}
+	}
+}
+
+// TestPartHeads: the headers of the parts of a form are bounded, together, before they are in memory.
+func TestPartHeads(t *testing.T) {
+	t.Parallel()
+	const kind = resource.MediaMultipart + "; boundary=x"
+	part := func(name string, heads int) string {
+		return "--x\r\nContent-Disposition: form-data; name=" + name + "\r\nX: " + strings.Repeat("x", heads) + "\r\n\r\n" +
+			strings.Repeat("content", 5000) + "\r\n"
+	}
+	for name, test := range map[string]struct {
+		body string
+		good bool
+	}{
+		"small":               {part("a", 1000) + part("b", 1000) + "--x--", true},
+		"15 KiB":              {part("a", 15<<10) + part("b", 100) + "--x--", true},
+		"17 KiB":              {part("a", 17<<10) + "--x--", false},
+		"17 KiB in two parts": {part("a", 9<<10) + part("b", 8<<10) + "--x--", false},
+		"without end":         {"--x\r\nX: " + strings.Repeat("x", 4<<20), false},
+		"many fields":         {"--x\r\n" + strings.Repeat("X:y\r\n", 100_000), false},
+		"before the first":    {strings.Repeat("x\r\n", 1<<20) + part("a", 10) + "--x--", false},
+	} {
+		text := strings.NewReader(test.body)
+		b := bodyOf(kind, "")
+		src := &source{reader: text}
+		b.form = newForm(src, "x", src, nil)
+		var err error
+		for part, e := range b.form.parts() {
+			if err = e; e == nil {
+				_, err = io.Copy(io.Discard, part)
+			}
+		}
+		if good := err == nil; good != test.good || !good && !errors.Is(err, ErrBadRequest) {
+			t.Errorf("%s: error %v, want success: %t", name, err, test.good)
+		}
+		if read := len(test.body) - text.Len(); !test.good && read > 64<<10 {
+			t.Errorf("%s: %d bytes were read, want less than 64 KiB", name, read)
+		}
 	}
 }

@@ -9,16 +9,23 @@ import (
 	"mime/multipart"
 )
 
+// maxPartHeads is how many bytes the headers of all parts of a form may have. The multipart reader would keep 10 MiB of
+// each part.
+const maxPartHeads = 16 << 10
+
 // form reads a multipart body part by part.
 type form struct {
 	reader  *multipart.Reader
-	src     *source   // below reader
-	content hash.Hash // of the names and contents of the parts, or nil
+	heads   *headReader // below reader
+	src     *source     // below reader
+	content hash.Hash   // of the names and contents of the parts, or nil
 }
 
 func newForm(r io.Reader, boundary string, src *source, content hash.Hash) *form {
+	heads := &headReader{reader: r, left: maxPartHeads}
 	return &form{
-		reader:  multipart.NewReader(r, boundary),
+		reader:  multipart.NewReader(heads, boundary),
+		heads:   heads,
 		src:     src,
 		content: content,
 	}
@@ -36,7 +43,7 @@ type part struct {
 func (f *form) parts() iter.Seq2[*part, error] {
 	return func(yield func(*part, error) bool) {
 		for {
-			raw, err := f.reader.NextRawPart()
+			raw, err := f.next()
 			if err == io.EOF {
 				return
 			}
@@ -63,13 +70,23 @@ func (f *form) parts() iter.Seq2[*part, error] {
 	}
 }
 
-// end adds a part to the hash of the content.
-func (f *form) end(p *part) error {
-	if f.content == nil {
-		return nil
+// next reads the head of the next part.
+func (f *form) next() (*multipart.Part, error) {
+	f.heads.begin()
+	raw, err := f.reader.NextRawPart()
+	if err == nil {
+		err = f.heads.end(raw.Header)
 	}
+	return raw, err
+}
+
+// end reads the rest of a part, and adds the part to the hash of the content.
+func (f *form) end(p *part) error {
 	if _, err := io.Copy(io.Discard, p); err != nil {
 		return err
+	}
+	if f.content == nil {
+		return nil
 	}
 	_, err := fmt.Fprintf(f.content, "%q %x ", p.name, p.hash.Sum(nil))
 	return err
@@ -94,6 +111,9 @@ func (p partReader) Read(b []byte) (int, error) {
 func (f *form) fault(err error) error {
 	if f.src.err != nil {
 		return f.src.err
+	}
+	if f.heads.exceeded {
+		return fmt.Errorf("%w: the headers of the parts have more than %d bytes", ErrBadRequest, maxPartHeads)
 	}
 	return fmt.Errorf("%w: malformed multipart body: %w", ErrBadRequest, err)
 }

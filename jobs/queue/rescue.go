@@ -111,7 +111,8 @@ func (c *Client) rescueFrom(ctx context.Context, lost []string) ([]Rescued, erro
 			Tile:        row.Tile,
 			Quarantined: row.State == db.RiverJobStateDiscarded && row.GroupID != "",
 		}
-		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State)
+		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State,
+			"worker", row.Worker)
 	}
 	return rescued, err
 }

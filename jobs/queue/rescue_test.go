@@ -2,6 +2,7 @@ package queue
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,10 @@ func TestRescue(t *testing.T) {
 	}
 	if !slices.Equal(rescued, want) {
 		t.Errorf("Rescue() = %+v, want %+v", rescued, want)
+	}
+	message := query[string](b, "SELECT errors[array_upper(errors, 1)]->>'error' FROM river_job WHERE id = $1", back.First)
+	if !strings.Contains(message, "crash 1 of at most 3") || strings.Contains(message, "dead") {
+		t.Errorf("clients read %q, want the crash, and not the host of the worker", message)
 	}
 	b.exec("UPDATE river_job SET scheduled_at = now() WHERE id = $1", back.First)
 	notified := b.listen()

@@ -222,8 +222,8 @@ UPDATE river_job j SET
     errors       = array_append(j.errors, jsonb_build_object(
         sqlc.arg(at_key)::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         sqlc.arg(attempt_key)::text, j.attempt,
-        sqlc.arg(message_key)::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
-                        lost.worker, lost.crashes, @max_crashes::int),
+        sqlc.arg(message_key)::text, format('the worker stopped renewing its lease while it ran this job (crash %s of at most %s)',
+                        lost.crashes, @max_crashes::int),
         sqlc.arg(trace_key)::text, ''))
 FROM (
     SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? sqlc.arg(cancel_mark)::text AS cancelled,
@@ -247,7 +247,7 @@ FROM (
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
-          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile;
+          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, lost.worker::text AS worker;
 
 -- name: Reclaim :many
 -- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch. They were fetched

@@ -747,8 +747,8 @@ UPDATE river_job j SET
     errors       = array_append(j.errors, jsonb_build_object(
         $2::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         $3::text, j.attempt,
-        $4::text, format('worker %s stopped renewing its lease while it ran this job (crash %s of at most %s)',
-                        lost.worker, lost.crashes, $1::int),
+        $4::text, format('the worker stopped renewing its lease while it ran this job (crash %s of at most %s)',
+                        lost.crashes, $1::int),
         $5::text, ''))
 FROM (
     SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? $6::text AS cancelled,
@@ -772,7 +772,7 @@ FROM (
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
-          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile
+          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, lost.worker::text AS worker
 `
 
 type RescueParams struct {
@@ -795,6 +795,7 @@ type RescueRow struct {
 	State   RiverJobState
 	GroupID string
 	Tile    int64
+	Worker  string
 }
 
 // Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
@@ -828,6 +829,7 @@ func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, er
 			&i.State,
 			&i.GroupID,
 			&i.Tile,
+			&i.Worker,
 		); err != nil {
 			return nil, err
 		}
