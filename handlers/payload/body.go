@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/store"
 )
 
 // Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose
@@ -18,6 +20,7 @@ import (
 type Body struct {
 	mediaType string
 	size      int64 // in bytes, -1 if the client does not tell
+	source    *source
 	reader    io.Reader
 	form      *form // of a multipart body, else nil
 
@@ -60,6 +63,7 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 		b.content = b.hashes[SHA256]
 	}
 	src := &source{reader: r.Body}
+	b.source = src
 	b.reader = src
 	for _, h := range b.hashes {
 		b.reader = io.TeeReader(b.reader, h)
@@ -68,6 +72,22 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 		b.form = newForm(b.reader, params["boundary"], src, b.content)
 	}
 	return b, nil
+}
+
+// tinyBody is the size of a body that is read before memory is reserved for it, in bytes. It takes no more than the
+// buffers of its connection, so that a slow client holds nothing that others need.
+const tinyBody = 4 << 10
+
+// Reserve waits for the memory that it takes to read the body, and returns the function that gives it back. It must be
+// called before the body is read. store.ErrBusy when it takes too long.
+func (b *Body) Reserve(ctx context.Context, s *store.Store) (release func(), err error) {
+	if b == nil {
+		return func() {}, nil
+	}
+	if 0 <= b.size && b.size <= tinyBody {
+		b.source.readAhead()
+	}
+	return s.ReserveBody(ctx, b.size)
 }
 
 // Drain reads the body only to hash it, and verifies it.
@@ -129,7 +149,7 @@ func (b *Body) Fingerprint() []byte {
 }
 
 // source reads from the connection. Its errors are the client's faults: os.ErrDeadlineExceeded for one that stalls,
-// ErrBadRequest for a broken connection or malformed chunks.
+// ErrBadRequest for a broken connection or malformed chunks; or store.ErrBusy if others need the memory.
 type source struct {
 	reader io.Reader
 	err    error // the last one, other than io.EOF
@@ -140,8 +160,24 @@ func (s *source) Read(p []byte) (int, error) {
 	if err == nil || err == io.EOF {
 		return n, err
 	}
-	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) {
+	if s.err = err; !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, store.ErrBusy) {
 		s.err = fmt.Errorf("%w: the body cannot be read: %w", ErrBadRequest, err)
 	}
 	return n, s.err
 }
+
+// readAhead reads all that comes. An error is reported to the reader of what has come before it.
+func (s *source) readAhead() {
+	text, err := io.ReadAll(s.reader)
+	var rest io.Reader = bytes.NewReader(text)
+	if err != nil {
+		rest = io.MultiReader(rest, failure{err})
+	}
+	s.reader = rest
+}
+
+// failure is an io.Reader that fails.
+type failure struct{ err error }
+
+// Read implements io.Reader.
+func (f failure) Read([]byte) (int, error) { return 0, f.err }
