@@ -49,9 +49,15 @@ type process struct {
 // start starts a millrace, which is killed at the end of the test if it still runs.
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return startCommand(t, reexec.Command(t, env, args...))
+}
+
+// startCommand runs a command in the background, and ends it with the test.
+func startCommand(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
 	p := &process{
 		t:      t,
-		cmd:    reexec.Command(t, env, args...),
+		cmd:    cmd,
 		stderr: &reexec.Log{},
 	}
 	p.cmd.Stderr = p.stderr
@@ -67,7 +73,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 		_ = p.cmd.Process.Kill()
 		_ = p.wait()
 		if t.Failed() {
-			t.Logf("the log of %v:\n%s", args, p.stderr)
+			t.Logf("the log of %v:\n%s", cmd.Args, p.stderr)
 		}
 	})
 	return p

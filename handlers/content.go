@@ -110,13 +110,12 @@ func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*hum
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	release, err := a.store.ReserveRead(ctx, m, p.Shape().Bytes())
+	if kind == resource.MediaJSON {
+		return a.serveJSON(ctx, p)
+	}
+	release, err := a.store.ReserveRead(ctx, p.Shape().Bytes())
 	if err != nil {
 		return nil, a.fail(ctx, err)
-	}
-	if kind == resource.MediaJSON {
-		defer release()
-		return a.serveJSON(ctx, p)
 	}
 	sum, err := a.digest(ctx, m, p, in.wanted())
 	if err != nil {
@@ -222,20 +221,37 @@ func (a *API) checkJSON(s matrix.Shape) error {
 // serveJSON responds with {"rows", "cols", "values"}. It renders the whole body before it sends the status, since the
 // last element may be one that JSON cannot represent.
 func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, error) {
-	shape := p.Shape()
-	content := make([]byte, shape.Bytes())
-	if err := p.ReadRect(ctx, shape.Rect(), content); err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	text, err := appendJSON(nil, shape, content)
+	release, err := a.store.Reserve(ctx, jsonMemory(p.Shape()))
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	text, err := p.json(ctx)
+	if err != nil {
+		release()
+		return nil, a.fail(ctx, err)
+	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		defer release() // the client may be slow
 		r, w := humago.Unwrap(hc)
 		sum := sha256.Sum256(text)
 		p.send(download.NewDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
 	}}, nil
+}
+
+// maxNumberText is the length of the longest number as JSON with its comma, such as -2.2250738585072014e-308.
+const maxNumberText = 26
+
+// jsonMemory returns what it takes to render a matrix as JSON, in bytes: its elements and the text.
+func jsonMemory(s matrix.Shape) int64 { return s.Bytes() + maxNumberText*s.Elements() + 4*s.Rows + 100 }
+
+// json renders a part.
+func (p part) json(ctx context.Context) ([]byte, error) {
+	shape := p.Shape()
+	content := make([]byte, shape.Bytes())
+	if err := p.ReadRect(ctx, shape.Rect(), content); err != nil {
+		return nil, err
+	}
+	return appendJSON(make([]byte, 0, jsonMemory(shape)-shape.Bytes()), shape, content)
 }
 
 // appendJSON appends a matrix as JSON. It returns errNotAccepted for one that JSON cannot represent.

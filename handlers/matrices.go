@@ -34,6 +34,11 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	release, err := r.body.Reserve(ctx, a.store)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	defer release()
 	if first, err := a.replay(ctx, r); first != nil || err != nil {
 		return a.created(ctx, first, err)
 	}

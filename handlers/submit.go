@@ -59,6 +59,11 @@ type readOrder func(context.Context, *payload.Body, *payload.Intake) (jobs.Submi
 
 // accept reads a submission and submits it. If anything is wrong, nothing of it stays.
 func (a *API) accept(ctx context.Context, r request, read readOrder) (*response, error) {
+	release, err := r.body.Reserve(ctx, a.store)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if first, err := a.replay(ctx, r); first != nil || err != nil {
 		return first, err
 	}

@@ -40,12 +40,11 @@ func (c *chunks) each(f func([]byte)) {
 // moveTo writes all bytes to w and forgets them.
 func (c *chunks) moveTo(w io.Writer) error {
 	var failed error
-	c.each(func(p []byte) {
+	for i, piece := range c.pieces {
 		if failed == nil {
-			_, failed = w.Write(p)
+			_, failed = w.Write(piece[:min(chunkBytes, c.size-i*chunkBytes)])
 		}
-	})
-	for _, piece := range c.pieces {
+		c.pieces[i] = nil // the memory moves with the bytes
 		chunkPool.Put(piece)
 	}
 	*c = chunks{}

@@ -5,6 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/memory"
 )
 
 // Observe registers the metrics of the store: its connections, the memory of transfers, and what goes in and out of the
@@ -14,12 +15,12 @@ func (s *Store) Observe(registry prometheus.Registerer) {
 	gauge := func(name, help string, value func() float64) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("millrace_transfer_memory_bytes", "Memory that uploads and downloads of large matrices hold.",
-		func() float64 { return float64(s.memory.used.Load()) })
+	gauge("millrace_transfer_memory_bytes", "Memory that uploads and downloads hold.",
+		func() float64 { return s.memory.sum((*memory.Pool).Used) })
 	gauge("millrace_transfer_memory_limit_bytes", "Memory that all uploads and downloads may hold together.",
-		func() float64 { return float64(s.memory.size) })
+		func() float64 { return s.memory.sum((*memory.Pool).Size) })
 	gauge("millrace_transfers_waiting", "Uploads and downloads that wait for memory.",
-		func() float64 { return float64(s.memory.waiting.Load()) })
+		func() float64 { return s.memory.sum((*memory.Pool).Waiting) })
 	if _, known := s.Space(); known {
 		gauge("millrace_block_store_free_bytes", "Free space of the block store's file system.", func() float64 {
 			room, _ := s.Space()

@@ -89,12 +89,12 @@ func TestTransferMemoryIsObserved(t *testing.T) {
 		Cols:  100,
 		DType: matrix.Float64,
 	}, 1)
-	release, err := s.ReserveRead(t.Context(), m, m.Shape().Bytes())
+	release, err := s.ReserveRead(t.Context(), m.Shape().Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
 	const head = `
-		# HELP millrace_transfer_memory_bytes Memory that uploads and downloads of large matrices hold.
+		# HELP millrace_transfer_memory_bytes Memory that uploads and downloads hold.
 		# TYPE millrace_transfer_memory_bytes gauge
 		`
 	expect(t, registry, head+"millrace_transfer_memory_bytes 1.6e+06\n", "millrace_transfer_memory_bytes")

@@ -41,7 +41,7 @@ type Store struct {
 	MinFreeBytes int64         // free space of the block store below which nothing new is taken in; see lowWater
 
 	db     *db.Queries
-	memory *budget
+	memory transferMemory
 	space  space
 }
 
@@ -57,7 +57,7 @@ func Open(pool *pgxpool.Pool, b blocks.Store, retention time.Duration) *Store {
 		MinFreeBytes: DefaultMinFreeBytes,
 
 		db:     db.New(pool),
-		memory: newBudget(DefaultTransferMemory),
+		memory: newTransferMemory(),
 	}
 }
 

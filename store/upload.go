@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
-	"sync"
 
 	"github.com/google/uuid"
 
@@ -106,25 +105,18 @@ func (u *Upload) reserve() error {
 	if u.reserved {
 		return nil
 	}
-	release, err := u.store.memory.reserve(u.ctx, max(maxHeld, u.memoryFor(u.grid())))
+	release, err := u.store.reserveMatrix(u.ctx, uploadMemory(u.matrix.Shape(), u.fortran))
 	if err != nil {
 		return err
 	}
-	u.reserved = true
-	u.release = sync.OnceFunc(release)
+	u.Reserved(release)
 	return nil
 }
 
-// memoryFor returns what the upload holds at most, in bytes: a stripe of blocks and those on their way to the store.
-func (u *Upload) memoryFor(grid matrix.Grid) int64 {
-	block, stripe := grid.BlockRows*grid.BlockCols, grid.BlockRows*u.matrix.Cols
-	if u.fortran {
-		stripe = grid.BlockCols * u.matrix.Rows
-	}
-	if min(grid.BlockRows, grid.BlockCols) == 1 {
-		stripe = block // one block at a time
-	}
-	return (stripe + (blockWriters+1)*block) * int64(u.matrix.DType.Size())
+// Reserved tells the upload that its memory has been reserved, and how it is given back.
+func (u *Upload) Reserved(release func()) {
+	u.reserved = true
+	u.release = release
 }
 
 // renewals is how often an upload is renewed within its life.

@@ -83,9 +83,10 @@ var sharedResponses = map[int]sharedResponse{
 		detail:      "requests from pages of other sites are refused",
 	},
 	http.StatusRequestTimeout: {
-		name:        "Timeout",
-		description: "The client sent less than 64 KiB in 30 seconds, in the middle of the body.",
-		detail:      "the body cannot be read: i/o timeout",
+		name: "Timeout",
+		description: "The client sent less than 64 KiB in 30 seconds in the middle of the body, or was too slow for the " +
+			"memory that its upload holds while others waited for it.",
+		detail: "the body cannot be read: i/o timeout",
 	},
 	http.StatusInternalServerError: {
 		name:        "InternalError",

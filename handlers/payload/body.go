@@ -2,6 +2,7 @@ package payload
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"os"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/memory"
 )
 
 // Body is the body of a request. It is hashed while it is read, and not kept. A nil Body is that of a request whose
@@ -19,6 +22,7 @@ import (
 type Body struct {
 	mediaType string
 	size      int64 // in bytes, -1 if the client does not tell
+	source    *source
 	reader    io.Reader
 	form      *form // of a multipart body, else nil
 
@@ -61,6 +65,7 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 		b.content = b.hashes[SHA256]
 	}
 	src := &source{reader: r.Body}
+	b.source = src
 	b.reader = src
 	for _, h := range b.hashes {
 		b.reader = io.TeeReader(b.reader, h)
@@ -69,6 +74,22 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 		b.form = newForm(b.reader, params["boundary"], src, b.content)
 	}
 	return b, nil
+}
+
+// tinyBody is the size of a body that is read before memory is reserved for it, in bytes. It takes no more than the
+// buffers of its connection, so that a slow client holds nothing that others need.
+const tinyBody = 4 << 10
+
+// Reserve waits for the memory that it takes to read the body, and returns the function that gives it back. It must be
+// called before the body is read. store.ErrBusy when it takes too long.
+func (b *Body) Reserve(ctx context.Context, s *store.Store) (release func(), err error) {
+	if b == nil {
+		return func() {}, nil
+	}
+	if 0 <= b.size && b.size <= tinyBody {
+		b.source.readAhead()
+	}
+	return s.ReserveBody(ctx, b.size)
 }
 
 // Drain reads the body only to hash it, and verifies it.
@@ -130,7 +151,7 @@ func (b *Body) Fingerprint() []byte {
 }
 
 // source reads from the connection. Its errors are the client's faults: os.ErrDeadlineExceeded for one that stalls,
-// ErrBadRequest for a broken connection or malformed chunks.
+// ErrBadRequest for a broken connection or malformed chunks; or store.ErrBusy if others need the memory.
 type source struct {
 	reader io.Reader
 	err    error // the last one, other than io.EOF
@@ -141,7 +162,11 @@ func (s *source) Read(p []byte) (int, error) {
 	if err == nil || err == io.EOF {
 		return n, err
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, store.ErrBusy), errors.Is(err, memory.ErrSlow):
+		s.err = err
+		return n, err
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.err = fmt.Errorf("the body cannot be read: %w", os.ErrDeadlineExceeded)
 		return n, s.err
 	}
@@ -157,3 +182,19 @@ func withoutAddresses(err error) string {
 	}
 	return err.Error()
 }
+
+// readAhead reads all that comes. An error is reported to the reader of what has come before it.
+func (s *source) readAhead() {
+	text, err := io.ReadAll(s.reader)
+	var rest io.Reader = bytes.NewReader(text)
+	if err != nil {
+		rest = io.MultiReader(rest, failure{err})
+	}
+	s.reader = rest
+}
+
+// failure is an io.Reader that fails.
+type failure struct{ err error }
+
+// Read implements io.Reader.
+func (f failure) Read([]byte) (int, error) { return 0, f.err }

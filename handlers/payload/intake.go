@@ -18,6 +18,7 @@ import (
 type Intake struct {
 	store    *store.Store
 	maxBytes int64
+	buffer   int // see expect
 	uploads  []*store.Upload
 }
 
@@ -26,6 +27,7 @@ func NewIntake(s *store.Store, maxBytes int64) *Intake {
 	return &Intake{
 		store:    s,
 		maxBytes: maxBytes,
+		buffer:   copyBuffer,
 	}
 }
 
@@ -70,9 +72,16 @@ func (in *Intake) finish(u *store.Upload) (*jobs.Operand, error) {
 // less than the second level of a processor's cache.
 const copyBuffer = 256 << 10
 
+// expect makes the buffers no larger than a body of size bytes needs; a negative size is unknown.
+func (in *Intake) expect(size int64) {
+	if 0 <= size && size < copyBuffer {
+		in.buffer = int(size) + 1
+	}
+}
+
 // readNPY stores a .npy file of size bytes; a negative size is unknown.
 func (in *Intake) readNPY(ctx context.Context, r io.Reader, size int64) (*jobs.Operand, error) {
-	file, err := npy.NewReader(bufio.NewReaderSize(r, copyBuffer), in.maxBytes)
+	file, err := npy.NewReader(bufio.NewReaderSize(r, in.buffer), in.maxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +91,7 @@ func (in *Intake) readNPY(ctx context.Context, r io.Reader, size int64) (*jobs.O
 			matrix.ErrMalformed, header.Shape, want, size)
 	}
 	u := in.begin(ctx, header.Shape, header.Fortran, store.FromUpload)
-	if _, err := io.CopyBuffer(onlyWriter{u}, file, make([]byte, copyBuffer)); err != nil {
+	if _, err := io.CopyBuffer(onlyWriter{u}, file, make([]byte, in.buffer)); err != nil {
 		return nil, err
 	}
 	return in.finish(u)

@@ -13,6 +13,7 @@ import (
 //
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadMatrix(ctx context.Context, body *Body, in *Intake) (jobs.Operand, error) {
+	in.expect(body.size)
 	o, err := readMatrix(ctx, body, in)
 	if err != nil {
 		return jobs.Operand{}, jsonError(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/store"
 )
 
@@ -67,6 +68,15 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 	if err != nil {
 		return nil, err
 	}
+	reserved := func() {} // gives back the memory of long rows
+	rows.LongRows(store.LongRow, func() error {
+		release, err := j.intake.store.ReserveLongRow(ctx, jsonrows.MaxCols)
+		if err == nil {
+			reserved = release
+		}
+		return err
+	})
+	defer func() { reserved() }()
 	var u *store.Upload
 	for {
 		row, err := rows.Read()
@@ -83,6 +93,9 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 			shape := rows.Shape()
 			shape.Rows = matrix.UnknownRows
 			u = j.intake.begin(ctx, shape, false, store.FromInline)
+			if shape.Cols > store.LongRow {
+				u.Reserved(reserved)
+			}
 		}
 		if _, err := u.Write(matrix.AsBytes(row)); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 //
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
+	in.expect(body.size)
 	if body.form != nil {
 		s, err := readForm(ctx, body.form, in)
 		return verified(body, s, err)

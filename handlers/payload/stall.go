@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/millrace/millrace/store/memory"
 )
 
 const (
@@ -17,27 +19,39 @@ const (
 )
 
 // WithStallLimits ends requests whose clients stall while they send the body or receive the response: reading or
-// writing then fails with os.ErrDeadlineExceeded.
+// writing then fails with os.ErrDeadlineExceeded. What is lent to a request is lent to a memory.Holder that knows how
+// fast its client is.
 func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		holder := memory.NewHolder(r.RemoteAddr)
 		// Errors of setting deadlines are ignored: a server without deadlines has none to set.
 		control := http.NewResponseController(w)
 		body := &stallReader{
 			ReadCloser: r.Body,
-			pace:       pace{set: control.SetReadDeadline, timeout: timeout},
+			pace: pace{
+				set:     control.SetReadDeadline,
+				timeout: timeout,
+				holder:  holder,
+			},
 		}
 		response := &stallWriter{
 			ResponseWriter: w,
 			control:        control,
-			pace:           pace{set: control.SetWriteDeadline, timeout: timeout},
+			pace: pace{
+				set:     control.SetWriteDeadline,
+				timeout: timeout,
+				holder:  holder,
+			},
 		}
 		// The server reads what the handler leaves of a body before it responds. The length tells whether there is a body;
 		// r.Body does not, since middleware that measures bodies wraps an empty one as well.
 		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(time.Now().Add(timeout))
 		}
-		r.Body = body
-		next.ServeHTTP(response, r)
+		inner := r.WithContext(memory.With(r.Context(), holder))
+		inner.Body = body
+		defer func() { r.Pattern = inner.Pattern }() // also after a panic
+		next.ServeHTTP(response, inner)
 		_ = control.SetWriteDeadline(time.Now().Add(timeout)) // for what is in the server's buffers
 	})
 }
@@ -47,6 +61,7 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 type pace struct {
 	set     func(time.Time) error // sets the deadline of the connection
 	timeout time.Duration
+	holder  *memory.Holder
 
 	spent    time.Duration // on the present quantum
 	passed   int           // bytes of the present quantum
@@ -54,28 +69,32 @@ type pace struct {
 	manual   bool          // the handler sets the deadlines
 }
 
-// begin sets the deadline for a transfer that begins now, and returns the time.
-func (p *pace) begin() time.Time {
+// begin sets the deadline for a transfer that begins now, and returns the time. The error says why it must not begin.
+func (p *pace) begin() (time.Time, error) {
 	now := time.Now()
-	if p.manual {
-		return now
-	}
 	// A deadline that is nearly right stays: most transfers are small.
-	if deadline := now.Add(p.timeout - p.spent); deadline.Sub(p.deadline).Abs() > p.timeout/30 {
+	if deadline := now.Add(p.timeout - p.spent); !p.manual && deadline.Sub(p.deadline).Abs() > p.timeout/30 {
 		p.deadline = deadline
 		_ = p.set(deadline)
 	}
-	return now
+	return now, p.holder.Begin(p.stop)
 }
 
-// end counts a transfer of n bytes.
-func (p *pace) end(begin time.Time, n int) {
+// stop ends the transfer that has begun.
+func (p *pace) stop() { _ = p.set(time.Unix(1, 0)) }
+
+// end counts a transfer of n bytes that ended with err. It returns err, or the reason why the transfer had to end.
+func (p *pace) end(begin time.Time, n int, err error) error {
 	p.spent += time.Since(begin)
 	p.passed += n
 	if p.passed >= stallQuantum {
 		p.spent = 0
 		p.passed = 0
 	}
+	if reason := p.holder.End(n); reason != nil && err != nil && err != io.EOF { //nolint:errorlint // never wrapped
+		return reason
+	}
+	return err
 }
 
 // stallReader reads the body of a request.
@@ -85,9 +104,12 @@ type stallReader struct {
 }
 
 func (s *stallReader) Read(p []byte) (int, error) {
-	begin := s.pace.begin()
+	begin, err := s.pace.begin()
+	if err != nil {
+		return 0, s.pace.end(begin, 0, err)
+	}
 	n, err := s.ReadCloser.Read(p)
-	s.pace.end(begin, n)
+	err = s.pace.end(begin, n, err)
 	if err == io.EOF {
 		// The server goes on reading, to notice a client that hangs up. That must have no deadline, and this read may just
 		// have set one: a client that waits for its response is not stalled.
@@ -109,9 +131,12 @@ func (s *stallWriter) Write(p []byte) (int, error) {
 	written := 0
 	for {
 		quantum := p[written:min(len(p), written+stallQuantum)]
-		begin := s.pace.begin()
-		n, err := s.ResponseWriter.Write(quantum)
-		s.pace.end(begin, n)
+		begin, err := s.pace.begin()
+		n := 0
+		if err == nil {
+			n, err = s.ResponseWriter.Write(quantum)
+		}
+		err = s.pace.end(begin, n, err)
 		written += n
 		if err != nil || written == len(p) {
 			return written, err
@@ -121,10 +146,11 @@ func (s *stallWriter) Write(p []byte) (int, error) {
 
 // FlushError sends what has been written.
 func (s *stallWriter) FlushError() error {
-	begin := s.pace.begin()
-	err := s.control.Flush()
-	s.pace.end(begin, 0)
-	return err
+	begin, err := s.pace.begin()
+	if err == nil {
+		err = s.control.Flush()
+	}
+	return s.pace.end(begin, 0, err)
 }
 
 // SetWriteDeadline sets a deadline, and leaves those that follow to the handler too: a stream of events has a pace of

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/millrace/millrace/matrix"
 )
@@ -20,6 +21,16 @@ type RowReader struct {
 
 	rows, cols int64
 	row        []float64
+
+	longRow int          // see LongRows
+	long    func() error // nil once it was called
+}
+
+// LongRows has the reader call f before it holds more than n numbers of a row, once: from then on it holds the memory
+// of a row of MaxCols numbers. If f fails, so does Read.
+func (r *RowReader) LongRows(n int, f func() error) {
+	r.longRow = n
+	r.long = f
 }
 
 // Rows begins to read an array of rows, which is the next value of the text. at names it in errors, such as
@@ -112,9 +123,28 @@ func (r *RowReader) readRow() error {
 			return fmt.Errorf("%w: %s[%d] has more than %d numbers, upload such a matrix as .npy",
 				matrix.ErrTooLarge, r.at, r.rows, MaxCols)
 		}
+		if r.long != nil && len(r.row) == r.longRow {
+			if err := r.grow(); err != nil {
+				return err
+			}
+		}
 		r.row = append(r.row, f)
 	}
 	in.scan(1) // the closing bracket
+	return nil
+}
+
+// grow makes room for a long row. Only the first row can be the first one that is long.
+func (r *RowReader) grow() error {
+	if r.rows > 0 {
+		return fmt.Errorf("%w: ragged rows, %s[%d] has more than %d numbers and %s[0] has %d",
+			matrix.ErrShape, r.at, r.rows, len(r.row), r.at, r.cols)
+	}
+	if err := r.long(); err != nil {
+		return err
+	}
+	r.long = nil
+	r.row = slices.Grow(r.row, MaxCols-len(r.row))
 	return nil
 }
 

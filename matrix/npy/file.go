@@ -9,12 +9,12 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// maxWindowBytes is the most content that a File reads at once. It holds at most two windows.
-const maxWindowBytes = 16 << 20
+// MaxWindowBytes is the most content that a File reads at once. It holds at most two windows.
+const MaxWindowBytes = 4 << 20
 
 // File presents a matrix.Source as a .npy file in C order. It is an io.ReadSeekCloser of known size, as
 // http.ServeContent requires. It reads the source in windows of whole rows, or of parts of a row if a row is longer
-// than 16 MiB. While the caller consumes one window from front to back, a goroutine reads the next.
+// than 4 MiB. While the caller consumes one window from front to back, a goroutine reads the next.
 //
 // Seek reads nothing. The Read after it starts with the row that it needs, and reads ahead only once a quarter of that
 // window is consumed, so that a short range costs one window at most. A File must be used from one goroutine.
@@ -41,7 +41,7 @@ var errFileClosed = errors.New("npy: use of a closed File")
 // even fractions of it if there are any: with the number of rows of the source's blocks as align, no block is read for
 // more windows than necessary. Once ctx ends, Read fails. The caller must call Close.
 func NewFile(ctx context.Context, src matrix.Source, align int64) *File {
-	return newFile(ctx, src, align, maxWindowBytes)
+	return newFile(ctx, src, align, MaxWindowBytes)
 }
 
 func newFile(ctx context.Context, src matrix.Source, align, windowBytes int64) *File {

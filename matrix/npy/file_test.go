@@ -103,9 +103,9 @@ func TestWindowRows(t *testing.T) {
 		{Rows: 0, Cols: 7, DType: matrix.Float64},
 	}
 	for _, s := range shapes {
-		g := windowGrid(s, 256, maxWindowBytes)
-		if size := g.BlockRows * g.BlockCols * int64(s.DType.Size()); size > maxWindowBytes || size < 1 {
-			t.Errorf("%s: windows of %d×%d, want 1 to %d bytes", s, g.BlockRows, g.BlockCols, maxWindowBytes)
+		g := windowGrid(s, 256, MaxWindowBytes)
+		if size := g.BlockRows * g.BlockCols * int64(s.DType.Size()); size > MaxWindowBytes || size < 1 {
+			t.Errorf("%s: windows of %d×%d, want 1 to %d bytes", s, g.BlockRows, g.BlockCols, MaxWindowBytes)
 		}
 	}
 }

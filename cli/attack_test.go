@@ -1,0 +1,242 @@
+package cli_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// attack is what many clients do at once.
+type attack struct {
+	clients int
+	head    string // of each request; a verb %s is the id of something to ask for
+	setup   string // the body of a POST that makes it, or none
+	route   string // of that POST
+	text    string // follows the head as often as repeat says
+	repeat  int
+	unread  bool // the clients do not read the response
+}
+
+const postJSON = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+
+// attacks are those by which an API exceeded its memory.
+func attacks() map[string]attack {
+	ones := strings.Repeat("1,", 999) + "1"
+	const form = "POST /v1/multiplications HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n" +
+		"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+	const random = `{"random": {"rows": %d, "cols": %d}}`
+	return map[string]attack{
+		"rows that do not end": {
+			clients: 100,
+			head:    fmt.Sprintf(postJSON, "/v1/matrices", 20_000_000, "[[1"),
+			text:    strings.Repeat(",1", 1000),
+			repeat:  1000,
+		},
+		"JSON contents that are not read": {
+			clients: 100,
+			setup:   fmt.Sprintf(random, 1000, 1000),
+			route:   "/v1/matrices",
+			head:    "GET /v1/matrices/%s/content HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n",
+			unread:  true,
+		},
+		"files that are not read": {
+			clients: 100,
+			setup:   fmt.Sprintf(random, 10_000, 10_000),
+			route:   "/v1/matrices",
+			head:    "GET /v1/matrices/%s/content HTTP/1.1\r\nHost: localhost\r\n\r\n",
+			unread:  true,
+		},
+		"bodies of 20 MB": {
+			clients: 200,
+			head:    fmt.Sprintf(postJSON, "/matrix_multiplication/", 20_000_000, `{"A": [[`+ones+"]"),
+			text:    ",[" + ones + "]",
+			repeat:  9985,
+		},
+		"half a million rows": {
+			clients: 18,
+			head:    fmt.Sprintf(postJSON, "/v1/multiplications", len(hugeTiles), hugeTiles),
+		},
+		"event streams": {
+			clients: 500,
+			setup:   `{"a": {"random": {"rows": 9, "cols": 9}}, "b": {"random": {"rows": 9, "cols": 9}}}`,
+			route:   "/v1/multiplications",
+			head: "GET /v1/multiplications/%s/events HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("x", 30<<10) +
+				"\r\n\r\n",
+			unread: true,
+		},
+		"headers of parts": {
+			clients: 60,
+			head:    form + "--x\r\nX-Long: ",
+			text:    strings.Repeat("x", 1000),
+			repeat:  9000,
+		},
+		"many parts": {
+			clients: 60,
+			head:    form,
+			text: "--x\r\nContent-Disposition: form-data; name=priority\r\nX: " + strings.Repeat("x", 9000) +
+				"\r\n\r\n1\r\n",
+			repeat: 60,
+		},
+	}
+}
+
+// TestMemoryUnderAttack: whatever clients do at once, an API keeps within the memory that Kubernetes gives it, and
+// serves a small request meanwhile, or asks its client to come back. It runs alone, since it takes all CPUs.
+func TestMemoryUnderAttack(t *testing.T) {
+	const maxMiB = 691 // nine tenths of the limit of the container
+	d := deploy(t)
+	d.env = append(hugeLimits(d.env), "GOMEMLIMIT=691MiB")
+	binary := plainBinary(t)
+	for name, a := range attacks() {
+		t.Run(name, func(t *testing.T) {
+			d := *d
+			d.t = t
+			api := d.startPlain(binary)
+			took := d.underAttack(a)
+			peak := api.residentMiB("VmHWM")
+			t.Logf("at most %d MiB; the small request took %v", peak, took)
+			if peak >= maxMiB {
+				t.Errorf("the API takes up to %d MiB, want less than %d", peak, maxMiB)
+			}
+			api.signal(syscall.SIGKILL)
+		})
+	}
+}
+
+// plainBinary returns millrace as a program, or "" if the test binary will do: the race detector takes memory.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	info, _ := debug.ReadBuildInfo()
+	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		return ""
+	}
+	path := filepath.Join(t.TempDir(), "millrace")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-race=false", "-o", path, "github.com/millrace/millrace")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// startPlain starts an API that is the given program, or the test binary.
+func (d *deployment) startPlain(binary string) *process {
+	d.t.Helper()
+	if binary == "" {
+		return d.startAPI()
+	}
+	cmd := exec.Command(binary, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0") //nolint:noctx // ends by a signal
+	cmd.Env = append(os.Environ(), d.env...)
+	p := startCommand(d.t, cmd)
+	p.untilLogs("msg=serving")
+	d.server = apiAddress.FindStringSubmatch(p.stderr.String())[1]
+	return p
+}
+
+// attackTime is how long an attack lasts that has not come to its end.
+const attackTime = 4 * time.Second
+
+// underAttack attacks the API, and returns how long a small request took meanwhile.
+func (d *deployment) underAttack(a attack) time.Duration {
+	d.t.Helper()
+	text := bytes.Repeat([]byte(a.text), a.repeat) // one for all
+	head := a.head
+	if a.setup != "" {
+		head = fmt.Sprintf(head, d.create(a.route, a.setup))
+	}
+	var clients sync.WaitGroup
+	var done atomic.Int64
+	var conns []net.Conn
+	for range a.clients {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(d.server, "http://"))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		conns = append(conns, conn)
+		clients.Go(func() {
+			if status := a.run(conn, head, text); slices.Contains(harmless, status) {
+				d.t.Errorf("a request of the attack: %s, want it to reach the API", status)
+			}
+			done.Add(1)
+		})
+	}
+	ended := time.Now().Add(attackTime)
+	var longest time.Duration
+	for busy := true; busy; time.Sleep(200 * time.Millisecond) {
+		busy = time.Now().Before(ended) && (a.unread || int(done.Load()) < a.clients)
+		longest = max(longest, d.small())
+	}
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+	clients.Wait()
+	return longest
+}
+
+// harmless are the statuses of requests that are refused for reasons other than the memory that they take.
+var harmless = []string{"404", "405", "406", "409", "415", "421", "500"}
+
+// run is what one client does until its connection is closed. It returns the status of the response, "" without one.
+func (a attack) run(conn net.Conn, head string, text []byte) string {
+	if a.unread {
+		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	}
+	_, _ = io.WriteString(conn, head) // it may be refused at any time
+	_, _ = conn.Write(text)
+	line := make([]byte, len("HTTP/1.1 200"))
+	if _, err := io.ReadFull(conn, line); err != nil {
+		return ""
+	}
+	return string(line[len("HTTP/1.1 "):])
+}
+
+// create sends a POST, and returns the id of what it has made.
+func (d *deployment) create(path, body string) string {
+	d.t.Helper()
+	response, err := http.Post(d.server+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	location := response.Header.Get("Location")
+	if location == "" {
+		d.t.Fatalf("POST %s %s: %s, want a location", path, body, response.Status)
+	}
+	return filepath.Base(location)
+}
+
+// small submits a small multiplication, which must be accepted or put off, and returns how long that took.
+func (d *deployment) small() time.Duration {
+	d.t.Helper()
+	begin := time.Now()
+	client := http.Client{Timeout: 10 * time.Second}
+	response, err := client.Post(d.server+"/v1/multiplications", "application/json", bytes.NewBufferString(twoByTwo))
+	var refused *net.OpError
+	switch {
+	case errors.As(err, &refused):
+		d.t.Fatalf("the API is gone: %v", err)
+	case err != nil:
+		d.t.Errorf("a small multiplication: %v, want a response", err)
+		return time.Since(begin)
+	}
+	_ = response.Body.Close()
+	putOff := response.StatusCode == http.StatusServiceUnavailable || response.StatusCode == http.StatusTooManyRequests
+	if response.StatusCode != http.StatusAccepted && (!putOff || response.Header.Get("Retry-After") == "") {
+		d.t.Errorf("a small multiplication: %s, want 202, or 429 or 503 with Retry-After", response.Status)
+	}
+	return time.Since(begin)
+}
