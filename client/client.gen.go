@@ -1064,7 +1064,7 @@ type ClientInterface interface {
 	//
 	// Returns 409 if the matrix is still being uploaded.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 	GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1126,7 +1126,7 @@ type ClientInterface interface {
 	//
 	// Returns 409 if the multiplication is not completed.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 	GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1260,7 +1260,7 @@ func (c *Operations) GetMatrix(ctx context.Context, id string, params *GetMatrix
 //
 // Returns 409 if the matrix is still being uploaded.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 func (c *Operations) GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1402,7 +1402,7 @@ func (c *Operations) GetMultiplicationEvents(ctx context.Context, id string, par
 //
 // Returns 409 if the multiplication is not completed.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 func (c *Operations) GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2610,7 +2610,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns 409 if the matrix is still being uploaded.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2684,7 +2684,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns 409 if the multiplication is not completed.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4373,7 +4373,7 @@ func (c *ClientWithResponses) GetMatrixWithResponse(ctx context.Context, id stri
 //
 // Returns 409 if the matrix is still being uploaded.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4495,7 +4495,7 @@ func (c *ClientWithResponses) GetMultiplicationEventsWithResponse(ctx context.Co
 //
 // Returns 409 if the multiplication is not completed.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //

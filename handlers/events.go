@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
@@ -61,8 +62,8 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		return nil, a.fail(ctx, err)
 	}
 	after, err := in.after()
-	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, resource.MediaEvents) <= 0 {
-		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, resource.MediaEvents)
+	if err == nil && strings.TrimSpace(in.Accept) != "" && download.Quality(in.Accept, resource.MediaEvents) <= 0 {
+		err = fmt.Errorf("%w: events are served as %s", download.ErrNotAccepted, resource.MediaEvents)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
