@@ -33,7 +33,7 @@ const (
 type eventsInput struct {
 	IDParam
 	Accept      string `header:"Accept" hidden:"true"`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has received: the stream resumes after it. Browsers send it when they reconnect."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has received: the stream resumes after it, and after a number that there is not yet with the newest event. Browsers send it when they reconnect."`
 	LastEvent   string `query:"last_event_id" doc:"Same as Last-Event-ID, for clients that cannot set the header"`
 }
 
