@@ -538,7 +538,7 @@ type RandomMatrix struct {
 	// Cols Number of columns
 	Cols int64 `json:"cols"`
 
-	// Dtype float64 if it is left out
+	// Dtype float64 if it is left out; other names that NumPy has for the type, such as f8 and <f8, are read, too
 	Dtype *DType `json:"dtype,omitempty"`
 
 	// Rows Number of rows
@@ -723,10 +723,10 @@ type GetMatrixParams struct {
 
 // GetMatrixContentParams defines parameters for GetMatrixContent.
 type GetMatrixContentParams struct {
-	// Rows Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others
+	// Rows Only these rows, first:end as in NumPy: 0:100 selects the first hundred, -1: the last one; what is outside of the matrix is left out
 	Rows *string `form:"rows,omitempty" json:"rows,omitempty"`
 
-	// Cols Only these columns, first:end as in Python
+	// Cols Only these columns, first:end as in NumPy
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
 	// Range The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response is the whole content.
@@ -822,16 +822,16 @@ type GetMultiplicationEventsParams struct {
 	// LastEventIDQuery Same as Last-Event-ID, for clients that cannot set the header
 	LastEventIDQuery *string `form:"last_event_id,omitempty" json:"last_event_id,omitempty"`
 
-	// LastEventID The id of the last event that the client has received: the stream resumes after it. Browsers send it when they reconnect.
+	// LastEventID The id of the last event that the client has received: the stream resumes after it, and after a number that there is not yet with the newest event. Browsers send it when they reconnect.
 	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // GetResultParams defines parameters for GetResult.
 type GetResultParams struct {
-	// Rows Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others
+	// Rows Only these rows, first:end as in NumPy: 0:100 selects the first hundred, -1: the last one; what is outside of the matrix is left out
 	Rows *string `form:"rows,omitempty" json:"rows,omitempty"`
 
-	// Cols Only these columns, first:end as in Python
+	// Cols Only these columns, first:end as in NumPy
 	Cols *string `form:"cols,omitempty" json:"cols,omitempty"`
 
 	// Range The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response is the whole content.
@@ -1064,7 +1064,7 @@ type ClientInterface interface {
 	//
 	// Returns 409 if the matrix is still being uploaded.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 	GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1126,7 +1126,7 @@ type ClientInterface interface {
 	//
 	// Returns 409 if the multiplication is not completed.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 	GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1260,7 +1260,7 @@ func (c *Operations) GetMatrix(ctx context.Context, id string, params *GetMatrix
 //
 // Returns 409 if the matrix is still being uploaded.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 //
 // Corresponds with GET /v1/matrices/{id}/content (the `GetMatrixContent` operationId).
 func (c *Operations) GetMatrixContent(ctx context.Context, id string, params *GetMatrixContentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1402,7 +1402,7 @@ func (c *Operations) GetMultiplicationEvents(ctx context.Context, id string, par
 //
 // Returns 409 if the multiplication is not completed.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 //
 // Corresponds with GET /v1/multiplications/{id}/result (the `GetResult` operationId).
 func (c *Operations) GetResult(ctx context.Context, id string, params *GetResultParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2610,7 +2610,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns 409 if the matrix is still being uploaded.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2684,7 +2684,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns 409 if the multiplication is not completed.
 	//
-	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+	// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3226,7 +3226,7 @@ type GetMatrixContentResponse struct {
 	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
 	ApplicationProblemJSON416 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *Problem
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -3276,7 +3276,7 @@ func (r GetMatrixContentResponse) GetApplicationProblemJSON416() *Problem {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r GetMatrixContentResponse) GetApplicationProblemJSON422() *Problem {
+func (r GetMatrixContentResponse) GetApplicationProblemJSON422() *InvalidParameter {
 	return r.ApplicationProblemJSON422
 }
 
@@ -4018,7 +4018,7 @@ type GetResultResponse struct {
 	// ApplicationProblemJSON416 the response for an HTTP 416 `application/problem+json` response
 	ApplicationProblemJSON416 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *Problem
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -4068,7 +4068,7 @@ func (r GetResultResponse) GetApplicationProblemJSON416() *Problem {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r GetResultResponse) GetApplicationProblemJSON422() *Problem {
+func (r GetResultResponse) GetApplicationProblemJSON422() *InvalidParameter {
 	return r.ApplicationProblemJSON422
 }
 
@@ -4393,7 +4393,7 @@ func (c *ClientWithResponses) GetMatrixWithResponse(ctx context.Context, id stri
 //
 // Returns 409 if the matrix is still being uploaded.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -4515,7 +4515,7 @@ func (c *ClientWithResponses) GetMultiplicationEventsWithResponse(ctx context.Co
 //
 // Returns 409 if the multiplication is not completed.
 //
-// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is served like a matrix, with its own `ETag` and ranges.
+// The `Accept` header selects the form: `application/x-npy`, which is the default, or `application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes (`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, with its own `ETag` and ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5101,7 +5101,7 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 		response.ApplicationProblemJSON416 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
+		var dest InvalidParameter
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -6031,7 +6031,7 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 		response.ApplicationProblemJSON416 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
+		var dest InvalidParameter
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -41,7 +41,8 @@ func badBodies() []badCase {
 		{`nonsense`, bad, "malformed JSON"},
 		{"\xff", bad, "malformed JSON"},
 		{"{\"\xff\": 1}", bad, "UTF-8"},
-		{"\ufeff{}", bad, "malformed JSON"}, // a byte order mark
+		{"\ufeff{}", invalid, ""}, // a byte order mark
+		{"\ufeff\ufeff{}", bad, "malformed JSON"},
 		{`{"a\ud800": 1}`, bad, "malformed JSON"},
 		{strings.Repeat(`{"a":`, 100_000), invalid, ""},
 		{"// comment\n{}", bad, "malformed JSON"},

@@ -5,9 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/download"
 )
 
 // Conditional is the input of an operation whose response has an ETag. The status is 304, without a body, if the client
@@ -37,19 +38,8 @@ func (c Conditional) check(body any) (string, error) {
 
 // compare returns an error with status 304 if the client has the response with this ETag.
 func (c Conditional) compare(tag string) error {
-	if matches(c.IfNoneMatch, tag) {
+	if download.Matches(c.IfNoneMatch, tag) {
 		return huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tag}})
 	}
 	return nil
-}
-
-// matches reports whether an If-None-Match header names a tag, by the weak comparison of RFC 9110.
-func matches(header, tag string) bool {
-	for _, candidate := range strings.Split(header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-		if candidate == tag || candidate == "*" {
-			return true
-		}
-	}
-	return false
 }

@@ -10,8 +10,6 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,7 +20,6 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
-	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
@@ -97,30 +94,43 @@ func (a *API) partOf(m store.Matrix, w download.Window) (part, error) {
 	return p, nil
 }
 
-// serve responds with the content of a matrix in the form that the client accepts.
+// serve responds with the content of a matrix in the form that the client prefers. A matrix without a JSON form is sent
+// as .npy, if that is acceptable.
 func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*huma.StreamResponse, error) {
-	kind, err := negotiate(in.Accept)
+	forms, err := download.Forms(in.Accept)
 	var p part
 	if err == nil {
 		p, err = a.partOf(m, in.Window)
 	}
-	if err == nil && kind == resource.MediaJSON {
-		err = a.checkJSON(p.Shape())
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	var resp *huma.StreamResponse
+	for _, form := range forms {
+		if form == resource.MediaJSON {
+			resp, err = a.serveJSON(ctx, m, p)
+		} else {
+			resp, err = a.serveNPY(ctx, m, p, in.wanted())
+		}
+		if !errors.Is(err, download.ErrNotAccepted) {
+			break
+		}
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if kind == resource.MediaJSON {
-		return a.serveJSON(ctx, p)
-	}
+	return resp, nil
+}
+
+func (a *API) serveNPY(ctx context.Context, m store.Matrix, p part, wanted bool) (*huma.StreamResponse, error) {
 	release, err := a.store.ReserveRead(ctx, p.Shape().Bytes())
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
-	sum, err := a.digest(ctx, m, p, in.wanted())
+	sum, err := a.digest(ctx, m, p, wanted)
 	if err != nil {
 		release()
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer release()
@@ -152,10 +162,19 @@ func (a *API) sendNPY(w *download.DigestWriter, m store.Matrix, p part) error {
 	return a.fail(ctx, fmt.Errorf("sending matrix %s: %w", p.id, watched.Err))
 }
 
+// tag returns the ETag of one form of a part. The text of JSON has changed once: numbers were written differently.
+func (p part) tag(kind string) string {
+	name := path.Base(kind)
+	if kind == resource.MediaJSON {
+		name = "json2"
+	}
+	return `"` + p.name + "-" + name + `"`
+}
+
 // send sends one form of a part, or what the conditions and ranges of the request leave of it. A part does not change.
 func (p part) send(w *download.DigestWriter, kind string, content io.ReadSeeker) {
 	w.Header().Set("Content-Type", kind)
-	w.Header().Set("ETag", `"`+p.name+"-"+path.Base(kind)+`"`)
+	w.Header().Set("ETag", p.tag(kind))
 	w.Header().Set("Vary", "Accept")
 	r := w.Request
 	if size, err := content.Seek(0, io.SeekEnd); err == nil {
@@ -164,102 +183,70 @@ func (p part) send(w *download.DigestWriter, kind string, content io.ReadSeeker)
 	http.ServeContent(w, r, "", time.Time{}, content)
 }
 
-// negotiate chooses the form of a matrix by the Accept header of RFC 9110; without a preference it is .npy.
-func negotiate(accept string) (string, error) {
-	if strings.TrimSpace(accept) == "" {
-		return resource.MediaNPY, nil
-	}
-	npy, json := quality(accept, resource.MediaNPY), quality(accept, resource.MediaJSON)
-	switch {
-	case npy <= 0 && json <= 0:
-		return "", fmt.Errorf("%w: matrices are served as %s or %s", errNotAccepted, resource.MediaNPY, resource.MediaJSON)
-	case json > npy:
-		return resource.MediaJSON, nil
-	}
-	return resource.MediaNPY, nil
-}
-
-// quality returns the weight that an Accept header gives to a media type: that of the most specific range that matches.
-func quality(accept, kind string) float64 {
-	best, specific := 0.0, 0
-	for _, part := range strings.Split(accept, ",") {
-		name, params, err := mime.ParseMediaType(part)
-		if err != nil {
-			continue
-		}
-		level := 0
-		switch name {
-		case kind:
-			level = 3
-		case path.Dir(kind) + "/*":
-			level = 2
-		case "*/*":
-			level = 1
-		}
-		if level <= specific {
-			continue
-		}
-		q, err := strconv.ParseFloat(params["q"], 64)
-		if err != nil {
-			q = 1
-		}
-		best, specific = q, level
-	}
-	return best
-}
-
-// checkJSON returns errNotAccepted for a matrix that is too large for JSON. A row counts as a number does: it takes
-// room even if it is empty.
+// checkJSON returns download.ErrNotAccepted for a matrix that is too large for JSON: without a limit for JSON, for rows
+// without numbers that would be more text than the largest matrix. A row counts as a number does: it takes room even if
+// it is empty.
 func (a *API) checkJSON(s matrix.Shape) error {
-	if limit := a.limits.MaxJSONValues; s.Elements() > limit || s.Rows > limit {
+	limit := a.limits.MaxJSONValues
+	if limit <= 0 {
+		limit = a.limits.MaxMatrixBytes / int64(matrix.Float32.Size())
+	}
+	if limit > 0 && max(s.Elements(), s.Rows) > limit {
 		return fmt.Errorf("%w: %s is more than the %d numbers that are served as JSON, ask for %s",
-			errNotAccepted, s, limit, resource.MediaNPY)
+			download.ErrNotAccepted, s, limit, resource.MediaNPY)
 	}
 	return nil
 }
 
-// serveJSON responds with {"rows", "cols", "values"}. It renders the whole body before it sends the status, since the
-// last element may be one that JSON cannot represent.
-func (a *API) serveJSON(ctx context.Context, p part) (*huma.StreamResponse, error) {
-	release, err := a.store.Reserve(ctx, jsonMemory(p.Shape()))
-	if err != nil {
-		return nil, a.fail(ctx, err)
+// serveJSON responds with {"rows", "cols", "values"}. It looks at all elements before it sends the status, since the
+// last one may be one that JSON cannot represent.
+func (a *API) serveJSON(ctx context.Context, m store.Matrix, p part) (*huma.StreamResponse, error) {
+	if err := a.checkJSON(p.Shape()); err != nil {
+		return nil, err
 	}
-	text, err := p.json(ctx)
+	text := download.NewJSON(p, p.align, m.Seed != nil)
+	release, err := a.store.Reserve(ctx, text.Memory())
+	if err != nil {
+		return nil, err
+	}
+	var whole []byte
+	if text.Small() {
+		whole, err = text.Render(ctx)
+	} else {
+		err = text.Check(ctx)
+	}
 	if err != nil {
 		release()
-		return nil, a.fail(ctx, err)
+		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
-		defer release() // the client may be slow
+		defer release()
 		r, w := humago.Unwrap(hc)
-		sum := sha256.Sum256(text)
-		p.send(download.NewDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(text))
+		if !text.Small() {
+			a.streamJSON(w, r, p, text)
+			return
+		}
+		sum := sha256.Sum256(whole)
+		p.send(download.NewDigestWriter(w, r, sum[:]), resource.MediaJSON, bytes.NewReader(whole))
 	}}, nil
 }
 
-// maxNumberText is the length of the longest number as JSON with its comma, such as -2.2250738585072014e-308.
-const maxNumberText = 26
-
-// jsonMemory returns what it takes to render a matrix as JSON, in bytes: its elements and the text.
-func jsonMemory(s matrix.Shape) int64 { return s.Bytes() + maxNumberText*s.Elements() + 4*s.Rows + 100 }
-
-// json renders a part.
-func (p part) json(ctx context.Context) ([]byte, error) {
-	shape := p.Shape()
-	content := make([]byte, shape.Bytes())
-	if err := p.ReadRect(ctx, shape.Rect(), content); err != nil {
-		return nil, err
+// streamJSON sends JSON while it is rendered: its length is not known, and it has neither a digest nor ranges. A
+// response that is not whole ends with an aborted connection.
+func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, p part, text download.JSON) {
+	if download.Precondition(w, r, p.tag(resource.MediaJSON)) {
+		return
 	}
-	return appendJSON(make([]byte, 0, jsonMemory(shape)-shape.Bytes()), shape, content)
-}
-
-// appendJSON appends a matrix as JSON. It returns errNotAccepted for one that JSON cannot represent.
-func appendJSON(dst []byte, shape matrix.Shape, content []byte) ([]byte, error) {
-	dst = fmt.Appendf(dst, `{"rows": %d, "cols": %d, "values": `, shape.Rows, shape.Cols)
-	dst, err := jsonrows.AppendRows(dst, shape, content)
-	if errors.Is(err, jsonrows.ErrNotFinite) {
-		err = fmt.Errorf("%w: %w, ask for %s", errNotAccepted, err, resource.MediaNPY)
+	w.Header().Set("Content-Type", resource.MediaJSON)
+	w.Header().Set("Accept-Ranges", "none")
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return
 	}
-	return append(dst, "}\n"...), err
+	late := download.NewLateWriter(w)
+	err := text.Write(r.Context(), late)
+	if gone := (download.WriteError{}); err != nil && !errors.As(err, &gone) {
+		err = a.fail(r.Context(), fmt.Errorf("sending matrix %s: %w", p.id, err))
+	}
+	late.Finish(err)
 }

@@ -169,22 +169,28 @@ func TestContentJSON(t *testing.T) {
 		if a.Header.Get("Content-Length") != strconv.Itoa(len(a.body)) || a.Header.Get("Content-Type") != jsonType {
 			t.Errorf("headers %v, want the length %d and the type %s", a.Header, len(a.body), jsonType)
 		}
-		type content struct {
-			Rows, Cols int64
-			Values     [][]float64
-		}
-		c := decode[content](t, a)
-		back := newElements(c.Rows, c.Cols)
-		back.DType = e.DType
-		for _, row := range c.Values {
-			back.data = append(back.data, row...)
-		}
-		if back.Shape != e.Shape || len(c.Values) != int(e.Rows) || !bytes.Equal(back.npy(), e.npy()) {
-			t.Errorf("%s reads back as %s", e.Shape, back.Shape)
-		}
+		a.wantElements(t, e)
 		b.do(t, http.MethodHead, path, nil, "Accept", jsonType).want(t, http.StatusOK)
 	}
 	large := "/v1/matrices/" + b.upload(t, someElements(100, 201).npy()).ID + "/content"
 	b.get(t, large, "Accept", jsonType).want(t, http.StatusNotAcceptable)
 	b.get(t, large).want(t, http.StatusOK)
+}
+
+// wantElements fails the test if a response does not have elements as JSON.
+func (a received) wantElements(t testing.TB, e elements) {
+	t.Helper()
+	type content struct {
+		Rows, Cols int64
+		Values     [][]float64
+	}
+	c := decode[content](t, a)
+	back := newElements(c.Rows, c.Cols)
+	back.DType = e.DType
+	for _, row := range c.Values {
+		back.data = append(back.data, row...)
+	}
+	if back.Shape != e.Shape || len(c.Values) != int(e.Rows) || !bytes.Equal(back.npy(), e.npy()) {
+		t.Errorf("%s reads back as %s", e.Shape, back.Shape)
+	}
 }

@@ -163,7 +163,7 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	} {
 		faults[name+" 406"] = send(busy, http.MethodGet, path, "Accept", "text/html")
 		faults[name+" 412"] = send(busy, http.MethodGet, path, "If-Match", `"another"`)
-		faults[name+" 422"] = send(busy, http.MethodGet, path+"?rows=0:100")
+		faults[name+" 422"] = send(busy, http.MethodGet, path+"?colour=red")
 		faults[name+" 416"] = send(busy, http.MethodGet, path, "Range", "bytes=1000000-")
 	}
 	return faults

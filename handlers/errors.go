@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -20,11 +21,8 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// The faults of a request that packages below do not report.
-var (
-	errNotAccepted = errors.New("not acceptable")
-	errConflict    = errors.New("conflict")
-)
+// errConflict is the fault of a request that is right at another time. Packages below report the others.
+var errConflict = errors.New("conflict")
 
 // statuses is the table from error to status. The first match counts; other errors are a 503 if the database is
 // unavailable, else a 500.
@@ -36,7 +34,7 @@ var statuses = []struct {
 	{payload.ErrInvalid, http.StatusUnprocessableEntity},
 	{payload.ErrEncoding, http.StatusUnsupportedMediaType},
 	{payload.ErrMediaType, http.StatusUnsupportedMediaType},
-	{errNotAccepted, http.StatusNotAcceptable},
+	{download.ErrNotAccepted, http.StatusNotAcceptable},
 	{errConflict, http.StatusConflict},
 	{matrix.ErrMalformed, http.StatusBadRequest},
 	{matrix.ErrUnsupported, http.StatusUnprocessableEntity},

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
@@ -36,7 +37,7 @@ const (
 type eventsInput struct {
 	IDParam
 	Accept      string `header:"Accept" hidden:"true"`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has received: the stream resumes after it. Browsers send it when they reconnect."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that the client has received: the stream resumes after it, and after a number that there is not yet with the newest event. Browsers send it when they reconnect."`
 	LastEvent   string `query:"last_event_id" doc:"Same as Last-Event-ID, for clients that cannot set the header"`
 }
 
@@ -65,8 +66,8 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		return nil, a.fail(ctx, err)
 	}
 	after, err := in.after()
-	if err == nil && strings.TrimSpace(in.Accept) != "" && quality(in.Accept, resource.MediaEvents) <= 0 {
-		err = fmt.Errorf("%w: events are served as %s", errNotAccepted, resource.MediaEvents)
+	if err == nil && strings.TrimSpace(in.Accept) != "" && download.Quality(in.Accept, resource.MediaEvents) <= 0 {
+		err = fmt.Errorf("%w: events are served as %s", download.ErrNotAccepted, resource.MediaEvents)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)

@@ -38,8 +38,10 @@ type testBundle struct {
 
 // options are the differences from a service that works and keeps its blocks in Postgres.
 type options struct {
-	idle    bool // the service computes nothing: what is submitted stays pending
-	files   bool // blocks are in a directory
+	idle    bool         // the service computes nothing: what is submitted stays pending
+	files   bool         // blocks are in a directory
+	folder  string       // the directory
+	log     *slog.Logger // of a service that may log errors
 	riverUI bool
 	tracer  pgx.QueryTracer // of the statements of the service; may be nil
 	limits  handlers.Limits
@@ -57,8 +59,11 @@ func setupWith(t testing.TB, o options) *testBundle {
 		pool = testdb.Traced(t, pool, o.tracer)
 	}
 	address := "postgres"
-	if o.files {
-		address = "file://" + t.TempDir()
+	if o.files && o.folder == "" {
+		o.folder = t.TempDir()
+	}
+	if o.folder != "" {
+		address = "file://" + o.folder
 	}
 	contents, err := blocks.Open(address, pool)
 	if err != nil {
@@ -75,7 +80,10 @@ func setupWith(t testing.TB, o options) *testBundle {
 		o.site.Version = "test"
 	}
 	b := &testBundle{store: store.Open(pool, contents, time.Hour)}
-	log := slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	log := o.log
+	if log == nil {
+		log = slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	}
 	config := queue.Config{
 		Work:     !o.idle,
 		Lead:     !o.idle,

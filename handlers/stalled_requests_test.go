@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/payload"
@@ -161,5 +163,50 @@ func TestStalledHoldNothing(t *testing.T) {
 		if time.Now().After(limit) {
 			t.Fatalf("%d uploads hold %d connections, want %d that hold none", uploading, held, clients)
 		}
+	}
+}
+
+// TestStalledJSON: a client that does not receive JSON loses its connection in the middle, and holds nothing then.
+func TestStalledJSON(t *testing.T) {
+	t.Parallel()
+	server, s := serveAPI(t, stall)
+	memory := prometheus.NewRegistry()
+	s.Observe(memory)
+	file := append(npy.AppendHeader(nil, matrix.Shape{
+		Rows:  2000,
+		Cols:  2000,
+		DType: matrix.Float64,
+	}), bytes.Repeat([]byte("12345678"), 2000*2000)...)
+	response, err := server.Client().Post(server.URL+"/v1/matrices", resource.MediaNPY, bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	conn := dial(t, server, fmt.Sprintf(
+		"GET %s/content HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n", response.Header.Get("Location")))
+	response, err = http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v, want a response that begins", response, err)
+	}
+	held := func() float64 {
+		families, err := memory.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "millrace_transfer_memory_bytes" {
+				return f.Metric[0].GetGauge().GetValue()
+			}
+		}
+		t.Fatal("no metric of the memory of transfers")
+		return 0
+	}
+	for limit := time.Now().Add(time.Minute); held() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("the client still holds %v bytes", held())
+		}
+	}
+	if rest, err := io.ReadAll(response.Body); err == nil {
+		t.Errorf("%d bytes seem to be all", len(rest))
 	}
 }

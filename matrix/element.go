@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 )
 
@@ -22,17 +23,43 @@ func (d DType) Size() int {
 	return 8
 }
 
-// ParseDType returns the DType that NumPy and the API call name. The empty name means float64. The error for any other
-// name wraps ErrUnsupported.
-func ParseDType(name string) (DType, error) {
-	switch d := DType(name); d {
-	case "":
-		return Float64, nil
-	case Float64, Float32:
-		return d, nil
-	default:
-		return "", fmt.Errorf("%w: dtype %q, use %q or %q", ErrUnsupported, name, Float64, Float32)
+// dtypeNames and dtypeCodes are NumPy's names of the element types. A byte order may precede a code.
+var (
+	dtypeNames = map[string]DType{
+		"float64": Float64,
+		"double":  Float64,
+		"float":   Float64,
+		"float_":  Float64,
+		"float32": Float32,
+		"single":  Float32,
 	}
+	dtypeCodes = map[string]DType{
+		"f8": Float64,
+		"d":  Float64,
+		"f4": Float32,
+		"f":  Float32,
+	}
+)
+
+// ParseDType returns the DType that a name means: each that np.dtype takes for one of the types, in native or little
+// endian order, such as "float64", "f8", "d" or "<f8". The empty name means float64. The error for any other name wraps
+// ErrUnsupported.
+func ParseDType(name string) (DType, error) {
+	if name == "" {
+		return Float64, nil
+	}
+	d, ok := dtypeNames[name]
+	if !ok {
+		code := name
+		if strings.IndexByte("<=|", code[0]) >= 0 {
+			code = code[1:]
+		}
+		d, ok = dtypeCodes[code]
+	}
+	if !ok {
+		return "", fmt.Errorf("%w: dtype %.40q, use %q or %q", ErrUnsupported, name, Float64, Float32)
+	}
+	return d, nil
 }
 
 // Promote returns the element type of the result for operands of types a and b, by NumPy's rule: float32 if both are

@@ -20,7 +20,8 @@ type Subscription struct {
 	last           int64 // the number of the newest event that was delivered
 }
 
-// Subscribe begins a subscription after the event of a number, 0 for the first. Close ends it. Errors:
+// Subscribe begins a subscription after the event of a number, 0 for the first. After a number that there is not yet it
+// begins with the newest event. Close ends it. Errors:
 // store.ErrNotFound when there is none of that id; ErrStopped when the hub does not run; those of ctx.
 func (h *Hub) Subscribe(ctx context.Context, id uuid.UUID, after int64) (*Subscription, error) {
 	w := &waiter{wants: wantRow, done: make(chan error, 1)}
@@ -49,7 +50,10 @@ func (h *Hub) Subscribe(ctx context.Context, id uuid.UUID, after int64) (*Subscr
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Multiplication = t.row
-	s.last = min(after, t.row.Events)
+	if after > t.row.Events { // the number is not from here: begin with what there is now
+		s.last = max(0, t.row.Events-1)
+		h.cover(t, s.last)
+	}
 	return s, nil
 }
 
@@ -62,12 +66,22 @@ func (h *Hub) joinSubscriber(id uuid.UUID, after int64, w *waiter) (*topic, bool
 	}
 	w.since = since
 	t.waiters[w] = struct{}{}
-	// The event that it has seen last is kept, too: what the next one changes shows beside it.
-	if from := max(1, after); t.subscribers == 0 || from < t.log.from {
-		t.log.reset(from)
+	if t.subscribers == 0 {
+		t.log.reset(max(1, after))
 	}
 	t.subscribers++
+	h.cover(t, after)
 	return t, true
+}
+
+// cover makes the log of a topic begin early enough for a subscriber that has seen the event of a number. That event is kept, too:
+// what the next one changes shows beside it. The caller holds the lock.
+func (h *Hub) cover(t *topic, seen int64) {
+	if from := max(1, seen); from < t.log.from {
+		t.log.reset(from)
+		t.stale = true
+		signal(h.wake)
+	}
 }
 
 // Close ends the subscription.
@@ -116,7 +130,7 @@ func (s *Subscription) look() (events []Event, changed chan struct{}, err error)
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	t := s.topic
-	if t.log.from <= max(1, s.last) { // else the log is for a client that claims to have seen more than there is
+	if t.log.from <= max(1, s.last) { // else the log is about to be read from an earlier event on
 		events = append(events, t.log.after(s.last, nextPage)...)
 	}
 	switch {

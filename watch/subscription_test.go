@@ -96,11 +96,17 @@ func TestSubscribe(t *testing.T) {
 			s.expect(t, io.EOF, all[after:]...)
 			s.Close()
 		}
-		for _, after := range []int64{8, 9, 1 << 62} {
+		s := b.subscribe(h, id, 8)
+		if !s.Ended() {
+			t.Error("after event 8: Ended() = false, want true")
+		}
+		s.Close()
+		for _, after := range []int64{9, 1 << 62} { // which is not a number of this multiplication
 			s := b.subscribe(h, id, after)
-			if !s.Ended() {
-				t.Errorf("after event %d: Ended() = false, want true", after)
+			if s.Ended() {
+				t.Errorf("after event %d: Ended() = true, want false", after)
 			}
+			s.expect(t, io.EOF, all[7:]...)
 			s.Close()
 		}
 	}

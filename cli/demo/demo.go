@@ -21,7 +21,7 @@ import (
 // Options are the flags of a demonstration.
 type Options struct {
 	N      int64  `name:"size" short:"n" default:"3000" help:"Rows and columns of the two matrices."`
-	DType  string `name:"dtype" default:"float64" enum:"float64,float32" help:"float64 or float32."`
+	DType  string `name:"dtype" default:"float64" help:"float64 or float32, or another name that NumPy has for them."`
 	Blocks string `default:"file" help:"Block store of the demonstration: file or postgres."`
 	BLAS   string `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
 	Dir    string `help:"Directory for the temporary files; empty is the system's." type:"existingdir"`
@@ -43,10 +43,14 @@ func Run(ctx context.Context, o Options, out io.Writer) (err error) {
 	if o.N < 1 {
 		return fmt.Errorf("--size must be at least 1, it is %d", o.N)
 	}
+	dtype, err := matrix.ParseDType(o.DType)
+	if err != nil {
+		return fmt.Errorf("--dtype: %w", err)
+	}
 	shape := matrix.Shape{
 		Rows:  o.N,
 		Cols:  o.N,
-		DType: matrix.DType(o.DType),
+		DType: dtype,
 	}
 	if err := shape.Validate(0); err != nil {
 		return err

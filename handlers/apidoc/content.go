@@ -38,8 +38,12 @@ func GetContent() huma.Operation {
 
 const aboutContent = "\n\nThe `Accept` header selects the form: `application/x-npy`, which is the default, or " +
 	"`application/json`. The .npy form has ranges, and an `ETag` with which an interrupted download resumes " +
-	"(`If-Range`). NaN and infinities have no JSON form. `rows` and `cols` select a window of the matrix; it is " +
-	"served like a matrix, with its own `ETag` and ranges."
+	"(`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither " +
+	"a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` " +
+	"allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response " +
+	"begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices " +
+	"of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, " +
+	"with its own `ETag` and ranges."
 
 // contentResponses returns the responses of an operation that returns the elements of a matrix; path is an example.
 func contentResponses(path string, notFound, conflict response) map[string]*huma.Response {
@@ -58,10 +62,8 @@ func contentResponses(path string, notFound, conflict response) map[string]*huma
 		success(http.StatusNotModified, "The client has the current version.", nil,
 			"ETag", "Vary", "Content-Disposition"),
 		problem(http.StatusNotAcceptable,
-			"The client accepts neither form, or JSON alone and the matrix is too large for it or not finite.",
+			"The client accepts neither form, or JSON alone and the matrix is not finite, or too large for it.",
 			"not acceptable: matrices are served as application/x-npy or application/json"),
-		problem(http.StatusUnprocessableEntity, "The window is not inside the matrix.",
-			"invalid request: rows=0:100 is no part of 0:1"),
 		problem(http.StatusPreconditionFailed, "The content does not have the ETag of `If-Match`.",
 			"GET "+path, "ETag", "Vary"),
 		problem(http.StatusRequestedRangeNotSatisfiable, "The range is not inside the content.",

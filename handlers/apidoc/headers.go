@@ -22,9 +22,9 @@ func bodyHeaders() map[string]huma.Header {
 			Example:     "identity",
 		},
 		"Accept-Ranges": {
-			Description: "This form of the matrix can be requested in ranges.",
+			Description: "Whether this form of the matrix can be requested in ranges: large ones in JSON cannot.",
 			Required:    true,
-			Schema:      enumSchema("bytes"),
+			Schema:      enumSchema("bytes", "none"),
 			Example:     "bytes",
 		},
 		"Content-Digest": {

@@ -3,6 +3,7 @@
 package download
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,8 +14,8 @@ import (
 
 // Window is the input of an operation that can return a part of a matrix.
 type Window struct {
-	Rows string `query:"rows" pattern:"^\\d*:\\d*$" doc:"Only these rows, first:end as in Python: 0:100 selects the first hundred, 100: all others" example:"0:100"`
-	Cols string `query:"cols" pattern:"^\\d*:\\d*$" doc:"Only these columns, first:end as in Python" example:"0:100"`
+	Rows string `query:"rows" pattern:"^(-?\\d+)?:(-?\\d+)?$" doc:"Only these rows, first:end as in NumPy: 0:100 selects the first hundred, -1: the last one; what is outside of the matrix is left out" example:"0:100"`
+	Cols string `query:"cols" pattern:"^(-?\\d+)?:(-?\\d+)?$" doc:"Only these columns, first:end as in NumPy" example:"0:100"`
 }
 
 // Whole reports whether the request asks for the whole matrix.
@@ -35,28 +36,33 @@ func (w Window) Rect(s matrix.Shape) (matrix.Rect, error) {
 	}, err
 }
 
-// parseSlice returns the first index and the length of first:end, either of which may be left out. An index outside of
-// the matrix is an error, where Python would cut the slice off: a response must not be smaller than what was asked for.
+// parseSlice returns the first index and the length of first:end, either of which may be left out. It means what it
+// means in Python: a negative index counts from the end, what is outside of the matrix is left out, and an end before the
+// first index selects nothing.
 func parseSlice(name, text string, size int64) (first, length int64, err error) {
 	if text == "" {
 		return 0, size, nil
 	}
 	from, to, found := strings.Cut(text, ":")
-	first, err = parseIndex(from, 0)
-	if err != nil || !found {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers from 0 to %d",
-			payload.ErrInvalid, name, text, size)
+	first, err = parseIndex(from, 0, size)
+	end, err2 := parseIndex(to, size, size)
+	if err != nil || err2 != nil || !found {
+		return 0, 0, fmt.Errorf("%w: %s=%.40s must be first:end, whole numbers", payload.ErrInvalid, name, text)
 	}
-	end, err := parseIndex(to, size)
-	if err != nil || first > end || end > size {
-		return 0, 0, fmt.Errorf("%w: %s=%.40s is no part of 0:%d", payload.ErrInvalid, name, text, size)
-	}
-	return first, end - first, nil
+	return first, max(0, end-first), nil
 }
 
-func parseIndex(text string, absent int64) (int64, error) {
+// parseIndex returns an index as a number from 0 to size. One that is too large for an int64 is outside of each matrix.
+func parseIndex(text string, absent, size int64) (int64, error) {
 	if text == "" {
 		return absent, nil
 	}
-	return strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64) // a number that is out of range is the nearest one
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, err
+	}
+	if n < 0 {
+		n += size
+	}
+	return min(max(n, 0), size), nil
 }

@@ -1,6 +1,7 @@
 package jsonrows
 
 import (
+	"bytes"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,6 +17,7 @@ type input struct {
 	read    int64 // bytes from src
 	scanned int64 // bytes that tokens has not seen
 	err     error // of src, for when the buffer is used up
+	begun   bool  // the beginning of the text has been looked at
 
 	tokens *jsontext.Decoder // the decoder that reads from this input
 }
@@ -47,12 +49,35 @@ func (in *input) failed() error {
 
 // peek returns the next byte.
 func (in *input) peek() (byte, error) {
+	if !in.begun {
+		in.begin()
+	}
 	if in.from == in.to {
 		if err := in.more(); err != nil {
 			return 0, err
 		}
 	}
 	return in.buf[in.from], nil
+}
+
+// begin skips a byte order mark, with which some programs begin a text. A mark of UTF-16 is an error, for when the text
+// is used.
+func (in *input) begin() {
+	const mark = "\xef\xbb\xbf"
+	in.begun = true
+	if in.more() != nil {
+		return
+	}
+	switch in.buf[in.from] {
+	case mark[0]:
+		_ = in.grow(len(mark)) // an error stays
+		if bytes.HasPrefix(in.buf[in.from:in.to], []byte(mark)) {
+			in.scan(len(mark))
+		}
+	case '\xfe', '\xff':
+		in.to = in.from
+		in.err = newSyntaxError("UTF-16 in place of UTF-8", 0)
+	}
 }
 
 // more reads on. It moves the unused bytes to the start of the buffer, which they must not fill.

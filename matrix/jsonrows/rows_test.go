@@ -268,3 +268,29 @@ func TestDuplicateName(t *testing.T) {
 		t.Errorf("error %.200v, want ErrDuplicateName in at most 100 bytes", err)
 	}
 }
+
+// TestByteOrderMark: a text may begin with the mark of UTF-8; that of UTF-16 is named.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	const mark = "\ufeff"
+	for _, wrap := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.DataErrReader} {
+		content, shape, err := readRows(wrap(strings.NewReader(mark+" [[1, 2]]")), 0)
+		if err != nil || shape.Cols != 2 || !bytes.Equal(content, matrix.AsBytes([]float64{1, 2})) {
+			t.Errorf("%s %x, %v, want 1×2", shape, content, err)
+		}
+		for text, say := range map[string]string{
+			mark:              "unexpected EOF",
+			mark + mark + "1": "invalid character",
+			"\xef\xbb[[1]]":   "invalid character",
+			"[[1]]" + mark:    "invalid character",
+			"\xff\xfe[\x00":   "UTF-16 in place of UTF-8",
+			"\xfe\xff\x00[":   "UTF-16 in place of UTF-8",
+			mark + "[[1,]]":   "a bracket after a comma after offset 7",
+		} {
+			_, _, err := readRows(wrap(strings.NewReader(text)), 0)
+			if !errors.As(err, new(SyntaxError)) || !strings.Contains(err.Error(), say) {
+				t.Errorf("%q: %v, want a SyntaxError with %q", text, err, say)
+			}
+		}
+	}
+}

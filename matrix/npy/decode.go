@@ -17,6 +17,8 @@ type decoder func(dst, src []byte) int
 // decoder returns the decoder of elements of type e, or nil if they are stored as they are in the file.
 func (e element) decoder() decoder {
 	switch {
+	case e.kind == 'b':
+		return decodeBool
 	case e.kind != 'f':
 		return e.withByteOrder(intDecoder(e.kind == 'i', e.size))
 	case e.bigEndian && e.size == 8:
@@ -75,6 +77,18 @@ func putFloat64(dst []byte, i int, v float64) {
 func widen[T int8 | int16 | int32 | uint8 | uint16 | uint32](dst, src []byte) int {
 	for i, v := range viewAs[T](src) {
 		putFloat64(dst, i, float64(v))
+	}
+	return -1
+}
+
+// decodeBool decodes truth values: 1 for each byte that is not 0, as NumPy takes it.
+func decodeBool(dst, src []byte) int {
+	for i, v := range src {
+		f := 1.0
+		if v == 0 {
+			f = 0
+		}
+		putFloat64(dst, i, f)
 	}
 	return -1
 }

@@ -44,6 +44,14 @@ func NewFile(ctx context.Context, src matrix.Source, align int64) *File {
 	return newFile(ctx, src, align, MaxWindowBytes)
 }
 
+// NewContent returns a File at its first element, after the header. It reads the source in windows of at most
+// windowBytes.
+func NewContent(ctx context.Context, src matrix.Source, align, windowBytes int64) *File {
+	f := newFile(ctx, src, align, windowBytes)
+	f.pos = int64(len(f.header))
+	return f
+}
+
 func newFile(ctx context.Context, src matrix.Source, align, windowBytes int64) *File {
 	s := src.Shape()
 	f := &File{

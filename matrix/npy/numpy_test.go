@@ -47,6 +47,10 @@ func TestWithNumPy(t *testing.T) {
 			checkNumPyFile(t, strings.TrimSuffix(raw, ".raw"))
 		}
 	})
+	t.Run("types", func(t *testing.T) {
+		t.Parallel()
+		checkNumPyTypes(t, folder)
+	})
 	t.Run("headers", func(t *testing.T) {
 		t.Parallel()
 		checkNumPyHeaders(t, folder)
@@ -96,6 +100,42 @@ func checkNumPyFile(t *testing.T, name string) {
 	}
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s: the elements are %x, want %x", name, got, want)
+	}
+}
+
+// checkNumPyTypes compares what names of types mean with what they mean to np.dtype.
+func checkNumPyTypes(t *testing.T, folder string) {
+	t.Helper()
+	list, err := os.Open(filepath.Join(folder, "dtypes.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	read := 0
+	for lines := bufio.NewScanner(list); lines.Scan(); {
+		var descr, name, kind string
+		var size int
+		var big string
+		if _, err := fmt.Sscan(lines.Text(), &descr, &name, &kind, &size, &big); err != nil {
+			t.Fatal(err)
+		}
+		e, err := parseDescr(descr)
+		wanted := strings.Contains("iub", kind) || kind == "f" && (size == 4 || size == 8)
+		switch {
+		case err == nil && kind == "-":
+			// A name of another version of NumPy.
+		case err == nil && (!wanted || e.String() != name || e.size != size || e.bigEndian != (big == "True")):
+			t.Errorf("%s is %s, big-endian %t, NumPy says %s", descr, e, e.bigEndian, lines.Text())
+		case err != nil && wanted:
+			t.Errorf("%s: %v, NumPy says %s", descr, err, lines.Text())
+		case err != nil && strings.Contains("fc", kind) && !strings.Contains(err.Error(), name):
+			t.Errorf("%s: %v, want it to say %s", descr, err, name)
+		case err == nil:
+			read++
+		}
+	}
+	if read < 150 {
+		t.Errorf("%d names are read, want at least 150", read)
 	}
 }
 

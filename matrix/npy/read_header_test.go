@@ -3,6 +3,7 @@ package npy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -82,10 +83,11 @@ func checkHeaderError(t *testing.T, text string, want error) {
 func TestUnsupportedDescr(t *testing.T) {
 	t.Parallel()
 	for descr, say := range map[string]string{
-		"|O": "object", "|b1": "bool", "?": "bool", "<c16": "a.real", ">c8": "complex",
-		"<f2": "np.float64", "<f16": "np.float64",
-		"<f12": "np.float64", "|S8": "text", "<U3": "text", "|a4": "text", "<M8[ns]": "times", "<m8[s]": "times", "|V16": "raw",
-		"float64": "float64", "d": "dtype", "<i3": "dtype", "<i16": "dtype", "<x8": "dtype", "<<f8": "dtype", "<f8 ": "dtype",
+		"|O": "object", "<c16": "(complex128), send the real", ">c8": "(big-endian complex64)", "complex": "(complex128)",
+		">c16": "(big-endian complex128)", "<f2": "(float16), convert", ">f2": "(big-endian float16)", "e": "(float16)",
+		"<f16": "(float128)", "<f12": "(float96)", "|S8": "text", "<U3": "text", "|a4": "text",
+		"<M8[ns]": "(datetime64[ns])", ">m8[s]": "(big-endian timedelta64[s])", "|V16": "raw", "f8,f8": "a['field']",
+		"(2,)f8": "structured", "<float64": "dtype", "Float64": "dtype", "<i3": "dtype", "<i16": "dtype", "<x8": "dtype", "<<f8": "dtype", "<f8 ": "dtype",
 		"<f88": "dtype", "é8": "dtype",
 	} {
 		text := testHeader(descr, "False", "(3, 4)")
@@ -96,6 +98,31 @@ func TestUnsupportedDescr(t *testing.T) {
 	}
 	for _, descr := range []string{"[('x', '<f8'), ('y', '<f8')]", "('<f8', (2,))", "[]"} {
 		checkHeaderError(t, "{'descr': "+descr+", 'fortran_order': False, 'shape': (3, 4), }", matrix.ErrUnsupported)
+	}
+}
+
+// TestDescr: types are known by each of their names.
+func TestDescr(t *testing.T) {
+	t.Parallel()
+	for want, names := range map[string][]string{
+		"float64 true":  {">f8", ">d"},
+		"float64 false": {"float64", "f8", "d", "<f8", "=f8", "|f8", "double", "float", "<d"},
+		"float32 false": {"float32", "f4", "f", "<f4", "=f4", "single"},
+		"bool false":    {"bool", "?", "|b1", "b1", ">?", "bool_"},
+		"int8 false":    {"b", "int8", ">i1"},
+		"int64 false":   {"int64", "l", "q", "int", "<i8"},
+		"uint16 true":   {">u2", ">H"},
+	} {
+		for _, name := range names {
+			h, err := newHeader(testHeader(name, "False", "(3, 4)"), 0)
+			if got := fmt.Sprint(h.element, " ", h.element.bigEndian); err != nil || got != want {
+				t.Errorf("%s is %s, %v, want %s", name, got, err, want)
+			}
+			dtype, err := matrix.ParseDType(name)
+			if parsed := err == nil; parsed != (h.element.kind == 'f' && !h.element.bigEndian) || parsed && dtype != h.Shape.DType {
+				t.Errorf("ParseDType(%q) = %s, %v, want the same as in a header", name, dtype, err)
+			}
+		}
 	}
 }
 
