@@ -56,7 +56,7 @@ func listen(
 	})
 	go func() {
 		defer close(l.done)
-		if err := l.http.Serve(tcp); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.http.Serve(guard.Linger(tcp)); !errors.Is(err, http.ErrServerClosed) {
 			l.err = fmt.Errorf("serving: %w", err)
 		}
 	}()

@@ -36,8 +36,12 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(time.Now().Add(timeout))
 		}
-		r.Body = body
-		next.ServeHTTP(response, r)
+		// The server looks at the body of its own request to see whether the client waits for a 100 (Continue), and how much
+		// of the body is left: a copy gets the other one.
+		inner := r.WithContext(r.Context())
+		inner.Body = body
+		defer func() { r.Pattern = inner.Pattern }() // also after a panic
+		next.ServeHTTP(response, inner)
 		_ = control.SetWriteDeadline(time.Now().Add(timeout)) // for what is in the server's buffers
 	})
 }
