@@ -55,7 +55,7 @@ func (c *Client) UploadStream(
 	key := idempotent()
 	err = c.retry(ctx, func() error {
 		response, err := c.CreateMatrixWithBody(ctx, nil, mediaNPY, body, contentLength(size), key,
-			header("Expect", "100-continue"))
+			header("Expect", "100-continue")) // of any size: what was read of r cannot be sent again
 		if err = c.check(response, err); err == nil {
 			err = decode(response, &m)
 			_ = response.Body.Close()
