@@ -54,7 +54,9 @@ func rawRoutes(t *testing.T) []rawRoute {
 		route := describedAPI(t).routes[pattern]
 		all = append(all, rawRoute{route.Method, strings.Replace(route.Path, "{id}", uuid.Nil.String(), 1)})
 	}
-	for _, path := range []string{"/", "/docs/", "/docs", "/assets/home.js", "/openapi.json", "/openapi.yaml", "/riverui/"} {
+	for _, path := range []string{
+		"/", "/docs/", "/docs", "/assets/home.js", "/openapi.json", "/openapi.yaml", "/riverui/",
+	} {
 		all = append(all, rawRoute{http.MethodGet, path})
 	}
 	return append(all,

@@ -106,7 +106,8 @@ func (d *deployment) state(id string) string {
 	d.t.Helper()
 	var multiplications, matrices, jobs, paused int
 	err := d.pool.QueryRow(d.t.Context(), `SELECT (SELECT count(*) FROM multiplications), (SELECT count(*) FROM matrices),
-		(SELECT count(*) FROM river_job WHERE state = 'cancelled'), (SELECT count(*) FROM river_queue WHERE paused_at IS NOT NULL)`).
+		(SELECT count(*) FROM river_job WHERE state = 'cancelled'),
+		(SELECT count(*) FROM river_queue WHERE paused_at IS NOT NULL)`).
 		Scan(&multiplications, &matrices, &jobs, &paused)
 	if err != nil {
 		d.t.Fatal(err)
