@@ -17,6 +17,7 @@ func ListMultiplications() huma.Operation {
 		Responses: responses(
 			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"),
 			notModified(),
+			preconditionFailed(),
 			problem(http.StatusUnprocessableEntity, "A parameter is unknown or has an invalid value.",
 				`invalid request: cursor "1" is not the next_cursor of any page`),
 		),
@@ -35,6 +36,7 @@ func GetMultiplication() huma.Operation {
 		Responses: responses(
 			success(http.StatusOK, "The current state.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
 			notModified(),
+			preconditionFailed(),
 			noSuchMultiplication(),
 		),
 	}
@@ -89,6 +91,7 @@ func DeleteMultiplication() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "The multiplication is deleted.", nil),
+			preconditionFailed(),
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "The multiplication is not finished.",
 				"multiplication "+exampleID+" is pending, cancel it first: the multiplication is still being worked on"),
@@ -99,6 +102,12 @@ func DeleteMultiplication() huma.Operation {
 func noSuchMultiplication() response {
 	return problem(http.StatusNotFound, "There is no such multiplication, or it has been deleted.",
 		"multiplication "+exampleID+": not found")
+}
+
+// preconditionFailed describes the response to a client that does not know the current version.
+func preconditionFailed() response {
+	return problem(http.StatusPreconditionFailed, "The resource does not have the ETag of `If-Match`.",
+		"the resource does not have the ETag of If-Match", "ETag")
 }
 
 // notModified describes the response to a client whose copy is current.
