@@ -64,7 +64,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), log)
 	all = withDeadlines(withSecurity(all))
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
-	return payload.WithStallLimits(guard.BelowPrefix(all), payload.StallTimeout)
+	return payload.WithStallLimits(guard.CloseAfter(guard.BelowPrefix(all)), payload.StallTimeout)
 }
 
 // otherForms are the paths of collections with or without a slash at the end, by which they are known, too.
