@@ -133,7 +133,11 @@ func (w *problemWriter) WriteHeader(status int) {
 	header.Set("Content-Type", resource.MediaProblem)
 	header.Del("Content-Disposition")
 	w.ResponseWriter.WriteHeader(status)
-	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)
+	method := w.request.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // the length must be that of the response to a GET
+	}
+	detail := fmt.Sprintf("%s %.200s", method, w.request.URL.Path)
 	_ = json.NewEncoder(w.ResponseWriter).Encode(huma.NewError(status, detail)) // the client may be gone
 }
 
