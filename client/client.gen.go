@@ -715,8 +715,17 @@ type CreateMatrixParams struct {
 	ReprDigest *string `json:"Repr-Digest,omitempty"`
 }
 
+// DeleteMatrixParams defines parameters for DeleteMatrix.
+type DeleteMatrixParams struct {
+	// IfMatch The ETag of the resource as the client knows it; returns 412, and does nothing, if it is another one
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // GetMatrixParams defines parameters for GetMatrix.
 type GetMatrixParams struct {
+	// IfMatch The ETag of the resource as the client knows it; returns 412, and does nothing, if it is another one
+	IfMatch *string `json:"If-Match,omitempty"`
+
 	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
@@ -768,6 +777,9 @@ type ListMultiplicationsParams struct {
 	// Cursor next_cursor of the previous page, with the same filters
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// IfMatch The ETag of the resource as the client knows it; returns 412, and does nothing, if it is another one
+	IfMatch *string `json:"If-Match,omitempty"`
+
 	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
@@ -802,8 +814,17 @@ type SubmitMultiplicationParams struct {
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
+// DeleteMultiplicationParams defines parameters for DeleteMultiplication.
+type DeleteMultiplicationParams struct {
+	// IfMatch The ETag of the resource as the client knows it; returns 412, and does nothing, if it is another one
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // GetMultiplicationParams defines parameters for GetMultiplication.
 type GetMultiplicationParams struct {
+	// IfMatch The ETag of the resource as the client knows it; returns 412, and does nothing, if it is another one
+	IfMatch *string `json:"If-Match,omitempty"`
+
 	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 
@@ -1051,7 +1072,7 @@ type ClientInterface interface {
 	// A matrix of a multiplication cannot be deleted before the multiplication.
 	//
 	// Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
-	DeleteMatrix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteMatrix(ctx context.Context, id string, params *DeleteMatrixParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMatrix Get the shape and state of a matrix
 	//
@@ -1099,7 +1120,7 @@ type ClientInterface interface {
 	// A multiplication that is not finished must be cancelled first. A result that is an operand of another multiplication is kept.
 	//
 	// Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
-	DeleteMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteMultiplication(ctx context.Context, id string, params *DeleteMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMultiplication Get the state and progress of a multiplication
 	//
@@ -1227,8 +1248,8 @@ func (c *Operations) CreateMatrix(ctx context.Context, params *CreateMatrixParam
 // A matrix of a multiplication cannot be deleted before the multiplication.
 //
 // Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
-func (c *Operations) DeleteMatrix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteMatrixRequest(c.Server, id)
+func (c *Operations) DeleteMatrix(ctx context.Context, id string, params *DeleteMatrixParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteMatrixRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1335,8 +1356,8 @@ func (c *Operations) SubmitMultiplication(ctx context.Context, params *SubmitMul
 // A multiplication that is not finished must be cancelled first. A result that is an operand of another multiplication is kept.
 //
 // Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
-func (c *Operations) DeleteMultiplication(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteMultiplicationRequest(c.Server, id)
+func (c *Operations) DeleteMultiplication(ctx context.Context, id string, params *DeleteMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteMultiplicationRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1617,7 +1638,7 @@ func NewCreateMatrixRequestWithBody(server string, params *CreateMatrixParams, c
 }
 
 // NewDeleteMatrixRequest constructs an http.Request for the DeleteMatrix method
-func NewDeleteMatrixRequest(server string, id string) (*http.Request, error) {
+func NewDeleteMatrixRequest(server string, id string, params *DeleteMatrixParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -1645,6 +1666,21 @@ func NewDeleteMatrixRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -1683,15 +1719,26 @@ func NewGetMatrixRequest(server string, id string, params *GetMatrixParams) (*ht
 
 	if params != nil {
 
-		if params.IfNoneMatch != nil {
+		if params.IfMatch != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("If-None-Match", headerParam0)
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -1955,15 +2002,26 @@ func NewListMultiplicationsRequest(server string, params *ListMultiplicationsPar
 
 	if params != nil {
 
-		if params.IfNoneMatch != nil {
+		if params.IfMatch != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("If-None-Match", headerParam0)
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 	}
@@ -2060,7 +2118,7 @@ func NewSubmitMultiplicationRequestWithBody(server string, params *SubmitMultipl
 }
 
 // NewDeleteMultiplicationRequest constructs an http.Request for the DeleteMultiplication method
-func NewDeleteMultiplicationRequest(server string, id string) (*http.Request, error) {
+func NewDeleteMultiplicationRequest(server string, id string, params *DeleteMultiplicationParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -2088,6 +2146,21 @@ func NewDeleteMultiplicationRequest(server string, id string) (*http.Request, er
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -2126,26 +2199,37 @@ func NewGetMultiplicationRequest(server string, id string, params *GetMultiplica
 
 	if params != nil {
 
-		if params.IfNoneMatch != nil {
+		if params.IfMatch != nil {
 			var headerParam0 string
 
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("If-None-Match", headerParam0)
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
 		}
 
 		if params.Prefer != nil {
-			var headerParam1 string
+			var headerParam2 string
 
-			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
 			if err != nil {
 				return nil, err
 			}
 
-			req.Header.Set("Prefer", headerParam1)
+			req.Header.Set("Prefer", headerParam2)
 		}
 
 	}
@@ -2595,7 +2679,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
-	DeleteMatrixWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteMatrixResponse, error)
+	DeleteMatrixWithResponse(ctx context.Context, id string, params *DeleteMatrixParams, reqEditors ...RequestEditorFn) (*DeleteMatrixResponse, error)
 
 	// GetMatrixWithResponse Get the shape and state of a matrix
 	//
@@ -2651,7 +2735,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
-	DeleteMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteMultiplicationResponse, error)
+	DeleteMultiplicationWithResponse(ctx context.Context, id string, params *DeleteMultiplicationParams, reqEditors ...RequestEditorFn) (*DeleteMultiplicationResponse, error)
 
 	// GetMultiplicationWithResponse Get the state and progress of a multiplication
 	//
@@ -2993,6 +3077,11 @@ func (r CreateMatrixResponse) ContentType() string {
 	return ""
 }
 
+// DeleteMatrixResponse412Headers the declared response headers of an HTTP 412 response for DeleteMatrix
+type DeleteMatrixResponse412Headers struct {
+	ETag string
+}
+
 // DeleteMatrixResponse503Headers the declared response headers of an HTTP 503 response for DeleteMatrix
 type DeleteMatrixResponse503Headers struct {
 	RetryAfter int32
@@ -3007,12 +3096,16 @@ type DeleteMatrixResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteMatrixResponse412Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteMatrixResponse503Headers
 }
@@ -3030,6 +3123,11 @@ func (r DeleteMatrixResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteMatrixResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteMatrixResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -3086,6 +3184,11 @@ type GetMatrixResponse304Headers struct {
 	ETag string
 }
 
+// GetMatrixResponse412Headers the declared response headers of an HTTP 412 response for GetMatrix
+type GetMatrixResponse412Headers struct {
+	ETag string
+}
+
 // GetMatrixResponse503Headers the declared response headers of an HTTP 503 response for GetMatrix
 type GetMatrixResponse503Headers struct {
 	RetryAfter int32
@@ -3098,6 +3201,8 @@ type GetMatrixResponse struct {
 	JSON200 *Matrix
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3108,6 +3213,8 @@ type GetMatrixResponse struct {
 	Headers200 *GetMatrixResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetMatrixResponse304Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *GetMatrixResponse412Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetMatrixResponse503Headers
 }
@@ -3120,6 +3227,11 @@ func (r GetMatrixResponse) GetJSON200() *Matrix {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetMatrixResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r GetMatrixResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -3330,6 +3442,11 @@ type ListMultiplicationsResponse304Headers struct {
 	ETag string
 }
 
+// ListMultiplicationsResponse412Headers the declared response headers of an HTTP 412 response for ListMultiplications
+type ListMultiplicationsResponse412Headers struct {
+	ETag string
+}
+
 // ListMultiplicationsResponse503Headers the declared response headers of an HTTP 503 response for ListMultiplications
 type ListMultiplicationsResponse503Headers struct {
 	RetryAfter int32
@@ -3340,6 +3457,8 @@ type ListMultiplicationsResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *MultiplicationList
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *Problem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -3350,6 +3469,8 @@ type ListMultiplicationsResponse struct {
 	Headers200 *ListMultiplicationsResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *ListMultiplicationsResponse304Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *ListMultiplicationsResponse412Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListMultiplicationsResponse503Headers
 }
@@ -3357,6 +3478,11 @@ type ListMultiplicationsResponse struct {
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
 func (r ListMultiplicationsResponse) GetJSON200() *MultiplicationList {
 	return r.JSON200
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ListMultiplicationsResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -3560,6 +3686,11 @@ func (r SubmitMultiplicationResponse) ContentType() string {
 	return ""
 }
 
+// DeleteMultiplicationResponse412Headers the declared response headers of an HTTP 412 response for DeleteMultiplication
+type DeleteMultiplicationResponse412Headers struct {
+	ETag string
+}
+
 // DeleteMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for DeleteMultiplication
 type DeleteMultiplicationResponse503Headers struct {
 	RetryAfter int32
@@ -3574,12 +3705,16 @@ type DeleteMultiplicationResponse struct {
 	ApplicationProblemJSON404 *Problem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalError
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *Unavailable
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteMultiplicationResponse412Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteMultiplicationResponse503Headers
 }
@@ -3597,6 +3732,11 @@ func (r DeleteMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
 func (r DeleteMultiplicationResponse) GetApplicationProblemJSON409() *Problem {
 	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteMultiplicationResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -3655,6 +3795,11 @@ type GetMultiplicationResponse304Headers struct {
 	ETag string
 }
 
+// GetMultiplicationResponse412Headers the declared response headers of an HTTP 412 response for GetMultiplication
+type GetMultiplicationResponse412Headers struct {
+	ETag string
+}
+
 // GetMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplication
 type GetMultiplicationResponse429Headers struct {
 	RetryAfter int32
@@ -3672,6 +3817,8 @@ type GetMultiplicationResponse struct {
 	JSON200 *Multiplication
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
@@ -3684,6 +3831,8 @@ type GetMultiplicationResponse struct {
 	Headers200 *GetMultiplicationResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetMultiplicationResponse304Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *GetMultiplicationResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetMultiplicationResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
@@ -3698,6 +3847,11 @@ func (r GetMultiplicationResponse) GetJSON200() *Multiplication {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r GetMultiplicationResponse) GetApplicationProblemJSON404() *Problem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r GetMultiplicationResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
@@ -4366,8 +4520,8 @@ func (c *ClientWithResponses) CreateMatrixWithResponse(ctx context.Context, para
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/matrices/{id} (the `DeleteMatrix` operationId).
-func (c *ClientWithResponses) DeleteMatrixWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteMatrixResponse, error) {
-	rsp, err := c.DeleteMatrix(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteMatrixWithResponse(ctx context.Context, id string, params *DeleteMatrixParams, reqEditors ...RequestEditorFn) (*DeleteMatrixResponse, error) {
+	rsp, err := c.DeleteMatrix(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4458,8 +4612,8 @@ func (c *ClientWithResponses) SubmitMultiplicationWithResponse(ctx context.Conte
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/multiplications/{id} (the `DeleteMultiplication` operationId).
-func (c *ClientWithResponses) DeleteMultiplicationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*DeleteMultiplicationResponse, error) {
-	rsp, err := c.DeleteMultiplication(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteMultiplicationWithResponse(ctx context.Context, id string, params *DeleteMultiplicationParams, reqEditors ...RequestEditorFn) (*DeleteMultiplicationResponse, error) {
+	rsp, err := c.DeleteMultiplication(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -4912,6 +5066,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest InvalidParameter
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -4936,6 +5097,16 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 412:
+		var headers DeleteMatrixResponse412Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteMatrixResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -4982,6 +5153,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest InvalidParameter
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5026,6 +5204,16 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			headers.ETag = value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 412:
+		var headers GetMatrixResponse412Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetMatrixResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5314,6 +5502,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 	case rsp.StatusCode == 304:
 		break // No content-type
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5365,6 +5560,16 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			headers.ETag = value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 412:
+		var headers ListMultiplicationsResponse412Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListMultiplicationsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5602,6 +5807,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 		}
 		response.ApplicationProblemJSON409 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest InvalidParameter
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -5626,6 +5838,16 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 	}
 
 	switch {
+	case rsp.StatusCode == 412:
+		var headers DeleteMultiplicationResponse412Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteMultiplicationResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -5671,6 +5893,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			return nil, err
 		}
 		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest InvalidParameter
@@ -5737,6 +5966,16 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			headers.ETag = value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 412:
+		var headers GetMultiplicationResponse412Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetMultiplicationResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {

@@ -34,7 +34,7 @@ type Client struct {
 // New returns a client of the server at an address such as http://127.0.0.1:8080.
 func New(server string, options ...ClientOption) (*Client, error) {
 	options = append([]ClientOption{WithTransport(sharedTransport())}, options...)
-	operations, err := NewClientWithResponses(server, options...)
+	operations, err := NewClientWithResponses(server, append(options, WithRequestEditorFn(askFirst))...)
 	if err != nil {
 		return nil, fmt.Errorf("server address: %w", err)
 	}
@@ -103,8 +103,20 @@ func idempotent() RequestEditorFn { return header("Idempotency-Key", uuid.NewStr
 
 // contentLength sets the size of a body from which net/http cannot tell it.
 func contentLength(n int64) RequestEditorFn {
-	return func(_ context.Context, r *http.Request) error {
+	return func(ctx context.Context, r *http.Request) error {
 		r.ContentLength = n
-		return nil
+		return askFirst(ctx, r)
 	}
+}
+
+// askedSize is the size of the largest body that is sent without asking, in bytes.
+const askedSize = 1 << 20
+
+// askFirst makes a request with a large body wait until the server asks for the body, or refuses it. A server that
+// does not know how to ask gets the body after http.Transport's ExpectContinueTimeout.
+func askFirst(_ context.Context, r *http.Request) error {
+	if r.ContentLength > askedSize {
+		r.Header.Set("Expect", "100-continue")
+	}
+	return nil
 }

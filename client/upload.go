@@ -54,6 +54,7 @@ func (c *Client) UploadStream(
 	body := &streamBody{Reader: content, progress: progress}
 	key := idempotent()
 	err = c.retry(ctx, func() error {
+		// It asks first whatever the size: what was read of r cannot be sent again.
 		response, err := c.sendNPY(ctx, body, size, key, header("Expect", "100-continue"))
 		if err = c.check(response, err); err == nil {
 			err = decode(response, &m)

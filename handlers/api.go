@@ -67,12 +67,14 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		refusals:  refusals,
 	}
 	a.views.api = a
-	a.register(humago.New(exactMux{mux}, apidoc.Config()))
+	config := apidoc.Config()
+	config.Transformers = append(config.Transformers, belowPrefix)
+	a.register(humago.New(exactMux{mux}, config))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
 	all := guard.SameOrigin(mountRiverUI(withProblems(mux), site.RiverUI), refusals)
 	all = withDeadlines(guard.WithHeaders(all), site.Clients.Proxies)
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
-	return payload.WithStallLimits(all, payload.StallTimeout)
+	return payload.WithStallLimits(guard.CloseAfter(guard.BelowPrefix(all)), payload.StallTimeout)
 }
 
 // otherForms are the paths of collections with or without a slash at the end, by which they are known, too.

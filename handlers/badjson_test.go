@@ -213,7 +213,7 @@ func TestBadMultiplications(t *testing.T) {
 		{`{` + one + `]`, bad, "malformed JSON"},
 		{`{"a": ` + large + `, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
 		{`{"a": {"values": []}, "b": {"values": [[1]]}}`, invalid, "the columns of a must equal the rows of b"},
-		{`{"a": {"random": {"rows": 1e9, "cols": 1}}, "b": {"values": [[1]]}}`, invalid, "it is 1e9"},
+		{`{"a": {"random": {"rows": 1e-9, "cols": 1}}, "b": {"values": [[1]]}}`, invalid, "it is 1e-9"},
 		{randoms(4294967296, 1, 4294967296), tooMuch, "a.random: matrix too large"},
 		{randoms(1, 1, 1000000000), tooMuch, "b.random: matrix too large"},
 		{randoms(8000000, 1, 8000000), tooMuch, "the result: matrix too large"},

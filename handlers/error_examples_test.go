@@ -152,6 +152,15 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	} {
 		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
 	}
+	for name, call := range map[string]struct{ method, path string }{
+		"list-multiplications":  {http.MethodGet, multiplications},
+		"get-multiplication":    {http.MethodGet, multiplications + "/" + done.ID},
+		"delete-multiplication": {http.MethodDelete, multiplications + "/" + done.ID},
+		"get-matrix":            {http.MethodGet, matrices + "/" + done.Result.MatrixID},
+		"delete-matrix":         {http.MethodDelete, matrices + "/" + done.Result.MatrixID},
+	} {
+		faults[name+" 412"] = send(busy, call.method, call.path, "If-Match", `"another"`)
+	}
 	for _, route := range describedAPI(t).routes {
 		if route.Method != http.MethodGet {
 			path := strings.Replace(route.Path, "/{id}", nothing, 1)

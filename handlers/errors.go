@@ -143,7 +143,11 @@ func (w *problemWriter) WriteHeader(status int) {
 	}
 	w.replaced = true
 	header.Del("Content-Disposition")
-	detail := fmt.Sprintf("%s %.200s", w.request.Method, w.request.URL.Path)
+	method := w.request.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // the length must be that of the response to a GET
+	}
+	detail := fmt.Sprintf("%s %.200s", method, w.request.URL.Path)
 	resource.WriteProblem(w.ResponseWriter, huma.NewError(status, detail))
 }
 

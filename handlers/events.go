@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/download"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
@@ -95,6 +96,7 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 			defer sub.Close()
 		}
 		s := newEventStream(w)
+		s.prefix = guard.Prefix(r.Header)
 		if sub != nil && r.Method != http.MethodHead {
 			s.send(r.Context(), sub, a.heartbeat, a.lifetime-rand.N(a.lifetime/10)) //nolint:gosec // jitter is no secret
 		}
@@ -106,6 +108,7 @@ type eventStream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	buf     bytes.Buffer
+	prefix  string // of paths
 }
 
 // newEventStream sends the head of a stream.
@@ -167,6 +170,7 @@ func (s *eventStream) write(e watch.Event, row store.Multiplication) error {
 	if e.StateChanged {
 		kind = "state"
 	}
-	_, err = fmt.Fprintf(&s.buf, "id: %d\nevent: %s\ndata: %s\n\n", e.Number, kind, data)
+	_, err = fmt.Fprintf(&s.buf, "id: %d\nevent: %s\ndata: %s\n\n", e.Number, kind,
+		resource.Below(s.prefix, data))
 	return err
 }

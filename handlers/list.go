@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
@@ -20,7 +21,7 @@ import (
 
 // listInput is the request for a page of multiplications.
 type listInput struct {
-	Conditional
+	guard.Conditional
 	States []jobs.State `query:"state,explode" enum:"pending,in_progress,completed,failed,cancelled" doc:"Only multiplications in this state; may be given several times" example:"[\"failed\",\"cancelled\"]"`
 	Matrix string       `query:"matrix_id" doc:"Only multiplications that have this matrix as an operand or as the result"`
 	Since  time.Time    `query:"created_since" doc:"Only multiplications created at this time or later" example:"2026-01-02T15:04:05Z"`
@@ -69,7 +70,9 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 		out.Body.NextCursor = formatCursor(*next)
 		out.Link = in.nextLink(out.Body.NextCursor)
 	}
-	out.ETag, err = in.check(out.Body)
+	if out.ETag, err = guard.EntityTag(out.Body); err == nil {
+		err = in.Compare(out.ETag)
+	}
 	return out, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
@@ -111,7 +112,9 @@ func setupWith(t testing.TB, o options) *testBundle {
 	b.hub = watch.NewHub(b.store, log)
 	b.hub.Start(t.Context())
 	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, o.site, log)
-	b.server = httptest.NewServer(b.handler)
+	b.server = httptest.NewUnstartedServer(b.handler)
+	b.server.Listener = guard.Linger(b.server.Listener)
+	b.server.Start()
 	t.Cleanup(b.server.Close)
 	t.Cleanup(b.hub.Stop) // before the server, whose Close waits for the waiters
 	return b

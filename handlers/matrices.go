@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
@@ -13,7 +14,7 @@ import (
 
 type matrixInput struct {
 	IDParam
-	Conditional
+	guard.Conditional
 }
 
 type matrixOutput struct {
@@ -98,15 +99,30 @@ func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, er
 		return nil, a.fail(ctx, err)
 	}
 	out := &matrixOutput{Body: newMatrixBody(m)}
-	out.ETag, err = in.check(out.Body)
+	if out.ETag, err = guard.EntityTag(out.Body); err == nil {
+		err = in.Compare(out.ETag)
+	}
 	return out, err
 }
 
 // deleteMatrix handles DELETE /v1/matrices/{id}.
-func (a *API) deleteMatrix(ctx context.Context, in *IDParam) (*struct{}, error) {
+func (a *API) deleteMatrix(ctx context.Context, in *deleteInput) (*struct{}, error) {
 	id, err := in.parseID("matrix")
 	if err != nil {
 		return nil, a.fail(ctx, err)
+	}
+	if in.IfMatch != "" {
+		m, err := a.store.Matrix(ctx, id)
+		if err != nil {
+			return nil, a.fail(ctx, err)
+		}
+		tag, err := guard.EntityTag(newMatrixBody(m))
+		if err == nil {
+			err = in.Require(tag)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	err = a.store.InTx(ctx, func(tx *store.Tx) error { return a.jobs.DeleteMatrixTx(ctx, tx, id) })
 	if err != nil {

@@ -65,11 +65,13 @@ func Observed(next http.Handler, registry prometheus.Registerer) http.Handler {
 func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	body := &countedBody{ReadCloser: r.Body}
-	r.Body = body
+	inner := r.WithContext(r.Context()) // the server looks at the body of its own request
+	inner.Body = body
 	resp := &countedWriter{ResponseWriter: w}
 	m.inFlight.Inc()
 	defer func() { // also after a panic
 		m.inFlight.Dec()
+		r.Pattern = inner.Pattern
 		route := routeOf(r)
 		method := methodOf(r)
 		m.add(route, method)
@@ -80,7 +82,7 @@ func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Re
 			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
 		}
 	}()
-	next.ServeHTTP(resp, r)
+	next.ServeHTTP(resp, inner)
 }
 
 // add makes the series of a route with its first request: a rate of errors misses an error that begins a series.

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
 )
@@ -28,7 +29,7 @@ func (in IDParam) parseID(what string) (uuid.UUID, error) {
 
 type multiplicationInput struct {
 	IDParam
-	Conditional
+	guard.Conditional
 	Waiting
 }
 
@@ -58,7 +59,12 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	}
 	out.Body = v.body
 	out.ETag = v.etag
-	return out, in.compare(v.etag)
+	return out, in.Compare(v.etag)
+}
+
+type deleteInput struct {
+	IDParam
+	guard.Matching
 }
 
 type cancelInput struct {
@@ -153,10 +159,19 @@ func (a *API) changed(ctx context.Context, resp *response, err error) (*changedO
 }
 
 // deleteMultiplication handles DELETE /v1/multiplications/{id}.
-func (a *API) deleteMultiplication(ctx context.Context, in *IDParam) (*struct{}, error) {
+func (a *API) deleteMultiplication(ctx context.Context, in *deleteInput) (*struct{}, error) {
 	id, err := in.parseID("multiplication")
 	if err != nil {
 		return nil, a.fail(ctx, err)
+	}
+	if in.IfMatch != "" {
+		v, err := a.present(ctx, id)
+		if err != nil {
+			return nil, a.fail(ctx, err)
+		}
+		if err := in.Require(v.etag); err != nil {
+			return nil, err
+		}
 	}
 	err = a.store.InTx(ctx, func(tx *store.Tx) error { return a.jobs.DeleteTx(ctx, tx, id) })
 	if err != nil {

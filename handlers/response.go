@@ -6,6 +6,10 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // response is the response to a POST. It is rendered before it is sent, so that a repeated request gets the same bytes.
@@ -45,6 +49,17 @@ func encode(v any) ([]byte, error) {
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(v)
 	return text.Bytes(), err
+}
+
+// belowPrefix is a huma.Transformer that adds the prefix of a request to the references in the body of its response.
+func belowPrefix(ctx huma.Context, _ string, body any) (any, error) {
+	r, _ := humago.Unwrap(ctx)
+	prefix := guard.Prefix(r.Header)
+	if prefix == "" {
+		return body, nil
+	}
+	text, err := encode(body)
+	return json.RawMessage(resource.Below(prefix, text)), err
 }
 
 // rendered is the body of a response as JSON, described as a T.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix/jsonrows"
@@ -22,7 +23,7 @@ type view struct {
 }
 
 func newView(body resource.Multiplication, final bool) (view, error) {
-	etag, err := entityTag(body)
+	etag, err := guard.EntityTag(body)
 	return view{
 		body:  body,
 		etag:  etag,

@@ -120,7 +120,7 @@ func (l *connections) Accept() (net.Conn, error) {
 
 // changed follows the state of connections; it is the ConnState of the server.
 func (l *connections) changed(conn net.Conn, state http.ConnState) {
-	c, ok := conn.(*connection)
+	c, ok := placed(conn)
 	if !ok {
 		return
 	}
@@ -134,16 +134,26 @@ func (l *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// placed returns the connection that has a place, below that of guard.Linger.
+func placed(conn net.Conn) (*connection, bool) {
+	if outer, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = outer.NetConn()
+	}
+	c, ok := conn.(*connection)
+	return c, ok
+}
+
 type connectionKey struct{}
 
 // withConnection puts a connection into the context of its requests; it is the ConnContext of the server.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, conn)
+	c, _ := placed(conn)
+	return context.WithValue(ctx, connectionKey{}, c)
 }
 
 // headIsRead says that the head of a request was read.
 func headIsRead(r *http.Request) {
-	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok && c != nil {
 		c.head.begin(false)
 	}
 }

@@ -76,7 +76,7 @@ func listen(ctx context.Context, c listening, handler http.Handler) (*listener, 
 	})
 	go func() {
 		defer close(l.done)
-		if err := l.http.Serve(conns); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.http.Serve(guard.Linger(conns)); !errors.Is(err, http.ErrServerClosed) {
 			l.err = fmt.Errorf("serving: %w", err)
 		}
 	}()

@@ -65,6 +65,7 @@ func GetMatrix() huma.Operation {
 		Responses: responses(
 			success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"),
 			notModified(),
+			preconditionFailed(),
 			noSuchMatrix(),
 		),
 	}
@@ -80,6 +81,7 @@ func DeleteMatrix() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "The matrix is deleted.", nil),
+			preconditionFailed(),
 			noSuchMatrix(),
 			problem(http.StatusConflict, "The matrix is part of the multiplications in the detail, or still being uploaded.",
 				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use"),

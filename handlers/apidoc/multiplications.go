@@ -17,6 +17,7 @@ func ListMultiplications() huma.Operation {
 		Responses: responses(
 			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"),
 			notModified(),
+			preconditionFailed(),
 			problem(http.StatusUnprocessableEntity, "A parameter is unknown or has an invalid value.",
 				`invalid request: cursor "1" is not the next_cursor of any page`),
 		),
@@ -35,6 +36,7 @@ func GetMultiplication() huma.Operation {
 		Responses: responses(
 			success(http.StatusOK, "The current state.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
 			notModified(),
+			preconditionFailed(),
 			noSuchMultiplication(),
 			tooManyHeld(),
 		),
@@ -90,6 +92,7 @@ func DeleteMultiplication() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "The multiplication is deleted.", nil),
+			preconditionFailed(),
 			noSuchMultiplication(),
 			problem(http.StatusConflict, "The multiplication is not finished.",
 				"multiplication "+exampleID+" is pending, cancel it first: the multiplication is still being worked on"),
@@ -107,6 +110,12 @@ func tooManyHeld() response {
 	return problem(http.StatusTooManyRequests,
 		"The client has too many event streams and requests with `Prefer: wait` open.",
 		"this client has too many event streams and waits open, try again when one has ended", "Retry-After")
+}
+
+// preconditionFailed describes the response to a client that does not know the current version.
+func preconditionFailed() response {
+	return problem(http.StatusPreconditionFailed, "The resource does not have the ETag of `If-Match`.",
+		"the resource does not have the ETag of If-Match", "ETag")
 }
 
 // notModified describes the response to a client whose copy is current.

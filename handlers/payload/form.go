@@ -51,6 +51,10 @@ func (f *form) parts() iter.Seq2[*part, error] {
 				yield(nil, f.fault(err))
 				return
 			}
+			if err := checkPartEncoding(raw.FormName(), raw.Header); err != nil {
+				yield(nil, err)
+				return
+			}
 			p := &part{
 				Reader: partReader{raw, f},
 				name:   raw.FormName(),

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -92,8 +91,8 @@ func (j *jsonReader) integer(at string, low, high int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < low || n > high {
+	n, ok := parseInteger(string(text))
+	if !ok || n < low || n > high {
 		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40s", ErrInvalid, at, low, high, text)
 	}
 	return n, nil

@@ -48,6 +48,8 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 		if r.ContentLength != 0 {
 			_ = control.SetReadDeadline(time.Now().Add(timeout))
 		}
+		// The server looks at the body of its own request to see whether the client waits for a 100 (Continue), and how much
+		// of the body is left: a copy gets the other one.
 		inner := r.WithContext(memory.With(r.Context(), holder))
 		inner.Body = body
 		defer func() { r.Pattern = inner.Pattern }() // also after a panic

@@ -51,13 +51,19 @@ type tab struct {
 //   - a violation of a content security policy.
 func open(t *testing.T, expected ...string) *tab {
 	t.Helper()
+	return openWith(t, "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", expected...)
+}
+
+// openWith is open in a browser that resolves names by rules.
+func openWith(t *testing.T, rules string, expected ...string) *tab {
+	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(findChromium(t)),
 		chromedp.Flag("headless", "new"),
 		chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"),
+		chromedp.Flag("host-resolver-rules", rules),
 		chromedp.WindowSize(1280, 800),
 	)
 	if os.Getuid() == 0 {

@@ -12,14 +12,21 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// below serves a site below a path, through a proxy.
-func below(t *testing.T, path, site string) string {
+// below serves a site below a path, through a proxy. The proxy tells the site that path if names is set.
+func below(t *testing.T, path, site string, names bool) string {
 	t.Helper()
 	target, err := url.Parse(site)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.StripPrefix(path, httputil.NewSingleHostReverseProxy(target)))
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+		if names {
+			r.Out.Header.Set("X-Forwarded-Prefix", path)
+		}
+	}}
+	server := httptest.NewServer(http.StripPrefix(path, proxy))
 	t.Cleanup(server.Close)
 	return server.URL + path
 }

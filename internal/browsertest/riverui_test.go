@@ -111,3 +111,24 @@ func TestRiverUIListsJobs(t *testing.T) {
 		t.Errorf("the list has %d tiles, %d of them of the multiplication, want 4 and 4: %s", all, own, text)
 	}
 }
+
+// TestRiverUIBehindProxy: below the path of a proxy that tells it, a click on the start page leads to the jobs in River
+// UI, whose pages load and whose links stay below that path.
+func TestRiverUIBehindProxy(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	m := d.submit(random("2700"))
+	proxy := below(t, "/tools/millrace", d.url, true)
+	b := open(t, riverUIMessage)
+	b.open(proxy + "/")
+	b.click(`li.multiplication[data-id="` + m.ID + `"] .jobs`)
+	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 4`)
+	links := evaluate[[]string](b, `[...document.querySelectorAll("a[href]")].map(a => a.href)`)
+	for _, link := range links {
+		if !strings.HasPrefix(link, proxy+"/riverui") {
+			t.Errorf("a link is %s, want it below %s/riverui", link, proxy)
+		}
+	}
+	b.open(proxy + "/riverui")
+	b.sees(`location.href.startsWith("` + proxy + `/riverui/") && document.querySelector('[href*="/riverui/queues"]')`)
+}

@@ -58,8 +58,10 @@ func (u *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if u.isAsset(r.URL.Path) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxUIBody)
-	u.handler.ServeHTTP(w, r)
+	inner := r.WithContext(r.Context()) // the server looks at the body of its own request
+	inner.Body = http.MaxBytesReader(w, r.Body, maxUIBody)
+	defer func() { r.Pattern = inner.Pattern }() // also after a panic
+	u.handler.ServeHTTP(w, inner)
 }
 
 // isAsset reports whether a path is that of a script or a style sheet, whose names change with their content. For

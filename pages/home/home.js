@@ -8,8 +8,10 @@ const NEWEST = 10;
 
 const byId = (id) => document.getElementById(id);
 
-// local makes a path of the API relative, because a proxy may serve the site below a path of its own.
-const local = (path) => path.replace(/^\//, "");
+// local makes a path of the API relative, because a proxy may serve the site below a path of its own. If the proxy has
+// told the server that path, it is part of the path of the API already.
+const site = new URL(".", location.href).pathname;
+const local = (path) => (path.startsWith(site) ? path : path.replace(/^\//, ""));
 
 // call sends a request to the API and returns the JSON of the response. It throws the problem that an error describes.
 async function call(path, options) {
