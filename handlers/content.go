@@ -38,7 +38,7 @@ func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResp
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	m, err := a.store.MultiplicationWithMatrices(ctx, id)
+	m, err := a.store.Whole(ctx, id)
 	if state := jobs.State(m.Multiplication.State); err == nil && state != jobs.Completed {
 		err = fmt.Errorf("%w: the multiplication is %s, it has no result", errConflict, state)
 	}

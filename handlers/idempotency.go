@@ -135,14 +135,23 @@ func replayOf(first *store.IdempotencyKey, r request) (*response, error) {
 
 // saveTx saves the response to a request with a key. It must be the last statement of the transaction.
 func saveTx(ctx context.Context, tx *store.Tx, r request, resp *response) error {
+	saved := savedResponse(r, resp)
+	if saved == nil {
+		return nil
+	}
+	return tx.SaveIdempotencyKey(ctx, *saved)
+}
+
+// savedResponse returns what is saved of the response to a request; nil if that has no key.
+func savedResponse(r request, resp *response) *store.IdempotencyKey {
 	if r.key == "" {
 		return nil
 	}
-	return tx.SaveIdempotencyKey(ctx, store.IdempotencyKey{
+	return &store.IdempotencyKey{
 		Key:         r.key,
 		Fingerprint: r.fingerprint(),
 		Status:      int16(resp.status), //nolint:gosec // an HTTP status
 		Location:    resp.location,
 		Body:        resp.body,
-	})
+	}
 }

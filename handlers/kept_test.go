@@ -10,14 +10,15 @@ import (
 )
 
 // kept counts what is stored. It does not count jobs of the maintenance.
-type kept struct{ matrices, owners, multiplications, tiles int }
+type kept struct{ matrices, owners, multiplications, tiles, inline int }
 
 func (b *testBundle) kept(t testing.TB) kept {
 	t.Helper()
 	var k kept
 	const sql = `SELECT (SELECT count(*) FROM matrices), (SELECT count(*) FROM multiplications),
-		(SELECT count(*) FROM river_job WHERE kind = 'multiply_tile')`
-	err := b.store.Pool.QueryRow(t.Context(), sql).Scan(&k.matrices, &k.multiplications, &k.tiles)
+		(SELECT count(*) FROM river_job WHERE kind = 'multiply_tile'),
+		(SELECT count(*) FROM inline_pending) + (SELECT count(*) FROM inline_completed)`
+	err := b.store.Pool.QueryRow(t.Context(), sql).Scan(&k.matrices, &k.multiplications, &k.tiles, &k.inline)
 	if err != nil {
 		t.Fatal(err)
 	}

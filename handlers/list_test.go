@@ -34,6 +34,7 @@ func ids(list resource.MultiplicationList) []string {
 // setState sets the state of a multiplication without jobs that run.
 func (b *testBundle) setState(t *testing.T, id string, state jobs.State) {
 	t.Helper()
+	b.exec(t, "SELECT expand_inline(ARRAY[$1::uuid], interval '1 hour', 10)", id)
 	b.exec(t, `UPDATE multiplications SET state = $2,
 		finished_at = CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN now() END,
 		tiles_completed = CASE WHEN $2 = 'completed' THEN tiles_total ELSE 0 END

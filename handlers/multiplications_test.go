@@ -119,7 +119,7 @@ func TestCancel(t *testing.T) {
 		}
 		idle.get(t, "/v1/multiplications/"+id+"/result").want(t, http.StatusConflict)
 		var state string
-		err := idle.store.Pool.QueryRow(t.Context(), "SELECT state FROM river_job").Scan(&state)
+		err := idle.store.Pool.QueryRow(t.Context(), "SELECT state FROM river_job WHERE kind = 'multiply_tile'").Scan(&state)
 		if err != nil || state != "cancelled" {
 			t.Errorf("the job is %s, %v, want cancelled", state, err)
 		}

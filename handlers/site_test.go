@@ -193,7 +193,7 @@ func TestWithoutRiverUI(t *testing.T) {
 func TestLinkToJobs(t *testing.T) {
 	t.Parallel()
 	b := setupSite(t, true)
-	single := b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
+	single := b.status(t, b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`).ID)
 	several := b.submit(t, fourLargeTiles)
 	empty := b.submit(t, `{"a": {"random": {"rows": 0, "cols": 2}}, "b": {"random": {"rows": 2, "cols": 3}}}`)
 	if empty.Links.Jobs != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
@@ -79,7 +80,7 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 		log:    log,
 	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
-	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), timeout))
+	server := httptest.NewServer(payload.WithStallLimits(guard.Problems(mux), timeout))
 	t.Cleanup(server.Close)
 	return server, s
 }

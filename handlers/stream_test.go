@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/internal/testdb"
@@ -53,7 +54,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	}
 	a.register(humago.New(exactMux{mux}, apidoc.Config()))
 	id := submitPending(t, a, 1)[0]
-	server := httptest.NewServer(payload.WithStallLimits(withProblems(mux), stall))
+	server := httptest.NewServer(payload.WithStallLimits(guard.Problems(mux), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, id

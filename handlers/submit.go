@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path"
 
@@ -11,7 +12,9 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
 )
 
 // submitInput is the request for a multiplication.
@@ -83,7 +86,30 @@ func (a *API) accept(ctx context.Context, r request, read readOrder) (*response,
 }
 
 // submitOrder submits a multiplication and saves the response in one transaction.
-func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {
+func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission) (*response, error) {
+	i, m, ok, err := a.jobs.Inline(order)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		resp, err := a.submitInline(ctx, r, i, m)
+		if !errors.Is(err, jobs.ErrNotInline) {
+			return resp, err
+		}
+	}
+	return a.submitTiles(ctx, r, order)
+}
+
+// submitInline submits an inline multiplication.
+func (a *API) submitInline(ctx context.Context, r request, i inline.Multiplication, m jobs.Multiplication) (*response, error) {
+	resp, err := newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(m))
+	if err != nil {
+		return nil, err
+	}
+	return resp, a.jobs.Accept(ctx, queue.Offer{Multiplication: i, Key: savedResponse(r, resp)})[0]
+}
+
+func (a *API) submitTiles(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {
 	err = a.store.InTx(ctx, func(tx *store.Tx) error {
 		m, err := a.jobs.SubmitTx(ctx, tx, order)
 		if err != nil {

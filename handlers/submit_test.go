@@ -141,7 +141,7 @@ func TestPriority(t *testing.T) {
 	check := func(m resource.Multiplication, want int) {
 		t.Helper()
 		var queued int
-		const query = "SELECT priority FROM river_job WHERE args->>'multiplication_id' = $1"
+		const query = "SELECT j.priority FROM river_job j JOIN inline_pending p ON p.job = j.id WHERE p.id = $1"
 		if err := b.store.Pool.QueryRow(t.Context(), query, m.ID).Scan(&queued); err != nil {
 			t.Fatal(err)
 		}

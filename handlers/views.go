@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -139,16 +140,21 @@ func (v *views) read(ctx context.Context, set map[uuid.UUID]struct{}) (map[uuid.
 		return nil, err
 	}
 	var small []uuid.UUID
+	contents := map[uuid.UUID][]byte{}
 	for _, m := range all {
-		if m.State == jobs.Completed && m.C.Shape.Bytes() <= store.MaxInline {
+		switch content := m.InlineResult(); {
+		case content != nil:
+			contents[m.C.ID] = content
+		case m.State == jobs.Completed && m.C.Shape.Bytes() <= store.MaxInline:
 			small = append(small, m.C.ID)
 		}
 	}
-	var contents map[uuid.UUID][]byte
 	if len(small) > 0 {
-		if contents, err = v.api.store.Contents(ctx, small); err != nil {
+		found, err := v.api.store.Contents(ctx, small)
+		if err != nil {
 			return nil, err
 		}
+		maps.Copy(contents, found)
 	}
 	found := make(map[uuid.UUID]func() (view, error), len(all))
 	for _, m := range all {

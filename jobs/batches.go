@@ -87,7 +87,7 @@ func (c *Client) enqueueNextTx(ctx context.Context, tx *store.Tx, m Multiplicati
 
 // feedTx enqueues all batches of a multiplication that are due.
 func (c *Client) feedTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	m, err := lockTx(ctx, tx, id)
+	m, err := c.lockTx(ctx, tx, id)
 	if errors.Is(err, store.ErrNotFound) { // deleted since
 		return nil
 	}

@@ -40,7 +40,7 @@ func (e ending) outcome() State {
 // endTx moves an active multiplication to Failed or Cancelled and cancels its jobs. It does nothing if it has that
 // outcome already, or if its cause has passed. Errors: store.ErrNotFound; ErrFinished when it has another outcome.
 func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
-	m, err := lockTx(ctx, tx, e.id)
+	m, err := c.lockTx(ctx, tx, e.id)
 	if err != nil {
 		return err
 	}
@@ -79,10 +79,4 @@ func (c *Client) fail(ctx context.Context, e ending) error {
 		return nil
 	}
 	return fmt.Errorf("failing multiplication %s: %w", e.id, err)
-}
-
-// lockTx returns a multiplication, whose row stays locked until the end of the transaction.
-func lockTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multiplication, error) {
-	row, err := tx.LockMultiplication(ctx, id)
-	return newMultiplication(row), err
 }

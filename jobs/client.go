@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -24,6 +25,7 @@ type Client struct {
 	limits    Limits
 	log       *slog.Logger
 	metrics   *metrics
+	acceptor  *accept.Acceptor
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
 }
@@ -41,6 +43,7 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 	c.publisher = watch.NewPublisher(c.sender)
 	var err error
 	c.queue, err = queue.New(s, c.sender, config, c.parts(engine), log)
+	c.acceptor = accept.New(c.queue, func(n int) { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(n)) })
 	return c, err
 }
 

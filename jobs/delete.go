@@ -20,7 +20,7 @@ const usersShown = 5
 // DeleteTx deletes a finished multiplication, and its result unless another multiplication uses that as an operand.
 // Errors: store.ErrNotFound; ErrActive.
 func (c *Client) DeleteTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	m, err := lockTx(ctx, tx, id)
+	m, err := c.lockTx(ctx, tx, id)
 	if err != nil {
 		return err
 	}
@@ -47,6 +47,9 @@ func (c *Client) DeleteTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error
 // DeleteMatrixTx deletes a matrix that no multiplication uses, and its content unless other matrices share it. Errors:
 // store.ErrNotFound; store.ErrNotReady while it is being written; ErrInUse, with the multiplications that use it.
 func (c *Client) DeleteMatrixTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
+	if err := c.expandOwnersTx(ctx, tx, id); err != nil {
+		return err
+	}
 	m, err := tx.LockMatrix(ctx, id)
 	if err != nil {
 		return err

@@ -142,6 +142,12 @@ func (m *metrics) completion(completed Multiplication) {
 	m.lasted.WithLabelValues(queueOf(completed.Plan)).Observe(max(0, time.Since(completed.CreatedAt).Seconds()))
 }
 
+// inlineCompletion counts an inline multiplication, submitted at a time, that has just been completed.
+func (m *metrics) inlineCompletion(submitted time.Time) {
+	m.ended.WithLabelValues(string(Completed)).Inc()
+	m.lasted.WithLabelValues(queue.Small).Observe(max(0, time.Since(submitted).Seconds()))
+}
+
 // rescue counts a job that was taken back from a lost worker.
 func (m *metrics) rescue(job queue.Rescued) {
 	m.rescued.Inc()

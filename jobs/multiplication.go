@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
 )
 
 // Multiplication is one accepted request for C = A·B, A being m×k and B k×n, and what becomes of it. Its result is
@@ -39,6 +40,8 @@ type Multiplication struct {
 	StartedAt  *time.Time // when its first tile was started
 	FinishedAt *time.Time // set exactly while the state is final
 	ExpiresAt  time.Time  // when a finished one is deleted
+
+	inline *inline.Multiplication // if it is inline, with its contents
 }
 
 // Ref names a matrix that is part of a multiplication.

@@ -36,7 +36,11 @@ func (c *Client) reconcileJustNow(ctx context.Context) {
 // reconcile fails the multiplications that are active although a tile of them, stopped within a time, or all, will not
 // be worked any more.
 func (c *Client) reconcile(ctx context.Context, within time.Duration) error {
-	return errors.Join(c.reconcileStopped(ctx, within), c.reconcileUnsettled(ctx))
+	err := errors.Join(c.reconcileStopped(ctx, within), c.reconcileUnsettled(ctx))
+	if within == ever {
+		err = errors.Join(err, c.reconcileUnsettledInline(ctx))
+	}
+	return err
 }
 
 // reconcileStopped is for tiles that were discarded or cancelled: by River or River UI without passing through
@@ -61,6 +65,24 @@ func (c *Client) reconcileStopped(ctx context.Context, within time.Duration) err
 			},
 		}))
 	}
+	return errors.Join(err, c.reconcileStoppedInline(ctx, within))
+}
+
+// reconcileStoppedInline is for bundles that were discarded or cancelled. Their multiplications are expanded, and end.
+func (c *Client) reconcileStoppedInline(ctx context.Context, within time.Duration) error {
+	stopped, err := c.queue.StoppedInline(ctx, within, reconcileBatch)
+	for id, state := range stopped {
+		err = errors.Join(err, c.fail(ctx, ending{id: id, reason: "the job of its bundle was " + state}))
+	}
+	return err
+}
+
+// reconcileUnsettledInline is for inline multiplications whose job was deleted.
+func (c *Client) reconcileUnsettledInline(ctx context.Context) error {
+	unsettled, err := c.queue.UnsettledInline(ctx, reconcileBatch)
+	for _, id := range unsettled {
+		err = errors.Join(err, c.fail(ctx, ending{id: id, reason: "the job of its bundle ended without a result"}))
+	}
 	return err
 }
 
@@ -84,6 +106,9 @@ func (c *Client) rescue(ctx context.Context) {
 	rescued, err := c.queue.Rescue(ctx)
 	for _, job := range rescued {
 		c.metrics.rescue(job)
+		if job.Kind == queue.InlineKind {
+			err = errors.Join(err, c.expandBundle(ctx, job))
+		}
 		if job.Quarantined { // also after an error: the job is not rescued a second time
 			err = errors.Join(err, c.quarantine(ctx, job))
 		}
@@ -107,4 +132,19 @@ func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
 		reason: reason,
 		byJob:  job.ID,
 	})
+}
+
+// expandBundle expands the multiplications of a bundle that has crashed its worker: none is to be lost with another.
+func (c *Client) expandBundle(ctx context.Context, job queue.Rescued) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	waiting, err := c.queue.Waiting(ctx, queue.Bundle{
+		Job:   job.ID,
+		First: job.First,
+		Last:  job.Last,
+	})
+	if err != nil {
+		return err
+	}
+	return c.expand(ctx, inlineIDs(waiting))
 }

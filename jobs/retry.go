@@ -22,7 +22,7 @@ var (
 // a full set of attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to
 // stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result.
 func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	m, err := lockTx(ctx, tx, id)
+	m, err := c.lockTx(ctx, tx, id)
 	if err != nil {
 		return err
 	}

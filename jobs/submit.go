@@ -60,7 +60,7 @@ func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 			return Multiplication{}, err
 		}
 	}
-	if err := writeOperandsTx(ctx, tx, s); err != nil {
+	if err := c.writeOperandsTx(ctx, tx, s); err != nil {
 		return Multiplication{}, err
 	}
 	if _, err := tx.InsertMatrix(ctx, resultMatrix(m)); err != nil {
@@ -114,7 +114,7 @@ func planned(s Submission) Multiplication {
 	b := Ref{ID: s.B.Matrix.ID, Shape: s.B.Matrix.Shape()}
 	plan := matrix.NewPlan(a.Shape.Rows, a.Shape.Cols, b.Shape.Cols)
 	m := Multiplication{
-		ID:         store.NewID(),
+		ID:         store.NewMultiplicationID(),
 		A:          a,
 		B:          b,
 		C:          Ref{ID: store.NewID(), Shape: resultShape(a.Shape, b.Shape)},
@@ -133,7 +133,7 @@ func planned(s Submission) Multiplication {
 }
 
 // writeOperandsTx writes the rows of new operands, and keeps stored ones from expiring.
-func writeOperandsTx(ctx context.Context, tx *store.Tx, s Submission) error {
+func (c *Client) writeOperandsTx(ctx context.Context, tx *store.Tx, s Submission) error {
 	var stored []uuid.UUID
 	operands := []Operand{s.A, s.B}
 	// In one order everywhere: uploads of the same two contents must not wait for each other.
@@ -144,6 +144,9 @@ func writeOperandsTx(ctx context.Context, tx *store.Tx, s Submission) error {
 		} else if _, err := o.WriteTx(ctx, tx); err != nil {
 			return err
 		}
+	}
+	if err := c.expandOwnersTx(ctx, tx, stored...); err != nil {
+		return err
 	}
 	return tx.UseMatrices(ctx, stored)
 }

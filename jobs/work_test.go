@@ -31,7 +31,7 @@ func TestResultIsRight(t *testing.T) {
 // expectResult compares the result of a multiplication with its definition.
 func (b *testBundle) expectResult(id uuid.UUID) {
 	b.t.Helper()
-	found, err := b.store.MultiplicationWithMatrices(b.t.Context(), id)
+	found, err := b.store.Whole(b.t.Context(), id)
 	if err != nil {
 		b.t.Fatal(err)
 	}

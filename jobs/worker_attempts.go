@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
@@ -25,6 +26,7 @@ import (
 func (c *Client) parts(engine *tile.Engine) queue.Parts {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &tileWorker{client: c, engine: engine})
+	river.AddWorker(workers, &inlineWorker{client: c, engine: engine})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	return queue.Parts{
 		Workers:    workers,
@@ -137,22 +139,44 @@ type attempts struct {
 // Work implements rivertype.WorkerMiddleware.
 func (a *attempts) Work(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
 	m := a.metrics
-	if job.Kind != (TileArgs{}).Kind() {
+	tiles, ok := tilesOf(job)
+	if !ok {
 		return work(ctx)
 	}
 	if job.AttemptedAt != nil {
-		m.waited.WithLabelValues(job.Queue).Observe(max(0, job.AttemptedAt.Sub(queue.DueSince(job)).Seconds()))
+		waited := max(0, job.AttemptedAt.Sub(queue.DueSince(job)).Seconds())
+		observe(m.waited.WithLabelValues(job.Queue), waited, tiles)
 	}
 	m.busy.WithLabelValues(job.Queue).Inc()
 	defer m.busy.WithLabelValues(job.Queue).Dec()
 	start := time.Now()
 	err := errPanicked
-	defer func() { m.attempts.WithLabelValues(job.Queue, outcome(ctx, job, err)).Inc() }()
+	defer func() { m.attempts.WithLabelValues(job.Queue, outcome(ctx, job, err)).Add(float64(tiles)) }()
 	err = work(ctx)
 	if err == nil {
-		m.computed.WithLabelValues(job.Queue).Observe(time.Since(start).Seconds())
+		observe(m.computed.WithLabelValues(job.Queue), time.Since(start).Seconds()/float64(tiles), tiles)
 	}
 	return err
+}
+
+// tilesOf returns how many tiles a job computes; an inline multiplication is one. It reports false for another job.
+func tilesOf(job *rivertype.JobRow) (int, bool) {
+	switch job.Kind {
+	case TileArgs{}.Kind():
+		return 1, true
+	case queue.InlineKind:
+		var args InlineArgs
+		_ = json.Unmarshal(job.EncodedArgs, &args) // the worker reports it
+		return max(1, args.Multiplications), true
+	}
+	return 0, false
+}
+
+// observe adds a value to a histogram n times.
+func observe(h prometheus.Observer, value float64, n int) {
+	for range n {
+		h.Observe(value)
+	}
 }
 
 // errPanicked stands for the error of an attempt that has not returned.

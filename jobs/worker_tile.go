@@ -231,7 +231,7 @@ func (w *tileWorker) resume(ctx context.Context, job *rivertype.JobRow, id uuid.
 // resumeTx returns errSuperseded when this attempt is not wanted, and ErrActive while other tiles are about to stop:
 // those would be missing when the multiplication goes on.
 func (w *tileWorker) resumeTx(ctx context.Context, tx *store.Tx, job *rivertype.JobRow, id uuid.UUID) error {
-	m, err := lockTx(ctx, tx, id)
+	m, err := w.client.lockTx(ctx, tx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return errSuperseded

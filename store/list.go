@@ -1,12 +1,16 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -37,7 +41,12 @@ func (s *Store) Page(ctx context.Context, f Filter, behind *Position, limit int)
 	case !f.Before.IsZero():
 		from = Position{CreatedAt: f.Before} // with the smallest id: none of that very time
 	}
-	page, err := s.page(ctx, f, from, limit+1)
+	page, err := s.inlinePage(ctx, f, from, limit+1) // first: one may be expanded in between
+	if err == nil {
+		var others []Position
+		others, err = s.page(ctx, f, from, limit+1)
+		page = merge(page, others)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing multiplications: %w", err)
 	}
@@ -72,6 +81,59 @@ func (s *Store) page(ctx context.Context, f Filter, from Position, rows int) ([]
 		Since:    params.Since,
 		MaxRows:  params.MaxRows,
 	}))
+}
+
+// inlinePage is the page of inline multiplications.
+func (s *Store) inlinePage(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
+	if f.Matrix != nil {
+		return s.inlineOwnerPage(ctx, f, from)
+	}
+	before := inline.Bound(from.CreatedAt, from.ID)
+	since := inline.SinceID(f.Since)
+	lists := map[string]func(context.Context, uuid.UUID, uuid.UUID, int32) ([]uuid.UUID, error){
+		"pending":   s.db.PageInlinePending,
+		"completed": s.db.PageInlineCompleted,
+	}
+	var page []Position
+	for _, state := range []string{"pending", "completed"} { // in the order of a life: one may be completed in between
+		if !slices.Contains(f.States, state) {
+			continue
+		}
+		ids, err := lists[state](ctx, before, since, int32(rows)) //nolint:gosec // a page
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			page = append(page, Position{ID: id, CreatedAt: inline.Time(id)})
+		}
+	}
+	return page, nil
+}
+
+// inlineOwnerPage is the page of the inline multiplication that a matrix is part of, if there is one.
+func (s *Store) inlineOwnerPage(ctx context.Context, f Filter, from Position) ([]Position, error) {
+	owner, _, ok := inline.Owner(*f.Matrix)
+	created := inline.Time(owner)
+	if !ok || created.Before(f.Since) || !inline.Less(owner, inline.Bound(from.CreatedAt, from.ID)) {
+		return nil, nil
+	}
+	rows, err := s.db.ListInline(ctx, []uuid.UUID{owner})
+	var page []Position
+	for _, row := range rows {
+		if slices.Contains(f.States, NewInline(inline.FromState(row), s.Retention).State) {
+			page = append(page, Position{ID: owner, CreatedAt: created})
+		}
+	}
+	return page, err
+}
+
+// merge returns the positions of both pages, newest first and each once.
+func merge(pages ...[]Position) []Position {
+	all := slices.Concat(pages...)
+	slices.SortFunc(all, func(x, y Position) int {
+		return cmp.Or(y.CreatedAt.Compare(x.CreatedAt), bytes.Compare(y.ID[:], x.ID[:]))
+	})
+	return slices.CompactFunc(all, func(x, y Position) bool { return x.ID == y.ID })
 }
 
 // positions gives the rows of both lists their common type.

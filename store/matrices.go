@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -120,6 +121,11 @@ func (m Matrix) BlockOwner() uuid.UUID {
 
 // Matrix returns the row of a matrix. Errors: ErrNotFound, also of one that a client has deleted.
 func (s *Store) Matrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+	// Inline multiplications first: one may be expanded in between, never the other way round.
+	m, err := s.findInlineMatrix(ctx, id)
+	if !errors.Is(err, ErrNotFound) {
+		return m, err
+	}
 	row, err := s.db.GetMatrix(ctx, id)
 	return visible(id, row, err)
 }

@@ -71,15 +71,30 @@ type MultiplicationDetail struct {
 	BDType matrix.DType
 }
 
-// Multiplications returns the rows of those of the given multiplications that exist, in any order.
+// Multiplications returns those of the given multiplications that exist, in any order.
 func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
-	rows, err := s.db.ListMultiplications(ctx, ids)
+	records := make([]Multiplication, 0, len(ids))
+	rest := make([]uuid.UUID, 0, len(ids))
+	small, err := s.inline(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
-	records := make([]Multiplication, len(rows))
-	for i, row := range rows {
-		records[i] = Multiplication(row)
+	for _, id := range ids {
+		if i, ok := small[id]; ok {
+			records = append(records, NewInline(i, s.Retention))
+		} else {
+			rest = append(rest, id)
+		}
+	}
+	if len(rest) == 0 {
+		return records, nil
+	}
+	rows, err := s.db.ListMultiplications(ctx, rest)
+	if err != nil {
+		return nil, fmt.Errorf("reading multiplications: %w", err)
+	}
+	for _, row := range rows {
+		records = append(records, Multiplication(row))
 	}
 	return records, nil
 }
@@ -120,7 +135,8 @@ type MultiplicationWithMatrices struct {
 	C              Matrix
 }
 
-// MultiplicationWithMatrices returns a multiplication with its operands and its result. Errors: ErrNotFound.
+// MultiplicationWithMatrices returns a multiplication with its operands and its result, unless it is inline. Errors:
+// ErrNotFound.
 func (s *Store) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
 	row, err := s.db.GetMultiplicationWithMatrices(ctx, id)
 	if err != nil {
@@ -146,9 +162,12 @@ type Active struct {
 	InProgress int64
 }
 
+// maxInlineCounted is how many inline multiplications are counted at most.
+const maxInlineCounted = 100_000
+
 // CountActive counts the multiplications that are not finished.
 func (s *Store) CountActive(ctx context.Context) (Active, error) {
-	counts, err := s.db.CountActiveMultiplications(ctx)
+	counts, err := s.db.CountActiveMultiplications(ctx, maxInlineCounted)
 	return Active(counts), err
 }
 

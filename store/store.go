@@ -15,6 +15,7 @@ import (
 
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/database"
+	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -26,7 +27,7 @@ var (
 )
 
 // SchemaVersion is the newest migration that this version understands. Processes tell it with their lease.
-const SchemaVersion = 10
+const SchemaVersion = 11
 
 // Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs
 // several in one transaction.
@@ -70,8 +71,12 @@ const (
 	DefaultMinFreeBytes = 1 << 30
 )
 
-// NewID returns a UUIDv7: rows that are written together stay together in the index.
-func NewID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+// NewID returns the id of a new row, a UUIDv7: rows that are written together stay together in the index. It is not that
+// of a matrix of an inline multiplication.
+func NewID() uuid.UUID { return inline.NewID() }
+
+// NewMultiplicationID returns the id of a new multiplication that is not inline.
+func NewMultiplicationID() uuid.UUID { return inline.NewOtherID() }
 
 // Unavailable reports whether err means that the database cannot be reached, does not respond in time, takes no writes,
 // or is shutting down or starting up. The condition passes; what was committed is safe.

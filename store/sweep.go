@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/millrace/millrace/store/inline"
 )
 
 const (
@@ -38,20 +39,34 @@ type Swept struct {
 // SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired
 // idempotency keys. An error of one part keeps it from none of the others.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
-	var errs [3]error
+	var errs [4]error
 	swept.Multiplications, errs[0] = inBatches(sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredMultiplications(ctx, sweepBatch)
 	})
+	inline, err := s.sweepInline(ctx)
+	swept.Multiplications += inline
+	errs[3] = err
 	swept.Matrices, errs[1] = s.sweepMatrices(ctx)
 	swept.Keys, errs[2] = inBatches(sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredIdempotencyKeys(ctx, sweepBatch)
 	})
-	for i, what := range []string{"multiplications", "matrices", "keys"} {
+	for i, what := range []string{"multiplications", "matrices", "keys", "inline multiplications"} {
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("deleting expired %s: %w", what, errs[i])
 		}
 	}
 	return swept, errors.Join(errs[:]...)
+}
+
+// inlineBatch is how many inline multiplications one statement deletes.
+const inlineBatch = 5000
+
+// sweepInline deletes expired inline multiplications.
+func (s *Store) sweepInline(ctx context.Context) (int64, error) {
+	before := inline.FirstID(time.Now().Add(-s.Retention))
+	return inBatches(inlineBatch, func() (int64, error) {
+		return s.db.DeleteExpiredInline(ctx, before, s.Retention, inlineBatch)
+	})
 }
 
 // sweepMatrices deletes expired matrices and their blocks. Blocks that cannot be deleted are orphans from now on.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
+	"github.com/millrace/millrace/store/memory"
 )
 
 // Upload receives the content of a new matrix. Small contents stay in memory; larger ones are cut into blocks, of
@@ -23,7 +24,7 @@ type Upload struct {
 	matrix   Matrix
 	fortran  bool
 	head     []byte
-	held     chunks       // what follows head while it is not known how the hash begins
+	held     memory.Chunks       // what follows head while it is not known how the hash begins
 	blocks   *blockWriter // nil while the content is small
 	release  func()       // gives back the memory, if some is reserved
 	reserved bool
@@ -73,7 +74,7 @@ func (u *Upload) Write(p []byte) (int, error) {
 	if u.digest != nil {
 		u.digest.Write(p)
 	}
-	switch size := len(u.head) + u.held.size + len(p); {
+	switch size := len(u.head) + u.held.Size() + len(p); {
 	case u.blocks != nil:
 		return u.blocks.Write(p)
 	case size <= MaxInline:
@@ -160,5 +161,5 @@ func (u *Upload) spill() error {
 		return err
 	}
 	u.head = nil
-	return u.held.moveTo(u.blocks)
+	return u.held.MoveTo(u.blocks)
 }

@@ -19,7 +19,7 @@ import (
 // returned, which is not ready before FinishTx.
 func (u *Upload) Close() (Matrix, error) {
 	defer func() { u.release() }()
-	if u.held.size > 0 {
+	if u.held.Size() > 0 {
 		if err := u.closeHeld(); err != nil {
 			return Matrix{}, err
 		}
@@ -65,10 +65,10 @@ func (u *Upload) lookForSame() error {
 
 // closeHeld hashes what is in memory, now that its shape is known, and begins to write it.
 func (u *Upload) closeHeld() error {
-	u.matrix.Rows = int64(len(u.head)+u.held.size) / (u.matrix.Cols * int64(u.matrix.DType.Size()))
+	u.matrix.Rows = int64(len(u.head)+u.held.Size()) / (u.matrix.Cols * int64(u.matrix.DType.Size()))
 	u.beginDigest()
 	u.digest.Write(u.head)
-	u.held.each(func(p []byte) { u.digest.Write(p) })
+	u.held.Each(func(p []byte) { u.digest.Write(p) })
 	return u.spill()
 }
 

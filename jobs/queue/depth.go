@@ -173,6 +173,9 @@ func (c *Client) sample(ctx context.Context) ([]db.SampleJobsRow, map[uuid.UUID]
 		ids[i] = s.GroupID
 	}
 	costs, err := c.store.TileCosts(ctx, ids)
+	if err == nil {
+		costs[uuid.Nil] = 0 // of bundles, whose arithmetic does not count
+	}
 	return samples, costs, err
 }
 

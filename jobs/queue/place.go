@@ -49,7 +49,10 @@ func Snoozes(job *rivertype.JobRow) int { return marksOf(job).Snoozes }
 func Counted(job *rivertype.JobRow) bool { return marksOf(job).Counted }
 
 // suspect reports whether a job has crashed its workers so often that it must be alone in the next one.
-func suspect(job *rivertype.JobRow) bool { return marksOf(job).Crashes >= MaxCrashes-1 }
+func suspect(job *rivertype.JobRow) bool { return Crashes(job) >= MaxCrashes-1 }
+
+// Crashes returns how often a job has crashed its worker.
+func Crashes(job *rivertype.JobRow) int { return marksOf(job).Crashes }
 
 // marks are what River and the statements of this package note in the metadata of a job.
 type marks struct {

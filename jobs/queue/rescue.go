@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 )
 
@@ -31,6 +33,8 @@ type Rescued struct {
 	State       string // retryable, cancelled or discarded
 	GroupID     string // empty when it is no tile
 	Tile        int64
+	First       uuid.UUID // of a bundle of inline multiplications
+	Last        uuid.UUID
 	Quarantined bool // a tile that has crashed its worker MaxCrashes times
 }
 
@@ -109,6 +113,8 @@ func (c *Client) rescueFrom(ctx context.Context, lost []string) ([]Rescued, erro
 			State:       string(row.State),
 			GroupID:     row.GroupID,
 			Tile:        row.Tile,
+			First:       row.First,
+			Last:        row.Last,
 			Quarantined: row.State == db.RiverJobStateDiscarded && row.GroupID != "",
 		}
 		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State,

@@ -11,16 +11,21 @@ import (
 // bytes that it has not used; and the scanner of numbers, which looks into the buffer.
 type input struct {
 	src     io.Reader
-	buf     [2 * maxToken]byte
-	from    int   // buf[from:to] has not been used
-	to      int   // see from
-	read    int64 // bytes from src
-	scanned int64 // bytes that tokens has not seen
-	err     error // of src, for when the buffer is used up
-	begun   bool  // the beginning of the text has been looked at
+	buf     []byte // grows to maxBuffer: most texts are short
+	from    int    // buf[from:to] has not been used
+	to      int    // see from
+	read    int64  // bytes from src
+	scanned int64  // bytes that tokens has not seen
+	err     error  // of src, for when the buffer is used up
+	begun   bool   // the beginning of the text has been looked at
 
 	tokens *jsontext.Decoder // the decoder that reads from this input
 }
+
+const (
+	minBuffer = 1 << 10
+	maxBuffer = 2 * maxToken
+)
 
 // Read implements io.Reader for the decoder, which keeps what it has been given since its last token.
 func (in *input) Read(p []byte) (int, error) {
@@ -80,12 +85,15 @@ func (in *input) begin() {
 	}
 }
 
-// more reads on. It moves the unused bytes to the start of the buffer, which they must not fill.
+// more reads on. It moves the unused bytes to the start of the buffer, which grows when it was full. They must not fill
+// the largest buffer.
 func (in *input) more() error {
-	if in.from > 0 {
-		in.to = copy(in.buf[:], in.buf[in.from:in.to])
-		in.from = 0
+	unused := in.buf[in.from:in.to]
+	if in.to == len(in.buf) && len(in.buf) < maxBuffer {
+		in.buf = make([]byte, min(max(minBuffer, 4*len(in.buf)), maxBuffer))
 	}
+	in.to = copy(in.buf, unused)
+	in.from = 0
 	for in.err == nil {
 		var n int
 		n, in.err = in.src.Read(in.buf[in.to:])
@@ -100,7 +108,7 @@ func (in *input) more() error {
 
 // grow reads on until n bytes are in the buffer, or the text ends. It fails if there are no more bytes at all.
 func (in *input) grow(n int) error {
-	for had := in.to - in.from; in.to-in.from < min(n, len(in.buf)); {
+	for had := in.to - in.from; in.to-in.from < min(n, maxBuffer); {
 		if err := in.more(); err != nil {
 			if in.to-in.from > had {
 				return nil

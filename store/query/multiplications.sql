@@ -146,8 +146,9 @@ DELETE FROM multiplications WHERE id IN (
 SELECT id FROM multiplications WHERE a = @id OR b = @id OR c = @id ORDER BY id LIMIT @max_rows;
 
 -- name: CountActiveMultiplications :one
--- Counts active multiplications: there may be millions that have finished.
-SELECT count(*) FILTER (WHERE state = 'pending')::bigint     AS pending,
+-- Counts active multiplications: there may be millions that have finished. Of inline ones at most max_inline are counted.
+SELECT (count(*) FILTER (WHERE state = 'pending')
+        + (SELECT count(*) FROM (SELECT FROM inline_pending LIMIT @max_inline::int) AS x))::bigint AS pending,
        count(*) FILTER (WHERE state = 'in_progress')::bigint AS in_progress
 FROM multiplications WHERE state IN ('pending', 'in_progress');
 

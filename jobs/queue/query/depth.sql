@@ -1,13 +1,14 @@
 -- name: CountJobs :many
--- The unfinished jobs of several queues by state, up to max_rows of each queue and state: it reads that many entries of River's
+-- The unfinished jobs of several queues by state, those that compute several multiplications as so many, up to max_rows of each queue and state: it reads that many entries of River's
 -- index river_job_prioritized_fetching_index, in its order, so that no plan can prefer to read the table. 100,000 take about 10 ms
 -- of CPU, however many more there are; counting 2,000,000 takes a second.
 SELECT q.queue::text AS queue, s.state::river_job_state AS state, n.jobs::bigint AS jobs, n.due::bigint AS due
 FROM unnest(@queues::text[]) AS q(queue)
 CROSS JOIN unnest('{available,running,retryable,scheduled,pending}'::river_job_state[]) AS s(state)
 CROSS JOIN LATERAL (
-    SELECT count(*) AS jobs, count(*) FILTER (WHERE x.scheduled_at <= now() + @horizon::interval) AS due
-    FROM (SELECT j.scheduled_at FROM river_job j
+    SELECT coalesce(sum(x.tiles), 0) AS jobs,
+           coalesce(sum(x.tiles) FILTER (WHERE x.scheduled_at <= now() + @horizon::interval), 0) AS due
+    FROM (SELECT j.scheduled_at, coalesce((j.args->>'multiplications')::int, 1) AS tiles FROM river_job j
           WHERE j.state = s.state AND j.queue = q.queue
           ORDER BY j.state, j.queue, j.priority, j.scheduled_at, j.id
           LIMIT @max_rows::int) AS x
@@ -29,8 +30,9 @@ GROUP BY q.queue;
 
 -- name: SampleJobs :many
 -- Which groups the next jobs in line, and those that were completed lately, are of, and how long the latter took: a few hundred
--- jobs of each queue, however many there are.
-SELECT q.queue::text AS queue, true AS finished, (done.args->>'multiplication_id')::uuid AS group_id, count(*)::bigint AS jobs,
+-- jobs of each queue, however many there are. Those that compute several multiplications are of no group, and count as so many.
+SELECT q.queue::text AS queue, true AS finished, coalesce((done.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS group_id,
+       sum(coalesce((done.args->>'multiplications')::int, 1))::bigint AS jobs,
        coalesce(sum(extract(epoch FROM done.finalized_at - done.attempted_at)), 0)::float8 AS seconds
 FROM unnest(@queues::text[]) AS q(queue)
 CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
@@ -42,7 +44,8 @@ CROSS JOIN LATERAL (
 ) AS done
 GROUP BY 1, 3
 UNION ALL
-SELECT q.queue::text, false, (next.args->>'multiplication_id')::uuid, count(*)::bigint, 0::float8
+SELECT q.queue::text, false, coalesce((next.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000')::uuid,
+       sum(coalesce((next.args->>'multiplications')::int, 1))::bigint, 0::float8
 FROM unnest(@queues::text[]) AS q(queue)
 CROSS JOIN unnest('{available,running}'::river_job_state[]) AS s(state)
 CROSS JOIN LATERAL (

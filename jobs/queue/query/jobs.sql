@@ -247,7 +247,10 @@ FROM (
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
-          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, lost.worker::text AS worker;
+          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile,
+          coalesce((j.args->>'first')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS first,
+          coalesce((j.args->>'last')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS last,
+          lost.worker::text AS worker;
 
 -- name: Reclaim :many
 -- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch. They were fetched

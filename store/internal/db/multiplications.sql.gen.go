@@ -71,7 +71,8 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 }
 
 const CountActiveMultiplications = `-- name: CountActiveMultiplications :one
-SELECT count(*) FILTER (WHERE state = 'pending')::bigint     AS pending,
+SELECT (count(*) FILTER (WHERE state = 'pending')
+        + (SELECT count(*) FROM (SELECT FROM inline_pending LIMIT $1::int) AS x))::bigint AS pending,
        count(*) FILTER (WHERE state = 'in_progress')::bigint AS in_progress
 FROM multiplications WHERE state IN ('pending', 'in_progress')
 `
@@ -81,9 +82,9 @@ type CountActiveMultiplicationsRow struct {
 	InProgress int64
 }
 
-// Counts active multiplications: there may be millions that have finished.
-func (q *Queries) CountActiveMultiplications(ctx context.Context) (CountActiveMultiplicationsRow, error) {
-	row := q.db.QueryRow(ctx, CountActiveMultiplications)
+// Counts active multiplications: there may be millions that have finished. Of inline ones at most max_inline are counted.
+func (q *Queries) CountActiveMultiplications(ctx context.Context, maxInline int32) (CountActiveMultiplicationsRow, error) {
+	row := q.db.QueryRow(ctx, CountActiveMultiplications, maxInline)
 	var i CountActiveMultiplicationsRow
 	err := row.Scan(&i.Pending, &i.InProgress)
 	return i, err

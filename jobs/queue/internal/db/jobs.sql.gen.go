@@ -772,7 +772,10 @@ FROM (
 ) AS lost
 WHERE j.id = lost.id
 RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id', '')::text AS group_id,
-          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, lost.worker::text AS worker
+          coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile,
+          coalesce((j.args->>'first')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS first,
+          coalesce((j.args->>'last')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS last,
+          lost.worker::text AS worker
 `
 
 type RescueParams struct {
@@ -795,6 +798,8 @@ type RescueRow struct {
 	State   RiverJobState
 	GroupID string
 	Tile    int64
+	First   uuid.UUID
+	Last    uuid.UUID
 	Worker  string
 }
 
@@ -829,6 +834,8 @@ func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, er
 			&i.State,
 			&i.GroupID,
 			&i.Tile,
+			&i.First,
+			&i.Last,
 			&i.Worker,
 		); err != nil {
 			return nil, err

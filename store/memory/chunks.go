@@ -1,4 +1,4 @@
-package store
+package memory
 
 import (
 	"io"
@@ -9,14 +9,14 @@ const chunkBytes = 64 << 10
 
 var chunkPool = sync.Pool{New: func() any { return new([chunkBytes]byte) }}
 
-// chunks holds bytes in pieces of one size, so that they neither move nor are there twice when they become more.
-type chunks struct {
+// Chunks holds bytes in pieces of one size, so that they neither move nor are there twice when they become more.
+type Chunks struct {
 	pieces []*[chunkBytes]byte
 	size   int
 }
 
 // Write appends bytes.
-func (c *chunks) Write(p []byte) (int, error) {
+func (c *Chunks) Write(p []byte) (int, error) {
 	written := len(p)
 	for len(p) > 0 {
 		used := c.size % chunkBytes
@@ -30,15 +30,18 @@ func (c *chunks) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// each calls f for all bytes in order, a piece at a time.
-func (c *chunks) each(f func([]byte)) {
+// Size returns how many bytes there are.
+func (c *Chunks) Size() int { return c.size }
+
+// Each calls f for all bytes in order, a piece at a time.
+func (c *Chunks) Each(f func([]byte)) {
 	for i, piece := range c.pieces {
 		f(piece[:min(chunkBytes, c.size-i*chunkBytes)])
 	}
 }
 
-// moveTo writes all bytes to w and forgets them.
-func (c *chunks) moveTo(w io.Writer) error {
+// MoveTo writes all bytes to w and forgets them.
+func (c *Chunks) MoveTo(w io.Writer) error {
 	var failed error
 	for i, piece := range c.pieces {
 		if failed == nil {
@@ -47,6 +50,6 @@ func (c *chunks) moveTo(w io.Writer) error {
 		c.pieces[i] = nil // the memory moves with the bytes
 		chunkPool.Put(piece)
 	}
-	*c = chunks{}
+	*c = Chunks{}
 	return failed
 }

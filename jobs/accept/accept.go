@@ -1,0 +1,264 @@
+// Package accept accepts inline multiplications in groups: those that come while a transaction is under way share the
+// next one.
+package accept
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+)
+
+// ErrNotInline means that inline multiplications are not accepted, because a process of a version runs that does not
+// know of them. Nothing was written: the multiplication is to be submitted as any other.
+var ErrNotInline = errors.New("not each process understands inline multiplications")
+
+const (
+	// acceptTimeout bounds one transaction that accepts multiplications.
+	acceptTimeout = 10 * time.Second
+	// maxAccepted and maxAcceptedBytes bound what one transaction accepts.
+	maxAccepted      = 2000
+	maxAcceptedBytes = 8 << 20
+	// maxBundle, maxBundleFLOPs and maxBundleBytes bound what one job computes: to about 10 ms.
+	maxBundle      = 256
+	maxBundleFLOPs = 1e8
+	maxBundleBytes = 4 << 20
+	// minPriority and maxPriority are the priorities of jobs.
+	minPriority = 1
+	maxPriority = 4
+	// statusAccepted is the HTTP status of the responses that are kept with keys.
+	statusAccepted = 202
+)
+
+// Acceptor accepts inline multiplications. None waits for others, and one that comes alone is not delayed.
+type Acceptor struct {
+	queue    *queue.Client
+	accepted func(n int) // is told how many were accepted
+
+	mu      sync.Mutex
+	waiting []*offer
+	keys    map[string]struct{} // of the offers in transactions under way
+	running int                 // such transactions
+}
+
+// maxAccepting is how many transactions accept multiplications at a time: while one waits for the disk, another one is
+// prepared.
+const maxAccepting = 2
+
+// New returns an Acceptor that calls accepted after each transaction with the number of multiplications.
+func New(q *queue.Client, accepted func(n int)) *Acceptor {
+	return &Acceptor{
+		queue:    q,
+		accepted: accepted,
+		keys:     map[string]struct{}{},
+	}
+}
+
+// offer is a multiplication that waits to be accepted.
+type offer struct {
+	queue.Offer
+	given  context.Context // of the request
+	err    error           // valid once done is closed
+	done   chan struct{}
+	weight int
+}
+
+// Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has
+// one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline.
+func (a *Acceptor) Accept(ctx context.Context, offers ...queue.Offer) []error {
+	joined := make([]*offer, len(offers))
+	for i, o := range offers {
+		joined[i] = &offer{
+			Offer:  o,
+			given:  ctx,
+			done:   make(chan struct{}),
+			weight: len(o.Operands),
+		}
+	}
+	a.join(joined)
+	errs := make([]error, len(offers))
+	for i, o := range joined {
+		select {
+		case <-o.done:
+			errs[i] = o.err
+		case <-ctx.Done():
+			errs[i] = ctx.Err()
+		}
+	}
+	return errs
+}
+
+// join adds offers to the next transaction, and begins it if not too many are under way.
+func (a *Acceptor) join(offers []*offer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting = append(a.waiting, offers...)
+	if a.running < maxAccepting {
+		a.running++
+		go a.run()
+	}
+}
+
+// run accepts until nothing waits.
+func (a *Acceptor) run() {
+	for group := a.take(); group != nil; group = a.take() {
+		a.accept(group)
+	}
+}
+
+// take returns the offers that the next transaction accepts; nil when none waits: run must end then. Those whose
+// requests have ended are left out. Offers with keys, which may have to wait for other transactions, and those without
+// go apart. Of several with one key the first is taken: it decides about the others.
+func (a *Acceptor) take() []*offer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var group, later []*offer
+	bytes := 0
+	for i, o := range a.waiting {
+		if len(group) == maxAccepted || bytes >= maxAcceptedBytes {
+			later = append(later, a.waiting[i:]...)
+			break
+		}
+		if err := o.given.Err(); err != nil {
+			o.end(err)
+			continue
+		}
+		if len(group) > 0 && (o.Key == nil) != (group[0].Key == nil) || !a.reserve(o.Key) {
+			later = append(later, o)
+			continue
+		}
+		group = append(group, o)
+		bytes += o.weight
+	}
+	a.waiting = later
+	if len(group) == 0 {
+		a.running--
+	}
+	return group
+}
+
+// reserve reports whether a key is in no transaction that is under way, and says that it is then.
+func (a *Acceptor) reserve(key *store.IdempotencyKey) bool {
+	if key == nil {
+		return true
+	}
+	if _, ok := a.keys[key.Key]; ok {
+		return false
+	}
+	a.keys[key.Key] = struct{}{}
+	return true
+}
+
+// end ends offers that have been decided about.
+func (a *Acceptor) end(err error, offers ...*offer) {
+	a.mu.Lock()
+	for _, o := range offers {
+		if o.Key != nil {
+			delete(a.keys, o.Key.Key)
+		}
+	}
+	a.mu.Unlock()
+	for _, o := range offers {
+		o.end(err)
+	}
+}
+
+func (o *offer) end(err error) {
+	o.err = err
+	close(o.done)
+}
+
+// accept accepts a group in one transaction. If that fails, and not because the database is unavailable, each is tried
+// on its own, so that none fails because of another.
+func (a *Acceptor) accept(group []*offer) {
+	err := a.try(group, len(group) > 1)
+	switch {
+	case err == nil:
+	case len(group) == 1 || store.Unavailable(err) || store.Full(err):
+		a.end(err, group...)
+	default:
+		for _, o := range group {
+			go a.acceptAlone(o)
+		}
+	}
+}
+
+// acceptAlone accepts an offer whose group could not be accepted.
+func (a *Acceptor) acceptAlone(o *offer) {
+	if err := a.try([]*offer{o}, false); err != nil {
+		a.end(err, o)
+	}
+	a.join(nil) // others may have waited for its key
+}
+
+// try accepts a group in one transaction, and ends each offer unless it returns an error. A hasty one does not wait for
+// long for another transaction that is about to write a key.
+func (a *Acceptor) try(group []*offer, hasty bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].given), acceptTimeout)
+	defer cancel()
+	accepted, err := a.queue.Accept(ctx, bundles(group), queue.Acceptance{Status: statusAccepted, Hasty: hasty})
+	if err != nil {
+		return err
+	}
+	refusal := store.ErrKeyUsed
+	if len(accepted) == 0 {
+		known, err := a.queue.KnowInline(ctx)
+		if err != nil {
+			return err
+		}
+		if !known {
+			refusal = ErrNotInline
+		}
+	}
+	have := make(map[uuid.UUID]struct{}, len(accepted))
+	for _, id := range accepted {
+		have[id] = struct{}{}
+	}
+	var refused []*offer
+	group = slices.DeleteFunc(slices.Clone(group), func(o *offer) bool {
+		_, ok := have[o.ID]
+		if !ok {
+			refused = append(refused, o)
+		}
+		return !ok
+	})
+	a.accepted(len(group))
+	a.end(nil, group...)
+	a.end(refusal, refused...)
+	return nil
+}
+
+// bundles cuts a group into the bundles that jobs compute, each of one priority and of bounded work.
+func bundles(group []*offer) [][]queue.Offer {
+	var all [][]queue.Offer
+	for priority := int16(minPriority); priority <= maxPriority; priority++ {
+		var bundle []queue.Offer
+		var flops float64
+		var bytes int
+		for _, o := range group {
+			if o.Priority != priority {
+				continue
+			}
+			bundle = append(bundle, o.Offer)
+			flops += matrix.FLOPs(o.M, o.K, o.N)
+			bytes += o.weight
+			if len(bundle) == maxBundle || flops >= maxBundleFLOPs || bytes >= maxBundleBytes {
+				all = append(all, bundle)
+				bundle = nil
+				flops = 0
+				bytes = 0
+			}
+		}
+		if len(bundle) > 0 {
+			all = append(all, bundle)
+		}
+	}
+	return slices.Clip(all)
+}

@@ -1,0 +1,140 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/jobs/accept"
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
+)
+
+// A small multiplication whose operands come with its submission is inline: one row, which has the operands and later
+// the result. Many are accepted in one transaction, computed by one job, and completed in one transaction. Whatever
+// else happens to one, a failure, say, or a cancellation, happens after it was expanded: it has then the rows and the
+// job of any other multiplication, and nothing distinguishes it from these.
+
+// maxInlineBytes bounds the operands and the result of an inline multiplication together: three matrices whose contents
+// would live in their rows.
+const maxInlineBytes = 3 * store.MaxInline
+
+// Inline returns the inline multiplication that a submission asks for, and as what it is accepted. It reports false if
+// the submission is none for which there can be one. Errors are those of Limits.Check.
+func (c *Client) Inline(s Submission) (inline.Multiplication, Multiplication, bool, error) {
+	a, b := s.A.Matrix, s.B.Matrix
+	if !bringsContent(s.A) || !bringsContent(s.B) {
+		return inline.Multiplication{}, Multiplication{}, false, nil
+	}
+	if err := c.limits.Check(a.Shape(), b.Shape(), s.MaxBytes); err != nil {
+		return inline.Multiplication{}, Multiplication{}, false, err
+	}
+	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
+	result := resultShape(a.Shape(), b.Shape())
+	size := a.Shape().Bytes() + b.Shape().Bytes() + result.Bytes()
+	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
+		return inline.Multiplication{}, Multiplication{}, false, nil
+	}
+	i := inline.Multiplication{
+		ID:       store.NewID(),
+		Priority: int16(s.Priority), //nolint:gosec // 1 to 4
+		M:        plan.M,
+		K:        plan.K,
+		N:        plan.N,
+		A:        a.DType,
+		B:        b.DType,
+		Operands: slices.Concat(a.Content, b.Content),
+	}
+	i.Checksum = inline.Checksum(i.Operands)
+	return i, c.newInline(i), true, nil
+}
+
+// ErrNotInline means that inline multiplications are not accepted, because a process of a version runs that does not
+// know of them. Nothing was written: the multiplication is to be submitted as any other.
+var ErrNotInline = accept.ErrNotInline
+
+// Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has
+// one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline.
+func (c *Client) Accept(ctx context.Context, offers ...queue.Offer) []error {
+	return c.acceptor.Accept(ctx, offers...)
+}
+
+// bringsContent reports whether an operand comes with the submission and is small.
+func bringsContent(o Operand) bool { return !o.Stored && len(o.Matrix.Content) > 0 }
+
+// newInline returns an inline multiplication, without what the queue knows.
+func (c *Client) newInline(i inline.Multiplication) Multiplication {
+	m := newMultiplication(store.NewInline(i, c.store.Retention))
+	m.A.Shape = i.Shape(inline.PartA)
+	m.B.Shape = i.Shape(inline.PartB)
+	if i.Job == 0 { // not accepted yet
+		m.Jobs = queue.Group{ID: m.ID, Last: -1}
+	}
+	return m
+}
+
+// InlineResult returns the content of the result of an inline multiplication; nil if it is none, or not completed, or
+// damaged: a request for the matrix itself is told.
+func (m Multiplication) InlineResult() []byte {
+	if m.inline == nil {
+		return nil
+	}
+	content, err := m.inline.Content(inline.PartC)
+	if err != nil {
+		return nil
+	}
+	return content
+}
+
+// lockTx returns a multiplication, whose row stays locked until the end of the transaction. An inline one is expanded.
+func (c *Client) lockTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multiplication, error) {
+	row, err := tx.LockMultiplication(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) || !inline.Maybe(id) {
+		return newMultiplication(row), err
+	}
+	if err := c.expandTx(ctx, tx, []uuid.UUID{id}); err != nil {
+		return Multiplication{}, err
+	}
+	row, err = tx.LockMultiplication(ctx, id) // also after another transaction has expanded it
+	return newMultiplication(row), err
+}
+
+// expandOwnersTx expands the inline multiplications that matrices are part of, so that the matrices have rows.
+func (c *Client) expandOwnersTx(ctx context.Context, tx *store.Tx, matrices ...uuid.UUID) error {
+	var owners []uuid.UUID
+	for _, id := range matrices {
+		if owner, _, ok := inline.Owner(id); ok {
+			owners = append(owners, owner)
+		}
+	}
+	if len(owners) == 0 {
+		return nil
+	}
+	return c.expandTx(ctx, tx, owners)
+}
+
+// expandTx gives those of the given multiplications that are inline rows of their own, and a job if they wait.
+func (c *Client) expandTx(ctx context.Context, tx *store.Tx, ids []uuid.UUID) error {
+	found, err := tx.InlineContents(ctx, ids)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if _, err := c.queue.ExpandTx(ctx, tx, ids); err != nil {
+		return err
+	}
+	return tx.SaveDigests(ctx, found)
+}
+
+// expand expands inline multiplications that wait: each gets a job of its own.
+func (c *Client) expand(ctx context.Context, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return persist(ctx, func(ctx context.Context) error {
+		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.expandTx(ctx, tx, ids) })
+	})
+}

@@ -1,0 +1,222 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
+)
+
+// InlineKind is the kind of the jobs that compute a bundle of inline multiplications.
+const InlineKind = "multiply_inline"
+
+// Offer is an inline multiplication that is to be accepted, with the response to its request if that has a key.
+type Offer struct {
+	inline.Multiplication
+	Key *store.IdempotencyKey
+}
+
+// Acceptance says how offers are accepted.
+type Acceptance struct {
+	Status int  // HTTP status of the responses
+	Hasty  bool // fail rather than wait longer than a moment for a transaction that is about to write the same key
+}
+
+// hastyWait is how long a transaction of many offers waits for one that is about to write the key of one of them.
+const hastyWait = "500ms"
+
+// Accept writes the rows of inline multiplications, one job for each bundle of them, and the responses to requests with
+// keys, in one transaction; then it wakes the workers. The offers of a bundle have one priority, and no two of all have
+// one key. It returns the ids of those that were accepted: the others have keys that were used before, unless none was
+// accepted because a process of a version runs that does not know of such multiplications; see KnowInline.
+func (c *Client) Accept(ctx context.Context, bundles [][]Offer, how Acceptance) ([]uuid.UUID, error) {
+	params := db.InsertBundlesParams{
+		InlineSince: inline.Since,
+		Status:      int16(how.Status), //nolint:gosec // an HTTP status
+		Retention:   c.store.Retention,
+		Kind:        InlineKind,
+		MaxAttempts: MaxAttempts,
+		Queue:       Small,
+	}
+	var keys []*store.IdempotencyKey
+	for _, bundle := range bundles {
+		first, last := bundle[0].ID, bundle[0].ID
+		for _, o := range bundle {
+			if strings.Compare(string(o.ID[:]), string(first[:])) < 0 {
+				first = o.ID
+			}
+			if strings.Compare(string(o.ID[:]), string(last[:])) > 0 {
+				last = o.ID
+			}
+		}
+		params.Firsts = append(params.Firsts, first)
+		params.Lasts = append(params.Lasts, last)
+		params.Multiplications = append(params.Multiplications, int32(len(bundle))) //nolint:gosec // a page
+		params.Priorities = append(params.Priorities, bundle[0].Priority)
+		for _, o := range bundle {
+			addOffer(&params, o, first)
+			if o.Key != nil {
+				keys = append(keys, o.Key)
+			}
+		}
+	}
+	// In one order everywhere: transactions with the same keys must not wait for each other.
+	slices.SortFunc(keys, func(x, y *store.IdempotencyKey) int { return strings.Compare(x.Key, y.Key) })
+	for _, key := range keys {
+		params.Keys = append(params.Keys, key.Key)
+		params.Fingerprints = append(params.Fingerprints, key.Fingerprint)
+		params.Locations = append(params.Locations, key.Location)
+		params.Bodies = append(params.Bodies, key.Body)
+	}
+	accepted, err := c.insertBundles(ctx, params, how.Hasty && len(keys) > 0)
+	if err != nil {
+		return nil, fmt.Errorf("accepting multiplications: %w", err)
+	}
+	if len(accepted) > 0 {
+		c.Wake(Small)
+	}
+	return accepted, nil
+}
+
+// insertBundles runs one statement, which is a transaction of its own.
+func (c *Client) insertBundles(ctx context.Context, params db.InsertBundlesParams, hasty bool) (ids []uuid.UUID, err error) {
+	if !hasty {
+		return c.db.InsertBundles(ctx, params)
+	}
+	err = pgx.BeginFunc(ctx, c.store.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT set_config('lock_timeout', $1, true)", hastyWait); err != nil {
+			return err
+		}
+		ids, err = db.New(tx).InsertBundles(ctx, params)
+		return err
+	})
+	return ids, err
+}
+
+// addOffer adds a row of the bundle whose first id is given.
+func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
+	key := ""
+	if o.Key != nil {
+		key = o.Key.Key
+	}
+	p.Ids = append(p.Ids, o.ID)
+	p.BundleOf = append(p.BundleOf, first)
+	p.M = append(p.M, int16(o.M)) //nolint:gosec // an inline multiplication is small
+	p.K = append(p.K, int16(o.K)) //nolint:gosec // the same
+	p.N = append(p.N, int16(o.N)) //nolint:gosec // the same
+	p.AFloat32 = append(p.AFloat32, o.A == matrix.Float32)
+	p.BFloat32 = append(p.BFloat32, o.B == matrix.Float32)
+	p.Checksums = append(p.Checksums, int32(o.Checksum)) //nolint:gosec // the same bits
+	p.Operands = append(p.Operands, o.Operands)
+	p.KeyOf = append(p.KeyOf, key)
+}
+
+// KnowInline reports whether each process that runs understands inline multiplications.
+func (c *Client) KnowInline(ctx context.Context) (bool, error) {
+	return c.db.KnowInline(ctx, inline.Since)
+}
+
+// Bundle names the inline multiplications that a job computes: those of its own in a range of ids.
+type Bundle struct {
+	Job   int64
+	First uuid.UUID
+	Last  uuid.UUID
+}
+
+// Waiting returns the multiplications of a bundle that wait, with their operands.
+func (c *Client) Waiting(ctx context.Context, b Bundle) ([]inline.Multiplication, error) {
+	rows, err := c.db.ListBundle(ctx, b.First, b.Last, b.Job)
+	if err != nil {
+		return nil, fmt.Errorf("reading a bundle: %w", err)
+	}
+	waiting := make([]inline.Multiplication, len(rows))
+	for i, row := range rows {
+		waiting[i] = inline.Multiplication{
+			ID:       row.ID,
+			Job:      b.Job,
+			M:        int64(row.M),
+			K:        int64(row.K),
+			N:        int64(row.N),
+			A:        inline.DType(row.AFloat32),
+			B:        inline.DType(row.BFloat32),
+			Operands: row.Operands,
+			Checksum: uint32(row.Checksum), //nolint:gosec // the same bits
+		}
+	}
+	return waiting, nil
+}
+
+// Complete stores the results of multiplications of a bundle and completes its job, in one transaction. It returns the
+// ids of those that are completed with that; others were cancelled meanwhile, or completed by another worker.
+func (c *Client) Complete(
+	ctx context.Context, b Bundle, startedAt time.Time, computed []inline.Multiplication,
+) ([]uuid.UUID, error) {
+	params := db.CompleteBundleParams{StartedAt: startedAt, Job: b.Job}
+	for _, i := range computed {
+		params.Ids = append(params.Ids, i.ID)
+		params.Results = append(params.Results, i.Result)
+		params.Checksums = append(params.Checksums, int32(i.ResultChecksum)) //nolint:gosec // the same bits
+	}
+	completed, err := c.db.CompleteBundle(ctx, params)
+	if err != nil {
+		return nil, fmt.Errorf("completing a bundle: %w", err)
+	}
+	return completed, nil
+}
+
+// ExpandTx gives those of the given ids that are inline multiplications rows of their own, and a job if they wait. It
+// returns the ids of these.
+func (c *Client) ExpandTx(ctx context.Context, tx *store.Tx, ids []uuid.UUID) ([]uuid.UUID, error) {
+	expanded, err := db.New(tx.Pgx()).ExpandInline(ctx, ids, c.store.Retention, MaxAttempts)
+	if err != nil {
+		return nil, fmt.Errorf("expanding inline multiplications: %w", err)
+	}
+	if len(expanded) > 0 {
+		tx.AfterCommit(func() { c.Wake(Small) })
+	}
+	return expanded, nil
+}
+
+// BatchInlineProgress adds to a batch the reading of the progress of those of the given ids that are inline
+// multiplications which wait. It is in the returned map after the batch was sent.
+func BatchInlineProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
+	progress := map[uuid.UUID]Progress{}
+	batch.Queue(db.ListInlineProgress, ids).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
+		found, err := db.New(sent{rows: rows}).ListInlineProgress(context.Background(), ids)
+		for _, row := range found {
+			p := Progress{Attempts: int64(row.Attempt)}
+			if row.Running {
+				p.Running = 1
+			}
+			progress[row.GroupID] = p
+		}
+		return err
+	})
+	return progress
+}
+
+// StoppedInline returns up to limit inline multiplications that wait although the job of their bundle was stopped within
+// a time, with how it was.
+func (c *Client) StoppedInline(ctx context.Context, within time.Duration, limit int) (map[uuid.UUID]string, error) {
+	rows, err := c.db.ListStoppedInline(ctx, within, InlineKind, int32(limit)) //nolint:gosec // a page
+	stopped := make(map[uuid.UUID]string, len(rows))
+	for _, row := range rows {
+		stopped[row.ID] = string(row.State)
+	}
+	return stopped, err
+}
+
+// UnsettledInline returns up to limit inline multiplications that wait for a job that is not there, or has ended.
+func (c *Client) UnsettledInline(ctx context.Context, limit int) ([]uuid.UUID, error) {
+	return c.db.ListUnsettledInline(ctx, int32(limit)) //nolint:gosec // a page
+}

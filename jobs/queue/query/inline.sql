@@ -1,0 +1,86 @@
+-- name: InsertBundles :many
+-- Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
+-- arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
+-- keys that were used before. It does nothing while a process of a version runs that does not know of such rows.
+WITH known AS (
+    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < @inline_since::smallint) AS yes
+), kept AS (
+    INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
+    SELECT x.key, x.fingerprint, @status::smallint, x.location, x.body, clock_timestamp() + @retention::interval
+    FROM (SELECT unnest(@keys::text[]) AS key, unnest(@fingerprints::bytea[]) AS fingerprint,
+                 unnest(@locations::text[]) AS location, unnest(@bodies::bytea[]) AS body) AS x, known
+    WHERE known.yes
+    ON CONFLICT (key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location, body = excluded.body,
+        created_at = excluded.created_at, expires_at = excluded.expires_at
+    WHERE idempotency_keys.expires_at <= clock_timestamp()
+    RETURNING key
+), bundles AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('first', x.first, 'last', x.last, 'multiplications', x.multiplications), @max_attempts::smallint,
+           '{}', x.priority, @queue::text, now(), 'available'::river_job_state, '{}'
+    FROM (SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@multiplications::integer[]) AS multiplications,
+                 unnest(@priorities::smallint[]) AS priority) AS x, known
+    WHERE known.yes
+    RETURNING id, (args->>'first')::uuid AS first, priority
+)
+INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands)
+SELECT x.id, b.id, b.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@bundle_of::uuid[]) AS first, unnest(@m::smallint[]) AS m,
+             unnest(@k::smallint[]) AS k, unnest(@n::smallint[]) AS n, unnest(@a_float32::boolean[]) AS a_float32,
+             unnest(@b_float32::boolean[]) AS b_float32, unnest(@checksums::integer[]) AS checksum,
+             unnest(@operands::bytea[]) AS operands, unnest(@key_of::text[]) AS key) AS x
+JOIN bundles b ON b.first = x.first
+WHERE x.key = '' OR x.key IN (SELECT key FROM kept)
+RETURNING id;
+
+-- name: KnowInline :one
+-- Whether each process understands inline multiplications, which came with schema version inline_since.
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @inline_since::smallint))::boolean;
+
+-- name: ListBundle :many
+-- The multiplications of a bundle that wait.
+SELECT id, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending
+WHERE id BETWEEN @first::uuid AND @last::uuid AND job = @job
+ORDER BY id;
+
+-- name: CompleteBundle :many
+-- Transition complete of inline multiplications, and with it the end of their job. Those that do not wait any more were cancelled
+-- meanwhile, or completed by another worker.
+WITH results AS (
+    SELECT unnest(@ids::uuid[]) AS id, unnest(@results::bytea[]) AS result, unnest(@checksums::integer[]) AS checksum
+), done AS (
+    DELETE FROM inline_pending p USING results r WHERE p.id = r.id AND p.job = @job
+    RETURNING p.*
+), job AS (
+    UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = @job AND finalized_at IS NULL
+)
+INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
+                              operands, result)
+SELECT d.id, d.job, @started_at::timestamptz, greatest(clock_timestamp(), @started_at::timestamptz), d.priority, d.m, d.k, d.n,
+       d.a_float32, d.b_float32, d.checksum, r.checksum, d.operands, r.result
+FROM done d JOIN results r ON r.id = d.id
+RETURNING id;
+
+-- name: ExpandInline :many
+-- No transition: gives those of the given ids that are inline multiplications rows of their own, and a job if they wait.
+SELECT expand_inline(@ids::uuid[], @retention::interval, @max_attempts::integer)::uuid AS id;
+
+-- name: ListInlineProgress :many
+-- What the jobs of bundles tell of the given inline multiplications that wait.
+SELECT p.id AS group_id, (j.state = 'running')::boolean AS running, j.attempt
+FROM inline_pending p JOIN river_job j ON j.id = p.job
+WHERE p.id = ANY(@ids::uuid[]);
+
+-- name: ListStoppedInline :many
+-- Inline multiplications that wait although the job of their bundle was discarded or cancelled lately.
+SELECT p.id, j.state FROM river_job j
+JOIN inline_pending p ON p.id BETWEEN (j.args->>'first')::uuid AND (j.args->>'last')::uuid AND p.job = j.id
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since::interval AND j.kind = @kind::text
+LIMIT @max_rows;
+
+-- name: ListUnsettledInline :many
+-- Inline multiplications that wait for a job that is not there, or has ended: people have deleted it.
+SELECT p.id FROM inline_pending p LEFT JOIN river_job j ON j.id = p.job
+WHERE j.id IS NULL OR j.finalized_at IS NOT NULL
+LIMIT @max_rows;

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/millrace/millrace/store/inline"
+)
+
+// inlineMatrix returns a matrix of the multiplication as if it had a row.
+func inlineMatrix(i inline.Multiplication, p inline.Part, retention time.Duration) (Matrix, error) {
+	shape := i.Shape(p)
+	created := inline.Time(i.ID)
+	m := Matrix{
+		ID:        p.ID(i.ID),
+		Rows:      shape.Rows,
+		Cols:      shape.Cols,
+		DType:     shape.DType,
+		Source:    FromInline,
+		State:     Ready,
+		CreatedAt: created,
+		ExpiresAt: created.Add(retention),
+	}
+	if i.FinishedAt != nil {
+		m.ExpiresAt = i.FinishedAt.Add(retention)
+	}
+	if p == inline.PartC {
+		m.Source = FromMultiplication
+		if i.Result == nil {
+			m.State = Uploading
+			return m, nil
+		}
+	}
+	content, err := i.Content(p)
+	m.Content = content
+	m.Digest = Digest(shape, content)
+	return m, err
+}
+
+// NewInline returns an inline multiplication as if it had a row in table multiplications.
+func NewInline(i inline.Multiplication, retention time.Duration) Multiplication {
+	c := i.Shape(inline.PartC)
+	m := Multiplication{
+		ID:         i.ID,
+		A:          inline.PartA.ID(i.ID),
+		B:          inline.PartB.ID(i.ID),
+		C:          inline.PartC.ID(i.ID),
+		Priority:   i.Priority,
+		State:      "pending",
+		M:          i.M,
+		K:          i.K,
+		N:          i.N,
+		DType:      c.DType,
+		TileRows:   i.M,
+		TileCols:   i.N,
+		TilesTotal: 1,
+		FirstJob:   i.Job,
+		LastJob:    i.Job,
+		CreatedAt:  inline.Time(i.ID),
+		StartedAt:  i.StartedAt,
+		FinishedAt: i.FinishedAt,
+		Events:     1,
+	}
+	m.ExpiresAt = m.CreatedAt.Add(retention)
+	if i.FinishedAt != nil {
+		m.State = "completed"
+		m.TilesCompleted = 1
+		m.ExpiresAt = i.FinishedAt.Add(retention)
+		m.Events = 2
+	}
+	return m
+}
+
+// inline returns those of the given multiplications that are inline, without their contents. The others must be looked
+// for afterwards: one may be expanded in between, never the other way round.
+func (s *Store) inline(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]inline.Multiplication, error) {
+	var maybe []uuid.UUID
+	for _, id := range ids {
+		if inline.Maybe(id) {
+			maybe = append(maybe, id)
+		}
+	}
+	if len(maybe) == 0 {
+		return nil, nil
+	}
+	rows, err := s.db.ListInline(ctx, maybe)
+	found := make(map[uuid.UUID]inline.Multiplication, len(rows))
+	for _, row := range rows {
+		found[row.ID] = inline.FromState(row)
+	}
+	return found, err
+}
+
+// Whole returns a multiplication with its operands and its result, an inline one too. Errors: ErrNotFound, blocks.ErrDamaged.
+func (s *Store) Whole(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
+	// Inline ones first: one may be expanded in between, never the other way round.
+	rows, err := s.db.ListInlineContents(ctx, []uuid.UUID{id})
+	if err != nil {
+		return MultiplicationWithMatrices{}, fmt.Errorf("reading multiplication %s: %w", id, err)
+	}
+	if len(rows) == 0 {
+		return s.MultiplicationWithMatrices(ctx, id)
+	}
+	i := inline.FromRow(rows[0])
+	m := MultiplicationWithMatrices{Multiplication: NewInline(i, s.Retention)}
+	for part, to := range map[inline.Part]*Matrix{inline.PartA: &m.A, inline.PartB: &m.B, inline.PartC: &m.C} {
+		if *to, err = inlineMatrix(i, part, s.Retention); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// findInlineMatrix returns a matrix of an inline multiplication. Errors: ErrNotFound, blocks.ErrDamaged.
+func (s *Store) findInlineMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+	owner, part, ok := inline.Owner(id)
+	if !ok {
+		return Matrix{}, notFound(pgx.ErrNoRows, "matrix", id)
+	}
+	rows, err := s.db.ListInlineContents(ctx, []uuid.UUID{owner})
+	if err != nil {
+		return Matrix{}, fmt.Errorf("reading matrix %s: %w", id, err)
+	}
+	if len(rows) == 0 {
+		return Matrix{}, notFound(pgx.ErrNoRows, "matrix", id)
+	}
+	return inlineMatrix(inline.FromRow(rows[0]), part, s.Retention)
+}
+
+// InlineContents returns those of the given multiplications that are inline, with their contents.
+func (tx *Tx) InlineContents(ctx context.Context, ids []uuid.UUID) ([]inline.Multiplication, error) {
+	rows, err := tx.db.ListInlineContents(ctx, ids)
+	return inline.FromRows(rows), err
+}
+
+// damagedDigest is that of no content: a matrix that has it is damaged.
+var damagedDigest = make([]byte, sha256.Size)
+
+// SaveDigests writes the digests of the matrices of multiplications that were inline. Contents that were damaged stay so.
+func (tx *Tx) SaveDigests(ctx context.Context, expanded []inline.Multiplication) error {
+	var ids []uuid.UUID
+	var digests [][]byte
+	for _, i := range expanded {
+		for _, part := range []inline.Part{inline.PartA, inline.PartB, inline.PartC} {
+			content, err := i.Content(part)
+			digest := Digest(i.Shape(part), content)
+			switch {
+			case err != nil:
+				digest = damagedDigest
+			case content == nil:
+				continue
+			}
+			ids = append(ids, part.ID(i.ID))
+			digests = append(digests, digest)
+		}
+	}
+	return tx.db.SaveDigests(ctx, ids, digests)
+}

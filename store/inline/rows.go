@@ -1,0 +1,77 @@
+package inline
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/store/internal/db"
+)
+
+// FromRow returns an inline multiplication with its contents.
+func FromRow(row db.ListInlineContentsRow) Multiplication {
+	return Multiplication{
+		ID:         row.ID,
+		Job:        row.Job,
+		Priority:   row.Priority,
+		M:          int64(row.M),
+		K:          int64(row.K),
+		N:          int64(row.N),
+		A:          DType(row.AFloat32),
+		B:          DType(row.BFloat32),
+		StartedAt:  row.StartedAt,
+		FinishedAt: row.FinishedAt,
+		Operands:   row.Operands,
+		Checksum:   uint32(row.Checksum), //nolint:gosec // the same bits
+		Result:     row.Result,
+		ResultChecksum: uint32(row.ResultChecksum), //nolint:gosec // the same bits
+	}
+}
+
+// FromRows returns inline multiplications with their contents.
+func FromRows(rows []db.ListInlineContentsRow) []Multiplication {
+	all := make([]Multiplication, len(rows))
+	for i, row := range rows {
+		all[i] = FromRow(row)
+	}
+	return all
+}
+
+// FromState returns an inline multiplication without its contents.
+func FromState(row db.ListInlineRow) Multiplication {
+	return FromRow(db.ListInlineContentsRow{
+		ID:         row.ID,
+		Job:        row.Job,
+		Priority:   row.Priority,
+		M:          row.M,
+		K:          row.K,
+		N:          row.N,
+		AFloat32:   row.AFloat32,
+		BFloat32:   row.BFloat32,
+		StartedAt:  row.StartedAt,
+		FinishedAt: row.FinishedAt,
+	})
+}
+
+// Batch adds to a batch the reading of those of the given ids that are inline multiplications, with their
+// contents. They are in the returned slice, in any order, after the batch was sent.
+func Batch(batch *pgx.Batch, ids []uuid.UUID) *[]Multiplication {
+	found := new([]Multiplication)
+	batch.Queue(db.ListInlineContents, ids).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
+		read, err := db.New(sent{rows: rows}).ListInlineContents(context.Background(), ids)
+		*found = FromRows(read)
+		return err
+	})
+	return found
+}
+
+// sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
+type sent struct {
+	db.DBTX
+	rows pgx.Rows
+}
+
+// Query implements db.DBTX.
+func (s sent) Query(context.Context, string, ...any) (pgx.Rows, error) { return s.rows, nil }

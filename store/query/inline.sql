@@ -1,0 +1,42 @@
+-- name: ListInline :many
+-- Those of the given ids that are inline multiplications, without their contents.
+SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
+       NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at
+FROM inline_pending p WHERE p.id = ANY(@ids::uuid[])
+UNION ALL
+SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at
+FROM inline_completed c WHERE c.id = ANY(@ids::uuid[]);
+
+-- name: ListInlineContents :many
+-- Those of the given ids that are inline multiplications, with their contents.
+SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
+       NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
+       p.checksum, 0::integer AS result_checksum, p.operands, NULL::bytea AS result
+FROM inline_pending p WHERE p.id = ANY(@ids::uuid[])
+UNION ALL
+SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at,
+       c.checksum, c.result_checksum, c.operands, c.result
+FROM inline_completed c WHERE c.id = ANY(@ids::uuid[]);
+
+-- name: PageInlinePending :many
+-- One page of the inline multiplications that wait, newest first. The order of their ids is that of their times.
+SELECT id FROM inline_pending WHERE id < @before::uuid AND id >= @since::uuid ORDER BY id DESC LIMIT @max_rows;
+
+-- name: PageInlineCompleted :many
+-- One page of the inline multiplications that are completed, newest first.
+SELECT id FROM inline_completed WHERE id < @before::uuid AND id >= @since::uuid ORDER BY id DESC LIMIT @max_rows;
+
+-- name: DeleteExpiredInline :execrows
+-- Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired.
+DELETE FROM inline_completed WHERE id IN (
+    SELECT c.id FROM inline_completed c
+    WHERE c.id < @before::uuid AND c.finished_at < now() - @retention::interval
+    ORDER BY c.id
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED);
+
+-- name: SaveDigests :exec
+-- Writes the digests of several matrices.
+UPDATE matrices m SET digest = d.digest
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@digests::bytea[]) AS digest) AS d
+WHERE m.id = d.id;
