@@ -106,12 +106,13 @@ func (c *Client) inline(ctx context.Context, r reader, ids []uuid.UUID) (map[uui
 		return found, nil
 	}
 	var batch pgx.Batch
+	inline.GenericPlans(&batch)
 	progress := queue.BatchInlineProgress(&batch, maybe)
-	inline := inline.Batch(&batch, maybe)
+	small := inline.Batch(&batch, maybe)
 	if err := r.SendBatch(ctx, &batch); err != nil {
 		return nil, fmt.Errorf("reading inline multiplications: %w", err)
 	}
-	for _, i := range *inline {
+	for _, i := range *small {
 		m := c.newInline(i)
 		m.Progress = progress[i.ID]
 		m.inline = &i

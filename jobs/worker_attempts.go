@@ -139,37 +139,41 @@ type attempts struct {
 // Work implements rivertype.WorkerMiddleware.
 func (a *attempts) Work(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
 	m := a.metrics
-	tiles, ok := tilesOf(job)
-	if !ok {
+	if job.Kind != (TileArgs{}).Kind() && job.Kind != queue.InlineKind {
 		return work(ctx)
 	}
-	if job.AttemptedAt != nil {
-		waited := max(0, job.AttemptedAt.Sub(queue.DueSince(job)).Seconds())
-		observe(m.waited.WithLabelValues(job.Queue), waited, tiles)
+	tiles := 1
+	wait := func() {
+		if job.AttemptedAt != nil {
+			waited := max(0, job.AttemptedAt.Sub(queue.DueSince(job)).Seconds())
+			observe(m.waited.WithLabelValues(job.Queue), waited, tiles)
+		}
+	}
+	if job.Kind == queue.InlineKind { // when it is known how many there are
+		defer wait()
+	} else {
+		wait()
 	}
 	m.busy.WithLabelValues(job.Queue).Inc()
 	defer m.busy.WithLabelValues(job.Queue).Dec()
 	start := time.Now()
 	err := errPanicked
 	defer func() { m.attempts.WithLabelValues(job.Queue, outcome(ctx, job, err)).Add(float64(tiles)) }()
-	err = work(ctx)
+	err = work(context.WithValue(ctx, tilesKey{}, &tiles))
 	if err == nil {
-		observe(m.computed.WithLabelValues(job.Queue), time.Since(start).Seconds()/float64(tiles), tiles)
+		observe(m.computed.WithLabelValues(job.Queue), time.Since(start).Seconds()/float64(max(1, tiles)), tiles)
 	}
 	return err
 }
 
-// tilesOf returns how many tiles a job computes; an inline multiplication is one. It reports false for another job.
-func tilesOf(job *rivertype.JobRow) (int, bool) {
-	switch job.Kind {
-	case TileArgs{}.Kind():
-		return 1, true
-	case queue.InlineKind:
-		var args InlineArgs
-		_ = json.Unmarshal(job.EncodedArgs, &args) // the worker reports it
-		return max(1, args.Multiplications), true
+// tilesKey is where an attempt finds the number of tiles that it computes.
+type tilesKey struct{}
+
+// computes says how many tiles an attempt computes; an inline multiplication is one.
+func computes(ctx context.Context, n int) {
+	if tiles, ok := ctx.Value(tilesKey{}).(*int); ok {
+		*tiles = n
 	}
-	return 0, false
 }
 
 // observe adds a value to a histogram n times.

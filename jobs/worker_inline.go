@@ -21,7 +21,7 @@ import (
 type InlineArgs struct {
 	First           uuid.UUID `json:"first"`
 	Last            uuid.UUID `json:"last"`
-	Multiplications int       `json:"multiplications"` // how many were accepted together
+	Multiplications int       `json:"multiplications,omitempty"` // how many there were, once they are completed
 }
 
 // Kind implements river.JobArgs.
@@ -58,6 +58,7 @@ func (w *inlineWorker) work(ctx context.Context, job *river.Job[InlineArgs]) err
 	if err != nil {
 		return err
 	}
+	computes(ctx, len(waiting))
 	if disturbed(job.JobRow) {
 		return w.client.expand(ctx, inlineIDs(waiting))
 	}

@@ -46,13 +46,17 @@ ALTER TABLE inline_pending   ALTER COLUMN operands SET STORAGE EXTERNAL;
 ALTER TABLE inline_completed ALTER COLUMN operands SET STORAGE EXTERNAL, ALTER COLUMN result SET STORAGE EXTERNAL;
 
 -- Rows come and go: vacuum them soon, and keep the pages. A table that shrinks to nothing looks as if reading all of it were
--- cheap, and plans are made for that which are still used when it has a million rows; so it also begins with some pages.
+-- cheap, and plans are made for that which are still used when it has a million rows; so both begin with 4 MiB of free pages.
 ALTER TABLE inline_pending SET (
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_insert_scale_factor = 0.2,
     vacuum_truncate = off);
+ALTER TABLE inline_completed SET (vacuum_truncate = off);
 INSERT INTO inline_pending
-SELECT gen_random_uuid(), 0, 1, 1, 1, 1, false, false, 0, '' FROM generate_series(1, 2000);
+SELECT gen_random_uuid(), 0, 1, 1, 1, 1, false, false, 0, decode(repeat('00', 1900), 'hex') FROM generate_series(1, 2000);
+INSERT INTO inline_completed
+SELECT id, 0, now(), now(), 1, 1, 1, 1, false, false, 0, 0, operands, '' FROM inline_pending;
 DELETE FROM inline_pending;
+DELETE FROM inline_completed;
 
 -- +goose StatementBegin
 CREATE FUNCTION inline_part(id uuid, part int) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

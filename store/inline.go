@@ -87,12 +87,10 @@ func (s *Store) inline(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]inli
 	if len(maybe) == 0 {
 		return nil, nil
 	}
-	rows, err := s.db.ListInline(ctx, maybe)
-	found := make(map[uuid.UUID]inline.Multiplication, len(rows))
-	for _, row := range rows {
-		found[row.ID] = inline.FromState(row)
-	}
-	return found, err
+	var batch pgx.Batch
+	inline.GenericPlans(&batch)
+	found := inline.BatchStates(&batch, maybe)
+	return found, s.SendBatch(ctx, &batch)
 }
 
 // Whole returns a multiplication with its operands and its result, an inline one too. Errors: ErrNotFound, blocks.ErrDamaged.

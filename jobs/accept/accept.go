@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 )
 
 // ErrNotInline means that inline multiplications are not accepted, because a process of a version runs that does not
@@ -26,13 +24,6 @@ const (
 	// maxAccepted and maxAcceptedBytes bound what one transaction accepts.
 	maxAccepted      = 2000
 	maxAcceptedBytes = 8 << 20
-	// maxBundle, maxBundleFLOPs and maxBundleBytes bound what one job computes: to about 10 ms.
-	maxBundle      = 256
-	maxBundleFLOPs = 1e8
-	maxBundleBytes = 4 << 20
-	// minPriority and maxPriority are the priorities of jobs.
-	minPriority = 1
-	maxPriority = 4
 	// statusAccepted is the HTTP status of the responses that are kept with keys.
 	statusAccepted = 202
 )
@@ -46,11 +37,12 @@ type Acceptor struct {
 	waiting []*offer
 	keys    map[string]struct{} // of the offers in transactions under way
 	running int                 // such transactions
+	bundles bundles
 }
 
-// maxAccepting is how many transactions accept multiplications at a time: while one waits for the disk, another one is
-// prepared.
-const maxAccepting = 2
+// maxAccepting is how many transactions accept multiplications at a time: with more, each would accept fewer, and what
+// they take is for the most part a matter of their number.
+const maxAccepting = 1
 
 // New returns an Acceptor that calls accepted after each transaction with the number of multiplications.
 func New(q *queue.Client, accepted func(n int)) *Acceptor {
@@ -181,7 +173,7 @@ func (a *Acceptor) accept(group []*offer) {
 	err := a.try(group, len(group) > 1)
 	switch {
 	case err == nil:
-	case len(group) == 1 || store.Unavailable(err) || store.Full(err):
+	case len(group) == 1, store.Full(err), store.Unavailable(err) && !database.Locked(err):
 		a.end(err, group...)
 	default:
 		for _, o := range group {
@@ -203,10 +195,14 @@ func (a *Acceptor) acceptAlone(o *offer) {
 func (a *Acceptor) try(group []*offer, hasty bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].given), acceptTimeout)
 	defer cancel()
-	accepted, err := a.queue.Accept(ctx, bundles(group), queue.Acceptance{Status: statusAccepted, Hasty: hasty})
+	acceptance := a.bundles.cut(group)
+	acceptance.Status = statusAccepted
+	acceptance.Hasty = hasty
+	accepted, err := a.queue.Accept(ctx, acceptance)
 	if err != nil {
 		return err
 	}
+	a.bundles.note(acceptance, accepted)
 	refusal := store.ErrKeyUsed
 	if len(accepted) == 0 {
 		known, err := a.queue.KnowInline(ctx)
@@ -217,13 +213,9 @@ func (a *Acceptor) try(group []*offer, hasty bool) error {
 			refusal = ErrNotInline
 		}
 	}
-	have := make(map[uuid.UUID]struct{}, len(accepted))
-	for _, id := range accepted {
-		have[id] = struct{}{}
-	}
 	var refused []*offer
 	group = slices.DeleteFunc(slices.Clone(group), func(o *offer) bool {
-		_, ok := have[o.ID]
+		_, ok := accepted[o.ID]
 		if !ok {
 			refused = append(refused, o)
 		}
@@ -233,32 +225,4 @@ func (a *Acceptor) try(group []*offer, hasty bool) error {
 	a.end(nil, group...)
 	a.end(refusal, refused...)
 	return nil
-}
-
-// bundles cuts a group into the bundles that jobs compute, each of one priority and of bounded work.
-func bundles(group []*offer) [][]queue.Offer {
-	var all [][]queue.Offer
-	for priority := int16(minPriority); priority <= maxPriority; priority++ {
-		var bundle []queue.Offer
-		var flops float64
-		var bytes int
-		for _, o := range group {
-			if o.Priority != priority {
-				continue
-			}
-			bundle = append(bundle, o.Offer)
-			flops += matrix.FLOPs(o.M, o.K, o.N)
-			bytes += o.weight
-			if len(bundle) == maxBundle || flops >= maxBundleFLOPs || bytes >= maxBundleBytes {
-				all = append(all, bundle)
-				bundle = nil
-				flops = 0
-				bytes = 0
-			}
-		}
-		if len(bundle) > 0 {
-			all = append(all, bundle)
-		}
-	}
-	return slices.Clip(all)
 }

@@ -137,11 +137,29 @@ func (c *Client) countWork(ctx context.Context, soon time.Duration) (b backlog, 
 	if b.jobs, err = c.db.CountJobs(ctx, Names(), soon, MaxCounted); err != nil {
 		return b, fmt.Errorf("counting jobs: %w", err)
 	}
+	inline, err := c.db.CountInline(ctx, MaxCounted)
+	if err != nil {
+		return b, fmt.Errorf("counting inline multiplications: %w", err)
+	}
+	b.jobs = withInline(b.jobs, inline)
 	if b.unqueued, err = c.db.CountUnqueued(ctx, maxUnqueued); err != nil {
 		return b, fmt.Errorf("counting the tiles without jobs: %w", err)
 	}
 	b.paused, err = c.paused(ctx)
 	return b, err
+}
+
+// withInline counts inline multiplications in place of the jobs that compute bundles of them.
+func withInline(rows []db.CountJobsRow, inline []db.CountInlineRow) []db.CountJobsRow {
+	for i := range rows {
+		for _, in := range inline {
+			if rows[i].Queue == Small && rows[i].State == in.State && rows[i].Jobs >= in.Jobs {
+				rows[i].Jobs += in.Waiting - in.Jobs
+				rows[i].Due += in.Waiting - in.Jobs
+			}
+		}
+	}
+	return rows
 }
 
 // newDepth sums up the counts of a queue.

@@ -25,61 +25,59 @@ type Offer struct {
 	Key *store.IdempotencyKey
 }
 
-// Acceptance says how offers are accepted.
+// Bundle is what one job computes: the inline multiplications of its own in a range of ids.
+type Bundle struct {
+	Job   int64 // 0: it has none yet
+	First uuid.UUID
+	Last  uuid.UUID
+}
+
+// Acceptance is what is accepted together.
 type Acceptance struct {
-	Status int  // HTTP status of the responses
-	Hasty  bool // fail rather than wait longer than a moment for a transaction that is about to write the same key
+	Offers  [][]Offer // of each bundle, which has one priority; no two of all have one key
+	Bundles []Bundle  // with a job: that of a bundle that was accepted before, to which the offers are added if it waits
+	Status  int       // HTTP status of the responses
+	Hasty   bool      // fail rather than wait longer than a moment for a transaction that is about to write the same key
 }
 
 // hastyWait is how long a transaction of many offers waits for one that is about to write the key of one of them.
 const hastyWait = "500ms"
 
-// Accept writes the rows of inline multiplications, one job for each bundle of them, and the responses to requests with
-// keys, in one transaction; then it wakes the workers. The offers of a bundle have one priority, and no two of all have
-// one key. It returns the ids of those that were accepted: the others have keys that were used before, unless none was
-// accepted because a process of a version runs that does not know of such multiplications; see KnowInline.
-func (c *Client) Accept(ctx context.Context, bundles [][]Offer, how Acceptance) ([]uuid.UUID, error) {
+// Accept writes the rows of inline multiplications, one job for each bundle of them that has none, and the responses to
+// requests with keys, in one transaction; then it wakes the workers. It returns the jobs of those that were accepted, by
+// their ids: the others have keys that were used before, unless none was accepted because a process of a version runs
+// that does not know of such multiplications; see KnowInline.
+func (c *Client) Accept(ctx context.Context, a Acceptance) (map[uuid.UUID]int64, error) {
 	params := db.InsertBundlesParams{
 		InlineSince: inline.Since,
-		Status:      int16(how.Status), //nolint:gosec // an HTTP status
+		Status:      int16(a.Status), //nolint:gosec // an HTTP status
 		Retention:   c.store.Retention,
 		Kind:        InlineKind,
 		MaxAttempts: MaxAttempts,
 		Queue:       Small,
 	}
 	var keys []*store.IdempotencyKey
-	for _, bundle := range bundles {
-		first, last := bundle[0].ID, bundle[0].ID
-		for _, o := range bundle {
-			if strings.Compare(string(o.ID[:]), string(first[:])) < 0 {
-				first = o.ID
-			}
-			if strings.Compare(string(o.ID[:]), string(last[:])) > 0 {
-				last = o.ID
-			}
-		}
+	for i, offers := range a.Offers {
+		first := offers[0].ID // distinguishes the bundle
 		params.Firsts = append(params.Firsts, first)
-		params.Lasts = append(params.Lasts, last)
-		params.Multiplications = append(params.Multiplications, int32(len(bundle))) //nolint:gosec // a page
-		params.Priorities = append(params.Priorities, bundle[0].Priority)
-		for _, o := range bundle {
+		params.Lasts = append(params.Lasts, a.Bundles[i].Last)
+		params.Priorities = append(params.Priorities, offers[0].Priority)
+		params.OpenJobs = append(params.OpenJobs, a.Bundles[i].Job)
+		for _, o := range offers {
 			addOffer(&params, o, first)
 			if o.Key != nil {
 				keys = append(keys, o.Key)
 			}
 		}
 	}
-	// In one order everywhere: transactions with the same keys must not wait for each other.
-	slices.SortFunc(keys, func(x, y *store.IdempotencyKey) int { return strings.Compare(x.Key, y.Key) })
-	for _, key := range keys {
-		params.Keys = append(params.Keys, key.Key)
-		params.Fingerprints = append(params.Fingerprints, key.Fingerprint)
-		params.Locations = append(params.Locations, key.Location)
-		params.Bodies = append(params.Bodies, key.Body)
-	}
-	accepted, err := c.insertBundles(ctx, params, how.Hasty && len(keys) > 0)
+	addKeys(&params, keys)
+	rows, err := c.insertBundles(ctx, params, a.Hasty && len(keys) > 0)
 	if err != nil {
 		return nil, fmt.Errorf("accepting multiplications: %w", err)
+	}
+	accepted := make(map[uuid.UUID]int64, len(rows))
+	for _, row := range rows {
+		accepted[row.ID] = row.Job
 	}
 	if len(accepted) > 0 {
 		c.Wake(Small)
@@ -87,8 +85,22 @@ func (c *Client) Accept(ctx context.Context, bundles [][]Offer, how Acceptance) 
 	return accepted, nil
 }
 
+// addKeys adds the responses to requests, in one order everywhere: transactions with the same keys must not wait for
+// each other.
+func addKeys(p *db.InsertBundlesParams, keys []*store.IdempotencyKey) {
+	slices.SortFunc(keys, func(x, y *store.IdempotencyKey) int { return strings.Compare(x.Key, y.Key) })
+	for _, key := range keys {
+		p.Keys = append(p.Keys, key.Key)
+		p.Fingerprints = append(p.Fingerprints, key.Fingerprint)
+		p.Locations = append(p.Locations, key.Location)
+		p.Bodies = append(p.Bodies, key.Body)
+	}
+}
+
 // insertBundles runs one statement, which is a transaction of its own.
-func (c *Client) insertBundles(ctx context.Context, params db.InsertBundlesParams, hasty bool) (ids []uuid.UUID, err error) {
+func (c *Client) insertBundles(
+	ctx context.Context, params db.InsertBundlesParams, hasty bool,
+) (rows []db.InsertBundlesRow, err error) {
 	if !hasty {
 		return c.db.InsertBundles(ctx, params)
 	}
@@ -96,10 +108,10 @@ func (c *Client) insertBundles(ctx context.Context, params db.InsertBundlesParam
 		if _, err := tx.Exec(ctx, "SELECT set_config('lock_timeout', $1, true)", hastyWait); err != nil {
 			return err
 		}
-		ids, err = db.New(tx).InsertBundles(ctx, params)
+		rows, err = db.New(tx).InsertBundles(ctx, params)
 		return err
 	})
-	return ids, err
+	return rows, err
 }
 
 // addOffer adds a row of the bundle whose first id is given.
@@ -123,13 +135,6 @@ func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
 // KnowInline reports whether each process that runs understands inline multiplications.
 func (c *Client) KnowInline(ctx context.Context) (bool, error) {
 	return c.db.KnowInline(ctx, inline.Since)
-}
-
-// Bundle names the inline multiplications that a job computes: those of its own in a range of ids.
-type Bundle struct {
-	Job   int64
-	First uuid.UUID
-	Last  uuid.UUID
 }
 
 // Waiting returns the multiplications of a bundle that wait, with their operands.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
 const (
@@ -74,7 +75,10 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	}
 	prepare(&config.ConnConfig.Config)
 	config.ConnConfig.Tracer = tracer{bounds}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error { return settings.apply(ctx, conn) }
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // else each uuid becomes a text on its way
+		return settings.apply(ctx, conn)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the database: %w", err)

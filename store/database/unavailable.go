@@ -27,12 +27,21 @@ func Unavailable(err error) bool {
 	return false
 }
 
+// lockNotAvailable is the SQLSTATE of a statement that did not get a lock in time.
+const lockNotAvailable = "55P03"
+
+// Locked reports whether err means that another transaction holds a lock for too long.
+func Locked(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == lockNotAvailable
+}
+
 // unavailableCode reports whether a SQLSTATE says so.
 func unavailableCode(code string) bool {
 	switch code {
 	case "25006", // read-only: a standby, or a primary that was demoted
 		"25P03", // idle in a transaction for too long: this process was frozen
-		"55P03", // a lock was not had in time
+		lockNotAvailable,
 		"57014": // a statement was cancelled: it took too long
 		return true
 	}

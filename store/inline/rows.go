@@ -67,6 +67,28 @@ func Batch(batch *pgx.Batch, ids []uuid.UUID) *[]Multiplication {
 	return found
 }
 
+// GenericPlans adds to a batch that the plans of its other statements do not depend on their parameters, which takes
+// Postgres longer to plan than to execute. It must be the first statement. Tables must not look small: see migration
+// 00011.
+func GenericPlans(batch *pgx.Batch) {
+	batch.Queue("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
+}
+
+// BatchStates adds to a batch the reading of those of the given ids that are inline multiplications, without their
+// contents. They are in the returned map after the batch was sent.
+func BatchStates(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Multiplication {
+	found := make(map[uuid.UUID]Multiplication, len(ids))
+	batch.Queue(db.ListInline, ids).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
+		read, err := db.New(sent{rows: rows}).ListInline(context.Background(), ids)
+		for _, row := range read {
+			found[row.ID] = FromState(row)
+		}
+		return err
+	})
+	return found
+}
+
 // sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
 type sent struct {
 	db.DBTX

@@ -1,22 +1,25 @@
+-- Statements look for each id on its own (LATERAL, OFFSET 0): a table that was empty when Postgres looked last seems cheaper to be
+-- read as a whole, however many rows it has by now.
+
 -- name: ListInline :many
 -- Those of the given ids that are inline multiplications, without their contents.
 SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
        NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at
-FROM inline_pending p WHERE p.id = ANY(@ids::uuid[])
+FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 UNION ALL
 SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at
-FROM inline_completed c WHERE c.id = ANY(@ids::uuid[]);
+FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c;
 
 -- name: ListInlineContents :many
 -- Those of the given ids that are inline multiplications, with their contents.
 SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
        NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
        p.checksum, 0::integer AS result_checksum, p.operands, NULL::bytea AS result
-FROM inline_pending p WHERE p.id = ANY(@ids::uuid[])
+FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 UNION ALL
 SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at,
        c.checksum, c.result_checksum, c.operands, c.result
-FROM inline_completed c WHERE c.id = ANY(@ids::uuid[]);
+FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c;
 
 -- name: PageInlinePending :many
 -- One page of the inline multiplications that wait, newest first. The order of their ids is that of their times.

@@ -1,14 +1,13 @@
 -- name: CountJobs :many
--- The unfinished jobs of several queues by state, those that compute several multiplications as so many, up to max_rows of each queue and state: it reads that many entries of River's
+-- The unfinished jobs of several queues by state, up to max_rows of each queue and state: it reads that many entries of River's
 -- index river_job_prioritized_fetching_index, in its order, so that no plan can prefer to read the table. 100,000 take about 10 ms
 -- of CPU, however many more there are; counting 2,000,000 takes a second.
 SELECT q.queue::text AS queue, s.state::river_job_state AS state, n.jobs::bigint AS jobs, n.due::bigint AS due
 FROM unnest(@queues::text[]) AS q(queue)
 CROSS JOIN unnest('{available,running,retryable,scheduled,pending}'::river_job_state[]) AS s(state)
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(x.tiles), 0) AS jobs,
-           coalesce(sum(x.tiles) FILTER (WHERE x.scheduled_at <= now() + @horizon::interval), 0) AS due
-    FROM (SELECT j.scheduled_at, coalesce((j.args->>'multiplications')::int, 1) AS tiles FROM river_job j
+    SELECT count(*) AS jobs, count(*) FILTER (WHERE x.scheduled_at <= now() + @horizon::interval) AS due
+    FROM (SELECT j.scheduled_at FROM river_job j
           WHERE j.state = s.state AND j.queue = q.queue
           ORDER BY j.state, j.queue, j.priority, j.scheduled_at, j.id
           LIMIT @max_rows::int) AS x

@@ -15,24 +15,30 @@ WITH known AS (
         created_at = excluded.created_at, expires_at = excluded.expires_at
     WHERE idempotency_keys.expires_at <= clock_timestamp()
     RETURNING key
-), bundles AS (
+), wanted AS (
+    SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@priorities::smallint[]) AS priority,
+           unnest(@open_jobs::bigint[]) AS job
+), open AS (
+    SELECT j.id FROM river_job j WHERE j.id = ANY(@open_jobs::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
+), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT @kind::text, jsonb_build_object('first', x.first, 'last', x.last, 'multiplications', x.multiplications), @max_attempts::smallint,
-           '{}', x.priority, @queue::text, now(), 'available'::river_job_state, '{}'
-    FROM (SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@multiplications::integer[]) AS multiplications,
-                 unnest(@priorities::smallint[]) AS priority) AS x, known
-    WHERE known.yes
-    RETURNING id, (args->>'first')::uuid AS first, priority
+    SELECT @kind::text, jsonb_build_object('first', w.first, 'last', w.last), @max_attempts::smallint,
+           '{}', w.priority, @queue::text, now(), 'available'::river_job_state, '{}'
+    FROM wanted w, known
+    WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
+    RETURNING id, (args->>'first')::uuid AS first
 )
 INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands)
-SELECT x.id, b.id, b.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
+SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@bundle_of::uuid[]) AS first, unnest(@m::smallint[]) AS m,
              unnest(@k::smallint[]) AS k, unnest(@n::smallint[]) AS n, unnest(@a_float32::boolean[]) AS a_float32,
              unnest(@b_float32::boolean[]) AS b_float32, unnest(@checksums::integer[]) AS checksum,
              unnest(@operands::bytea[]) AS operands, unnest(@key_of::text[]) AS key) AS x
-JOIN bundles b ON b.first = x.first
+JOIN known ON known.yes
+JOIN wanted w ON w.first = x.first
+LEFT JOIN created c ON c.first = x.first
 WHERE x.key = '' OR x.key IN (SELECT key FROM kept)
-RETURNING id;
+RETURNING id, job;
 
 -- name: KnowInline :one
 -- Whether each process understands inline multiplications, which came with schema version inline_since.
@@ -50,10 +56,13 @@ ORDER BY id;
 WITH results AS (
     SELECT unnest(@ids::uuid[]) AS id, unnest(@results::bytea[]) AS result, unnest(@checksums::integer[]) AS checksum
 ), done AS (
-    DELETE FROM inline_pending p USING results r WHERE p.id = r.id AND p.job = @job
+    DELETE FROM inline_pending p WHERE p.id = ANY(@ids::uuid[]) AND p.job = @job
     RETURNING p.*
 ), job AS (
-    UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = @job AND finalized_at IS NULL
+    UPDATE river_job SET
+        state = 'completed', finalized_at = now(),
+        args  = args || jsonb_build_object('multiplications', array_length(@ids::uuid[], 1))
+    WHERE id = @job AND finalized_at IS NULL
 )
 INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
                               operands, result)
@@ -69,13 +78,15 @@ SELECT expand_inline(@ids::uuid[], @retention::interval, @max_attempts::integer)
 -- name: ListInlineProgress :many
 -- What the jobs of bundles tell of the given inline multiplications that wait.
 SELECT p.id AS group_id, (j.state = 'running')::boolean AS running, j.attempt
-FROM inline_pending p JOIN river_job j ON j.id = p.job
-WHERE p.id = ANY(@ids::uuid[]);
+FROM unnest(@ids::uuid[]) AS g(id)
+CROSS JOIN LATERAL (SELECT * FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
+CROSS JOIN LATERAL (SELECT * FROM river_job x WHERE x.id = p.job OFFSET 0) AS j;
 
 -- name: ListStoppedInline :many
 -- Inline multiplications that wait although the job of their bundle was discarded or cancelled lately.
 SELECT p.id, j.state FROM river_job j
-JOIN inline_pending p ON p.id BETWEEN (j.args->>'first')::uuid AND (j.args->>'last')::uuid AND p.job = j.id
+CROSS JOIN LATERAL (SELECT * FROM inline_pending x
+                    WHERE x.id BETWEEN (j.args->>'first')::uuid AND (j.args->>'last')::uuid AND x.job = j.id OFFSET 0) AS p
 WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since::interval AND j.kind = @kind::text
 LIMIT @max_rows;
 
@@ -84,3 +95,10 @@ LIMIT @max_rows;
 SELECT p.id FROM inline_pending p LEFT JOIN river_job j ON j.id = p.job
 WHERE j.id IS NULL OR j.finalized_at IS NOT NULL
 LIMIT @max_rows;
+
+-- name: CountInline :many
+-- The inline multiplications that wait, up to max_rows of them, by the state of the jobs of their bundles, and how many such jobs.
+SELECT j.state, sum(x.waiting)::bigint AS waiting, count(*)::bigint AS jobs
+FROM (SELECT y.job, count(*) AS waiting FROM (SELECT p.job FROM inline_pending p LIMIT @max_rows::int) AS y GROUP BY y.job) AS x
+CROSS JOIN LATERAL (SELECT * FROM river_job z WHERE z.id = x.job OFFSET 0) AS j
+GROUP BY j.state;

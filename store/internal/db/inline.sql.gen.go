@@ -31,12 +31,13 @@ func (q *Queries) DeleteExpiredInline(ctx context.Context, before uuid.UUID, ret
 }
 
 const ListInline = `-- name: ListInline :many
+
 SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
        NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at
-FROM inline_pending p WHERE p.id = ANY($1::uuid[])
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 UNION ALL
 SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at
-FROM inline_completed c WHERE c.id = ANY($1::uuid[])
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum, operands, result FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c
 `
 
 type ListInlineRow struct {
@@ -52,6 +53,8 @@ type ListInlineRow struct {
 	FinishedAt *time.Time
 }
 
+// Statements look for each id on its own (LATERAL, OFFSET 0): a table that was empty when Postgres looked last seems cheaper to be
+// read as a whole, however many rows it has by now.
 // Those of the given ids that are inline multiplications, without their contents.
 func (q *Queries) ListInline(ctx context.Context, ids []uuid.UUID) ([]ListInlineRow, error) {
 	rows, err := q.db.Query(ctx, ListInline, ids)
@@ -88,11 +91,11 @@ const ListInlineContents = `-- name: ListInlineContents :many
 SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
        NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
        p.checksum, 0::integer AS result_checksum, p.operands, NULL::bytea AS result
-FROM inline_pending p WHERE p.id = ANY($1::uuid[])
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 UNION ALL
 SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at,
        c.checksum, c.result_checksum, c.operands, c.result
-FROM inline_completed c WHERE c.id = ANY($1::uuid[])
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum, operands, result FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c
 `
 
 type ListInlineContentsRow struct {

@@ -16,10 +16,13 @@ const CompleteBundle = `-- name: CompleteBundle :many
 WITH results AS (
     SELECT unnest($2::uuid[]) AS id, unnest($3::bytea[]) AS result, unnest($4::integer[]) AS checksum
 ), done AS (
-    DELETE FROM inline_pending p USING results r WHERE p.id = r.id AND p.job = $5
+    DELETE FROM inline_pending p WHERE p.id = ANY($2::uuid[]) AND p.job = $5
     RETURNING p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32, p.checksum, p.operands
 ), job AS (
-    UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $5 AND finalized_at IS NULL
+    UPDATE river_job SET
+        state = 'completed', finalized_at = now(),
+        args  = args || jsonb_build_object('multiplications', array_length($2::uuid[], 1))
+    WHERE id = $5 AND finalized_at IS NULL
 )
 INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
                               operands, result)
@@ -58,6 +61,40 @@ func (q *Queries) CompleteBundle(ctx context.Context, arg CompleteBundleParams) 
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const CountInline = `-- name: CountInline :many
+SELECT j.state, sum(x.waiting)::bigint AS waiting, count(*)::bigint AS jobs
+FROM (SELECT y.job, count(*) AS waiting FROM (SELECT p.job FROM inline_pending p LIMIT $1::int) AS y GROUP BY y.job) AS x
+CROSS JOIN LATERAL (SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job z WHERE z.id = x.job OFFSET 0) AS j
+GROUP BY j.state
+`
+
+type CountInlineRow struct {
+	State   RiverJobState
+	Waiting int64
+	Jobs    int64
+}
+
+// The inline multiplications that wait, up to max_rows of them, by the state of the jobs of their bundles, and how many such jobs.
+func (q *Queries) CountInline(ctx context.Context, maxRows int32) ([]CountInlineRow, error) {
+	rows, err := q.db.Query(ctx, CountInline, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountInlineRow
+	for rows.Next() {
+		var i CountInlineRow
+		if err := rows.Scan(&i.State, &i.Waiting, &i.Jobs); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -104,57 +141,68 @@ WITH known AS (
         created_at = excluded.created_at, expires_at = excluded.expires_at
     WHERE idempotency_keys.expires_at <= clock_timestamp()
     RETURNING key
-), bundles AS (
+), wanted AS (
+    SELECT unnest($18::uuid[]) AS first, unnest($19::uuid[]) AS last, unnest($20::smallint[]) AS priority,
+           unnest($21::bigint[]) AS job
+), open AS (
+    SELECT j.id FROM river_job j WHERE j.id = ANY($21::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
+), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT $18::text, jsonb_build_object('first', x.first, 'last', x.last, 'multiplications', x.multiplications), $19::smallint,
-           '{}', x.priority, $20::text, now(), 'available'::river_job_state, '{}'
-    FROM (SELECT unnest($21::uuid[]) AS first, unnest($22::uuid[]) AS last, unnest($23::integer[]) AS multiplications,
-                 unnest($24::smallint[]) AS priority) AS x, known
-    WHERE known.yes
-    RETURNING id, (args->>'first')::uuid AS first, priority
+    SELECT $22::text, jsonb_build_object('first', w.first, 'last', w.last), $23::smallint,
+           '{}', w.priority, $24::text, now(), 'available'::river_job_state, '{}'
+    FROM wanted w, known
+    WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
+    RETURNING id, (args->>'first')::uuid AS first
 )
 INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands)
-SELECT x.id, b.id, b.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
+SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::uuid[]) AS first, unnest($3::smallint[]) AS m,
              unnest($4::smallint[]) AS k, unnest($5::smallint[]) AS n, unnest($6::boolean[]) AS a_float32,
              unnest($7::boolean[]) AS b_float32, unnest($8::integer[]) AS checksum,
              unnest($9::bytea[]) AS operands, unnest($10::text[]) AS key) AS x
-JOIN bundles b ON b.first = x.first
+JOIN known ON known.yes
+JOIN wanted w ON w.first = x.first
+LEFT JOIN created c ON c.first = x.first
 WHERE x.key = '' OR x.key IN (SELECT key FROM kept)
-RETURNING id
+RETURNING id, job
 `
 
 type InsertBundlesParams struct {
-	Ids             []uuid.UUID
-	BundleOf        []uuid.UUID
-	M               []int16
-	K               []int16
-	N               []int16
-	AFloat32        []bool
-	BFloat32        []bool
-	Checksums       []int32
-	Operands        [][]byte
-	KeyOf           []string
-	InlineSince     int16
-	Status          int16
-	Retention       time.Duration
-	Keys            []string
-	Fingerprints    [][]byte
-	Locations       []string
-	Bodies          [][]byte
-	Kind            string
-	MaxAttempts     int16
-	Queue           string
-	Firsts          []uuid.UUID
-	Lasts           []uuid.UUID
-	Multiplications []int32
-	Priorities      []int16
+	Ids          []uuid.UUID
+	BundleOf     []uuid.UUID
+	M            []int16
+	K            []int16
+	N            []int16
+	AFloat32     []bool
+	BFloat32     []bool
+	Checksums    []int32
+	Operands     [][]byte
+	KeyOf        []string
+	InlineSince  int16
+	Status       int16
+	Retention    time.Duration
+	Keys         []string
+	Fingerprints [][]byte
+	Locations    []string
+	Bodies       [][]byte
+	Firsts       []uuid.UUID
+	Lasts        []uuid.UUID
+	Priorities   []int16
+	OpenJobs     []int64
+	Kind         string
+	MaxAttempts  int16
+	Queue        string
+}
+
+type InsertBundlesRow struct {
+	ID  uuid.UUID
+	Job int64
 }
 
 // Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 // arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
 // keys that were used before. It does nothing while a process of a version runs that does not know of such rows.
-func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([]uuid.UUID, error) {
+func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([]InsertBundlesRow, error) {
 	rows, err := q.db.Query(ctx, InsertBundles,
 		arg.Ids,
 		arg.BundleOf,
@@ -173,25 +221,25 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 		arg.Fingerprints,
 		arg.Locations,
 		arg.Bodies,
+		arg.Firsts,
+		arg.Lasts,
+		arg.Priorities,
+		arg.OpenJobs,
 		arg.Kind,
 		arg.MaxAttempts,
 		arg.Queue,
-		arg.Firsts,
-		arg.Lasts,
-		arg.Multiplications,
-		arg.Priorities,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []InsertBundlesRow
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i InsertBundlesRow
+		if err := rows.Scan(&i.ID, &i.Job); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -260,8 +308,9 @@ func (q *Queries) ListBundle(ctx context.Context, first uuid.UUID, last uuid.UUI
 
 const ListInlineProgress = `-- name: ListInlineProgress :many
 SELECT p.id AS group_id, (j.state = 'running')::boolean AS running, j.attempt
-FROM inline_pending p JOIN river_job j ON j.id = p.job
-WHERE p.id = ANY($1::uuid[])
+FROM unnest($1::uuid[]) AS g(id)
+CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
+CROSS JOIN LATERAL (SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id = p.job OFFSET 0) AS j
 `
 
 type ListInlineProgressRow struct {
@@ -293,7 +342,8 @@ func (q *Queries) ListInlineProgress(ctx context.Context, ids []uuid.UUID) ([]Li
 
 const ListStoppedInline = `-- name: ListStoppedInline :many
 SELECT p.id, j.state FROM river_job j
-JOIN inline_pending p ON p.id BETWEEN (j.args->>'first')::uuid AND (j.args->>'last')::uuid AND p.job = j.id
+CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x
+                    WHERE x.id BETWEEN (j.args->>'first')::uuid AND (j.args->>'last')::uuid AND x.job = j.id OFFSET 0) AS p
 WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $1::interval AND j.kind = $2::text
 LIMIT $3
 `

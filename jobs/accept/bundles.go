@@ -1,0 +1,118 @@
+package accept
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/inline"
+)
+
+const (
+	// maxBundle, maxBundleFLOPs and maxBundleBytes bound what one job computes: to about 10 ms.
+	maxBundle      = 256
+	maxBundleFLOPs = 1e8
+	maxBundleBytes = 4 << 20
+	// openTime is for how long multiplications are added to a bundle that waits. It bounds the range of ids in which those
+	// of a bundle are, and so how many others are read with them.
+	openTime = 50 * time.Millisecond
+	// priorities is how many there are; the first is 1.
+	priorities = 4
+)
+
+// bundles cuts what is accepted into bundles, and remembers the last one of each priority: those that come while it
+// waits for a worker are added to it, so that there are few jobs when there is much to do.
+type bundles struct {
+	mu   sync.Mutex
+	open [priorities + 1]bundle
+}
+
+// bundle is one to which multiplications may be added.
+type bundle struct {
+	queue.Bundle
+	count int
+	flops float64
+	bytes int
+}
+
+// full reports whether nothing may be added.
+func (b *bundle) full() bool {
+	return b.count >= maxBundle || b.flops >= maxBundleFLOPs || b.bytes >= maxBundleBytes
+}
+
+// covers reports whether an id is in the range of the bundle.
+func (b *bundle) covers(id uuid.UUID) bool { return !inline.Less(id, b.First) && !inline.Less(b.Last, id) }
+
+func (b *bundle) add(o *offer) {
+	b.count++
+	b.flops += matrix.FLOPs(o.M, o.K, o.N)
+	b.bytes += o.weight
+	if inline.Less(b.Last, o.ID) {
+		b.Last = o.ID
+	}
+}
+
+// newBundle returns a bundle that begins with an offer.
+func newBundle(o *offer) bundle {
+	t := inline.Time(o.ID)
+	return bundle{Bundle: queue.Bundle{
+		First: o.ID,
+		Last:  inline.FirstID(t.Add(openTime)),
+	}}
+}
+
+// cut cuts a group into bundles, each of one priority and of bounded work. The first id of a new one is the smallest.
+func (s *bundles) cut(group []*offer) queue.Acceptance {
+	group = slices.SortedFunc(slices.Values(group), func(x, y *offer) int { return bytes.Compare(x.ID[:], y.ID[:]) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var a queue.Acceptance
+	for priority := int16(1); priority <= priorities; priority++ {
+		current := &s.open[priority]
+		var offers []queue.Offer
+		flush := func() {
+			if len(offers) > 0 {
+				a.Offers = append(a.Offers, offers)
+				a.Bundles = append(a.Bundles, current.Bundle)
+				offers = nil
+			}
+		}
+		for _, o := range group {
+			if o.Priority != priority {
+				continue
+			}
+			// A new bundle takes any id: its range is not known to a worker yet.
+			if current.full() || current.count == 0 || current.Job != 0 && !current.covers(o.ID) {
+				flush()
+				*current = newBundle(o)
+			}
+			current.add(o)
+			offers = append(offers, o.Offer)
+		}
+		flush()
+	}
+	return a
+}
+
+// note remembers the jobs that the bundles have got.
+func (s *bundles) note(a queue.Acceptance, jobs map[uuid.UUID]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, offers := range a.Offers {
+		open := &s.open[offers[0].Priority]
+		if open.First != a.Bundles[i].First {
+			continue
+		}
+		job := jobs[offers[0].ID]
+		if job == 0 || open.Job != 0 && open.Job != job { // it was not accepted, or a worker has taken the one before
+			*open = bundle{}
+			continue
+		}
+		open.Job = job
+	}
+}
