@@ -17,7 +17,7 @@ func openKernel(path string, log *slog.Logger) (blas.Kernel, error) {
 		return nil, err
 	}
 	log.Info("arithmetic", "kernel", kernel.Name())
-	if blas.IsBuiltin(kernel) && path == "" {
+	if blas.IsPortable(kernel) && path == "" {
 		log.Warn(BuiltinHint)
 	}
 	return kernel, nil

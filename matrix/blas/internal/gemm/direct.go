@@ -1,0 +1,46 @@
+package gemm
+
+import "unsafe"
+
+// directK is the number of steps of k of one call of a direct kernel at most. It bounds the time of a call, even if
+// each row of B is on a page of its own.
+const directK = 512
+
+// isDirect reports whether g is multiplied without packing.
+func (p *Precision) isDirect(g *product) bool {
+	if p.direct == nil {
+		return false
+	}
+	return g.m <= 2*p.rows || g.n <= p.lanes*p.vectors || g.k < 2*blockK ||
+		g.m*g.n*g.k <= directLimit*directLimit*directLimit
+}
+
+var directLimit = 96
+
+// multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B.
+func (p *Precision) multiplyDirect(w *workspace, g *product) {
+	rowTiles := ceilDiv(g.m, p.rows)
+	rows := ceilDiv(g.m, rowTiles)
+	width := (len(p.direct[rows]) - 1) * p.lanes
+	t := &w.tile
+	t.aRow = g.aRow
+	t.aNext = 0
+	t.bRow = g.bRow
+	t.cRow = g.cRow
+	t.accumulate = toInt(g.accumulate)
+	for l := 0; l < g.k; l += directK {
+		t.k = min(directK, g.k-l)
+		for j := 0; j < g.n; j += width {
+			cols := min(width, g.n-j)
+			vectors := ceilDiv(cols, p.lanes)
+			t.mask = &p.masks[cols-(vectors-1)*p.lanes]
+			t.b = unsafe.Add(g.b, l*g.bRow+j*p.size)
+			for i := 0; i < g.m; i += rows {
+				t.a = unsafe.Add(g.a, i*g.aRow+l*p.size)
+				t.c = unsafe.Add(g.c, i*g.cRow+j*p.size)
+				p.direct[min(rows, g.m-i)][vectors](t)
+			}
+		}
+		t.accumulate = 1
+	}
+}

@@ -1,0 +1,23 @@
+package gemm
+
+import "github.com/klauspost/cpuid/v2"
+
+// Levels returns the instruction sets that this CPU has, the fastest first.
+func Levels() []*Level {
+	var levels []*Level
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512BW) {
+		levels = append(levels, &Level{
+			Name:    "AVX-512",
+			Float64: newPrecision(8, 64, 14, 2, dgemmAVX512, ddirectAVX512),
+			Float32: newPrecision(4, 64, 14, 2, sgemmAVX512, sdirectAVX512),
+		})
+	}
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+		levels = append(levels, &Level{
+			Name:    "AVX2",
+			Float64: newPrecision(8, 32, 6, 2, dgemmAVX2, ddirectAVX2),
+			Float32: newPrecision(4, 32, 6, 2, sgemmAVX2, sdirectAVX2),
+		})
+	}
+	return levels
+}

@@ -1,0 +1,176 @@
+package gemm
+
+import "unsafe"
+
+// multiplyPacked multiplies with packed operands: BLIS' five loops, of which the innermost is in the assembly.
+func (p *Precision) multiplyPacked(w *workspace, g *product) {
+	width := p.vectors * p.lanes
+	depth := share(g.k, p.depth, blockK)
+	height := share(g.m, p.height, p.rows)
+	breadth := share(g.n, p.breadth, width)
+	packedA := grow(&w.a, height*depth*p.size)
+	packedB := grow(&w.b, breadth*depth*p.size)
+	for j := 0; j < g.n; j += breadth {
+		cols := min(breadth, g.n-j)
+		for l := 0; l < g.k; l += depth {
+			k := min(depth, g.k-l)
+			p.packB(packedB, unsafe.Add(g.b, l*g.bRow+j*p.size), g.bRow, k, cols)
+			for i := 0; i < g.m; i += height {
+				block := product{
+					m:          min(height, g.m-i),
+					n:          cols,
+					k:          k,
+					a:          packedA,
+					b:          packedB,
+					c:          unsafe.Add(g.c, i*g.cRow+j*p.size),
+					cRow:       g.cRow,
+					accumulate: g.accumulate || l > 0,
+				}
+				p.packA(packedA, unsafe.Add(g.a, i*g.aRow+l*p.size), g.aRow, block.m, k)
+				p.multiplyBlock(w, &block)
+			}
+		}
+	}
+}
+
+// multiplyBlock multiplies a packed block of A by a packed panel of B.
+func (p *Precision) multiplyBlock(w *workspace, g *product) {
+	t := &w.tile
+	width := p.vectors * p.lanes
+	aPanel := p.rows * ceilDiv(g.k, blockK) * blockK * p.size
+	t.k = g.k
+	t.cRow = g.cRow
+	t.accumulate = toInt(g.accumulate)
+	for j := 0; j < g.n; j += width {
+		t.b = unsafe.Add(g.b, j*g.k*p.size)
+		if g.n-j < width {
+			p.multiplyEdge(w, g, 0, j, g.n-j)
+			return
+		}
+		t.a = g.a
+		t.aNext = aPanel
+		t.c = unsafe.Add(g.c, j*p.size)
+		t.panels = g.m / p.rows
+		if t.panels > 0 {
+			p.packed(t)
+		}
+		if t.panels*p.rows < g.m {
+			p.multiplyEdge(w, g, t.panels*p.rows, j, width)
+		}
+	}
+}
+
+// multiplyEdge multiplies tiles of packed operands from a row of the block on: those that the packed kernel cannot,
+// since they have fewer columns or rows.
+func (p *Precision) multiplyEdge(w *workspace, g *product, row, col, cols int) {
+	t := &w.tile
+	aPanel := p.rows * ceilDiv(g.k, blockK) * blockK * p.size
+	if p.direct != nil {
+		vectors := ceilDiv(cols, p.lanes)
+		t.mask = &p.masks[cols-(vectors-1)*p.lanes]
+		t.bRow = p.vectors * p.lanes * p.size
+		t.aRow = blockK * p.size
+		t.aNext = (p.rows - 1) * blockK * p.size
+	}
+	for i := row; i < g.m; i += p.rows {
+		rows := min(p.rows, g.m-i)
+		t.a = unsafe.Add(g.a, i/p.rows*aPanel)
+		t.c = unsafe.Add(g.c, i*g.cRow+col*p.size)
+		if p.direct != nil {
+			p.direct[rows][ceilDiv(cols, p.lanes)](t)
+		} else {
+			p.multiplyPadded(w, rows, cols)
+		}
+	}
+}
+
+// multiplyPadded multiplies a tile that has fewer rows or columns than the packed kernel's, in a copy of full size.
+// What lies in the padding of packed A and B does not matter: it reaches only the padding of the copy.
+func (p *Precision) multiplyPadded(w *workspace, rows, cols int) {
+	t := &w.tile
+	width, size := p.vectors*p.lanes*p.size, cols*p.size
+	padded := grow(&w.padded, p.rows*width)
+	c, cRow := t.c, t.cRow
+	if t.accumulate != 0 {
+		for r := range rows {
+			copyBytes(unsafe.Add(padded, r*width), unsafe.Add(c, r*cRow), size)
+		}
+	}
+	t.c = padded
+	t.cRow = width
+	t.panels = 1
+	p.packed(t)
+	for r := range rows {
+		copyBytes(unsafe.Add(c, r*cRow), unsafe.Add(padded, r*width), size)
+	}
+	t.c, t.cRow = c, cRow
+}
+
+// packA copies rows of k elements: a micro-panel for each p.rows rows, in it blocks of blockK elements of each row.
+func (p *Precision) packA(dst, src unsafe.Pointer, srcRow, rows, k int) {
+	block := blockK * p.size
+	panel := p.rows * ceilDiv(k, blockK) * block
+	for i := 0; i < rows; i += p.rows {
+		from := unsafe.Add(src, i*srcRow)
+		to := unsafe.Add(dst, i/p.rows*panel)
+		height := min(p.rows, rows-i)
+		for l := 0; l+blockK <= k; l += blockK {
+			copyBlocks(to, unsafe.Add(from, l*p.size), srcRow, height, block)
+			to = unsafe.Add(to, p.rows*block)
+		}
+		if rest := k % blockK * p.size; rest > 0 {
+			for r := range height {
+				copyBytes(unsafe.Add(to, r*block), unsafe.Add(from, r*srcRow+k*p.size-rest), rest)
+			}
+		}
+	}
+}
+
+// copyBlocks copies rows of 32 or 64 bytes to one place.
+func copyBlocks(dst, src unsafe.Pointer, srcRow, rows, size int) {
+	if size == 32 {
+		for range rows {
+			*(*[32]byte)(dst) = *(*[32]byte)(src)
+			dst, src = unsafe.Add(dst, 32), unsafe.Add(src, srcRow)
+		}
+		return
+	}
+	for range rows {
+		*(*[64]byte)(dst) = *(*[64]byte)(src)
+		dst, src = unsafe.Add(dst, 64), unsafe.Add(src, srcRow)
+	}
+}
+
+// packB copies k rows: a micro-panel for each tile's columns, in it one row after the other.
+func (p *Precision) packB(dst, src unsafe.Pointer, srcRow, k, cols int) {
+	width := p.vectors * p.lanes * p.size
+	for j := 0; j < cols*p.size; j += width {
+		from := unsafe.Add(src, j)
+		size := min(width, cols*p.size-j)
+		switch {
+		case size == 128:
+			for range k {
+				*(*[64]byte)(dst) = *(*[64]byte)(from)
+				*(*[64]byte)(unsafe.Add(dst, 64)) = *(*[64]byte)(unsafe.Add(from, 64))
+				dst, from = unsafe.Add(dst, 128), unsafe.Add(from, srcRow)
+			}
+		case size == width && size%64 == 0:
+			for range k {
+				for at := 0; at < width; at += 64 {
+					*(*[64]byte)(unsafe.Add(dst, at)) = *(*[64]byte)(unsafe.Add(from, at))
+				}
+				dst, from = unsafe.Add(dst, width), unsafe.Add(from, srcRow)
+			}
+		default:
+			for range k {
+				copyBytes(dst, from, size)
+				dst, from = unsafe.Add(dst, width), unsafe.Add(from, srcRow)
+			}
+		}
+	}
+}
+
+// copyBytes copies size bytes.
+func copyBytes(dst, src unsafe.Pointer, size int) {
+	copy(unsafe.Slice((*byte)(dst), size), unsafe.Slice((*byte)(src), size))
+}

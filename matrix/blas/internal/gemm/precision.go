@@ -1,0 +1,105 @@
+package gemm
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// Precision multiplies matrices of one type of elements with one instruction set.
+type Precision struct {
+	size    int // of an element, in bytes
+	lanes   int // elements in a vector
+	rows    int // of the tile of the packed kernel
+	vectors int // in a row of that tile
+	packed  func(t *tile)
+	direct  [][]func(t *tile) // by rows and vectors
+	masks   []laneMask        // by lanes
+	blocking
+	workspaces sync.Pool // of *workspace
+}
+
+// newPrecision returns a Precision for elements of size bytes and vectors of width bytes, with a packed kernel whose
+// tile has the given numbers of rows and of vectors in a row, and direct kernels if there are any.
+func newPrecision(size, width, rows, vectors int, packed func(t *tile), direct [][]func(t *tile)) *Precision {
+	return &Precision{
+		size:     size,
+		lanes:    width / size,
+		rows:     rows,
+		vectors:  vectors,
+		packed:   packed,
+		direct:   direct,
+		masks:    newLaneMasks(width/size, size),
+		blocking: newBlocking(),
+	}
+}
+
+// workspace is the memory of a call. The buffers are as large as the largest call needed that used them.
+type workspace struct {
+	tile tile
+	a, b []byte
+	// padded is a tile of C of full size, for kernels that know no other.
+	padded []byte
+}
+
+// grow returns a buffer of at least size bytes that begins at a cache line.
+func grow(buffer *[]byte, size int) unsafe.Pointer {
+	const line = 64
+	if len(*buffer) < size+line {
+		*buffer = make([]byte, size+line)
+	}
+	start := unsafe.Pointer(unsafe.SliceData(*buffer))
+	return unsafe.Add(start, -uintptr(start)&(line-1))
+}
+
+// product is a multiplication of matrices that are not empty. Distances are in bytes.
+type product struct {
+	m, n, k          int
+	a, b, c          unsafe.Pointer
+	aRow, bRow, cRow int
+	accumulate       bool
+}
+
+// Multiply sets C = A·B, or adds to C, for row-major matrices at a, b and c. None of m, n and k may be zero.
+func (p *Precision) Multiply(
+	m, n, k int, a unsafe.Pointer, lda int, b unsafe.Pointer, ldb int, c unsafe.Pointer, ldc int, accumulate bool,
+) {
+	w, _ := p.workspaces.Get().(*workspace)
+	if w == nil {
+		w = new(workspace)
+	}
+	g := product{
+		m:          m,
+		n:          n,
+		k:          k,
+		a:          a,
+		b:          b,
+		c:          c,
+		aRow:       lda * p.size,
+		bRow:       ldb * p.size,
+		cRow:       ldc * p.size,
+		accumulate: accumulate,
+	}
+	if p.isDirect(&g) {
+		p.multiplyDirect(w, &g)
+	} else {
+		p.multiplyPacked(w, &g)
+	}
+	w.tile = tile{}
+	p.workspaces.Put(w)
+}
+
+// ceilDiv returns x/y, rounded up.
+func ceilDiv(x, y int) int { return (x + y - 1) / y }
+
+// share returns the size of equal parts of total that are at most limit each and multiples of unit.
+func share(total, limit, unit int) int {
+	parts := ceilDiv(total, limit)
+	return ceilDiv(ceilDiv(total, parts), unit) * unit
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
