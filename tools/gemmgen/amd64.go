@@ -58,6 +58,8 @@ type assembler struct {
 	bytes.Buffer
 	isa
 	element
+	// full is true where all lanes of the last vector count.
+	full bool
 }
 
 // ins writes one instruction, or several that belong together.
@@ -98,6 +100,9 @@ func amd64Assembly(set isa) []byte {
 			element: e,
 		}
 		a.packedKernel()
+		a.peakKernel()
+		a.packA()
+		a.packB()
 		for rows := 1; rows <= set.rows; rows++ {
 			for vectors := 1; vectors <= set.widest[rows]; vectors++ {
 				a.directKernel(rows, vectors)
@@ -110,28 +115,30 @@ func amd64Assembly(set isa) []byte {
 
 // amd64Declarations returns the Go file that declares the functions of amd64Assembly.
 func amd64Declarations(set isa) []byte {
-	out := bytes.NewBufferString(header + "package gemm\n")
+	out := bytes.NewBufferString(header + "package gemm\n\n")
 	for _, e := range elements {
-		fmt.Fprintf(out, "\n// %sgemm%s multiplies packed tiles with %s.\n//\n//go:noescape\nfunc %sgemm%s(t *tile)\n",
-			e.prefix, set.name, set.level, e.prefix, set.name)
-		fmt.Fprintf(out, "\n// %sdirect%s are the kernels of tiles that are not packed, by rows and vectors.\n",
-			e.prefix, set.name)
-		fmt.Fprintf(out, "var %sdirect%s = [][]func(t *tile){\n", e.prefix, set.name)
-		for rows := 1; rows <= set.rows; rows++ {
-			fmt.Fprintf(out, "\t%d: {\n", rows)
-			for vectors := 1; vectors <= set.widest[rows]; vectors++ {
-				fmt.Fprintf(out, "\t\t%d: %s,\n", vectors, directName(e, set, rows, vectors))
-			}
-			fmt.Fprint(out, "\t},\n")
+		functions := []string{"gemm", "peak", "packA", "packB"}
+		fmt.Fprintf(out, "// %s%s are the functions of %s for elements of %d bytes.\n", e.prefix, set.name, set.level, e.size)
+		fmt.Fprintf(out, "var %s%s = assembly{\n", e.prefix, set.name)
+		for i, field := range []string{"packed:", "peak:  ", "packA: ", "packB: "} {
+			fmt.Fprintf(out, "\t%s %s%s%s,\n", field, e.prefix, functions[i], set.name)
+			functions[i] = e.prefix + functions[i] + set.name
 		}
-		fmt.Fprint(out, "}\n\n")
+		fmt.Fprint(out, "\tdirect: [][]func(t *tile){\n")
 		for rows := 1; rows <= set.rows; rows++ {
+			fmt.Fprintf(out, "\t\t%d: {\n", rows)
 			for vectors := 1; vectors <= set.widest[rows]; vectors++ {
-				fmt.Fprintf(out, "//go:noescape\nfunc %s(t *tile)\n\n", directName(e, set, rows, vectors))
+				functions = append(functions, directName(e, set, rows, vectors))
+				fmt.Fprintf(out, "\t\t\t%d: %s,\n", vectors, functions[len(functions)-1])
 			}
+			fmt.Fprint(out, "\t\t},\n")
 		}
-		out.Truncate(out.Len() - 1)
+		fmt.Fprint(out, "\t},\n}\n\n")
+		for _, name := range functions {
+			fmt.Fprintf(out, "//go:noescape\nfunc %s(t *tile)\n\n", name)
+		}
 	}
+	out.Truncate(out.Len() - 1)
 	return out.Bytes()
 }
 

@@ -52,7 +52,9 @@ func arm64Declarations() []byte {
 	out := bytes.NewBufferString(header + "package gemm\n")
 	for _, e := range elements {
 		name := e.prefix + "gemmNEON"
-		fmt.Fprintf(out, "\n// %s multiplies packed tiles with NEON.\n//\n//go:noescape\nfunc %s(t *tile)\n", name, name)
+		fmt.Fprintf(out, "\n// %sNEON are the functions of NEON for elements of %d bytes.\n", e.prefix, e.size)
+		fmt.Fprintf(out, "var %sNEON = assembly{packed: %s}\n", e.prefix, name)
+		fmt.Fprintf(out, "\n//go:noescape\nfunc %s(t *tile)\n", name)
 	}
 	return out.Bytes()
 }

@@ -17,21 +17,35 @@ func (a *assembler) directKernel(rows, vectors int) {
 	a.ins("MOVQ tile_c(DI), R8; MOVQ tile_k(DI), DX; MOVQ tile_mask(DI), CX; %s", a.loadMask())
 	a.rowOffsets(rows)
 	a.clearAll(rows * vectors)
-	a.label("block")
+	if a.width == 64 {
+		a.directLoop(rows, vectors, "")
+		return
+	}
+	// Masks cost nothing with AVX-512 and a lot with AVX2.
+	a.ins("CMPQ laneMask_full(CX), $0; JEQ blockPartial")
+	a.full = true
+	a.directLoop(rows, vectors, "")
+	a.full = false
+	a.directLoop(rows, vectors, "Partial")
+}
+
+// directLoop writes the loop over k and what follows it. The names of labels end in suffix.
+func (a *assembler) directLoop(rows, vectors int, suffix string) {
+	a.label("block" + suffix)
 	a.ins("MOVQ $%d, CX; CMPQ DX, CX; CMOVQLT DX, CX; SUBQ CX, DX", block)
-	a.label("step")
+	a.label("step" + suffix)
 	a.directStep(rows, vectors)
 	a.ins("ADDQ $%d, SI", a.size)
 	if rows > 8 {
 		a.ins("ADDQ $%d, AX", a.size)
 	}
-	a.ins("ADDQ R13, BX; DECQ CX; JNZ step")
+	a.ins("ADDQ R13, BX; DECQ CX; JNZ step%s", suffix)
 	a.ins("ADDQ tile_aNext(DI), SI")
 	if rows > 8 {
 		a.ins("ADDQ tile_aNext(DI), AX")
 	}
-	a.ins("TESTQ DX, DX; JNZ block")
-	a.directStore(rows, vectors)
+	a.ins("TESTQ DX, DX; JNZ block%s", suffix)
+	a.directStore(rows, vectors, suffix)
 	a.ins("VZEROUPPER; RET")
 }
 
@@ -113,7 +127,7 @@ func (a *assembler) loadB(v, register int, last bool) string {
 	at := v * a.width
 	to := a.vector(register)
 	switch {
-	case !last:
+	case !last || a.full:
 		return fmt.Sprintf("VMOVUP%s %d(BX), %s", a.suffix, at, to)
 	case a.width == 64:
 		return fmt.Sprintf("VMOVUP%s.Z %d(BX), K1, %s", a.suffix, at, to)
@@ -123,8 +137,8 @@ func (a *assembler) loadB(v, register int, last bool) string {
 }
 
 // directStore writes the tile to C, or adds it.
-func (a *assembler) directStore(rows, vectors int) {
-	a.ins("MOVQ tile_cRow(DI), R9; CMPQ tile_accumulate(DI), $0; JEQ write")
+func (a *assembler) directStore(rows, vectors int, suffix string) {
+	a.ins("MOVQ tile_cRow(DI), R9; CMPQ tile_accumulate(DI), $0; JEQ write%s", suffix)
 	a.ins("MOVQ R8, DX")
 	for row := range rows {
 		for v := range vectors {
@@ -134,34 +148,28 @@ func (a *assembler) directStore(rows, vectors int) {
 			a.ins("ADDQ R9, DX")
 		}
 	}
-	a.label("write")
-	if a.width == 32 {
-		a.ins("MOVQ tile_mask(DI), CX; CMPQ laneMask_full(CX), $0; JEQ partial")
-		a.storeRows(rows, vectors, true)
-		a.ins("VZEROUPPER; RET")
-		a.label("partial")
-	}
-	a.storeRows(rows, vectors, false)
-}
-
-// storeRows writes the tile to C. The last vector of each row is stored under the mask unless all its lanes count.
-func (a *assembler) storeRows(rows, vectors int, full bool) {
+	a.label("write" + suffix)
 	for row := range rows {
 		for v := range vectors {
-			from := a.vector(row*vectors + v)
-			to := fmt.Sprintf("%d(R8)", v*a.width)
-			switch {
-			case full || v < vectors-1:
-				a.ins("VMOVUP%s %s, %s", a.suffix, from, to)
-			case a.width == 64:
-				a.ins("VMOVUP%s %s, K1, %s", a.suffix, from, to)
-			default:
-				a.ins("VMASKMOVP%s %s, Y15, %s", a.suffix, from, to)
-			}
+			a.ins("%s", a.storeC(row*vectors+v, v, v == vectors-1))
 		}
 		if row < rows-1 {
 			a.ins("ADDQ R9, R8")
 		}
+	}
+}
+
+// storeC returns the instruction that writes an accumulator to C.
+func (a *assembler) storeC(acc, v int, last bool) string {
+	from := a.vector(acc)
+	to := fmt.Sprintf("%d(R8)", v*a.width)
+	switch {
+	case !last || a.full:
+		return fmt.Sprintf("VMOVUP%s %s, %s", a.suffix, from, to)
+	case a.width == 64:
+		return fmt.Sprintf("VMOVUP%s %s, K1, %s", a.suffix, from, to)
+	default:
+		return fmt.Sprintf("VMASKMOVP%s %s, Y15, %s", a.suffix, from, to)
 	}
 }
 
@@ -170,7 +178,7 @@ func (a *assembler) addC(acc, v, spare int, last bool) string {
 	from := fmt.Sprintf("%d(DX)", v*a.width)
 	to := a.vector(acc)
 	switch {
-	case !last:
+	case !last || a.full:
 		return fmt.Sprintf("VADDP%s %s, %s, %s", a.suffix, from, to, to)
 	case a.width == 64:
 		return fmt.Sprintf("VADDP%s %s, %s, K1, %s", a.suffix, from, to, to)

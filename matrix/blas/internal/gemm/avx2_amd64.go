@@ -2,47 +2,60 @@
 
 package gemm
 
-// dgemmAVX2 multiplies packed tiles with AVX2.
-//
+// dAVX2 are the functions of AVX2 for elements of 8 bytes.
+var dAVX2 = assembly{
+	packed: dgemmAVX2,
+	peak:   dpeakAVX2,
+	packA:  dpackAAVX2,
+	packB:  dpackBAVX2,
+	direct: [][]func(t *tile){
+		1: {
+			1: dAVX21x1,
+			2: dAVX21x2,
+			3: dAVX21x3,
+			4: dAVX21x4,
+			5: dAVX21x5,
+			6: dAVX21x6,
+			7: dAVX21x7,
+			8: dAVX21x8,
+		},
+		2: {
+			1: dAVX22x1,
+			2: dAVX22x2,
+			3: dAVX22x3,
+			4: dAVX22x4,
+		},
+		3: {
+			1: dAVX23x1,
+			2: dAVX23x2,
+			3: dAVX23x3,
+		},
+		4: {
+			1: dAVX24x1,
+			2: dAVX24x2,
+		},
+		5: {
+			1: dAVX25x1,
+			2: dAVX25x2,
+		},
+		6: {
+			1: dAVX26x1,
+			2: dAVX26x2,
+		},
+	},
+}
+
 //go:noescape
 func dgemmAVX2(t *tile)
 
-// ddirectAVX2 are the kernels of tiles that are not packed, by rows and vectors.
-var ddirectAVX2 = [][]func(t *tile){
-	1: {
-		1: dAVX21x1,
-		2: dAVX21x2,
-		3: dAVX21x3,
-		4: dAVX21x4,
-		5: dAVX21x5,
-		6: dAVX21x6,
-		7: dAVX21x7,
-		8: dAVX21x8,
-	},
-	2: {
-		1: dAVX22x1,
-		2: dAVX22x2,
-		3: dAVX22x3,
-		4: dAVX22x4,
-	},
-	3: {
-		1: dAVX23x1,
-		2: dAVX23x2,
-		3: dAVX23x3,
-	},
-	4: {
-		1: dAVX24x1,
-		2: dAVX24x2,
-	},
-	5: {
-		1: dAVX25x1,
-		2: dAVX25x2,
-	},
-	6: {
-		1: dAVX26x1,
-		2: dAVX26x2,
-	},
-}
+//go:noescape
+func dpeakAVX2(t *tile)
+
+//go:noescape
+func dpackAAVX2(t *tile)
+
+//go:noescape
+func dpackBAVX2(t *tile)
 
 //go:noescape
 func dAVX21x1(t *tile)
@@ -107,47 +120,60 @@ func dAVX26x1(t *tile)
 //go:noescape
 func dAVX26x2(t *tile)
 
-// sgemmAVX2 multiplies packed tiles with AVX2.
-//
+// sAVX2 are the functions of AVX2 for elements of 4 bytes.
+var sAVX2 = assembly{
+	packed: sgemmAVX2,
+	peak:   speakAVX2,
+	packA:  spackAAVX2,
+	packB:  spackBAVX2,
+	direct: [][]func(t *tile){
+		1: {
+			1: sAVX21x1,
+			2: sAVX21x2,
+			3: sAVX21x3,
+			4: sAVX21x4,
+			5: sAVX21x5,
+			6: sAVX21x6,
+			7: sAVX21x7,
+			8: sAVX21x8,
+		},
+		2: {
+			1: sAVX22x1,
+			2: sAVX22x2,
+			3: sAVX22x3,
+			4: sAVX22x4,
+		},
+		3: {
+			1: sAVX23x1,
+			2: sAVX23x2,
+			3: sAVX23x3,
+		},
+		4: {
+			1: sAVX24x1,
+			2: sAVX24x2,
+		},
+		5: {
+			1: sAVX25x1,
+			2: sAVX25x2,
+		},
+		6: {
+			1: sAVX26x1,
+			2: sAVX26x2,
+		},
+	},
+}
+
 //go:noescape
 func sgemmAVX2(t *tile)
 
-// sdirectAVX2 are the kernels of tiles that are not packed, by rows and vectors.
-var sdirectAVX2 = [][]func(t *tile){
-	1: {
-		1: sAVX21x1,
-		2: sAVX21x2,
-		3: sAVX21x3,
-		4: sAVX21x4,
-		5: sAVX21x5,
-		6: sAVX21x6,
-		7: sAVX21x7,
-		8: sAVX21x8,
-	},
-	2: {
-		1: sAVX22x1,
-		2: sAVX22x2,
-		3: sAVX22x3,
-		4: sAVX22x4,
-	},
-	3: {
-		1: sAVX23x1,
-		2: sAVX23x2,
-		3: sAVX23x3,
-	},
-	4: {
-		1: sAVX24x1,
-		2: sAVX24x2,
-	},
-	5: {
-		1: sAVX25x1,
-		2: sAVX25x2,
-	},
-	6: {
-		1: sAVX26x1,
-		2: sAVX26x2,
-	},
-}
+//go:noescape
+func speakAVX2(t *tile)
+
+//go:noescape
+func spackAAVX2(t *tile)
+
+//go:noescape
+func spackBAVX2(t *tile)
 
 //go:noescape
 func sAVX21x1(t *tile)

@@ -2,97 +2,110 @@
 
 package gemm
 
-// dgemmAVX512 multiplies packed tiles with AVX-512.
-//
+// dAVX512 are the functions of AVX-512 for elements of 8 bytes.
+var dAVX512 = assembly{
+	packed: dgemmAVX512,
+	peak:   dpeakAVX512,
+	packA:  dpackAAVX512,
+	packB:  dpackBAVX512,
+	direct: [][]func(t *tile){
+		1: {
+			1: dAVX5121x1,
+			2: dAVX5121x2,
+			3: dAVX5121x3,
+			4: dAVX5121x4,
+			5: dAVX5121x5,
+			6: dAVX5121x6,
+			7: dAVX5121x7,
+			8: dAVX5121x8,
+		},
+		2: {
+			1: dAVX5122x1,
+			2: dAVX5122x2,
+			3: dAVX5122x3,
+			4: dAVX5122x4,
+			5: dAVX5122x5,
+			6: dAVX5122x6,
+			7: dAVX5122x7,
+			8: dAVX5122x8,
+		},
+		3: {
+			1: dAVX5123x1,
+			2: dAVX5123x2,
+			3: dAVX5123x3,
+			4: dAVX5123x4,
+			5: dAVX5123x5,
+			6: dAVX5123x6,
+		},
+		4: {
+			1: dAVX5124x1,
+			2: dAVX5124x2,
+			3: dAVX5124x3,
+			4: dAVX5124x4,
+			5: dAVX5124x5,
+			6: dAVX5124x6,
+		},
+		5: {
+			1: dAVX5125x1,
+			2: dAVX5125x2,
+			3: dAVX5125x3,
+			4: dAVX5125x4,
+		},
+		6: {
+			1: dAVX5126x1,
+			2: dAVX5126x2,
+			3: dAVX5126x3,
+			4: dAVX5126x4,
+		},
+		7: {
+			1: dAVX5127x1,
+			2: dAVX5127x2,
+			3: dAVX5127x3,
+		},
+		8: {
+			1: dAVX5128x1,
+			2: dAVX5128x2,
+			3: dAVX5128x3,
+		},
+		9: {
+			1: dAVX5129x1,
+			2: dAVX5129x2,
+			3: dAVX5129x3,
+		},
+		10: {
+			1: dAVX51210x1,
+			2: dAVX51210x2,
+		},
+		11: {
+			1: dAVX51211x1,
+			2: dAVX51211x2,
+		},
+		12: {
+			1: dAVX51212x1,
+			2: dAVX51212x2,
+		},
+		13: {
+			1: dAVX51213x1,
+			2: dAVX51213x2,
+		},
+		14: {
+			1: dAVX51214x1,
+			2: dAVX51214x2,
+		},
+	},
+}
+
 //go:noescape
 func dgemmAVX512(t *tile)
 
-// ddirectAVX512 are the kernels of tiles that are not packed, by rows and vectors.
-var ddirectAVX512 = [][]func(t *tile){
-	1: {
-		1: dAVX5121x1,
-		2: dAVX5121x2,
-		3: dAVX5121x3,
-		4: dAVX5121x4,
-		5: dAVX5121x5,
-		6: dAVX5121x6,
-		7: dAVX5121x7,
-		8: dAVX5121x8,
-	},
-	2: {
-		1: dAVX5122x1,
-		2: dAVX5122x2,
-		3: dAVX5122x3,
-		4: dAVX5122x4,
-		5: dAVX5122x5,
-		6: dAVX5122x6,
-		7: dAVX5122x7,
-		8: dAVX5122x8,
-	},
-	3: {
-		1: dAVX5123x1,
-		2: dAVX5123x2,
-		3: dAVX5123x3,
-		4: dAVX5123x4,
-		5: dAVX5123x5,
-		6: dAVX5123x6,
-	},
-	4: {
-		1: dAVX5124x1,
-		2: dAVX5124x2,
-		3: dAVX5124x3,
-		4: dAVX5124x4,
-		5: dAVX5124x5,
-		6: dAVX5124x6,
-	},
-	5: {
-		1: dAVX5125x1,
-		2: dAVX5125x2,
-		3: dAVX5125x3,
-		4: dAVX5125x4,
-	},
-	6: {
-		1: dAVX5126x1,
-		2: dAVX5126x2,
-		3: dAVX5126x3,
-		4: dAVX5126x4,
-	},
-	7: {
-		1: dAVX5127x1,
-		2: dAVX5127x2,
-		3: dAVX5127x3,
-	},
-	8: {
-		1: dAVX5128x1,
-		2: dAVX5128x2,
-		3: dAVX5128x3,
-	},
-	9: {
-		1: dAVX5129x1,
-		2: dAVX5129x2,
-		3: dAVX5129x3,
-	},
-	10: {
-		1: dAVX51210x1,
-		2: dAVX51210x2,
-	},
-	11: {
-		1: dAVX51211x1,
-		2: dAVX51211x2,
-	},
-	12: {
-		1: dAVX51212x1,
-		2: dAVX51212x2,
-	},
-	13: {
-		1: dAVX51213x1,
-		2: dAVX51213x2,
-	},
-	14: {
-		1: dAVX51214x1,
-		2: dAVX51214x2,
-	},
-}
+//go:noescape
+func dpeakAVX512(t *tile)
+
+//go:noescape
+func dpackAAVX512(t *tile)
+
+//go:noescape
+func dpackBAVX512(t *tile)
 
 //go:noescape
 func dAVX5121x1(t *tile)
@@ -259,97 +272,110 @@ func dAVX51214x1(t *tile)
 //go:noescape
 func dAVX51214x2(t *tile)
 
-// sgemmAVX512 multiplies packed tiles with AVX-512.
-//
+// sAVX512 are the functions of AVX-512 for elements of 4 bytes.
+var sAVX512 = assembly{
+	packed: sgemmAVX512,
+	peak:   speakAVX512,
+	packA:  spackAAVX512,
+	packB:  spackBAVX512,
+	direct: [][]func(t *tile){
+		1: {
+			1: sAVX5121x1,
+			2: sAVX5121x2,
+			3: sAVX5121x3,
+			4: sAVX5121x4,
+			5: sAVX5121x5,
+			6: sAVX5121x6,
+			7: sAVX5121x7,
+			8: sAVX5121x8,
+		},
+		2: {
+			1: sAVX5122x1,
+			2: sAVX5122x2,
+			3: sAVX5122x3,
+			4: sAVX5122x4,
+			5: sAVX5122x5,
+			6: sAVX5122x6,
+			7: sAVX5122x7,
+			8: sAVX5122x8,
+		},
+		3: {
+			1: sAVX5123x1,
+			2: sAVX5123x2,
+			3: sAVX5123x3,
+			4: sAVX5123x4,
+			5: sAVX5123x5,
+			6: sAVX5123x6,
+		},
+		4: {
+			1: sAVX5124x1,
+			2: sAVX5124x2,
+			3: sAVX5124x3,
+			4: sAVX5124x4,
+			5: sAVX5124x5,
+			6: sAVX5124x6,
+		},
+		5: {
+			1: sAVX5125x1,
+			2: sAVX5125x2,
+			3: sAVX5125x3,
+			4: sAVX5125x4,
+		},
+		6: {
+			1: sAVX5126x1,
+			2: sAVX5126x2,
+			3: sAVX5126x3,
+			4: sAVX5126x4,
+		},
+		7: {
+			1: sAVX5127x1,
+			2: sAVX5127x2,
+			3: sAVX5127x3,
+		},
+		8: {
+			1: sAVX5128x1,
+			2: sAVX5128x2,
+			3: sAVX5128x3,
+		},
+		9: {
+			1: sAVX5129x1,
+			2: sAVX5129x2,
+			3: sAVX5129x3,
+		},
+		10: {
+			1: sAVX51210x1,
+			2: sAVX51210x2,
+		},
+		11: {
+			1: sAVX51211x1,
+			2: sAVX51211x2,
+		},
+		12: {
+			1: sAVX51212x1,
+			2: sAVX51212x2,
+		},
+		13: {
+			1: sAVX51213x1,
+			2: sAVX51213x2,
+		},
+		14: {
+			1: sAVX51214x1,
+			2: sAVX51214x2,
+		},
+	},
+}
+
 //go:noescape
 func sgemmAVX512(t *tile)
 
-// sdirectAVX512 are the kernels of tiles that are not packed, by rows and vectors.
-var sdirectAVX512 = [][]func(t *tile){
-	1: {
-		1: sAVX5121x1,
-		2: sAVX5121x2,
-		3: sAVX5121x3,
-		4: sAVX5121x4,
-		5: sAVX5121x5,
-		6: sAVX5121x6,
-		7: sAVX5121x7,
-		8: sAVX5121x8,
-	},
-	2: {
-		1: sAVX5122x1,
-		2: sAVX5122x2,
-		3: sAVX5122x3,
-		4: sAVX5122x4,
-		5: sAVX5122x5,
-		6: sAVX5122x6,
-		7: sAVX5122x7,
-		8: sAVX5122x8,
-	},
-	3: {
-		1: sAVX5123x1,
-		2: sAVX5123x2,
-		3: sAVX5123x3,
-		4: sAVX5123x4,
-		5: sAVX5123x5,
-		6: sAVX5123x6,
-	},
-	4: {
-		1: sAVX5124x1,
-		2: sAVX5124x2,
-		3: sAVX5124x3,
-		4: sAVX5124x4,
-		5: sAVX5124x5,
-		6: sAVX5124x6,
-	},
-	5: {
-		1: sAVX5125x1,
-		2: sAVX5125x2,
-		3: sAVX5125x3,
-		4: sAVX5125x4,
-	},
-	6: {
-		1: sAVX5126x1,
-		2: sAVX5126x2,
-		3: sAVX5126x3,
-		4: sAVX5126x4,
-	},
-	7: {
-		1: sAVX5127x1,
-		2: sAVX5127x2,
-		3: sAVX5127x3,
-	},
-	8: {
-		1: sAVX5128x1,
-		2: sAVX5128x2,
-		3: sAVX5128x3,
-	},
-	9: {
-		1: sAVX5129x1,
-		2: sAVX5129x2,
-		3: sAVX5129x3,
-	},
-	10: {
-		1: sAVX51210x1,
-		2: sAVX51210x2,
-	},
-	11: {
-		1: sAVX51211x1,
-		2: sAVX51211x2,
-	},
-	12: {
-		1: sAVX51212x1,
-		2: sAVX51212x2,
-	},
-	13: {
-		1: sAVX51213x1,
-		2: sAVX51213x2,
-	},
-	14: {
-		1: sAVX51214x1,
-		2: sAVX51214x2,
-	},
-}
+//go:noescape
+func speakAVX512(t *tile)
+
+//go:noescape
+func spackAAVX512(t *tile)
+
+//go:noescape
+func spackBAVX512(t *tile)
 
 //go:noescape
 func sAVX5121x1(t *tile)

@@ -8,15 +8,15 @@ func Levels() []*Level {
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512BW) {
 		levels = append(levels, &Level{
 			Name:    "AVX-512",
-			Float64: newPrecision(8, 64, 14, 2, dgemmAVX512, ddirectAVX512),
-			Float32: newPrecision(4, 64, 14, 2, sgemmAVX512, sdirectAVX512),
+			Float64: newPrecision(8, 64, 14, 2, &dAVX512),
+			Float32: newPrecision(4, 64, 14, 2, &sAVX512),
 		})
 	}
 	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
 		levels = append(levels, &Level{
 			Name:    "AVX2",
-			Float64: newPrecision(8, 32, 6, 2, dgemmAVX2, ddirectAVX2),
-			Float32: newPrecision(4, 32, 6, 2, sgemmAVX2, sdirectAVX2),
+			Float64: newPrecision(8, 32, 6, 2, &dAVX2),
+			Float32: newPrecision(4, 32, 6, 2, &sAVX2),
 		})
 	}
 	return levels

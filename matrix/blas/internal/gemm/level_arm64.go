@@ -5,7 +5,7 @@ package gemm
 func Levels() []*Level {
 	return []*Level{{
 		Name:    "NEON",
-		Float64: newPrecision(8, 16, 8, 3, dgemmNEON, nil),
-		Float32: newPrecision(4, 16, 8, 3, sgemmNEON, nil),
+		Float64: newPrecision(8, 16, 8, 3, &dNEON),
+		Float32: newPrecision(4, 16, 8, 3, &sNEON),
 	}}
 }

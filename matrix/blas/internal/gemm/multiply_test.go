@@ -22,8 +22,8 @@ func strategies(p *Precision) []strategy {
 		height:  2 * p.rows,
 		breadth: 2 * p.vectors * p.lanes,
 	}
-	packed := newPrecision(p.size, p.lanes*p.size, p.rows, p.vectors, p.packed, p.direct)
-	padded := newPrecision(p.size, p.lanes*p.size, p.rows, p.vectors, p.packed, nil)
+	packed := newPrecision(p.size, p.lanes*p.size, p.rows, p.vectors, p.assembly)
+	padded := newPrecision(p.size, p.lanes*p.size, p.rows, p.vectors, &assembly{packed: p.packed})
 	packed.blocking = small
 	padded.blocking = small
 	all := []strategy{{"packed", packed, packed.multiplyPacked}, {"padded", padded, padded.multiplyPacked}}

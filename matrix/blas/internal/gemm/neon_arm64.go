@@ -2,12 +2,14 @@
 
 package gemm
 
-// dgemmNEON multiplies packed tiles with NEON.
-//
+// dNEON are the functions of NEON for elements of 8 bytes.
+var dNEON = assembly{packed: dgemmNEON}
+
 //go:noescape
 func dgemmNEON(t *tile)
 
-// sgemmNEON multiplies packed tiles with NEON.
-//
+// sNEON are the functions of NEON for elements of 4 bytes.
+var sNEON = assembly{packed: sgemmNEON}
+
 //go:noescape
 func sgemmNEON(t *tile)

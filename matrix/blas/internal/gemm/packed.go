@@ -14,7 +14,7 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 		cols := min(breadth, g.n-j)
 		for l := 0; l < g.k; l += depth {
 			k := min(depth, g.k-l)
-			p.packB(packedB, unsafe.Add(g.b, l*g.bRow+j*p.size), g.bRow, k, cols)
+			p.packPanels(&w.tile, packedB, unsafe.Add(g.b, l*g.bRow+j*p.size), g.bRow, k, cols)
 			for i := 0; i < g.m; i += height {
 				block := product{
 					m:          min(height, g.m-i),
@@ -26,7 +26,7 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 					cRow:       g.cRow,
 					accumulate: g.accumulate || l > 0,
 				}
-				p.packA(packedA, unsafe.Add(g.a, i*g.aRow+l*p.size), g.aRow, block.m, k)
+				p.packBlock(&w.tile, packedA, unsafe.Add(g.a, i*g.aRow+l*p.size), g.aRow, block.m, k)
 				p.multiplyBlock(w, &block)
 			}
 		}
@@ -104,73 +104,4 @@ func (p *Precision) multiplyPadded(w *workspace, rows, cols int) {
 		copyBytes(unsafe.Add(c, r*cRow), unsafe.Add(padded, r*width), size)
 	}
 	t.c, t.cRow = c, cRow
-}
-
-// packA copies rows of k elements: a micro-panel for each p.rows rows, in it blocks of blockK elements of each row.
-func (p *Precision) packA(dst, src unsafe.Pointer, srcRow, rows, k int) {
-	block := blockK * p.size
-	panel := p.rows * ceilDiv(k, blockK) * block
-	for i := 0; i < rows; i += p.rows {
-		from := unsafe.Add(src, i*srcRow)
-		to := unsafe.Add(dst, i/p.rows*panel)
-		height := min(p.rows, rows-i)
-		for l := 0; l+blockK <= k; l += blockK {
-			copyBlocks(to, unsafe.Add(from, l*p.size), srcRow, height, block)
-			to = unsafe.Add(to, p.rows*block)
-		}
-		if rest := k % blockK * p.size; rest > 0 {
-			for r := range height {
-				copyBytes(unsafe.Add(to, r*block), unsafe.Add(from, r*srcRow+k*p.size-rest), rest)
-			}
-		}
-	}
-}
-
-// copyBlocks copies rows of 32 or 64 bytes to one place.
-func copyBlocks(dst, src unsafe.Pointer, srcRow, rows, size int) {
-	if size == 32 {
-		for range rows {
-			*(*[32]byte)(dst) = *(*[32]byte)(src)
-			dst, src = unsafe.Add(dst, 32), unsafe.Add(src, srcRow)
-		}
-		return
-	}
-	for range rows {
-		*(*[64]byte)(dst) = *(*[64]byte)(src)
-		dst, src = unsafe.Add(dst, 64), unsafe.Add(src, srcRow)
-	}
-}
-
-// packB copies k rows: a micro-panel for each tile's columns, in it one row after the other.
-func (p *Precision) packB(dst, src unsafe.Pointer, srcRow, k, cols int) {
-	width := p.vectors * p.lanes * p.size
-	for j := 0; j < cols*p.size; j += width {
-		from := unsafe.Add(src, j)
-		size := min(width, cols*p.size-j)
-		switch {
-		case size == 128:
-			for range k {
-				*(*[64]byte)(dst) = *(*[64]byte)(from)
-				*(*[64]byte)(unsafe.Add(dst, 64)) = *(*[64]byte)(unsafe.Add(from, 64))
-				dst, from = unsafe.Add(dst, 128), unsafe.Add(from, srcRow)
-			}
-		case size == width && size%64 == 0:
-			for range k {
-				for at := 0; at < width; at += 64 {
-					*(*[64]byte)(unsafe.Add(dst, at)) = *(*[64]byte)(unsafe.Add(from, at))
-				}
-				dst, from = unsafe.Add(dst, width), unsafe.Add(from, srcRow)
-			}
-		default:
-			for range k {
-				copyBytes(dst, from, size)
-				dst, from = unsafe.Add(dst, width), unsafe.Add(from, srcRow)
-			}
-		}
-	}
-}
-
-// copyBytes copies size bytes.
-func copyBytes(dst, src unsafe.Pointer, size int) {
-	copy(unsafe.Slice((*byte)(dst), size), unsafe.Slice((*byte)(src), size))
 }

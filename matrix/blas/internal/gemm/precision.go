@@ -7,28 +7,35 @@ import (
 
 // Precision multiplies matrices of one type of elements with one instruction set.
 type Precision struct {
-	size    int // of an element, in bytes
-	lanes   int // elements in a vector
-	rows    int // of the tile of the packed kernel
-	vectors int // in a row of that tile
-	packed  func(t *tile)
-	direct  [][]func(t *tile) // by rows and vectors
-	masks   []laneMask        // by lanes
+	size    int        // of an element, in bytes
+	lanes   int        // elements in a vector
+	rows    int        // of the tile of the packed kernel
+	vectors int        // in a row of that tile
+	masks   []laneMask // by lanes
+	*assembly
 	blocking
 	workspaces sync.Pool // of *workspace
 }
 
-// newPrecision returns a Precision for elements of size bytes and vectors of width bytes, with a packed kernel whose
-// tile has the given numbers of rows and of vectors in a row, and direct kernels if there are any.
-func newPrecision(size, width, rows, vectors int, packed func(t *tile), direct [][]func(t *tile)) *Precision {
+// assembly are the functions of an instruction set for one type of elements. All but packed may be missing.
+type assembly struct {
+	packed func(t *tile)
+	peak   func(t *tile)
+	packA  func(t *tile)
+	packB  func(t *tile)
+	direct [][]func(t *tile) // by rows and vectors
+}
+
+// newPrecision returns a Precision for elements of size bytes and vectors of width bytes. The tile of the packed kernel
+// has the given numbers of rows and of vectors in a row.
+func newPrecision(size, width, rows, vectors int, functions *assembly) *Precision {
 	return &Precision{
 		size:     size,
 		lanes:    width / size,
 		rows:     rows,
 		vectors:  vectors,
-		packed:   packed,
-		direct:   direct,
 		masks:    newLaneMasks(width/size, size),
+		assembly: functions,
 		blocking: newBlocking(),
 	}
 }
@@ -86,6 +93,17 @@ func (p *Precision) Multiply(
 	}
 	w.tile = tile{}
 	p.workspaces.Put(w)
+}
+
+// Peak computes only, in registers, for a measurement of what the CPU can do at most. It returns the number of
+// floating-point operations, or 0 if the level cannot tell.
+func (p *Precision) Peak() float64 {
+	if p.peak == nil {
+		return 0
+	}
+	t := tile{k: 1000}
+	p.peak(&t)
+	return float64(t.k * p.rows * p.vectors * p.lanes * 2)
 }
 
 // ceilDiv returns x/y, rounded up.
