@@ -108,6 +108,11 @@ func amd64Assembly(set isa) []byte {
 				a.directKernel(rows, vectors)
 			}
 		}
+		for _, rows := range dotRows {
+			for _, columns := range set.dotColumns() {
+				a.dotKernel(rows, columns)
+			}
+		}
 		out.Write(a.Bytes())
 	}
 	return out.Bytes()
@@ -130,6 +135,15 @@ func amd64Declarations(set isa) []byte {
 			for vectors := 1; vectors <= set.widest[rows]; vectors++ {
 				functions = append(functions, directName(e, set, rows, vectors))
 				fmt.Fprintf(out, "\t\t\t%d: %s,\n", vectors, functions[len(functions)-1])
+			}
+			fmt.Fprint(out, "\t\t},\n")
+		}
+		fmt.Fprint(out, "\t},\n\tdot: [][]func(t *tile){\n")
+		for _, rows := range dotRows {
+			fmt.Fprintf(out, "\t\t%d: {\n", rows)
+			for _, columns := range set.dotColumns() {
+				functions = append(functions, dotName(e, set, rows, columns))
+				fmt.Fprintf(out, "\t\t\t%d: %s,\n", columns, functions[len(functions)-1])
 			}
 			fmt.Fprint(out, "\t\t},\n")
 		}

@@ -43,6 +43,20 @@ var dAVX2 = assembly{
 			2: dAVX26x2,
 		},
 	},
+	dot: [][]func(t *tile){
+		1: {
+			1: ddotAVX21x1,
+			2: ddotAVX21x2,
+		},
+		2: {
+			1: ddotAVX22x1,
+			2: ddotAVX22x2,
+		},
+		4: {
+			1: ddotAVX24x1,
+			2: ddotAVX24x2,
+		},
+	},
 }
 
 //go:noescape
@@ -120,6 +134,24 @@ func dAVX26x1(t *tile)
 //go:noescape
 func dAVX26x2(t *tile)
 
+//go:noescape
+func ddotAVX21x1(t *tile)
+
+//go:noescape
+func ddotAVX21x2(t *tile)
+
+//go:noescape
+func ddotAVX22x1(t *tile)
+
+//go:noescape
+func ddotAVX22x2(t *tile)
+
+//go:noescape
+func ddotAVX24x1(t *tile)
+
+//go:noescape
+func ddotAVX24x2(t *tile)
+
 // sAVX2 are the functions of AVX2 for elements of 4 bytes.
 var sAVX2 = assembly{
 	packed: sgemmAVX2,
@@ -159,6 +191,20 @@ var sAVX2 = assembly{
 		6: {
 			1: sAVX26x1,
 			2: sAVX26x2,
+		},
+	},
+	dot: [][]func(t *tile){
+		1: {
+			1: sdotAVX21x1,
+			2: sdotAVX21x2,
+		},
+		2: {
+			1: sdotAVX22x1,
+			2: sdotAVX22x2,
+		},
+		4: {
+			1: sdotAVX24x1,
+			2: sdotAVX24x2,
 		},
 	},
 }
@@ -237,3 +283,21 @@ func sAVX26x1(t *tile)
 
 //go:noescape
 func sAVX26x2(t *tile)
+
+//go:noescape
+func sdotAVX21x1(t *tile)
+
+//go:noescape
+func sdotAVX21x2(t *tile)
+
+//go:noescape
+func sdotAVX22x1(t *tile)
+
+//go:noescape
+func sdotAVX22x2(t *tile)
+
+//go:noescape
+func sdotAVX24x1(t *tile)
+
+//go:noescape
+func sdotAVX24x2(t *tile)

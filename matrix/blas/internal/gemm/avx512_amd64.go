@@ -93,6 +93,23 @@ var dAVX512 = assembly{
 			2: dAVX51214x2,
 		},
 	},
+	dot: [][]func(t *tile){
+		1: {
+			1: ddotAVX5121x1,
+			2: ddotAVX5121x2,
+			4: ddotAVX5121x4,
+		},
+		2: {
+			1: ddotAVX5122x1,
+			2: ddotAVX5122x2,
+			4: ddotAVX5122x4,
+		},
+		4: {
+			1: ddotAVX5124x1,
+			2: ddotAVX5124x2,
+			4: ddotAVX5124x4,
+		},
+	},
 }
 
 //go:noescape
@@ -272,6 +289,33 @@ func dAVX51214x1(t *tile)
 //go:noescape
 func dAVX51214x2(t *tile)
 
+//go:noescape
+func ddotAVX5121x1(t *tile)
+
+//go:noescape
+func ddotAVX5121x2(t *tile)
+
+//go:noescape
+func ddotAVX5121x4(t *tile)
+
+//go:noescape
+func ddotAVX5122x1(t *tile)
+
+//go:noescape
+func ddotAVX5122x2(t *tile)
+
+//go:noescape
+func ddotAVX5122x4(t *tile)
+
+//go:noescape
+func ddotAVX5124x1(t *tile)
+
+//go:noescape
+func ddotAVX5124x2(t *tile)
+
+//go:noescape
+func ddotAVX5124x4(t *tile)
+
 // sAVX512 are the functions of AVX-512 for elements of 4 bytes.
 var sAVX512 = assembly{
 	packed: sgemmAVX512,
@@ -361,6 +405,23 @@ var sAVX512 = assembly{
 		14: {
 			1: sAVX51214x1,
 			2: sAVX51214x2,
+		},
+	},
+	dot: [][]func(t *tile){
+		1: {
+			1: sdotAVX5121x1,
+			2: sdotAVX5121x2,
+			4: sdotAVX5121x4,
+		},
+		2: {
+			1: sdotAVX5122x1,
+			2: sdotAVX5122x2,
+			4: sdotAVX5122x4,
+		},
+		4: {
+			1: sdotAVX5124x1,
+			2: sdotAVX5124x2,
+			4: sdotAVX5124x4,
 		},
 	},
 }
@@ -541,3 +602,30 @@ func sAVX51214x1(t *tile)
 
 //go:noescape
 func sAVX51214x2(t *tile)
+
+//go:noescape
+func sdotAVX5121x1(t *tile)
+
+//go:noescape
+func sdotAVX5121x2(t *tile)
+
+//go:noescape
+func sdotAVX5121x4(t *tile)
+
+//go:noescape
+func sdotAVX5122x1(t *tile)
+
+//go:noescape
+func sdotAVX5122x2(t *tile)
+
+//go:noescape
+func sdotAVX5122x4(t *tile)
+
+//go:noescape
+func sdotAVX5124x1(t *tile)
+
+//go:noescape
+func sdotAVX5124x2(t *tile)
+
+//go:noescape
+func sdotAVX5124x4(t *tile)

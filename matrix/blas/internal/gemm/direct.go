@@ -17,8 +17,21 @@ func (p *Precision) isDirect(g *product) bool {
 
 var directLimit = 96
 
-// multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B.
+// multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B. Columns that
+// would fill little of a vector are multiplied as if they were all.
 func (p *Precision) multiplyDirect(w *workspace, g *product) {
+	if rest := g.n % p.lanes; rest > 0 && rest < g.n {
+		narrow := *g
+		narrow.n = rest
+		narrow.b = unsafe.Add(g.b, (g.n-rest)*p.size)
+		narrow.c = unsafe.Add(g.c, (g.n-rest)*p.size)
+		if p.isNarrow(&narrow) {
+			p.multiplyNarrow(w, &narrow)
+			whole := *g
+			whole.n -= rest
+			g = &whole
+		}
+	}
 	rowTiles := ceilDiv(g.m, p.rows)
 	rows := ceilDiv(g.m, rowTiles)
 	width := (len(p.direct[rows]) - 1) * p.lanes

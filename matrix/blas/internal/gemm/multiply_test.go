@@ -30,6 +30,9 @@ func strategies(p *Precision) []strategy {
 	if p.direct != nil {
 		all = append(all, strategy{"direct", p, p.multiplyDirect})
 	}
+	if p.dot != nil {
+		all = append(all, strategy{"narrow", p, p.multiplyNarrow})
+	}
 	return all
 }
 
@@ -135,6 +138,7 @@ func testMultiply[T float32 | float64](t *testing.T, s strategy) {
 		newMultiplication[T](rnd, 1+rnd.IntN(70), 1+rnd.IntN(100), 1+rnd.IntN(70), rnd.IntN(3)).check(t, s)
 	}
 	newMultiplication[T](rnd, 3, 5, 2*directK+3, 1).check(t, s)
+	newMultiplication[T](rnd, 41, 1, 2*dotK+3, 0).check(t, s)
 }
 
 // FuzzMultiply compares all ways to multiply with the definition.

@@ -24,6 +24,7 @@ type assembly struct {
 	packA  func(t *tile)
 	packB  func(t *tile)
 	direct [][]func(t *tile) // by rows and vectors
+	dot    [][]func(t *tile) // by rows and columns
 }
 
 // newPrecision returns a Precision for elements of size bytes and vectors of width bytes. The tile of the packed kernel
@@ -86,9 +87,12 @@ func (p *Precision) Multiply(
 		cRow:       ldc * p.size,
 		accumulate: accumulate,
 	}
-	if p.isDirect(&g) {
+	switch {
+	case p.isNarrow(&g):
+		p.multiplyNarrow(w, &g)
+	case p.isDirect(&g):
 		p.multiplyDirect(w, &g)
-	} else {
+	default:
 		p.multiplyPacked(w, &g)
 	}
 	w.tile = tile{}
