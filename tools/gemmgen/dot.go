@@ -17,12 +17,12 @@ func dotName(e element, set isa, rows, columns int) string {
 	return fmt.Sprintf("%sdot%s%dx%d", e.prefix, set.name, rows, columns)
 }
 
-// dotKernel writes the kernel for few columns: its vectors run along the rows of A and of the transpose of B, t.bRow bytes
-// apart. It computes t.panels tiles, one below the other. t.k counts vectors, of which the last may be partial.
+// dotKernel writes the kernel for few columns: its vectors run along the rows of A and of the transpose of B, t.bRow
+// bytes apart. It computes t.panels tiles, one below the other. t.k counts vectors, of which the last may be partial.
 //
-// Registers: DI t, AX the first row of the tile, SI the place in it, R9 and R10 the bytes between rows of A times 1 and 3,
-// BX the place in B, R13 and CX the bytes between columns times 1 and 3, DX what is left of k, R8 the tile of C, R11 the bytes between its
-// rows, R12 the tiles left.
+// Registers: DI t, AX the first row of the tile, SI the place in it, R9 and R10 the bytes between rows of A times 1
+// and 3, BX the place in B, R13 and CX the bytes between columns times 1 and 3, DX what is left of k, R8 the tile of
+// C, R11 the bytes between its rows, R12 the tiles left.
 func (a *assembler) dotKernel(rows, columns int) {
 	name := dotName(a.element, a.isa, rows, columns)
 	unroll := max(1, 8/(rows*columns))
@@ -144,8 +144,8 @@ func (a *assembler) dotStore(rows, columns int) {
 	}
 }
 
-// dotSums adds up the lanes of four accumulators: the sums are the lanes of the first of them, 32 bytes of float64 or 16 of
-// float32.
+// dotSums adds up the lanes of four accumulators: the sums are the lanes of the first of them, 32 bytes of float64 or
+// 16 of float32.
 func (a *assembler) dotSums(i int) {
 	a.ins("VHADDP%s Y%d, Y%d, Y%d; VHADDP%s Y%d, Y%d, Y%d", a.suffix, i+1, i, i, a.suffix, i+3, i+2, i+2)
 	if a.size == 8 {

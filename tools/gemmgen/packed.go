@@ -2,6 +2,9 @@ package main
 
 import "fmt"
 
+// lead is the number of blocks of k before the end at which the cache lines of C are asked for.
+const lead = 4
+
 // packedKernel writes the kernel that multiplies t.panels micro-panels of packed A, one below the other, by one
 // micro-panel of packed B.
 //
@@ -16,15 +19,19 @@ func (a *assembler) packedKernel() {
 	a.ins("MOVQ tile_k(DI), R11; MOVQ R11, R12; SHRQ $3, R11; ANDQ $7, R12")
 	a.label("panel")
 	a.ins("MOVQ AX, SI; MOVQ tile_b(DI), BX")
-	a.prefetchC()
 	a.clearAll(a.rows * a.vectors)
-	a.ins("MOVQ R11, CX; TESTQ CX, CX; JZ rest")
+	a.ins("MOVQ R11, CX; XORQ R13, R13; CMPQ CX, $%d; JLE near", lead)
+	a.ins("MOVQ $%d, R13; SUBQ R13, CX; JMP block", lead)
+	a.label("near")
+	a.prefetchC()
+	a.ins("TESTQ CX, CX; JZ rest")
 	a.label("block")
 	for step := range block {
 		a.packedStep(step)
 	}
 	a.ins("ADDQ $%d, SI; ADDQ $%d, BX", a.rows*block*a.size, block*a.vectors*a.width)
 	a.ins("DECQ CX; JNZ block")
+	a.ins("MOVQ R13, CX; XORQ R13, R13; TESTQ CX, CX; JNZ near")
 	a.label("rest")
 	a.ins("MOVQ R12, CX; TESTQ CX, CX; JZ store")
 	a.label("step")

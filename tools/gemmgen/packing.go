@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// packA writes what packs t.k blocks of t.panels rows of A, which are t.aRow bytes apart, to t.c. Blocks are t.cRow bytes
-// apart there. It asks for the rows of the next micro-panel, t.aNext bytes below, on the way.
+// packA writes what packs t.k blocks of t.panels rows of A, which are t.aRow bytes apart, to t.c. Blocks are t.cRow
+// bytes apart there. It asks for the rows of the next micro-panel, t.aNext bytes below, on the way.
 //
 // Registers: DI t, SI the first row, R9 the bytes between rows, BX the place in a row, R8 the block of packed A, DX the
 // place in it, R10 the distance to ask for, CX the rows left, R11 the blocks left.

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// peakKernel writes what measures the peak: t.k times one multiply-add into each accumulator of the packed kernel's tile,
-// with all operands in registers.
+// peakKernel writes what measures the peak: t.k times one multiply-add into each accumulator of the packed kernel's
+// tile, with all operands in registers.
 func (a *assembler) peakKernel() {
 	name := fmt.Sprintf("%speak%s", a.prefix, a.name)
 	acc := a.rows * a.vectors

@@ -1,16 +1,73 @@
 package gemm
 
-// blocking is the size of what is packed at once.
+import "github.com/klauspost/cpuid/v2"
+
+// blocking is the size of what is packed at once, in elements.
 type blocking struct {
-	depth   int // of A and B
-	height  int // of the block of A
-	breadth int // of the panel of B
+	depth   int // columns of A and rows of B
+	height  int // rows of the block of A
+	breadth int // columns of the panel of B
+	// small is the size in bytes of A and B together up to which packing does not pay.
+	small int
 }
 
-func newBlocking() blocking {
+// caches are the sizes of the data caches in bytes.
+type caches struct{ l1, l2, l3 int }
+
+// detectCaches returns the sizes of this CPU's caches, or those of a small CPU where they are unknown.
+func detectCaches() caches {
+	c := caches{
+		l1: cpuid.CPU.Cache.L1D,
+		l2: cpuid.CPU.Cache.L2,
+		l3: cpuid.CPU.Cache.L3,
+	}
+	if c.l1 <= 0 {
+		c.l1 = 32 << 10
+	}
+	if c.l2 <= 0 {
+		c.l2 = 512 << 10
+	}
+	if c.l3 <= 0 {
+		c.l3 = 8 << 20
+	}
+	return c
+}
+
+const (
+	// line and sets are those of the first-level cache of nearly all CPUs: the page size bounds the sets.
+	line = 64
+	sets = 64
+	// minRow is the least size of a row of a block of A in bytes: from there on reading and writing C costs little. It
+	// is a line less than a page, so that micro-panels do not compete for the same sets.
+	minRow = 4096 - line
+	// maxPanel bounds the memory of a call, in bytes.
+	maxPanel = 6 << 20
+)
+
+// newBlocking returns the blocking for a tile of rows×columns elements of size bytes.
+//
+// The model is that of T. M. Low, F. D. Igual, T. M. Smith and E. S. Quintana-Ortí, Analytical Modeling Is Enough for
+// High-Performance BLIS, ACM TOMS 43, 2016. There the first-level cache of W ways holds a micro-panel of B, one of A
+// and a line of C in each set: C_A = ⌊(W-1) / (1 + n_r/m_r)⌋ ways are for A, and
+//
+//	k_c = C_A · sets · line / (m_r · size).
+//
+// This is 110 for 14×16 elements of float64 and 32 KiB, for which C would be read and written too often: our kernels
+// ask for both micro-panels ahead of time and run as fast from the second-level cache. Hence minRow.
+//
+// The block of A may take what the micro-panel of B and C leave of the second-level cache, m_c = C_A · ways' size /
+// (k_c · size). The model's three quarters and the half that it gets here measure the same, and a neighbour of the
+// CPU may share the cache. The panel of B gets a quarter of the third level, which all cores share: n_c = l3/4 / (k_c
+// · size).
+func newBlocking(rows, columns, size int) blocking {
+	c := detectCaches()
+	ways := c.l1 / (sets * line)
+	waysA := (ways - 1) * rows / (rows + columns)
+	depth := max(minRow/size, waysA*sets*line/(rows*size)) / blockK * blockK
 	return blocking{
-		depth:   256,
-		height:  252,
-		breadth: 2048,
+		depth:   depth,
+		height:  max(1, c.l2/2/(depth*size)/rows) * rows,
+		breadth: max(1, min(maxPanel, c.l3/4)/(depth*size)/columns) * columns,
+		small:   c.l2 / 2,
 	}
 }

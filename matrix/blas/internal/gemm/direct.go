@@ -6,19 +6,29 @@ import "unsafe"
 // each row of B is on a page of its own.
 const directK = 512
 
-// isDirect reports whether g is multiplied without packing.
+// isDirect reports whether g is multiplied without packing, because what is packed would be used too few times, or
+// all lies in the caches already. In the latter case rows must not be so far apart that they compete for the same
+// sets of a cache.
 func (p *Precision) isDirect(g *product) bool {
 	if p.direct == nil {
 		return false
 	}
-	return g.m <= 2*p.rows || g.n <= p.lanes*p.vectors || g.k < 2*blockK ||
-		g.m*g.n*g.k <= directLimit*directLimit*directLimit
+	tiles, limit := 3, p.small
+	if g.aRow%conflict == 0 || g.bRow%conflict == 0 {
+		tiles = 1
+		limit /= 4
+	}
+	if g.m <= tiles*p.rows || g.n <= tiles*p.vectors*p.lanes || g.k < 2*blockK {
+		return true
+	}
+	return (g.m+g.n)*g.k*p.size <= limit
 }
 
-var directLimit = 96
+// conflict is the distance of rows that share few sets of the first-level cache.
+const conflict = 1024
 
-// multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B. Columns that
-// would fill little of a vector are multiplied as if they were all.
+// multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B. Columns
+// that would fill little of a vector are multiplied as if they were all.
 func (p *Precision) multiplyDirect(w *workspace, g *product) {
 	if rest := g.n % p.lanes; rest > 0 && rest < g.n {
 		narrow := *g

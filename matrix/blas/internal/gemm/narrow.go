@@ -5,11 +5,11 @@ import "unsafe"
 // Bounds of one call of a dot kernel: elements of a row of A, and of all its rows.
 const (
 	dotK        = 4096
-	dotElements = 1 << 16
+	dotElements = 1 << 15
 )
 
-// isNarrow reports whether g has so few columns that vectors along k are better than vectors along the rows of B, although
-// B must be transposed for them.
+// isNarrow reports whether g has so few columns that vectors along k are better than vectors along the rows of B,
+// although B must be transposed for them.
 func (p *Precision) isNarrow(g *product) bool {
 	if p.dot == nil || g.k < 2*p.lanes || g.n > (5*p.lanes+7)/8 {
 		return false

@@ -33,6 +33,10 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 	}
 }
 
+// maxCall is the number of multiply-adds of vectors in one call of the assembly, which cannot be interrupted: some 50
+// µs.
+const maxCall = 1 << 17
+
 // multiplyBlock multiplies a packed block of A by a packed panel of B.
 func (p *Precision) multiplyBlock(w *workspace, g *product) {
 	t := &w.tile
@@ -47,15 +51,16 @@ func (p *Precision) multiplyBlock(w *workspace, g *product) {
 			p.multiplyEdge(w, g, 0, j, g.n-j)
 			return
 		}
-		t.a = g.a
-		t.aNext = aPanel
-		t.c = unsafe.Add(g.c, j*p.size)
-		t.panels = g.m / p.rows
-		if t.panels > 0 {
+		whole := g.m / p.rows
+		for done := 0; done < whole; done += t.panels {
+			t.a = unsafe.Add(g.a, done*aPanel)
+			t.aNext = aPanel
+			t.c = unsafe.Add(g.c, done*p.rows*g.cRow+j*p.size)
+			t.panels = min(whole-done, max(1, maxCall/(g.k*p.rows*p.vectors)))
 			p.packed(t)
 		}
-		if t.panels*p.rows < g.m {
-			p.multiplyEdge(w, g, t.panels*p.rows, j, width)
+		if whole*p.rows < g.m {
+			p.multiplyEdge(w, g, whole*p.rows, j, width)
 		}
 	}
 }

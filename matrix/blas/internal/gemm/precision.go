@@ -37,7 +37,7 @@ func newPrecision(size, width, rows, vectors int, functions *assembly) *Precisio
 		vectors:  vectors,
 		masks:    newLaneMasks(width/size, size),
 		assembly: functions,
-		blocking: newBlocking(),
+		blocking: newBlocking(rows, vectors*width/size, size),
 	}
 }
 
@@ -51,7 +51,6 @@ type workspace struct {
 
 // grow returns a buffer of at least size bytes that begins at a cache line.
 func grow(buffer *[]byte, size int) unsafe.Pointer {
-	const line = 64
 	if len(*buffer) < size+line {
 		*buffer = make([]byte, size+line)
 	}
