@@ -24,9 +24,9 @@ var avx512 = isa{
 	reg:       "Z",
 	registers: 32,
 	width:     64,
-	rows:      14,
-	vectors:   2,
-	widest:    []int{0, 8, 8, 6, 6, 4, 4, 3, 3, 3, 2, 2, 2, 2, 2},
+	rows:      8,
+	vectors:   3,
+	widest:    []int{0, 8, 8, 6, 6, 4, 4, 3, 3},
 }
 
 var avx2 = isa{

@@ -67,31 +67,6 @@ var dAVX512 = assembly{
 			2: dAVX5128x2,
 			3: dAVX5128x3,
 		},
-		9: {
-			1: dAVX5129x1,
-			2: dAVX5129x2,
-			3: dAVX5129x3,
-		},
-		10: {
-			1: dAVX51210x1,
-			2: dAVX51210x2,
-		},
-		11: {
-			1: dAVX51211x1,
-			2: dAVX51211x2,
-		},
-		12: {
-			1: dAVX51212x1,
-			2: dAVX51212x2,
-		},
-		13: {
-			1: dAVX51213x1,
-			2: dAVX51213x2,
-		},
-		14: {
-			1: dAVX51214x1,
-			2: dAVX51214x2,
-		},
 	},
 	dot: [][]func(t *tile){
 		1: {
@@ -251,45 +226,6 @@ func dAVX5128x2(t *tile)
 func dAVX5128x3(t *tile)
 
 //go:noescape
-func dAVX5129x1(t *tile)
-
-//go:noescape
-func dAVX5129x2(t *tile)
-
-//go:noescape
-func dAVX5129x3(t *tile)
-
-//go:noescape
-func dAVX51210x1(t *tile)
-
-//go:noescape
-func dAVX51210x2(t *tile)
-
-//go:noescape
-func dAVX51211x1(t *tile)
-
-//go:noescape
-func dAVX51211x2(t *tile)
-
-//go:noescape
-func dAVX51212x1(t *tile)
-
-//go:noescape
-func dAVX51212x2(t *tile)
-
-//go:noescape
-func dAVX51213x1(t *tile)
-
-//go:noescape
-func dAVX51213x2(t *tile)
-
-//go:noescape
-func dAVX51214x1(t *tile)
-
-//go:noescape
-func dAVX51214x2(t *tile)
-
-//go:noescape
 func ddotAVX5121x1(t *tile)
 
 //go:noescape
@@ -380,31 +316,6 @@ var sAVX512 = assembly{
 			1: sAVX5128x1,
 			2: sAVX5128x2,
 			3: sAVX5128x3,
-		},
-		9: {
-			1: sAVX5129x1,
-			2: sAVX5129x2,
-			3: sAVX5129x3,
-		},
-		10: {
-			1: sAVX51210x1,
-			2: sAVX51210x2,
-		},
-		11: {
-			1: sAVX51211x1,
-			2: sAVX51211x2,
-		},
-		12: {
-			1: sAVX51212x1,
-			2: sAVX51212x2,
-		},
-		13: {
-			1: sAVX51213x1,
-			2: sAVX51213x2,
-		},
-		14: {
-			1: sAVX51214x1,
-			2: sAVX51214x2,
 		},
 	},
 	dot: [][]func(t *tile){
@@ -563,45 +474,6 @@ func sAVX5128x2(t *tile)
 
 //go:noescape
 func sAVX5128x3(t *tile)
-
-//go:noescape
-func sAVX5129x1(t *tile)
-
-//go:noescape
-func sAVX5129x2(t *tile)
-
-//go:noescape
-func sAVX5129x3(t *tile)
-
-//go:noescape
-func sAVX51210x1(t *tile)
-
-//go:noescape
-func sAVX51210x2(t *tile)
-
-//go:noescape
-func sAVX51211x1(t *tile)
-
-//go:noescape
-func sAVX51211x2(t *tile)
-
-//go:noescape
-func sAVX51212x1(t *tile)
-
-//go:noescape
-func sAVX51212x2(t *tile)
-
-//go:noescape
-func sAVX51213x1(t *tile)
-
-//go:noescape
-func sAVX51213x2(t *tile)
-
-//go:noescape
-func sAVX51214x1(t *tile)
-
-//go:noescape
-func sAVX51214x2(t *tile)
 
 //go:noescape
 func sdotAVX5121x1(t *tile)

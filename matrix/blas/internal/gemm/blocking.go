@@ -40,6 +40,9 @@ const (
 	// minRow is the least size of a row of a block of A in bytes: from there on reading and writing C costs little. It
 	// is a line less than a page, so that micro-panels do not compete for the same sets.
 	minRow = 4096 - line
+	// smallTile is the size in bytes of a tile with which half of the second-level cache is small. A larger tile reads its
+	// operands fewer times, and can read more of them from farther away. Measured.
+	smallTile = 6 * 64
 	// maxPanel bounds the memory of a call, in bytes.
 	maxPanel = 6 << 20
 )
@@ -52,7 +55,7 @@ const (
 //
 //	k_c = C_A · sets · line / (m_r · size).
 //
-// This is 110 for 14×16 elements of float64 and 32 KiB, for which C would be read and written too often: our kernels
+// This is 64 for 8×24 elements of float64 and 32 KiB, for which C would be read and written too often: our kernels
 // ask for both micro-panels ahead of time and run as fast from the second-level cache. Hence minRow.
 //
 // The block of A may take what the micro-panel of B and C leave of the second-level cache, m_c = C_A · ways' size /
@@ -68,6 +71,6 @@ func newBlocking(rows, columns, size int) blocking {
 		depth:   depth,
 		height:  max(1, c.l2/2/(depth*size)/rows) * rows,
 		breadth: max(1, min(maxPanel, c.l3/4)/(depth*size)/columns) * columns,
-		small:   c.l2 / 2,
+		small:   c.l2 / 2 * (rows * columns * size) / smallTile,
 	}
 }

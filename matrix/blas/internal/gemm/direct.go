@@ -6,26 +6,15 @@ import "unsafe"
 // each row of B is on a page of its own.
 const directK = 512
 
-// isDirect reports whether g is multiplied without packing, because what is packed would be used too few times, or
-// all lies in the caches already. In the latter case rows must not be so far apart that they compete for the same
-// sets of a cache.
-func (p *Precision) isDirect(g *product) bool {
-	if p.direct == nil {
-		return false
-	}
-	tiles, limit := 3, p.small
-	if g.aRow%conflict == 0 || g.bRow%conflict == 0 {
-		tiles = 1
-		limit /= 4
-	}
-	if g.m <= tiles*p.rows || g.n <= tiles*p.vectors*p.lanes || g.k < 2*blockK {
-		return true
-	}
-	return (g.m+g.n)*g.k*p.size <= limit
-}
+// few is the number of rows or columns up to which packing does not pay: what is packed would be used too few times.
+const few = 48
 
-// conflict is the distance of rows that share few sets of the first-level cache.
-const conflict = 1024
+// isDirect reports whether g is multiplied without packing, because what is packed would be used too few times, or
+// because all lies in the caches anyway.
+func (p *Precision) isDirect(g *product) bool {
+	return p.direct != nil &&
+		(g.m <= few || g.n <= few || g.k <= blockK || (g.m+g.n)*g.k*p.size <= p.small)
+}
 
 // multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B. Columns
 // that would fill little of a vector are multiplied as if they were all.

@@ -8,8 +8,8 @@ func Levels() []*Level {
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512BW) {
 		levels = append(levels, &Level{
 			Name:    "AVX-512",
-			Float64: newPrecision(8, 64, 14, 2, &dAVX512),
-			Float32: newPrecision(4, 64, 14, 2, &sAVX512),
+			Float64: newPrecision(8, 64, 8, 3, &dAVX512),
+			Float32: newPrecision(4, 64, 8, 3, &sAVX512),
 		})
 	}
 	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
