@@ -34,6 +34,7 @@ func (a *assembler) directLoop(rows, vectors int, suffix string) {
 	a.label("block" + suffix)
 	a.ins("MOVQ $%d, CX; CMPQ DX, CX; CMOVQLT DX, CX; SUBQ CX, DX", block)
 	a.label("step" + suffix)
+	a.prefetchB(vectors)
 	a.directStep(rows, vectors)
 	a.ins("ADDQ $%d, SI", a.size)
 	if rows > 8 {
@@ -47,6 +48,13 @@ func (a *assembler) directLoop(rows, vectors int, suffix string) {
 	a.ins("TESTQ DX, DX; JNZ block%s", suffix)
 	a.directStore(rows, vectors, suffix)
 	a.ins("VZEROUPPER; RET")
+}
+
+// prefetchB asks for the row of B of the next tile to the right, which is far away in memory for a wide B.
+func (a *assembler) prefetchB(vectors int) {
+	for at := 0; at < vectors*a.width; at += 64 {
+		a.ins("PREFETCHT1 %d(BX)", vectors*a.width+at)
+	}
 }
 
 // loadMask returns the instruction that loads the mask of the last vector, from CX.
