@@ -104,7 +104,7 @@ func (p *Precision) Peak() float64 {
 	if p.peak == nil {
 		return 0
 	}
-	t := tile{k: 1000}
+	t := tile{k: 20000}
 	p.peak(&t)
 	return float64(t.k * p.rows * p.vectors * p.lanes * 2)
 }
