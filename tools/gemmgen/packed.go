@@ -3,7 +3,7 @@ package main
 import "fmt"
 
 // lead is the number of blocks of k before the end at which the cache lines of C are asked for.
-const lead = 4
+const lead = 32
 
 // packedKernel writes the kernel that multiplies t.panels micro-panels of packed A, one below the other, by one
 // micro-panel of packed B.
