@@ -11,18 +11,14 @@ type blocking struct {
 	small int
 }
 
-// caches are the sizes of the data caches in bytes.
-type caches struct{ l1, l2, l3 int }
+// caches are the sizes of the second- and third-level cache in bytes.
+type caches struct{ l2, l3 int }
 
 // detectCaches returns the sizes of this CPU's caches, or those of a small CPU where they are unknown.
 func detectCaches() caches {
 	c := caches{
-		l1: cpuid.CPU.Cache.L1D,
 		l2: cpuid.CPU.Cache.L2,
 		l3: cpuid.CPU.Cache.L3,
-	}
-	if c.l1 <= 0 {
-		c.l1 = 32 << 10
 	}
 	if c.l2 <= 0 {
 		c.l2 = 512 << 10
@@ -34,12 +30,11 @@ func detectCaches() caches {
 }
 
 const (
-	// line and sets are those of the first-level cache of nearly all CPUs: the page size bounds the sets.
+	// line is the size of a cache line.
 	line = 64
-	sets = 64
-	// minRow is the least size of a row of a block of A in bytes: from there on reading and writing C costs little. It
-	// is a line less than a page, so that micro-panels do not compete for the same sets.
-	minRow = 4096 - line
+	// maxRow is the size of a row of a block of A in bytes: from there on reading and writing C costs little. It is a
+	// line less than a page, so that micro-panels do not compete for the same sets.
+	maxRow = 4096 - line
 	// smallTile is the size in bytes of a tile with which half of the second-level cache is small. A larger tile reads its
 	// operands fewer times, and can read more of them from farther away. Measured.
 	smallTile = 6 * 64
@@ -56,7 +51,8 @@ const (
 //	k_c = C_A · sets · line / (m_r · size).
 //
 // This is 64 for 8×24 elements of float64 and 32 KiB, for which C would be read and written too often: our kernels
-// ask for both micro-panels ahead of time and run as fast from the second-level cache. Hence minRow.
+// ask for both micro-panels ahead of time and run as fast from the second-level cache. So the depth is maxRow. It is
+// the same on all CPUs, and with it the order of each sum: caches and the way to multiply do not change a bit of C.
 //
 // The block of A may take what the micro-panel of B and C leave of the second-level cache in the model, m_c = C_A ·
 // ways' size / (k_c · size), which is three quarters. It gets a quarter: what is asked for ahead of time needs room
@@ -64,9 +60,7 @@ const (
 // share.
 func newBlocking(rows, columns, size int) blocking {
 	c := detectCaches()
-	ways := c.l1 / (sets * line)
-	waysA := (ways - 1) * rows / (rows + columns)
-	depth := max(minRow/size, waysA*sets*line/(rows*size)) / blockK * blockK
+	depth := maxRow / size / blockK * blockK
 	return blocking{
 		depth:   depth,
 		height:  max(1, c.l2/4/(depth*size)/rows) * rows,

@@ -47,6 +47,7 @@ func testMultiplyStaysInBounds[T float32 | float64](t *testing.T, s strategy) {
 		x.a = guarded(t, x.a)
 		x.b = guarded(t, x.b)
 		x.c = guarded(t, x.c)
+		x.inPlace = true
 		x.check(t, s)
 	}
 }

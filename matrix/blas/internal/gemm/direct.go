@@ -2,10 +2,6 @@ package gemm
 
 import "unsafe"
 
-// directK is the number of steps of k of one call of a direct kernel at most. It bounds the time of a call, even if
-// each row of B is on a page of its own.
-const directK = 512
-
 // few is the number of rows or columns up to which packing does not pay: what is packed would be used too few times.
 const few = 48
 
@@ -40,8 +36,9 @@ func (p *Precision) multiplyDirect(w *workspace, g *product) {
 	t.bRow = g.bRow
 	t.cRow = g.cRow
 	t.accumulate = toInt(g.accumulate)
-	for l := 0; l < g.k; l += directK {
-		t.k = min(directK, g.k-l)
+	depth := share(g.k, p.depth, blockK)
+	for l := 0; l < g.k; l += depth {
+		t.k = min(depth, g.k-l)
 		for j := 0; j < g.n; j += width {
 			cols := min(width, g.n-j)
 			vectors := ceilDiv(cols, p.lanes)

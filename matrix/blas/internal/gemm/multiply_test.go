@@ -57,6 +57,8 @@ type multiplication[T float32 | float64] struct {
 	m, n, k, lda, ldb, ldc int
 	a, b, c                []T
 	accumulate             bool
+	// inPlace makes multiply overwrite c, not a copy.
+	inPlace bool
 }
 
 func newMultiplication[T float32 | float64](rnd *rand.Rand, m, n, k, gap int) *multiplication[T] {
@@ -100,6 +102,20 @@ func (x *multiplication[T]) check(t *testing.T, s strategy) {
 			want[i*x.ldc+j] = sum
 		}
 	}
+	for i, v := range x.multiply(s) {
+		if v != want[i] && (v == v || want[i] == want[i]) {
+			t.Fatalf("%d×%d×%d, accumulate %t: element (%d, %d) is %v, want %v",
+				x.m, x.k, x.n, x.accumulate, i/x.ldc, i%x.ldc, v, want[i])
+		}
+	}
+}
+
+// multiply multiplies and returns C.
+func (x *multiplication[T]) multiply(s strategy) []T {
+	c := x.c
+	if !x.inPlace {
+		c = append([]T(nil), x.c...)
+	}
 	size := s.p.size
 	s.multiply(new(workspace), &product{
 		m:          x.m,
@@ -107,18 +123,13 @@ func (x *multiplication[T]) check(t *testing.T, s strategy) {
 		k:          x.k,
 		a:          unsafe.Pointer(unsafe.SliceData(x.a)),
 		b:          unsafe.Pointer(unsafe.SliceData(x.b)),
-		c:          unsafe.Pointer(unsafe.SliceData(x.c)),
+		c:          unsafe.Pointer(unsafe.SliceData(c)),
 		aRow:       x.lda * size,
 		bRow:       x.ldb * size,
 		cRow:       x.ldc * size,
 		accumulate: x.accumulate,
 	})
-	for i, v := range x.c {
-		if v != want[i] && (v == v || want[i] == want[i]) {
-			t.Fatalf("%d×%d×%d, accumulate %t: element (%d, %d) is %v, want %v",
-				x.m, x.k, x.n, x.accumulate, i/x.ldc, i%x.ldc, v, want[i])
-		}
-	}
+	return c
 }
 
 func TestMultiply(t *testing.T) {
@@ -137,8 +148,54 @@ func testMultiply[T float32 | float64](t *testing.T, s strategy) {
 	for range 300 {
 		newMultiplication[T](rnd, 1+rnd.IntN(70), 1+rnd.IntN(100), 1+rnd.IntN(70), rnd.IntN(3)).check(t, s)
 	}
-	newMultiplication[T](rnd, 3, 5, 2*directK+3, 1).check(t, s)
+	newMultiplication[T](rnd, 3, 5, 1300, 1).check(t, s)
 	newMultiplication[T](rnd, 41, 1, 2*dotK+3, 0).check(t, s)
+}
+
+// TestMultiplySameBits: whether operands are packed, and how much at once, does not change a bit of C.
+func TestMultiplySameBits(t *testing.T) {
+	t.Parallel()
+	for _, level := range Levels() {
+		if level.Float64.direct == nil {
+			continue
+		}
+		testMultiplySameBits[float64](t, level.Float64)
+		testMultiplySameBits[float32](t, level.Float32)
+	}
+}
+
+func testMultiplySameBits[T float32 | float64](t *testing.T, p *Precision) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		x := newMultiplication[T](rnd, 1+rnd.IntN(60), 1+rnd.IntN(60), 1+rnd.IntN(100), 0)
+		x.n += p.lanes - x.n%p.lanes // no columns that multiplyDirect treats as inner products
+		x = newMultiplication[T](rnd, x.m, x.n, x.k, 0)
+		for i := range x.a {
+			x.a[i] = T(rnd.NormFloat64())
+		}
+		for i := range x.b {
+			x.b[i] = T(rnd.NormFloat64())
+		}
+		var want []T
+		for _, s := range strategies(p) {
+			if s.name == "narrow" {
+				continue
+			}
+			depth := s.p.depth
+			s.p.depth = 2 * blockK
+			c := x.multiply(s)
+			s.p.depth = depth
+			if want == nil {
+				want = c
+			}
+			for i := range c {
+				if c[i] != want[i] {
+					t.Fatalf("%s, %d×%d×%d: element %d is %v, want %v", s.name, x.m, x.k, x.n, i, c[i], want[i])
+				}
+			}
+		}
+	}
 }
 
 // FuzzMultiply compares all ways to multiply with the definition.
