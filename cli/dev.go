@@ -116,7 +116,7 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
 			DatabaseURL: db.PublicURL(),
 			PID:         os.Getpid(),
 			Kernel:      p.Kernel().Name(),
-			Builtin:     blas.IsBuiltin(p.Kernel()),
+			Builtin:     blas.IsPortable(p.Kernel()),
 		})
 		return
 	}

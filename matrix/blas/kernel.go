@@ -3,6 +3,7 @@ package blas
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/millrace/millrace/matrix"
 )
@@ -58,15 +59,23 @@ func Gemm[T matrix.Float](
 // Open returns the Kernel that path names:
 //
 //   - a file, or a name that the system's loader finds: that BLAS library;
-//   - "builtin" or "gonum": the built-in Kernel;
-//   - the empty string: a BLAS library in one of the usual places, or else the built-in Kernel.
+//   - "builtin": the fastest built-in Kernel;
+//   - "avx512", "avx2", "neon" or "gonum": that built-in Kernel, see Levels;
+//   - the empty string: a BLAS library in one of the usual places, or else the fastest built-in
+//     Kernel.
 //
 // A library must load, export dgemm_ and sgemm_, and multiply as Kernel requires. If not, Open returns an error if path
 // names the library, and tries the next one otherwise. Libraries stay loaded until the process exits.
 func Open(path string) (Kernel, error) {
 	switch path {
-	case "builtin", "gonum":
+	case "builtin":
 		return Builtin(), nil
+	case "avx512", "avx2", "neon", "gonum":
+		if kernel := openLevel(path); kernel != nil {
+			return kernel, nil
+		}
+		return nil, fmt.Errorf("open built-in kernel %q: this CPU cannot run it; it can run %s", path,
+			strings.Join(Levels(), ", "))
 	case "":
 		for _, name := range usualLibraries() {
 			if kernel, err := openLibrary(name); err == nil {
@@ -81,12 +90,6 @@ func Open(path string) (Kernel, error) {
 			"such as libopenblas.so.0, or \"builtin\" for the kernel that needs no library", path, err)
 	}
 	return kernel, nil
-}
-
-// IsBuiltin reports whether kernel is the built-in one, which is much slower than a BLAS library.
-func IsBuiltin(kernel Kernel) bool {
-	_, ok := kernel.(*builtin)
-	return ok
 }
 
 // checkGemm panics if the arguments of a call are wrong. The last three are the lengths of the slices.

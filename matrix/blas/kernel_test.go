@@ -11,18 +11,27 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// testKernels returns the built-in Kernel and the library that Open finds on this machine, if there is one.
+// testKernels returns all built-in Kernels that this CPU can run, and the library that Open finds on this machine, if
+// there is one.
 func testKernels(t testing.TB) []Kernel {
 	t.Helper()
+	var kernels []Kernel
+	for _, name := range Levels() {
+		kernel, err := Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kernels = append(kernels, kernel)
+	}
 	kernel, err := Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if IsBuiltin(kernel) {
-		t.Log("no BLAS library is installed: only the built-in kernel is tested")
-		return []Kernel{kernel}
+		t.Log("no BLAS library is installed: only the built-in kernels are tested")
+		return kernels
 	}
-	return []Kernel{Builtin(), kernel}
+	return append(kernels, kernel)
 }
 
 // forKernels runs test once for every Kernel and element type.

@@ -3,16 +3,15 @@ package blas
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"builtin", "gonum"} {
-		if kernel, err := Open(path); err != nil || !IsBuiltin(kernel) {
-			t.Errorf("Open(%q) = %v, %v, want the built-in kernel", path, kernel, err)
-		}
+	if kernel, err := Open("builtin"); err != nil || kernel != Builtin() {
+		t.Errorf("Open(%q) = %v, %v, want the fastest built-in kernel", "builtin", kernel, err)
 	}
 	notALibrary := filepath.Join(t.TempDir(), "libopenblas.so.0")
 	if err := os.WriteFile(notALibrary, []byte("#!/bin/sh\n"), 0o600); err != nil {
@@ -54,5 +53,29 @@ func TestProbe(t *testing.T) {
 	}
 	if err := probe(skipsZeros{Builtin()}); err == nil || !strings.Contains(err.Error(), "dgemm_") {
 		t.Errorf("probe of a kernel that skips zeros = %v, want an error of dgemm_", err)
+	}
+}
+
+// TestOpenLevels: each built-in kernel can be forced, and only those that the CPU can run.
+func TestOpenLevels(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"avx512", "avx2", "neon", "gonum"} {
+		kernel, err := Open(name)
+		if !slices.Contains(Levels(), name) {
+			if err == nil || !strings.Contains(err.Error(), "gonum") {
+				t.Errorf("Open(%q) = %v, %v, want an error that names what this CPU can run", name, kernel, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ToLower(strings.ReplaceAll(kernel.Name(), "-", "")); !strings.Contains(got, name) {
+			t.Errorf("Open(%q) is named %q, want a name with %s in it", name, kernel.Name(), name)
+		}
+		if !IsBuiltin(kernel) || IsPortable(kernel) != (name == "gonum") {
+			t.Errorf("%s: built in %t, portable %t, want true, and true only of gonum",
+				name, IsBuiltin(kernel), IsPortable(kernel))
+		}
 	}
 }
