@@ -19,7 +19,11 @@ var (
 	// finished: a multiplication has finished, or was deleted. The pause is shorter than people notice.
 	finished = notify.Channel{Name: "millrace_ends", Pause: 5 * time.Millisecond}
 	// progress: anything else about a multiplication has changed. People do not read more than a few dozen steps a second.
-	progress = notify.Channel{Name: "millrace_progress", Pause: 40 * time.Millisecond}
+	progress = notify.Channel{
+		Name:      "millrace_progress",
+		Pause:     40 * time.Millisecond,
+		Unhurried: true,
+	}
 )
 
 // Publisher publishes changes of multiplications. A notification that is lost costs time, and nothing else: hubs also

@@ -46,7 +46,9 @@ func (b *bundle) full() bool {
 }
 
 // covers reports whether an id is in the range of the bundle.
-func (b *bundle) covers(id uuid.UUID) bool { return !inline.Less(id, b.First) && !inline.Less(b.Last, id) }
+func (b *bundle) covers(id uuid.UUID) bool {
+	return !inline.Less(id, b.First) && !inline.Less(b.Last, id)
+}
 
 func (b *bundle) add(o *offer) {
 	b.count++

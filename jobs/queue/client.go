@@ -39,7 +39,7 @@ func Names() []string { return []string{Small, Tiles} }
 
 // Timing of the queues. A notification wakes a queue at once; polling makes good for one that is lost.
 const (
-	smallCooldown = 2 * time.Millisecond
+	smallCooldown = time.Millisecond // the shortest that River allows
 	smallPoll     = 250 * time.Millisecond
 	tilesCooldown = 10 * time.Millisecond
 	tilesPoll     = 500 * time.Millisecond

@@ -31,6 +31,7 @@ var insertChannel = notify.Channel{
 	Name:      "river_insert",
 	Pause:     smallCooldown,
 	Unbatched: true,
+	Unhurried: true,
 }
 
 func wakePayload(queue string) string { return fmt.Sprintf(`{"queue":%q}`, queue) }

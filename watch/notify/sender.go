@@ -18,6 +18,7 @@ import (
 type Channel struct {
 	Name      string
 	Pause     time.Duration // between two notifications; payloads that arrive meanwhile are sent together
+	Unhurried bool          // the pause is the same when few come: else it is a fifth then
 	Unbatched bool          // each payload is a notification of its own, not one of several separated by spaces
 }
 
@@ -50,6 +51,7 @@ type Sender struct {
 type pending struct {
 	payloads map[string]struct{}
 	last     time.Time // when something was sent
+	sent     int       // payloads at that time
 }
 
 // NewSender returns a sender, which runs from the first notification on until Stop.
@@ -130,7 +132,7 @@ func (s *Sender) take() (names, payloads []string, pause time.Duration) {
 		if len(p.payloads) == 0 {
 			continue
 		}
-		if left := c.Pause - now.Sub(p.last); left > 0 && !s.stopped {
+		if left := c.pauseAfter(p.sent) - now.Sub(p.last); left > 0 && !s.stopped {
 			if pause == 0 || left < pause {
 				pause = left
 			}
@@ -141,6 +143,7 @@ func (s *Sender) take() (names, payloads []string, pause time.Duration) {
 			payloads = append(payloads, payload)
 		}
 		s.total -= len(p.payloads)
+		p.sent = len(p.payloads)
 		clear(p.payloads)
 		p.last = now
 	}
@@ -160,6 +163,21 @@ func (s *Sender) send(names, payloads []string) {
 	if _, err := s.pool.Exec(ctx, notifySQL, names, payloads); err != nil {
 		s.log.WarnContext(ctx, "sending notifications; clients that wait will see the changes a little later", "error", err)
 	}
+}
+
+const (
+	// manyPayloads is how many payloads at once make it worth to wait for more.
+	manyPayloads = 8
+	// hurry is the part of its pause that a channel keeps while there are few.
+	hurry = 5
+)
+
+// pauseAfter returns how long a channel pauses after a number of payloads: for long only if many come.
+func (c Channel) pauseAfter(sent int) time.Duration {
+	if sent < manyPayloads && !c.Unhurried {
+		return c.Pause / hurry
+	}
+	return c.Pause
 }
 
 // batch puts payloads together, as many in one text as a notification can hold, separated by spaces.
