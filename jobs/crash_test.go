@@ -32,8 +32,8 @@ func TestLostWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := b.ends(id, jobs.Completed)
-	if len(m.Errors) != 1 || !strings.Contains(m.Errors[0].Message, "worker dead") {
-		t.Errorf("got the errors %+v, want one that names the worker dead", m.Errors)
+	if len(m.Errors) != 1 || !strings.Contains(m.Errors[0].Message, "stopped renewing its lease") {
+		t.Errorf("got the errors %+v, want one about the lease", m.Errors)
 	}
 	if n := b.count("SELECT attempt FROM river_job WHERE kind = 'multiply_tile'"); n != 1 {
 		t.Errorf("got %d attempts, want 1: a crash is none", n)
