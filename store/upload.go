@@ -24,9 +24,9 @@ type Upload struct {
 	matrix   Matrix
 	fortran  bool
 	head     []byte
-	held     memory.Chunks       // what follows head while it is not known how the hash begins
-	blocks   *blockWriter // nil while the content is small
-	release  func()       // gives back the memory, if some is reserved
+	held     memory.Chunks // what follows head while it is not known how the hash begins
+	blocks   *blockWriter  // nil while the content is small
+	release  func()        // gives back the memory, if some is reserved
 	reserved bool
 	digest   hash.Hash   // nil when the content does not come in the order in which it is hashed
 	copied   bool        // others hold the same content, so that the blocks are of no use

@@ -72,6 +72,8 @@ func (u *Upload) closeHeld() error {
 	return u.spill()
 }
 
+// closeSmall ends an upload whose content fits into a row. It is hashed when it gets one: an inline multiplication has
+// none for its operands.
 func (u *Upload) closeSmall() (Matrix, error) {
 	m := &u.matrix
 	row := m.Cols * int64(m.DType.Size())
@@ -89,7 +91,6 @@ func (u *Upload) closeSmall() (Matrix, error) {
 		m.Content = make([]byte, len(u.head))
 		matrix.Transpose(m.Content, u.head, m.Rows, m.DType)
 	}
-	m.Digest = Digest(m.Shape(), m.Content)
 	return *m, nil
 }
 
@@ -117,6 +118,7 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	if !u.matrix.InBlocks() {
 		m := u.matrix
 		m.State = Ready
+		m.Digest = Digest(m.Shape(), m.Content)
 		return tx.InsertMatrix(ctx, m)
 	}
 	p := db.FinishUploadParams{

@@ -12,19 +12,19 @@ import (
 // FromRow returns an inline multiplication with its contents.
 func FromRow(row db.ListInlineContentsRow) Multiplication {
 	return Multiplication{
-		ID:         row.ID,
-		Job:        row.Job,
-		Priority:   row.Priority,
-		M:          int64(row.M),
-		K:          int64(row.K),
-		N:          int64(row.N),
-		A:          DType(row.AFloat32),
-		B:          DType(row.BFloat32),
-		StartedAt:  row.StartedAt,
-		FinishedAt: row.FinishedAt,
-		Operands:   row.Operands,
-		Checksum:   uint32(row.Checksum), //nolint:gosec // the same bits
-		Result:     row.Result,
+		ID:             row.ID,
+		Job:            row.Job,
+		Priority:       row.Priority,
+		M:              int64(row.M),
+		K:              int64(row.K),
+		N:              int64(row.N),
+		A:              DType(row.AFloat32),
+		B:              DType(row.BFloat32),
+		StartedAt:      row.StartedAt,
+		FinishedAt:     row.FinishedAt,
+		Operands:       row.Operands,
+		Checksum:       uint32(row.Checksum), //nolint:gosec // the same bits
+		Result:         row.Result,
 		ResultChecksum: uint32(row.ResultChecksum), //nolint:gosec // the same bits
 	}
 }
