@@ -139,7 +139,7 @@ func (d *deployment) startPlain(binary string) *process {
 	if binary == "" {
 		return d.startAPI()
 	}
-	cmd := exec.Command(binary, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0") //nolint:noctx // ends by a signal
+	cmd := exec.Command(binary, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
 	cmd.Env = append(os.Environ(), d.env...)
 	p := startCommand(d.t, cmd)
 	p.untilLogs("msg=serving")

@@ -101,7 +101,9 @@ func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission)
 }
 
 // submitInline submits an inline multiplication.
-func (a *API) submitInline(ctx context.Context, r request, i inline.Multiplication, m jobs.Multiplication) (*response, error) {
+func (a *API) submitInline(
+	ctx context.Context, r request, i inline.Multiplication, m jobs.Multiplication,
+) (*response, error) {
 	resp, err := newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(m))
 	if err != nil {
 		return nil, err

@@ -125,8 +125,8 @@ func (c *Client) inline(ctx context.Context, r reader, ids []uuid.UUID) (map[uui
 }
 
 // tiled adds multiplications that are not inline to those that were found. It reads rows and progress in one round
-// trip. The rows come first: a tile that is completed in between is missing in both, where it would otherwise be counted
-// as completed and as running. Few multiplications have errors, which take another round trip.
+// trip. The rows come first: a tile that is completed in between is missing in both, where it would otherwise be
+// counted as completed and as running. Few multiplications have errors, which take another round trip.
 func tiled(ctx context.Context, r reader, ids []uuid.UUID, found map[uuid.UUID]Multiplication) error {
 	if len(ids) == 0 {
 		return nil

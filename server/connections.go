@@ -199,9 +199,9 @@ const refusal = "HTTP/1.1 503 Service Unavailable\r\n" +
 // farewellTime is how long a refused connection is open.
 const farewellTime = time.Second
 
-// refuse responds to a connection that has no place and closes it. Unless too many others do so, it waits for the request
-// and reads it, for a second: clients take no response before their request, and closing a connection that was not read
-// resets it. It does not block.
+// refuse responds to a connection that has no place and closes it. Unless too many others do so, it waits for the
+// request and reads it, for a second: clients take no response before their request, and closing a connection that
+// was not read resets it. It does not block.
 func (l *connections) refuse(conn *net.TCPConn) {
 	_ = conn.SetDeadline(time.Now().Add(farewellTime))
 	select {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -146,7 +147,7 @@ func TestIdleConnectionsGiveWay(t *testing.T) {
 		}
 		idle = append(idle, conn)
 	}
-	if _, err := idle[0].Read(make([]byte, 1)); err != io.EOF {
+	if _, err := idle[0].Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the first connection: %v, want it closed", err)
 	}
 }

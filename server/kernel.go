@@ -7,8 +7,8 @@ import (
 )
 
 // BuiltinHint says how to get a faster kernel on a CPU for which there is no fast built-in one.
-const BuiltinHint = "no BLAS library was found, and the built-in kernel has no assembly for this CPU: a library would be " +
-	"about five times faster: " +
+const BuiltinHint = "no BLAS library was found, and the built-in kernel has no assembly for this CPU: a library " +
+	"would be about five times faster: " +
 	"install libopenblas0-pthread (Debian, Ubuntu) or openblas (Fedora, Homebrew), or name one with --blas"
 
 // openKernel loads the BLAS library at path, or the first of the usual names, and logs which one it is.

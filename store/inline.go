@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
 	"github.com/millrace/millrace/store/inline"
 )
 
@@ -93,7 +94,8 @@ func (s *Store) inline(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]inli
 	return found, s.SendBatch(ctx, &batch)
 }
 
-// Whole returns a multiplication with its operands and its result, an inline one too. Errors: ErrNotFound, blocks.ErrDamaged.
+// Whole returns a multiplication with its operands and its result, an inline one too. Errors: ErrNotFound,
+// blocks.ErrDamaged.
 func (s *Store) Whole(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
 	// Inline ones first: one may be expanded in between, never the other way round.
 	rows, err := s.db.ListInlineContents(ctx, []uuid.UUID{id})
@@ -138,7 +140,8 @@ func (tx *Tx) InlineContents(ctx context.Context, ids []uuid.UUID) ([]inline.Mul
 // damagedDigest is that of no content: a matrix that has it is damaged.
 var damagedDigest = make([]byte, sha256.Size)
 
-// SaveDigests writes the digests of the matrices of multiplications that were inline. Contents that were damaged stay so.
+// SaveDigests writes the digests of the matrices of multiplications that were inline. Contents that were damaged stay
+// so.
 func (tx *Tx) SaveDigests(ctx context.Context, expanded []inline.Multiplication) error {
 	var ids []uuid.UUID
 	var digests [][]byte

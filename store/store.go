@@ -71,8 +71,8 @@ const (
 	DefaultMinFreeBytes = 1 << 30
 )
 
-// NewID returns the id of a new row, a UUIDv7: rows that are written together stay together in the index. It is not that
-// of a matrix of an inline multiplication.
+// NewID returns the id of a new row, a UUIDv7: rows that are written together stay together in the index. It is not
+// that of a matrix of an inline multiplication.
 func NewID() uuid.UUID { return inline.NewID() }
 
 // NewMultiplicationID returns the id of a new multiplication that is not inline.

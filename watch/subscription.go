@@ -74,8 +74,8 @@ func (h *Hub) joinSubscriber(id uuid.UUID, after int64, w *waiter) (*topic, bool
 	return t, true
 }
 
-// cover makes the log of a topic begin early enough for a subscriber that has seen the event of a number. That event is kept, too:
-// what the next one changes shows beside it. The caller holds the lock.
+// cover makes the log of a topic begin early enough for a subscriber that has seen the event of a number. That event
+// is kept, too: what the next one changes shows beside it. The caller holds the lock.
 func (h *Hub) cover(t *topic, seen int64) {
 	if from := max(1, seen); from < t.log.from {
 		t.log.reset(from)

@@ -41,9 +41,9 @@ const aboutContent = "\n\nThe `Accept` header selects the form: `application/x-n
 	"(`If-Range`). JSON of more than 256 KiB of elements is rendered while it is sent: it has an `ETag`, but neither " +
 	"a length, a digest nor ranges. NaN and infinities have no JSON form: a matrix with one is sent as .npy if `Accept` " +
 	"allows it, too, else the response is 406. The first GiB of elements is looked through for them before the response " +
-	"begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as slices " +
-	"of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like a matrix, " +
-	"with its own `ETag` and ranges."
+	"begins. A response that ends too early has no last chunk. `rows` and `cols` select a window of the matrix, as " +
+	"slices of NumPy do: `-2:` are the last two, and what is outside of the matrix is left out. A window is served like " +
+	"a matrix, with its own `ETag` and ranges."
 
 // contentResponses returns the responses of an operation that returns the elements of a matrix; path is an example.
 func contentResponses(path string, notFound, conflict response) map[string]*huma.Response {

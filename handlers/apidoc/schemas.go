@@ -60,10 +60,12 @@ func operandSchema(members ...string) *huma.Schema {
 
 func randomSchema() *huma.Schema {
 	return objectSchema(map[string]*huma.Schema{
-		"rows":  describedAs("Number of rows", countSchema()),
-		"cols":  describedAs("Number of columns", countSchema()),
-		"seed":  describedAs("Another seed gives another matrix; 0 if it is left out", countSchema()),
-		"dtype": {Description: "float64 if it is left out; other names that NumPy has for the type, such as f8 and <f8, are read, too"},
+		"rows": describedAs("Number of rows", countSchema()),
+		"cols": describedAs("Number of columns", countSchema()),
+		"seed": describedAs("Another seed gives another matrix; 0 if it is left out", countSchema()),
+		"dtype": {
+			Description: "float64 if it is left out; other names that NumPy has for the type, such as f8 and <f8, are read, too",
+		},
 	}, "rows", "cols")
 }
 

@@ -37,8 +37,8 @@ func (w Window) Rect(s matrix.Shape) (matrix.Rect, error) {
 }
 
 // parseSlice returns the first index and the length of first:end, either of which may be left out. It means what it
-// means in Python: a negative index counts from the end, what is outside of the matrix is left out, and an end before the
-// first index selects nothing.
+// means in Python: a negative index counts from the end, what is outside of the matrix is left out, and an end before
+// the first index selects nothing.
 func parseSlice(name, text string, size int64) (first, length int64, err error) {
 	if text == "" {
 		return 0, size, nil

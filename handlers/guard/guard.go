@@ -1,8 +1,8 @@
 // Package guard is what happens to a request before an operation sees it, whatever the operation. It refuses requests
 // that a page of another site makes a browser send, those whose query would be understood in part, those that are too
-// many, and those with preconditions that fail. It brings what has several forms into one: lists on several lines, paths
-// with and without a slash. And it makes responses arrive: below the path of a proxy, and at clients that are still
-// sending.
+// many, and those with preconditions that fail. It brings what has several forms into one: lists on several lines,
+// paths with and without a slash. And it makes responses arrive: below the path of a proxy, and at clients that are
+// still sending.
 package guard
 
 import (

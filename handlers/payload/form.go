@@ -44,7 +44,7 @@ func (f *form) parts() iter.Seq2[*part, error] {
 	return func(yield func(*part, error) bool) {
 		for {
 			raw, err := f.next()
-			if err == io.EOF {
+			if err == io.EOF { //nolint:errorlint // a multipart.Reader's EOF is never wrapped
 				return
 			}
 			if err != nil {

@@ -8,8 +8,8 @@ import (
 // maxDigits is how many digits an int64 has at most.
 const maxDigits = 19
 
-// parseInteger returns the value of a JSON number if it is an integer that fits. What counts is the value, not how it is
-// written, as in JSON Schema: 20, 20.0, 2e1 and 200e-1 are the same integer.
+// parseInteger returns the value of a JSON number if it is an integer that fits. What counts is the value, not how it
+// is written, as in JSON Schema: 20, 20.0, 2e1 and 200e-1 are the same integer.
 func parseInteger(number string) (int64, bool) {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
 	whole, fraction, _ := strings.Cut(mantissa, ".")

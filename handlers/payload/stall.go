@@ -112,7 +112,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 	}
 	n, err := s.ReadCloser.Read(p)
 	err = s.pace.end(begin, n, err)
-	if err == io.EOF {
+	if err == io.EOF { //nolint:errorlint // io.Reader's EOF is never wrapped
 		// The server goes on reading, to notice a client that hangs up. That must have no deadline, and this read may just
 		// have set one: a client that waits for its response is not stalled.
 		s.pace.deadline = time.Time{}

@@ -2,8 +2,8 @@ package resource
 
 import "regexp"
 
-// references matches the beginning of each member of a resource whose value is a path. Strings have no such text: quotes
-// are escaped there.
+// references matches the beginning of each member of a resource whose value is a path. Strings have no such text:
+// quotes are escaped there.
 var references = regexp.MustCompile(`"(self|events|jobs|href|docs|openapi|river_ui)":"/`)
 
 // Below returns a resource, as it is written as JSON, with its paths below a prefix.

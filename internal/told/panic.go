@@ -6,10 +6,10 @@ type panicked struct{ value any }
 // Error implements error.
 func (p panicked) Error() string { return "internal error, see the log of the worker" }
 
-// HidePanic is deferred: it goes on with a panic whose value has a text for clients. The value of a panic may be an error
-// of the system.
+// HidePanic is deferred: it goes on with a panic whose value has a text for clients. The value of a panic may be an
+// error of the system.
 func HidePanic() {
-	if value := recover(); value != nil { //nolint:revive // this function is what is deferred
+	if value := recover(); value != nil {
 		panic(panicked{value})
 	}
 }

@@ -1,5 +1,5 @@
-// Package told separates what clients are told of an error from what is logged. Errors of the system, of the network and
-// of the database name paths, addresses and hosts of the server: of these clients are told the class.
+// Package told separates what clients are told of an error from what is logged. Errors of the system, of the network
+// and of the database name paths, addresses and hosts of the server: of these clients are told the class.
 package told
 
 import (

@@ -42,7 +42,7 @@ func TestPanicsForClients(t *testing.T) {
 		if text := fmt.Sprint(value); text == "" || strings.Contains(text, "secret") {
 			t.Errorf("the panic is %q, want a text without the path", text)
 		}
-		if got := PanicValue(value); got != missing {
+		if got := PanicValue(value); got != missing { //nolint:errorlint // the very value
 			t.Errorf("PanicValue() = %v, want %v", got, missing)
 		}
 	}()

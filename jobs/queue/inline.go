@@ -43,10 +43,10 @@ type Acceptance struct {
 // hastyWait is how long a transaction of many offers waits for one that is about to write the key of one of them.
 const hastyWait = "500ms"
 
-// Accept writes the rows of inline multiplications, one job for each bundle of them that has none, and the responses to
-// requests with keys, in one transaction; then it wakes the workers. It returns the jobs of those that were accepted, by
-// their ids: the others have keys that were used before, unless none was accepted because a process of a version runs
-// that does not know of such multiplications; see KnowInline.
+// Accept writes the rows of inline multiplications, one job for each bundle of them that has none, and the responses
+// to requests with keys, in one transaction; then it wakes the workers. It returns the jobs of those that were
+// accepted, by their ids: the others have keys that were used before, unless none was accepted because a process of a
+// version runs that does not know of such multiplications; see KnowInline.
 func (c *Client) Accept(ctx context.Context, a Acceptance) (map[uuid.UUID]int64, error) {
 	params := db.InsertBundlesParams{
 		InlineSince: inline.Since,
@@ -210,8 +210,8 @@ func BatchInlineProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progre
 	return progress
 }
 
-// StoppedInline returns up to limit inline multiplications that wait although the job of their bundle was stopped within
-// a time, with how it was.
+// StoppedInline returns up to limit inline multiplications that wait although the job of their bundle was stopped
+// within a time, with how it was.
 func (c *Client) StoppedInline(ctx context.Context, within time.Duration, limit int) (map[uuid.UUID]string, error) {
 	rows, err := c.db.ListStoppedInline(ctx, within, InlineKind, int32(limit)) //nolint:gosec // a page
 	stopped := make(map[uuid.UUID]string, len(rows))

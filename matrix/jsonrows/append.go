@@ -93,7 +93,7 @@ func copyElements(dst io.Writer, shape matrix.Shape, src io.Reader, text []byte)
 // readElements fills content, of which all must be there.
 func readElements(src io.Reader, content []byte) error {
 	_, err := io.ReadFull(src, content)
-	if err == io.EOF { //nolint:errorlint // io.ReadFull's EOF is never wrapped
+	if err == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	return err

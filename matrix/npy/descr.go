@@ -42,10 +42,10 @@ func newElement(kind byte, size int, dtype matrix.DType) element {
 	}
 }
 
-// parseDescr parses an element type as np.dtype reads it: a name such as "float64", or a byte order and a code such as
-// "<f8" or "d". The byte order is "<" for little endian, ">" for big endian, "|" for types that have none, and "=" or
-// nothing for the native one. Native is read as little endian, the byte order of current platforms, and types whose size
-// depends on the platform have the size that they have on 64-bit Linux.
+// parseDescr parses an element type as np.dtype reads it: a name such as "float64", or a byte order and a code such
+// as "<f8" or "d". The byte order is "<" for little endian, ">" for big endian, "|" for types that have none, and "="
+// or nothing for the native one. Native is read as little endian, the byte order of current platforms, and types
+// whose size depends on the platform have the size that they have on 64-bit Linux.
 func parseDescr(descr string) (element, error) {
 	code, big, err := parseCode(descr)
 	if err != nil {

@@ -83,7 +83,7 @@ func Owner(matrix uuid.UUID) (multiplication uuid.UUID, part Part, ok bool) {
 
 // Time returns when an inline multiplication was submitted: the time of its id, which has milliseconds.
 func Time(id uuid.UUID) time.Time {
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)) //nolint:gosec // 48 bits
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16))
 }
 
 // FirstID returns an id that is not greater than any UUIDv7 of a time or later, and greater than those of earlier ones.
