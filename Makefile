@@ -57,6 +57,13 @@ test-tools: setup-test
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
 
+.PHONY: bench-system
+bench-system: setup-test build ## Measure the whole service, into docs/performance.md (OTHER=bin/old for a second binary, ROWS=submit-32,disk)
+	go test ./internal/bench -run '^TestSystem$$' -count=1 -timeout 2h -v -args -program=$(CURDIR)/bin/millrace \
+	  -commit="$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)" -results=$(CURDIR)/docs/performance.json \
+	  -docs=$(CURDIR)/docs $(if $(OTHER),-other=$(abspath $(OTHER))) $(if $(BESIDE),-beside=$(abspath $(BESIDE))) \
+	  $(if $(ROWS),-rows=$(ROWS)) $(ARGS)
+
 .PHONY: ledger
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
 	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli

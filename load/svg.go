@@ -33,6 +33,7 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
 .legend.dots { stroke-width: 7 }
 .gray { stroke: #8a8a8a }
 .blue { stroke: #1769aa }
+.green { stroke: #2e7d32 }
 .orange { stroke: #d97706 }
 @media (prefers-color-scheme: dark) {
   text { fill: #ddd }
@@ -41,6 +42,7 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
   .axis { stroke: #888 }
   .gray { stroke: #9a9a9a }
   .blue { stroke: #6cb6ff }
+  .green { stroke: #81c784 }
   .orange { stroke: #ffb057 }
 }
 `
@@ -48,11 +50,13 @@ text { font: 13px system-ui, sans-serif; fill: #333 }
 // point is a pair of values.
 type point struct{ x, y float64 }
 
-// series is a named set of points: dots, or the steps of a function that keeps each value until the next point.
+// series is a named set of points: dots, a line through them, or the steps of a function that keeps each value until
+// the next point.
 type series struct {
 	name   string
 	color  string // a class of style
 	dots   bool
+	line   bool
 	points []point
 }
 
@@ -136,6 +140,8 @@ func (s series) path(x, y axis) string {
 			}
 		case i == 0:
 			d.WriteString("M" + at + " " + height)
+		case s.line:
+			d.WriteString("L" + at + " " + height)
 		default:
 			d.WriteString("H" + at + "V" + height)
 		}
