@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/tile"
@@ -67,9 +68,9 @@ func (c *Client) Start(ctx context.Context) error {
 	c.halt = halt
 	if c.config.Lead {
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
-		c.loops.Go(func() { store.Every(loops, c.queue.RescueInterval(), c.rescue) })
-		c.loops.Go(func() { store.Every(loops, feedInterval, c.feed) })
-		c.loops.Go(func() { store.Every(loops, reconcileInterval, c.reconcileJustNow) })
+		c.loops.Go(func() { loop.Every(loops, c.queue.RescueInterval(), c.rescue) })
+		c.loops.Go(func() { loop.Every(loops, feedInterval, c.feed) })
+		c.loops.Go(func() { loop.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/memory"
@@ -129,7 +130,7 @@ func (u *Upload) renew() {
 	ctx, cancel := context.WithCancel(u.ctx)
 	u.dead = cancel
 	interval := u.store.UploadLife / renewals
-	go Every(ctx, interval, func(ctx context.Context) {
+	go loop.Every(ctx, interval, func(ctx context.Context) {
 		ctx, done := context.WithTimeout(ctx, interval)
 		defer done()
 		// An error is of no consequence, unless all that follow fail, too; then FinishTx does not find the row.

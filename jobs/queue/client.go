@@ -19,6 +19,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch/notify"
@@ -212,15 +213,15 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	c.loops.Go(func() { c.keepLease(loops) })
-	c.loops.Go(func() { store.Every(loops, c.config.Lease/renewals, c.reclaim) })
+	c.loops.Go(func() { loop.Every(loops, c.config.Lease/renewals, c.reclaim) })
 	interval := promoteIntervalWorker
 	if c.config.Lead {
 		interval = promoteInterval
 	}
-	c.loops.Go(func() { store.Every(loops, interval, c.promote) })
+	c.loops.Go(func() { loop.Every(loops, interval, c.promote) })
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
-		c.loops.Go(func() { store.Every(loops, refreshInterval, c.refreshDepths) })
+		c.loops.Go(func() { loop.Every(loops, refreshInterval, c.refreshDepths) })
 	}
 	//house:ignore bound Stop ends it
 	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/database"
@@ -30,7 +31,7 @@ type lease struct {
 
 // keepLease keeps this process's lease from running out.
 func (c *Client) keepLease(ctx context.Context) {
-	store.Every(ctx, c.config.Lease/renewals, func(ctx context.Context) {
+	loop.Every(ctx, c.config.Lease/renewals, func(ctx context.Context) {
 		if err := c.renewLease(ctx); err != nil && ctx.Err() == nil {
 			c.log.WarnContext(ctx, "renewing the lease", "error", err)
 		}

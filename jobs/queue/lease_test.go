@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/riverqueue/river"
-
-	"github.com/millrace/millrace/store"
 )
 
 // hold makes it so that a client, which is not started, has held its lease for a long time.
@@ -72,7 +71,7 @@ func (b *testBundle) rescueUntil(c *Client, what, sql string, args ...any) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		store.Every(ctx, c.RescueInterval(), func(ctx context.Context) {
+		loop.Every(ctx, c.RescueInterval(), func(ctx context.Context) {
 			if rescued, _ := c.Rescue(ctx); len(rescued) > 0 {
 				b.t.Errorf("Rescue() = %+v, want none: the worker lives", rescued)
 			}

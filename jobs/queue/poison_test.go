@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch/notify"
@@ -66,7 +67,7 @@ func TestPoison(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		store.Every(ctx, leader.RescueInterval(), func(ctx context.Context) { _, _ = leader.Rescue(ctx) })
+		loop.Every(ctx, leader.RescueInterval(), func(ctx context.Context) { _, _ = leader.Rescue(ctx) })
 	}()
 	defer func() { cancel(); <-ended }()
 

@@ -1,4 +1,5 @@
-package store
+// Package loop repeats what a process does in the background.
+package loop
 
 import (
 	"context"
