@@ -22,6 +22,8 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrMediaType: the body is of a type that the route does not take.
 	ErrMediaType = errors.New("unsupported media type")
+	// ErrTooLarge: the body has more than the server takes at once.
+	ErrTooLarge = errors.New("request too large")
 	// ErrEncoding: the body is compressed.
 	ErrEncoding = errors.New("unsupported content encoding")
 )

@@ -16,6 +16,7 @@ import (
 type jsonReader struct {
 	*jsonrows.Decoder
 	intake *Intake
+	batch  *Orders // that the text is part of; nil for a body of its own
 }
 
 func newJSONReader(r io.Reader, in *Intake) *jsonReader {

@@ -55,11 +55,19 @@ func (j *jsonReader) reference(ctx context.Context, at string) (*jobs.Operand, e
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: there is no matrix %.60q", ErrInvalid, at, text)
 	}
-	m, err := j.intake.store.ReadyMatrix(ctx, id)
+	m, err := j.stored(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s: there is no matrix %q", ErrInvalid, at, text)
 	}
 	return &jobs.Operand{Matrix: m, Stored: true}, err
+}
+
+// stored returns the row of a stored matrix. Of those that several orders of a batch name it is read once.
+func (j *jsonReader) stored(ctx context.Context, id uuid.UUID) (store.Matrix, error) {
+	if j.batch != nil {
+		return j.batch.stored(ctx, id)
+	}
+	return j.intake.store.ReadyMatrix(ctx, id)
 }
 
 // values reads an array of rows of numbers.
@@ -67,6 +75,9 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 	rows, err := j.Rows(at, j.intake.maxBytes)
 	if err != nil {
 		return nil, err
+	}
+	if j.batch != nil {
+		return j.batch.values(rows, at)
 	}
 	reserved := func() {} // gives back the memory of long rows
 	rows.LongRows(store.LongRow, func() error {

@@ -4,6 +4,7 @@ package resource
 const (
 	MediaNPY         = "application/x-npy"
 	MediaJSON        = "application/json"
+	MediaNDJSON      = "application/x-ndjson" // a JSON text on each line
 	MediaMultipart   = "multipart/form-data"
 	MediaOctetStream = "application/octet-stream" // of a request: taken for MediaNPY
 	MediaEvents      = "text/event-stream"

@@ -28,6 +28,16 @@ func NewDecoder(r io.Reader) *Decoder {
 	}
 }
 
+// Reset makes the decoder read another text. It keeps its buffers.
+func (d *Decoder) Reset(r io.Reader) {
+	*d.input = input{
+		src:    r,
+		buf:    d.input.buf,
+		tokens: d.tokens,
+	}
+	d.tokens.Reset(d.input)
+}
+
 // PeekKind returns the kind of the next token without reading it, or jsontext.KindInvalid.
 func (d *Decoder) PeekKind() jsontext.Kind { return d.tokens.PeekKind() }
 
