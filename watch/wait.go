@@ -12,6 +12,7 @@ type waiter struct {
 	wants want
 	since uint64     // the first generation that was read after it had come
 	done  chan error // receives once, nil for success
+	ended bool       // done has received
 }
 
 // want is what a waiter waits for.
@@ -22,11 +23,11 @@ const (
 	wantRow                  // its row has been read
 )
 
-// deliver ends the wait; the first delivery counts.
+// deliver ends the wait; the first delivery counts. The caller holds the lock.
 func (w *waiter) deliver(err error) {
-	select {
-	case w.done <- err:
-	default:
+	if !w.ended {
+		w.ended = true
+		w.done <- err
 	}
 }
 
