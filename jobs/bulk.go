@@ -1,0 +1,150 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/jobs/accept"
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/inline"
+)
+
+// Order is a submission that is accepted together with others.
+type Order struct {
+	inline inline.Multiplication // if tiles is nil
+	tiles  *Submission
+}
+
+// NewOrder returns the order for a submission. Operands that are not stored may lack id and digest. Errors are those of
+// Limits.Check.
+func (c *Client) NewOrder(s Submission) (Order, error) {
+	i, _, ok, err := c.Inline(s)
+	if err != nil || ok {
+		return Order{inline: i}, err
+	}
+	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
+		return Order{}, err
+	}
+	for _, o := range []*Operand{&s.A, &s.B} {
+		if o.Matrix.ID == uuid.Nil {
+			o.Matrix.ID = store.NewID()
+			o.Matrix.Digest = store.Digest(o.Matrix.Shape(), o.Matrix.Content)
+		}
+	}
+	return Order{tiles: &s}, nil
+}
+
+// Inline reports whether the order is one for an inline multiplication. These are accepted faster.
+func (o Order) Inline() bool { return o.tiles == nil }
+
+// Bytes returns the size of the operands that come with the order.
+func (o Order) Bytes() int {
+	if o.Inline() {
+		return len(o.inline.Operands)
+	}
+	return len(o.tiles.A.Matrix.Content) + len(o.tiles.B.Matrix.Content)
+}
+
+// Accepted is what has become of an order: a multiplication, or an error of that order alone.
+type Accepted struct {
+	ID    uuid.UUID
+	State State
+	Bytes int // that it takes to read it with its result, if that is small
+	Err   error
+}
+
+// ofOrder are the errors of a submission for which the transaction is not to be rolled back.
+var ofOrder = []error{
+	matrix.ErrShape,
+	matrix.ErrTooLarge,
+	store.ErrNotFound,
+	store.ErrNoSpace,
+	blocks.ErrFull,
+}
+
+// SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.
+func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) ([]Accepted, error) {
+	all := make([]Accepted, len(orders))
+	offers := make([]queue.Offer, 0, len(orders))
+	var err error
+	for n, o := range orders {
+		if o.Inline() {
+			offers = append(offers, queue.Offer{Multiplication: o.inline})
+			all[n] = Accepted{
+				ID:    o.inline.ID,
+				State: Pending,
+				Bytes: len(o.inline.Operands) + int(o.inline.Shape(inline.PartC).Bytes()),
+			}
+			continue
+		}
+		if all[n], err = c.submitOneTx(ctx, tx, *o.tiles); err != nil {
+			return nil, err
+		}
+	}
+	if len(offers) == 0 {
+		return all, nil
+	}
+	known, err := c.queue.AcceptTx(ctx, tx, accept.Bundles(offers))
+	switch {
+	case err != nil:
+		return nil, err
+	case known:
+		tx.AfterCommit(func() { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(len(offers))) })
+		return all, nil
+	}
+	for n, o := range orders {
+		if o.Inline() {
+			if all[n], err = c.submitOneTx(ctx, tx, spelledOut(o.inline)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// submitOneTx submits a multiplication, and takes back what was written of one that cannot be accepted.
+func (c *Client) submitOneTx(ctx context.Context, tx *store.Tx, s Submission) (Accepted, error) {
+	var m Multiplication
+	err := pgx.BeginFunc(ctx, tx.Pgx(), func(pgx.Tx) (err error) { // a savepoint
+		m, err = c.SubmitTx(ctx, tx, s)
+		return err
+	})
+	if err != nil && slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) }) {
+		return Accepted{Err: err}, nil
+	}
+	accepted := Accepted{ID: m.ID, State: m.State}
+	if size := m.C.Shape.Bytes(); size <= store.MaxInline {
+		accepted.Bytes = int(size)
+	}
+	return accepted, err
+}
+
+// spelledOut returns the submission of an inline multiplication that cannot be accepted as such.
+func spelledOut(i inline.Multiplication) Submission {
+	operand := func(p inline.Part) Operand {
+		shape := i.Shape(p)
+		content, _ := i.Content(p) // which cannot be damaged yet
+		return Operand{Matrix: store.Matrix{
+			ID:      store.NewID(),
+			Rows:    shape.Rows,
+			Cols:    shape.Cols,
+			DType:   shape.DType,
+			Source:  store.FromInline,
+			State:   store.Ready,
+			Content: content,
+			Digest:  store.Digest(shape, content),
+		}}
+	}
+	return Submission{
+		A:        operand(inline.PartA),
+		B:        operand(inline.PartB),
+		Priority: int(i.Priority),
+	}
+}
