@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"encoding/hex"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,14 +43,14 @@ func (a *API) multiplicationBody(m jobs.Multiplication) resource.Multiplication 
 		Links:      a.multiplicationLinks(m),
 	}
 	if m.State == jobs.Failed {
-		body.Failure = bounded(m.Failure)
+		body.Failure = resource.Bounded(m.Failure)
 	}
 	for i, e := range m.Errors {
 		body.Errors[i] = resource.TileError{
 			At:      e.At.UTC(),
 			Tile:    e.Tile,
 			Attempt: int(e.Attempt),
-			Message: bounded(e.Message),
+			Message: resource.Bounded(e.Message),
 		}
 	}
 	if m.State.Final() {
@@ -163,17 +162,6 @@ func progress(completed, total int64) float64 {
 		return 1
 	}
 	return float64(completed) / float64(total)
-}
-
-// bounded cuts a message to the length that the API allows. A blank message becomes "unknown error".
-func bounded(message string) string {
-	if strings.TrimSpace(message) == "" {
-		return "unknown error"
-	}
-	if len(message) > resource.MaxMessage {
-		return strings.ToValidUTF8(message[:resource.MaxMessage], "")
-	}
-	return message
 }
 
 func utc(t *time.Time) *time.Time {

@@ -7,9 +7,6 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// MaxMessage is the length of the longest failure or error message in a resource, in bytes.
-const MaxMessage = 4096
-
 // Multiplication is one request for C = A·B and what has become of it.
 type Multiplication struct {
 	ID         string              `json:"id" format:"uuid" maxLength:"36"`

@@ -1,4 +1,4 @@
-package handlers
+package guard
 
 import (
 	"testing"
@@ -24,8 +24,8 @@ func TestWaitPreference(t *testing.T) {
 		`note="wait=9", wait=3`:                3 * time.Second,
 		"a=;b, ,, wait=2":                      2 * time.Second,
 	} {
-		if got, ok := waitPreference(header); !ok || got != want {
-			t.Errorf("waitPreference(%q) = %s, %t, want %s", header, got, ok, want)
+		if got, ok := WaitPreference(header); !ok || got != want {
+			t.Errorf("WaitPreference(%q) = %s, %t, want %s", header, got, ok, want)
 		}
 	}
 	for _, header := range []string{
@@ -33,8 +33,8 @@ func TestWaitPreference(t *testing.T) {
 		`wait="`,
 		`x="wait=5`, ";wait=5", "wait;wait=5", "return=minimal; wait=5", "wait=\"5", ",", "=", "\x00", "wait=x, wait=5",
 	} {
-		if got, ok := waitPreference(header); ok {
-			t.Errorf("waitPreference(%q) = %s, want none", header, got)
+		if got, ok := WaitPreference(header); ok {
+			t.Errorf("WaitPreference(%q) = %s, want none", header, got)
 		}
 	}
 }
@@ -42,8 +42,8 @@ func TestWaitPreference(t *testing.T) {
 func FuzzWaitPreference(f *testing.F) {
 	f.Add(`a="b\", c"; d, wait=5`)
 	f.Fuzz(func(t *testing.T, header string) {
-		if got, _ := waitPreference(header); got < 0 || got > maxWait {
-			t.Errorf("waitPreference(%q) = %s, want 0 to %s", header, got, maxWait)
+		if got, _ := WaitPreference(header); got < 0 || got > maxWait {
+			t.Errorf("WaitPreference(%q) = %s, want 0 to %s", header, got, maxWait)
 		}
 	})
 }
