@@ -18,6 +18,33 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for BatchItemState.
+const (
+	BatchItemStateCancelled  BatchItemState = "cancelled"
+	BatchItemStateCompleted  BatchItemState = "completed"
+	BatchItemStateFailed     BatchItemState = "failed"
+	BatchItemStateInProgress BatchItemState = "in_progress"
+	BatchItemStatePending    BatchItemState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the BatchItemState enum.
+func (e BatchItemState) Valid() bool {
+	switch e {
+	case BatchItemStateCancelled:
+		return true
+	case BatchItemStateCompleted:
+		return true
+	case BatchItemStateFailed:
+		return true
+	case BatchItemStateInProgress:
+		return true
+	case BatchItemStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DType.
 const (
 	Float32 DType = "float32"
@@ -201,6 +228,56 @@ func (e ListMultiplicationsParamsState) Valid() bool {
 type ActiveMultiplications struct {
 	InProgress int64 `json:"in_progress"`
 	Pending    int64 `json:"pending"`
+}
+
+// Batch What has become of the orders of a batch.
+//
+// Examples: {"items":[{"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200},{"problem":{"detail":"wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b","status":422,"title":"Unprocessable Entity"},"status":422}]}
+type Batch struct {
+	// Items One for each order, in the same order
+	//
+	// Examples: [{"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200}]
+	Items []BatchItem `json:"items"`
+}
+
+// BatchItem What has become of one order of a batch: a multiplication, or a problem.
+//
+// Examples: {"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200}
+type BatchItem struct {
+	// Failure Why it failed
+	Failure *string `json:"failure,omitempty"`
+
+	// ID Of the multiplication
+	ID *string `json:"id,omitempty"`
+
+	// Links Paths that belong to an order.
+	//
+	// Examples: {"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+	Links *BatchItemLinks `json:"links,omitempty"`
+
+	// Problem Why the order is not accepted
+	//
+	// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+	Problem *Problem `json:"problem,omitempty"`
+
+	// Result Present once the state is completed, if the request has waited
+	//
+	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
+	Result *Result         `json:"result,omitempty"`
+	State  *BatchItemState `json:"state,omitempty"`
+
+	// Status The status that a request for this order alone would have: 202 if it is accepted, 200 if it has also finished, else that of the problem
+	Status int64 `json:"status"`
+}
+
+// BatchItemState defines model for BatchItem.State.
+type BatchItemState string
+
+// BatchItemLinks Paths that belong to an order.
+//
+// Examples: {"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
+type BatchItemLinks struct {
+	Self string `json:"self"`
 }
 
 // DType The type of a matrix's elements.
@@ -883,6 +960,24 @@ type RetryMultiplicationParams struct {
 	Prefer *string `json:"Prefer,omitempty"`
 }
 
+// SubmitBatchJSONBody defines parameters for SubmitBatch.
+type SubmitBatchJSONBody = []Submission
+
+// SubmitBatchParams defines parameters for SubmitBatch.
+type SubmitBatchParams struct {
+	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+
+	// ContentDigest Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is not that of its body; other algorithms are ignored.
+	ContentDigest *string `json:"Content-Digest,omitempty"`
+
+	// ReprDigest Same as Content-Digest, since bodies have no content encoding here.
+	ReprDigest *string `json:"Repr-Digest,omitempty"`
+
+	// Prefer wait=N: wait up to N seconds, at most 60, for the multiplication to finish (RFC 7240). The response to one that completes has its result in result.values, if it is small.
+	Prefer *string `json:"Prefer,omitempty"`
+}
+
 // SubmitSimpleJSONRequestBody defines body for SubmitSimple for application/json ContentType.
 type SubmitSimpleJSONRequestBody = SimpleSubmission
 
@@ -894,6 +989,9 @@ type SubmitMultiplicationJSONRequestBody = Submission
 
 // SubmitMultiplicationMultipartRequestBody defines body for SubmitMultiplication for multipart/form-data ContentType.
 type SubmitMultiplicationMultipartRequestBody SubmitMultiplicationMultipartBody
+
+// SubmitBatchJSONRequestBody defines body for SubmitBatch for application/json ContentType.
+type SubmitBatchJSONRequestBody = SubmitBatchJSONBody
 
 // AsNewMatrix returns the union data inside the CreateMatrixJSONBody as a NewMatrix
 func (t CreateMatrixJSONBody) AsNewMatrix() (NewMatrix, error) {
@@ -1158,6 +1256,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SubmitBatchWithBody Multiply many pairs of matrices
+	//
+	// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+	//
+	// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+	//
+	// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+	SubmitBatchWithBody(ctx context.Context, params *SubmitBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SubmitBatch Multiply many pairs of matrices
+	//
+	// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+	//
+	// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+	//
+	// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+	SubmitBatch(ctx context.Context, params *SubmitBatchParams, body SubmitBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOverview Get the state of the system
 	//
@@ -1445,6 +1569,52 @@ func (c *Operations) GetResult(ctx context.Context, id string, params *GetResult
 // Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 func (c *Operations) RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryMultiplicationRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SubmitBatchWithBody Multiply many pairs of matrices
+//
+// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+//
+// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+//
+// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+func (c *Operations) SubmitBatchWithBody(ctx context.Context, params *SubmitBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitBatchRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SubmitBatch Multiply many pairs of matrices
+//
+// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+//
+// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+//
+// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+func (c *Operations) SubmitBatch(ctx context.Context, params *SubmitBatchParams, body SubmitBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSubmitBatchRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2565,6 +2735,94 @@ func NewRetryMultiplicationRequest(server string, id string, params *RetryMultip
 	return req, nil
 }
 
+// NewSubmitBatchRequest calls the generic SubmitBatch builder with application/json body
+func NewSubmitBatchRequest(server string, params *SubmitBatchParams, body SubmitBatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSubmitBatchRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewSubmitBatchRequestWithBody constructs an http.Request for the SubmitBatch method, with any body, and a specified content type
+func NewSubmitBatchRequestWithBody(server string, params *SubmitBatchParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/multiplications:batch")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+		if params.ContentDigest != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Content-Digest", *params.ContentDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Content-Digest", headerParam1)
+		}
+
+		if params.ReprDigest != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "Repr-Digest", *params.ReprDigest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Repr-Digest", headerParam2)
+		}
+
+		if params.Prefer != nil {
+			var headerParam3 string
+
+			headerParam3, err = runtime.StyleParamWithOptions("simple", false, "Prefer", *params.Prefer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Prefer", headerParam3)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewGetOverviewRequest constructs an http.Request for the GetOverview method
 func NewGetOverviewRequest(server string) (*http.Request, error) {
 	var err error
@@ -2783,6 +3041,32 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
+
+	// SubmitBatchWithBodyWithResponse Multiply many pairs of matrices
+	//
+	// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+	//
+	// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+	//
+	// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+	SubmitBatchWithBodyWithResponse(ctx context.Context, params *SubmitBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitBatchResponse, error)
+
+	// SubmitBatchWithResponse Multiply many pairs of matrices
+	//
+	// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+	//
+	// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+	//
+	// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+	SubmitBatchWithResponse(ctx context.Context, params *SubmitBatchParams, body SubmitBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitBatchResponse, error)
 
 	// GetOverviewWithResponse Get the state of the system
 	//
@@ -4384,6 +4668,132 @@ func (r RetryMultiplicationResponse) ContentType() string {
 	return ""
 }
 
+// SubmitBatchResponse200Headers the declared response headers of an HTTP 200 response for SubmitBatch
+type SubmitBatchResponse200Headers struct {
+	IdempotentReplayed *string
+	PreferenceApplied  *string
+}
+
+// SubmitBatchResponse415Headers the declared response headers of an HTTP 415 response for SubmitBatch
+type SubmitBatchResponse415Headers struct {
+	AcceptEncoding *string
+}
+
+// SubmitBatchResponse503Headers the declared response headers of an HTTP 503 response for SubmitBatch
+type SubmitBatchResponse503Headers struct {
+	RetryAfter int32
+}
+
+type SubmitBatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Batch
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *Problem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *OtherSite
+	// ApplicationProblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationProblemJSON406 *Problem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *Timeout
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *Problem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SubmitBatchResponse200Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *SubmitBatchResponse415Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *SubmitBatchResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r SubmitBatchResponse) GetJSON200() *Batch {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON400() *Problem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON403() *OtherSite {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON406 returns the response for an HTTP 406 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON406() *Problem {
+	return r.ApplicationProblemJSON406
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON408() *Timeout {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON413() *Problem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON415() *Problem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r SubmitBatchResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r SubmitBatchResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r SubmitBatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SubmitBatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SubmitBatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
 type GetOverviewResponse503Headers struct {
 	RetryAfter int32
@@ -4695,6 +5105,44 @@ func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Contex
 		return nil, err
 	}
 	return ParseRetryMultiplicationResponse(rsp)
+}
+
+// SubmitBatchWithBodyWithResponse Multiply many pairs of matrices
+//
+// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+//
+// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+//
+// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+func (c *ClientWithResponses) SubmitBatchWithBodyWithResponse(ctx context.Context, params *SubmitBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*SubmitBatchResponse, error) {
+	rsp, err := c.SubmitBatchWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSubmitBatchResponse(rsp)
+}
+
+// SubmitBatchWithResponse Multiply many pairs of matrices
+//
+// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
+//
+// The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.
+//
+// With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems included.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/multiplications:batch (the `SubmitBatch` operationId).
+func (c *ClientWithResponses) SubmitBatchWithResponse(ctx context.Context, params *SubmitBatchParams, body SubmitBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*SubmitBatchResponse, error) {
+	rsp, err := c.SubmitBatch(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSubmitBatchResponse(rsp)
 }
 
 // GetOverviewWithResponse Get the state of the system
@@ -6576,6 +7024,138 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			headers.RetryAfter = value
 		}
 		response.Headers507 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSubmitBatchResponse parses an HTTP response from a SubmitBatchWithResponse call
+func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SubmitBatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Batch
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest OtherSite
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Timeout
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (application/x-ndjson) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SubmitBatchResponse200Headers
+		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotentReplayed = &value
+		}
+		if values := rsp.Header.Values("Preference-Applied"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Preference-Applied", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.PreferenceApplied = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 415:
+		var headers SubmitBatchResponse415Headers
+		if values := rsp.Header.Values("Accept-Encoding"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Encoding", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptEncoding = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 503:
+		var headers SubmitBatchResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil

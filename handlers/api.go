@@ -102,6 +102,7 @@ func (a *API) register(api huma.API) {
 	route(api, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)
 
 	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)
+	route(api, "POST "+apidoc.BatchPath, apidoc.SubmitBatch(), a.submitBatch)
 	route(api, "GET /v1/multiplications", apidoc.ListMultiplications(), a.listMultiplications)
 	route(api, "GET /v1/multiplications/{id}", apidoc.GetMultiplication(), a.getMultiplication)
 	route(api, "DELETE /v1/multiplications/{id}", apidoc.DeleteMultiplication(), a.deleteMultiplication)

@@ -52,7 +52,8 @@ func serveCopy(ctx context.Context, next http.Handler, w http.ResponseWriter, r 
 func lasts(r *http.Request) bool {
 	path := r.URL.Path // the one form that guard.OnePath leaves
 	if r.Method == http.MethodPost {
-		return path == apidoc.SimplePath || path == apidoc.MultiplicationsPath || path == apidoc.MatricesPath
+		return path == apidoc.SimplePath || path == apidoc.MultiplicationsPath || path == apidoc.BatchPath ||
+			path == apidoc.MatricesPath
 	}
 	_, waits := r.Header["Prefer"]
 	return waits || strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/result") ||

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -39,6 +40,7 @@ var loadDescription = sync.OnceValues(func() (*description, error) {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
 	openapi3filter.RegisterBodyDecoder("text/event-stream", decodeEvents)
+	openapi3filter.RegisterBodyDecoder(ndjsonType, decodeLines)
 	d := &description{
 		T:      spec,
 		mux:    http.NewServeMux(),
@@ -89,6 +91,22 @@ func decodeEvents(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openap
 		}
 	}
 	return events, nil
+}
+
+// decodeLines decodes NDJSON to the array that describes it.
+func decodeLines(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+	lines := []any{}
+	for decoder := json.NewDecoder(body); ; {
+		var line any
+		err := decoder.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
+	}
 }
 
 func describedAPI(t testing.TB) *description {

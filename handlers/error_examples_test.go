@@ -106,6 +106,12 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		"submit-multiplication 415": post(multiplications, "text/plain", `1`),
 		"submit-multiplication 422": post(multiplications, jsonType, `{"a": {"values": [[1, 2]]}, "b": {"values": [[1]]}}`),
 
+		"submit-batch 400": post(batchPath, jsonType, `[{}`),
+		"submit-batch 406": send(idle, http.MethodPost, batchPath, "Accept", "text/html"),
+		"submit-batch 413": post(batchPath, ndjsonType, strings.Repeat("{}\n", 10_001)),
+		"submit-batch 415": post(batchPath, "text/plain", `1`),
+		"submit-batch 422": post(batchPath, jsonType, `{}`),
+
 		"list-multiplications 422": send(idle, http.MethodGet, multiplications+"?cursor=1"),
 
 		"create-matrix 400": post(matrices, jsonType, `{"values": [[1, 2]`),

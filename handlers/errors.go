@@ -31,6 +31,7 @@ var statuses = []struct {
 }{
 	{payload.ErrBadRequest, http.StatusBadRequest},
 	{payload.ErrInvalid, http.StatusUnprocessableEntity},
+	{payload.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{payload.ErrEncoding, http.StatusUnsupportedMediaType},
 	{payload.ErrMediaType, http.StatusUnsupportedMediaType},
 	{download.ErrNotAccepted, http.StatusNotAcceptable},

@@ -3,16 +3,15 @@ package handlers
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/bulk"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/store"
 )
 
@@ -139,22 +138,9 @@ func (v *views) read(ctx context.Context, set map[uuid.UUID]struct{}) (map[uuid.
 	if err != nil {
 		return nil, err
 	}
-	var small []uuid.UUID
-	contents := map[uuid.UUID][]byte{}
-	for _, m := range all {
-		switch content := m.InlineResult(); {
-		case content != nil:
-			contents[m.C.ID] = content
-		case m.State == jobs.Completed && m.C.Shape.Bytes() <= store.MaxInline:
-			small = append(small, m.C.ID)
-		}
-	}
-	if len(small) > 0 {
-		found, err := v.api.store.Contents(ctx, small)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(contents, found)
+	contents, err := bulk.SmallResults(ctx, v.api.store, all)
+	if err != nil {
+		return nil, err
 	}
 	found := make(map[uuid.UUID]func() (view, error), len(all))
 	for _, m := range all {
@@ -166,20 +152,7 @@ func (v *views) read(ctx context.Context, set map[uuid.UUID]struct{}) (map[uuid.
 func (v *views) render(m jobs.Multiplication, content []byte) (view, error) {
 	body := v.api.multiplicationBody(m)
 	if body.Result != nil {
-		body.Result.Values = newRows(m, content)
+		body.Result.Values = bulk.Values(m, content)
 	}
 	return newView(body, m.State.Final())
-}
-
-// newRows returns the elements of a result as JSON; nil if the result is not small, or an element has no JSON form.
-func newRows(m jobs.Multiplication, content []byte) resource.Rows {
-	shape := m.C.Shape
-	if shape.Bytes() > store.MaxInline || shape.Bytes() != int64(len(content)) || shape.Rows > store.MaxInline {
-		return nil
-	}
-	rows, err := jsonrows.AppendRows(nil, shape, content)
-	if err != nil {
-		return nil
-	}
-	return rows
 }

@@ -9,6 +9,18 @@ var componentDocs = map[string]struct {
 		"How many multiplications are not finished.",
 		exampleOverview().Multiplications,
 	},
+	"Batch": {
+		"What has become of the orders of a batch.",
+		exampleBatch(),
+	},
+	"BatchItem": {
+		"What has become of one order of a batch: a multiplication, or a problem.",
+		exampleItem(),
+	},
+	"BatchItemLinks": {
+		"Paths that belong to an order.",
+		exampleItem().Links,
+	},
 	"DType": {
 		"The type of a matrix's elements.",
 		nil,

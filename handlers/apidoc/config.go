@@ -10,10 +10,11 @@ import (
 // version is the version of the API, not of a binary: clients of 1.x work with each later 1.x.
 const version = "1.0.0"
 
-// The paths of the collections.
+// The paths of the collections, and of a batch.
 const (
 	SimplePath          = "/matrix_multiplication/"
 	MultiplicationsPath = "/v1/multiplications"
+	BatchPath           = MultiplicationsPath + ":batch"
 	MatricesPath        = "/v1/matrices"
 )
 

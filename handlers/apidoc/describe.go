@@ -90,7 +90,12 @@ func describeHeaders(c *huma.Components, r *huma.Response) {
 }
 
 func describeSchemas(registry huma.Registry) {
-	registry.Schema(reflect.TypeFor[resource.MultiplicationEvent](), true, "") // it is the body of no operation
+	for _, streamed := range []reflect.Type{ // of which Huma knows nothing
+		reflect.TypeFor[resource.MultiplicationEvent](),
+		reflect.TypeFor[resource.Batch](),
+	} {
+		registry.Schema(streamed, true, "")
+	}
 	schemas := registry.Map()
 	delete(schemas, "ErrorModel") // Huma's; Problem replaces them
 	delete(schemas, "ErrorDetail")

@@ -1,0 +1,153 @@
+// Package bulk accepts many orders in one request. The request is read to its end before anything is accepted, so that
+// one that is refused leaves nothing behind. Its orders are accepted in groups, in their order, each group in one
+// transaction.
+//
+// The transaction of a group of a request with an idempotency key also saves what has become of the group's orders,
+// under a key made of that of the request and the index of the first order. A repetition takes over what is saved,
+// and goes on where that ends: after a crash, or beside another process that is at work on the same. So each order is
+// XX
+package bulk
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/watch"
+)
+
+// Service accepts batches.
+type Service struct {
+	Store    *store.Store
+	Jobs     *jobs.Client
+	Hub      *watch.Hub
+	Held     *guard.Held
+	MaxBytes int64                              // of each operand and of the result
+	Problem  func(context.Context, error) error // returns the error of Huma for one
+}
+
+// Request is a request for many multiplications.
+type Request struct {
+	Key         string // idempotency key, "" without one
+	Path        string
+	Body        *payload.Body
+	Fingerprint func() []byte // of the request, once its body is read
+
+	Waits  bool
+	Limit  time.Duration // of the wait
+	Lines  bool          // the client wants NDJSON
+	Prefix string        // of paths
+}
+
+// outcome is what has become of an order.
+type outcome struct {
+	jobs.Accepted
+	problem *resource.Problem // in place of a multiplication
+}
+
+// order is an order, or the problem of one that cannot be accepted.
+type order struct {
+	jobs.Order
+	problem *resource.Problem
+}
+
+// Submit accepts what can be accepted of a request, and returns the outcomes.
+func (s *Service) Submit(ctx context.Context, r Request) (*Response, error) {
+	release, err := r.Body.ReserveOrders(ctx, s.Store)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	b := &batch{
+		service: s,
+		request: r,
+	}
+	if err := b.takeOver(ctx); err != nil {
+		return nil, err
+	}
+	if b.complete() {
+		err = r.Body.Drain()
+	} else {
+		err = b.read(ctx)
+	}
+	if err == nil {
+		err = b.checkFingerprint()
+	}
+	if err == nil && !b.complete() {
+		err = b.accept(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Response{
+		Replayed: r.Key != "" && !b.accepted && len(b.outcomes) > 0,
+		service:  s,
+		request:  r,
+		outcomes: b.outcomes,
+	}, nil
+}
+
+// batch is a request that is under way.
+type batch struct {
+	service  *Service
+	request  Request
+	orders   []order
+	outcomes []outcome // of the first orders
+	accepted bool      // this process has accepted some
+
+	first *store.IdempotencyKey // what was saved of the first group, by this request or by an earlier one
+	total int                   // orders, as it says
+}
+
+// read reads the orders.
+func (b *batch) read(ctx context.Context) error {
+	in := payload.NewOrders(b.request.Body, b.service.Store, b.service.MaxBytes)
+	operands := 0
+	for {
+		s, err := in.Next(ctx)
+		if err == io.EOF { //nolint:errorlint // it is never wrapped
+			return nil
+		}
+		var o order
+		if err == nil {
+			s.MaxBytes = b.service.MaxBytes
+			o.Order, err = b.service.Jobs.NewOrder(s)
+			if err != nil {
+				err = payload.OrderError{Err: err}
+			}
+		}
+		var own payload.OrderError
+		switch {
+		case err == nil:
+			operands += o.Bytes()
+		case errors.As(err, &own):
+			o.problem = b.service.problem(ctx, own.Err)
+		default:
+			return err
+		}
+		if operands > payload.MaxOperands {
+			return payload.TooManyBytes()
+		}
+		b.orders = append(b.orders, o)
+	}
+}
+
+// problem describes an error of one order.
+func (s *Service) problem(ctx context.Context, err error) *resource.Problem {
+	problem := &resource.Problem{}
+	var model *huma.ErrorModel
+	if errors.As(s.Problem(ctx, err), &model) {
+		problem.Title = model.Title
+		problem.Status = model.Status
+		problem.Detail = model.Detail
+	}
+	return problem
+}
