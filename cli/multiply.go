@@ -16,8 +16,10 @@ import (
 type multiplyCommand struct {
 	remote.ServerFlags
 	remote.OutputFlags
-	A           string `arg:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
-	B           string `arg:"" name:"B.npy" help:"Right matrix, likewise."`
+	A           string `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
+	B           string `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
+	Batch       string `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
+	NoWait      bool   `help:"With --batch: print the ids as soon as the multiplications are queued."`
 	Priority    int32  `default:"2" help:"1 (most urgent) to 4."`
 	OnInterrupt string `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
 }
@@ -28,6 +30,9 @@ func (multiplyCommand) Help() string {
 shapes match. Standard input and pipes are sent as they come; when the connection breaks they cannot be sent again, and
 the command fails.
 
+With --batch there are neither matrices nor an output on the command line. Each line is sent once, also when a request is
+repeated; a line that is refused is printed with its problem, and costs no other.
+
 The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
 multiplication.
@@ -37,6 +42,14 @@ multiplication.
 
 // Run implements the command.
 func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
+	switch {
+	case c.Batch != "":
+		return c.runBatch(ctx, out)
+	case c.NoWait:
+		return usage.Errorf("--no-wait is for --batch")
+	case c.B == "":
+		return usage.Errorf("name two matrices, or a file of orders: --batch=FILE")
+	}
 	if err := c.Check(c.JSON, out.out); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // OutputFlags are the flags of the commands that download a result.
 type OutputFlags struct {
-	Output string `short:"o" required:"" placeholder:"C.npy" help:"File for the result; - is standard output. A device, a pipe or a symbolic link is written to in place."`
+	Output string `short:"o" placeholder:"C.npy" help:"File for the result; - is standard output. A device, a pipe or a symbolic link is written to in place."`
 	Force  bool   `short:"f" help:"Overwrite the file if it exists."`
 	Quiet  bool   `short:"q" help:"Print only errors."`
 }
@@ -31,6 +31,9 @@ const (
 
 // Check returns an error for an output that could not be written, before any work is done for it.
 func (f OutputFlags) Check(json bool, stdout io.Writer) error {
+	if f.Output == "" {
+		return usage.Errorf("missing flags: --output=C.npy")
+	}
 	to, err := f.target(stdout)
 	if err == nil && to == toStdout && json {
 		return usage.Errorf("--json and -o %s both write to standard output", f.Output)
