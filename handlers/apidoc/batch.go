@@ -49,25 +49,28 @@ func SubmitBatch() huma.Operation {
 	}
 }
 
-const aboutBatch = "Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is " +
-	"accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, " +
-	"with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the " +
-	"same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A " +
-	"line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines " +
-	"without an order are ignored.\n\n" +
-	"The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as `matrix_id`. " +
-	"With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and an item has the " +
-	"result of one that is completed, with its values if it is small. The response is NDJSON, one item a line, if `Accept` " +
-	"prefers that; with `Prefer: wait=N` the first items are sent while others are still computed.\n\n" +
-	"With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a server " +
-	"stops in the middle: a repetition goes on where the first request ended. It gets the same response, problems " +
-	"included."
+const aboutBatch = "" +
+	"Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is " +
+	"accepted: a response with an error means that nothing was accepted, unless the request has an " +
+	"`Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item " +
+	"for each order, in the same order: the id of a multiplication, or the problem for which a request for that " +
+	"order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed " +
+	"array that of the whole request. Lines without an order are ignored.\n\n" +
+	"The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as " +
+	"`matrix_id`. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and " +
+	"an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one " +
+	"item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still " +
+	"computed.\n\n" +
+	"With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a " +
+	"server stops in the middle: a repetition goes on where the first request ended. It gets the same response, " +
+	"problems included."
 
 // ordersSchema describes the body of a batch.
 func ordersSchema() *huma.Schema { return arraySchema(ref("Submission"), resource.MaxOrders) }
 
 func outcomes() response {
-	r := success(http.StatusOK, "What has become of each order.", exampleBatch(), "Preference-Applied", "Idempotent-Replayed")
+	r := success(http.StatusOK, "What has become of each order.", exampleBatch(),
+		"Preference-Applied", "Idempotent-Replayed")
 	r.Content[resource.MediaJSON].Schema = ref("Batch")
 	r.Content[resource.MediaNDJSON] = &huma.MediaType{
 		Schema:  arraySchema(ref("BatchItem"), resource.MaxOrders),
