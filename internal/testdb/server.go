@@ -8,7 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/millrace/millrace/internal/devdb"
 	"github.com/millrace/millrace/migrations"
@@ -126,6 +128,10 @@ func (s *server) connect(ctx context.Context, name string) (*pgxpool.Pool, error
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	cfg.MaxConns = maxConns
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap()) // as package database does
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database %s: %w", name, err)
