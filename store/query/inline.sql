@@ -21,6 +21,10 @@ SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.start
        c.checksum, c.result_checksum, c.operands, c.result
 FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c;
 
+-- name: LockInline :exec
+-- Locks those that wait: one that is being completed is completed afterwards, and seen as that by the next statement.
+SELECT id FROM inline_pending WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR UPDATE;
+
 -- name: PageInlinePending :many
 -- One page of the inline multiplications that wait, newest first. The order of their ids is that of their times.
 SELECT id FROM inline_pending WHERE id < @before::uuid AND id >= @since::uuid ORDER BY id DESC LIMIT @max_rows;

@@ -151,6 +151,16 @@ func (q *Queries) ListInlineContents(ctx context.Context, ids []uuid.UUID) ([]Li
 	return items, nil
 }
 
+const LockInline = `-- name: LockInline :exec
+SELECT id FROM inline_pending WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+`
+
+// Locks those that wait: one that is being completed is completed afterwards, and seen as that by the next statement.
+func (q *Queries) LockInline(ctx context.Context, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, LockInline, ids)
+	return err
+}
+
 const PageInlineCompleted = `-- name: PageInlineCompleted :many
 SELECT id FROM inline_completed WHERE id < $1::uuid AND id >= $2::uuid ORDER BY id DESC LIMIT $3
 `

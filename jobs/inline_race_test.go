@@ -1,0 +1,83 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
+)
+
+// completing has the row of an inline multiplication be completed by a transaction that is not committed yet.
+func (b *testBundle) completing(id uuid.UUID) (commit func()) {
+	b.t.Helper()
+	tx, err := b.watch.Pool.Begin(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = tx.Rollback(b.t.Context()) })
+	_, err = tx.Exec(b.t.Context(), `WITH done AS (DELETE FROM inline_pending WHERE id = $1 RETURNING *)
+		INSERT INTO inline_completed
+		SELECT id, job, now(), now(), priority, m, k, n, a_float32, b_float32, checksum, $2, operands, $3 FROM done`,
+		id, int32(inline.Checksum(make([]byte, 8))), make([]byte, 8)) //nolint:gosec // the same bits
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return func() {
+		b.t.Helper()
+		b.untilCount(1, "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT granted "+
+			"AND a.datname = current_database()")
+		if err := tx.Commit(b.t.Context()); err != nil {
+			b.t.Error(err)
+		}
+	}
+}
+
+// TestInlineCompletedMeanwhile: what looks for an inline multiplication while it is being completed finds it when it is
+// completed: nothing says for a moment that it does not exist.
+func TestInlineCompletedMeanwhile(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{})
+	for name, op := range map[string]struct {
+		do   func(id uuid.UUID) error
+		want error
+	}{
+		"cancel": {func(id uuid.UUID) error { return b.cancel(c, id) }, jobs.ErrFinished},
+		"retry":  {func(id uuid.UUID) error { return b.retry(c, id) }, jobs.ErrCompleted},
+		"delete": {func(id uuid.UUID) error {
+			return b.store.InTx(t.Context(), func(tx *store.Tx) error { return c.DeleteTx(t.Context(), tx, id) })
+		}, nil},
+		"delete an operand": {func(id uuid.UUID) error { return b.deleteMatrix(c, inline.PartA.ID(id)) }, jobs.ErrInUse},
+		"delete the result": {func(id uuid.UUID) error { return b.deleteMatrix(c, inline.PartC.ID(id)) }, jobs.ErrInUse},
+		"use an operand":    {func(id uuid.UUID) error { return b.use(c, inline.PartB.ID(id)) }, nil},
+	} {
+		id := b.accept(c, b.offer(c, 1, 1, 1, 1))[0]
+		commit := b.completing(id)
+		ended := make(chan error)
+		go func() { ended <- op.do(id) }()
+		commit()
+		if err := <-ended; !errors.Is(err, op.want) {
+			t.Errorf("%s: %v, want %v", name, err, op.want)
+		}
+	}
+}
+
+// use submits a multiplication of a matrix of the store, 1×1, with itself.
+func (b *testBundle) use(c *jobs.Client, id uuid.UUID) error {
+	m := store.Matrix{
+		ID:    id,
+		Rows:  1,
+		Cols:  1,
+		DType: float64s(1, 1).DType,
+	}
+	_, err := b.trySubmit(c, jobs.Submission{
+		A:        jobs.Operand{Matrix: m, Stored: true},
+		B:        jobs.Operand{Matrix: m, Stored: true},
+		Priority: 1,
+	})
+	return err
+}
