@@ -60,7 +60,7 @@ func TestExpandedTellsTheSame(t *testing.T) {
 				after := b.readings(t, paths, m, name != byDown)
 				for what, want := range before {
 					if got := after[what]; !reflect.DeepEqual(got, want) {
-						t.Errorf("%s: got after the expansion\n%v, before it\n%v", what, got, want)
+						t.Errorf("%s: got after the expansion\n%v, want as before it\n%v", what, got, want)
 					}
 				}
 			})

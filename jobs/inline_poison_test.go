@@ -38,7 +38,7 @@ func (d deadlyKernel) Dgemm(
 	if a[0] == poison {
 		time.Sleep(100 * time.Millisecond) // its neighbours in the process have begun
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		time.Sleep(waitTimeout)
+		time.Sleep(waitTimeout) // the signal arrives
 	}
 	d.Kernel.Dgemm(m, n, k, a, lda, b, ldb, c, ldc, accumulate)
 }

@@ -34,13 +34,14 @@ SELECT id FROM inline_pending WHERE id < @before::uuid AND id >= @since::uuid OR
 SELECT id FROM inline_completed WHERE id < @before::uuid AND id >= @since::uuid ORDER BY id DESC LIMIT @max_rows;
 
 -- name: DeleteExpiredInline :execrows
--- Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired.
-DELETE FROM inline_completed WHERE id IN (
+-- Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired. An array, not IN:
+-- Postgres does not know how few the rows are, and would read the whole table for them.
+DELETE FROM inline_completed WHERE id = ANY (ARRAY(
     SELECT c.id FROM inline_completed c
     WHERE c.id < @before::uuid AND c.finished_at < now() - @retention::interval
     ORDER BY c.id
     LIMIT @max_rows
-    FOR UPDATE SKIP LOCKED);
+    FOR UPDATE SKIP LOCKED));
 
 -- name: SaveDigests :exec
 -- Writes the digests of several matrices.

@@ -91,7 +91,7 @@ WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since:
 LIMIT @max_rows;
 
 -- name: ListUnsettledInline :many
--- Inline multiplications that wait for a job that is not there, or has ended: people have deleted it.
+-- Inline multiplications that wait for a job that is not there, or has ended: people have deleted it. It reads all that wait.
 SELECT p.id FROM inline_pending p LEFT JOIN river_job j ON j.id = p.job
 WHERE j.id IS NULL OR j.finalized_at IS NOT NULL
 LIMIT @max_rows;

@@ -380,7 +380,7 @@ WHERE j.id IS NULL OR j.finalized_at IS NOT NULL
 LIMIT $1
 `
 
-// Inline multiplications that wait for a job that is not there, or has ended: people have deleted it.
+// Inline multiplications that wait for a job that is not there, or has ended: people have deleted it. It reads all that wait.
 func (q *Queries) ListUnsettledInline(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, ListUnsettledInline, maxRows)
 	if err != nil {
