@@ -210,6 +210,9 @@ func BatchInlineProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progre
 	return progress
 }
 
+// Discarded is how a job was stopped that has no attempts left.
+const Discarded = string(db.RiverJobStateDiscarded)
+
 // StoppedInline returns up to limit inline multiplications that wait although the job of their bundle was stopped
 // within a time, with how it was.
 func (c *Client) StoppedInline(ctx context.Context, within time.Duration, limit int) (map[uuid.UUID]string, error) {
