@@ -263,29 +263,6 @@ func TestInlineStopped(t *testing.T) {
 	b.ends(deleted[0], jobs.Failed)
 }
 
-// TestInlineDiscarded: the multiplications of a bundle that workers have tried which do not know its kind, those of the
-// version before, until it had no attempts left, are computed by jobs of their own.
-func TestInlineDiscarded(t *testing.T) {
-	b := setup(t)
-	c := b.client(queue.Config{
-		Work:  true,
-		Lead:  true,
-		Lease: time.Second,
-	})
-	ids := b.accept(c, b.offer(c, 3, 3, 3, 1), b.offer(c, 3, 3, 3, 2))
-	b.exec(`UPDATE river_job SET state = 'discarded', finalized_at = now(), attempt = max_attempts,
-		errors = ARRAY['{"at": "2026-01-01T00:00:00Z", "attempt": 10, "error": "job kind is not registered"}'::jsonb]
-		WHERE kind = 'multiply_inline'`)
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range ids {
-		b.ends(id, jobs.Completed)
-		b.expectResult(id)
-	}
-	b.wantCounts(ordinaryRows, 2)
-}
-
 // TestInlineCompletedTwice: the result of a worker that was taken to be lost counts for nothing more.
 func TestInlineCompletedTwice(t *testing.T) {
 	b := setup(t)
