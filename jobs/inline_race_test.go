@@ -2,12 +2,15 @@ package jobs_test
 
 import (
 	"errors"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
 )
@@ -64,6 +67,38 @@ func TestInlineCompletedMeanwhile(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, op.want)
 		}
 	}
+}
+
+// TestInlineFrozenWorker: a worker that was taken to be lost reports when its job waits again and has got another
+// multiplication. That one is computed.
+func TestInlineFrozenWorker(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{
+		Work:  true,
+		Lead:  true,
+		Lease: time.Second,
+	})
+	first := b.offer(c, 1, 1, 1, 3)
+	b.accept(c, first)
+	job := b.count("SELECT id FROM river_job WHERE kind = 'multiply_inline'")
+	second := b.accept(c, b.offer(c, 1, 1, 1, 2))[0]
+	b.exec("UPDATE inline_pending SET job = $1", job) // as if the bundle was open
+	first.Result = matrix.AsBytes([]float64{9})
+	first.ResultChecksum = inline.Checksum(first.Result)
+	done, err := c.Queue().Complete(t.Context(), queue.Bundle{
+		Job:   job,
+		First: first.ID,
+		Last:  first.ID,
+	}, time.Now().Add(-time.Minute), []inline.Multiplication{first.Multiplication})
+	if err != nil || len(done) != 1 {
+		t.Errorf("Complete() = %v, %v, want the first one", done, err)
+	}
+	b.wantCounts(bundles+" AND finalized_at IS NULL AND id = "+strconv.FormatInt(job, 10), 1)
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(second, jobs.Completed)
+	b.expectResult(first.ID)
 }
 
 // use submits a multiplication of a matrix of the store, 1×1, with itself.
