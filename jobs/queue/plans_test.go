@@ -40,6 +40,7 @@ func TestPlansOfInline(t *testing.T) {
 		"ListInlineProgress":  db.ListInlineProgress,
 		"ListStoppedInline":   db.ListStoppedInline,
 		"ListUnsettledInline": db.ListUnsettledInline,
+		"CountInline":         db.CountInline,
 	}
 	text, err := os.ReadFile("query/inline.sql")
 	if err != nil {
@@ -50,7 +51,7 @@ func TestPlansOfInline(t *testing.T) {
 			t.Errorf("%s is not in the table of this test", name[1])
 		}
 	}
-	readAll := []string{"ListUnsettledInline"} // once in ten minutes
+	readAll := []string{"ListUnsettledInline", "CountInline"} // once in ten minutes, and up to max_rows
 	b.exec("ANALYZE")
 	for _, rows := range []int{0, 20_000} {
 		if rows > 0 {
