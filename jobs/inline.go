@@ -119,7 +119,7 @@ func (c *Client) expandOwnersTx(ctx context.Context, tx *store.Tx, matrices ...u
 
 // expandTx gives those of the given multiplications that are inline rows of their own, and a job if they wait.
 func (c *Client) expandTx(ctx context.Context, tx *store.Tx, ids []uuid.UUID) error {
-	found, err := tx.InlineContents(ctx, ids)
+	found, err := tx.LockInline(ctx, ids)
 	if err != nil || len(found) == 0 {
 		return err
 	}

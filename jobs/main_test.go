@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -20,7 +21,15 @@ import (
 	"github.com/millrace/millrace/store/blocks"
 )
 
-func TestMain(m *testing.M) { testdb.Main(m) }
+func TestMain(m *testing.M) {
+	if database := os.Getenv(poisonedDatabase); database != "" {
+		if err := poisonedWorker(database); err != nil {
+			panic(err)
+		}
+		return
+	}
+	testdb.Main(m)
+}
 
 // testBundle is a store on a database of its own and what a test needs to run clients on it.
 type testBundle struct {

@@ -146,6 +146,8 @@ func tiled(ctx context.Context, r reader, ids []uuid.UUID, found map[uuid.UUID]M
 		m.A.Shape.DType = d.ADType
 		m.B.Shape.DType = d.BDType
 		m.Progress = progress[m.ID]
+		// Their jobs may be gone, or have been those of bundles.
+		m.Progress.Attempts = max(m.Progress.Attempts, m.TilesCompleted)
 		m.Errors = errs[m.ID]
 		found[m.ID] = m
 	}

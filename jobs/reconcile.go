@@ -68,13 +68,20 @@ func (c *Client) reconcileStopped(ctx context.Context, within time.Duration) err
 	return errors.Join(err, c.reconcileStoppedInline(ctx, within))
 }
 
-// reconcileStoppedInline is for bundles that were discarded or cancelled. Their multiplications are expanded, and end.
+// reconcileStoppedInline is for bundles that were cancelled, whose multiplications are expanded and end, and for those
+// that were discarded: by workers of the version before, say, which do not know them. Their multiplications get jobs, and
+// attempts, of their own.
 func (c *Client) reconcileStoppedInline(ctx context.Context, within time.Duration) error {
 	stopped, err := c.queue.StoppedInline(ctx, within, reconcileBatch)
+	var discarded []uuid.UUID
 	for id, state := range stopped {
+		if state == queue.Discarded {
+			discarded = append(discarded, id)
+			continue
+		}
 		err = errors.Join(err, c.fail(ctx, ending{id: id, reason: "the job of its bundle was " + state}))
 	}
-	return err
+	return errors.Join(err, c.expand(ctx, discarded))
 }
 
 // reconcileUnsettledInline is for inline multiplications whose job was deleted.

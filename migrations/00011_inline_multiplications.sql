@@ -125,6 +125,7 @@ COMMENT ON FUNCTION expand_inline IS
 -- +goose Down
 SELECT expand_inline(array_agg(id), interval '7 days', 10) FROM inline_completed;
 SELECT expand_inline(array_agg(id), interval '7 days', 10) FROM inline_pending;
+DELETE FROM river_job WHERE kind = 'multiply_inline' AND finalized_at IS NULL; -- of which the version before knows nothing
 DROP FUNCTION expand_inline;
 DROP TABLE inline_completed;
 DROP TABLE inline_pending;

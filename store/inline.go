@@ -131,8 +131,12 @@ func (s *Store) findInlineMatrix(ctx context.Context, id uuid.UUID) (Matrix, err
 	return inlineMatrix(inline.FromRow(rows[0]), part, s.Retention)
 }
 
-// InlineContents returns those of the given multiplications that are inline, with their contents.
-func (tx *Tx) InlineContents(ctx context.Context, ids []uuid.UUID) ([]inline.Multiplication, error) {
+// LockInline returns those of the given multiplications that are inline, with their contents. None that waits is
+// completed before the end of the transaction.
+func (tx *Tx) LockInline(ctx context.Context, ids []uuid.UUID) ([]inline.Multiplication, error) {
+	if err := tx.db.LockInline(ctx, ids); err != nil {
+		return nil, err
+	}
 	rows, err := tx.db.ListInlineContents(ctx, ids)
 	return inline.FromRows(rows), err
 }

@@ -47,6 +47,20 @@ func (b *book) count() int {
 	return len(b.accepted)
 }
 
+// untold returns multiplications of the database of whose acceptance no client has been told.
+func (b *book) untold(c *cluster) (ids []string) {
+	c.t.Helper()
+	rows := list[balance](c, balances)
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for _, row := range rows {
+		if _, told := b.accepted[row.ID]; !told {
+			ids = append(ids, row.ID)
+		}
+	}
+	return ids
+}
+
 // balance is what the database says of a multiplication.
 type balance struct {
 	ID, State string
@@ -60,15 +74,21 @@ type balance struct {
 	Failed    int64 // jobs with an error
 	Crashes   int64
 	Discarded int64
+	Inline    bool // one row is all there is of it
 }
 
 const balances = `
 SELECT p.id::text, p.state, p.tiles_total, p.tiles_completed, p.events, count(j.id), count(*) FILTER (WHERE j.state = 'completed'),
        count(DISTINCT j.args->>'tile') FILTER (WHERE j.state = 'completed'),
        coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint,
-       count(*) FILTER (WHERE j.errors IS NOT NULL), coalesce(sum((j.metadata->>'crashes')::int), 0)::bigint, count(*) FILTER (WHERE j.state = 'discarded')
+       count(*) FILTER (WHERE j.errors IS NOT NULL), coalesce(sum((j.metadata->>'crashes')::int), 0)::bigint, count(*) FILTER (WHERE j.state = 'discarded'),
+       false
 FROM multiplications p LEFT JOIN river_job j ON j.args->>'multiplication_id' = p.id::text
-GROUP BY p.id`
+GROUP BY p.id
+UNION ALL
+SELECT id::text, 'pending', 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, true FROM inline_pending
+UNION ALL
+SELECT id::text, 'completed', 1, 1, 2, 0, 0, 0, 1, 0, 0, 0, true FROM inline_completed`
 
 // unevenEvents are multiplications whose events have gaps, or tell of one count twice.
 const unevenEvents = `
@@ -76,9 +96,9 @@ SELECT multiplication_id::text FROM multiplication_events GROUP BY 1
 HAVING count(*) <> max(seq) - min(seq) + 1
     OR count(*) FILTER (WHERE state = 'in_progress') <> count(DISTINCT tiles_completed) FILTER (WHERE state = 'in_progress')`
 
-// totals is the sum of a book: what was accepted, and of what was neither cancelled nor made to fail the tiles, the
+// totals is the sum of a book: what was accepted, what of it is inline, and of what was neither cancelled nor made to fail the tiles, the
 // attempts at them, the tiles with an error, and the crashes that were counted and not forgiven.
-type totals struct{ accepted, tiles, attempts, failed, crashes int64 }
+type totals struct{ accepted, inline, tiles, attempts, failed, crashes int64 }
 
 // audit compares the book with the database.
 func (b *book) audit(t *testing.T, c *cluster) (sum totals) {
@@ -90,6 +110,9 @@ func (b *book) audit(t *testing.T, c *cluster) (sum totals) {
 	}
 	found := map[string]bool{}
 	for _, row := range list[balance](c, balances) {
+		if found[row.ID] {
+			t.Errorf("%+v is there twice", row)
+		}
 		found[row.ID] = true
 		o, known := b.accepted[row.ID]
 		if !known {
@@ -97,6 +120,9 @@ func (b *book) audit(t *testing.T, c *cluster) (sum totals) {
 			continue
 		}
 		sum.accepted++
+		if row.Inline {
+			sum.inline++
+		}
 		if !o.regretted && !o.poison {
 			sum.tiles += row.Total
 			sum.attempts += row.Attempts
@@ -127,6 +153,8 @@ func (o order) judge(row balance) string {
 		return ""
 	case row.State != "completed":
 		return "not completed"
+	case row.Inline && o.tiles == 1:
+		return ""
 	case row.Discarded > 0:
 		return "a quarantine"
 	case row.Total != o.tiles, row.Jobs != o.tiles, row.Done != o.tiles, row.Tiles != o.tiles, row.Completed != o.tiles:

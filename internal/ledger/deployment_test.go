@@ -19,6 +19,7 @@ type deployment struct {
 	whole   *testing.T // at whose end the processes end
 	cluster *cluster
 	env     []string
+	api     *process
 	server  string // address of the API
 	ops     string // where the API has its metrics
 	workers []*process
@@ -50,14 +51,27 @@ func deploy(t *testing.T) *deployment {
 	if text, err := migration.CombinedOutput(); err != nil {
 		t.Fatalf("migrate: %v, %s", err, text)
 	}
-	api := d.start("api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
-	d.awaitLog(api, "msg=serving")
-	found := addresses.FindStringSubmatch(api.log.String())
-	d.server, d.ops = found[1], found[2]
+	d.startAPI("127.0.0.1:0")
 	for range workerCount {
 		d.startWorker()
 	}
 	return d
+}
+
+// startAPI starts an API that serves on an address.
+func (d *deployment) startAPI(address string) {
+	d.t.Helper()
+	d.api = d.start("api", "--addr="+address, "--ops-addr=127.0.0.1:0")
+	d.awaitLog(d.api, "msg=serving")
+	found := addresses.FindStringSubmatch(d.api.log.String())
+	d.server, d.ops = found[1], found[2]
+}
+
+// killAPI kills the API with SIGKILL. Another one is to be started on its address.
+func (d *deployment) killAPI() {
+	d.t.Helper()
+	kill(d.t, d.api.cmd.Process.Pid, syscall.SIGKILL)
+	_ = d.api.cmd.Wait()
 }
 
 func (d *deployment) start(args ...string) *process {
@@ -113,6 +127,13 @@ var pidOf = regexp.MustCompile(`-(\d+)-[A-Z0-9]+$`)
 // killWorker kills the worker of a name with SIGKILL, and starts another one.
 func (d *deployment) killWorker(name string) {
 	d.t.Helper()
+	d.loseWorker(name)
+	d.startWorker()
+}
+
+// loseWorker kills the worker of a name with SIGKILL.
+func (d *deployment) loseWorker(name string) {
+	d.t.Helper()
 	pid, err := strconv.Atoi(pidOf.FindStringSubmatch(name)[1])
 	if err != nil {
 		d.t.Fatal(err)
@@ -124,7 +145,6 @@ func (d *deployment) killWorker(name string) {
 	kill(d.t, pid, syscall.SIGKILL)
 	_ = d.workers[i].cmd.Wait()
 	d.workers = slices.Delete(d.workers, i, i+1)
-	d.startWorker()
 }
 
 // during makes a test the present one until it ends.

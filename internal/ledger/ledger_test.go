@@ -25,6 +25,8 @@ func TestLedger(t *testing.T) {
 		{"no lease can be renewed", lockedLeases},
 		{"a worker is frozen in a transaction", frozenWorker},
 		{"the database is read-only", readOnly},
+		{"an API is killed between commit and response", killedAPI},
+		{"workers are killed in a bundle", killedBundle},
 		{"a tile kills its workers", poison},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
@@ -36,8 +38,8 @@ func TestLedger(t *testing.T) {
 			fault.f(d, b)
 			took := l.end(scale(waitTimeout, lease+10*time.Second))
 			sum := b.audit(t, d.cluster)
-			t.Logf("so far %d accepted, %d checked, %d refused; %d tiles, %d attempts, %d with an error, %d crashes; "+
-				"all ended %s after the fault", sum.accepted, b.checked.Load(), b.refusals.Load(), sum.tiles, sum.attempts,
+			t.Logf("so far %d accepted, %d of them inline, %d checked, %d refused; %d tiles, %d attempts, %d with an error, %d crashes; "+
+				"all ended %s after the fault", sum.accepted, sum.inline, b.checked.Load(), b.refusals.Load(), sum.tiles, sum.attempts,
 				sum.failed, sum.crashes, took.Round(10*time.Millisecond))
 			t.Logf("so far %d jobs reclaimed, %d rescued; %d leases ran out; %d attempts postponed",
 				d.logged("reclaimed a job whose fetch was lost"), d.logged("rescued a job from a lost worker"),

@@ -30,7 +30,7 @@ func (d *deployment) newLoad(b *book) *load {
 	return &load{
 		d:      d,
 		book:   b,
-		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 20}},
+		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 20 + crowd}},
 		cancel: func() {},
 	}
 }
@@ -40,11 +40,26 @@ func (d *deployment) beginLoad(b *book) *load {
 	l := d.newLoad(b)
 	var ctx context.Context
 	ctx, l.cancel = context.WithCancel(context.WithoutCancel(d.t.Context()))
-	clients := []func() order{small, small, small, small, small, small, small, small, stored, large, regretted}
+	clients := []func() order{small, small, small, small, awaited, awaited, withdrawn, withdrawn, stored, large, regretted}
 	for _, next := range clients {
 		l.clients.Go(func() { l.run(ctx, next) })
 	}
+	l.clients.Go(func() { l.crowd(ctx) })
 	return l
+}
+
+// crowd is how many small multiplications are submitted at a time, again and again: they share transactions and jobs.
+const crowd = 40
+
+func (l *load) crowd(ctx context.Context) {
+	kinds := []func() order{small, small, awaited, withdrawn}
+	for !l.stop.Load() && ctx.Err() == nil {
+		var all sync.WaitGroup
+		for i := range crowd {
+			all.Go(func() { l.order(ctx, kinds[i%len(kinds)]()) })
+		}
+		all.Wait()
+	}
 }
 
 // end lets the clients see their last multiplications end, for some time at most. It returns how long that took.
@@ -62,15 +77,19 @@ func (l *load) end(within time.Duration) time.Duration {
 // run is one client.
 func (l *load) run(ctx context.Context, next func() order) {
 	for !l.stop.Load() && ctx.Err() == nil {
-		o := next()
-		id, err := l.submit(ctx, o)
-		if err == nil {
-			err = l.follow(ctx, id, o)
-		}
-		if err != nil && ctx.Err() == nil {
-			l.book.complain(fmt.Errorf("%s %s: %w", o.kind, id, err))
-		}
+		l.order(ctx, next())
 		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// order submits one multiplication and looks at what becomes of it.
+func (l *load) order(ctx context.Context, o order) {
+	id, err := l.submit(ctx, o)
+	if err == nil {
+		err = l.follow(ctx, id, o)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.book.complain(fmt.Errorf("%s %s: %w", o.kind, id, err))
 	}
 }
 
@@ -84,22 +103,20 @@ func pause(ctx context.Context, d time.Duration) {
 // errUnavailable is a response, or none, after which a client tries again.
 var errUnavailable = errors.New("unavailable")
 
-// request sends one request, and returns the body of a response with success.
-func (l *load) request(
-	ctx context.Context, method, path, contentType, key string, body []byte,
-) (text []byte, err error) {
+// request sends one request with some headers, pairs of name and value of which empty ones are not sent, and returns
+// the body of a response with success.
+func (l *load) request(ctx context.Context, method, path string, body []byte, headers ...string) (text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout) // beyond the deadline of any request
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, l.d.server+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if contentType != "" {
-		r.Header.Set("Content-Type", contentType)
-	}
 	r.Header.Set("Accept", "application/json")
-	if key != "" {
-		r.Header.Set("Idempotency-Key", key)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i+1] != "" {
+			r.Header.Set(headers[i], headers[i+1])
+		}
 	}
 	response, err := l.http.Do(r)
 	if err != nil {
@@ -125,13 +142,15 @@ func (l *load) request(
 var errConflict = errors.New("conflict")
 
 // insist repeats a request until there is a response that is no refusal, or the load ends.
-func (l *load) insist(ctx context.Context, method, path, contentType string, body []byte, out any) error {
-	key := ""
+func (l *load) insist(
+	ctx context.Context, method, path, contentType string, body []byte, out any, headers ...string,
+) error {
+	headers = append(headers, "Content-Type", contentType)
 	if method == http.MethodPost {
-		key = uuid.NewString()
+		headers = append(headers, "Idempotency-Key", uuid.NewString())
 	}
 	for {
-		text, err := l.request(ctx, method, path, contentType, key, body)
+		text, err := l.request(ctx, method, path, body, headers...)
 		switch {
 		case err == nil && out != nil:
 			return json.Unmarshal(text, out)
@@ -164,8 +183,13 @@ func (l *load) submit(ctx context.Context, o order) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
+	prefer := ""
+	if o.waits {
+		prefer = "wait=10"
+	}
 	var m multiplication
-	if err := l.insist(ctx, http.MethodPost, "/v1/multiplications", "application/json", body, &m); err != nil {
+	err = l.insist(ctx, http.MethodPost, "/v1/multiplications", "application/json", body, &m, "Prefer", prefer)
+	if err != nil {
 		return "", err
 	}
 	l.book.accept(m.ID, o)

@@ -16,6 +16,7 @@ type order struct {
 	kind      string
 	tiles     int64
 	regretted bool // it is cancelled and retried
+	waits     bool // its request waits for the end
 	poison    bool
 	// body returns the submission; upload stores a matrix and returns its id.
 	body func(upload func(npy []byte) (string, error)) ([]byte, error)
@@ -73,6 +74,22 @@ func small() order {
 			return compare(got, a, b)
 		},
 	}
+}
+
+// awaited is a small multiplication whose request waits for the end.
+func awaited() order {
+	o := small()
+	o.kind = "awaited"
+	o.waits = true
+	return o
+}
+
+// withdrawn is a small multiplication that is cancelled and retried.
+func withdrawn() order {
+	o := small()
+	o.kind = "withdrawn"
+	o.regretted = true
+	return o
 }
 
 // stored is a multiplication of matrices that are uploaded before; they and the result are in blocks.

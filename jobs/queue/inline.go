@@ -160,7 +160,8 @@ func (c *Client) Waiting(ctx context.Context, b Bundle) ([]inline.Multiplication
 	return waiting, nil
 }
 
-// Complete stores the results of multiplications of a bundle and completes its job, in one transaction. It returns the
+// Complete stores the results of multiplications of a bundle and completes its job, if that is still in the attempt that
+// started at a time, in one transaction. It returns the
 // ids of those that are completed with that; others were cancelled meanwhile, or completed by another worker.
 func (c *Client) Complete(
 	ctx context.Context, b Bundle, startedAt time.Time, computed []inline.Multiplication,
@@ -209,6 +210,9 @@ func BatchInlineProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progre
 	})
 	return progress
 }
+
+// Discarded is how a job was stopped that has no attempts left.
+const Discarded = string(db.RiverJobStateDiscarded)
 
 // StoppedInline returns up to limit inline multiplications that wait although the job of their bundle was stopped
 // within a time, with how it was.

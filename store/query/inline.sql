@@ -21,6 +21,10 @@ SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.start
        c.checksum, c.result_checksum, c.operands, c.result
 FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c;
 
+-- name: LockInline :exec
+-- Locks those that wait: one that is being completed is completed afterwards, and seen as that by the next statement.
+SELECT id FROM inline_pending WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR UPDATE;
+
 -- name: PageInlinePending :many
 -- One page of the inline multiplications that wait, newest first. The order of their ids is that of their times.
 SELECT id FROM inline_pending WHERE id < @before::uuid AND id >= @since::uuid ORDER BY id DESC LIMIT @max_rows;
@@ -30,13 +34,14 @@ SELECT id FROM inline_pending WHERE id < @before::uuid AND id >= @since::uuid OR
 SELECT id FROM inline_completed WHERE id < @before::uuid AND id >= @since::uuid ORDER BY id DESC LIMIT @max_rows;
 
 -- name: DeleteExpiredInline :execrows
--- Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired.
-DELETE FROM inline_completed WHERE id IN (
+-- Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired. An array, not IN:
+-- Postgres does not know how few the rows are, and would read the whole table for them.
+DELETE FROM inline_completed WHERE id = ANY (ARRAY(
     SELECT c.id FROM inline_completed c
     WHERE c.id < @before::uuid AND c.finished_at < now() - @retention::interval
     ORDER BY c.id
     LIMIT @max_rows
-    FOR UPDATE SKIP LOCKED);
+    FOR UPDATE SKIP LOCKED));
 
 -- name: SaveDigests :exec
 -- Writes the digests of several matrices.

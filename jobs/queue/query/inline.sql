@@ -52,7 +52,8 @@ ORDER BY id;
 
 -- name: CompleteBundle :many
 -- Transition complete of inline multiplications, and with it the end of their job. Those that do not wait any more were cancelled
--- meanwhile, or completed by another worker.
+-- meanwhile, or completed by another worker. The job ends only in the attempt that began at started_at: after another one has begun,
+-- or when it waits for one, it may have multiplications that this one does not know.
 WITH results AS (
     SELECT unnest(@ids::uuid[]) AS id, unnest(@results::bytea[]) AS result, unnest(@checksums::integer[]) AS checksum
 ), done AS (
@@ -62,7 +63,7 @@ WITH results AS (
     UPDATE river_job SET
         state = 'completed', finalized_at = now(),
         args  = args || jsonb_build_object('multiplications', array_length(@ids::uuid[], 1))
-    WHERE id = @job AND finalized_at IS NULL
+    WHERE id = @job AND state = 'running' AND attempted_at = @started_at::timestamptz
 )
 INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
                               operands, result)
@@ -91,7 +92,7 @@ WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - @since:
 LIMIT @max_rows;
 
 -- name: ListUnsettledInline :many
--- Inline multiplications that wait for a job that is not there, or has ended: people have deleted it.
+-- Inline multiplications that wait for a job that is not there, or has ended: people have deleted it. It reads all that wait.
 SELECT p.id FROM inline_pending p LEFT JOIN river_job j ON j.id = p.job
 WHERE j.id IS NULL OR j.finalized_at IS NOT NULL
 LIMIT @max_rows;

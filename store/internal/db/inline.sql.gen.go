@@ -13,15 +13,16 @@ import (
 )
 
 const DeleteExpiredInline = `-- name: DeleteExpiredInline :execrows
-DELETE FROM inline_completed WHERE id IN (
+DELETE FROM inline_completed WHERE id = ANY (ARRAY(
     SELECT c.id FROM inline_completed c
     WHERE c.id < $1::uuid AND c.finished_at < now() - $2::interval
     ORDER BY c.id
     LIMIT $3
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED))
 `
 
-// Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired.
+// Transition delete, by the sweep. It walks the primary key: what was submitted later than before has not expired. An array, not IN:
+// Postgres does not know how few the rows are, and would read the whole table for them.
 func (q *Queries) DeleteExpiredInline(ctx context.Context, before uuid.UUID, retention time.Duration, maxRows int32) (int64, error) {
 	result, err := q.db.Exec(ctx, DeleteExpiredInline, before, retention, maxRows)
 	if err != nil {
@@ -149,6 +150,16 @@ func (q *Queries) ListInlineContents(ctx context.Context, ids []uuid.UUID) ([]Li
 		return nil, err
 	}
 	return items, nil
+}
+
+const LockInline = `-- name: LockInline :exec
+SELECT id FROM inline_pending WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+`
+
+// Locks those that wait: one that is being completed is completed afterwards, and seen as that by the next statement.
+func (q *Queries) LockInline(ctx context.Context, ids []uuid.UUID) error {
+	_, err := q.db.Exec(ctx, LockInline, ids)
+	return err
 }
 
 const PageInlineCompleted = `-- name: PageInlineCompleted :many

@@ -22,7 +22,7 @@ WITH results AS (
     UPDATE river_job SET
         state = 'completed', finalized_at = now(),
         args  = args || jsonb_build_object('multiplications', array_length($2::uuid[], 1))
-    WHERE id = $5 AND finalized_at IS NULL
+    WHERE id = $5 AND state = 'running' AND attempted_at = $1::timestamptz
 )
 INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
                               operands, result)
@@ -41,7 +41,8 @@ type CompleteBundleParams struct {
 }
 
 // Transition complete of inline multiplications, and with it the end of their job. Those that do not wait any more were cancelled
-// meanwhile, or completed by another worker.
+// meanwhile, or completed by another worker. The job ends only in the attempt that began at started_at: after another one has begun,
+// or when it waits for one, it may have multiplications that this one does not know.
 func (q *Queries) CompleteBundle(ctx context.Context, arg CompleteBundleParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, CompleteBundle,
 		arg.StartedAt,
@@ -380,7 +381,7 @@ WHERE j.id IS NULL OR j.finalized_at IS NOT NULL
 LIMIT $1
 `
 
-// Inline multiplications that wait for a job that is not there, or has ended: people have deleted it.
+// Inline multiplications that wait for a job that is not there, or has ended: people have deleted it. It reads all that wait.
 func (q *Queries) ListUnsettledInline(ctx context.Context, maxRows int32) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, ListUnsettledInline, maxRows)
 	if err != nil {
