@@ -115,8 +115,8 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
 			Ops:         p.OpsURL(),
 			DatabaseURL: db.PublicURL(),
 			PID:         os.Getpid(),
-			Kernel:      p.Kernel().Name(),
-			Builtin:     blas.IsPortable(p.Kernel()),
+			Kernel:      p.Kernel().String(),
+			Portable:    blas.IsPortable(p.Kernel().Kernel),
 		})
 		return
 	}
@@ -124,6 +124,7 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
   API      %s
   ops      %s/metrics
   database %s
+  kernel   %s
 Press Ctrl-C to stop. The data stays in %s.
-`, p.APIURL(), p.OpsURL(), db.PublicURL(), c.Data)
+`, p.APIURL(), p.OpsURL(), db.PublicURL(), p.Kernel(), c.Data)
 }

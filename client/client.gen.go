@@ -327,6 +327,23 @@ type Fault struct {
 	Value interface{} `json:"value,omitempty"`
 }
 
+// Kernel The code that multiplies matrices in memory, and its speed.
+//
+// Examples: {"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"}
+type Kernel struct {
+	// Core The instruction set, or the CPU that the library computes for; absent if it does not tell
+	Core *string `json:"core,omitempty"`
+
+	// Gflops GFLOP/s on one core in float64, measured at the start
+	Gflops float64 `json:"gflops"`
+
+	// Name built-in, or the name of a BLAS library
+	Name string `json:"name"`
+
+	// Version Of the library; that of Millrace for the built-in one; absent if the library does not tell
+	Version *string `json:"version,omitempty"`
+}
+
 // Matrix A stored matrix.
 //
 // Examples: {"bytes":32,"cols":2,"created_at":"2026-01-05T09:30:00.125Z","digest":"sha-256:6bf26c717fafc0212fce4b0f71fdbb3508f43ceb3e6d5c7d626ddecd5ed91844","dtype":"float64","expires_at":"2026-01-06T09:30:00.125Z","id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2,"source":"upload","state":"ready"}
@@ -526,8 +543,13 @@ type Operand struct {
 
 // Overview The state of the system, and links to its pages.
 //
-// Examples: {"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
+// Examples: {"kernel":{"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"},"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
+	// Kernel What computes tiles in the process that responds; absent if it is an API without a worker
+	//
+	// Examples: {"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"}
+	Kernel *Kernel `json:"kernel,omitempty"`
+
 	// Links Paths of pages.
 	//
 	// Examples: {"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"}
@@ -1285,7 +1307,7 @@ type ClientInterface interface {
 
 	// GetOverview Get the state of the system
 	//
-	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
+	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 	//
 	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
 	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1627,7 +1649,7 @@ func (c *Operations) SubmitBatch(ctx context.Context, params *SubmitBatchParams,
 
 // GetOverview Get the state of the system
 //
-// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
+// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 //
 // Corresponds with GET /v1/overview (the `GetOverview` operationId).
 func (c *Operations) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3070,7 +3092,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOverviewWithResponse Get the state of the system
 	//
-	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
+	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5147,7 +5169,7 @@ func (c *ClientWithResponses) SubmitBatchWithResponse(ctx context.Context, param
 
 // GetOverviewWithResponse Get the state of the system
 //
-// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at` and `ops_port` are those of the API process that responds.
+// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 //
 // Returns a wrapper object for the known response body format(s).
 //

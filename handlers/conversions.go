@@ -137,6 +137,7 @@ func (a *API) overviewBody(seen jobs.Overview, at time.Time) resource.Overview {
 		Workers:         seen.Workers,
 		Queues:          make([]resource.QueueState, len(seen.Queues)),
 		Multiplications: resource.ActiveMultiplications(seen.Active),
+		Kernel:          a.site.Kernel,
 		OpsPort:         a.site.OpsPort,
 		Links:           resource.OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
 	}

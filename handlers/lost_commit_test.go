@@ -36,13 +36,9 @@ func TestLostCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	kernel, err := blas.Open("builtin")
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.DiscardHandler)
 	s := store.Open(pool, b.store.Blocks, time.Hour)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(blas.Builtin()), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,10 +70,6 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := blas.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
 	if o.limits == (handlers.Limits{}) {
 		o.limits = testLimits
 	}
@@ -92,7 +88,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 		Small:    4,
 		SoftStop: time.Second,
 	}
-	if b.jobs, err = jobs.NewClient(b.store, tile.NewEngine(kernel), config, log); err != nil {
+	if b.jobs, err = jobs.NewClient(b.store, tile.NewEngine(blas.Builtin()), config, log); err != nil {
 		t.Fatal(err)
 	}
 	if !o.idle {

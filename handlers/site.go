@@ -4,14 +4,16 @@ import (
 	"net/http"
 
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/pages"
 )
 
 // Site is what the server has beside the API.
 type Site struct {
 	Version string
-	OpsPort int          // of /metrics; 0 if it is not known
-	RiverUI http.Handler // nil for none
+	OpsPort int              // of /metrics; 0 if it is not known
+	Kernel  *resource.Kernel // nil in an API without a worker
+	RiverUI http.Handler     // nil for none
 	Clients Clients
 }
 

@@ -63,12 +63,8 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	t.Helper()
 	pool := testdb.New(t)
 	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
-	kernel, err := blas.Open("builtin")
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(blas.Builtin()), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,12 +30,8 @@ func TestDatabaseUnavailable(t *testing.T) {
 	}
 	defer pool.Close()
 	s := store.Open(pool, blocks.NewPostgres(pool), time.Hour)
-	kernel, err := blas.Open("builtin")
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.DiscardHandler)
-	client, err := jobs.NewClient(s, tile.NewEngine(kernel), queue.Config{}, log)
+	client, err := jobs.NewClient(s, tile.NewEngine(blas.Builtin()), queue.Config{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

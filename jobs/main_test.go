@@ -53,10 +53,6 @@ func setup(t *testing.T) *testBundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := blas.Open("")
-	if err != nil {
-		t.Fatal(err)
-	}
 	pool := testdb.New(t)
 	config := pool.Config()
 	config.ConnConfig.RuntimeParams["application_name"] = watcher
@@ -69,7 +65,7 @@ func setup(t *testing.T) *testBundle {
 		t:      t,
 		store:  store.Open(pool, files, time.Hour),
 		watch:  store.Open(watch, files, time.Hour),
-		kernel: newFaultyKernel(kernel),
+		kernel: newFaultyKernel(blas.Builtin()),
 	}
 	b.observer = b.clientOn(b.watch, queue.Config{})
 	return b

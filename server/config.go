@@ -92,7 +92,7 @@ func (c Clients) handlers(refusals *guard.Refusals) handlers.Clients {
 
 // Work says how a process works on tiles.
 type Work struct {
-	BLAS     string        `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
+	BLAS     string        `name:"blas" help:"Kernel: a file (a BLAS library), builtin, avx512, avx2, neon or gonum; empty for the fastest of this machine."`
 	Tiles    int           `help:"Concurrency of tiles; 0 is one per CPU, and not more than one per 400 MiB of the memory limit." default:"0"`
 	Small    int           `help:"Concurrency of small multiplications; 0 is eight per CPU." default:"0"`
 	SoftStop time.Duration `help:"Grace period: how long running tiles may take to finish after SIGTERM before they go back to the queue." default:"25s"`

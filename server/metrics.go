@@ -20,16 +20,28 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// newBuildInfo returns the metric whose labels say what runs; its value is 1.
-func newBuildInfo(role Role, kernel blas.Kernel) prometheus.Collector {
+// registerInfo registers the metrics that say what runs, and how fast it computes; choice is nil in an API.
+func registerInfo(registry *prometheus.Registry, role Role, choice *blas.Choice) {
 	labels := prometheus.Labels{
 		"version":   Version(),
 		"goversion": runtime.Version(),
 		"role":      string(role),
 		"kernel":    "none",
 	}
-	if kernel != nil {
-		labels["kernel"] = kernel.Name()
+	if choice != nil {
+		labels["kernel"] = choice.Kernel.Name()
+		about := describe(choice.Kernel)
+		rate := prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "millrace_kernel_gflops",
+			Help: "Rate of the kernel in GFLOP/s on one core in float64, measured when the process started.",
+			ConstLabels: prometheus.Labels{
+				"kernel":  about.Kernel,
+				"version": about.Version,
+				"core":    about.Core,
+			},
+		})
+		rate.Set(choice.GFLOPS)
+		registry.MustRegister(rate)
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "millrace_build_info",
@@ -37,5 +49,5 @@ func newBuildInfo(role Role, kernel blas.Kernel) prometheus.Collector {
 		ConstLabels: labels,
 	})
 	info.Set(1)
-	return info
+	registry.MustRegister(info)
 }

@@ -27,7 +27,7 @@ type Process struct {
 	registry *prometheus.Registry
 	pool     *pgxpool.Pool
 	store    *store.Store
-	kernel   blas.Kernel // nil in an API
+	kernel   *blas.Choice // nil in an API
 	jobs     *jobs.Client
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
@@ -86,7 +86,7 @@ func (p *Process) start(ctx context.Context) (err error) {
 	if err := p.startJobs(ctx); err != nil {
 		return err
 	}
-	p.registry.MustRegister(newBuildInfo(p.config.Role, p.kernel))
+	registerInfo(p.registry, p.config.Role, p.kernel)
 	if p.config.Role.serves() {
 		if err := p.startAPI(ctx); err != nil {
 			return err
@@ -100,10 +100,10 @@ func (p *Process) start(ctx context.Context) (err error) {
 func (p *Process) startJobs(ctx context.Context) (err error) {
 	var engine *tile.Engine
 	if p.config.Role.works() {
-		if p.kernel, err = openKernel(p.config.Work.BLAS, p.log); err != nil {
+		if p.kernel, err = chooseKernel(p.config.Work.BLAS, p.log); err != nil {
 			return err
 		}
-		engine = tile.NewEngine(p.kernel)
+		engine = tile.NewEngine(p.kernel.Kernel)
 	}
 	config := p.config.jobs()
 	if cpus := runtime.GOMAXPROCS(0); config.Work && p.config.Work.Tiles == 0 && config.Tiles < cpus {
@@ -122,6 +122,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	site := handlers.Site{
 		Version: Version(),
 		OpsPort: p.ops.port(),
+		Kernel:  ofSite(p.kernel),
 		Clients: p.config.Clients.handlers(p.refusals),
 	}
 	if p.config.Pages.riverUI(p.config.Addr) {
@@ -232,5 +233,5 @@ func (p *Process) APIURL() string { return p.api.url() }
 // OpsURL returns the address below which /metrics, /livez and /readyz are.
 func (p *Process) OpsURL() string { return p.ops.url() }
 
-// Kernel returns the kernel that computes tiles; nil in an API.
-func (p *Process) Kernel() blas.Kernel { return p.kernel }
+// Kernel returns the kernel that computes tiles, and its rate; nil in an API.
+func (p *Process) Kernel() *blas.Choice { return p.kernel }

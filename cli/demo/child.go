@@ -21,7 +21,7 @@ type DevInfo struct {
 	DatabaseURL string `json:"database_url"`
 	PID         int    `json:"pid"`
 	Kernel      string `json:"kernel"`
-	Builtin     bool   `json:"builtin_kernel"`
+	Portable    bool   `json:"portable_kernel"`
 }
 
 // child is a `millrace dev` that this process has started.

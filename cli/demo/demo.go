@@ -23,7 +23,7 @@ type Options struct {
 	N      int64  `name:"size" short:"n" default:"3000" help:"Rows and columns of the two matrices."`
 	DType  string `name:"dtype" default:"float64" help:"float64 or float32, or another name that NumPy has for them."`
 	Blocks string `default:"file" help:"Block store of the demonstration: file or postgres."`
-	BLAS   string `name:"blas" help:"BLAS library to load: a file, builtin for the built-in kernel, empty for the first of the usual names."`
+	BLAS   string `name:"blas" help:"Kernel: a file (a BLAS library), builtin, avx512, avx2, neon or gonum; empty for the fastest of this machine."`
 	Dir    string `help:"Directory for the temporary files; empty is the system's." type:"existingdir"`
 }
 
@@ -93,7 +93,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	d.step("started", "a private Postgres, the API on %s and workers, with %s", d.dev.info.API, d.dev.info.Kernel)
-	if d.dev.info.Builtin && d.BLAS == "" {
+	if d.dev.info.Portable && d.BLAS == "" {
 		d.step("", server.BuiltinHint)
 	}
 	if err := d.generate(ctx, "A.npy", 1); err != nil {

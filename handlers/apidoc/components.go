@@ -41,6 +41,10 @@ var componentDocs = map[string]struct {
 		"An invalid parameter.",
 		exampleFault,
 	},
+	"Kernel": {
+		"The code that multiplies matrices in memory, and its speed.",
+		exampleOverview().Kernel,
+	},
 	"Matrix": {
 		"A stored matrix.",
 		exampleMatrix(),

@@ -189,7 +189,13 @@ func exampleOverview() resource.Overview {
 			},
 		},
 		Multiplications: resource.ActiveMultiplications{InProgress: 1},
-		OpsPort:         9090,
+		Kernel: &resource.Kernel{
+			Name:    "built-in",
+			Version: "v0.2.0",
+			Core:    "AVX-512",
+			GFLOPS:  55.1,
+		},
+		OpsPort: 9090,
 		Links: resource.OverviewLinks{
 			Docs:    "/docs/",
 			OpenAPI: "/openapi.json",

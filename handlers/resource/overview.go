@@ -10,8 +10,17 @@ type Overview struct {
 	Workers         int64                 `json:"workers" doc:"Processes that compute tiles"`
 	Queues          []QueueState          `json:"queues" nullable:"false" maxItems:"2"`
 	Multiplications ActiveMultiplications `json:"multiplications" doc:"Those that are not finished"`
+	Kernel          *Kernel               `json:"kernel,omitempty" doc:"What computes tiles in the process that responds; absent if it is an API without a worker"`
 	OpsPort         int                   `json:"ops_port,omitempty" minimum:"1" maximum:"65535" doc:"Port of /metrics, /livez and /readyz of the API process that responds"`
 	Links           OverviewLinks         `json:"links"`
+}
+
+// Kernel describes the code that multiplies matrices in memory, which a process with a worker chooses when it starts.
+type Kernel struct {
+	Name    string  `json:"name" doc:"built-in, or the name of a BLAS library" pattern:"\\S" maxLength:"100"`
+	Version string  `json:"version,omitempty" doc:"Of the library; that of Millrace for the built-in one; absent if the library does not tell" maxLength:"100"`
+	Core    string  `json:"core,omitempty" doc:"The instruction set, or the CPU that the library computes for; absent if it does not tell" maxLength:"100"`
+	GFLOPS  float64 `json:"gflops" minimum:"0" doc:"GFLOP/s on one core in float64, measured at the start"`
 }
 
 // QueueState counts the tiles of one queue that are to be computed.

@@ -45,7 +45,7 @@ func IsBuiltin(kernel Kernel) bool {
 }
 
 // IsPortable reports whether kernel is the built-in one for CPUs without assembly of our own, which is much slower
-// than a BLAS library.
+// than a BLAS library that knows the CPU.
 func IsPortable(kernel Kernel) bool {
 	_, ok := kernel.(*portable)
 	return ok
@@ -64,7 +64,7 @@ func openLevel(name string) Kernel {
 type builtin struct{ level *gemm.Level }
 
 // Name implements Kernel.
-func (k builtin) Name() string { return "built-in " + k.level.Name }
+func (k builtin) Name() string { return k.description().String() }
 
 // Dgemm implements Kernel.
 func (k builtin) Dgemm(m, n, depth int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, add bool) {

@@ -1,3 +1,3 @@
-// Package blas multiplies matrices in memory. It calls a BLAS library that it loads at run time, or a built-in kernel
-// if there is no library.
+// Package blas multiplies matrices in memory, by kernels of its own or by a BLAS library that it loads at run time:
+// whichever is the fastest on this machine.
 package blas

@@ -56,38 +56,29 @@ func Gemm[T matrix.Float](
 	}
 }
 
-// Open returns the Kernel that path names:
+// Open returns the Kernel that name stands for:
 //
-//   - a file, or a name that the system's loader finds: that BLAS library;
 //   - "builtin": the fastest built-in Kernel;
 //   - "avx512", "avx2", "neon" or "gonum": that built-in Kernel, see Levels;
-//   - the empty string: a BLAS library in one of the usual places, or else the fastest built-in
-//     Kernel.
+//   - anything else is a file, or a name that the system's loader finds: that BLAS library.
 //
-// A library must load, export dgemm_ and sgemm_, and multiply as Kernel requires. If not, Open returns an error if path
-// names the library, and tries the next one otherwise. Libraries stay loaded until the process exits.
-func Open(path string) (Kernel, error) {
-	switch path {
+// A library must load, export dgemm_ and sgemm_, and multiply as Kernel requires. Libraries stay loaded until the
+// process exits.
+func Open(name string) (Kernel, error) {
+	switch name {
 	case "builtin":
 		return Builtin(), nil
 	case "avx512", "avx2", "neon", "gonum":
-		if kernel := openLevel(path); kernel != nil {
+		if kernel := openLevel(name); kernel != nil {
 			return kernel, nil
 		}
-		return nil, fmt.Errorf("open built-in kernel %q: this CPU cannot run it; it can run %s", path,
+		return nil, fmt.Errorf("open built-in kernel %q: this CPU cannot run it; it can run %s", name,
 			strings.Join(Levels(), ", "))
-	case "":
-		for _, name := range usualLibraries() {
-			if kernel, err := openLibrary(name); err == nil {
-				return kernel, nil
-			}
-		}
-		return Builtin(), nil
 	}
-	kernel, err := openLibrary(path)
+	kernel, err := openLibrary(name, true)
 	if err != nil {
 		return nil, fmt.Errorf("open BLAS library %q: %w; name a shared library that exports dgemm_ and sgemm_, "+
-			"such as libopenblas.so.0, or \"builtin\" for the kernel that needs no library", path, err)
+			"such as libopenblas.so.0, or \"builtin\" for the kernel that needs no library", name, err)
 	}
 	return kernel, nil
 }

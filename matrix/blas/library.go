@@ -3,10 +3,7 @@
 package blas
 
 import (
-	"fmt"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -17,95 +14,16 @@ import (
 // library is a Kernel that calls a BLAS library, loaded at run time, through the Fortran interface. BLAS libraries have
 // that one in common (netlib.org/blas): matrices are column-major and each argument is a pointer.
 type library struct {
-	name      string
+	about     Description
 	dgemm     uintptr
 	sgemm     uintptr
 	perThread []uintptr // functions to call with the argument 1 on the thread that is about to multiply
 }
 
-// The functions that set a number of threads.
-var (
-	// processThreads are those that work on the whole process.
-	processThreads = []string{"openblas_set_num_threads", "MKL_Set_Num_Threads", "BLASSetThreading"}
-	// callingThread are those that work on the calling thread. OpenMP has one setting per thread, and an OpenBLAS with
-	// OpenMP uses no other. In BLIS the setting belongs to the process or to the thread, depending on the version.
-	callingThread = []string{"omp_set_num_threads", "bli_thread_set_num_threads"}
-)
-
-// usualLibraries returns the usual places of BLAS libraries, those first that are the fastest on most machines. The
-// reference BLAS, libblas.so.3, is not one of them: it is slower than the built-in kernel.
-func usualLibraries() []string {
-	if runtime.GOOS == "darwin" {
-		return []string{
-			"/opt/homebrew/opt/openblas/lib/libopenblas.dylib", // Homebrew, Apple silicon
-			"/usr/local/opt/openblas/lib/libopenblas.dylib",    // Homebrew, Intel
-			"/opt/local/lib/libopenblas.dylib",                 // MacPorts
-			"libopenblas.dylib",
-			"/System/Library/Frameworks/Accelerate.framework/Accelerate",
-		}
-	}
-	return []string{
-		// Debian, Ubuntu, Alpine and Arch; Fedora and its relatives, whose libopenblas has no threads and needs none
-		// here.
-		"libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so",
-		"libmkl_rt.so.2", "libmkl_rt.so.1", "libmkl_rt.so",
-		"libarmpl_lp64.so", "libarmpl.so",
-		"libblis.so.4", "libblis.so.3", "libblis.so",
-	}
-}
-
-// openLibrary loads a BLAS library, limits it to one thread per call, and probes it.
-func openLibrary(path string) (Kernel, error) {
-	// Libraries that load others, such as MKL, must find each other's symbols.
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
-	if err != nil {
-		return nil, err
-	}
-	lib := &library{}
-	if lib.dgemm, err = purego.Dlsym(handle, "dgemm_"); err != nil {
-		return nil, fmt.Errorf("find dgemm_: %w", err)
-	}
-	if lib.sgemm, err = purego.Dlsym(handle, "sgemm_"); err != nil {
-		return nil, fmt.Errorf("find sgemm_: %w", err)
-	}
-	for _, name := range processThreads {
-		if set, err := purego.Dlsym(handle, name); err == nil {
-			purego.SyscallN(set, 1)
-		}
-	}
-	for _, name := range callingThread {
-		if set, err := purego.Dlsym(handle, name); err == nil {
-			lib.perThread = append(lib.perThread, set)
-		}
-	}
-	lib.name = fmt.Sprintf("%s (%s)", libraryName(handle), filepath.Base(path))
-	return lib, probe(lib)
-}
-
-// libraryName returns the name of a library and, if the library has a function for it, the version.
-func libraryName(handle uintptr) string {
-	for symbol, format := range map[string]string{"openblas_get_config": "%s", "bli_info_get_version_str": "BLIS %s"} {
-		if address, err := purego.Dlsym(handle, symbol); err == nil {
-			var get func() string
-			purego.RegisterFunc(&get, address)
-			return firstTwoWords(fmt.Sprintf(format, get()))
-		}
-	}
-	for _, known := range []struct{ symbol, name string }{
-		{"MKL_Set_Num_Threads", "MKL"},
-		{"armplversion_", "Arm PL"},
-		{"BLASSetThreading", "Accelerate"},
-		{"nvblas_dgemm_", "NVBLAS"},
-	} {
-		if _, err := purego.Dlsym(handle, known.symbol); err == nil {
-			return known.name
-		}
-	}
-	return "BLAS"
-}
-
 // Name implements Kernel.
-func (l *library) Name() string { return l.name }
+func (l *library) Name() string { return l.about.String() }
+
+func (l *library) description() Description { return l.about }
 
 // Dgemm implements Kernel.
 func (l *library) Dgemm(
@@ -173,10 +91,4 @@ func libraryGemm[T matrix.Float](
 		uintptr(unsafe.Pointer(unsafe.SliceData(c))), uintptr(unsafe.Pointer(&p.ldc)),
 		1, 1) // Fortran compilers append the lengths of the character arguments.
 	runtime.KeepAlive(p)
-}
-
-// firstTwoWords shortens "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …" to name and version.
-func firstTwoWords(s string) string {
-	words := strings.Fields(s)
-	return strings.Join(words[:min(2, len(words))], " ")
 }

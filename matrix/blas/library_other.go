@@ -4,8 +4,9 @@ package blas
 
 import "errors"
 
-func usualLibraries() []string { return nil }
+// Libraries returns nothing: this system has only the built-in Kernels.
+func Libraries() ([]Kernel, []error) { return nil, nil }
 
-func openLibrary(string) (Kernel, error) {
+func openLibrary(string, bool) (Kernel, error) {
 	return nil, errors.New("this system has only the built-in kernel")
 }

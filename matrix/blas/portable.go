@@ -42,7 +42,7 @@ func newPack[T matrix.Float]() *[]T {
 }
 
 // Name implements Kernel.
-func (k *portable) Name() string { return "gonum (built in)" }
+func (k *portable) Name() string { return k.description().String() }
 
 // Dgemm implements Kernel.
 func (k *portable) Dgemm(m, n, depth int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, add bool) {
