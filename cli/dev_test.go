@@ -51,6 +51,10 @@ func TestDev(t *testing.T) {
 	a := connect(t, dev.API)
 	small := a.completes(a.submit(twoByTwo))
 	large := a.completes(a.submit(`{"a": {"random": {"rows": 300, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 300, "seed": 7}}}`))
+	overview, err := a.GetOverviewWithResponse(t.Context())
+	if err != nil || overview.JSON200 == nil || overview.JSON200.Kernel == nil || overview.JSON200.Kernel.Gflops <= 0 {
+		t.Errorf("GetOverview() = %q, %v, want a kernel and its rate", overview.Body, err)
+	}
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
 		if got := fetch(t, dev.Ops+path).StatusCode; got != http.StatusOK {
 			t.Errorf("GET %s = %d, want 200", path, got)
@@ -158,7 +162,7 @@ func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	for _, flags := range [][]string{{"-n", "700"}, {"-n", "300", "--dtype=float32", "--blocks=postgres", "--blas=builtin"}} {
 		stdout, stderr, code := run(t, []string{"TMPDIR=" + dir}, append([]string{"demo"}, flags...)...)
-		if code != 0 || !strings.Contains(stdout, "C equals A·B") || !strings.Contains(stdout, "GFLOP/s") {
+		if code != 0 || !strings.Contains(stdout, "C equals A·B") || !strings.Contains(stdout, "GFLOP/s a core") {
 			t.Errorf("demo %v: code %d, want 0 and the figures\n%s\n%s", flags, code, stdout, stderr)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

@@ -38,6 +38,9 @@ func TestRiverUIFlag(t *testing.T) {
 			if got, want := overview.JSON200.Links.RiverUI != nil, test.want == http.StatusOK; got != want {
 				t.Errorf("the overview has a link to River UI: %t, want %t", got, want)
 			}
+			if overview.JSON200.Kernel != nil {
+				t.Errorf("an API without a worker has the kernel %+v", *overview.JSON200.Kernel)
+			}
 			if overview.JSON200.OpsPort == nil {
 				t.Error("the port of the overview's ops endpoints = nil, want one")
 			}
