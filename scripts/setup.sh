@@ -2,8 +2,8 @@
 # setup.sh demo|test: installs what `make demo` or `make test` needs and this machine lacks.
 #
 # As root on Debian or Ubuntu it installs the missing packages with apt-get. Elsewhere it says what to install, and goes
-# on as long as there is a way to: without Postgres the demonstration downloads it, without BLAS the built-in kernel
-# multiplies, without a C compiler the tests run without the race detector. Only CI=true makes a gap in the tests an error.
+# on as long as there is a way to: without Postgres the demonstration downloads it, without a BLAS library its tests are
+# skipped, without a C compiler the tests run without the race detector. Only CI=true makes a gap in the tests an error.
 #
 # For tests it also installs, where npm is there, the compiler of TypeScript into .cache/.
 #
@@ -67,8 +67,8 @@ has_chromium() {
 # missing prints the Debian packages that the command lacks.
 missing() {
   has_postgres || echo postgresql
-  has_blas || echo libopenblas0-pthread
   [ "$1" = test ] || return 0
+  has_blas || echo libopenblas0-pthread
   has_c_compiler || echo gcc libc6-dev
   has_numpy || echo python3-numpy
   has_chromium || echo chromium fonts-dejavu-core
@@ -105,7 +105,7 @@ hint() {
     postgresql) say "no PostgreSQL: 'apt-get install postgresql', 'dnf install postgresql-server' or 'brew install" \
       "postgresql@17'. Without it the demonstration downloads it, and tests that need it are skipped." ;;
     libopenblas0-pthread) say "no OpenBLAS: 'apt-get install libopenblas0-pthread', 'dnf install openblas' or 'brew" \
-      "install openblas'. Without it the built-in kernel multiplies, several times slower." ;;
+      "install openblas'. Without it the tests of libraries are skipped." ;;
     gcc) say "no C compiler: 'apt-get install gcc libc6-dev', 'dnf install gcc' or 'xcode-select --install'." \
       "Without it the tests run without the race detector." ;;
     chromium) say "no Chromium: 'apt-get install chromium fonts-dejavu-core', 'dnf install chromium' or 'brew install" \
