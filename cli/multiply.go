@@ -30,8 +30,8 @@ func (multiplyCommand) Help() string {
 shapes match. Standard input and pipes are sent as they come; when the connection breaks they cannot be sent again, and
 the command fails.
 
-With --batch there are neither matrices nor an output on the command line. Each line is sent once, also when a request is
-repeated; a line that is refused is printed with its problem, and costs no other.
+With --batch there are neither matrices nor an output on the command line. Each line is sent once, also when a request
+is repeated; a line that is refused is printed with its problem, and costs no other.
 
 The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the

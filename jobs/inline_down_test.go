@@ -59,7 +59,7 @@ func TestDownExpandsInline(t *testing.T) {
 	var waiting []uuid.UUID
 	for i := range 8 {
 		o := b.offer(other, 3, 2, 1, float64(i))
-		o.Priority = int16(1 + i%4) //nolint:gosec // 1 to 4
+		o.Priority = int16(1 + i%4)
 		waiting = append(waiting, b.accept(other, o)...)
 	}
 	ordinary := b.submit(other, 5, 5, 5) // later than all of them

@@ -127,7 +127,7 @@ func (b *testBundle) workUntil(done func() bool) (kills int) {
 	}
 	timeout := time.After(waitTimeout)
 	for !done() {
-		worker := exec.Command(exe) //nolint:noctx // it is killed below
+		worker := exec.Command(exe)
 		worker.Env = append(os.Environ(), poisonedDatabase+"="+testdb.URL(b.store.Pool))
 		if err := worker.Start(); err != nil {
 			b.t.Fatal(err)

@@ -26,7 +26,7 @@ func (b *testBundle) completing(id uuid.UUID) (commit func()) {
 	_, err = tx.Exec(b.t.Context(), `WITH done AS (DELETE FROM inline_pending WHERE id = $1 RETURNING *)
 		INSERT INTO inline_completed
 		SELECT id, job, now(), now(), priority, m, k, n, a_float32, b_float32, checksum, $2, operands, $3 FROM done`,
-		id, int32(inline.Checksum(make([]byte, 8))), make([]byte, 8)) //nolint:gosec // the same bits
+		id, int32(inline.Checksum(make([]byte, 8))), make([]byte, 8))
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -68,9 +68,9 @@ func (c *Client) reconcileStopped(ctx context.Context, within time.Duration) err
 	return errors.Join(err, c.reconcileStoppedInline(ctx, within))
 }
 
-// reconcileStoppedInline is for bundles that were cancelled, whose multiplications are expanded and end, and for those
-// that were discarded: by workers of the version before, say, which do not know them. Their multiplications get jobs, and
-// attempts, of their own.
+// reconcileStoppedInline is for bundles that were cancelled, whose multiplications are expanded and end, and for
+// those that were discarded: by workers of the version before, say, which do not know them. Their multiplications get
+// jobs, and attempts, of their own.
 func (c *Client) reconcileStoppedInline(ctx context.Context, within time.Duration) error {
 	stopped, err := c.queue.StoppedInline(ctx, within, reconcileBatch)
 	var discarded []uuid.UUID

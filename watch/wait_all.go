@@ -41,7 +41,7 @@ func (h *Hub) WaitAll(ctx context.Context, ids []uuid.UUID, limit time.Duration)
 	defer timer.Stop()
 	for range ids {
 		select {
-		case <-done:
+		case <-done: //nolint:errcheck // what was deleted has ended, too
 		case <-timer.C:
 			return nil
 		case <-h.stopping:

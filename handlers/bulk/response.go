@@ -130,27 +130,6 @@ type finding struct {
 	values resource.Rows
 }
 
-// await waits until the first multiplications have finished, and returns how many orders that are, and what was found.
-// What cannot be read is missing: it was accepted.
-func (r *Response) await(ctx context.Context, outcomes []outcome, limit time.Duration) (int, map[uuid.UUID]finding) {
-	ids := make([]uuid.UUID, 0, len(outcomes))
-	for _, o := range outcomes {
-		if o.problem == nil {
-			ids = append(ids, o.ID)
-		}
-	}
-	if limit > 0 {
-		if err := r.service.Hub.WaitAll(ctx, ids, limit); err != nil {
-			return len(outcomes), nil
-		}
-	}
-	found, err := r.service.find(ctx, ids)
-	if err != nil {
-		return len(outcomes), nil
-	}
-	return len(outcomes), found
-}
-
 // readTimeout bounds the reading of a window while the database does not respond.
 const readTimeout = 10 * time.Second
 

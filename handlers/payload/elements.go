@@ -177,7 +177,7 @@ func space(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r'
 // Read implements io.Reader for the present element.
 func (e *elements) Read(p []byte) (int, error) {
 	if _, err := e.src.Peek(1); err != nil {
-		if err == io.EOF && !e.lines { //nolint:errorlint // a bufio.Reader's EOF is not wrapped
+		if err == io.EOF && !e.lines {
 			return 0, errArrayEnds
 		}
 		return 0, err

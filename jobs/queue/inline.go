@@ -160,9 +160,9 @@ func (c *Client) Waiting(ctx context.Context, b Bundle) ([]inline.Multiplication
 	return waiting, nil
 }
 
-// Complete stores the results of multiplications of a bundle and completes its job, if that is still in the attempt that
-// started at a time, in one transaction. It returns the
-// ids of those that are completed with that; others were cancelled meanwhile, or completed by another worker.
+// Complete stores the results of multiplications of a bundle and completes its job, if that is still in the attempt
+// that started at a time, in one transaction. It returns the ids of those that are completed with that; others were
+// cancelled meanwhile, or completed by another worker.
 func (c *Client) Complete(
 	ctx context.Context, b Bundle, startedAt time.Time, computed []inline.Multiplication,
 ) ([]uuid.UUID, error) {

@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/millrace/millrace/internal/loop"
 	"github.com/riverqueue/river"
+
+	"github.com/millrace/millrace/internal/loop"
 )
 
 // hold makes it so that a client, which is not started, has held its lease for a long time.

@@ -15,7 +15,8 @@ import (
 // coreType is the variable that tells OpenBLAS for which CPU to compute.
 const coreType = "OPENBLAS_CORETYPE"
 
-// libc has the functions of the C library that work on the environment of C code. It is not that of Go, which is a copy.
+// libc has the functions of the C library that work on the environment of C code. It is not that of Go, which is a
+// copy.
 var libc = sync.OnceValues(func() (*libcEnvironment, error) {
 	e := &libcEnvironment{}
 	for name, function := range map[string]any{"setenv": &e.setenv, "unsetenv": &e.unsetenv, "getenv": &e.getenv} {
@@ -34,8 +35,8 @@ type libcEnvironment struct {
 	getenv   func(name string) string // empty if it is not set
 }
 
-// prepareEnvironment sets, before a library is loaded, what makes it behave: it must not start threads of its own, which
-// would wait for work that never comes. What the user has set stays.
+// prepareEnvironment sets, before a library is loaded, what makes it behave: it must not start threads of its own,
+// which would wait for work that never comes. What the user has set stays.
 var prepareEnvironment = sync.OnceFunc(func() {
 	_ = setenv("OPENBLAS_NUM_THREADS", "1", false) // libraries also get calls that set the number
 })
@@ -81,9 +82,9 @@ var withoutAVX2 = []string{
 	"bulldozer", "piledriver", "steamroller",
 }
 
-// knownCore returns the name of a CPU that an OpenBLAS should compute for in place of the one that it has recognized, or
-// nothing. An OpenBLAS that is older than the CPU may recognize none, and compute with the instructions that all have:
-// those before 0.3.25 do so on Intel's server CPUs since Sapphire Rapids, with a fifth of the speed.
+// knownCore returns the name of a CPU that an OpenBLAS should compute for in place of the one that it has recognized,
+// or nothing. An OpenBLAS that is older than the CPU may recognize none, and compute with the instructions that all
+// have: those before 0.3.25 do so on Intel's server CPUs since Sapphire Rapids, with a fifth of the speed.
 func knownCore(d Description, chosen bool) string {
 	return coreFor(d, chosen, Levels())
 }

@@ -22,8 +22,8 @@ var (
 	callingThread = []string{"omp_set_num_threads", "bli_thread_set_num_threads"}
 )
 
-// usualLibraries returns the usual places of BLAS libraries. The reference BLAS, libblas.so.3, is not one of them: it is
-// slower than any other. MKL comes last, because it must make its symbols known to what is loaded after it.
+// usualLibraries returns the usual places of BLAS libraries. The reference BLAS, libblas.so.3, is not one of them: it
+// is slower than any other. MKL comes last, because it must make its symbols known to what is loaded after it.
 func usualLibraries() []string {
 	if runtime.GOOS == "darwin" {
 		return []string{
