@@ -74,6 +74,7 @@ func requestsOfEachKind(id string) []request {
 		{method: "DELETE", path: multiplication},
 		{method: "POST", path: "/v1/multiplications", body: manyTiles},
 		{method: "POST", path: "/v1/multiplications", body: manyTiles, prefer: "wait=5"},
+		{method: "POST", path: "/v1/multiplications:batch", body: `[{"a": {"values": [[1]]}, "b": {"values": [[1]]}}]`},
 		{method: "POST", path: "/matrix_multiplication/", body: `{"A": [[1]], "B": [[1]]}`},
 		{method: "POST", path: "/v1/matrices", body: "[[" + strings.Repeat("1,", 100_000) + "1]]"},
 		{method: "GET", path: "/v1/matrices/" + id},

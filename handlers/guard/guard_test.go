@@ -1,7 +1,6 @@
 package guard_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
 // TestClients: the client of a request is the address of its connection, or what a proxy says of it. What a client says
@@ -113,7 +113,7 @@ func TestCap(t *testing.T) {
 func TestRefusalsAreFewLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log reexec.Log // written by timers
 		registry := prometheus.NewRegistry()
 		refusals := guard.NewRefusals(registry, slog.New(slog.NewTextHandler(&log, nil)))
 		next := http.NotFoundHandler()

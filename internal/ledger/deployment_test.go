@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -20,8 +21,8 @@ type deployment struct {
 	cluster *cluster
 	env     []string
 	api     *process
-	server  string // address of the API
-	ops     string // where the API has its metrics
+	server  atomic.Pointer[string] // address of the API
+	ops     string                 // where the API has its metrics
 	workers []*process
 	all     []*process // each has a name of its own in Postgres
 }
@@ -64,7 +65,8 @@ func (d *deployment) startAPI(address string) {
 	d.api = d.start("api", "--addr="+address, "--ops-addr=127.0.0.1:0")
 	d.awaitLog(d.api, "msg=serving")
 	found := addresses.FindStringSubmatch(d.api.log.String())
-	d.server, d.ops = found[1], found[2]
+	d.server.Store(&found[1])
+	d.ops = found[2]
 }
 
 // killAPI kills the API with SIGKILL. Another one is to be started on its address.

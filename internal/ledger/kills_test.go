@@ -16,7 +16,7 @@ func killedAPI(d *deployment, b *book) {
 			d.killAPI()
 			untold := len(b.untold(d.cluster))
 			d.cluster.wire.Delay(0)
-			d.startAPI(strings.TrimPrefix(d.server, "http://"))
+			d.startAPI(strings.TrimPrefix(*d.server.Load(), "http://"))
 			return untold > 0
 		})
 	}

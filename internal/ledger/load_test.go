@@ -108,7 +108,7 @@ var errUnavailable = errors.New("unavailable")
 func (l *load) request(ctx context.Context, method, path string, body []byte, headers ...string) (text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout) // beyond the deadline of any request
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, l.d.server+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, *l.d.server.Load()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

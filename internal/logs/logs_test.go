@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/internal/logs"
+	"github.com/millrace/millrace/internal/reexec"
 )
 
 // TestTextOfClients: whatever a client sends, what is logged of it is short, on one line and printable.
@@ -74,7 +75,7 @@ func handlers() map[string]func(*bytes.Buffer) slog.Handler {
 func TestOneLineASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out reexec.Log // written by timers
 		limited := logs.NewLimited(slog.New(slog.NewTextHandler(&out, nil)))
 		lines := func() []string {
 			synctest.Wait()

@@ -58,6 +58,13 @@ func (l *Log) Write(p []byte) (int, error) {
 	return l.buffer.Write(p)
 }
 
+// Reset forgets the output so far.
+func (l *Log) Reset() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.buffer.Reset()
+}
+
 // String returns the output so far.
 func (l *Log) String() string {
 	l.mutex.Lock()
