@@ -82,7 +82,8 @@ func TestInlineFrozenWorker(t *testing.T) {
 	b.accept(c, first)
 	job := b.count("SELECT id FROM river_job WHERE kind = 'multiply_inline'")
 	second := b.accept(c, b.offer(c, 1, 1, 1, 2))[0]
-	b.exec("UPDATE inline_pending SET job = $1", job) // as if the bundle was open
+	b.exec("UPDATE inline_pending SET job = $1", job) // as if the bundle was open, and for longer than it is
+	b.exec("UPDATE river_job SET args = args || jsonb_build_object('last', $2::text) WHERE id = $1", job, second.String())
 	first.Result = matrix.AsBytes([]float64{9})
 	first.ResultChecksum = inline.Checksum(first.Result)
 	done, err := c.Queue().Complete(t.Context(), queue.Bundle{
