@@ -38,6 +38,7 @@ type Acceptor struct {
 	keys    map[string]struct{} // of the offers in transactions under way
 	running int                 // such transactions
 	bundles bundles
+	joined  chan struct{} // offers have come
 }
 
 // maxAccepting is how many transactions accept multiplications at a time: with more, each would accept fewer, and what
@@ -50,6 +51,7 @@ func New(q *queue.Client, accepted func(n int)) *Acceptor {
 		queue:    q,
 		accepted: accepted,
 		keys:     map[string]struct{}{},
+		joined:   make(chan struct{}, 1),
 	}
 }
 
@@ -92,6 +94,10 @@ func (a *Acceptor) join(offers []*offer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.waiting = append(a.waiting, offers...)
+	select {
+	case a.joined <- struct{}{}:
+	default:
+	}
 	if a.running < maxAccepting {
 		a.running++
 		go a.run()
@@ -102,6 +108,37 @@ func (a *Acceptor) join(offers []*offer) {
 func (a *Acceptor) run() {
 	for group := a.take(); group != nil; group = a.take() {
 		a.accept(group)
+		a.gather(len(group))
+	}
+}
+
+const (
+	// crowd is how many offers in one transaction say that many come.
+	crowd = 8
+	// gatherTime is how long the next transaction waits for as many then: what a transaction takes is for the most part
+	// a matter of the number of transactions.
+	gatherTime = 2 * time.Millisecond
+)
+
+// gather waits, while many come, until as many offers wait as the last transaction had, or for a moment.
+func (a *Acceptor) gather(last int) {
+	if last < crowd {
+		return
+	}
+	limit := time.NewTimer(gatherTime)
+	defer limit.Stop()
+	for {
+		a.mu.Lock()
+		enough := len(a.waiting) >= last
+		a.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-a.joined:
+		case <-limit.C:
+			return
+		}
 	}
 }
 
