@@ -70,7 +70,7 @@ func (n *neon) packedKernel() {
 	n.ins("MOVD t+0(FP), R8")
 	n.ins("MOVD tile_a(R8), R19; MOVD tile_c(R8), R10; MOVD tile_cRow(R8), R11; MOVD tile_panels(R8), R12")
 	n.ins("MOVD tile_k(R8), R13; AND $7, R13, R14; LSR $3, R13, R13")
-	n.WriteString("panel:\n")
+	_, _ = n.WriteString("panel:\n")
 	n.ins("MOVD R19, R0; MOVD tile_b(R8), R9; MOVD R10, R20")
 	for row := 1; row < neonRows; row++ {
 		n.ins("ADD $%d, R19, R%d", row*block*n.size, row)
@@ -80,11 +80,11 @@ func (n *neon) packedKernel() {
 		n.ins("VLD1 (R20), %s; ADD R11, R20, R20", n.row(row*neonVectors))
 	}
 	n.ins("B start")
-	n.WriteString("zero:\n")
+	_, _ = n.WriteString("zero:\n")
 	for v := range neonRows * neonVectors {
 		n.ins("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v)
 	}
-	n.WriteString("start:\n")
+	_, _ = n.WriteString("start:\n")
 	n.ins("MOVD R13, R15; CBZ R15, rest")
 	n.WriteString("block:\n")
 	for range block {
