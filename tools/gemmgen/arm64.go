@@ -22,6 +22,9 @@ type neon struct {
 
 func (n *neon) ins(format string, args ...any) { fmt.Fprintf(n, "\t"+format+"\n", args...) }
 
+// label begins a line to which others jump.
+func (n *neon) label(name string) { fmt.Fprintf(n, "%s:\n", name) }
+
 // row returns the registers that hold a row of the tile.
 func (n *neon) row(first int) string {
 	names := make([]string, neonVectors)
@@ -70,7 +73,7 @@ func (n *neon) packedKernel() {
 	n.ins("MOVD t+0(FP), R8")
 	n.ins("MOVD tile_a(R8), R19; MOVD tile_c(R8), R10; MOVD tile_cRow(R8), R11; MOVD tile_panels(R8), R12")
 	n.ins("MOVD tile_k(R8), R13; AND $7, R13, R14; LSR $3, R13, R13")
-	_, _ = n.WriteString("panel:\n")
+	n.label("panel")
 	n.ins("MOVD R19, R0; MOVD tile_b(R8), R9; MOVD R10, R20")
 	for row := 1; row < neonRows; row++ {
 		n.ins("ADD $%d, R19, R%d", row*block*n.size, row)
@@ -80,13 +83,13 @@ func (n *neon) packedKernel() {
 		n.ins("VLD1 (R20), %s; ADD R11, R20, R20", n.row(row*neonVectors))
 	}
 	n.ins("B start")
-	_, _ = n.WriteString("zero:\n")
+	n.label("zero")
 	for v := range neonRows * neonVectors {
 		n.ins("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v)
 	}
-	_, _ = n.WriteString("start:\n")
+	n.label("start")
 	n.ins("MOVD R13, R15; CBZ R15, rest")
-	n.WriteString("block:\n")
+	n.label("block")
 	for range block {
 		n.step()
 	}
@@ -94,12 +97,12 @@ func (n *neon) packedKernel() {
 		n.ins("ADD $%d, R%d, R%d", (neonRows-1)*block*n.size, row, row)
 	}
 	n.ins("SUB $1, R15, R15; CBNZ R15, block")
-	n.WriteString("rest:\n")
+	n.label("rest")
 	n.ins("MOVD R14, R15; CBZ R15, store")
-	n.WriteString("step:\n")
+	n.label("step")
 	n.step()
 	n.ins("SUB $1, R15, R15; CBNZ R15, step")
-	n.WriteString("store:\n")
+	n.label("store")
 	for row := range neonRows {
 		n.ins("VST1 %s, (R10); ADD R11, R10, R10", n.row(row*neonVectors))
 	}
