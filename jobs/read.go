@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -101,7 +100,7 @@ func (c *Client) getAll(ctx context.Context, r reader, ids []uuid.UUID) ([]Multi
 // inline reads those of several multiplications that are inline.
 func (c *Client) inline(ctx context.Context, r reader, ids []uuid.UUID) (map[uuid.UUID]Multiplication, error) {
 	found := make(map[uuid.UUID]Multiplication, len(ids))
-	maybe := slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return !inline.Maybe(id) })
+	maybe := inline.Candidates(ids)
 	if len(maybe) == 0 {
 		return found, nil
 	}

@@ -79,12 +79,7 @@ func NewInline(i inline.Multiplication, retention time.Duration) Multiplication 
 // inline returns those of the given multiplications that are inline, without their contents. The others must be looked
 // for afterwards: one may be expanded in between, never the other way round.
 func (s *Store) inline(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]inline.Multiplication, error) {
-	var maybe []uuid.UUID
-	for _, id := range ids {
-		if inline.Maybe(id) {
-			maybe = append(maybe, id)
-		}
-	}
+	maybe := inline.Candidates(ids)
 	if len(maybe) == 0 {
 		return nil, nil
 	}

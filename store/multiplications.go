@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -105,7 +106,7 @@ func BatchDetails(batch *pgx.Batch, ids []uuid.UUID) *[]MultiplicationDetail {
 	details := new([]MultiplicationDetail)
 	batch.Queue(db.ListMultiplicationDetails, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
-		found, err := db.New(sent{rows: rows}).ListMultiplicationDetails(context.Background(), ids)
+		found, err := db.New(database.NewSent(rows)).ListMultiplicationDetails(context.Background(), ids)
 		for _, row := range found {
 			*details = append(*details, MultiplicationDetail{
 				Multiplication: Multiplication(row.Multiplication),
@@ -117,15 +118,6 @@ func BatchDetails(batch *pgx.Batch, ids []uuid.UUID) *[]MultiplicationDetail {
 	})
 	return details
 }
-
-// sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
-type sent struct {
-	db.DBTX
-	rows pgx.Rows
-}
-
-// Query implements db.DBTX.
-func (s sent) Query(context.Context, string, ...any) (pgx.Rows, error) { return s.rows, nil }
 
 // MultiplicationWithMatrices is what a tile needs.
 type MultiplicationWithMatrices struct {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 )
 
 // Group is the jobs of one multiplication: those in its ranges of ids, view job_ranges, that have its id in their args.
@@ -183,7 +184,7 @@ func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
 	progress := make(map[uuid.UUID]Progress, len(ids))
 	batch.Queue(db.ListProgress, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
-		found, err := db.New(sent{rows: rows}).ListProgress(context.Background(), ids)
+		found, err := db.New(database.NewSent(rows)).ListProgress(context.Background(), ids)
 		for _, row := range found {
 			progress[row.GroupID] = Progress{
 				Running:   row.Running,
@@ -220,7 +221,7 @@ func BatchErrors(batch *pgx.Batch, ids []uuid.UUID, limit int) map[uuid.UUID][]E
 	query := batch.Queue(db.ListErrors, params.AttemptKey, params.AtKey, params.MessageKey, params.MaxRows, params.Ids)
 	query.Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
-		found, err := db.New(sent{rows: rows}).ListErrors(context.Background(), params)
+		found, err := db.New(database.NewSent(rows)).ListErrors(context.Background(), params)
 		for _, row := range found {
 			errs[row.GroupID] = append(errs[row.GroupID], Error{
 				Tile:    row.Tile,
@@ -233,12 +234,3 @@ func BatchErrors(batch *pgx.Batch, ids []uuid.UUID, limit int) map[uuid.UUID][]E
 	})
 	return errs
 }
-
-// sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
-type sent struct {
-	db.DBTX
-	rows pgx.Rows
-}
-
-// Query implements db.DBTX.
-func (s sent) Query(context.Context, string, ...any) (pgx.Rows, error) { return s.rows, nil }

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/inline"
 )
 
@@ -48,6 +49,23 @@ const hastyWait = "500ms"
 // accepted, by their ids: the others have keys that were used before, unless none was accepted because a process of a
 // version runs that does not know of such multiplications; see KnowInline.
 func (c *Client) Accept(ctx context.Context, a Acceptance) (map[uuid.UUID]int64, error) {
+	params := c.bundleParams(a)
+	rows, err := c.insertBundles(ctx, params, a.Hasty && len(params.Keys) > 0)
+	if err != nil {
+		return nil, fmt.Errorf("accepting multiplications: %w", err)
+	}
+	accepted := make(map[uuid.UUID]int64, len(rows))
+	for _, row := range rows {
+		accepted[row.ID] = row.Job
+	}
+	if len(accepted) > 0 {
+		c.Wake(Small)
+	}
+	return accepted, nil
+}
+
+// bundleParams returns the parameters of the statement that accepts.
+func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 	params := db.InsertBundlesParams{
 		InlineSince: inline.Since,
 		Status:      int16(a.Status), //nolint:gosec // an HTTP status
@@ -71,18 +89,7 @@ func (c *Client) Accept(ctx context.Context, a Acceptance) (map[uuid.UUID]int64,
 		}
 	}
 	addKeys(&params, keys)
-	rows, err := c.insertBundles(ctx, params, a.Hasty && len(keys) > 0)
-	if err != nil {
-		return nil, fmt.Errorf("accepting multiplications: %w", err)
-	}
-	accepted := make(map[uuid.UUID]int64, len(rows))
-	for _, row := range rows {
-		accepted[row.ID] = row.Job
-	}
-	if len(accepted) > 0 {
-		c.Wake(Small)
-	}
-	return accepted, nil
+	return params
 }
 
 // addKeys adds the responses to requests, in one order everywhere: transactions with the same keys must not wait for
@@ -198,7 +205,7 @@ func BatchInlineProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progre
 	progress := map[uuid.UUID]Progress{}
 	batch.Queue(db.ListInlineProgress, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
-		found, err := db.New(sent{rows: rows}).ListInlineProgress(context.Background(), ids)
+		found, err := db.New(database.NewSent(rows)).ListInlineProgress(context.Background(), ids)
 		for _, row := range found {
 			p := Progress{Attempts: int64(row.Attempt)}
 			if row.Running {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -66,6 +67,11 @@ func NewOtherID() uuid.UUID {
 
 // Maybe reports whether a multiplication with an id may be inline.
 func Maybe(id uuid.UUID) bool { return id[len(id)-1]&partBits == 0 }
+
+// Candidates returns those of the given multiplications that may be inline.
+func Candidates(ids []uuid.UUID) []uuid.UUID {
+	return slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return !Maybe(id) })
+}
 
 // ID returns the id of a matrix of an inline multiplication.
 func (p Part) ID(multiplication uuid.UUID) uuid.UUID {

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -60,7 +61,7 @@ func Batch(batch *pgx.Batch, ids []uuid.UUID) *[]Multiplication {
 	found := new([]Multiplication)
 	batch.Queue(db.ListInlineContents, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
-		read, err := db.New(sent{rows: rows}).ListInlineContents(context.Background(), ids)
+		read, err := db.New(database.NewSent(rows)).ListInlineContents(context.Background(), ids)
 		*found = FromRows(read)
 		return err
 	})
@@ -80,7 +81,7 @@ func BatchStates(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Multiplication
 	found := make(map[uuid.UUID]Multiplication, len(ids))
 	batch.Queue(db.ListInline, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
-		read, err := db.New(sent{rows: rows}).ListInline(context.Background(), ids)
+		read, err := db.New(database.NewSent(rows)).ListInline(context.Background(), ids)
 		for _, row := range read {
 			found[row.ID] = FromState(row)
 		}
@@ -88,12 +89,3 @@ func BatchStates(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Multiplication
 	})
 	return found
 }
-
-// sent stands in for a connection on which a query has been sent already, so that generated code can read its rows.
-type sent struct {
-	db.DBTX
-	rows pgx.Rows
-}
-
-// Query implements db.DBTX.
-func (s sent) Query(context.Context, string, ...any) (pgx.Rows, error) { return s.rows, nil }
