@@ -5,8 +5,6 @@ package server
 import (
 	"context"
 	"log/slog"
-	"os"
-	"runtime/debug"
 )
 
 // Run runs a process on a migrated database until ctx is done, or until one of its listeners ends by itself, which is
@@ -25,16 +23,4 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 		log.Info("ready", "ops", p.OpsURL())
 	}
 	return p.Run(ctx)
-}
-
-// gcPercent is how much the heap of a process that serves may grow between two collections. Small requests leave little
-// in memory and much garbage: at Go's default of 100 a fifth of the time goes into collecting it. The memory of
-// transfers is bounded, and GOMEMLIMIT bounds all of it.
-const gcPercent = 200
-
-// collectLess sets gcPercent, unless GOGC says otherwise.
-func collectLess() {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(gcPercent)
-	}
 }
