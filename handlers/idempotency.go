@@ -76,6 +76,8 @@ type request struct {
 	key  string // "" without one
 	path string
 	body *payload.Body // nil if the body is ignored
+
+	waits bool // the client waits for the result
 }
 
 // fingerprint returns a hash of what the request asks for. The body must have been read.

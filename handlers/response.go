@@ -73,6 +73,9 @@ func render[T any](v T) rendered[T] {
 	return rendered[T]{text, err}
 }
 
+// Rendered implements apidoc.Rendered.
+func (r rendered[T]) Rendered() ([]byte, error) { return r.text, r.err }
+
 // MarshalJSON implements json.Marshaler.
 func (r rendered[T]) MarshalJSON() ([]byte, error) { return r.text, r.err }
 

@@ -43,6 +43,7 @@ func (a *API) submit(ctx context.Context, in *submitInput) (*acceptedOutput, err
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	r.waits = in.asked
 	resp, err := a.accept(ctx, r, payload.ReadOrder)
 	return a.accepted(ctx, in.Waiting, resp, err)
 }
@@ -53,6 +54,7 @@ func (a *API) submitSimple(ctx context.Context, in *submitInput) (*acceptedOutpu
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
+	r.waits = in.asked
 	resp, err := a.accept(ctx, r, payload.ReadSimpleOrder)
 	return a.accepted(ctx, in.Waiting, resp, err)
 }
@@ -108,7 +110,11 @@ func (a *API) submitInline(
 	if err != nil {
 		return nil, err
 	}
-	return resp, a.jobs.Accept(ctx, queue.Offer{Multiplication: i, Key: savedResponse(r, resp)})[0]
+	return resp, a.jobs.Accept(ctx, queue.Offer{
+		Multiplication: i,
+		Key:            savedResponse(r, resp),
+		Waits:          r.waits,
+	})[0]
 }
 
 func (a *API) submitTiles(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {

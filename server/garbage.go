@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 )
 
 const (
@@ -15,16 +16,16 @@ const (
 	// leastGCPercent is Go's default, for a heap with more than smallHeapGarbage in use.
 	leastGCPercent = 100
 	// mostGCPercent is for a heap of next to nothing.
-	mostGCPercent = 800
+	mostGCPercent = 1600
 )
 
 // collectLess lets the heap of the process have smallHeapGarbage between two collections, or as much as is in use,
 // unless GOGC says otherwise.
-func collectLess() {
+var collectLess = sync.OnceFunc(func() {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		followHeap()
 	}
-}
+})
 
 // followHeap adapts GOGC after each collection from now on.
 func followHeap() {

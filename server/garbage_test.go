@@ -11,7 +11,8 @@ import (
 func TestGCPercent(t *testing.T) {
 	t.Parallel()
 	for live, want := range map[uint64]int{
-		0:        800,
+		0:        1600,
+		2 << 20:  1600,
 		8 << 20:  800,
 		16 << 20: 400,
 		32 << 20: 200,

@@ -49,6 +49,9 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Role.serves() {
+		collectLess()
+	}
 	p := &Process{
 		config:   c,
 		log:      log,

@@ -10,9 +10,6 @@ import (
 // Run runs a process on a migrated database until ctx is done, or until one of its listeners ends by itself, which is
 // an error.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
-	if c.Role.serves() {
-		collectLess()
-	}
 	p, err := Start(ctx, c, log)
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ func Config() huma.Config {
 		{Name: multiplicationsTag, Description: "Submit multiplications, watch them, and download their results."},
 		{Name: overviewTag, Description: "The state of the system."},
 	}
+	c.Formats = formats()
 	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
 	c.DocsPath = ""                       // Huma's page loads scripts from a CDN
 	c.SchemasPath = ""                    // the schemas are in the description

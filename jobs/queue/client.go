@@ -42,6 +42,7 @@ func Names() []string { return []string{Small, Tiles} }
 const (
 	smallCooldown = time.Millisecond // the shortest that River allows
 	smallPoll     = 250 * time.Millisecond
+	crowdPause    = 20 * time.Millisecond
 	tilesCooldown = 10 * time.Millisecond
 	tilesPoll     = 500 * time.Millisecond
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.

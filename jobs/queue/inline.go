@@ -23,7 +23,8 @@ const InlineKind = "multiply_inline"
 // Offer is an inline multiplication that is to be accepted, with the response to its request if that has a key.
 type Offer struct {
 	inline.Multiplication
-	Key *store.IdempotencyKey
+	Key   *store.IdempotencyKey
+	Waits bool // a client waits for the result
 }
 
 // Bundle is what one job computes: the inline multiplications of its own in a range of ids.
@@ -40,6 +41,9 @@ type Acceptance struct {
 	Status  int       // HTTP status of the responses
 	Hasty   bool      // fail rather than wait longer than a moment for a transaction that is about to write the same key
 }
+
+// crowd is how many multiplications in one transaction say that more come at once.
+const crowd = 8
 
 // hastyWait is how long a transaction of many offers waits for one that is about to write the key of one of them.
 const hastyWait = "500ms"
@@ -59,9 +63,27 @@ func (c *Client) Accept(ctx context.Context, a Acceptance) (map[uuid.UUID]int64,
 		accepted[row.ID] = row.Job
 	}
 	if len(accepted) > 0 {
-		c.Wake(Small)
+		c.wakeFor(a)
 	}
 	return accepted, nil
+}
+
+// wakeFor wakes the workers after an acceptance: soon if it is of a crowd for which no client waits, else at once.
+func (c *Client) wakeFor(a Acceptance) {
+	waits := func(o Offer) bool { return o.Waits }
+	n := 0
+	for _, offers := range a.Offers {
+		if slices.ContainsFunc(offers, waits) {
+			c.Wake(Small)
+			return
+		}
+		n += len(offers)
+	}
+	if n < crowd {
+		c.Wake(Small)
+		return
+	}
+	c.sender.Send(crowdChannel, wakePayload(Small))
 }
 
 // bundleParams returns the parameters of the statement that accepts.
