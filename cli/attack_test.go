@@ -33,6 +33,9 @@ type attack struct {
 
 const postJSON = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
+// smallLine is an order of a batch.
+const smallLine = `{"a": {"values": [[1, 2], [3, 4]]}, "b": {"values": [[1, 2], [3, 4]]}}` + "\n"
+
 // attacks are those by which an API exceeded its memory.
 func attacks() map[string]attack {
 	ones := strings.Repeat("1,", 999) + "1"
@@ -69,6 +72,14 @@ func attacks() map[string]attack {
 		"half a million rows": {
 			clients: 18,
 			head:    fmt.Sprintf(postJSON, "/v1/multiplications", len(hugeTiles), hugeTiles),
+		},
+		"batches that are not read": {
+			clients: 20,
+			head: fmt.Sprintf("POST /v1/multiplications:batch HTTP/1.1\r\nHost: localhost\r\n"+
+				"Content-Type: application/x-ndjson\r\nPrefer: wait=60\r\nContent-Length: %d\r\n\r\n", 5000*len(smallLine)),
+			text:   smallLine,
+			repeat: 5000,
+			unread: true,
 		},
 		"event streams": {
 			clients: 500,

@@ -183,3 +183,46 @@ func TestEmptyBatch(t *testing.T) {
 		}
 	}
 }
+
+// TestBatchLosesDatabase: orders whose group cannot be accepted have its problem, and those of the groups before are
+// accepted, whichever group that is.
+func TestBatchLosesDatabase(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	// The disk is full once there are more than 1,000 of them: after the first group.
+	if _, err := b.store.Pool.Exec(t.Context(), `
+		CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			IF (SELECT count(*) FROM inline_pending) > 1000 THEN
+				RAISE EXCEPTION 'no space left on device' USING ERRCODE = 'disk_full';
+			END IF;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER full_disk AFTER INSERT ON inline_pending EXECUTE FUNCTION full_disk()`); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Repeat(smallOrderLine, 2500)
+	items := b.batch(t, ndjsonType, lines).items(t)
+	for i, item := range items {
+		switch {
+		case i < 1000 && (item.Status != http.StatusAccepted || item.ID == ""):
+			t.Fatalf("item %d is %+v, want an accepted one", i, item)
+		case i >= 1000 && (item.Status != http.StatusInsufficientStorage || item.ID != "" || item.Problem == nil):
+			t.Fatalf("item %d is %+v, want a problem with status 507", i, item)
+		}
+	}
+	if got := b.multiplications(t); got != 1000 || len(items) != 2500 {
+		t.Errorf("%d multiplications, %d items, want 1000 and 2500", got, len(items))
+	}
+	// With a key a repetition goes on, so the request fails as a whole.
+	b.batch(t, ndjsonType, lines, "Idempotency-Key", "k").want(t, http.StatusInsufficientStorage)
+	if _, err := b.store.Pool.Exec(t.Context(), "DROP TRIGGER full_disk ON inline_pending"); err != nil {
+		t.Fatal(err)
+	}
+	items = b.batch(t, ndjsonType, lines, "Idempotency-Key", "k").items(t)
+	if got := b.multiplications(t); got != 3500 || acceptedOf(items) != 2500 {
+		t.Errorf("%d multiplications, %d accepted orders, want 3500 and 2500", got, acceptedOf(items))
+	}
+}
+
+const smallOrderLine = `{"a":{"values":[[1]]},"b":{"values":[[1]]}}` + "\n"

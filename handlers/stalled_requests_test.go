@@ -94,6 +94,9 @@ func beginning() string {
 	return string(npy.AppendHeader(nil, shape)) + strings.Repeat("x", 100_000)
 }
 
+// smallOrder is a multiplication of small matrices.
+const smallOrder = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
+
 // TestStalledRequests: each route that takes a body returns 408 to a client that sends too slowly, and stores nothing.
 func TestStalledRequests(t *testing.T) {
 	t.Parallel()
@@ -109,6 +112,8 @@ func TestStalledRequests(t *testing.T) {
 		{"/v1/multiplications", resource.MediaMultipart + "; boundary=x", part + npy},
 		{"/v1/multiplications", resource.MediaMultipart + "; boundary=x", part[:20]},
 		{"/matrix_multiplication/", resource.MediaJSON, `{"A": [`},
+		{"/v1/multiplications:batch", resource.MediaJSON, "[" + smallOrder + ","},
+		{"/v1/multiplications:batch", resource.MediaNDJSON, smallOrder + "\n" + smallOrder},
 	} {
 		for _, key := range []string{"", "Idempotency-Key: k\r\n"} {
 			conn := dial(t, server, fmt.Sprintf(
@@ -130,7 +135,8 @@ func TestStalledRequests(t *testing.T) {
 		}
 	}
 	var left int
-	const sql = "SELECT (SELECT count(*) FROM matrices) + (SELECT count(*) FROM blocks)"
+	const sql = `SELECT (SELECT count(*) FROM matrices) + (SELECT count(*) FROM blocks)
+		+ (SELECT count(*) FROM inline_pending)`
 	err := s.Pool.QueryRow(t.Context(), sql).Scan(&left)
 	if err != nil || left != 0 {
 		t.Errorf("%d rows are left, error %v, want none", left, err)

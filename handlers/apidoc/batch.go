@@ -33,6 +33,7 @@ func SubmitBatch() huma.Operation {
 		Responses: responses(
 			outcomes(),
 			response{status: http.StatusRequestTimeout},
+			response{status: http.StatusInsufficientStorage},
 			problem(http.StatusBadRequest, "The array is malformed, or ends too early; nothing was accepted.",
 				"bad request: [17]: malformed JSON: the array does not end"),
 			problem(http.StatusNotAcceptable, "The client accepts neither form of the response.",

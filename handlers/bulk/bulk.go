@@ -5,7 +5,7 @@
 // The transaction of a group of a request with an idempotency key also saves what has become of the group's orders,
 // under a key made of that of the request and the index of the first order. A repetition takes over what is saved,
 // and goes on where that ends: after a crash, or beside another process that is at work on the same. So each order is
-// XX
+// accepted once.
 package bulk
 
 import (
