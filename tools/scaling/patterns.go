@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// smallRate is how many small multiplications a worker completes in a second, in bundles, when nothing else needs its
-// two cores or Postgres. It is to be replaced by what is measured, and so is the share of Postgres.
+// smallRate is how many small multiplications a worker completes in a second, in full bundles, when nothing else needs
+// its two cores or Postgres: 100,000 of 2×2 that waited took 2.2 seconds. smallCPU is what the worker took for one, and
+// smallDatabase what Postgres takes to accept and to complete it.
 const (
-	smallRate     = 3500
+	smallRate     = 40_000
 	smallSlots    = 16 // concurrency of a worker
 	smallTime     = smallSlots * time.Second / smallRate
-	smallCPU      = 100 * time.Microsecond
-	smallDatabase = 280 * time.Microsecond // half of what two cores have for one at this rate
+	smallCPU      = 10 * time.Microsecond
+	smallDatabase = 40 * time.Microsecond
 )
 
 // The costs were measured on a core of an AMD EPYC (Zen 4) with OpenBLAS. Unless noted, operands are random and
