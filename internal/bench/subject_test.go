@@ -209,11 +209,12 @@ func (d *deployment) completions(ctx context.Context, since time.Time) ([][2]flo
 	return course, err
 }
 
-// unfinished reports whether a multiplication waits or is computed.
+// unfinished reports whether a multiplication waits or is computed. Of the small ones it looks at the last: the first
+// ones, which are completed and not vacuumed yet, would have to be passed.
 func (d *deployment) unfinished(ctx context.Context) (found bool, err error) {
 	sql := "SELECT EXISTS (SELECT FROM multiplications WHERE state IN ('pending', 'in_progress'))"
 	if d.inline {
-		sql += " OR EXISTS (SELECT FROM inline_pending)"
+		sql += " OR (SELECT id FROM inline_pending ORDER BY id DESC LIMIT 1) IS NOT NULL"
 	}
 	return found, d.pool.QueryRow(ctx, sql).Scan(&found)
 }
