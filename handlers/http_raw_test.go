@@ -16,8 +16,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/observe"
 )
 
 // The files http_*_test.go try the rules of RFC 9110 and RFC 9112 over sockets, since clients of HTTP send what they
@@ -35,7 +35,7 @@ type rawSite struct {
 func setupRaw(t *testing.T) *rawSite {
 	t.Helper()
 	b := setupSite(t, true)
-	server := httptest.NewUnstartedServer(handlers.Observed(b.handler, prometheus.NewRegistry()))
+	server := httptest.NewUnstartedServer(observe.Requests(b.handler, prometheus.NewRegistry()))
 	server.Listener = guard.Linger(server.Listener)
 	server.Start()
 	t.Cleanup(server.Close)

@@ -8,10 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/millrace/millrace/handlers/observe"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"github.com/millrace/millrace/handlers"
 )
 
 // TestRequestsAreObserved: requests are counted by route, not by path, and by known methods.
@@ -19,7 +18,7 @@ func TestRequestsAreObserved(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
 	registry := prometheus.NewRegistry()
-	b.server = httptest.NewServer(handlers.Observed(b.handler, registry))
+	b.server = httptest.NewServer(observe.Requests(b.handler, registry))
 	t.Cleanup(b.server.Close)
 
 	created := b.do(t, http.MethodPost, "/matrix_multiplication/", strings.NewReader(`{"A": [[1]], "B": [[2]]}`),
@@ -89,7 +88,7 @@ func TestRequestsAreObserved(t *testing.T) {
 func TestSizesAreObserved(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	server := httptest.NewServer(handlers.Observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(observe.Requests(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = w.Write(make([]byte, 2000))
 		panic(http.ErrAbortHandler)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/observe"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
@@ -137,7 +138,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	p.hub = watch.NewHub(p.store, p.log)
 	p.hub.Start(ctx)
 	api := handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log)
-	observed := handlers.Observed(api, p.registry)
+	observed := observe.Requests(api, p.registry)
 	if p.api, err = listen(ctx, p.apiListening(), p.draining.closing(observed)); err != nil {
 		return err
 	}

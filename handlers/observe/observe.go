@@ -1,4 +1,5 @@
-package handlers
+// Package observe measures the requests to an HTTP handler.
+package observe
 
 import (
 	"fmt"
@@ -33,8 +34,8 @@ type httpMetrics struct {
 	inFlight prometheus.Gauge
 }
 
-// Observed returns a handler that counts the requests to next in metrics of registry.
-func Observed(next http.Handler, registry prometheus.Registerer) http.Handler {
+// Requests returns a handler that counts the requests to next in metrics of registry.
+func Requests(next http.Handler, registry prometheus.Registerer) http.Handler {
 	factory := promauto.With(registry)
 	labels := []string{"route", "method"}
 	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {

@@ -1,4 +1,4 @@
-package handlers
+package observe_test
 
 import (
 	"fmt"
@@ -10,8 +10,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/millrace/millrace/handlers/observe"
 	"github.com/millrace/millrace/handlers/payload"
 )
+
+// stall is a timeout that the test can let pass.
+const stall = 100 * time.Millisecond
 
 // TestLongResponseIsObserved: a request without a body has no deadline for sending it, also while its size is
 // measured. With a deadline the server would take the silent client for one that is gone, and end the response.
@@ -27,7 +31,7 @@ func TestLongResponseIsObserved(t *testing.T) {
 		}
 		_, _ = fmt.Fprintln(w, "and ends")
 	})
-	server := httptest.NewServer(Observed(payload.WithStallLimits(slow, stall), prometheus.NewRegistry()))
+	server := httptest.NewServer(observe.Requests(payload.WithStallLimits(slow, stall), prometheus.NewRegistry()))
 	t.Cleanup(server.Close)
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		r, err := http.NewRequestWithContext(t.Context(), method, server.URL, nil)
