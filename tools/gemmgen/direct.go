@@ -2,6 +2,10 @@ package main
 
 import "fmt"
 
+func directName(e element, set isa, rows, vectors int) string {
+	return fmt.Sprintf("%s%s%dx%d", e.prefix, set.name, rows, vectors)
+}
+
 // directKernel writes the kernel that multiplies a tile of a fixed number of rows and vectors, of which the last may
 // be partial. Neither A nor B need be packed: t says how far rows are apart. After each block of k it skips t.aNext
 // bytes of A, so that it reads packed A as well.
