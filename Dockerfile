@@ -1,9 +1,10 @@
 # One image, two targets: `worker`, and `api`, the default. They differ in nothing but the command.
 #
 # No shell, no package manager, no BLAS library, which would not be faster than the built-in kernel: the binary and its libc,
-# through which it could load one. It runs as a user without rights, on a root file system that may be read-only. Everything is built on the machine's own architecture, without an emulator.
+# through which it could load one. It runs as a user without rights, on a root file system that may be read-only. Everything
+# is built on the machine's own architecture, without an emulator.
 
-FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+FROM --platform=$BUILDPLATFORM golang:1.26-trixie AS build
 ARG GOPROXY
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -16,11 +17,11 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X github.com/millrace/millrace/server.stamped=$VERSION" -o /millrace .
 
-FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS libraries
+FROM --platform=$BUILDPLATFORM debian:trixie-slim AS libraries
 ARG TARGETARCH
 WORKDIR /packages
 # apt is shown an empty system of the target's architecture: it then fetches everything that libc needs. Unpacking runs none
-# of it.
+# of it. Packages know only /usr/lib; programs ask for their loader in /lib or /lib64.
 RUN set -eu; \
     mkdir -p /apt/lists/partial /apt/archives/partial; : >/apt/status; \
     aim="-o APT::Architecture=$TARGETARCH -o APT::Architectures=$TARGETARCH -o Dir::State=/apt -o Dir::State::status=/apt/status \
@@ -32,6 +33,7 @@ RUN set -eu; \
       dpkg-deb -x "$package" /image; \
       dpkg-deb -f "$package" >"/image/var/lib/dpkg/status.d/$(dpkg-deb -f "$package" Package)"; \
     done; \
+    for folder in /image/usr/lib*; do ln -s "usr/${folder##*/}" "/image/${folder##*/}"; done; \
     rm -rf /image/usr/lib/*-linux-gnu*/gconv /image/usr/share/lintian /image/usr/share/man /image/usr/share/locale /image/etc/ld.so.conf.d; \
     echo 'nonroot:x:65532:65532:nonroot:/:/sbin/nologin' >/image/etc/passwd
 
