@@ -56,10 +56,10 @@ const (
 //
 // This is 64 for 8×24 elements of float64 and 32 KiB, for which C would be read and written too often: our kernels
 // ask for both micro-panels ahead of time and run as fast from the second-level cache. So the depth is maxRow, unless
-// a smaller one, of minDepth at least, lets the micro-panel of B stay in half of the first level. That is so for 6×8
-// and 6×16 elements: in float64, where the model has 256 as well, it is 2 % faster, and 10 % where other programs are
-// busy with the caches. The depth is the same on all CPUs, and with it the order of each sum: caches and the way to
-// multiply do not change a bit of C.
+// a smaller one, of minDepth at least, lets the micro-panel of B stay in half of the first level. AVX2 has such a one:
+// 256, as in the model for float64. There it is 2 % faster, and 10 % where other programs are busy with the caches.
+// NEON has 336, not measured. The depth is the same on all CPUs, and with it the order of each sum: caches and the way
+// to multiply do not change a bit of C.
 //
 // The block of A may take what the micro-panel of B and C leave of the second-level cache in the model, m_c = C_A ·
 // ways' size / (k_c · size), which is three quarters. It gets a quarter: what is asked for ahead of time needs room
