@@ -42,7 +42,7 @@ const (
 	maxPanel = 6 << 20
 )
 
-// newBlocking returns the blocking for a tile of rows×columns elements of size bytes.
+// newBlocking returns the blocking for a tile of rows×columns elements of size bytes on a CPU with caches c.
 //
 // The model is that of T. M. Low, F. D. Igual, T. M. Smith and E. S. Quintana-Ortí, Analytical Modeling Is Enough for
 // High-Performance BLIS, ACM TOMS 43, 2016. There the first-level cache of W ways holds a micro-panel of B, one of A
@@ -52,14 +52,13 @@ const (
 //
 // This is 64 for 8×24 elements of float64 and 32 KiB, for which C would be read and written too often: our kernels
 // ask for both micro-panels ahead of time and run as fast from the second-level cache. So the depth is maxRow. It is
-// the same on all CPUs, and with it the order of each sum: caches and the way to multiply do not change a bit of C.
+// the same on all CPUs, and with it the order of each sum: caches do not change a bit of C.
 //
 // The block of A may take what the micro-panel of B and C leave of the second-level cache in the model, m_c = C_A ·
 // ways' size / (k_c · size), which is three quarters. It gets a quarter: what is asked for ahead of time needs room
 // too, and measured that is up to 3 % faster. The panel of B gets a quarter of the third level, which all cores
 // share.
-func newBlocking(rows, columns, size int) blocking {
-	c := detectCaches()
+func newBlocking(c caches, rows, columns, size int) blocking {
 	depth := maxRow / size / blockK * blockK
 	return blocking{
 		depth:   depth,
