@@ -48,11 +48,11 @@ type panelSlot[T matrix.Float] struct {
 // multiplyTile computes the elements of t.
 func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.Source, t *Tile) error {
 	c := matrix.AsFloats[T](t.data)
-	if t.Rect.Empty() || a.Shape().Cols == 0 {
+	if t.Rect.Empty() || t.depth == 0 {
 		clear(c)
 		return ctx.Err()
 	}
-	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect)
+	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect, t.from, t.depth)
 	r := &run[T]{
 		kernel:    e.kernel,
 		a:         a,
