@@ -733,7 +733,9 @@ type TileCounts struct {
 	// Retrying Failed at least once and waiting for the next attempt
 	Retrying int64 `json:"retrying"`
 	Running  int64 `json:"running"`
-	Total    int64 `json:"total"`
+
+	// Total If the inner dimension is long, each part of a tile counts as one, and so does the sum of its parts
+	Total int64 `json:"total"`
 }
 
 // TileError A failed attempt at a tile.

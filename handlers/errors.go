@@ -48,6 +48,7 @@ var statuses = []struct {
 	{jobs.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
+	{jobs.ErrOlderProcesses, http.StatusServiceUnavailable},
 	{jobs.ErrFinished, http.StatusConflict},
 	{jobs.ErrCompleted, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},

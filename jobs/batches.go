@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 )
@@ -64,7 +65,7 @@ func orderOf(m Multiplication) queue.Order {
 
 // feed enqueues the batches that are overdue.
 func (c *Client) feed(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, persist.Timeout)
 	defer cancel()
 	starved, err := c.store.Starved(ctx, fewTiles, feedLimit)
 	for _, id := range starved {

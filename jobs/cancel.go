@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/store"
 )
 
@@ -72,7 +73,7 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 // database that is unavailable until ctx is done.
 func (c *Client) fail(ctx context.Context, e ending) error {
 	e.transition = fail
-	err := persist(ctx, func(ctx context.Context) error {
+	err := persist.Do(ctx, func(ctx context.Context) error {
 		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
 	})
 	if err == nil || errors.Is(err, ErrFinished) {

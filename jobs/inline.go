@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/jobs/accept"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -134,7 +135,7 @@ func (c *Client) expand(ctx context.Context, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return persist(ctx, func(ctx context.Context) error {
+	return persist.Do(ctx, func(ctx context.Context) error {
 		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.expandTx(ctx, tx, ids) })
 	})
 }

@@ -15,9 +15,9 @@ const (
 	DefaultPriority = 2
 )
 
-// DefaultMaxTiles is the default of Limits.MaxTiles: 20,000 tiles of full size are 30 hours of a core that does
-// 50 GFLOP/s, and reading the progress of as many jobs takes some 10 ms.
-const DefaultMaxTiles = 20_000
+// DefaultMaxTiles is the default of Limits.MaxTiles: 50,000 tiles of full size are 40 hours of a core that does
+// 50 GFLOP/s, and reading the progress of as many jobs takes some 20 ms.
+const DefaultMaxTiles = 50_000
 
 // Limits bound what submissions may ask for.
 type Limits struct {
@@ -42,13 +42,13 @@ func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
 		}
 	}
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
-	if maxTiles := cmp.Or(l.MaxTiles, DefaultMaxTiles); plan.Tiles() > maxTiles {
+	if maxTiles := cmp.Or(l.MaxTiles, DefaultMaxTiles); plan.Pieces() > maxTiles {
 		return fmt.Errorf("%w: the multiplication would take %d tiles, at most %d are allowed",
-			matrix.ErrTooLarge, plan.Tiles(), maxTiles)
+			matrix.ErrTooLarge, plan.Pieces(), maxTiles)
 	}
 	if maxK := plan.MaxK(); plan.K > maxK {
-		return fmt.Errorf("%w: the inner dimension is %d, at most %d is allowed for a result of %d×%d, "+
-			"because a tile is not cut along it", matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
+		return fmt.Errorf("%w: the inner dimension is %d, at most %d is allowed for a result of %d×%d",
+			matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
 	}
 	return nil
 }

@@ -153,6 +153,7 @@ func (m Multiplication) row() store.Multiplication {
 		DType:         m.C.Shape.DType,
 		TileRows:      m.Plan.TileRows,
 		TileCols:      m.Plan.TileCols,
+		TileDepth:     m.Plan.TileDepth,
 		TilesTotal:    m.TilesTotal,
 		TilesUnqueued: m.TilesUnqueued,
 		Batched:       m.TilesUnqueued > 0,

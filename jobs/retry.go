@@ -34,7 +34,7 @@ func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error 
 		err = ErrActive
 	}
 	if err == nil {
-		err = tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved)
+		err = tx.Reserve(ctx, m.ID, m.Plan, m.C.Shape.DType, c.limits.MaxReserved)
 	}
 	if err == nil {
 		err = c.reopenTx(ctx, tx, m)

@@ -2,7 +2,9 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -37,10 +39,14 @@ type Submission struct {
 	MaxBytes int64 // of each operand and of the result; 0 means no limit
 }
 
+// ErrOlderProcesses means that a multiplication with parts cannot be accepted while processes of a version before them
+// run.
+var ErrOlderProcesses = errors.New("the service is being updated: older processes cannot divide the inner dimension")
+
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Errors: those of
 // Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result; store.ErrNotFound for an
-// operand that does not exist any more.
+// operand that does not exist any more; ErrOlderProcesses.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
@@ -55,6 +61,11 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 
 func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
 	m := planned(s)
+	if m.Plan.Parts() > 1 {
+		if known, err := tx.KnowParts(ctx); err != nil || !known {
+			return Multiplication{}, cmp.Or(err, ErrOlderProcesses)
+		}
+	}
 	if result := resultMatrix(m); result.InBlocks() {
 		if err := c.store.CheckSpace(0); err != nil { // Reserve is about how much the result takes
 			return Multiplication{}, err
@@ -67,7 +78,7 @@ func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 		return Multiplication{}, err
 	}
 	if m.TilesTotal > 0 {
-		if err := tx.Reserve(ctx, m.ID, m.C.Shape, c.limits.MaxReserved); err != nil {
+		if err := tx.Reserve(ctx, m.ID, m.Plan, m.C.Shape.DType, c.limits.MaxReserved); err != nil {
 			return Multiplication{}, err
 		}
 	}
@@ -121,7 +132,7 @@ func planned(s Submission) Multiplication {
 		Priority:   s.Priority,
 		State:      Pending,
 		Plan:       plan,
-		TilesTotal: plan.Tiles(),
+		TilesTotal: plan.Pieces(),
 	}
 	if m.TilesTotal == 0 {
 		now := time.Now()

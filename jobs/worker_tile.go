@@ -13,18 +13,16 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/told"
+	"github.com/millrace/millrace/jobs/parts"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
-const (
-	// storeTimeout bounds one try to store a computed tile, or a failure, and all tries while the process stops.
-	storeTimeout = 30 * time.Second
-	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
-	resumePause = time.Second
-)
+// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
+const resumePause = time.Second
 
 // errSuperseded means that an attempt at a tile is of no use: its multiplication has finished, or the tile was counted.
 var errSuperseded = errors.New("the tile is not needed any more")
@@ -74,19 +72,22 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("%w: tile %d of %d", errPermanent, job.Args.Tile, total)
 	}
 	s := w.client.store
-	rect := m.Multiplication.Plan().Tile(job.Args.Tile)
+	piece := m.Multiplication.Plan().Piece(job.Args.Tile)
 	if m.C.InBlocks() {
-		if err := s.CheckRoom(rect.Elements() * int64(m.C.DType.Size())); err != nil { // before it is computed
+		if err := s.CheckRoom(piece.Tile.Elements() * int64(m.C.DType.Size())); err != nil { // before it is computed
 			return w.waitForRoom(ctx, job, err)
 		}
 	}
-	tile, err := w.engine.MultiplyTile(ctx, s.Source(m.A), s.Source(m.B), rect, m.Multiplication.DType)
+	if piece.IsSum() {
+		return w.sum(ctx, job, m, piece)
+	}
+	tile, err := w.engine.MultiplyPart(ctx, s.Source(m.A), s.Source(m.B), piece.Tile, piece.From, piece.Depth, m.C.DType)
 	if err != nil {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
 	defer tile.Release()
 	w.client.metrics.tile(tile.Stats)
-	return w.finish(ctx, job, m, rect, tile.Bytes())
+	return w.finish(ctx, job, m, piece, tile.Bytes())
 }
 
 // load returns the multiplication that the job is a tile of. One that has finished needs no more tiles, unless a
@@ -126,13 +127,13 @@ func (w *tileWorker) start(ctx context.Context, job *river.Job[TileArgs], m stor
 // finish stores a computed tile. It outlives the order to stop, and a database that is unavailable for a while: the
 // work is done and worth keeping.
 func (w *tileWorker) finish(
-	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, rect matrix.Rect, c []byte,
+	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, piece matrix.Piece, c []byte,
 ) error {
-	ctx, cancel := outlast(ctx, storeTimeout)
+	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
 	var result storedResult
 	if m.C.InBlocks() {
-		err := persist(ctx, func(ctx context.Context) error { return w.client.store.WriteRect(ctx, m.C, rect, c) })
+		err := persist.Do(ctx, func(ctx context.Context) error { return parts.Write(ctx, w.client.store, m, piece, c) })
 		if store.Full(err) {
 			return w.waitForRoom(ctx, job, err)
 		}
@@ -143,9 +144,10 @@ func (w *tileWorker) finish(
 		result.content = c
 		result.digest = store.Digest(m.C.Shape(), c)
 	}
-	err := persist(ctx, func(ctx context.Context) error {
+	err := persist.Do(ctx, func(ctx context.Context) error {
 		return w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
 	})
+	w.cleanParts(ctx, m, piece, err)
 	if errors.Is(err, errSuperseded) {
 		// The multiplication was cancelled meanwhile: a job that River called completed would be missing when it is
 		// retried. Or another worker has done the same tile: then the job is completed, and stays so.

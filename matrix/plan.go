@@ -2,21 +2,26 @@ package matrix
 
 import "github.com/millrace/millrace/matrix/internal/round"
 
-// The limits of a tile.
+// The limits of a piece of work. They are about time, on the slowest kernel that there is: no piece may outlast the
+// grace period of a worker, and what a lost worker loses is little. They are constants, so that the plan, and with it
+// the bits of the result, does not depend on the process that makes it or on those that work.
 const (
-	// maxTileFLOPs bounds the cost of a tile to 5 s of a core that does 50 GFLOP/s: the work that a lost worker loses,
-	// and the time that a drain waits for.
-	maxTileFLOPs = 2.7e11
+	// maxSeconds is how long a piece takes at most by the rates below.
+	maxSeconds = 14
+	// slowestFLOPS is the rate of the portable kernel on one core, less a third; those with assembly are five times as
+	// fast and more.
+	slowestFLOPS = 1e10
+	// slowestReads is how many elements of the operands a core generates and checks in a second. Stored ones are read
+	// faster.
+	slowestReads = 1e8
+	// maxReads is how many elements of the operands a piece reads at most: less than maxSeconds allows, so that products
+	// that mostly read have enough pieces for several workers.
+	maxReads = 1 << 28
 	// maxTileElements bounds the part of a worker's memory that holds the elements of a tile to 40 MiB of float64.
 	maxTileElements = StandardTileRows * StandardTileCols
-	// minTileSide is the side below which a tile is not halved to cost less: it would read more than it computes.
-	minTileSide = 64
-	// maxTileReads is how many elements of the operands a tile may read: about 15 s, as much as generating them takes,
-	// which is the slowest way to get them.
-	maxTileReads = 1 << 30
-	// minReadSide is the side below which a tile is not halved to read less: all tiles together would read each element
-	// too often.
-	minReadSide = 16
+	// minTileSide is the longer side of a tile from which on it is cut along the inner dimension, not into smaller ones,
+	// which would read each operand more often. A quarter of a tile of full size is not smaller.
+	minTileSide = 1280
 
 	// StandardTileRows and StandardTileCols are the sides of a tile of full size.
 	StandardTileRows = 2560
@@ -30,19 +35,22 @@ const (
 )
 
 // Plan cuts the multiplication of an M×K by a K×N matrix into tiles of TileRows × TileCols elements of the result,
-// clipped at its lower and right edge and numbered row by row from 0. Each tile is one bounded piece of work.
+// clipped at its lower and right edge and numbered row by row from 0. If K is long, a tile is the sum of parts, each
+// over TileDepth columns of A and rows of B, of which the last may have fewer; if TileDepth is 0, tiles have no parts.
+// The Pieces of a plan are bounded work.
 type Plan struct {
 	M, K, N            int64
 	TileRows, TileCols int64
+	TileDepth          int64
 }
 
 // NewPlan plans the multiplication of an m×k by a k×n matrix. Shape.Validate must accept the shapes of both operands
 // and of the result.
 //
-// A tile has at most 2,560×2,048 elements (thin results have longer tiles of the same area) and costs at most 2.7e11
-// floating-point operations, unless k is so long that a tile of 64×64 costs more. It reads at most 2³⁰ elements,
-// unless k is longer than MaxK. Tiles are evened out in whole blocks of the result, and of B if that is stored
-// row-major: 4,000 rows become tiles of 2,048 and 1,952 rows, not 2,560 and 1,440.
+// A tile has at most 2,560×2,048 elements (thin results have longer tiles of the same area). A piece takes at most 14 s
+// of one core with the portable kernel, 1.4e11 floating-point operations, and reads at most 2²⁸ elements, unless k is
+// longer than MaxK. Tiles are evened out in whole blocks of the result, and of B if that is stored row-major: 4,000
+// rows become tiles of 2,048 and 1,952 rows, not 2,560 and 1,440.
 func NewPlan(m, k, n int64) Plan {
 	p := Plan{
 		M: m,
@@ -56,7 +64,12 @@ func NewPlan(m, k, n int64) Plan {
 		return p
 	}
 	p.TileRows, p.TileCols = largestTile(m, n, g)
-	p.shrink(g.BlockCols)
+	for !p.fits(k) && p.longerSide() > minTileSide {
+		p.halve(g.BlockCols)
+	}
+	if !p.fits(k) {
+		p.cutDepth(g.BlockCols)
+	}
 	p.TileRows = round.Even(m, p.TileRows, blockSide(p.TileRows, g.BlockRows))
 	p.TileCols = round.Even(n, p.TileCols, blockSide(p.TileCols, g.BlockCols))
 	return p
@@ -76,35 +89,31 @@ func largestTile(m, n int64, g Grid) (rows, cols int64) {
 	return round.Up(m, g.BlockRows), round.Down(maxTileElements/m, g.BlockCols)
 }
 
-// shrink halves the longer side of the tile until it costs at most maxTileFLOPs and reads at most maxTileReads. Tile
-// columns stay multiples of blockCols while they are longer than that, so that no block of a row-major B is read for
-// two tile columns.
-func (p *Plan) shrink(blockCols int64) {
-	for {
-		// The part of a tile outside the result costs nothing.
-		rows := min(p.TileRows, p.M)
-		cols := min(p.TileCols, p.N)
-		costs := FLOPs(rows, p.K, cols) > maxTileFLOPs && max(rows, cols) > minTileSide
-		reads := p.K > maxTileReads/(rows+cols) && max(rows, cols) > minReadSide
-		if !costs && !reads {
-			return
-		}
-		if rows >= cols {
-			p.TileRows = round.CeilDiv(p.TileRows, 2)
-			continue
-		}
-		if p.TileCols = round.CeilDiv(p.TileCols, 2); p.TileCols > blockCols {
-			p.TileCols = round.Down(p.TileCols, blockCols)
-		}
+// inside returns the sides of the part of a tile that is in the result: what lies outside costs nothing.
+func (p Plan) inside() (rows, cols int64) { return min(p.TileRows, p.M), min(p.TileCols, p.N) }
+
+func (p Plan) longerSide() int64 { return max(p.inside()) }
+
+// fits reports whether a part of a tile that is so deep keeps the limits.
+func (p Plan) fits(depth int64) bool {
+	rows, cols := p.inside()
+	reads := (float64(rows) + float64(cols)) * float64(depth)
+	return reads <= maxReads && FLOPs(rows, depth, cols)/slowestFLOPS+reads/slowestReads <= maxSeconds
+}
+
+// halve halves the longer side of the tile. Tile columns stay multiples of blockCols while they are longer than that,
+// so that no block of a row-major B is read for two tile columns.
+func (p *Plan) halve(blockCols int64) {
+	if rows, cols := p.inside(); rows >= cols {
+		p.TileRows = round.CeilDiv(p.TileRows, 2)
+		return
+	}
+	if p.TileCols = round.CeilDiv(p.TileCols, 2); p.TileCols > blockCols {
+		p.TileCols = round.Down(p.TileCols, blockCols)
 	}
 }
 
-// MaxK returns the longest inner dimension with which a tile of the plan does not read too much.
-func (p Plan) MaxK() int64 {
-	return maxTileReads / max(1, min(p.TileRows, p.M)+min(p.TileCols, p.N))
-}
-
-// Tiles returns the number of tiles, which is 0 for a result without elements.
+// Tiles returns the number of tiles, which is 0 for a result without elements. Pieces says how many jobs there are.
 func (p Plan) Tiles() int64 { return p.tiles().Blocks() }
 
 // Tile returns the rectangle of tile i in the result, 0 ≤ i < Tiles(), clipped at the edges.

@@ -14,58 +14,66 @@ func TestNewPlan(t *testing.T) {
 		tileRows, tileCols   int64
 		tiles                int64
 		blockRows, blockCols int64
+		tileDepth, parts     int64
 		small                bool
 	}{
 		// Nothing to do.
-		{0, 5, 5, 32768, 5, 0, 32768, 5, true},
-		{5, 5, 0, 262144, 1, 0, 262144, 1, true},
-		{0, 0, 0, 262144, 1, 0, 262144, 1, true},
-		{0, math.MaxInt64, 0, 262144, 1, 0, 262144, 1, true},
+		{0, 5, 5, 32768, 5, 0, 32768, 5, 0, 1, true},
+		{5, 5, 0, 262144, 1, 0, 262144, 1, 0, 1, true},
+		{0, 0, 0, 262144, 1, 0, 262144, 1, 0, 1, true},
+		{0, math.MaxInt64, 0, 262144, 1, 0, 262144, 1, 0, 1, true},
 		// One tile; the block geometry is GridFor's and the tile may reach beyond the result.
-		{2, 0, 3, 65536, 3, 1, 65536, 3, true},
-		{2, 2, 2, 131072, 2, 1, 131072, 2, true},
-		{300, 300, 300, 512, 300, 1, 512, 300, true},
-		{400, 400, 400, 512, 400, 1, 512, 400, false},
-		{1000, 1, 999, 1024, 999, 1, 256, 999, false},
-		{2000, 2000, 2000, 2048, 2048, 1, 256, 1024, false},
-		{3000, 10, 1500, 3072, 2048, 1, 256, 1024, false},
+		{2, 0, 3, 65536, 3, 1, 65536, 3, 0, 1, true},
+		{2, 2, 2, 131072, 2, 1, 131072, 2, 0, 1, true},
+		{300, 300, 300, 512, 300, 1, 512, 300, 0, 1, true},
+		{400, 400, 400, 512, 400, 1, 512, 400, 0, 1, false},
+		{1000, 1, 999, 1024, 999, 1, 256, 999, 0, 1, false},
+		{2000, 2000, 2000, 2048, 2048, 1, 256, 1024, 0, 1, false},
+		{3000, 10, 1500, 3072, 2048, 1, 256, 1024, 0, 1, false},
 		// The standard tile, evened out.
-		{10_000, 10_000, 10_000, 2560, 2048, 20, 256, 1024, false},
-		{4000, 4000, 4000, 2048, 2048, 4, 256, 1024, false},
-		{25_000, 25_000, 25_000, 2560, 2048, 130, 256, 1024, false},
-		{2560, 100, 4096, 2560, 2048, 2, 256, 1024, false},
-		{100_000, 1000, 100_000, 2560, 2048, 40 * 49, 256, 1024, false},
+		{10_000, 10_000, 10_000, 2560, 2048, 20, 256, 1024, 0, 1, false},
+		{4000, 4000, 4000, 2048, 2048, 4, 256, 1024, 0, 1, false},
+		{25_000, 25_000, 25_000, 1280, 2048, 260, 256, 1024, 0, 1, false},
+		{2560, 100, 4096, 2560, 2048, 2, 256, 1024, 0, 1, false},
+		{100_000, 1000, 100_000, 2560, 2048, 40 * 49, 256, 1024, 0, 1, false},
 		// Thin results: longer tiles of the same area.
-		{1_000_000, 1000, 10, 507904, 10, 2, 16384, 10, false},
-		{1_000_000_000, 1, 1, 5_242_880, 1, 191, 262144, 1, false},
-		{1, 1, 1_000_000_000, 8, 5_242_880, 191, 8, 32768, false},
-		{100, 10_000, 10_000, 256, 10_240, 1, 256, 1024, false},
-		{1500, 10, 10_000, 1536, 3072, 4, 256, 1024, false},
+		{1_000_000, 1000, 10, 262144, 10, 4, 16384, 10, 0, 1, false},
+		{1_000_000_000, 1, 1, 5_242_880, 1, 191, 262144, 1, 0, 1, false},
+		{1, 1, 1_000_000_000, 8, 5_242_880, 191, 8, 32768, 0, 1, false},
+		{100, 10_000, 10_000, 256, 10_240, 1, 256, 1024, 0, 1, false},
+		{1500, 10, 10_000, 1536, 3072, 4, 256, 1024, 0, 1, false},
 		// Wide results: whole blocks of the result and of a row-major B.
-		{100, 100, 10_000_000, 104, 32768, 306, 8, 32768, false},
-		{100_000, 100, 10_000_000, 160, 32768, 625 * 306, 8, 32768, false},
-		// Long inner dimensions: halved tiles.
-		{10_000, 30_000, 10_000, 1280, 2048, 40, 256, 1024, false},
-		{10_000, 1_000_000, 10_000, 320, 256, 32 * 40, 64, 256, false},
-		{1000, 1_000_000, 1000, 256, 500, 8, 256, 500, false},
-		{100, 100_000_000, 100, 16, 13, 56, 16, 13, false},
-		{64, 1_000_000_000, 64, 16, 16, 16, 16, 16, false},
-		{10_000, 1_000_000_000, 10_000, 10, 16, 1000 * 625, 10, 16, false},
+		{100, 100, 10_000_000, 104, 32768, 306, 8, 32768, 0, 1, false},
+		{100_000, 100, 10_000_000, 160, 32768, 625 * 306, 8, 32768, 0, 1, false},
+		// Long inner dimensions: halved tiles, and from a quarter of a tile on parts.
+		{10_000, 20_000, 10_000, 1280, 2048, 40, 256, 1024, 0, 1, false},
+		{10_000, 40_000, 10_000, 1280, 1024, 80, 256, 1024, 0, 1, false},
+		{100_000, 100_000, 100_000, 1280, 1024, 79 * 98, 256, 1024, 33_792, 3, false},
+		{10_000, 1_000_000, 10_000, 1280, 1024, 80, 256, 1024, 40_960, 25, false},
+		{1000, 1_000_000, 1000, 1024, 1000, 1, 256, 1000, 57_344, 18, false},
+		{100, 100_000_000, 100, 2048, 100, 1, 2048, 100, 1_310_720, 77, false},
+		{64, 1_000_000_000, 64, 4096, 64, 1, 4096, 64, 2_097_152, 477, false},
+		// Tiles are smaller if there were too much to add up.
+		{10_000, 1_000_000_000, 10_000, 160, 256, 2520, 160, 256, 622_592, 1607, false},
+		{70, 1 << 27, 74_285, 256, 1024, 73, 256, 1024, 229_376, 586, false},
 		// Few operations for each element that is read.
-		{1, 10_000, 1_000_000, 32, 57_344, 18, 32, 8192, false},
-		{64, 10_000_000, 64, 32, 64, 2, 32, 64, false},
-		{1, 1 << 29, 1, 262144, 1, 1, 262144, 1, false},
+		{1, 10_000, 1_000_000, 32, 24_576, 41, 32, 8192, 0, 1, false},
+		{64, 10_000_000, 64, 4096, 64, 1, 4096, 64, 2_031_616, 5, false},
+		{1, 1 << 27, 1, 262144, 1, 1, 262144, 1, 0, 1, false},
+		{1, 1 << 31, 1, 262144, 1, 1, 262144, 1, 1 << 27, 16, false},
+		{1, 1 << 35, 1, 262144, 1, 1, 262144, 1, 1 << 27, 256, false},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%d×%d×%d", tt.m, tt.k, tt.n), func(t *testing.T) {
 			t.Parallel()
 			p := NewPlan(tt.m, tt.k, tt.n)
 			want := Plan{
-				M:        tt.m,
-				K:        tt.k,
-				N:        tt.n,
-				TileRows: tt.tileRows,
-				TileCols: tt.tileCols,
+				M:         tt.m,
+				K:         tt.k,
+				N:         tt.n,
+				TileRows:  tt.tileRows,
+				TileCols:  tt.tileCols,
+				TileDepth: tt.tileDepth,
 			}
 			if p != want {
 				t.Errorf("NewPlan() = %+v, want %+v", p, want)
@@ -75,6 +83,9 @@ func TestNewPlan(t *testing.T) {
 			}
 			if g, w := p.Grid(), (Grid{tt.m, tt.n, tt.blockRows, tt.blockCols}); g != w {
 				t.Errorf("Grid() = %+v, want %+v", g, w)
+			}
+			if p.Parts() != tt.parts {
+				t.Errorf("Parts() = %d, want %d", p.Parts(), tt.parts)
 			}
 			if p.Small() != tt.small {
 				t.Errorf("Small() = %v, want %v", p.Small(), tt.small)
@@ -123,16 +134,25 @@ func checkPlanLimits(t *testing.T, p Plan) {
 	if rows*cols > maxTileElements {
 		t.Errorf("a tile has %d×%d elements, want at most %d", rows, cols, maxTileElements)
 	}
-	if p.K <= p.MaxK() && FLOPs(rows, p.K, cols) > maxTileFLOPs {
-		t.Errorf("a tile costs %g FLOPs, want at most %g", FLOPs(rows, p.K, cols), maxTileFLOPs)
+	depth := p.K
+	if p.TileDepth > 0 {
+		depth = p.TileDepth
+		if parts := p.Parts(); parts < 2 || parts > maxParts || parts*rows*cols > maxSumElements {
+			t.Errorf("a tile of %d×%d elements has %d parts", rows, cols, parts)
+		}
 	}
-	if p.K > p.MaxK() && max(rows, cols) > minReadSide {
-		t.Errorf("a tile reads %d elements, want at most %d", (rows+cols)*p.K, maxTileReads)
+	reads := float64((rows + cols) * depth)
+	seconds := FLOPs(rows, depth, cols)/slowestFLOPS + reads/slowestReads
+	if seconds > maxSeconds || reads > maxReads {
+		t.Errorf("a piece takes %.1f s and reads %g elements, want at most %d s and %d", seconds, reads, maxSeconds, maxReads)
 	}
-	// Unless the limits make it small, a tile is worth its overhead.
-	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && FLOPs(rows, p.K, cols) < maxTileFLOPs/8 &&
-		float64(rows+cols)*float64(p.K) < maxTileReads/8 {
-		t.Errorf("tiles are %d×%d, want at least a fourth of the elements or an eighth of the FLOPs of the limits", rows, cols)
+	// Unless the limits make it small, a piece is worth its overhead.
+	if p.Tiles() > 1 && float64(rows*cols)*4 < maxTileElements && p.TileDepth == 0 && seconds < maxSeconds/8. &&
+		reads < maxReads/8 {
+		t.Errorf("tiles are %d×%d, want at least a fourth of the elements or an eighth of the time of the limits", rows, cols)
+	}
+	if p.TileDepth > 0 && seconds < maxSeconds/8. && reads < maxReads/8 {
+		t.Errorf("a piece takes %.1f s and reads %g elements, want more", seconds, reads)
 	}
 	g := p.Grid()
 	if g.BlockRows*g.BlockCols > MaxBlockElements {

@@ -50,7 +50,7 @@ type Keeping struct {
 // Limits bounds what requests may ask for.
 type Limits struct {
 	MaxMatrixBytes int64 `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
-	MaxTiles       int64 `default:"20000" help:"Largest multiplication, in tiles."`
+	MaxTiles       int64 `default:"50000" help:"Largest multiplication, in tiles."`
 	MaxStoredBytes int64 `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
 	MaxJSONValues  int64 `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
 }

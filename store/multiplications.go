@@ -40,16 +40,18 @@ type Multiplication struct {
 	Events         int64 // the number of its newest event; the submission is number 1
 	TilesUnqueued  int64 // the last ones, which have no job yet
 	Batched        bool  // its jobs are enqueued in batches
+	TileDepth      int64 // columns of A and rows of B in a part of a tile; 0: tiles have no parts
 }
 
 // Plan returns how the result is cut into tiles.
 func (m Multiplication) Plan() matrix.Plan {
 	return matrix.Plan{
-		M:        m.M,
-		K:        m.K,
-		N:        m.N,
-		TileRows: m.TileRows,
-		TileCols: m.TileCols,
+		M:         m.M,
+		K:         m.K,
+		N:         m.N,
+		TileRows:  m.TileRows,
+		TileCols:  m.TileCols,
+		TileDepth: m.TileDepth,
 	}
 }
 
@@ -191,6 +193,7 @@ func (tx *Tx) InsertMultiplication(ctx context.Context, m Multiplication) (Multi
 		DType:         m.DType,
 		TileRows:      m.TileRows,
 		TileCols:      m.TileCols,
+		TileDepth:     m.TileDepth,
 		TilesTotal:    m.TilesTotal,
 		TilesUnqueued: m.TilesUnqueued,
 		Batched:       m.Batched,
@@ -258,14 +261,20 @@ func (tx *Tx) DeleteMultiplication(ctx context.Context, id uuid.UUID) (bool, err
 	return n > 0, err
 }
 
-// batchesSince is the schema version from which on processes enqueue the tiles that have no job yet.
-const batchesSince = 10
+// The schema versions from which on processes enqueue the tiles that have no job yet, and compute parts of tiles.
+const (
+	batchesSince = 10
+	partsSince   = 17
+)
 
 // KnowBatches reports whether each process that runs understands that the jobs of a multiplication are enqueued in
 // batches.
 func (tx *Tx) KnowBatches(ctx context.Context) (bool, error) {
-	return tx.db.KnowBatches(ctx, batchesSince)
+	return tx.db.AllKnow(ctx, batchesSince)
 }
+
+// KnowParts reports whether each process that runs can compute parts of tiles.
+func (tx *Tx) KnowParts(ctx context.Context) (bool, error) { return tx.db.AllKnow(ctx, partsSince) }
 
 // AddJobBatch writes down that the next tiles of a multiplication have jobs, whose ids are from first to last, and
 // returns the multiplication as it is then. Its row must be locked, or new.

@@ -71,12 +71,15 @@ const (
 	DefaultMaxReserved = 64 << 30
 )
 
-// Reserve returns ErrNoSpace when a result, with what unfinished multiplications will still write, would exceed the
-// limit: maxBytes, or if that is 0, what the block store says. The multiplication's row holds the reservation, so that
-// it must become active in this transaction; until that is committed, no other one reserves space. A result in its row
-// needs none.
-func (tx *Tx) Reserve(ctx context.Context, multiplication uuid.UUID, result matrix.Shape, maxBytes int64) error {
-	if result.Bytes() <= MaxInline {
+// Reserve returns ErrNoSpace when a result and the parts of its tiles, with what unfinished multiplications will still
+// write, would exceed the limit: maxBytes, or if that is 0, what the block store says. The multiplication's row holds
+// the reservation, so that it must become active in this transaction; until that is committed, no other one reserves
+// space. A result in its row needs none.
+func (tx *Tx) Reserve(
+	ctx context.Context, multiplication uuid.UUID, plan matrix.Plan, dtype matrix.DType, maxBytes int64,
+) error {
+	bytes := plan.StoredElements() * int64(dtype.Size())
+	if bytes <= MaxInline && plan.Parts() == 1 {
 		return nil
 	}
 	if maxBytes <= 0 {
@@ -85,13 +88,13 @@ func (tx *Tx) Reserve(ctx context.Context, multiplication uuid.UUID, result matr
 	if err := tx.db.LockReservations(ctx, reservationsLock); err != nil {
 		return fmt.Errorf("reserving space: %w", err)
 	}
-	reserved, err := tx.db.SumReserved(ctx, multiplication)
+	reserved, err := tx.db.SumReserved(ctx, matrix.PiecesAhead, multiplication)
 	if err != nil {
 		return fmt.Errorf("reserving space: %w", err)
 	}
-	if reserved+float64(result.Bytes()) > float64(maxBytes) {
+	if reserved+float64(bytes) > float64(maxBytes) {
 		return fmt.Errorf("%w: the result takes %d bytes, other unfinished results %.0f, and there is room for %d",
-			ErrNoSpace, result.Bytes(), reserved, maxBytes)
+			ErrNoSpace, bytes, reserved, maxBytes)
 	}
 	return nil
 }

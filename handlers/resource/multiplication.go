@@ -46,7 +46,7 @@ type MatrixRef struct {
 
 // TileCounts counts the tiles of a multiplication.
 type TileCounts struct {
-	Total     int64 `json:"total"`
+	Total     int64 `json:"total" doc:"If the inner dimension is long, each part of a tile counts as one, and so does the sum of its parts"`
 	Completed int64 `json:"completed"`
 	Running   int64 `json:"running"`
 	Retrying  int64 `json:"retrying" doc:"Failed at least once and waiting for the next attempt"`

@@ -47,7 +47,7 @@ const (
 	tilesPoll     = 500 * time.Millisecond
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.
 	maintenancePoll = time.Second
-	// MaxTileTimeout ends a tile that hangs. The slowest honest one, on the built-in kernel, takes about a minute.
+	// MaxTileTimeout ends a tile that hangs. An honest one takes some seconds, and a minute where CPU is short.
 	MaxTileTimeout = 15 * time.Minute
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
 	releaseTimeout = 10 * time.Second

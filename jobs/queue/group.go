@@ -159,6 +159,11 @@ func (c *Client) RunningTx(ctx context.Context, tx *store.Tx, g Group) (int64, e
 	return db.New(tx.Pgx()).CountRunning(ctx, g.ID)
 }
 
+// Uncounted reports whether a group has jobs of the tiles from first to last that are not completed and counted.
+func (c *Client) Uncounted(ctx context.Context, group uuid.UUID, first, last int64) (bool, error) {
+	return c.db.HasUncounted(ctx, group, first, last)
+}
+
 // StoppingTx counts the running jobs of a group that have been told to stop.
 func (c *Client) StoppingTx(ctx context.Context, tx *store.Tx, g Group) (int64, error) {
 	return db.New(tx.Pgx()).CountStopping(ctx, g.ID, cancelMark)

@@ -10,6 +10,10 @@ import (
 	"github.com/millrace/millrace/matrix/blas/internal/gemm"
 )
 
+// RowUnit says how the rows of a product may be divided among calls of a built-in Kernel without a change of its bits:
+// in calls of at least 4·RowUnit rows, all but the last of which are multiples of RowUnit.
+const RowUnit = gemm.RowUnit
+
 // levels are the built-in Kernels of this CPU with the names that Open knows, the fastest first. The portable one is
 // last.
 var levels = sync.OnceValue(func() []level {

@@ -29,13 +29,14 @@ type Tile struct {
 	DType matrix.DType // of its elements
 	Stats Stats
 
-	data    []byte
-	buffers *bufferPool
+	from, depth int64 // which columns of A and rows of B
+	data        []byte
+	buffers     *bufferPool
 }
 
 // Stats is the cost of a tile.
 type Stats struct {
-	FLOPs    float64       // floating-point operations by definition, 2·rows·k·cols
+	FLOPs    float64       // floating-point operations by definition, 2·rows·k·cols, with k what is summed over
 	Total    time.Duration // of the call of MultiplyTile
 	Reading  time.Duration // sum over the steps of reading both panels, most of it during computation
 	Waiting  time.Duration // for panels that were not read yet
@@ -71,15 +72,28 @@ func (t *Tile) Release() {
 func (e *Engine) MultiplyTile(
 	ctx context.Context, a, b matrix.Source, tile matrix.Rect, dtype matrix.DType,
 ) (*Tile, error) {
+	return e.MultiplyPart(ctx, a, b, tile, 0, a.Shape().Cols, dtype)
+}
+
+// MultiplyPart is MultiplyTile for a part of the sum: over depth columns of A and rows of B, beginning with the given
+// one. The check is one of the part.
+func (e *Engine) MultiplyPart(
+	ctx context.Context, a, b matrix.Source, tile matrix.Rect, from, depth int64, dtype matrix.DType,
+) (*Tile, error) {
 	if err := checkOperands(a.Shape(), b.Shape(), tile, dtype); err != nil {
 		return nil, err
+	}
+	if from < 0 || depth < 0 || depth > a.Shape().Cols-from {
+		return nil, fmt.Errorf("%w: no %d columns from %d on in %s", matrix.ErrShape, depth, from, a.Shape())
 	}
 	t := &Tile{
 		Rect:    tile,
 		DType:   dtype,
+		from:    from,
+		depth:   depth,
 		buffers: &e.buffers,
 	}
-	t.Stats.FLOPs = matrix.FLOPs(tile.Rows, a.Shape().Cols, tile.Cols)
+	t.Stats.FLOPs = matrix.FLOPs(tile.Rows, depth, tile.Cols)
 	t.data = e.buffers.take(int(tile.Elements()) * dtype.Size())
 	start := time.Now()
 	var err error

@@ -231,3 +231,45 @@ func TestEngineReadError(t *testing.T) {
 		}
 	}
 }
+
+// TestMultiplyPart: the parts of a tile, each checked, add up to the tile.
+func TestMultiplyPart(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(21, 22))
+	engine := NewEngine(blas.Builtin())
+	a := randomMatrix[float64](rnd, 7, 3000)
+	b := randomMatrix[float64](rnd, 3000, 5)
+	rect := matrix.Rect{
+		Row:  1,
+		Col:  2,
+		Rows: 5,
+		Cols: 3,
+	}
+	whole, err := engine.MultiplyTile(t.Context(), a, b, rect, matrix.Float64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := make([]float64, rect.Elements())
+	for from := int64(0); from < 3000; from += 1100 {
+		part, err := engine.MultiplyPart(t.Context(), a, b, rect, from, min(1100, 3000-from), matrix.Float64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range matrix.AsFloats[float64](part.Bytes()) {
+			sum[i] += v
+		}
+		if want := matrix.FLOPs(5, min(1100, 3000-from), 3); part.Stats.FLOPs != want {
+			t.Errorf("FLOPs = %g, want %g", part.Stats.FLOPs, want)
+		}
+	}
+	for i, want := range matrix.AsFloats[float64](whole.Bytes()) {
+		if math.Abs(sum[i]-want) > 1e-10*math.Abs(want)+1e-10 {
+			t.Errorf("element %d is %v, want %v", i, sum[i], want)
+		}
+	}
+	for _, r := range [][2]int64{{-1, 5}, {0, 3001}, {2999, 2}, {5, -1}} {
+		if _, err := engine.MultiplyPart(t.Context(), a, b, rect, r[0], r[1], matrix.Float64); !errors.Is(err, matrix.ErrShape) {
+			t.Errorf("MultiplyPart() of %d columns from %d on = %v, want %v", r[1], r[0], err, matrix.ErrShape)
+		}
+	}
+}

@@ -22,7 +22,7 @@ const (
 // as deep as blocks are wide.
 type panelPlan struct {
 	tile              matrix.Rect
-	k                 int64
+	from, k           int64 // which columns of A and rows of B
 	rows, cols, depth int64
 }
 
@@ -34,14 +34,16 @@ type panelStep struct {
 	last  bool        // whether this is the last step of the band
 }
 
-// newPanelPlan plans a tile that is not empty, for operands of shapes a and b. Within the limits, panels begin and end
-// where the blocks of the operands do according to matrix.GridFor.
-func newPanelPlan(a, b matrix.Shape, tile matrix.Rect) panelPlan {
+// newPanelPlan plans the sum over k columns of A and rows of B for a tile that is not empty, for operands of shapes a
+// and b. Within the limits, panels begin and end where the blocks of the operands do according to matrix.GridFor, if
+// the first column does.
+func newPanelPlan(a, b matrix.Shape, tile matrix.Rect, from, k int64) panelPlan {
 	blockA := matrix.GridFor(a)
 	blockB := matrix.GridFor(b)
 	p := panelPlan{
 		tile:  tile,
-		k:     a.Cols,
+		from:  from,
+		k:     k,
 		depth: max(panelDepth, blockA.BlockCols),
 	}
 	for p.depth > panelDepth && p.depth*max(tile.Rows, tile.Cols) > panelElements {
@@ -50,7 +52,7 @@ func newPanelPlan(a, b matrix.Shape, tile matrix.Rect) panelPlan {
 	for p.depth > 1 && p.depth*min(tile.Cols, blockB.BlockCols) > panelElements {
 		p.depth /= 2
 	}
-	p.depth = max(1, min(p.depth, a.Cols))
+	p.depth = max(1, min(p.depth, k))
 	limit := min(maxBandSide, panelElements/p.depth)
 	p.rows = bandSide(tile.Rows, limit, max(matrix.StandardBlockRows, blockA.BlockRows))
 	p.cols = bandSide(tile.Cols, limit, max(matrix.StandardBlockCols, blockB.BlockCols))
@@ -95,12 +97,12 @@ func (p panelPlan) step(i int64) panelStep {
 	return panelStep{
 		a: matrix.Rect{
 			Row:  band.Row,
-			Col:  from,
+			Col:  p.from + from,
 			Rows: band.Rows,
 			Cols: depth,
 		},
 		b: matrix.Rect{
-			Row:  from,
+			Row:  p.from + from,
 			Col:  band.Col,
 			Rows: depth,
 			Cols: band.Cols,

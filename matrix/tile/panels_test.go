@@ -43,7 +43,7 @@ func testPanelPlan(m, k, n int64, tile matrix.Rect) panelPlan {
 		Cols:  n,
 		DType: matrix.Float64,
 	}
-	return newPanelPlan(a, b, tile)
+	return newPanelPlan(a, b, tile, 0, k)
 }
 
 // TestPanelPlanOfTiles: the steps of the tiles of random plans cover the tiles, within the limits.

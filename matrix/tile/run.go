@@ -20,6 +20,9 @@ const (
 	firstFLOPs = 5e8
 	// minCallRows is the least number of rows of a call. For fewer, packing B would not pay.
 	minCallRows = 64
+	// rowUnit is what the rows of a call are a multiple of: with it the built-in kernel gives the same bits however long
+	// the calls are, which depends on the speed of the machine.
+	rowUnit = blas.RowUnit
 )
 
 // run is the computation of one tile.
@@ -45,11 +48,11 @@ type panelSlot[T matrix.Float] struct {
 // multiplyTile computes the elements of t.
 func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.Source, t *Tile) error {
 	c := matrix.AsFloats[T](t.data)
-	if t.Rect.Empty() || a.Shape().Cols == 0 {
+	if t.Rect.Empty() || t.depth == 0 {
 		clear(c)
 		return ctx.Err()
 	}
-	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect)
+	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect, t.from, t.depth)
 	r := &run[T]{
 		kernel:    e.kernel,
 		a:         a,
@@ -186,7 +189,7 @@ func (r *run[T]) multiply(
 		}
 		start := time.Now()
 		atMost := max(minCallRows, int(r.callFLOPs/perRow))
-		rows := int(round.Even(int64(m-i), int64(atMost), 1))
+		rows := min(m-i, int(round.Even(int64(m-i), int64(atMost), rowUnit)))
 		blas.Gemm(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate)
 		elapsed := time.Since(start)
 		r.tile.Stats.Kernel += elapsed

@@ -40,6 +40,8 @@ type Store interface {
 	Count(ctx context.Context, matrix uuid.UUID) (int64, error)
 	// Delete deletes the blocks of a matrix. A matrix without blocks is no error.
 	Delete(ctx context.Context, matrix uuid.UUID) error
+	// DeleteRange deletes the blocks of a matrix whose indexes are from first to last. None of them need be there.
+	DeleteRange(ctx context.Context, matrix uuid.UUID, first, last int64) error
 	// Discard is Delete for blocks that nothing seems to own. The store may keep them in a trash, for a person who finds
 	// that they were owned after all.
 	Discard(ctx context.Context, matrix uuid.UUID) error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ func TestBlocks(t *testing.T) {
 			t.Parallel()
 			for name, test := range map[string]func(*testing.T, blocks.Store){
 				"round trip": testRoundTrip, "missing": testMissing, "first writer wins": testFirstWriter,
-				"concurrent writers": testConcurrentWriters, "delete": testDelete, "owners": testOwners, "cancelled": testCancelled,
+				"concurrent writers": testConcurrentWriters, "delete": testDelete, "delete range": testDeleteRange, "owners": testOwners, "cancelled": testCancelled,
 			} {
 				t.Run(name, func(t *testing.T) {
 					s, _ := backend.open(t)
@@ -167,6 +168,32 @@ func testDelete(t *testing.T, s blocks.Store) {
 	}
 	if err := s.Read(ctx, block(other, 1, 1), 0, make([]byte, 1)); err != nil {
 		t.Errorf("the other matrix: %v", err)
+	}
+}
+
+func testDeleteRange(t *testing.T, s blocks.Store) {
+	ctx := t.Context()
+	id := uuid.New()
+	if err := s.DeleteRange(ctx, id, 0, 10); err != nil {
+		t.Fatalf("DeleteRange() of a matrix without blocks = %v", err)
+	}
+	const all = 300
+	for index := range int64(all) {
+		if err := s.Put(ctx, id, index, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range [][2]int64{{20, 10}, {10, 10}, {100, 249}, {90, 200}, {290, math.MaxInt64}} {
+		if err := s.DeleteRange(ctx, id, r[0], r[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for index := range int64(all) {
+		gone := index == 10 || index >= 90 && index <= 249 || index >= 290
+		err := s.Read(ctx, block(id, index, 1), 0, make([]byte, 1))
+		if errors.Is(err, blocks.ErrMissing) != gone || err != nil && !gone {
+			t.Errorf("Read() of block %d = %v, want it to be gone: %v", index, err, gone)
+		}
 	}
 }
 

@@ -24,6 +24,35 @@ func (f *File) Delete(_ context.Context, matrix uuid.UUID) error {
 	return nil
 }
 
+// DeleteRange implements Store. It reads the directory: ranges are long and few of their blocks are there.
+func (f *File) DeleteRange(ctx context.Context, matrix uuid.UUID, first, last int64) error {
+	dir := filepath.Join(f.dir, matrix.String())
+	var found []string
+	err := eachName(dir, func(names []string) error {
+		for _, name := range names {
+			if index, err := strconv.ParseInt(name, 10, 64); err == nil && index >= first && index <= last {
+				found = append(found, name)
+			}
+		}
+		return ctx.Err()
+	})
+	for _, name := range found {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = os.Remove(filepath.Join(dir, name))
+		}
+		if errors.Is(err, fs.ErrNotExist) { // another process has deleted it
+			err = nil
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("deleting blocks of matrix %s: %w", matrix, err)
+	}
+	return nil
+}
+
 const (
 	// trashName is the directory of what was discarded, <matrix>.<time in seconds>.
 	trashName = "trash"

@@ -108,6 +108,14 @@ func (o *observed) Delete(ctx context.Context, matrix uuid.UUID) error {
 	return err
 }
 
+// DeleteRange implements Store.
+func (o *observed) DeleteRange(ctx context.Context, matrix uuid.UUID, first, last int64) error {
+	start := time.Now()
+	err := o.Store.DeleteRange(ctx, matrix, first, last)
+	o.done(ctx, opDelete, start, 0, err)
+	return err
+}
+
 // Discard implements Store.
 func (o *observed) Discard(ctx context.Context, matrix uuid.UUID) error {
 	start := time.Now()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -96,8 +97,18 @@ const deleteBatch = 64
 
 // Delete implements Store.
 func (p *Postgres) Delete(ctx context.Context, matrix uuid.UUID) error {
+	return p.DeleteRange(ctx, matrix, 0, math.MaxInt64)
+}
+
+// DeleteRange implements Store.
+func (p *Postgres) DeleteRange(ctx context.Context, matrix uuid.UUID, first, last int64) error {
 	for {
-		n, err := p.db.DeleteSomeBlocks(ctx, matrix, deleteBatch)
+		n, err := p.db.DeleteSomeBlocks(ctx, db.DeleteSomeBlocksParams{
+			MatrixID: matrix,
+			First:    first,
+			Last:     last,
+			MaxRows:  deleteBatch,
+		})
 		if err != nil {
 			return fmt.Errorf("deleting the blocks of matrix %s: %w", matrix, err)
 		}

@@ -3,9 +3,9 @@
 INSERT INTO blocks (matrix_id, index, data, checksums) VALUES (@matrix_id, @index, @data, @checksums) ON CONFLICT DO NOTHING;
 
 -- name: DeleteSomeBlocks :execrows
--- Deletes a part of the blocks of a matrix, so that no statement takes long.
+-- Deletes a few of a range of the blocks of a matrix, so that no statement takes long.
 DELETE FROM blocks d WHERE d.matrix_id = @matrix_id AND d.index IN (
-    SELECT b.index FROM blocks b WHERE b.matrix_id = @matrix_id ORDER BY b.index LIMIT @max_rows);
+    SELECT b.index FROM blocks b WHERE b.matrix_id = @matrix_id AND b.index BETWEEN @first AND @last ORDER BY b.index LIMIT @max_rows);
 
 -- name: CountBlocks :one
 SELECT count(*) FROM blocks WHERE matrix_id = $1;

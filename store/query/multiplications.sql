@@ -1,7 +1,7 @@
 -- name: InsertMultiplication :one
-INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total,
+INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
                              tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
-VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tiles_total,
+VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tile_depth, @tiles_total,
         @tiles_unqueued, @batched, @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
 RETURNING *;
 
@@ -103,20 +103,25 @@ WHERE tiles_unqueued > 0 AND state IN ('pending', 'in_progress')
   AND tiles_total - tiles_unqueued - tiles_completed <= @few::bigint
 LIMIT @max_rows;
 
--- name: KnowBatches :one
--- Whether each process understands that tiles are enqueued in batches, which came with schema version batches_since.
-SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @batches_since::smallint))::boolean;
+-- name: AllKnow :one
+-- Whether each process understands what came with a schema version.
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @since::smallint))::boolean;
 
 -- name: LockReservations :exec
 -- Submissions that reserve space in the block store go one after the other, so that each sees the reservations before it.
 SELECT pg_advisory_xact_lock(@key);
 
 -- name: SumReserved :one
--- The bytes that unfinished multiplications will still write to the block store.
-SELECT coalesce(sum(m::float8 * n * CASE dtype WHEN 'float64' THEN 8 ELSE 4 END
-                    * (tiles_total - tiles_completed) / tiles_total), 0)::float8
+-- The bytes that unfinished multiplications will still write to the block store. Parts are deleted when they are added up: those
+-- of pieces_ahead tiles are there at the same time at most.
+SELECT coalesce(sum(CASE dtype WHEN 'float64' THEN 8 ELSE 4 END
+                    * (m::float8 * n * (tiles_total - tiles_completed) / tiles_total
+                       + CASE WHEN tile_depth > 0
+                              THEN least(m::float8 * n * ceil(k::float8 / tile_depth) * (tiles_total - tiles_completed) / tiles_total,
+                                         least(tile_rows, m)::float8 * least(tile_cols, n) * @pieces_ahead::bigint)
+                              ELSE 0 END)), 0)::float8
 FROM multiplications
-WHERE m * n > 8192 AND state IN ('pending', 'in_progress') AND id <> @except_id;
+WHERE (m * n > 8192 OR tile_depth > 0) AND state IN ('pending', 'in_progress') AND id <> @except_id;
 
 -- name: RestoreTiles :exec
 -- No transition: tiles whose jobs were deleted have got new ones, and only those whose jobs are there are counted.

@@ -123,6 +123,14 @@ SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
 WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text AND j.finalized_at IS NULL
 ORDER BY j.id;
 
+-- name: HasUncounted :one
+-- Whether a group has jobs of a range of tiles that are not counted.
+SELECT EXISTS (SELECT FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND (j.args->>'tile')::bigint BETWEEN @first_tile::bigint AND @last_tile::bigint AND NOT j.metadata ? 'counted');
+
 -- name: CountRunning :one
 SELECT count(*) FROM job_ranges r CROSS JOIN LATERAL (
     SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0

@@ -24,12 +24,24 @@ func (q *Queries) CountBlocks(ctx context.Context, matrixID uuid.UUID) (int64, e
 
 const DeleteSomeBlocks = `-- name: DeleteSomeBlocks :execrows
 DELETE FROM blocks d WHERE d.matrix_id = $1 AND d.index IN (
-    SELECT b.index FROM blocks b WHERE b.matrix_id = $1 ORDER BY b.index LIMIT $2)
+    SELECT b.index FROM blocks b WHERE b.matrix_id = $1 AND b.index BETWEEN $2 AND $3 ORDER BY b.index LIMIT $4)
 `
 
-// Deletes a part of the blocks of a matrix, so that no statement takes long.
-func (q *Queries) DeleteSomeBlocks(ctx context.Context, matrixID uuid.UUID, maxRows int32) (int64, error) {
-	result, err := q.db.Exec(ctx, DeleteSomeBlocks, matrixID, maxRows)
+type DeleteSomeBlocksParams struct {
+	MatrixID uuid.UUID
+	First    int64
+	Last     int64
+	MaxRows  int32
+}
+
+// Deletes a few of a range of the blocks of a matrix, so that no statement takes long.
+func (q *Queries) DeleteSomeBlocks(ctx context.Context, arg DeleteSomeBlocksParams) (int64, error) {
+	result, err := q.db.Exec(ctx, DeleteSomeBlocks,
+		arg.MatrixID,
+		arg.First,
+		arg.Last,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -82,6 +82,8 @@ type Multiplication struct {
 	TilesUnqueued int64
 	// Its jobs are in the ranges of job_batches: first_job to last_job is too wide to be read.
 	Batched bool
+	// Columns of A and rows of B in one part of a tile; the last part may have fewer. 0: tiles have no parts. If they have, tiles_total counts the parts of all tiles and a sum of parts for each.
+	TileDepth int64
 }
 
 // The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.

@@ -22,7 +22,7 @@ UPDATE multiplications SET
     first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
     last_job       = greatest(last_job, $3)
 WHERE id = $4
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth
 `
 
 type AddJobBatchParams struct {
@@ -66,8 +66,21 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TileDepth,
 	)
 	return i, err
+}
+
+const AllKnow = `-- name: AllKnow :one
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $1::smallint))::boolean
+`
+
+// Whether each process understands what came with a schema version.
+func (q *Queries) AllKnow(ctx context.Context, since int16) (bool, error) {
+	row := q.db.QueryRow(ctx, AllKnow, since)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const CountActiveMultiplications = `-- name: CountActiveMultiplications :one
@@ -98,7 +111,7 @@ UPDATE multiplications SET
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
     expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + $2::interval ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
@@ -132,6 +145,7 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TileDepth,
 	)
 	return i, err
 }
@@ -195,7 +209,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tile_depth, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -237,6 +251,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.Events,
 		&i.Multiplication.TilesUnqueued,
 		&i.Multiplication.Batched,
+		&i.Multiplication.TileDepth,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -287,11 +302,11 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 }
 
 const InsertMultiplication = `-- name: InsertMultiplication :one
-INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total,
+INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
                              tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-        $14, $15, $16, $17, $18, $19, now() + $20::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+        $15, $16, $17, $18, $19, $20, now() + $21::interval)
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth
 `
 
 type InsertMultiplicationParams struct {
@@ -307,6 +322,7 @@ type InsertMultiplicationParams struct {
 	DType         matrix.DType
 	TileRows      int64
 	TileCols      int64
+	TileDepth     int64
 	TilesTotal    int64
 	TilesUnqueued int64
 	Batched       bool
@@ -331,6 +347,7 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		arg.DType,
 		arg.TileRows,
 		arg.TileCols,
+		arg.TileDepth,
 		arg.TilesTotal,
 		arg.TilesUnqueued,
 		arg.Batched,
@@ -366,24 +383,13 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TileDepth,
 	)
 	return i, err
 }
 
-const KnowBatches = `-- name: KnowBatches :one
-SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $1::smallint))::boolean
-`
-
-// Whether each process understands that tiles are enqueued in batches, which came with schema version batches_since.
-func (q *Queries) KnowBatches(ctx context.Context, batchesSince int16) (bool, error) {
-	row := q.db.QueryRow(ctx, KnowBatches, batchesSince)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tile_depth, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -429,6 +435,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.Events,
 			&i.Multiplication.TilesUnqueued,
 			&i.Multiplication.Batched,
+			&i.Multiplication.TileDepth,
 			&i.ADType,
 			&i.BDType,
 		); err != nil {
@@ -443,7 +450,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -481,6 +488,7 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.Events,
 			&i.TilesUnqueued,
 			&i.Batched,
+			&i.TileDepth,
 		); err != nil {
 			return nil, err
 		}
@@ -577,7 +585,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -608,6 +616,7 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TileDepth,
 	)
 	return i, err
 }
@@ -791,15 +800,20 @@ func (q *Queries) StartMultiplication(ctx context.Context, id uuid.UUID) (int64,
 }
 
 const SumReserved = `-- name: SumReserved :one
-SELECT coalesce(sum(m::float8 * n * CASE dtype WHEN 'float64' THEN 8 ELSE 4 END
-                    * (tiles_total - tiles_completed) / tiles_total), 0)::float8
+SELECT coalesce(sum(CASE dtype WHEN 'float64' THEN 8 ELSE 4 END
+                    * (m::float8 * n * (tiles_total - tiles_completed) / tiles_total
+                       + CASE WHEN tile_depth > 0
+                              THEN least(m::float8 * n * ceil(k::float8 / tile_depth) * (tiles_total - tiles_completed) / tiles_total,
+                                         least(tile_rows, m)::float8 * least(tile_cols, n) * $1::bigint)
+                              ELSE 0 END)), 0)::float8
 FROM multiplications
-WHERE m * n > 8192 AND state IN ('pending', 'in_progress') AND id <> $1
+WHERE (m * n > 8192 OR tile_depth > 0) AND state IN ('pending', 'in_progress') AND id <> $2
 `
 
-// The bytes that unfinished multiplications will still write to the block store.
-func (q *Queries) SumReserved(ctx context.Context, exceptID uuid.UUID) (float64, error) {
-	row := q.db.QueryRow(ctx, SumReserved, exceptID)
+// The bytes that unfinished multiplications will still write to the block store. Parts are deleted when they are added up: those
+// of pieces_ahead tiles are there at the same time at most.
+func (q *Queries) SumReserved(ctx context.Context, piecesAhead int64, exceptID uuid.UUID) (float64, error) {
+	row := q.db.QueryRow(ctx, SumReserved, piecesAhead, exceptID)
 	var column_1 float64
 	err := row.Scan(&column_1)
 	return column_1, err

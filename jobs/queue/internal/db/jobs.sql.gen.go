@@ -136,6 +136,22 @@ func (q *Queries) HandBack(ctx context.Context, cancelMark string, ids []int64, 
 	return items, nil
 }
 
+const HasUncounted = `-- name: HasUncounted :one
+SELECT EXISTS (SELECT FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $1 AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND (j.args->>'tile')::bigint BETWEEN $2::bigint AND $3::bigint AND NOT j.metadata ? 'counted')
+`
+
+// Whether a group has jobs of a range of tiles that are not counted.
+func (q *Queries) HasUncounted(ctx context.Context, groupID uuid.UUID, firstTile int64, lastTile int64) (bool, error) {
+	row := q.db.QueryRow(ctx, HasUncounted, groupID, firstTile, lastTile)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const InsertMissingTiles = `-- name: InsertMissingTiles :one
 WITH present AS MATERIALIZED (
     SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted

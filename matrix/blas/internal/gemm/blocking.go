@@ -46,7 +46,7 @@ const (
 	maxPanel = 6 << 20
 )
 
-// newBlocking returns the blocking for a tile of rows×columns elements of size bytes.
+// newBlocking returns the blocking for a tile of rows×columns elements of size bytes on a CPU with caches c.
 //
 // The model is that of T. M. Low, F. D. Igual, T. M. Smith and E. S. Quintana-Ortí, Analytical Modeling Is Enough for
 // High-Performance BLIS, ACM TOMS 43, 2016. There the first-level cache of W ways holds a micro-panel of B, one of A
@@ -65,8 +65,7 @@ const (
 // ways' size / (k_c · size), which is three quarters. It gets a quarter: what is asked for ahead of time needs room
 // too, and measured that is up to 3 % faster. The panel of B gets a quarter of the third level, which all cores
 // share. Both have as many rows and columns as they would with maxRow: more is no faster.
-func newBlocking(rows, columns, size int) blocking {
-	c := detectCaches()
+func newBlocking(c caches, rows, columns, size int) blocking {
 	depth := maxRow / size / blockK * blockK
 	if half := firstLevel / 2 / (columns * size) / blockK * blockK; half >= minDepth {
 		depth = min(depth, half)

@@ -13,9 +13,10 @@ func (p *Precision) isDirect(g *product) bool {
 }
 
 // multiplyDirect multiplies without packing: blocks of k, in them columns of tiles, which share a panel of B. Columns
-// that would fill little of a vector are multiplied as if they were all.
+// that would fill little of a vector are multiplied as if they were all, if there are few others. That changes the
+// order of their sums, so it must not depend on what decides whether packing pays: the caches, and the rows of a call.
 func (p *Precision) multiplyDirect(w *workspace, g *product) {
-	if rest := g.n % p.lanes; rest > 0 && rest < g.n {
+	if rest := g.n % p.lanes; rest > 0 && rest < g.n && g.n <= few {
 		narrow := *g
 		narrow.n = rest
 		narrow.b = unsafe.Add(g.b, (g.n-rest)*p.size)

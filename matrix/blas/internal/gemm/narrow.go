@@ -8,13 +8,21 @@ const (
 	dotElements = 1 << 15
 )
 
+// RowUnit and MinRows say how the rows of a product may be divided among calls without a change of its bits: in calls
+// of multiples of RowUnit rows, but for the last, of which each has at least MinRows rows. Sums in rows that are left
+// over are in another order than those of whole units, and so are those of products with few rows.
+const (
+	RowUnit = 4
+	MinRows = 16
+)
+
 // isNarrow reports whether g has so few columns that vectors along k are better than vectors along the rows of B,
 // although B must be transposed for them.
 func (p *Precision) isNarrow(g *product) bool {
 	if p.dot == nil || g.k < 2*p.lanes || g.n > (5*p.lanes+7)/8 {
 		return false
 	}
-	return g.n == 1 && g.bRow == p.size || g.m >= 16
+	return g.n == 1 && g.bRow == p.size || g.m >= MinRows
 }
 
 // multiplyNarrow multiplies by inner products of rows of A and columns of B.

@@ -37,7 +37,7 @@ func newPrecision(size, width, rows, vectors int, functions *assembly) *Precisio
 		vectors:  vectors,
 		masks:    newLaneMasks(width/size, size),
 		assembly: functions,
-		blocking: newBlocking(rows, vectors*width/size, size),
+		blocking: newBlocking(detectCaches(), rows, vectors*width/size, size),
 	}
 }
 
