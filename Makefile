@@ -95,7 +95,7 @@ GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
 # The alert rules as an object of the Prometheus Operator, on standard output.
 GENERATE_OPERATOR_RULES = go -C tools run ./operatorrules <kustomize/components/prometheus/rules.yaml
 
-# The assembly of the built-in kernel.
+# The assembly of package matrix.
 GENERATE_KERNELS = go -C tools run ./gemmgen
 
 .PHONY: generate
@@ -105,7 +105,7 @@ generate: need-go ## Regenerate the generated files
 	go run openapi/generate.go >bin/openapi.yaml && mv bin/openapi.yaml openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
 	$(GENERATE_OPERATOR_RULES) >bin/rules.yaml && mv bin/rules.yaml kustomize/components/prometheus-operator/rules.yaml
-	$(GENERATE_KERNELS) ../matrix/blas/internal/gemm
+	$(GENERATE_KERNELS) ../matrix
 
 .PHONY: check-generate
 check-generate: need-go ## Check that the generated files are current
@@ -114,7 +114,7 @@ check-generate: need-go ## Check that the generated files are current
 	$(GENERATE_CLIENT) openapi/openapi.yaml | diff -u client/client.gen.go - || { echo "client/ is stale: make generate" >&2; exit 1; }
 	$(GENERATE_OPERATOR_RULES) | diff -u kustomize/components/prometheus-operator/rules.yaml - || \
 	  { echo "kustomize/components/prometheus-operator/rules.yaml is stale: make generate" >&2; exit 1; }
-	$(GENERATE_KERNELS) -check ../matrix/blas/internal/gemm
+	$(GENERATE_KERNELS) -check ../matrix
 
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules, and check the dashboard
