@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/blas"
@@ -17,6 +19,7 @@ type checkedProduct[T matrix.Float] struct {
 	a, b           []T // without gaps
 	c              []T // after multiply
 	check          *check[T]
+	calls          int // 0 for one call of the kernel for each panel
 }
 
 func newCheckedProduct[T matrix.Float](rnd *rand.Rand, element func(*rand.Rand) float64) *checkedProduct[T] {
@@ -25,6 +28,7 @@ func newCheckedProduct[T matrix.Float](rnd *rand.Rand, element func(*rand.Rand) 
 		n:     1 + rnd.IntN(12),
 		k:     1 + rnd.IntN(40),
 		depth: 1 + rnd.IntN(15),
+		calls: rnd.IntN(3),
 	}
 	p.a = make([]T, p.m*p.k)
 	p.b = make([]T, p.k*p.n)
@@ -47,8 +51,16 @@ func (p *checkedProduct[T]) multiply(kernel blas.Kernel) {
 			panel = append(panel, p.a[i*p.k+from:i*p.k+from+depth]...)
 		}
 		b := p.b[from*p.n : (from+depth)*p.n]
-		p.check.addPanel(panel, b, depth, p.c, p.n)
-		blas.Gemm(kernel, p.m, p.n, depth, panel, depth, b, p.n, p.c, p.n, from > 0)
+		p.check.beginPanel(panel, b, depth, p.c, p.n)
+		for i, rows := 0, 0; i < p.m; i += rows { // sometimes in several calls
+			rows = min(p.m-i, 1+p.calls*i)
+			if p.calls == 0 {
+				rows = p.m
+			}
+			blas.GemmWithSums(kernel, rows, p.n, depth, panel[i*depth:], depth, b, p.n, p.c[i*p.n:], p.n, from > 0,
+				p.check.of(i, rows))
+		}
+		p.check.endPanel()
 	}
 }
 
@@ -204,7 +216,10 @@ func TestCheckSaysWhere(t *testing.T) {
 	c := newCheck[float64](1)
 	c.begin(2, 3)
 	result := []float64{2, 4, 6, 4, 8, 11}
-	c.addPanel([]float64{1, 2}, []float64{2, 4, 6}, 1, nil, 3)
+	a, b := []float64{1, 2}, []float64{2, 4, 6}
+	c.beginPanel(a, b, 1, nil, 3)
+	blas.GemmWithSums(blas.Builtin(), 2, 3, 1, a, 1, b, 3, make([]float64, 6), 3, false, c.of(0, 2))
+	c.endPanel()
 	err := c.finish(result, 3, 100, 200)
 	const want = "check of the result failed: row 101, columns 200 to 202: off by about "
 	if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
@@ -212,13 +227,16 @@ func TestCheckSaysWhere(t *testing.T) {
 	}
 }
 
+// BenchmarkCheck compares the multiplication of the panels of a tile of full size with and without the sums of the
+// check, in turn.
 func BenchmarkCheck(b *testing.B) {
-	b.Run("float64", benchmarkCheck[float64])
-	b.Run("float32", benchmarkCheck[float32])
+	for _, kernel := range testKernels(b) {
+		b.Run(kernel.Name()+"/float64", func(b *testing.B) { benchmarkCheck[float64](b, kernel) })
+		b.Run(kernel.Name()+"/float32", func(b *testing.B) { benchmarkCheck[float32](b, kernel) })
+	}
 }
 
-// benchmarkCheck checks one panel of a tile of full size.
-func benchmarkCheck[T matrix.Float](b *testing.B) {
+func benchmarkCheck[T matrix.Float](b *testing.B, kernel blas.Kernel) {
 	const m = matrix.StandardTileRows
 	const n = matrix.StandardTileCols
 	const depth = panelDepth
@@ -231,9 +249,21 @@ func benchmarkCheck[T matrix.Float](b *testing.B) {
 	}
 	c := newCheck[T](10 * depth)
 	c.begin(m, n)
+	var without, with []float64
 	for b.Loop() {
-		c.addPanel(x, y, depth, z, n)
+		start := time.Now()
+		blas.Gemm(kernel, m, n, depth, x, depth, y, n, z, n, false)
+		without = append(without, time.Since(start).Seconds())
+		start = time.Now()
+		c.beginPanel(x, y, depth, z, n)
+		blas.GemmWithSums(kernel, m, n, depth, x, depth, y, n, z, n, false, c.of(0, m))
+		c.endPanel()
+		with = append(with, time.Since(start).Seconds())
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(m*depth+depth*n), "ns/element")
-	b.ReportMetric(matrix.FLOPs(m, depth, n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "checked-GFLOP/s")
+	slices.Sort(without)
+	slices.Sort(with)
+	median := without[len(without)/2]
+	b.ReportMetric(100*(with[len(with)/2]/median-1), "check-%")
+	b.ReportMetric(100*c.spent().Seconds()/float64(len(with))/median, "sums-%")
+	b.ReportMetric(matrix.FLOPs(m, depth, n)/median/1e9, "GFLOP/s")
 }

@@ -160,17 +160,18 @@ func (r *run[T]) add(ctx context.Context, step panelStep, slot *panelSlot[T]) er
 	if step.first {
 		r.check.begin(rows, cols)
 	}
-	r.check.addPanel(a, b, depth, c, ldc)
+	r.check.beginPanel(a, b, depth, c, ldc)
 	r.tile.Stats.Checking += time.Since(start)
 
 	if err := r.multiply(ctx, rows, cols, depth, a, b, c, ldc, !step.first); err != nil {
 		return err
 	}
-	if !step.last {
-		return nil
-	}
 	start = time.Now()
-	err := r.check.finish(c, ldc, step.c.Row, step.c.Col)
+	r.check.endPanel()
+	var err error
+	if step.last {
+		err = r.check.finish(c, ldc, step.c.Row, step.c.Col)
+	}
 	r.tile.Stats.Checking += time.Since(start)
 	return err
 }
@@ -187,9 +188,11 @@ func (r *run[T]) multiply(
 		start := time.Now()
 		atMost := max(minCallRows, int(r.callFLOPs/perRow))
 		rows := int(round.Even(int64(m-i), int64(atMost), 1))
-		blas.Gemm(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate)
+		blas.GemmWithSums(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate, r.check.of(i, rows))
 		elapsed := time.Since(start)
-		r.tile.Stats.Kernel += elapsed
+		checking := r.check.spent()
+		r.tile.Stats.Checking += checking
+		r.tile.Stats.Kernel += elapsed - checking
 		if work := float64(rows) * perRow; work >= firstFLOPs/2 {
 			r.callFLOPs = max(firstFLOPs, work*float64(callTime)/float64(max(elapsed, 1)))
 		}
