@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/blas"
@@ -225,45 +223,4 @@ func TestCheckSaysWhere(t *testing.T) {
 	if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 		t.Errorf("finish() = %v, want %s…", err, want)
 	}
-}
-
-// BenchmarkCheck compares the multiplication of the panels of a tile of full size with and without the sums of the
-// check, in turn.
-func BenchmarkCheck(b *testing.B) {
-	for _, kernel := range testKernels(b) {
-		b.Run(kernel.Name()+"/float64", func(b *testing.B) { benchmarkCheck[float64](b, kernel) })
-		b.Run(kernel.Name()+"/float32", func(b *testing.B) { benchmarkCheck[float32](b, kernel) })
-	}
-}
-
-func benchmarkCheck[T matrix.Float](b *testing.B, kernel blas.Kernel) {
-	const m = matrix.StandardTileRows
-	const n = matrix.StandardTileCols
-	const depth = panelDepth
-	x, y, z := make([]T, m*depth), make([]T, depth*n), make([]T, m*n)
-	for i := range x {
-		x[i] = T(i % 7)
-	}
-	for i := range y {
-		y[i] = T(i % 5)
-	}
-	c := newCheck[T](10 * depth)
-	c.begin(m, n)
-	var without, with []float64
-	for b.Loop() {
-		start := time.Now()
-		blas.Gemm(kernel, m, n, depth, x, depth, y, n, z, n, false)
-		without = append(without, time.Since(start).Seconds())
-		start = time.Now()
-		c.beginPanel(x, y, depth, z, n)
-		blas.GemmWithSums(kernel, m, n, depth, x, depth, y, n, z, n, false, c.of(0, m))
-		c.endPanel()
-		with = append(with, time.Since(start).Seconds())
-	}
-	slices.Sort(without)
-	slices.Sort(with)
-	median := without[len(without)/2]
-	b.ReportMetric(100*(with[len(with)/2]/median-1), "check-%")
-	b.ReportMetric(100*c.spent().Seconds()/float64(len(with))/median, "sums-%")
-	b.ReportMetric(matrix.FLOPs(m, depth, n)/median/1e9, "GFLOP/s")
 }
