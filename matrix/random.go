@@ -20,6 +20,9 @@ func NewRandom(shape Shape, seed uint64) Random { return Random{shape: shape, se
 // Shape implements Source.
 func (r Random) Shape() Shape { return r.shape }
 
+// ContentKey implements Content.
+func (r Random) ContentKey() any { return r }
+
 // ReadRect implements Source.
 func (r Random) ReadRect(ctx context.Context, rect Rect, dst []byte) error {
 	if r.shape.DType == Float32 {
