@@ -58,6 +58,7 @@ func orderOf(m Multiplication) queue.Order {
 		Kind:     TileArgs{}.Kind(),
 		Queue:    queueOf(m.Plan),
 		Priority: m.Priority,
+		Across:   m.Plan.Across(),
 		Title:    fmt.Sprintf("%d×%d times %d×%d, %s", m.Plan.M, m.Plan.K, m.Plan.K, m.Plan.N, m.C.Shape.DType),
 	}
 }

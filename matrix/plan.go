@@ -107,6 +107,9 @@ func (p Plan) MaxK() int64 {
 // Tiles returns the number of tiles, which is 0 for a result without elements.
 func (p Plan) Tiles() int64 { return p.tiles().Blocks() }
 
+// Across returns the number of tiles in a row.
+func (p Plan) Across() int64 { return p.tiles().Across() }
+
 // Tile returns the rectangle of tile i in the result, 0 ≤ i < Tiles(), clipped at the edges.
 func (p Plan) Tile(i int64) Rect { return p.tiles().Block(i) }
 
