@@ -23,9 +23,9 @@ var ErrCheck = errors.New("check of the result failed")
 // is found whenever it is wrong by more than four times the tolerance, and many wrong ones cancel out with a
 // probability of about that tolerance over their size.
 //
-// The sums of A and B are taken by package sums, which shares no code with any Kernel, in float64 for either T. A
-// Kernel may have them taken while it packs: of the elements where the panel is, not of those that it has packed. C·r
-// is taken of the finished product.
+// The sums of A and B are in float64 for either T. Package sums takes them, which shares no code with any Kernel, or
+// the built-in kernel while it packs: of the elements as it loads them from the panel, not of those that it has packed.
+// C·r is taken of the finished product.
 //
 // The tolerance is what rounding can explain. With absolute values taken element by element, an inner product of length
 // k has an error of at most k·u·|x|ᵀ|y| in any order of the sum (Jeannerod and Rump, SIAM J. Matrix Anal. Appl. 34,

@@ -103,6 +103,8 @@ func amd64Assembly(set isa) []byte {
 		a.peakKernel()
 		a.packA()
 		a.packB()
+		a.sumA()
+		a.sumB()
 		for rows := 1; rows <= set.rows; rows++ {
 			for vectors := 1; vectors <= set.widest[rows]; vectors++ {
 				a.directKernel(rows, vectors)
@@ -122,10 +124,10 @@ func amd64Assembly(set isa) []byte {
 func amd64Declarations(set isa) []byte {
 	out := bytes.NewBufferString(header + "package gemm\n\n")
 	for _, e := range elements {
-		functions := []string{"gemm", "peak", "packA", "packB"}
+		functions := []string{"gemm", "peak", "packA", "packB", "sumA", "sumB"}
 		fmt.Fprintf(out, "// %s%s are the functions of %s for elements of %d bytes.\n", e.prefix, set.name, set.level, e.size)
 		fmt.Fprintf(out, "var %s%s = assembly{\n", e.prefix, set.name)
-		for i, field := range []string{"packed:", "peak:  ", "packA: ", "packB: "} {
+		for i, field := range []string{"packed:", "peak:  ", "packA: ", "packB: ", "sumA:  ", "sumB:  "} {
 			fmt.Fprintf(out, "\t%s %s%s%s,\n", field, e.prefix, functions[i], set.name)
 			functions[i] = e.prefix + functions[i] + set.name
 		}

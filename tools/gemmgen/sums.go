@@ -53,12 +53,7 @@ func (a *assembler) sumsKernel(rows int) {
 	a.ins("MOVQ c+0(FP), DI")
 	a.ins("MOVQ call_x(DI), SI; MOVQ call_row(DI), R9; LEAQ (R9)(R9*2), R10; MOVQ call_groups(DI), R12")
 	a.ins("MOVQ call_sums(DI), R8; MOVQ call_bounds(DI), R11")
-	if a.width == 64 {
-		a.ins("VPTERNLOGD $0xff, %s, %s, %s", mask, mask, mask)
-	} else {
-		a.ins("VPCMPEQD %s, %s, %s", mask, mask, mask)
-	}
-	a.ins("VPSRLQ $1, %s, %s", mask, mask)
+	a.signMask()
 	a.label("group")
 	a.ins("MOVQ SI, BX; MOVQ call_r(DI), AX; MOVQ call_w(DI), DX; MOVQ call_vectors(DI), CX")
 	a.clearAll(2 * rows)
@@ -88,9 +83,11 @@ func (a *assembler) sumsKernel(rows int) {
 
 // sumsStore adds the lanes of an accumulator to a number in memory.
 func (a *assembler) sumsStore(acc, spare, index int, base string) {
+	extract := "VEXTRACTF128"
 	if a.width == 64 {
+		extract = "VEXTRACTF64X2"
 		a.ins("VEXTRACTF64X4 $1, Z%d, Y%d; VADDPD Y%d, Y%d, Y%d", acc, spare, spare, acc, acc)
 	}
-	a.ins("VEXTRACTF128 $1, Y%d, X%d; VADDPD X%d, X%d, X%d; VHADDPD X%d, X%d, X%d", acc, spare, spare, acc, acc, acc, acc, acc)
+	a.ins("%s $1, Y%d, X%d; VADDPD X%d, X%d, X%d; VHADDPD X%d, X%d, X%d", extract, acc, spare, spare, acc, acc, acc, acc, acc)
 	a.ins("VADDSD %d(%s), X%d, X%d; VMOVSD X%d, %d(%s)", 8*index, base, acc, acc, acc, 8*index, base)
 }

@@ -8,6 +8,8 @@ var dAVX2 = assembly{
 	peak:   dpeakAVX2,
 	packA:  dpackAAVX2,
 	packB:  dpackBAVX2,
+	sumA:   dsumAAVX2,
+	sumB:   dsumBAVX2,
 	direct: [][]func(t *tile){
 		1: {
 			1: dAVX21x1,
@@ -70,6 +72,12 @@ func dpackAAVX2(t *tile)
 
 //go:noescape
 func dpackBAVX2(t *tile)
+
+//go:noescape
+func dsumAAVX2(t *tile)
+
+//go:noescape
+func dsumBAVX2(t *tile)
 
 //go:noescape
 func dAVX21x1(t *tile)
@@ -158,6 +166,8 @@ var sAVX2 = assembly{
 	peak:   speakAVX2,
 	packA:  spackAAVX2,
 	packB:  spackBAVX2,
+	sumA:   ssumAAVX2,
+	sumB:   ssumBAVX2,
 	direct: [][]func(t *tile){
 		1: {
 			1: sAVX21x1,
@@ -220,6 +230,12 @@ func spackAAVX2(t *tile)
 
 //go:noescape
 func spackBAVX2(t *tile)
+
+//go:noescape
+func ssumAAVX2(t *tile)
+
+//go:noescape
+func ssumBAVX2(t *tile)
 
 //go:noescape
 func sAVX21x1(t *tile)

@@ -8,6 +8,8 @@ var dAVX512 = assembly{
 	peak:   dpeakAVX512,
 	packA:  dpackAAVX512,
 	packB:  dpackBAVX512,
+	sumA:   dsumAAVX512,
+	sumB:   dsumBAVX512,
 	direct: [][]func(t *tile){
 		1: {
 			1: dAVX5121x1,
@@ -98,6 +100,12 @@ func dpackAAVX512(t *tile)
 
 //go:noescape
 func dpackBAVX512(t *tile)
+
+//go:noescape
+func dsumAAVX512(t *tile)
+
+//go:noescape
+func dsumBAVX512(t *tile)
 
 //go:noescape
 func dAVX5121x1(t *tile)
@@ -258,6 +266,8 @@ var sAVX512 = assembly{
 	peak:   speakAVX512,
 	packA:  spackAAVX512,
 	packB:  spackBAVX512,
+	sumA:   ssumAAVX512,
+	sumB:   ssumBAVX512,
 	direct: [][]func(t *tile){
 		1: {
 			1: sAVX5121x1,
@@ -348,6 +358,12 @@ func spackAAVX512(t *tile)
 
 //go:noescape
 func spackBAVX512(t *tile)
+
+//go:noescape
+func ssumAAVX512(t *tile)
+
+//go:noescape
+func ssumBAVX512(t *tile)
 
 //go:noescape
 func sAVX5121x1(t *tile)

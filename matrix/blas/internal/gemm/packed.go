@@ -14,7 +14,7 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 		cols := min(breadth, g.n-j)
 		for l := 0; l < g.k; l += depth {
 			k := min(depth, g.k-l)
-			inner := p.packPanelsAndSum(&w.tile, packedB, g, l, j, k, cols)
+			inner := p.packPanelsAndSum(w, packedB, g, l, j, k, cols)
 			for i := 0; i < g.m; i += height {
 				block := product{
 					m:          min(height, g.m-i),
@@ -26,8 +26,7 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 					cRow:       g.cRow,
 					accumulate: g.accumulate || l > 0,
 				}
-				p.sumBlock(g, inner, i, l, block.m, k)
-				p.packBlock(&w.tile, packedA, unsafe.Add(g.a, i*g.aRow+l*p.size), g.aRow, block.m, k)
+				p.packBlockAndSum(&w.tile, packedA, g, inner, i, l, block.m, k)
 				p.multiplyBlock(w, &block)
 			}
 		}

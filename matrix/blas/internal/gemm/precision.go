@@ -25,6 +25,8 @@ type assembly struct {
 	peak   func(t *tile)
 	packA  func(t *tile)
 	packB  func(t *tile)
+	sumA   func(t *tile)     // packA and the sums of a check
+	sumB   func(t *tile)     // packB and these sums
 	direct [][]func(t *tile) // by rows and vectors
 	dot    [][]func(t *tile) // by rows and columns
 }
@@ -47,6 +49,8 @@ func newPrecision(size, width, rows, vectors int, functions *assembly) *Precisio
 type workspace struct {
 	tile tile
 	a, b []byte
+	// sums and bounds are four numbers for each row of a panel of B.
+	sums, bounds []float64
 	// padded is a tile of C of full size, for kernels that know no other.
 	padded []byte
 }
