@@ -64,6 +64,11 @@ bench-system: setup-test build ## Measure the whole service, into docs/performan
 	  -docs=$(CURDIR)/docs $(if $(OTHER),-other=$(abspath $(OTHER))) $(if $(BESIDE),-beside=$(abspath $(BESIDE))) \
 	  $(if $(ROWS),-rows=$(ROWS)) $(ARGS)
 
+.PHONY: bench-numpy
+bench-numpy: setup-test build ## Compare products with NumPy (PYTHON=python3, SIDE=10000)
+	go test ./internal/bench -run '^TestNumPy$$' -count=1 -timeout 2h -v -args -program=$(CURDIR)/bin/millrace \
+	  -numpy=$(or $(PYTHON),python3) -side=$(or $(SIDE),10000) $(ARGS)
+
 .PHONY: ledger
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
 	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli
