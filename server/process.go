@@ -108,6 +108,9 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 			return err
 		}
 		engine = tile.NewEngine(p.kernel.Kernel)
+		if !p.config.Role.serves() {
+			p.config.Work.limitMemory()
+		}
 		engine.KeepPanels(p.config.Work.panelBytes())
 		p.config.Work.logSlots(p.log)
 	}

@@ -42,6 +42,14 @@ func (w Work) panelBytes() int64 {
 	return min(memory, int64(tiles)*tileMemory) / 8 * panelShare
 }
 
+// limitMemory lets a worker without a memory limit take what one with a limit takes: half of its memory are panels that
+// are kept, and without a limit as much garbage could be beside them. The limit is a soft one.
+func (w Work) limitMemory() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(int64(w.tiles()) * tileMemory)
+	}
+}
+
 // logSlots says how many tiles the process computes at once, and why.
 func (w Work) logSlots(log *slog.Logger) {
 	cpus, memory := runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1)
