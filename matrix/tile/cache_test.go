@@ -255,7 +255,7 @@ func TestSharedPanelsStayRight(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	engine := NewEngine(blas.Builtin())
 	engine.KeepPanels(2 << 20)
-	a, b := randomMatrix[float64](rnd, 66, 2100), randomMatrix[float64](rnd, 2100, 65)
+	a, b := randomMatrix[float64](rnd, 66, 1100), randomMatrix[float64](rnd, 1100, 65)
 	a.Source = countedSource{a.Source, "a", new(atomic.Int64), nil}
 	b.Source = countedSource{b.Source, "b", new(atomic.Int64), nil}
 	whole := matrix.Rect{Rows: 66, Cols: 65}
@@ -263,7 +263,7 @@ func TestSharedPanelsStayRight(t *testing.T) {
 	for range 3 {
 		wg.Go(func() { checkTile[float64](t, engine, a, b, whole) })
 	}
-	for range 20 {
+	for range 8 {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(rand.N(3*time.Millisecond), cancel)
 		if tile, err := engine.MultiplyTile(ctx, a, b, whole, matrix.Float64); err == nil {

@@ -27,14 +27,14 @@ var magnitudes = [][2]float64{
 
 func testTolerance[T matrix.Float](t *testing.T, kernel blas.Kernel) {
 	rnd := rand.New(rand.NewPCG(31, 32))
-	for _, size := range [][3]int{{1, 1, 1}, {3, 5, 2}, {7, 3, 40}, {12, 70, 9}, {5, 9, 600}, {130, 150, 700}} {
+	for _, size := range [][3]int{{1, 1, 1}, {3, 5, 2}, {7, 3, 40}, {12, 70, 9}, {5, 9, 600}, {40, 60, 300}} {
 		for _, magnitude := range magnitudes {
 			p := wholeProduct[T](rnd, size[0], size[1], size[2], magnitude)
 			if p == nil {
 				continue // not in T
 			}
 			p.multiply(kernel)
-			for range 5 {
+			for range 3 {
 				testToleranceOf(t, rnd, p)
 			}
 		}
