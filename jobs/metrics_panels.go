@@ -11,10 +11,12 @@ import (
 func observePanels(engine *tile.Engine, registry prometheus.Registerer) {
 	factory := promauto.With(registry)
 	counter := func(name, help string, of func(tile.CacheStats) int64) {
-		factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(of(engine.Cache())) })
+		factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(of(engine.Cache())) })
 	}
 	gauge := func(name, help string, of func(tile.CacheStats) int64) {
-		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(of(engine.Cache())) })
+		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return float64(of(engine.Cache())) })
 	}
 	counter("millrace_panel_hits_total", "Panels of operands that a tile found, or that were being read for another one.",
 		func(s tile.CacheStats) int64 { return s.Hits })

@@ -206,7 +206,7 @@ func (d *deployment) workerMetrics(t *testing.T) map[string]float64 {
 	if found == nil {
 		t.Fatalf("the worker does not say where its metrics are: %s", d.worker.log)
 	}
-	response, err := http.Get(found[1] + "/metrics") //nolint:noctx // a process of this test
+	response, err := http.Get(found[1] + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 // panelCache holds the panels that tiles in work multiply, and as many of those they are done with as there is room
-// for. A panel that several tiles want at once is read once: the tiles of one row of tiles share the panels of A, those
-// of one column the panels of B. It is keyed by content and rectangle; a Source without a matrix.Content shares nothing.
+// for. A panel that several tiles want at once is read once: the tiles of one row of tiles share the panels of A,
+// those of one column the panels of B. It is keyed by content and rectangle; a Source without a matrix.Content shares
+// nothing.
 type panelCache struct {
 	buffers *bufferPool
 
@@ -187,9 +188,9 @@ func (c *panelCache) makeRoom(bytes int64, next panelGroup) {
 const restUses = 64
 
 // leastUseful returns the panel without uses that is to be dropped first: panels of rows of tiles that are done, then
-// those that are read once for a tile, then those of rows without a tile at this moment, all of them the least recently
-// used first. Of a row in work they are read in turn, for each tile from the first on: the one that was used last is the
-// one that is needed last.
+// those that are read once for a tile, then those of rows without a tile at this moment, all of them the least
+// recently used first. Of a row in work they are read in turn, for each tile from the first on: the one that was used
+// last is the one that is needed last.
 func (c *panelCache) leastUseful(next panelGroup) *cachedPanel {
 	last := map[panelGroup]int64{next: c.clock} // uses
 	for _, p := range c.entries {

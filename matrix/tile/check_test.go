@@ -50,13 +50,14 @@ func (p *checkedProduct[T]) multiply(kernel blas.Kernel) {
 		}
 		b := p.b[from*p.n : (from+depth)*p.n]
 		p.check.beginPanel(panel, b, depth, p.c, p.n)
-		for i, rows := 0, 0; i < p.m; i += rows { // sometimes in several calls
-			rows = min(p.m-i, 1+p.calls*i)
-			if p.calls == 0 {
-				rows = p.m
+		for i := 0; i < p.m; { // sometimes in several calls
+			rows := p.m
+			if p.calls > 0 {
+				rows = min(p.m-i, 1+p.calls*i)
 			}
 			blas.GemmWithSums(kernel, rows, p.n, depth, panel[i*depth:], depth, b, p.n, p.c[i*p.n:], p.n, from > 0,
 				p.check.of(i, rows))
+			i += rows
 		}
 		p.check.endPanel()
 	}

@@ -96,7 +96,9 @@ func (r *run[T]) get(ctx context.Context, i int64) panels {
 }
 
 // getPanel returns a panel. The next tile in the row will want it again if that is said.
-func (r *run[T]) getPanel(ctx context.Context, name string, source matrix.Source, rect matrix.Rect, again bool) panelUse {
+func (r *run[T]) getPanel(
+	ctx context.Context, name string, source matrix.Source, rect matrix.Rect, again bool,
+) panelUse {
 	key := panelKey{rect: rect, size: r.tile.DType.Size()}
 	if c, ok := source.(matrix.Content); ok && rect.Elements() >= minShared {
 		key.content = c.ContentKey()

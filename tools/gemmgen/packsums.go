@@ -48,13 +48,13 @@ func (a *assembler) sumA() {
 	a.ins("VZEROUPPER; RET")
 }
 
-// sumB writes packB, which also adds the weighted sums of its rows to the vectors at t.sums, four float64 for each row,
-// and those of their magnitudes to t.bounds. The four are to be added up. They are not one, because it would cost more to
-// get there for each micro-panel, and not more, because they have to stay in the first-level cache. The weights of the
-// columns are at t.r and t.w, in float64.
+// sumB writes packB, which also adds the weighted sums of its rows to the vectors at t.sums, four float64 for each
+// row, and those of their magnitudes to t.bounds. The four are to be added up. They are not one, because it would
+// cost more to get there for each micro-panel, and not more, because they have to stay in the first-level cache. The
+// weights of the columns are at t.r and t.w, in float64.
 //
-// Registers: DI t, SI the row, R9 the bytes between rows, R8 the place in packed B, AX and DX the places in the sums and
-// bounds, CX the rows left; then vectors of r, of w, and scratch.
+// Registers: DI t, SI the row, R9 the bytes between rows, R8 the place in packed B, AX and DX the places in the sums
+// and bounds, CX the rows left; then vectors of r, of w, and scratch.
 func (a *assembler) sumB() {
 	name := fmt.Sprintf("%ssumB%s", a.prefix, a.name)
 	lanes := a.width / 8

@@ -88,6 +88,7 @@ func (a *assembler) sumsStore(acc, spare, index int, base string) {
 		extract = "VEXTRACTF64X2"
 		a.ins("VEXTRACTF64X4 $1, Z%d, Y%d; VADDPD Y%d, Y%d, Y%d", acc, spare, spare, acc, acc)
 	}
-	a.ins("%s $1, Y%d, X%d; VADDPD X%d, X%d, X%d; VHADDPD X%d, X%d, X%d", extract, acc, spare, spare, acc, acc, acc, acc, acc)
+	a.ins("%s $1, Y%d, X%d; VADDPD X%d, X%d, X%d", extract, acc, spare, spare, acc, acc)
+	a.ins("VHADDPD X%d, X%d, X%d", acc, acc, acc)
 	a.ins("VADDSD %d(%s), X%d, X%d; VMOVSD X%d, %d(%s)", 8*index, base, acc, acc, acc, 8*index, base)
 }

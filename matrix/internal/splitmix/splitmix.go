@@ -2,8 +2,8 @@
 // the CPU has them. The numbers are the same on all CPUs.
 //
 // The generator: G. L. Steele, D. Lea and C. H. Flood, Fast splittable pseudorandom number generators, OOPSLA 2014,
-// with the mixing function of D. Stafford's variant 13. Its state advances by a constant, so that output i is a function
-// of i.
+// with the mixing function of D. Stafford's variant 13. Its state advances by a constant, so that output i is a
+// function of i.
 package splitmix
 
 // Gamma is what the state advances by.
@@ -24,13 +24,18 @@ func Output(state uint64) uint64 {
 // Fill64 turns the outputs that follow state into elements in [0, 1) of 53 bits.
 func Fill64(state uint64, dst []float64) {
 	n := fillVectors(state, dst, best.fill64)
-	portable64(state+uint64(n)*Gamma, dst[n:])
+	portable64(after(state, n), dst[n:])
 }
 
 // Fill32 turns the outputs that follow state into elements in [0, 1) of 24 bits.
 func Fill32(state uint64, dst []float32) {
 	n := fillVectors(state, dst, best.fill32)
-	portable32(state+uint64(n)*Gamma, dst[n:])
+	portable32(after(state, n), dst[n:])
+}
+
+// after returns the state n outputs later.
+func after(state uint64, n int) uint64 {
+	return state + uint64(n)*Gamma //nolint:gosec // n is not negative
 }
 
 // portable64 is Fill64 without vector instructions. It computes four elements at a time because they do not depend on

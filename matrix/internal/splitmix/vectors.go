@@ -48,7 +48,7 @@ func fillVectors[T float32 | float64](state uint64, dst []T, v vectors) int {
 		return 0
 	}
 	c := call{
-		step:   uint64(v.lanes) * Gamma,
+		step:   after(0, v.lanes),
 		mul1:   mul1,
 		mul2:   mul2,
 		high1:  mul1 >> 32,
@@ -68,7 +68,7 @@ func fillVectors[T float32 | float64](state uint64, dst []T, v vectors) int {
 		c.dst = unsafe.Pointer(&dst[done])
 		c.count = n
 		for i := range c.states {
-			c.states[i] = state + uint64(done+i+1)*Gamma
+			c.states[i] = after(state, done+i+1)
 		}
 		v.fill(&c)
 		done += n * turn

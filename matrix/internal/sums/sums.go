@@ -60,8 +60,8 @@ func (m Matrix) add(l level, weights Weights, sum, bound []float64) {
 	}
 }
 
-// addPortable is Add without vector instructions. It reads four rows side by side, so that there are enough sums to keep the
-// adders busy.
+// addPortable is Add without vector instructions. It reads four rows side by side, so that there are enough sums to
+// keep the adders busy.
 func addPortable[T float32 | float64](m Matrix, weights Weights, sum, bound []float64) {
 	row := func(i int) []T {
 		return unsafe.Slice((*T)(unsafe.Add(m.X, min(i, m.Rows-1)*m.Row)), m.Cols)
