@@ -1,6 +1,6 @@
-// The command gemmgen writes the assembly of package matrix and the Go declarations that belong to it: the micro-kernels
-// of the built-in kernel in blas/internal/gemm, the sums of the check in internal/sums, and the random generator in
-// internal/splitmix.
+// The command gemmgen writes the assembly of package matrix and the Go declarations that belong to it: the
+// micro-kernels of the built-in kernel in blas/internal/gemm, the sums of the check in internal/sums, and the random
+// generator in internal/splitmix.
 //
 //	gemmgen FOLDER          writes the files into FOLDER, that of package matrix
 //	gemmgen -check FOLDER   fails if a file in FOLDER is not what gemmgen writes

@@ -38,7 +38,8 @@ func (a *assembler) sumA() {
 		a.ins("PREFETCHT1 %s", next)
 	}
 	size := block * a.size
-	a.ins("ADDQ $%d, SI; ADDQ $%d, BX; ADDQ $%d, R8; ADDQ $%d, AX; ADDQ $%d, DX", size, size, a.rows*size, block*8, block*8)
+	a.ins("ADDQ $%d, SI; ADDQ $%d, BX; ADDQ $%d, R8", size, size, a.rows*size)
+	a.ins("ADDQ $%d, AX; ADDQ $%d, DX", block*8, block*8)
 	a.ins("DECQ CX; JNZ block")
 	a.ins("MOVQ tile_sums(DI), AX; MOVQ tile_bounds(DI), DX")
 	for row := range a.rows {

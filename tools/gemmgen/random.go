@@ -114,7 +114,8 @@ func (a *assembler) randomMul(constant, upper, z, t int) {
 		a.ins("VPMULLQ %s, %s, %s", a.vector(constant), a.vector(z), a.vector(z))
 		return
 	}
-	a.ins("VPSRLQ $32, %s, %s; VPMULUDQ %s, %s, %s", a.vector(z), a.vector(t), a.vector(constant), a.vector(t), a.vector(t))
+	a.ins("VPSRLQ $32, %s, %s", a.vector(z), a.vector(t))
+	a.ins("VPMULUDQ %s, %s, %s", a.vector(constant), a.vector(t), a.vector(t))
 	a.ins("VPMULUDQ %s, %s, %s; VPADDQ %s, %s, %s", a.vector(upper), a.vector(z), a.vector(t+1),
 		a.vector(t+1), a.vector(t), a.vector(t))
 	a.ins("VPSLLQ $32, %s, %s; VPMULUDQ %s, %s, %s; VPADDQ %s, %s, %s", a.vector(t), a.vector(t),
