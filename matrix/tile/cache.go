@@ -21,7 +21,8 @@ type panelCache struct {
 	inUse   int   // panels
 	clock   int64 // counts uses
 	entries map[panelKey]*cachedPanel
-	idle    *time.Timer // empties the cache when no tile has been in work for a while
+	wanted  map[panelKey]int // by how many tiles in work, which have not come to it yet
+	idle    *time.Timer      // empties the cache when no tile has been in work for a while
 	stats   CacheStats
 }
 
@@ -111,6 +112,20 @@ func (c *panelCache) get(
 	return panelUse{cachedPanel: p, first: true}
 }
 
+// want notes that so many tiles in work more, or less, will come to panels.
+func (c *panelCache) want(keys []panelKey, tiles int) {
+	if len(keys) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range keys {
+		if c.wanted[key] += tiles; c.wanted[key] == 0 {
+			delete(c.wanted, key)
+		}
+	}
+}
+
 // release ends a use. The panel may not be touched any more. If it is still being read, and for nothing else, release
 // waits for the end of that.
 func (c *panelCache) release(u panelUse) {
@@ -188,9 +203,9 @@ func (c *panelCache) makeRoom(bytes int64, next panelGroup) {
 const restUses = 64
 
 // leastUseful returns the panel without uses that is to be dropped first: panels of rows of tiles that are done, then
-// those that are read once for a tile, then those of rows without a tile at this moment, all of them the least
-// recently used first. Of a row in work they are read in turn, for each tile from the first on: the one that was used
-// last is the one that is needed last.
+// those of B, then those of rows without a tile at this moment, all of them the least recently used first. Of a row in
+// work they are read in turn, for each tile from the first on: the one that was used last is the one that is needed
+// last. What a tile in work has not come to yet, but another one has, stays to the end.
 func (c *panelCache) leastUseful(next panelGroup) *cachedPanel {
 	last := map[panelGroup]int64{next: c.clock} // uses
 	for _, p := range c.entries {
@@ -203,6 +218,8 @@ func (c *panelCache) leastUseful(next panelGroup) *cachedPanel {
 	// rank orders by kind, then by what follows from the last use: the least is the least useful.
 	rank := func(p *cachedPanel) (kind int, order int64) {
 		switch {
+		case c.wanted[p.key] > 0:
+			return 4, -p.last
 		case !p.again:
 			return 1, p.last
 		case c.clock-last[p.key.group()] > restUses:

@@ -181,6 +181,44 @@ func TestRowsInWorkAreKept(t *testing.T) {
 	}
 }
 
+// TestLateTileFindsColumn: a tile that is far behind another one of its column finds the panels of B, with room for the
+// rows in work and the column, and none are kept when no tile will come to them.
+func TestLateTileFindsColumn(t *testing.T) {
+	t.Parallel()
+	c := newCacheTest(t, 2, 1, (10+10+4)*cachePanel)
+	first, second := c.a, c.a
+	reads := 0
+	ended, begun := make(chan struct{}), make(chan struct{})
+	second.hook = func(context.Context) error {
+		if reads++; reads == 3 { // the first step is computed, and the second one may be
+			close(begun)
+			<-ended
+		}
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() {
+		late := *c
+		late.a = second
+		done <- late.multiply(t.Context(), 1, 0)
+	}()
+	<-begun
+	c.a = first
+	if err := c.multiply(t.Context(), 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	close(ended)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if a, b := c.read(); a != 2 || b != 1 {
+		t.Errorf("A was read %v times its part in a tile, B %v times, want 2 and 1", a, b)
+	}
+	if n := len(c.engine.cache.wanted); n != 0 {
+		t.Errorf("%d panels are still wanted when no tile is in work", n)
+	}
+}
+
 // TestReadForAnother: a tile that is cancelled does not end the reading of a panel that another one waits for, and what
 // it could not read is tried again.
 func TestReadForAnother(t *testing.T) {

@@ -23,6 +23,7 @@ func NewEngine(kernel blas.Kernel) *Engine {
 	e := &Engine{kernel: kernel}
 	e.cache.buffers = &e.buffers
 	e.cache.entries = make(map[panelKey]*cachedPanel)
+	e.cache.wanted = make(map[panelKey]int)
 	return e
 }
 

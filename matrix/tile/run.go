@@ -63,7 +63,15 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 // run performs the steps one after the other. During each it reads the panels of the next.
 func (r *run[T]) run(ctx context.Context) error {
 	steps := r.plan.steps()
+	ahead := r.ahead()
+	r.cache.want(ahead, 1)
+	defer func() { r.cache.want(ahead, -1) }()
+	come := func() { // to the next step
+		r.cache.want(ahead[:min(1, len(ahead))], -1)
+		ahead = ahead[min(1, len(ahead)):]
+	}
 	next := r.get(ctx, 0)
+	come()
 	for i := range steps {
 		present := next
 		err := r.await(ctx, &present)
@@ -73,6 +81,7 @@ func (r *run[T]) run(ctx context.Context) error {
 		}
 		if i+1 < steps {
 			next = r.get(ctx, i+1)
+			come()
 		}
 		err = r.add(ctx, r.plan.step(i), present)
 		r.release(present)
@@ -95,14 +104,35 @@ func (r *run[T]) get(ctx context.Context, i int64) panels {
 	}
 }
 
-// getPanel returns a panel. The next tile in the row will want it again if that is said.
-func (r *run[T]) getPanel(
-	ctx context.Context, name string, source matrix.Source, rect matrix.Rect, again bool,
-) panelUse {
+// maxAhead is the number of steps of a tile up to which it is noted what it will come to.
+const maxAhead = 1024
+
+// ahead returns the keys of the panels of B that other tiles may share, one for each step.
+func (r *run[T]) ahead() (keys []panelKey) {
+	steps := r.plan.steps()
+	if _, ok := r.b.(matrix.Content); !ok || steps > maxAhead || r.plan.step(0).b.Elements() < minShared {
+		return nil
+	}
+	for i := range steps {
+		keys = append(keys, r.key(r.b, r.plan.step(i).b))
+	}
+	return keys
+}
+
+// key returns the key of a panel.
+func (r *run[T]) key(source matrix.Source, rect matrix.Rect) panelKey {
 	key := panelKey{rect: rect, size: r.tile.DType.Size()}
 	if c, ok := source.(matrix.Content); ok && rect.Elements() >= minShared {
 		key.content = c.ContentKey()
 	}
+	return key
+}
+
+// getPanel returns a panel. The next tile in the row will want it again if that is said.
+func (r *run[T]) getPanel(
+	ctx context.Context, name string, source matrix.Source, rect matrix.Rect, again bool,
+) panelUse {
+	key := r.key(source, rect)
 	return r.cache.get(ctx, key, int(rect.Elements())*key.size, again, func(ctx context.Context, dst []byte) error {
 		return readPanel(ctx, name, source, rect, matrix.AsFloats[T](dst))
 	})
