@@ -64,6 +64,11 @@ bench-system: setup-test build ## Measure the whole service, into docs/performan
 	  -docs=$(CURDIR)/docs $(if $(OTHER),-other=$(abspath $(OTHER))) $(if $(BESIDE),-beside=$(abspath $(BESIDE))) \
 	  $(if $(ROWS),-rows=$(ROWS)) $(ARGS)
 
+.PHONY: bench-numpy
+bench-numpy: setup-test build ## Compare products with NumPy (PYTHON=python3, SIDE=10000)
+	go test ./internal/bench -run '^TestNumPy$$' -count=1 -timeout 2h -v -args -program=$(CURDIR)/bin/millrace \
+	  -numpy=$(or $(PYTHON),python3) -side=$(or $(SIDE),10000) $(ARGS)
+
 .PHONY: ledger
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
 	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli
@@ -95,7 +100,7 @@ GENERATE_CLIENT = $(TOOL) oapi-codegen -config client/generate.yaml
 # The alert rules as an object of the Prometheus Operator, on standard output.
 GENERATE_OPERATOR_RULES = go -C tools run ./operatorrules <kustomize/components/prometheus/rules.yaml
 
-# The assembly of the built-in kernel.
+# The assembly of package matrix.
 GENERATE_KERNELS = go -C tools run ./gemmgen
 
 .PHONY: generate
@@ -105,7 +110,7 @@ generate: need-go ## Regenerate the generated files
 	go run openapi/generate.go >bin/openapi.yaml && mv bin/openapi.yaml openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
 	$(GENERATE_OPERATOR_RULES) >bin/rules.yaml && mv bin/rules.yaml kustomize/components/prometheus-operator/rules.yaml
-	$(GENERATE_KERNELS) ../matrix/blas/internal/gemm
+	$(GENERATE_KERNELS) ../matrix
 
 .PHONY: check-generate
 check-generate: need-go ## Check that the generated files are current
@@ -114,7 +119,7 @@ check-generate: need-go ## Check that the generated files are current
 	$(GENERATE_CLIENT) openapi/openapi.yaml | diff -u client/client.gen.go - || { echo "client/ is stale: make generate" >&2; exit 1; }
 	$(GENERATE_OPERATOR_RULES) | diff -u kustomize/components/prometheus-operator/rules.yaml - || \
 	  { echo "kustomize/components/prometheus-operator/rules.yaml is stale: make generate" >&2; exit 1; }
-	$(GENERATE_KERNELS) -check ../matrix/blas/internal/gemm
+	$(GENERATE_KERNELS) -check ../matrix
 
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules, and check the dashboard

@@ -59,6 +59,7 @@ func orderOf(m Multiplication) queue.Order {
 		Kind:     TileArgs{}.Kind(),
 		Queue:    queueOf(m.Plan),
 		Priority: m.Priority,
+		Across:   m.Plan.PiecesAcross(),
 		Title:    fmt.Sprintf("%d×%d times %d×%d, %s", m.Plan.M, m.Plan.K, m.Plan.K, m.Plan.N, m.C.Shape.DType),
 	}
 }

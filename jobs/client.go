@@ -41,6 +41,9 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 		log:     log,
 		metrics: newMetrics(config),
 	}
+	if engine != nil {
+		observePanels(engine, only(config.Work, config.Metrics))
+	}
 	c.publisher = watch.NewPublisher(c.sender)
 	var err error
 	c.queue, err = queue.New(s, c.sender, config, c.parts(engine), log)

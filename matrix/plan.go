@@ -116,6 +116,12 @@ func (p *Plan) halve(blockCols int64) {
 // Tiles returns the number of tiles, which is 0 for a result without elements. Pieces says how many jobs there are.
 func (p Plan) Tiles() int64 { return p.tiles().Blocks() }
 
+// Across returns the number of tiles in a row.
+func (p Plan) Across() int64 { return p.tiles().Across() }
+
+// PiecesAcross returns the number of pieces of the tiles in a row.
+func (p Plan) PiecesAcross() int64 { return p.Across() * (p.Pieces() / max(1, p.Tiles())) }
+
 // Tile returns the rectangle of tile i in the result, 0 ≤ i < Tiles(), clipped at the edges.
 func (p Plan) Tile(i int64) Rect { return p.tiles().Block(i) }
 

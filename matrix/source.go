@@ -10,3 +10,10 @@ type Source interface {
 	// matrix, and dst must hold exactly r.Elements()·Shape().DType.Size() bytes.
 	ReadRect(ctx context.Context, r Rect, dst []byte) error
 }
+
+// Content names the elements of a Source: two Sources that have it, and whose keys are equal, have the same shape and
+// the same elements, always.
+type Content interface {
+	// ContentKey returns a comparable value.
+	ContentKey() any
+}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/millrace/millrace/handlers"
@@ -186,22 +185,6 @@ func (c Config) jobs() queue.Config {
 			"lease":     c.Work.Lease.String(),
 		},
 	}
-}
-
-func (w Work) tiles() int {
-	if w.Tiles > 0 {
-		return w.Tiles
-	}
-	return tilesFor(runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1))
-}
-
-// tileMemory is what one tile takes of Go's memory limit, which is nine tenths of the container's: 400 MiB of that.
-const tileMemory = 360 << 20
-
-// tilesFor returns how many tiles a process with so many CPUs and so much memory computes at once. Without a limit of
-// the memory, Go reports the largest number.
-func tilesFor(cpus int, memory int64) int {
-	return int(max(1, min(int64(cpus), memory/tileMemory)))
 }
 
 func (w Work) small() int {

@@ -120,8 +120,13 @@ func TestTilesFollowCPUsAndMemory(t *testing.T) {
 		{16, limit(4 << 10), 10},
 		{4, limit(64), 1},
 	} {
-		if got := tilesFor(test.cpus, test.memory); got != test.want {
-			t.Errorf("tilesFor(%d, %d) = %d, want %d", test.cpus, test.memory, got, test.want)
+		got, why := Work{}.slots(test.cpus, test.memory)
+		if limited := strings.Contains(why, "memory"); got != test.want || limited != (got < test.cpus) {
+			t.Errorf("with %d CPUs and %d bytes there are %d tiles because %q, want %d", test.cpus, test.memory, got, why,
+				test.want)
+		}
+		if got, why := (Work{Tiles: 7}).slots(test.cpus, test.memory); got != 7 || why != "--tiles" {
+			t.Errorf("with --tiles=7 there are %d tiles because %q", got, why)
 		}
 	}
 }

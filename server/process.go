@@ -108,11 +108,13 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 			return err
 		}
 		engine = tile.NewEngine(p.kernel.Kernel)
+		if !p.config.Role.serves() {
+			p.config.Work.limitMemory()
+		}
+		engine.KeepPanels(p.config.Work.panelBytes())
+		p.config.Work.logSlots(p.log)
 	}
 	config := p.config.jobs()
-	if cpus := runtime.GOMAXPROCS(0); config.Work && p.config.Work.Tiles == 0 && config.Tiles < cpus {
-		p.log.Warn("the memory limit allows fewer tiles at once than there are CPUs", "tiles", config.Tiles, "cpus", cpus)
-	}
 	config.Metrics = p.registry
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err

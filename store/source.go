@@ -46,6 +46,12 @@ func (s *blockSource) Shape() matrix.Shape {
 	}
 }
 
+// blockContent is the key of a content in blocks: matrices with the same blocks have the same elements.
+type blockContent struct{ owner uuid.UUID }
+
+// ContentKey implements matrix.Content.
+func (s *blockSource) ContentKey() any { return blockContent{s.id} }
+
 // scratch holds buffers of the size of a block.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 

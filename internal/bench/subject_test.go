@@ -62,7 +62,7 @@ func until(t *testing.T, what string, condition func() bool) {
 var addressPattern = regexp.MustCompile(`msg=serving api=(\S+) ops=`)
 
 // deploy starts Millrace, the program of a file, or the test binary.
-func deploy(t *testing.T, name, file string, config devdb.Config) *subject {
+func deploy(t *testing.T, name, file string, config devdb.Config, env ...string) *subject {
 	t.Helper()
 	db, err := devdb.Start(t.Context(), config)
 	if errors.Is(err, devdb.ErrNoPostgres) && os.Getenv("CI") != "true" {
@@ -79,7 +79,7 @@ func deploy(t *testing.T, name, file string, config devdb.Config) *subject {
 	d := &deployment{
 		t:        t,
 		database: db,
-		env:      []string{"DATABASE_URL=" + db.URL(), "MILLRACE_BLOCKS=file://" + t.TempDir()},
+		env:      append([]string{"DATABASE_URL=" + db.URL(), "MILLRACE_BLOCKS=file://" + t.TempDir()}, env...),
 	}
 	d.program = func(args ...string) *exec.Cmd {
 		if file == "" {

@@ -32,6 +32,7 @@ type Order struct {
 	Priority int        // 1 to 4, 1 is the most urgent
 	Title    string     // what the group is, for people who look at its jobs
 	QueuedAt *time.Time // the place in line; nil: the end
+	Across   int64      // pieces of the tiles in a row of the result; two rows are in line side by side
 }
 
 // metadata is what a job tells about its group, to people and to programs that search River's jobs.
@@ -61,6 +62,7 @@ func (c *Client) EnqueueTx(
 		Priority:    int16(o.Priority), //nolint:gosec // 1 to 4
 		Queue:       o.Queue,
 		QueuedAt:    o.QueuedAt,
+		TilesAcross: max(1, o.Across),
 		FirstTile:   first,
 		LastTile:    last,
 	})
@@ -90,6 +92,7 @@ func (c *Client) RestoreTx(
 		Priority:    int16(o.Priority), //nolint:gosec // 1 to 4
 		Queue:       o.Queue,
 		QueuedAt:    o.QueuedAt,
+		TilesAcross: max(1, o.Across),
 		LastTile:    last,
 	})
 	if err != nil {

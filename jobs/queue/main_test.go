@@ -112,6 +112,7 @@ func (b *testBundle) enqueue(c *Client, queue string, m, k, n int64) Group {
 			Kind:     tileArgs{}.Kind(),
 			Queue:    queue,
 			Priority: 2,
+			Across:   plan.Across(),
 			Title:    b.t.Name(),
 		}
 		if group, err = c.EnqueueTx(b.t.Context(), tx, id, order, 0, plan.Tiles()-1); err != nil {

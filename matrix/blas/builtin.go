@@ -72,23 +72,23 @@ func (k builtin) Name() string { return k.description().String() }
 
 // Dgemm implements Kernel.
 func (k builtin) Dgemm(m, n, depth int, a []float64, lda int, b []float64, ldb int, c []float64, ldc int, add bool) {
-	builtinGemm(k.level.Float64, m, n, depth, a, lda, b, ldb, c, ldc, add)
+	builtinGemm(k.level.Float64, m, n, depth, a, lda, b, ldb, c, ldc, add, nil)
 }
 
 // Sgemm implements Kernel.
 func (k builtin) Sgemm(m, n, depth int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, add bool) {
-	builtinGemm(k.level.Float32, m, n, depth, a, lda, b, ldb, c, ldc, add)
+	builtinGemm(k.level.Float32, m, n, depth, a, lda, b, ldb, c, ldc, add, nil)
 }
 
 func builtinGemm[T matrix.Float](
-	p *gemm.Precision, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, accumulate bool,
+	p *gemm.Precision, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int, accumulate bool, s *gemm.Sums,
 ) {
 	checkGemm(m, n, k, lda, ldb, ldc, len(a), len(b), len(c))
 	switch {
 	case m == 0 || n == 0:
 	case k > 0:
 		p.Multiply(m, n, k, unsafe.Pointer(unsafe.SliceData(a)), lda, unsafe.Pointer(unsafe.SliceData(b)), ldb,
-			unsafe.Pointer(unsafe.SliceData(c)), ldc, accumulate)
+			unsafe.Pointer(unsafe.SliceData(c)), ldc, accumulate, s)
 	case !accumulate:
 		zero(m, n, c, ldc)
 	}

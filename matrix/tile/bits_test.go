@@ -23,9 +23,12 @@ func TestSameBitsAtEachSpeed(t *testing.T) {
 				r := run[float64]{
 					kernel:    blas.Builtin(),
 					tile:      &Tile{},
+					check:     newCheck[float64](k),
 					callFLOPs: float64(2 * rows * n * k),
 				}
 				got := make([]float64, m*n)
+				r.check.begin(m, n)
+				r.check.beginPanel(a, b, k, got, n)
 				if err := r.multiply(t.Context(), m, n, k, a, b, got, n, false); err != nil {
 					t.Fatal(err)
 				}

@@ -11,14 +11,33 @@ import (
 
 // Engine computes tiles. It is safe for concurrent use; to use more than one core, compute several tiles at a time. A
 // tile in work takes the memory of its elements and of two panels of each operand, at most 120 MiB for a tile of a
-// matrix.Plan.
+// matrix.Plan. Tiles that are in work at the same time share panels.
 type Engine struct {
 	kernel  blas.Kernel
 	buffers bufferPool
+	cache   panelCache
 }
 
-// NewEngine returns an Engine that multiplies with kernel.
-func NewEngine(kernel blas.Kernel) *Engine { return &Engine{kernel: kernel} }
+// NewEngine returns an Engine that multiplies with kernel. It keeps no panels for later; see KeepPanels.
+func NewEngine(kernel blas.Kernel) *Engine {
+	e := &Engine{kernel: kernel}
+	e.cache.buffers = &e.buffers
+	e.cache.entries = make(map[panelKey]*cachedPanel)
+	e.cache.wanted = make(map[panelKey]int)
+	return e
+}
+
+// KeepPanels makes the Engine keep panels of operands for the next tiles that want them, as many as there is room for
+// in so many bytes besides those that tiles in work need. They are given up some seconds after the last tile. Sources
+// must have a matrix.Content.
+func (e *Engine) KeepPanels(bytes int64) {
+	e.cache.mu.Lock()
+	defer e.cache.mu.Unlock()
+	e.cache.limit = bytes
+}
+
+// Cache returns the figures of the panels.
+func (e *Engine) Cache() CacheStats { return e.cache.counted() }
 
 // Kernel returns the Kernel that the Engine multiplies with.
 func (e *Engine) Kernel() blas.Kernel { return e.kernel }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/internal/round"
@@ -23,27 +21,25 @@ const (
 	// rowUnit is what the rows of a call are a multiple of: with it the built-in kernel gives the same bits however long
 	// the calls are, which depends on the speed of the machine.
 	rowUnit = blas.RowUnit
+	// minShared is the number of elements of the least panel that is shared.
+	minShared = 1 << 16
 )
 
 // run is the computation of one tile.
 type run[T matrix.Float] struct {
 	kernel blas.Kernel
+	cache  *panelCache
 	a, b   matrix.Source
 	tile   *Tile
 	plan   panelPlan
 	c      []T // tile.Rect.Rows × tile.Rect.Cols
-	slots  [2]panelSlot[T]
 	check  *check[T]
 	// callFLOPs is the work of a call of the kernel that takes callTime. It follows the measured speed.
 	callFLOPs float64
 }
 
-// panelSlot holds the panels of one step.
-type panelSlot[T matrix.Float] struct {
-	a, b    []T
-	reading time.Duration
-	done    chan error
-}
+// panels are the panels of one step.
+type panels struct{ a, b panelUse }
 
 // multiplyTile computes the elements of t.
 func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.Source, t *Tile) error {
@@ -55,6 +51,7 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect, t.from, t.depth)
 	r := &run[T]{
 		kernel:    e.kernel,
+		cache:     &e.cache,
 		a:         a,
 		b:         b,
 		tile:      t,
@@ -63,43 +60,37 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 		check:     newCheck[T](plan.k),
 		callFLOPs: firstFLOPs,
 	}
-	size := t.DType.Size()
-	for i := range min(plan.steps(), 2) {
-		panelA := e.buffers.take(int(plan.rows*plan.depth) * size)
-		defer e.buffers.put(panelA)
-		panelB := e.buffers.take(int(plan.depth*plan.cols) * size)
-		defer e.buffers.put(panelB)
-		r.slots[i] = panelSlot[T]{
-			a:    matrix.AsFloats[T](panelA),
-			b:    matrix.AsFloats[T](panelB),
-			done: make(chan error, 1),
-		}
-	}
 	return r.run(ctx)
 }
 
 // run performs the steps one after the other. During each it reads the panels of the next.
 func (r *run[T]) run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	steps := r.plan.steps()
-	r.startReading(ctx, 0)
+	ahead := r.ahead()
+	r.cache.want(ahead, 1)
+	defer func() { r.cache.want(ahead, -1) }()
+	come := func() { // to the next step
+		r.cache.want(ahead[:min(1, len(ahead))], -1)
+		ahead = ahead[min(1, len(ahead)):]
+	}
+	next := r.get(ctx, 0)
+	come()
 	for i := range steps {
-		slot := &r.slots[i%2]
-		start := time.Now()
-		err := <-slot.done
-		r.tile.Stats.Waiting += time.Since(start)
-		r.tile.Stats.Reading += slot.reading
+		present := next
+		err := r.await(ctx, &present)
 		if err != nil {
+			r.release(present)
 			return err
 		}
 		if i+1 < steps {
-			r.startReading(ctx, i+1)
+			next = r.get(ctx, i+1)
+			come()
 		}
-		if err := r.add(ctx, r.plan.step(i), slot); err != nil {
+		err = r.add(ctx, r.plan.step(i), present)
+		r.release(present)
+		if err != nil {
 			if i+1 < steps {
-				stop()
-				<-r.slots[(i+1)%2].done //nolint:errcheck // The first error is returned; this waits for the end.
+				r.release(next)
 			}
 			return err
 		}
@@ -107,19 +98,98 @@ func (r *run[T]) run(ctx context.Context) error {
 	return nil
 }
 
-// startReading starts to read the panels of step i. It sends the outcome to done of their slot.
-func (r *run[T]) startReading(ctx context.Context, i int64) {
-	slot := &r.slots[i%2]
+// get returns the panels of step i, which may still be on their way.
+func (r *run[T]) get(ctx context.Context, i int64) panels {
 	step := r.plan.step(i)
+	return panels{
+		a: r.getPanel(ctx, "a", r.a, step.a, true),
+		b: r.getPanel(ctx, "b", r.b, step.b, false),
+	}
+}
+
+// maxAhead is the number of steps of a tile up to which it is noted what it will come to.
+const maxAhead = 1024
+
+// ahead returns the keys of the panels of B that other tiles may share, one for each step.
+func (r *run[T]) ahead() (keys []panelKey) {
+	steps := r.plan.steps()
+	if _, ok := r.b.(matrix.Content); !ok || steps > maxAhead || r.plan.step(0).b.Elements() < minShared {
+		return nil
+	}
+	for i := range steps {
+		keys = append(keys, r.key(r.b, r.plan.step(i).b))
+	}
+	return keys
+}
+
+// key returns the key of a panel.
+func (r *run[T]) key(source matrix.Source, rect matrix.Rect) panelKey {
+	key := panelKey{rect: rect, size: r.tile.DType.Size()}
+	if c, ok := source.(matrix.Content); ok && rect.Elements() >= minShared {
+		key.content = c.ContentKey()
+	}
+	return key
+}
+
+// getPanel returns a panel. The next tile in the row will want it again if that is said.
+func (r *run[T]) getPanel(
+	ctx context.Context, name string, source matrix.Source, rect matrix.Rect, again bool,
+) panelUse {
+	key := r.key(source, rect)
+	return r.cache.get(ctx, key, int(rect.Elements())*key.size, again, func(ctx context.Context, dst []byte) error {
+		return readPanel(ctx, name, source, rect, matrix.AsFloats[T](dst))
+	})
+}
+
+// await returns when the panels have been read, or one of them could not. What another tile could not read is tried
+// again: it may have had a reason of its own.
+func (r *run[T]) await(ctx context.Context, p *panels) error {
 	start := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return readPanel(ctx, "a", r.a, step.a, slot.a) })
-	group.Go(func() error { return readPanel(ctx, "b", r.b, step.b, slot.b) })
-	go func() {
-		err := group.Wait()
-		slot.reading = time.Since(start)
-		slot.done <- err
-	}()
+	defer func() { r.tile.Stats.Waiting += time.Since(start) }()
+	a, b := p.a.ready, p.b.ready
+	for a != nil || b != nil {
+		var done *panelUse
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-a:
+			a, done = nil, &p.a
+		case <-b:
+			b, done = nil, &p.b
+		}
+		if done.first {
+			r.tile.Stats.Reading += done.took
+		}
+		if done.err != nil {
+			if done.first {
+				return done.err
+			}
+			return r.tryAgain(ctx, p, done)
+		}
+	}
+	return nil
+}
+
+// tryAgain reads a panel for this tile, and awaits both.
+func (r *run[T]) tryAgain(ctx context.Context, p *panels, failed *panelUse) error {
+	name, source := "a", r.a
+	if failed == &p.b {
+		name, source = "b", r.b
+	}
+	key, again := failed.key, failed.again
+	key.content = nil
+	r.cache.release(*failed)
+	*failed = r.cache.get(ctx, key, int(key.rect.Elements())*key.size, again,
+		func(ctx context.Context, dst []byte) error {
+			return readPanel(ctx, name, source, key.rect, matrix.AsFloats[T](dst))
+		})
+	return r.await(ctx, p)
+}
+
+// release gives the panels of a step back.
+func (r *run[T]) release(p panels) {
+	r.cache.release(p.a)
+	r.cache.release(p.b)
 }
 
 // readPanel reads a rectangle as elements of T, without gaps. checkOperands has rejected float64 where T is float32.
@@ -150,30 +220,31 @@ func widenUpperHalf(x []float64) {
 }
 
 // add adds the product of the panels of one step to its band, and checks the band after its last step.
-func (r *run[T]) add(ctx context.Context, step panelStep, slot *panelSlot[T]) error {
+func (r *run[T]) add(ctx context.Context, step panelStep, p panels) error {
 	rows := int(step.a.Rows)
 	depth := int(step.a.Cols)
 	cols := int(step.b.Cols)
 	ldc := int(r.tile.Rect.Cols)
 	c := r.c[(step.c.Row-r.tile.Rect.Row)*r.tile.Rect.Cols+step.c.Col-r.tile.Rect.Col:]
-	a := slot.a[:rows*depth]
-	b := slot.b[:depth*cols]
+	a := matrix.AsFloats[T](p.a.data)[:rows*depth]
+	b := matrix.AsFloats[T](p.b.data)[:depth*cols]
 
 	start := time.Now()
 	if step.first {
 		r.check.begin(rows, cols)
 	}
-	r.check.addPanel(a, b, depth, c, ldc)
+	r.check.beginPanel(a, b, depth, c, ldc)
 	r.tile.Stats.Checking += time.Since(start)
 
 	if err := r.multiply(ctx, rows, cols, depth, a, b, c, ldc, !step.first); err != nil {
 		return err
 	}
-	if !step.last {
-		return nil
-	}
 	start = time.Now()
-	err := r.check.finish(c, ldc, step.c.Row, step.c.Col)
+	r.check.endPanel()
+	var err error
+	if step.last {
+		err = r.check.finish(c, ldc, step.c.Row, step.c.Col)
+	}
 	r.tile.Stats.Checking += time.Since(start)
 	return err
 }
@@ -190,9 +261,11 @@ func (r *run[T]) multiply(
 		start := time.Now()
 		atMost := max(minCallRows, int(r.callFLOPs/perRow))
 		rows := min(m-i, int(round.Even(int64(m-i), int64(atMost), rowUnit)))
-		blas.Gemm(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate)
+		blas.GemmWithSums(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate, r.check.of(i, rows))
 		elapsed := time.Since(start)
-		r.tile.Stats.Kernel += elapsed
+		checking := r.check.spent()
+		r.tile.Stats.Checking += checking
+		r.tile.Stats.Kernel += elapsed - checking
 		if work := float64(rows) * perRow; work >= firstFLOPs/2 {
 			r.callFLOPs = max(firstFLOPs, work*float64(callTime)/float64(max(elapsed, 1)))
 		}

@@ -32,13 +32,16 @@ var families = []family{
 	},
 }
 
+// kernels is the folder of the kernels, below that of package matrix.
+const kernels = "blas/internal/gemm/"
+
 // amd64Files returns the files of an instruction set.
 func amd64Files(name string, set isa) []file {
 	var all []file
 	for _, f := range families {
 		all = append(all,
-			file{name + f.name + "_amd64.s", f.allAssembly(set)},
-			file{name + f.name + "_amd64.go", f.declarations(set)})
+			file{kernels + name + f.name + "_amd64.s", f.allAssembly(set)},
+			file{kernels + name + f.name + "_amd64.go", f.declarations(set)})
 	}
 	return all
 }
@@ -75,13 +78,15 @@ func packedAssembly(a *assembler) {
 	a.peakKernel()
 	a.packA()
 	a.packB()
+	a.sumA()
+	a.sumB()
 }
 
 func packedVariable(out *bytes.Buffer, e element, set isa) []string {
-	functions := []string{"gemm", "peak", "packA", "packB"}
+	functions := []string{"gemm", "peak", "packA", "packB", "sumA", "sumB"}
 	fmt.Fprintf(out, "// %s%s are the functions of %s for elements of %d bytes.\n", e.prefix, set.name, set.level, e.size)
 	fmt.Fprintf(out, "var %s%s = assembly{\n", e.prefix, set.name)
-	for i, field := range []string{"packed:", "peak:  ", "packA: ", "packB: "} {
+	for i, field := range []string{"packed:", "peak:  ", "packA: ", "packB: ", "sumA:  ", "sumB:  "} {
 		functions[i] = e.prefix + functions[i] + set.name
 		fmt.Fprintf(out, "\t%s %s,\n", field, functions[i])
 	}

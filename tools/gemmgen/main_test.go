@@ -12,11 +12,14 @@ func TestFilesAreCurrent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, f := range files() {
-		if err := f.apply("../../matrix/blas/internal/gemm", true); err != nil {
+		if err := f.apply("../../matrix", true); err != nil {
 			t.Error(err)
 		}
 		if err := f.apply(dir, true); err == nil {
 			t.Errorf("the missing file %s is not noticed", f.name)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, f.name)), 0o750); err != nil {
+			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, f.name), append(f.text, '\n'), 0o600); err != nil {
 			t.Fatal(err)

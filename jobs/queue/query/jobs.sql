@@ -2,15 +2,16 @@
 -- takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
 
 -- name: InsertTiles :one
--- Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
--- them in memory, however many they are. Without a time they are due now.
+-- Enqueues a job for each tile of a range of one multiplication, and returns the range of their ids. No process holds them in
+-- memory, however many they are. Without a time they are due now. Two rows of tiles are in line side by side, column by column:
+-- tiles that are computed at the same time share the columns of B, and those after each other the rows of A.
 WITH inserted AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
     SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', tile), @max_attempts::smallint,
            @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
            'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
     FROM generate_series(@first_tile::bigint, @last_tile::bigint) AS tile
-    ORDER BY tile
+    ORDER BY tile / (2 * @tiles_across::bigint), tile % @tiles_across::bigint, tile
     RETURNING id
 )
 SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted;
@@ -164,7 +165,7 @@ WHERE id = ANY (ARRAY(
   AND (state IN ('cancelled', 'discarded')) IS TRUE;
 
 -- name: InsertMissingTiles :one
--- Enqueues the tiles of a group, up to a last one, that have no job, in order. It returns the range of their ids, which is empty
+-- Enqueues the tiles of a group, up to a last one, that have no job, in the same order. It returns the range of their ids, which is empty
 -- when there are none, and how many tiles have a job that is counted.
 WITH present AS MATERIALIZED (
     SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
@@ -179,7 +180,7 @@ WITH present AS MATERIALIZED (
            @max_attempts::smallint, @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
            'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
     FROM (SELECT tile FROM generate_series(0, @last_tile::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
-    ORDER BY missing.tile
+    ORDER BY missing.tile / (2 * @tiles_across::bigint), missing.tile % @tiles_across::bigint, missing.tile
     RETURNING id
 )
 SELECT coalesce(min(id), 0)::bigint AS first_job, coalesce(max(id), -1)::bigint AS last_job,

@@ -166,7 +166,7 @@ WITH present AS MATERIALIZED (
            $3::smallint, $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
            'available'::river_job_state, ARRAY[$1::text]
     FROM (SELECT tile FROM generate_series(0, $8::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
-    ORDER BY missing.tile
+    ORDER BY missing.tile / (2 * $9::bigint), missing.tile % $9::bigint, missing.tile
     RETURNING id
 )
 SELECT coalesce(min(id), 0)::bigint AS first_job, coalesce(max(id), -1)::bigint AS last_job,
@@ -183,6 +183,7 @@ type InsertMissingTilesParams struct {
 	Queue       string
 	QueuedAt    *time.Time
 	LastTile    int64
+	TilesAcross int64
 }
 
 type InsertMissingTilesRow struct {
@@ -191,7 +192,7 @@ type InsertMissingTilesRow struct {
 	Counted  int64
 }
 
-// Enqueues the tiles of a group, up to a last one, that have no job, in order. It returns the range of their ids, which is empty
+// Enqueues the tiles of a group, up to a last one, that have no job, in the same order. It returns the range of their ids, which is empty
 // when there are none, and how many tiles have a job that is counted.
 func (q *Queries) InsertMissingTiles(ctx context.Context, arg InsertMissingTilesParams) (InsertMissingTilesRow, error) {
 	row := q.db.QueryRow(ctx, InsertMissingTiles,
@@ -203,6 +204,7 @@ func (q *Queries) InsertMissingTiles(ctx context.Context, arg InsertMissingTiles
 		arg.Queue,
 		arg.QueuedAt,
 		arg.LastTile,
+		arg.TilesAcross,
 	)
 	var i InsertMissingTilesRow
 	err := row.Scan(&i.FirstJob, &i.LastJob, &i.Counted)
@@ -217,7 +219,7 @@ WITH inserted AS (
            $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
            'available'::river_job_state, ARRAY[$2::text]
     FROM generate_series($8::bigint, $9::bigint) AS tile
-    ORDER BY tile
+    ORDER BY tile / (2 * $10::bigint), tile % $10::bigint, tile
     RETURNING id
 )
 SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted
@@ -233,6 +235,7 @@ type InsertTilesParams struct {
 	QueuedAt    *time.Time
 	FirstTile   int64
 	LastTile    int64
+	TilesAcross int64
 }
 
 type InsertTilesRow struct {
@@ -242,8 +245,9 @@ type InsertTilesRow struct {
 
 // Jobs of a multiplication are looked for in its ranges of ids. OFFSET 0 keeps Postgres from reading all of river_job, which it
 // takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
-// Enqueues a job for each tile of a range of one multiplication, in order, and returns the range of their ids. No process holds
-// them in memory, however many they are. Without a time they are due now.
+// Enqueues a job for each tile of a range of one multiplication, and returns the range of their ids. No process holds them in
+// memory, however many they are. Without a time they are due now. Two rows of tiles are in line side by side, column by column:
+// tiles that are computed at the same time share the columns of B, and those after each other the rows of A.
 func (q *Queries) InsertTiles(ctx context.Context, arg InsertTilesParams) (InsertTilesRow, error) {
 	row := q.db.QueryRow(ctx, InsertTiles,
 		arg.Kind,
@@ -255,6 +259,7 @@ func (q *Queries) InsertTiles(ctx context.Context, arg InsertTilesParams) (Inser
 		arg.QueuedAt,
 		arg.FirstTile,
 		arg.LastTile,
+		arg.TilesAcross,
 	)
 	var i InsertTilesRow
 	err := row.Scan(&i.FirstJob, &i.LastJob)

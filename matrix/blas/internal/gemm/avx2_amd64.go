@@ -8,6 +8,8 @@ var dAVX2 = assembly{
 	peak:   dpeakAVX2,
 	packA:  dpackAAVX2,
 	packB:  dpackBAVX2,
+	sumA:   dsumAAVX2,
+	sumB:   dsumBAVX2,
 	direct: dDirectAVX2,
 	dot:    dDotAVX2,
 }
@@ -24,12 +26,20 @@ func dpackAAVX2(t *tile)
 //go:noescape
 func dpackBAVX2(t *tile)
 
+//go:noescape
+func dsumAAVX2(t *tile)
+
+//go:noescape
+func dsumBAVX2(t *tile)
+
 // sAVX2 are the functions of AVX2 for elements of 4 bytes.
 var sAVX2 = assembly{
 	packed: sgemmAVX2,
 	peak:   speakAVX2,
 	packA:  spackAAVX2,
 	packB:  spackBAVX2,
+	sumA:   ssumAAVX2,
+	sumB:   ssumBAVX2,
 	direct: sDirectAVX2,
 	dot:    sDotAVX2,
 }
@@ -45,3 +55,9 @@ func spackAAVX2(t *tile)
 
 //go:noescape
 func spackBAVX2(t *tile)
+
+//go:noescape
+func ssumAAVX2(t *tile)
+
+//go:noescape
+func ssumBAVX2(t *tile)

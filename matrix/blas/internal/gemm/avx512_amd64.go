@@ -8,6 +8,8 @@ var dAVX512 = assembly{
 	peak:   dpeakAVX512,
 	packA:  dpackAAVX512,
 	packB:  dpackBAVX512,
+	sumA:   dsumAAVX512,
+	sumB:   dsumBAVX512,
 	direct: dDirectAVX512,
 	dot:    dDotAVX512,
 }
@@ -24,12 +26,20 @@ func dpackAAVX512(t *tile)
 //go:noescape
 func dpackBAVX512(t *tile)
 
+//go:noescape
+func dsumAAVX512(t *tile)
+
+//go:noescape
+func dsumBAVX512(t *tile)
+
 // sAVX512 are the functions of AVX-512 for elements of 4 bytes.
 var sAVX512 = assembly{
 	packed: sgemmAVX512,
 	peak:   speakAVX512,
 	packA:  spackAAVX512,
 	packB:  spackBAVX512,
+	sumA:   ssumAAVX512,
+	sumB:   ssumBAVX512,
 	direct: sDirectAVX512,
 	dot:    sDotAVX512,
 }
@@ -45,3 +55,9 @@ func spackAAVX512(t *tile)
 
 //go:noescape
 func spackBAVX512(t *tile)
+
+//go:noescape
+func ssumAAVX512(t *tile)
+
+//go:noescape
+func ssumBAVX512(t *tile)

@@ -64,7 +64,7 @@ func multiplyInCalls[T float32 | float64](p *Precision, a, b []T, calls []int, n
 	for _, m := range calls {
 		part := make([]T, m*n)
 		p.Multiply(m, n, k, unsafe.Pointer(unsafe.SliceData(a)), k, unsafe.Pointer(unsafe.SliceData(b)), n,
-			unsafe.Pointer(unsafe.SliceData(part)), n, false)
+			unsafe.Pointer(unsafe.SliceData(part)), n, false, nil)
 		a = a[m*k:]
 		c = append(c, part...)
 	}

@@ -7,14 +7,14 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 	width := p.vectors * p.lanes
 	depth := share(g.k, p.depth, blockK)
 	height := share(g.m, p.height, p.rows)
-	breadth := share(g.n, p.breadth, width)
+	breadth := share(g.n, p.breadth*p.depth/depth/width*width, width)
 	packedA := grow(&w.a, height*depth*p.size)
 	packedB := grow(&w.b, breadth*depth*p.size)
 	for j := 0; j < g.n; j += breadth {
 		cols := min(breadth, g.n-j)
 		for l := 0; l < g.k; l += depth {
 			k := min(depth, g.k-l)
-			p.packPanels(&w.tile, packedB, unsafe.Add(g.b, l*g.bRow+j*p.size), g.bRow, k, cols)
+			inner := p.packPanelsAndSum(w, packedB, g, l, j, k, cols)
 			for i := 0; i < g.m; i += height {
 				block := product{
 					m:          min(height, g.m-i),
@@ -26,7 +26,7 @@ func (p *Precision) multiplyPacked(w *workspace, g *product) {
 					cRow:       g.cRow,
 					accumulate: g.accumulate || l > 0,
 				}
-				p.packBlock(&w.tile, packedA, unsafe.Add(g.a, i*g.aRow+l*p.size), g.aRow, block.m, k)
+				p.packBlockAndSum(&w.tile, packedA, g, inner, i, l, block.m, k)
 				p.multiplyBlock(w, &block)
 			}
 		}

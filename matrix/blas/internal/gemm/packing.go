@@ -21,10 +21,16 @@ func (p *Precision) packBlock(t *tile, dst, src unsafe.Pointer, srcRow, rows, k 
 		default:
 			copyBlocks(t, block)
 		}
-		if rest := k % blockK * p.size; rest > 0 {
-			for r := range t.panels {
-				copyBytes(unsafe.Add(t.c, t.k*t.cRow+r*block), unsafe.Add(t.a, r*srcRow+t.k*block), rest)
-			}
+		p.packRest(t.a, t.c, srcRow, t.panels, k)
+	}
+}
+
+// packRest copies what follows the whole blocks of the rows of a micro-panel.
+func (p *Precision) packRest(src, dst unsafe.Pointer, srcRow, rows, k int) {
+	block, blocks := blockK*p.size, k/blockK
+	if rest := k % blockK * p.size; rest > 0 {
+		for r := range rows {
+			copyBytes(unsafe.Add(dst, (blocks*p.rows+r)*block), unsafe.Add(src, r*srcRow+blocks*block), rest)
 		}
 	}
 }

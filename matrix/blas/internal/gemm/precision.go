@@ -3,6 +3,8 @@ package gemm
 import (
 	"sync"
 	"unsafe"
+
+	"github.com/millrace/millrace/matrix/internal/sums"
 )
 
 // Precision multiplies matrices of one type of elements with one instruction set.
@@ -23,6 +25,8 @@ type assembly struct {
 	peak   func(t *tile)
 	packA  func(t *tile)
 	packB  func(t *tile)
+	sumA   func(t *tile)     // packA and the sums of a check
+	sumB   func(t *tile)     // packB and these sums
 	direct [][]func(t *tile) // by rows and vectors
 	dot    [][]func(t *tile) // by rows and columns
 }
@@ -45,6 +49,8 @@ func newPrecision(size, width, rows, vectors int, functions *assembly) *Precisio
 type workspace struct {
 	tile tile
 	a, b []byte
+	// sums and bounds are four numbers for each row of a panel of B.
+	sums, bounds []float64
 	// padded is a tile of C of full size, for kernels that know no other.
 	padded []byte
 }
@@ -64,11 +70,14 @@ type product struct {
 	a, b, c          unsafe.Pointer
 	aRow, bRow, cRow int
 	accumulate       bool
+	sums             *Sums // to take; nil for none
 }
 
-// Multiply sets C = A·B, or adds to C, for row-major matrices at a, b and c. None of m, n and k may be zero.
+// Multiply sets C = A·B, or adds to C, for row-major matrices at a, b and c. None of m, n and k may be zero. It takes
+// the sums of a check on the way, unless they are nil.
 func (p *Precision) Multiply(
 	m, n, k int, a unsafe.Pointer, lda int, b unsafe.Pointer, ldb int, c unsafe.Pointer, ldc int, accumulate bool,
+	s *Sums,
 ) {
 	w, _ := p.workspaces.Get().(*workspace)
 	if w == nil {
@@ -85,17 +94,34 @@ func (p *Precision) Multiply(
 		bRow:       ldb * p.size,
 		cRow:       ldc * p.size,
 		accumulate: accumulate,
+		sums:       s,
+	}
+	narrow := p.isNarrow(&g)
+	direct := !narrow && p.isDirect(&g)
+	if s != nil && (narrow || direct) {
+		s.Add(p.matrix(a, lda, m, k), p.matrix(b, ldb, k, n))
 	}
 	switch {
-	case p.isNarrow(&g):
+	case narrow:
 		p.multiplyNarrow(w, &g)
-	case p.isDirect(&g):
+	case direct:
 		p.multiplyDirect(w, &g)
 	default:
 		p.multiplyPacked(w, &g)
 	}
 	w.tile = tile{}
 	p.workspaces.Put(w)
+}
+
+// matrix returns a matrix as package sums wants it.
+func (p *Precision) matrix(x unsafe.Pointer, ld, rows, cols int) sums.Matrix {
+	return sums.Matrix{
+		X:    x,
+		Row:  ld * p.size,
+		Size: p.size,
+		Rows: rows,
+		Cols: cols,
+	}
 }
 
 // Peak computes only, in registers, for a measurement of what the CPU can do at most. It returns the number of

@@ -15,8 +15,11 @@ type tile struct {
 	bRow   int // from a row of B to the next; of direct kernels only
 	c      unsafe.Pointer
 	cRow   int
-	panels int       // micro-panels of A, one below the other; of packed kernels only
-	mask   *laneMask // lanes of the last vector that count; of direct kernels only
+	panels int            // micro-panels of A, one below the other; of packed kernels only
+	mask   *laneMask      // lanes of the last vector that count; of direct kernels only
+	r, w   unsafe.Pointer // the weights of columns; of what packs and sums only, as are the next two
+	sums   unsafe.Pointer
+	bounds unsafe.Pointer
 	// accumulate is not zero if the product is added to C.
 	accumulate int
 }

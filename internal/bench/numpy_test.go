@@ -1,0 +1,242 @@
+package bench_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/millrace/millrace/internal/devdb"
+)
+
+// The flags of TestNumPy, after -args.
+var (
+	numpyFlag = flag.String("numpy", "", "compare products with NumPy, of this `Python`")
+	sideFlag  = flag.Int("side", 10_000, "`n` of the n×n matrices that are compared with NumPy")
+)
+
+// numpyScript multiplies random matrices, and then files: two loads, the product, and one that is saved. It prints how
+// long both took.
+const numpyScript = `
+import numpy as np, sys, time
+n, folder = int(sys.argv[1]), sys.argv[2]
+a, b = np.random.rand(n, n), np.random.rand(n, n)
+start = time.time(); c = a @ b; print(time.time() - start)
+np.save(folder + "/a.npy", a); np.save(folder + "/b.npy", b)
+start = time.time()
+a, b = np.load(folder + "/a.npy"), np.load(folder + "/b.npy")
+np.save(folder + "/c.npy", a @ b); print(time.time() - start)
+`
+
+// numpyTimes are seconds.
+type numpyTimes struct{ product, files float64 }
+
+// runNumPy runs numpyScript, with the core type of OpenBLAS that is best for the CPU.
+func runNumPy(t *testing.T, folder string) numpyTimes {
+	t.Helper()
+	core := "HASWELL"
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512BW) {
+		core = "SKYLAKEX"
+	}
+	cmd := exec.Command(*numpyFlag, "-c", numpyScript, strconv.Itoa(*sideFlag), folder)
+	cmd.Env = append(os.Environ(), "OPENBLAS_CORETYPE="+core)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("NumPy: %v", err)
+	}
+	var times numpyTimes
+	if _, err := fmt.Sscan(string(out), &times.product, &times.files); err != nil {
+		t.Fatalf("NumPy says %q: %v", out, err)
+	}
+	return times
+}
+
+// TestNumPy compares products of one worker with NumPy: random operands from the submission to the completion, and
+// stored ones, from files to a file, in both block stores. All take turns, and medians count. It prints a table as
+// Markdown.
+func TestNumPy(t *testing.T) {
+	if *numpyFlag == "" || *programFlag == "" {
+		t.Skip("nothing to compare without -numpy and -program")
+	}
+	folder := t.TempDir()
+	subjects := map[string]*subject{
+		"file":     deploy(t, "Millrace", *programFlag, devdb.Config{}),
+		"postgres": deploy(t, "Millrace", *programFlag, devdb.Config{}, "MILLRACE_BLOCKS=postgres"),
+	}
+	var baseline [2][]float64
+	rows := map[string]*productRow{}
+	for range *roundsFlag {
+		times := runNumPy(t, folder)
+		baseline[0] = append(baseline[0], times.product)
+		baseline[1] = append(baseline[1], times.files)
+		for _, blocks := range []string{"file", "postgres"} {
+			s := subjects[blocks]
+			for _, stored := range []bool{false, true} {
+				name := "random operands, " + blocks + " store"
+				if stored {
+					name = ".npy files, " + blocks + " store"
+				}
+				if rows[name] == nil {
+					rows[name] = &productRow{stored: stored}
+				}
+				one := s.product(t, folder, stored)
+				t.Logf("%s: %+v; NumPy %+v", name, one, times)
+				rows[name].add(one)
+			}
+		}
+	}
+	fmt.Printf("\nNumPy, n = %d: product %.2f s, with files %.2f s (medians of %d)\n\n", *sideFlag, middle(baseline[0]),
+		middle(baseline[1]), *roundsFlag)
+	fmt.Print(productHeader)
+	for _, blocks := range []string{"file", "postgres"} {
+		for _, name := range []string{"random operands, " + blocks + " store", ".npy files, " + blocks + " store"} {
+			fmt.Print(rows[name].markdown(name, middle(baseline[0]), middle(baseline[1])))
+		}
+	}
+}
+
+// product is what one product has cost: seconds, and bytes that were read from the block store.
+type product struct {
+	whole, product         float64 // from the files to the file; from the submission to the completion
+	tiles, kernel          float64 // of all tiles
+	checking, wait, writes float64
+	read, peak             float64 // bytes: from the store, and of the worker's memory
+}
+
+// productRow are the products of all rounds.
+type productRow struct {
+	stored bool
+	all    []product
+}
+
+func (r *productRow) add(p product) { r.all = append(r.all, p) }
+
+const productHeader = `| product | whole, s | against NumPy | product, s | against NumPy | not in the kernel, % of a tile | check, % | read wait, % | writing, % | read, GB | worker's peak, MiB |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+`
+
+// markdown returns the row of the table.
+func (r *productRow) markdown(name string, numpyProduct, numpyFiles float64) string {
+	of := func(f func(p product) float64) float64 {
+		var all []float64
+		for _, p := range r.all {
+			all = append(all, f(p))
+		}
+		return middle(all)
+	}
+	whole, compared := of(func(p product) float64 { return p.whole }), numpyFiles
+	if !r.stored {
+		whole, compared = of(func(p product) float64 { return p.product }), numpyProduct
+	}
+	share := func(f func(p product) float64) float64 {
+		return 100 * of(func(p product) float64 { return f(p) / p.tiles })
+	}
+	seconds := of(func(p product) float64 { return p.product })
+	return fmt.Sprintf("| %s | %.2f | %.2f | %.2f | %.2f | %.1f | %.2f | %.1f | %.1f | %.2f | %.0f |\n", name, whole, whole/compared,
+		seconds, seconds/numpyProduct,
+		share(func(p product) float64 { return p.tiles - p.kernel }), share(func(p product) float64 { return p.checking }),
+		share(func(p product) float64 { return p.wait }), share(func(p product) float64 { return p.writes }),
+		of(func(p product) float64 { return p.read })/1e9, of(func(p product) float64 { return p.peak })/(1<<20))
+}
+
+// middle returns the middle one of some numbers.
+func middle(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return x[len(x)/2]
+}
+
+// product multiplies on a worker that has just started: random matrices, or a.npy and b.npy of a folder.
+func (s *subject) product(t *testing.T, folder string, stored bool) product {
+	t.Helper()
+	s.stopWorker()
+	s.startWorker(t)
+	before := s.own.workerMetrics(t)
+	start := time.Now()
+	a, b := fmt.Sprintf("random:%dx%d:1", *sideFlag, *sideFlag), fmt.Sprintf("random:%dx%d:2", *sideFlag, *sideFlag)
+	args := []string{"multiply", "--server=" + s.Base, "--json"}
+	if stored {
+		a, b = filepath.Join(folder, "a.npy"), filepath.Join(folder, "b.npy")
+	}
+	cmd := s.own.program(append(args, a, b, "--force", "--output="+filepath.Join(folder, "out.npy"))...)
+	var text, problem bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &problem
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("multiply: %v, %s", err, problem.Bytes())
+	}
+	p := product{whole: time.Since(start).Seconds()}
+	var m struct {
+		Seconds struct{ Compute float64 }
+	}
+	if err := json.Unmarshal(text.Bytes(), &m); err != nil || m.Seconds.Compute == 0 {
+		t.Fatalf("multiply printed %q: %v", text.Bytes(), err)
+	}
+	p.product = m.Seconds.Compute
+	after := s.own.workerMetrics(t)
+	of := func(name string) float64 { return after[name] - before[name] }
+	p.tiles = of("millrace_tile_duration_seconds_sum")
+	p.kernel = of("millrace_gemm_seconds_total")
+	p.checking = of("millrace_tile_check_seconds_total")
+	p.wait = of("millrace_tile_read_wait_seconds_total")
+	p.writes = p.tiles - p.kernel - p.checking - p.wait
+	p.read = of("millrace_block_bytes_total read")
+	p.peak = after["process_resident_memory_max_bytes"]
+	return p
+}
+
+var opsPattern = regexp.MustCompile(`msg=ready ops=(\S+)`)
+
+// workerMetrics returns the metrics of the worker, without labels: the sums of all series, and those of each operation
+// of the block store. The peak of its memory is that of the kernel of Linux.
+func (d *deployment) workerMetrics(t *testing.T) map[string]float64 {
+	t.Helper()
+	found := opsPattern.FindStringSubmatch(d.worker.log.String())
+	if found == nil {
+		t.Fatalf("the worker does not say where its metrics are: %s", d.worker.log)
+	}
+	response, err := http.Get(found[1] + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(response.Body); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for line := range strings.Lines(body.String()) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if i := strings.LastIndex(line, "} "); i >= 0 {
+			name, value, ok = line[:i+1], strings.TrimSpace(line[i+2:]), true
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if !ok || err != nil {
+			continue
+		}
+		base, labels, _ := strings.Cut(name, "{")
+		all[base] += number
+		if strings.Contains(labels, `operation="read"`) {
+			all[base+" read"] += number
+		}
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.worker.cmd.Process.Pid))
+	if err == nil {
+		if m := regexp.MustCompile(`VmHWM:\s+(\d+)`).FindSubmatch(status); m != nil {
+			kib, _ := strconv.ParseFloat(string(m[1]), 64)
+			all["process_resident_memory_max_bytes"] = kib * 1024
+		}
+	}
+	return all
+}
