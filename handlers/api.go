@@ -12,10 +12,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
@@ -93,6 +95,25 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 		pattern += "{$}"
 	}
 	m.ServeMux.HandleFunc(pattern, handler)
+}
+
+// local is for whom requests act that nothing has identified.
+var local = identity.Local()
+
+// principal returns for whom a request acts.
+func principal(ctx context.Context) identity.Principal {
+	if p := identity.From(ctx); p.Tenant != 0 {
+		return p
+	}
+	return local
+}
+
+// own returns the part of the store that a request may see and use.
+func (a *API) own(ctx context.Context) store.Tenant { return a.store.For(principal(ctx).Tenant) }
+
+// owned names a resource as a request does.
+func owned(ctx context.Context, id uuid.UUID) identity.Owned {
+	return identity.Owned{Tenant: principal(ctx).Tenant, ID: id}
 }
 
 // register adds the routes of the API.

@@ -86,5 +86,5 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &overviewOutput{Body: a.overviewBody(seen, at)}, nil
+	return &overviewOutput{Body: a.overviewBody(principal(ctx), seen, at)}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -22,10 +23,10 @@ type Order struct {
 	tiles  *Submission
 }
 
-// NewOrder returns the order for a submission. Operands that are not stored may lack id and digest. Errors are those of
+// NewOrder returns the order for a submission of a tenant. Operands that are not stored may lack id and digest. Errors are those of
 // Limits.Check.
-func (c *Client) NewOrder(s Submission) (Order, error) {
-	i, _, ok, err := c.Inline(s)
+func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
+	i, _, ok, err := c.Inline(t, s)
 	if err != nil || ok {
 		return Order{inline: i}, err
 	}
@@ -70,7 +71,7 @@ var ofOrder = []error{
 }
 
 // SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.
-func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) ([]Accepted, error) {
+func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []Order) ([]Accepted, error) {
 	all := make([]Accepted, len(orders))
 	offers := make([]queue.Offer, 0, len(orders))
 	var err error
@@ -91,12 +92,12 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) 
 	if len(offers) == 0 {
 		return all, nil
 	}
-	known, err := c.queue.AcceptTx(ctx, tx, accept.Bundles(offers))
+	known, err := c.queue.AcceptTx(ctx, tx.Tx(), accept.Bundles(offers))
 	switch {
 	case err != nil:
 		return nil, err
 	case known:
-		tx.AfterCommit(func() { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(len(offers))) })
+		tx.Tx().AfterCommit(func() { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(len(offers))) })
 		return all, nil
 	}
 	for n, o := range orders {
@@ -110,9 +111,9 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) 
 }
 
 // submitOneTx submits a multiplication, and takes back what was written of one that cannot be accepted.
-func (c *Client) submitOneTx(ctx context.Context, tx *store.Tx, s Submission) (Accepted, error) {
+func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submission) (Accepted, error) {
 	var m Multiplication
-	err := pgx.BeginFunc(ctx, tx.Pgx(), func(pgx.Tx) (err error) { // a savepoint
+	err := pgx.BeginFunc(ctx, tx.Tx().Pgx(), func(pgx.Tx) (err error) { // a savepoint
 		m, err = c.SubmitTx(ctx, tx, s)
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -23,9 +24,9 @@ import (
 // would live in their rows.
 const maxInlineBytes = 3 * store.MaxInline
 
-// Inline returns the inline multiplication that a submission asks for, and as what it is accepted. It reports false if
+// Inline returns the inline multiplication of a tenant that a submission asks for, and as what it is accepted. It reports false if
 // the submission is none for which there can be one. Errors are those of Limits.Check.
-func (c *Client) Inline(s Submission) (inline.Multiplication, Multiplication, bool, error) {
+func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
 	if !bringsContent(s.A) || !bringsContent(s.B) {
 		return inline.Multiplication{}, Multiplication{}, false, nil
@@ -41,6 +42,7 @@ func (c *Client) Inline(s Submission) (inline.Multiplication, Multiplication, bo
 	}
 	i := inline.Multiplication{
 		ID:       store.NewID(),
+		TenantID: t,
 		Priority: int16(s.Priority), //nolint:gosec // 1 to 4
 		M:        plan.M,
 		K:        plan.K,
@@ -103,8 +105,31 @@ func (c *Client) lockTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multip
 	return newMultiplication(row), err
 }
 
-// expandOwnersTx expands the inline multiplications that matrices are part of, so that the matrices have rows.
-func (c *Client) expandOwnersTx(ctx context.Context, tx *store.Tx, matrices ...uuid.UUID) error {
+// lockOwnTx is lockTx for a multiplication of the tenant. Errors: store.ErrNotFound.
+func (c *Client) lockOwnTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID) (Multiplication, error) {
+	row, err := tx.LockMultiplication(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) || !inline.Maybe(id) {
+		return newMultiplication(row), err
+	}
+	if err := c.expandOwnTx(ctx, tx, []uuid.UUID{id}); err != nil {
+		return Multiplication{}, err
+	}
+	row, err = tx.LockMultiplication(ctx, id)
+	return newMultiplication(row), err
+}
+
+// expandOwnTx expands those of the given multiplications that are inline and of the tenant.
+func (c *Client) expandOwnTx(ctx context.Context, tx *store.TenantTx, ids []uuid.UUID) error {
+	own, err := tx.Inline(ctx, ids)
+	if err != nil || len(own) == 0 {
+		return err
+	}
+	return c.expandTx(ctx, tx.Tx(), own)
+}
+
+// expandOwnersTx expands the inline multiplications of the tenant that matrices are part of, so that the matrices have
+// rows.
+func (c *Client) expandOwnersTx(ctx context.Context, tx *store.TenantTx, matrices ...uuid.UUID) error {
 	var owners []uuid.UUID
 	for _, id := range matrices {
 		if owner, _, ok := inline.Owner(id); ok {
@@ -114,7 +139,7 @@ func (c *Client) expandOwnersTx(ctx context.Context, tx *store.Tx, matrices ...u
 	if len(owners) == 0 {
 		return nil
 	}
-	return c.expandTx(ctx, tx, owners)
+	return c.expandOwnTx(ctx, tx, owners)
 }
 
 // expandTx gives those of the given multiplications that are inline rows of their own, and a job if they wait.

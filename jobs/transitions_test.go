@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -150,7 +151,7 @@ func (b *transitionBundle) insert(state State, before func(*store.Multiplication
 	}
 	operand := store.NewRandom(matrix.Shape{DType: matrix.Float64}, 1)
 	if _, err := b.inTx(func(tx *store.Tx) (bool, error) {
-		_, err := tx.InsertMatrix(b.t.Context(), operand)
+		_, err := tx.For(identity.DefaultTenant).InsertMatrix(b.t.Context(), operand)
 		return true, err
 	}); err != nil {
 		b.t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -105,15 +106,18 @@ func (b *testBundle) submit(tiles int64) uuid.UUID {
 	}
 	b.inTx(func(tx *store.Tx) error {
 		for _, row := range []store.Matrix{operand, result} {
-			if _, err := tx.InsertMatrix(ctx, row); err != nil {
+			if _, err := tx.For(identity.DefaultTenant).InsertMatrix(ctx, row); err != nil {
 				return err
 			}
 		}
-		_, err := tx.InsertMultiplication(ctx, m)
+		_, err := tx.For(identity.DefaultTenant).InsertMultiplication(ctx, m)
 		return err
 	})
 	return m.ID
 }
+
+// own names multiplications of the tenant whose they are.
+func own(ids ...uuid.UUID) []identity.Owned { return identity.Of(identity.DefaultTenant, ids...) }
 
 func (b *testBundle) inTx(f func(tx *store.Tx) error) {
 	b.t.Helper()
@@ -213,7 +217,7 @@ func (b *testBundle) wait(limit time.Duration, n int, ids ...uuid.UUID) chan err
 	results := make(chan error, n*len(ids))
 	for _, id := range ids {
 		for range n {
-			go func() { results <- b.hub.Wait(b.t.Context(), id, limit) }()
+			go func() { results <- b.hub.Wait(b.t.Context(), own(id)[0], limit) }()
 		}
 	}
 	return results

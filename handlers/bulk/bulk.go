@@ -26,7 +26,7 @@ import (
 
 // Service accepts batches.
 type Service struct {
-	Store    *store.Store
+	Store    store.Tenant // for which they are
 	Jobs     *jobs.Client
 	Hub      *watch.Hub
 	Held     *guard.Held
@@ -61,7 +61,7 @@ type order struct {
 
 // Submit accepts what can be accepted of a request, and returns the outcomes.
 func (s *Service) Submit(ctx context.Context, r Request) (*Response, error) {
-	release, err := r.Body.ReserveOrders(ctx, s.Store)
+	release, err := r.Body.ReserveOrders(ctx, s.Store.Store())
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (b *batch) read(ctx context.Context) error {
 		var o order
 		if err == nil {
 			s.MaxBytes = b.service.MaxBytes
-			o.Order, err = b.service.Jobs.NewOrder(s)
+			o.Order, err = b.service.Jobs.NewOrder(b.service.Store.ID(), s)
 			if err != nil {
 				err = payload.OrderError{Err: err}
 			}
