@@ -78,7 +78,11 @@ func TestAcceptBesideHeldKey(t *testing.T) {
 	}
 	held, other := b.offer(c, 1, 1, 1, 1), b.offer(c, 1, 1, 1, 2)
 	for _, o := range []*queue.Offer{&held, &other} {
-		o.Key = &store.IdempotencyKey{Fingerprint: make([]byte, 32), Body: []byte("{}")}
+		o.Key = &store.IdempotencyKey{
+			TenantID:    identity.DefaultTenant,
+			Fingerprint: make([]byte, 32),
+			Body:        []byte("{}"),
+		}
 	}
 	held.Key.Key = "held"
 	other.Key.Key = "other"
