@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
@@ -119,6 +120,9 @@ func owned(ctx context.Context, id uuid.UUID) identity.Owned {
 // register adds the routes of the API.
 func (a *API) register(api huma.API) {
 	guard.Queries(api, "state")
+	if a.jobs != nil {
+		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), func(ctx context.Context) identity.TenantID { return principal(ctx).Tenant }))
+	}
 
 	route(api, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)
 
@@ -138,6 +142,7 @@ func (a *API) register(api huma.API) {
 	route(api, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
 
 	route(api, "GET /v1/overview", apidoc.GetOverview(), a.getOverview)
+	route(api, "GET /v1/limits", apidoc.GetLimits(), a.getLimits)
 
 	apidoc.Describe(api.OpenAPI())
 }

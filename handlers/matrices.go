@@ -59,6 +59,9 @@ func (a *API) storeMatrix(
 ) (resp *response, err error) {
 	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		m, err := operand.WriteTx(ctx, tx)
+		if err == nil {
+			err = a.jobs.Quotas().CheckTx(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 )
@@ -74,6 +75,19 @@ func (o *overviews) read(ctx context.Context) error {
 	o.at = start
 	o.until = time.Now().Add(max(overviewAge, overviewRest*time.Since(start)))
 	return nil
+}
+
+type limitsOutput struct {
+	Body resource.Limits
+}
+
+// getLimits handles GET /v1/limits.
+func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOutput, error) {
+	limits, err := quotas.Limits(ctx, a.jobs.Quotas(), principal(ctx).Tenant)
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return &limitsOutput{Body: limits}, nil
 }
 
 type overviewOutput struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/inline"
+	"github.com/millrace/millrace/store/quota"
 )
 
 // Order is a submission that is accepted together with others.
@@ -77,6 +78,10 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 	var err error
 	for n, o := range orders {
 		if o.Inline() {
+			if err := c.admit(o.inline); err != nil {
+				all[n].Err = err
+				continue
+			}
 			offers = append(offers, queue.Offer{Multiplication: o.inline})
 			all[n] = Accepted{
 				ID:    o.inline.ID,
@@ -101,7 +106,7 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 		return all, nil
 	}
 	for n, o := range orders {
-		if o.Inline() {
+		if o.Inline() && all[n].Err == nil {
 			if all[n], err = c.submitOneTx(ctx, tx, spelledOut(o.inline)); err != nil {
 				return nil, err
 			}
@@ -117,7 +122,9 @@ func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submissi
 		m, err = c.SubmitTx(ctx, tx, s)
 		return err
 	})
-	if err != nil && slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) }) {
+	var noQuota *quota.Error
+	if err != nil && (errors.As(err, &noQuota) ||
+		slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) })) {
 		return Accepted{Err: err}, nil
 	}
 	accepted := Accepted{ID: m.ID, State: m.State}

@@ -60,9 +60,12 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 var ErrNotInline = accept.ErrNotInline
 
 // Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has
-// one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline.
+// one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline; quota.Error.
 func (c *Client) Accept(ctx context.Context, offers ...queue.Offer) []error {
-	return c.acceptor.Accept(ctx, offers...)
+	if c.quotas.None() {
+		return c.acceptor.Accept(ctx, offers...)
+	}
+	return c.acceptWithin(ctx, offers)
 }
 
 // bringsContent reports whether an operand comes with the submission and is small.

@@ -20,7 +20,7 @@ var (
 
 // RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with
 // a full set of attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to
-// stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result.
+// stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result; quota.Error.
 func (c *Client) RetryTx(ctx context.Context, own *store.TenantTx, id uuid.UUID) error {
 	m, err := c.lockOwnTx(ctx, own, id)
 	if err != nil {
@@ -39,6 +39,9 @@ func (c *Client) RetryTx(ctx context.Context, own *store.TenantTx, id uuid.UUID)
 	}
 	if err == nil {
 		err = c.reopenTx(ctx, tx, m)
+	}
+	if err == nil {
+		err = c.quotas.CheckTx(ctx, own)
 	}
 	if err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)

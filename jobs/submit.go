@@ -40,7 +40,7 @@ type Submission struct {
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Errors: those of
 // Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result; store.ErrNotFound for an
-// operand that the tenant does not have any more.
+// operand that the tenant does not have any more; quota.Error.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
@@ -72,6 +72,9 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 		}
 	}
 	accepted, err := c.enqueueTx(ctx, tx, m)
+	if err == nil {
+		err = c.quotas.CheckTx(ctx, tx)
+	}
 	if err != nil {
 		return Multiplication{}, err
 	}

@@ -80,6 +80,17 @@ func resourceHeaders() map[string]huma.Header {
 			Schema:  patternSchema(`^wait=\d+$`, 20),
 			Example: "wait=10",
 		},
+		"RateLimit": {
+			Description: "How many requests the tenant may still send (`r`), and in how many seconds it will have all of its " +
+				"quota again (`t`), if it has a quota of requests.",
+			Schema:  textSchema(100),
+			Example: `"requests";r=420;t=8`,
+		},
+		"RateLimit-Policy": {
+			Description: "The tenant's quota of requests (`q`) in a window of seconds (`w`), if it has one.",
+			Schema:      textSchema(100),
+			Example:     `"requests";q=500;w=10`,
+		},
 		"Repr-Digest": {
 			Description: "SHA-256 of the whole content, of which the body may be a range (RFC 9530).",
 			Schema:      digestSchema(),

@@ -94,6 +94,11 @@ func problemSchema() *huma.Schema {
 		"detail": describedAs("What is wrong with the request, and often what to do about it",
 			textSchema(resource.MaxMessage)),
 		"errors": describedAs("The invalid parameters, if parameters are invalid", faults),
+		"type":   describedAs("Where the code is described; absent without a code", formatSchema("uri", 200)),
+		"code": describedAs("Says to programs what is wrong, if the status does not; it does not change",
+			patternSchema("^[a-z_]+$", 50)),
+		"violated-policies": describedAs("The quotas that have no room, if the code is quota_exceeded",
+			arraySchema(enumSchema("requests", "queued-work", "stored-bytes"), 3)),
 	}, "title", "status", "detail")
 }
 
