@@ -2,7 +2,6 @@ package handlers_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -37,7 +36,8 @@ func setupTenants(t testing.TB, o options) *testBundle {
 	identify := func(w http.ResponseWriter, r *http.Request) {
 		p := identity.Local()
 		if n, err := strconv.Atoi(r.Header.Get(tenantHeader)); err == nil {
-			p = identity.Principal{Tenant: identity.TenantID(n), Scopes: []identity.Scope{identity.ScopeRead, identity.ScopeSubmit}}
+			p = identity.Principal{Tenant: identity.TenantID(n)}
+			p.Scopes = []identity.Scope{identity.ScopeRead, identity.ScopeSubmit}
 		}
 		b.handler.ServeHTTP(w, r.WithContext(identity.With(r.Context(), p)))
 	}
@@ -124,20 +124,24 @@ const placeholder = "{id}"
 func attempts(multiplication bool) map[string][]attempt {
 	plain := func(path string, headers ...string) attempt { return attempt{path: path, headers: headers} }
 	post := func(path, kind, body string) attempt {
-		return attempt{path: path, body: body, headers: []string{"Content-Type", kind}}
+		return attempt{
+			path:    path,
+			body:    body,
+			headers: []string{"Content-Type", kind},
+		}
 	}
-	const product, matrix = "/v1/multiplications/" + placeholder, "/v1/matrices/" + placeholder
+	const multiplicationPath, matrix = "/v1/multiplications/" + placeholder, "/v1/matrices/" + placeholder
 	const order = `{"a": {"matrix_id": "` + placeholder + `"}, "b": {"random": {"rows": 2, "cols": 2, "seed": 1}}}`
 	all := map[string][]attempt{
-		"GET /v1/multiplications/{id}": {plain(product), plain(product, "Prefer", "wait=0"), plain(product, "Prefer", "wait=5"),
-			plain(product, "If-None-Match", "*")},
-		"DELETE /v1/multiplications/{id}":      {plain(product), plain(product, "If-Match", "*")},
-		"POST /v1/multiplications/{id}/cancel": {plain(product + "/cancel"), plain(product+"/cancel", "Idempotency-Key", "walk")},
-		"POST /v1/multiplications/{id}/retry":  {plain(product + "/retry"), plain(product+"/retry", "Prefer", "wait=5")},
-		"GET /v1/multiplications/{id}/events": {plain(product + "/events"), plain(product+"/events", "Last-Event-ID", "1"),
-			plain(product + "/events?last_event_id=100")},
-		"GET /v1/multiplications/{id}/result": {plain(product + "/result"), plain(product+"/result", "Accept", npyType),
-			plain(product+"/result", "Range", "bytes=0-10"), plain(product+"/result", "If-None-Match", "*")},
+		"GET /v1/multiplications/{id}": {plain(multiplicationPath), plain(multiplicationPath, "Prefer", "wait=0"), plain(multiplicationPath, "Prefer", "wait=5"),
+			plain(multiplicationPath, "If-None-Match", "*")},
+		"DELETE /v1/multiplications/{id}":      {plain(multiplicationPath), plain(multiplicationPath, "If-Match", "*")},
+		"POST /v1/multiplications/{id}/cancel": {plain(multiplicationPath + "/cancel"), plain(multiplicationPath+"/cancel", "Idempotency-Key", "walk")},
+		"POST /v1/multiplications/{id}/retry":  {plain(multiplicationPath + "/retry"), plain(multiplicationPath+"/retry", "Prefer", "wait=5")},
+		"GET /v1/multiplications/{id}/events": {plain(multiplicationPath + "/events"), plain(multiplicationPath+"/events", "Last-Event-ID", "1"),
+			plain(multiplicationPath + "/events?last_event_id=100")},
+		"GET /v1/multiplications/{id}/result": {plain(multiplicationPath + "/result"), plain(multiplicationPath+"/result", "Accept", npyType),
+			plain(multiplicationPath+"/result", "Range", "bytes=0-10"), plain(multiplicationPath+"/result", "If-None-Match", "*")},
 	}
 	if !multiplication {
 		all = map[string][]attempt{
@@ -151,7 +155,7 @@ func attempts(multiplication bool) map[string][]attempt {
 			"GET /v1/multiplications":        {plain("/v1/multiplications?matrix_id=" + placeholder)},
 		}
 	}
-	for _, operation := range []string{"POST /matrix_multiplication/", "POST /v1/matrices", "GET /v1/overview"} {
+	for _, operation := range []string{"POST /matrix_multiplication/", "POST /v1/matrices", "GET /v1/overview", "GET /v1/limits"} {
 		all[operation] = nil
 	}
 	return all
@@ -161,11 +165,11 @@ func attempts(multiplication bool) map[string][]attempt {
 func told(a received, id string) string {
 	header := maps.Clone(a.Header)
 	header.Del("Date")
-	text, body := a.Status, strings.ReplaceAll(string(a.body), id, placeholder)
+	text := a.Status
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		text += "\n" + name + ": " + strings.ReplaceAll(strings.Join(header[name], ", "), id, placeholder)
 	}
-	return text + "\n" + body
+	return text + "\n" + strings.ReplaceAll(string(a.body), id, placeholder)
 }
 
 // TestTenants walks all operations of the description with the ids of another tenant. Each response is that to an
@@ -232,153 +236,4 @@ func otherID(t *testing.T, id string) string {
 		unknown = part.ID(unknown)
 	}
 	return unknown.String()
-}
-
-// listOf returns the ids of all pages of a tenant's list.
-func (b *testBundle) listOf(t *testing.T, tenant identity.TenantID, query string) (ids, cursors []string) {
-	t.Helper()
-	for cursor := ""; ; {
-		a := b.get(t, "/v1/multiplications?limit=3"+query+cursor, as(tenant)...).want(t, http.StatusOK)
-		page := decode[resource.MultiplicationList](t, a)
-		for _, m := range page.Items {
-			ids = append(ids, m.ID)
-		}
-		if page.NextCursor == "" {
-			return ids, cursors
-		}
-		cursors = append(cursors, page.NextCursor)
-		cursor = "&cursor=" + page.NextCursor
-	}
-}
-
-// TestTenantsLists: a list has all of the tenant's multiplications and no others, whatever the filter and the cursor.
-func TestTenantsLists(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t, options{})
-	mine := b.furnish(t, alice)
-	const one = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
-	a := b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(one), append(as(bob), "Content-Type", jsonType)...)
-	his := decode[resource.Multiplication](t, a.want(t, http.StatusAccepted))
-	got, cursors := b.listOf(t, alice, "")
-	want := slices.Clone(mine.multiplications)
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("the list has %v, want %v", got, want)
-	}
-	for _, query := range []string{"", "&state=pending", "&matrix_id=" + his.A.MatrixID} {
-		if got, _ := b.listOf(t, bob, query); !slices.Equal(got, []string{his.ID}) {
-			t.Errorf("%q: the list has %v, want %s", query, got, his.ID)
-		}
-	}
-	for _, cursor := range append(cursors, "") {
-		for _, id := range append(mine.matrices, "") {
-			query := "&state=completed&state=pending&state=cancelled"
-			if id != "" {
-				query = "&matrix_id=" + id
-			}
-			if cursor != "" {
-				query += "&cursor=" + cursor
-			}
-			page := decode[resource.MultiplicationList](t, b.get(t, "/v1/multiplications?limit=100"+query, as(bob)...).want(t, http.StatusOK))
-			for _, m := range page.Items {
-				if m.ID != his.ID {
-					t.Errorf("%s: the list has %s, want none of another tenant", query, m.ID)
-				}
-			}
-		}
-	}
-	overview := decode[resource.Overview](t, b.get(t, "/v1/overview", as(bob)...).want(t, http.StatusOK))
-	if got := (resource.ActiveMultiplications{Pending: 1}); overview.Multiplications != got || len(overview.Queues) > 0 {
-		t.Errorf("the overview has %+v, %+v, want %+v and no queues", overview.Multiplications, overview.Queues, got)
-	}
-	overview = decode[resource.Overview](t, b.get(t, "/v1/overview").want(t, http.StatusOK))
-	if got := overview.Multiplications.Pending; got != 5 || len(overview.Queues) != 2 {
-		t.Errorf("the overview of all has %d pending and %d queues, want 5 and 2", got, len(overview.Queues))
-	}
-}
-
-// TestTenantsKeys: two tenants may use one idempotency key, for submissions, uploads, changes and batches.
-func TestTenantsKeys(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t, options{idle: true})
-	const one = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
-	const tiles = `{"a": {"random": {"rows": 2, "cols": 2, "seed": 1}}, "b": {"random": {"rows": 2, "cols": 2, "seed": 1}}}`
-	for n, c := range []struct{ path, body string }{
-		{"/v1/multiplications", one},
-		{"/v1/multiplications", tiles},
-		{"/v1/matrices", `[[1, 2]]`},
-		{"/v1/multiplications:batch", "[" + one + "," + tiles + "]"},
-	} {
-		var bodies []string
-		for _, tenant := range []identity.TenantID{identity.DefaultTenant, alice, bob} {
-			headers := append(as(tenant), "Content-Type", jsonType, "Idempotency-Key", "k"+strconv.Itoa(n))
-			first := b.do(t, http.MethodPost, c.path, strings.NewReader(c.body), headers...)
-			again := b.do(t, http.MethodPost, c.path, strings.NewReader(c.body), headers...)
-			if first.StatusCode >= 300 || first.Header.Get("Idempotent-Replayed") != "" {
-				t.Errorf("%s of tenant %d: %s, replayed: %q, want it to be accepted", c.path, tenant, first.Status, first.Header.Get("Idempotent-Replayed"))
-			}
-			if again.Header.Get("Idempotent-Replayed") != "true" || !bytes.Equal(first.body, again.body) {
-				t.Errorf("%s of tenant %d again: %s, want the first response", c.path, tenant, again.body)
-			}
-			if slices.Contains(bodies, string(first.body)) {
-				t.Errorf("%s of tenant %d: the response to another tenant: %s", c.path, tenant, first.body)
-			}
-			bodies = append(bodies, string(first.body))
-		}
-	}
-}
-
-// TestTenantsShareNoBlocks: the same content of two tenants is stored twice, and lives on after one of them is deleted.
-func TestTenantsShareNoBlocks(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t, options{idle: true})
-	x := someElements(300, 100)
-	upload := func(tenant identity.TenantID) string {
-		a := b.do(t, http.MethodPost, "/v1/matrices", bytes.NewReader(x.npy()), append(as(tenant), "Content-Type", npyType)...)
-		return decode[resource.Matrix](t, a.want(t, http.StatusCreated)).ID
-	}
-	mine, his := upload(alice), upload(bob)
-	if n := b.kept(t).owners; n != 2 {
-		t.Errorf("%d matrices have blocks, want 2", n)
-	}
-	upload(alice)
-	if n := b.kept(t).owners; n != 2 {
-		t.Errorf("%d matrices have blocks after a second upload of a tenant, want 2", n)
-	}
-	b.do(t, http.MethodDelete, "/v1/matrices/"+mine, nil, as(alice)...).want(t, http.StatusNoContent)
-	if a := b.get(t, "/v1/matrices/"+his+"/content", as(bob)...).want(t, http.StatusOK); !bytes.Equal(a.body, x.npy()) {
-		t.Error("wrong content")
-	}
-}
-
-// TestTenantsOfOlderProcesses: while a process of the version before runs, whose workers do not know of tenants, other
-// tenants than the default one get no inline multiplications.
-func TestTenantsOfOlderProcesses(t *testing.T) {
-	t.Parallel()
-	b := setupTenants(t, options{idle: true})
-	b.exec(t, "INSERT INTO workers (id, schema_version) VALUES ('old', 13)")
-	const one = `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`
-	post := func(path, body string, tenant identity.TenantID) {
-		t.Helper()
-		a := b.do(t, http.MethodPost, path, strings.NewReader(body), append(as(tenant), "Content-Type", jsonType)...)
-		if a.StatusCode >= 300 {
-			t.Errorf("%s: %s, want it to be accepted", path, a.body)
-		}
-	}
-	for _, tenant := range []identity.TenantID{identity.DefaultTenant, alice} {
-		post("/v1/multiplications", one, tenant)
-		post("/v1/multiplications:batch", "["+one+"]", tenant)
-	}
-	if k := b.kept(t); k.inline != 2 || k.multiplications != 2 {
-		t.Errorf("%d are inline and %d are not, want 2 and 2", k.inline, k.multiplications)
-	}
-	var tenants []int32
-	const sql = "SELECT array_agg(tenant_id) FROM (SELECT tenant_id FROM multiplications UNION ALL SELECT tenant_id FROM matrices) AS x"
-	if err := b.store.Pool.QueryRow(context.Background(), sql).Scan(&tenants); err != nil {
-		t.Fatal(err)
-	}
-	if other := slices.DeleteFunc(tenants, func(n int32) bool { return n == int32(alice) }); len(other) > 0 {
-		t.Errorf("rows of %v, want of %d alone", other, alice)
-	}
 }

@@ -123,11 +123,11 @@ func (c *Client) lockOwnTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID
 
 // expandOwnTx expands those of the given multiplications that are inline and of the tenant.
 func (c *Client) expandOwnTx(ctx context.Context, tx *store.TenantTx, ids []uuid.UUID) error {
-	own, err := tx.Inline(ctx, ids)
-	if err != nil || len(own) == 0 {
+	found, err := tx.LockInline(ctx, ids)
+	if err != nil {
 		return err
 	}
-	return c.expandTx(ctx, tx.Tx(), own)
+	return c.expandFoundTx(ctx, tx.Tx(), found)
 }
 
 // expandOwnersTx expands the inline multiplications of the tenant that matrices are part of, so that the matrices have
@@ -148,10 +148,17 @@ func (c *Client) expandOwnersTx(ctx context.Context, tx *store.TenantTx, matrice
 // expandTx gives those of the given multiplications that are inline rows of their own, and a job if they wait.
 func (c *Client) expandTx(ctx context.Context, tx *store.Tx, ids []uuid.UUID) error {
 	found, err := tx.LockInline(ctx, ids)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
 	}
-	if _, err := c.queue.ExpandTx(ctx, tx, ids); err != nil {
+	return c.expandFoundTx(ctx, tx, found)
+}
+
+func (c *Client) expandFoundTx(ctx context.Context, tx *store.Tx, found []inline.Multiplication) error {
+	if len(found) == 0 {
+		return nil
+	}
+	if _, err := c.queue.ExpandTx(ctx, tx, inlineIDs(found)); err != nil {
 		return err
 	}
 	return tx.SaveDigests(ctx, found)

@@ -106,7 +106,8 @@ func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipl
 // are in the returned slice, in any order, after the batch was sent.
 func BatchDetails(batch *pgx.Batch, owned []identity.Owned) *[]MultiplicationDetail {
 	details := new([]MultiplicationDetail)
-	ids, wanted := identity.IDs(owned), identity.Among(owned)
+	ids := identity.IDs(owned)
+	wanted := identity.Among(owned)
 	batch.Queue(db.ListMultiplicationDetails, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(database.NewSent(rows)).ListMultiplicationDetails(context.Background(), ids)

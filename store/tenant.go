@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -111,14 +112,14 @@ func (tx *TenantTx) LockMultiplication(ctx context.Context, id uuid.UUID) (Multi
 	return Multiplication(row), notFound(err, "multiplication", id)
 }
 
-// Inline returns those of the given ids that are inline multiplications of the tenant. None that waits is completed
-// before the end of the transaction.
-func (tx *TenantTx) Inline(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
-	own, err := tx.tx.db.LockOwnInline(ctx, ids, tx.id)
-	if err != nil {
-		return nil, fmt.Errorf("looking for inline multiplications: %w", err)
+// LockInline is Tx.LockInline for those of the tenant.
+func (tx *TenantTx) LockInline(ctx context.Context, ids []uuid.UUID) ([]inline.Multiplication, error) {
+	if err := tx.tx.db.LockOwnInline(ctx, ids, tx.id); err != nil {
+		return nil, err
 	}
-	return own, nil
+	rows, err := tx.tx.db.ListInlineContents(ctx, ids)
+	rows = slices.DeleteFunc(rows, func(row db.ListInlineContentsRow) bool { return row.TenantID != tx.id })
+	return inline.FromRows(rows), err
 }
 
 // IdempotencyKey returns the response to the request that came with a key, or nil when there was none.

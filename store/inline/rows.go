@@ -64,7 +64,8 @@ func FromState(row db.ListInlineRow) Multiplication {
 // their contents. They are in the returned slice, in any order, after the batch was sent.
 func Batch(batch *pgx.Batch, owned []identity.Owned) *[]Multiplication {
 	found := new([]Multiplication)
-	ids, wanted := identity.IDs(owned), identity.Among(owned)
+	ids := identity.IDs(owned)
+	wanted := identity.Among(owned)
 	batch.Queue(db.ListInlineContents, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
 		read, err := db.New(database.NewSent(rows)).ListInlineContents(context.Background(), ids)

@@ -25,14 +25,9 @@ FROM unnest(@ids::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT * FROM inline_comp
 -- Locks those that wait: one that is being completed is completed afterwards, and seen as that by the next statement.
 SELECT id FROM inline_pending WHERE id = ANY(@ids::uuid[]) ORDER BY id FOR UPDATE;
 
--- name: LockOwnInline :many
--- Those of the given ids that are inline multiplications of a tenant. It locks those that wait, as LockInline does.
-WITH waiting AS (
-    SELECT p.id FROM inline_pending p WHERE p.id = ANY(@ids::uuid[]) AND p.tenant_id = @tenant_id ORDER BY p.id FOR UPDATE
-)
-SELECT w.id FROM waiting w
-UNION ALL
-SELECT c.id FROM inline_completed c WHERE c.id = ANY(@ids::uuid[]) AND c.tenant_id = @tenant_id;
+-- name: LockOwnInline :exec
+-- LockInline for those of a tenant.
+SELECT id FROM inline_pending WHERE id = ANY(@ids::uuid[]) AND tenant_id = @tenant_id ORDER BY id FOR UPDATE;
 
 -- name: PageInlinePending :many
 -- One page of the inline multiplications of a tenant that wait, newest first. The order of their ids is that of their times.

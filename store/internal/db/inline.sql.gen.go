@@ -167,34 +167,14 @@ func (q *Queries) LockInline(ctx context.Context, ids []uuid.UUID) error {
 	return err
 }
 
-const LockOwnInline = `-- name: LockOwnInline :many
-WITH waiting AS (
-    SELECT p.id FROM inline_pending p WHERE p.id = ANY($1::uuid[]) AND p.tenant_id = $2 ORDER BY p.id FOR UPDATE
-)
-SELECT w.id FROM waiting w
-UNION ALL
-SELECT c.id FROM inline_completed c WHERE c.id = ANY($1::uuid[]) AND c.tenant_id = $2
+const LockOwnInline = `-- name: LockOwnInline :exec
+SELECT id FROM inline_pending WHERE id = ANY($1::uuid[]) AND tenant_id = $2 ORDER BY id FOR UPDATE
 `
 
-// Those of the given ids that are inline multiplications of a tenant. It locks those that wait, as LockInline does.
-func (q *Queries) LockOwnInline(ctx context.Context, ids []uuid.UUID, tenantID identity.TenantID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, LockOwnInline, ids, tenantID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// LockInline for those of a tenant.
+func (q *Queries) LockOwnInline(ctx context.Context, ids []uuid.UUID, tenantID identity.TenantID) error {
+	_, err := q.db.Exec(ctx, LockOwnInline, ids, tenantID)
+	return err
 }
 
 const PageInlineCompleted = `-- name: PageInlineCompleted :many
