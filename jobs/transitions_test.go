@@ -32,7 +32,7 @@ var moves = []move{
 		statement:  "StartMultiplication",
 		transition: start,
 		call: func(b *transitionBundle, id uuid.UUID) (bool, error) {
-			return b.store.StartMultiplication(b.t.Context(), id)
+			return b.store.ForAll().StartMultiplication(b.t.Context(), id)
 		},
 	},
 	{
@@ -173,7 +173,7 @@ func (b *transitionBundle) insert(state State, before func(*store.Multiplication
 // read returns the row of a multiplication, if it exists.
 func (b *transitionBundle) read(id uuid.UUID) (store.Multiplication, bool) {
 	b.t.Helper()
-	rows, err := b.store.Multiplications(b.t.Context(), []uuid.UUID{id})
+	rows, err := b.store.ForAll().Multiplications(b.t.Context(), []uuid.UUID{id})
 	if err != nil {
 		b.t.Fatal(err)
 	}

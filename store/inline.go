@@ -100,7 +100,7 @@ func (t Tenant) Whole(ctx context.Context, id uuid.UUID) (MultiplicationWithMatr
 	case err != nil:
 		return MultiplicationWithMatrices{}, fmt.Errorf("reading multiplication %s: %w", id, err)
 	case i == nil:
-		m, err := t.store.MultiplicationWithMatrices(ctx, id)
+		m, err := t.store.ForAll().MultiplicationWithMatrices(ctx, id)
 		if err == nil && m.Multiplication.TenantID != t.id {
 			return MultiplicationWithMatrices{}, notFound(pgx.ErrNoRows, "multiplication", id)
 		}

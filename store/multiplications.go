@@ -75,16 +75,16 @@ type MultiplicationDetail struct {
 }
 
 // Multiplications returns those of the given multiplications that exist, in any order.
-func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
+func (all All) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
 	records := make([]Multiplication, 0, len(ids))
 	rest := make([]uuid.UUID, 0, len(ids))
-	small, err := s.inline(ctx, ids)
+	small, err := all.store.inline(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
 	for _, id := range ids {
 		if i, ok := small[id]; ok {
-			records = append(records, NewInline(i, s.Retention))
+			records = append(records, NewInline(i, all.store.Retention))
 		} else {
 			rest = append(rest, id)
 		}
@@ -92,7 +92,7 @@ func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipl
 	if len(rest) == 0 {
 		return records, nil
 	}
-	rows, err := s.db.ListMultiplications(ctx, rest)
+	rows, err := all.store.db.ListMultiplications(ctx, rest)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
@@ -135,8 +135,8 @@ type MultiplicationWithMatrices struct {
 
 // MultiplicationWithMatrices returns a multiplication with its operands and its result, unless it is inline. Errors:
 // ErrNotFound.
-func (s *Store) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
-	row, err := s.db.GetMultiplicationWithMatrices(ctx, id)
+func (all All) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
+	row, err := all.store.db.GetMultiplicationWithMatrices(ctx, id)
 	if err != nil {
 		return MultiplicationWithMatrices{}, notFound(err, "multiplication", id)
 	}
@@ -149,8 +149,8 @@ func (s *Store) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (M
 }
 
 // StartMultiplication moves a pending multiplication to in_progress, and reports whether it was pending.
-func (s *Store) StartMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
-	n, err := s.db.StartMultiplication(ctx, id)
+func (all All) StartMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
+	n, err := all.store.db.StartMultiplication(ctx, id)
 	return n > 0, err
 }
 
@@ -174,8 +174,8 @@ func (s *Store) CountActive(ctx context.Context) (map[identity.TenantID]Active, 
 }
 
 // TileCosts returns the mean floating-point operations of a tile of each of the given multiplications that exist.
-func (s *Store) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]float64, error) {
-	rows, err := s.db.ListTileCosts(ctx, ids)
+func (all All) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]float64, error) {
+	rows, err := all.store.db.ListTileCosts(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading the costs of tiles: %w", err)
 	}

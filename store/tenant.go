@@ -15,7 +15,7 @@ import (
 )
 
 // Tenant is the part of a store that belongs to a tenant: what its clients may see and use. What belongs to others is
-// not found. A Store itself has no method by which a client could name a row; it is for workers, the sweep and watch.
+// not found. A Store itself has no method that takes the id of a row.
 type Tenant struct {
 	store *Store
 	id    identity.TenantID
@@ -23,6 +23,13 @@ type Tenant struct {
 
 // For returns the part of the store that belongs to a tenant.
 func (s *Store) For(t identity.TenantID) Tenant { return Tenant{s, t} }
+
+// All is the store of all tenants. It is for workers, the sweep and watch, which have ids out of the store, not from
+// clients.
+type All struct{ store *Store }
+
+// ForAll returns the store of all tenants.
+func (s *Store) ForAll() All { return All{s} }
 
 // ID returns whose part of the store it is.
 func (t Tenant) ID() identity.TenantID { return t.id }

@@ -177,7 +177,7 @@ func (b *testBundle) reopen(id uuid.UUID) {
 // start makes a multiplication in progress.
 func (b *testBundle) start(id uuid.UUID) {
 	b.t.Helper()
-	if started, err := b.store.StartMultiplication(b.t.Context(), id); err != nil || !started {
+	if started, err := b.store.ForAll().StartMultiplication(b.t.Context(), id); err != nil || !started {
 		b.t.Fatalf("StartMultiplication() = %v, %v, want true", started, err)
 	}
 }
@@ -226,7 +226,7 @@ func (b *testBundle) wait(limit time.Duration, n int, ids ...uuid.UUID) chan err
 // state returns the state of a multiplication as it is now.
 func (b *testBundle) state(id uuid.UUID) string {
 	b.t.Helper()
-	rows, err := b.store.Multiplications(b.t.Context(), []uuid.UUID{id})
+	rows, err := b.store.ForAll().Multiplications(b.t.Context(), []uuid.UUID{id})
 	if err != nil || len(rows) != 1 {
 		b.t.Fatalf("Multiplications() = %d rows, %v, want 1", len(rows), err)
 	}
