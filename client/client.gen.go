@@ -656,6 +656,8 @@ type Problem struct {
 	Type *string `json:"type,omitempty"`
 
 	// ViolatedPolicies The quotas that have no room, if the code is quota_exceeded
+	//
+	// Examples: ["requests"]
 	ViolatedPolicies []ProblemViolatedPolicies `json:"violated-policies,omitempty"`
 }
 
@@ -1389,7 +1391,7 @@ type ClientInterface interface {
 
 	// GetOverview Get the state of the system
 	//
-	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
+	// To an administrator the numbers are those of the whole system. Others see the multiplications of their tenant, and no queues. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 	//
 	// Corresponds with GET /v1/overview (the `GetOverview` operationId).
 	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1748,7 +1750,7 @@ func (c *Operations) SubmitBatch(ctx context.Context, params *SubmitBatchParams,
 
 // GetOverview Get the state of the system
 //
-// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
+// To an administrator the numbers are those of the whole system. Others see the multiplications of their tenant, and no queues. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 //
 // Corresponds with GET /v1/overview (the `GetOverview` operationId).
 func (c *Operations) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3227,7 +3229,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOverviewWithResponse Get the state of the system
 	//
-	// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
+	// To an administrator the numbers are those of the whole system. Others see the multiplications of their tenant, and no queues. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6364,7 +6366,7 @@ func (c *ClientWithResponses) SubmitBatchWithResponse(ctx context.Context, param
 
 // GetOverviewWithResponse Get the state of the system
 //
-// The numbers are those of the whole system. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
+// To an administrator the numbers are those of the whole system. Others see the multiplications of their tenant, and no queues. They are read on request, at most once per second however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process that responds.
 //
 // Returns a wrapper object for the known response body format(s).
 //

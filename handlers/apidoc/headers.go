@@ -83,12 +83,12 @@ func resourceHeaders() map[string]huma.Header {
 		"RateLimit": {
 			Description: "How many requests the tenant may still send (`r`), and in how many seconds it will have all of its " +
 				"quota again (`t`), if it has a quota of requests.",
-			Schema:  textSchema(100),
+			Schema:  patternSchema(`^"requests";r=\d+;t=\d+$`, 100),
 			Example: `"requests";r=420;t=8`,
 		},
 		"RateLimit-Policy": {
 			Description: "The tenant's quota of requests (`q`) in a window of seconds (`w`), if it has one.",
-			Schema:      textSchema(100),
+			Schema:      patternSchema(`^"requests";q=\d+;w=\d+$`, 100),
 			Example:     `"requests";q=500;w=10`,
 		},
 		"Repr-Digest": {
