@@ -16,6 +16,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/overviews"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/identity"
@@ -39,7 +40,7 @@ type API struct {
 	limits    Limits
 	site      Site
 	started   time.Time
-	overviews overviews
+	overviews *overviews.Reader
 	views     views
 	log       *slog.Logger
 	heartbeat time.Duration // of event streams
@@ -62,7 +63,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		limits:    limits,
 		site:      site,
 		started:   time.Now(),
-		overviews: overviews{jobs: c},
+		overviews: overviews.New(c),
 		log:       log,
 		heartbeat: heartbeat,
 		lifetime:  lifetime,
