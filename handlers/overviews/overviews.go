@@ -78,4 +78,3 @@ func (o *Reader) read(ctx context.Context) error {
 	o.until = time.Now().Add(max(age, rest*time.Since(start)))
 	return nil
 }
-
