@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -143,11 +144,11 @@ func (b *batch) read(ctx context.Context) error {
 // problem describes an error of one order.
 func (s *Service) problem(ctx context.Context, err error) *resource.Problem {
 	problem := &resource.Problem{}
-	var model *huma.ErrorModel
-	if errors.As(s.Problem(ctx, err), &model) {
-		problem.Title = model.Title
-		problem.Status = model.Status
-		problem.Detail = model.Detail
+	var known huma.StatusError
+	if errors.As(s.Problem(ctx, err), &known) {
+		problem.Title = http.StatusText(known.GetStatus())
+		problem.Status = known.GetStatus()
+		problem.Detail = known.Error()
 	}
 	return problem
 }
