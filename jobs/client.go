@@ -73,6 +73,7 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	if c.config.Lead {
+		c.refreshQuotas(ctx) // the first requests have quotas, too
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { loop.Every(loops, c.queue.RescueInterval(), c.rescue) })
 		c.loops.Go(func() { loop.Every(loops, feedInterval, c.feed) })
