@@ -122,7 +122,7 @@ func owned(ctx context.Context, id uuid.UUID) identity.Owned {
 func (a *API) register(api huma.API) {
 	guard.Queries(api, "state")
 	if a.jobs != nil {
-		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), func(ctx context.Context) identity.TenantID { return principal(ctx).Tenant }))
+		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), principal))
 	}
 
 	route(api, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)

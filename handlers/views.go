@@ -152,7 +152,9 @@ func (v *views) read(
 	}
 	found := make(map[identity.Owned]func() (view, error), len(all))
 	for _, m := range all {
-		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = sync.OnceValues(func() (view, error) { return v.render(ctx, m, contents[m.C.ID]) })
+		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = sync.OnceValues(func() (view, error) {
+			return v.render(ctx, m, contents[m.C.ID])
+		})
 	}
 	return found, nil
 }

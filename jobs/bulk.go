@@ -24,8 +24,8 @@ type Order struct {
 	tiles  *Submission
 }
 
-// NewOrder returns the order for a submission of a tenant. Operands that are not stored may lack id and digest. Errors are those of
-// Limits.Check.
+// NewOrder returns the order for a submission of a tenant. Operands that are not stored may lack id and digest. Errors
+// are those of Limits.Check.
 func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
 	i, _, ok, err := c.Inline(t, s)
 	if err != nil || ok {

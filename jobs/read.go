@@ -41,8 +41,8 @@ type Filter struct {
 	store.Filter
 }
 
-// List returns up to limit multiplications of a tenant that match a filter, newest first, from just behind a position on; the
-// first page is behind nil. It returns the position of the last one, nil when no more follow.
+// List returns up to limit multiplications of a tenant that match a filter, newest first, from just behind a position
+// on; the first page is behind nil. It returns the position of the last one, nil when no more follow.
 func (c *Client) List(
 	ctx context.Context, t identity.TenantID, f Filter, behind *store.Position, limit int,
 ) ([]Multiplication, *store.Position, error) {

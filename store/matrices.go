@@ -146,7 +146,8 @@ func (s *Store) Contents(ctx context.Context, owned []identity.Owned) (map[uuid.
 			Content: row.Content,
 			Digest:  row.Digest,
 		}
-		if wanted(identity.Owned{Tenant: row.TenantID, ID: row.ID}) && m.verifyContent() == nil { // else a request for the matrix itself is told
+		own := wanted(identity.Owned{Tenant: row.TenantID, ID: row.ID})
+		if own && m.verifyContent() == nil { // else a request for the matrix itself is told
 			contents[row.ID] = row.Content
 		}
 	}

@@ -102,8 +102,8 @@ func (all All) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipli
 	return records, nil
 }
 
-// BatchDetails adds to a batch the reading of those of the given multiplications that exist and are of their tenant. They
-// are in the returned slice, in any order, after the batch was sent.
+// BatchDetails adds to a batch the reading of those of the given multiplications that exist and are of their tenant.
+// They are in the returned slice, in any order, after the batch was sent.
 func BatchDetails(batch *pgx.Batch, owned []identity.Owned) *[]MultiplicationDetail {
 	details := new([]MultiplicationDetail)
 	ids := identity.IDs(owned)

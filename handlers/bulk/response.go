@@ -93,7 +93,8 @@ func (r *Response) waitAndSend(ctx context.Context, out *writer, outcomes []outc
 	var found map[uuid.UUID]finding
 	if err := r.service.wait(ctx, ids, limit); err == nil {
 		var release func()
-		if release, err = r.service.Store.Store().Reserve(ctx, int64(len(ids)*findingMemory+size*perFindingByte)); err == nil {
+		memory := int64(len(ids)*findingMemory + size*perFindingByte)
+		if release, err = r.service.Store.Store().Reserve(ctx, memory); err == nil {
 			defer release()
 			found, _ = r.service.find(ctx, ids)
 		}

@@ -64,16 +64,20 @@ func wholeSeconds(d time.Duration) string {
 }
 
 // Limit returns a middleware that counts the requests of tenants, and refuses what is too many, before a body is read.
-func Limit(keeper *quota.Keeper, tenant func(context.Context) identity.TenantID) func(huma.Context, func(huma.Context)) {
+func Limit(
+	keeper *quota.Keeper, principal func(context.Context) identity.Principal,
+) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		if keeper.None() {
 			next(hc)
 			return
 		}
-		rate, limited, err := keeper.Take(tenant(hc.Context()), time.Now())
+		rate, limited, err := keeper.Take(principal(hc.Context()).Tenant, time.Now())
 		if limited {
-			hc.SetHeader("RateLimit-Policy", fmt.Sprintf(`"%s";q=%d;w=%s`, quota.Requests, rate.Quota, wholeSeconds(rate.Window)))
-			hc.SetHeader("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%s`, quota.Requests, rate.Remaining, wholeSeconds(rate.Reset)))
+			hc.SetHeader("RateLimit-Policy",
+				fmt.Sprintf(`"%s";q=%d;w=%s`, quota.Requests, rate.Quota, wholeSeconds(rate.Window)))
+			hc.SetHeader("RateLimit",
+				fmt.Sprintf(`"%s";r=%d;t=%s`, quota.Requests, rate.Remaining, wholeSeconds(rate.Reset)))
 		}
 		if err != nil {
 			_, w := humago.Unwrap(hc)

@@ -98,8 +98,8 @@ type known struct {
 	replicas float64
 }
 
-// New returns a Keeper of tenants that have the given limits, unless they have others of their own. The function returns
-// how many processes serve clients.
+// New returns a Keeper of tenants that have the given limits, unless they have others of their own. The function
+// returns how many processes serve clients.
 func New(s *store.Store, defaults Limits, replicas func(ctx context.Context) (int, error)) *Keeper {
 	k := &Keeper{
 		store:    s,
@@ -270,8 +270,8 @@ func (k *Keeper) Usage(ctx context.Context, t identity.TenantID) (Usage, error) 
 	}, nil
 }
 
-// uncountedAge is how old the id of a matrix is whose row is there for certain, or never will be: transactions that write
-// one take less.
+// uncountedAge is how old the id of a matrix is whose row is there for certain, or never will be: transactions that
+// write one take less.
 const uncountedAge = 2 * time.Minute
 
 // Recount counts what tenants have stored, if there are quotas: so that transactions only sum up what is new.

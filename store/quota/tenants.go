@@ -14,7 +14,7 @@ import (
 )
 
 // ErrName means that a tenant cannot have a name.
-var ErrName = errors.New("a tenant's name has up to 63 lower-case letters, digits and hyphens, and begins with no hyphen")
+var ErrName = errors.New("a tenant's name has up to 63 lower-case letters, digits and hyphens, the first no hyphen")
 
 var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
