@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"text/tabwriter"
 
@@ -113,7 +114,7 @@ func parseLimit[T int64 | float64](flag, text string, parse func(string) (T, err
 		return server.Changed[T]{Set: true, To: new(T)}, nil
 	}
 	n, err := parse(text)
-	if err != nil || !(n > 0) || n > maxLimit {
+	if err != nil || n <= 0 || n > maxLimit || math.IsNaN(float64(n)) {
 		return server.Changed[T]{}, usage.Errorf("%s must be a positive number, %s or %s, it is %.40q",
 			flag, unlimited, byDefault, text)
 	}

@@ -24,8 +24,8 @@ import (
 // would live in their rows.
 const maxInlineBytes = 3 * store.MaxInline
 
-// Inline returns the inline multiplication of a tenant that a submission asks for, and as what it is accepted. It reports
-// false if the submission is none for which there can be one. Errors are those of Limits.Check.
+// Inline returns the inline multiplication of a tenant that a submission asks for, and as what it is accepted. It
+// reports false if the submission is none for which there can be one. Errors are those of Limits.Check.
 func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
 	if !bringsContent(s.A) || !bringsContent(s.B) {

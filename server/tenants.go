@@ -9,9 +9,11 @@ import (
 	"github.com/millrace/millrace/store/quota"
 )
 
-// Of package quota, for the command line.
+// Types of package quota, for the command line.
 type (
-	Tenant       = quota.Tenant
+	// Tenant is a tenant with its quotas.
+	Tenant = quota.Tenant
+	// TenantChange is what is to be different of a tenant.
 	TenantChange = quota.Change
 	// Changed is a limit that may change.
 	Changed[T any] = quota.Changed[T]
