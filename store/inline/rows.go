@@ -2,7 +2,6 @@ package inline
 
 import (
 	"context"
-
 	"slices"
 
 	"github.com/google/uuid"
