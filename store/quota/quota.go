@@ -222,7 +222,7 @@ func (k *Keeper) CheckTx(ctx context.Context, tx *store.TenantTx) error {
 	if err != nil {
 		return fmt.Errorf("adding up a quota: %w", err)
 	}
-	return queuedError(l.QueuedSeconds, Cost(queued.Flops, queued.Tiles)+k.inlineWaiting(tx.ID()))
+	return queuedError(l.QueuedSeconds, k.noteTiles(tx.ID(), Cost(queued.Flops, queued.Tiles)))
 }
 
 // queuedError returns an Error if more is queued than a limit.

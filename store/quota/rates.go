@@ -123,6 +123,20 @@ func (n *known) parts() float64 {
 	return n.replicas
 }
 
+// noteTiles is told what the tiles of a tenant take, and returns how much it has queued with that. Until the next sum no
+// inline multiplications are admitted in the place of these tiles.
+func (k *Keeper) noteTiles(t identity.TenantID, tiles float64) float64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := k.inline[t]
+	if h == nil {
+		h = &headroom{}
+		k.inline[t] = h
+	}
+	h.queued = max(h.queued, tiles+h.inline)
+	return tiles + h.inline + h.uncounted()
+}
+
 // inlineWaiting returns how much the inline multiplications of a tenant take, as far as the process knows.
 func (k *Keeper) inlineWaiting(t identity.TenantID) float64 {
 	k.mu.Lock()
