@@ -31,6 +31,7 @@ type commands struct {
 	Worker  workerCommand  `cmd:"" group:"service" help:"Work on queued tiles."`
 	Migrate migrateCommand `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and in several processes at once."`
 	Adopt   adoptCommand   `cmd:"" group:"service" help:"Make a database and a block store belong together, after one of them was restored or moved."`
+	Tenants tenantsCommand `cmd:"" group:"service" help:"List tenants, and set their weights and quotas."`
 	Health  healthCommand  `cmd:"" group:"service" help:"Ask a running process whether it is ready; for the health checks of containers."`
 	OpenAPI openapiCommand `cmd:"" group:"service" name:"openapi" help:"Print the OpenAPI description of the API."`
 	Version versionCommand `cmd:"" group:"service" help:"Print the version."`

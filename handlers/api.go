@@ -12,10 +12,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/overviews"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/quotas"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
@@ -36,7 +40,7 @@ type API struct {
 	limits    Limits
 	site      Site
 	started   time.Time
-	overviews overviews
+	overviews *overviews.Reader
 	views     views
 	log       *slog.Logger
 	heartbeat time.Duration // of event streams
@@ -59,7 +63,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		limits:    limits,
 		site:      site,
 		started:   time.Now(),
-		overviews: overviews{jobs: c},
+		overviews: overviews.New(c),
 		log:       log,
 		heartbeat: heartbeat,
 		lifetime:  lifetime,
@@ -95,9 +99,31 @@ func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *
 	m.ServeMux.HandleFunc(pattern, handler)
 }
 
+// local is for whom requests act that nothing has identified.
+var local = identity.Local()
+
+// principal returns for whom a request acts.
+func principal(ctx context.Context) identity.Principal {
+	if p := identity.From(ctx); p.Tenant != 0 {
+		return p
+	}
+	return local
+}
+
+// own returns the part of the store that a request may see and use.
+func (a *API) own(ctx context.Context) store.Tenant { return a.store.For(principal(ctx).Tenant) }
+
+// owned names a resource as a request does.
+func owned(ctx context.Context, id uuid.UUID) identity.Owned {
+	return identity.Owned{Tenant: principal(ctx).Tenant, ID: id}
+}
+
 // register adds the routes of the API.
 func (a *API) register(api huma.API) {
 	guard.Queries(api, "state")
+	if a.jobs != nil {
+		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), principal))
+	}
 
 	route(api, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)
 
@@ -117,6 +143,7 @@ func (a *API) register(api huma.API) {
 	route(api, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
 
 	route(api, "GET /v1/overview", apidoc.GetOverview(), a.getOverview)
+	route(api, "GET /v1/limits", apidoc.GetLimits(), a.getLimits)
 
 	apidoc.Describe(api.OpenAPI())
 }

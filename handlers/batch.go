@@ -49,7 +49,7 @@ func (a *API) submitBatch(ctx context.Context, in *batchInput) (*huma.StreamResp
 		return nil, a.fail(ctx, err)
 	}
 	service := bulk.Service{
-		Store:    a.store,
+		Store:    a.own(ctx),
 		Jobs:     a.jobs,
 		Hub:      a.hub,
 		Held:     a.held,

@@ -38,7 +38,7 @@ func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResp
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	m, err := a.store.Whole(ctx, id)
+	m, err := a.own(ctx).Whole(ctx, id)
 	if state := jobs.State(m.Multiplication.State); err == nil && state != jobs.Completed {
 		err = fmt.Errorf("%w: the multiplication is %s, it has no result", errConflict, state)
 	}
@@ -54,7 +54,7 @@ func (a *API) getContent(ctx context.Context, in *contentInput) (*huma.StreamRes
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	m, err := a.store.ReadyMatrix(ctx, id)
+	m, err := a.own(ctx).ReadyMatrix(ctx, id)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

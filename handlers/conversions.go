@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"encoding/hex"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
@@ -15,7 +17,7 @@ import (
 
 func multiplicationPath(id uuid.UUID) string { return apidoc.MultiplicationsPath + "/" + id.String() }
 
-func (a *API) multiplicationBody(m jobs.Multiplication) resource.Multiplication {
+func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) resource.Multiplication {
 	body := resource.Multiplication{
 		ID:       m.ID.String(),
 		State:    string(m.State),
@@ -40,7 +42,7 @@ func (a *API) multiplicationBody(m jobs.Multiplication) resource.Multiplication 
 		CreatedAt:  m.CreatedAt.UTC(),
 		StartedAt:  utc(m.StartedAt),
 		FinishedAt: utc(m.FinishedAt),
-		Links:      a.multiplicationLinks(m),
+		Links:      a.multiplicationLinks(ctx, m),
 	}
 	if m.State == jobs.Failed {
 		body.Failure = resource.Bounded(m.Failure)
@@ -81,10 +83,13 @@ func newResult(multiplication uuid.UUID, c jobs.Ref) *resource.Result {
 	}
 }
 
-func (a *API) multiplicationLinks(m jobs.Multiplication) resource.MultiplicationLinks {
+func (a *API) multiplicationLinks(ctx context.Context, m jobs.Multiplication) resource.MultiplicationLinks {
 	self := multiplicationPath(m.ID)
 	links := resource.MultiplicationLinks{Self: self, Events: self + "/events"}
-	if page := m.JobsPage(); a.site.RiverUI != nil && page != "" {
+	if a.site.RiverUI == nil || !principal(ctx).May(identity.ScopeAdmin) {
+		return links
+	}
+	if page := m.JobsPage(); page != "" {
 		links.Jobs = riverUIPath + page
 	}
 	return links
@@ -129,26 +134,36 @@ func newMatrixBody(m store.Matrix) resource.Matrix {
 	return body
 }
 
-func (a *API) overviewBody(seen jobs.Overview, at time.Time) resource.Overview {
+// overviewBody returns what a principal may see of an overview: an administrator all of it, others what is their
+// tenant's, and how many workers there are.
+func (a *API) overviewBody(p identity.Principal, seen jobs.Overview, at time.Time) resource.Overview {
 	body := resource.Overview{
 		Version:         a.site.Version,
 		StartedAt:       micros(a.started),
 		ObservedAt:      micros(at),
 		Workers:         seen.Workers,
-		Queues:          make([]resource.QueueState, len(seen.Queues)),
-		Multiplications: resource.ActiveMultiplications(seen.Active),
+		Queues:          []resource.QueueState{},
+		Multiplications: resource.ActiveMultiplications(seen.Active[p.Tenant]),
 		Kernel:          a.site.Kernel,
-		OpsPort:         a.site.OpsPort,
 		Links:           resource.OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
 	}
-	for i, q := range seen.Queues {
-		body.Queues[i] = resource.QueueState{
+	if !p.May(identity.ScopeAdmin) {
+		return body
+	}
+	body.OpsPort = a.site.OpsPort
+	body.Multiplications = resource.ActiveMultiplications{}
+	for _, active := range seen.Active {
+		body.Multiplications.Pending += active.Pending
+		body.Multiplications.InProgress += active.InProgress
+	}
+	for _, q := range seen.Queues {
+		body.Queues = append(body.Queues, resource.QueueState{
 			Name:     q.Queue,
 			Waiting:  q.Waiting,
 			Running:  q.Running,
 			Retrying: q.Retrying,
 			Paused:   q.Paused,
-		}
+		})
 	}
 	if a.site.RiverUI != nil {
 		body.Links.RiverUI = riverUIPath

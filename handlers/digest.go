@@ -75,7 +75,7 @@ func (a *API) saveDigest(ctx context.Context, m store.Matrix, file *download.Has
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout) // the client may be gone
 	defer cancel()
-	if err := a.store.SaveDigest(ctx, m.ID, file.Sum()); err != nil {
+	if err := a.store.SaveDigest(ctx, m, file.Sum()); err != nil {
 		a.log.WarnContext(ctx, "saving the digest of a matrix", "error", err)
 	}
 }

@@ -150,6 +150,7 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	}
 	for name, call := range map[string]struct{ method, path string }{
 		"get-overview":              {http.MethodGet, "/v1/overview"},
+		"get-limits":                {http.MethodGet, "/v1/limits"},
 		"get-multiplication":        {http.MethodGet, multiplications + nothing},
 		"delete-multiplication":     {http.MethodDelete, multiplications + nothing},
 		"get-multiplication-events": {http.MethodGet, multiplications + nothing + "/events"},

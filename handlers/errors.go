@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -65,6 +66,9 @@ func (a *API) fail(ctx context.Context, err error) error {
 		if errors.Is(err, s.err) {
 			return a.failAs(ctx, s.status, err)
 		}
+	}
+	if refused := quotas.Refused(err); refused != nil {
+		return refused
 	}
 	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")

@@ -77,7 +77,7 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	sub, err := a.hub.Subscribe(ctx, id, after)
+	sub, err := a.hub.Subscribe(ctx, owned(ctx, id), after)
 	switch {
 	case errors.Is(err, watch.ErrStopped):
 		sub = nil // the stream ends at once: browsers do not reconnect after an error

@@ -13,6 +13,7 @@ import (
 	"github.com/dunglas/httpsfv"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store"
 )
 
@@ -93,7 +94,7 @@ func (a *API) replay(ctx context.Context, r request) (*response, error) {
 	if r.key == "" {
 		return nil, nil
 	}
-	first, err := a.store.IdempotencyKey(ctx, r.key)
+	first, err := a.own(ctx).IdempotencyKey(ctx, r.key)
 	if err != nil || first == nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (a *API) recover(ctx context.Context, r request, err error) (*response, err
 	if r.key == "" {
 		return nil, err
 	}
-	first, e := a.store.IdempotencyKey(ctx, r.key)
+	first, e := a.own(ctx).IdempotencyKey(ctx, r.key)
 	switch {
 	case e != nil:
 		return nil, e
@@ -136,20 +137,21 @@ func replayOf(first *store.IdempotencyKey, r request) (*response, error) {
 }
 
 // saveTx saves the response to a request with a key. It must be the last statement of the transaction.
-func saveTx(ctx context.Context, tx *store.Tx, r request, resp *response) error {
-	saved := savedResponse(r, resp)
+func saveTx(ctx context.Context, tx *store.TenantTx, r request, resp *response) error {
+	saved := savedResponse(tx.ID(), r, resp)
 	if saved == nil {
 		return nil
 	}
 	return tx.SaveIdempotencyKey(ctx, *saved)
 }
 
-// savedResponse returns what is saved of the response to a request; nil if that has no key.
-func savedResponse(r request, resp *response) *store.IdempotencyKey {
+// savedResponse returns what is saved of the response to a request of a tenant; nil if that has no key.
+func savedResponse(t identity.TenantID, r request, resp *response) *store.IdempotencyKey {
 	if r.key == "" {
 		return nil
 	}
 	return &store.IdempotencyKey{
+		TenantID:    t,
 		Key:         r.key,
 		Fingerprint: r.fingerprint(),
 		Status:      int16(resp.status), //nolint:gosec // an HTTP status

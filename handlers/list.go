@@ -57,14 +57,14 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	var page []jobs.Multiplication
 	var next *store.Position
 	if err == nil {
-		page, next, err = a.jobs.List(ctx, filter, behind, in.Limit)
+		page, next, err = a.jobs.List(ctx, principal(ctx).Tenant, filter, behind, in.Limit)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
 	out := &listOutput{Body: resource.MultiplicationList{Items: make([]resource.Multiplication, len(page))}}
 	for i, m := range page {
-		out.Body.Items[i] = a.multiplicationBody(m)
+		out.Body.Items[i] = a.multiplicationBody(ctx, m)
 	}
 	if next != nil {
 		out.Body.NextCursor = formatCursor(*next)

@@ -43,7 +43,7 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	if first, err := a.replay(ctx, r); first != nil || err != nil {
 		return a.created(ctx, first, err)
 	}
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
+	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
 	defer a.discard(ctx, intake)
 	operand, err := payload.ReadMatrix(ctx, r.body, intake)
 	if err != nil {
@@ -57,8 +57,11 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 func (a *API) storeMatrix(
 	ctx context.Context, r request, operand jobs.Operand, intake *payload.Intake,
 ) (resp *response, err error) {
-	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		m, err := operand.WriteTx(ctx, tx)
+		if err == nil {
+			err = a.jobs.Quotas().CheckTx(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}
@@ -94,7 +97,7 @@ func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	m, err := a.store.Matrix(ctx, id)
+	m, err := a.own(ctx).Matrix(ctx, id)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -112,7 +115,7 @@ func (a *API) deleteMatrix(ctx context.Context, in *deleteInput) (*struct{}, err
 		return nil, a.fail(ctx, err)
 	}
 	if in.IfMatch != "" {
-		m, err := a.store.Matrix(ctx, id)
+		m, err := a.own(ctx).Matrix(ctx, id)
 		if err != nil {
 			return nil, a.fail(ctx, err)
 		}
@@ -124,7 +127,7 @@ func (a *API) deleteMatrix(ctx context.Context, in *deleteInput) (*struct{}, err
 			return nil, err
 		}
 	}
-	err = a.store.InTx(ctx, func(tx *store.Tx) error { return a.jobs.DeleteMatrixTx(ctx, tx, id) })
+	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error { return a.jobs.DeleteMatrixTx(ctx, tx, id) })
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -131,7 +132,7 @@ func TestNoSuchMatrix(t *testing.T) {
 // uploading begins an upload, which ends with the test, and returns the id of the matrix.
 func (b *testBundle) uploading(t *testing.T) string {
 	t.Helper()
-	u := b.store.NewUpload(t.Context(), matrix.Shape{
+	u := b.store.For(identity.DefaultTenant).NewUpload(t.Context(), matrix.Shape{
 		Rows:  300,
 		Cols:  100,
 		DType: matrix.Float64,

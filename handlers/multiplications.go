@@ -112,7 +112,8 @@ func (a *API) retryMultiplication(ctx context.Context, in *retryInput) (*changed
 // change changes a multiplication, and saves the response with its new state, in one transaction. The body of the
 // request is ignored.
 func (a *API) change(
-	ctx context.Context, in IDParam, p IdempotencyParam, changeTx func(context.Context, *store.Tx, uuid.UUID) error,
+	ctx context.Context, in IDParam, p IdempotencyParam,
+	changeTx func(context.Context, *store.TenantTx, uuid.UUID) error,
 ) (*changedOutput, error) {
 	id, err := in.parseID("multiplication")
 	if err != nil {
@@ -126,7 +127,7 @@ func (a *API) change(
 		return a.changed(ctx, first, err)
 	}
 	var resp *response
-	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		if err := changeTx(ctx, tx, id); err != nil {
 			return err
 		}
@@ -134,7 +135,7 @@ func (a *API) change(
 		if err != nil {
 			return err
 		}
-		resp, err = newResponse(http.StatusOK, multiplicationPath(id), a.multiplicationBody(m))
+		resp, err = newResponse(http.StatusOK, multiplicationPath(id), a.multiplicationBody(ctx, m))
 		if err != nil {
 			return err
 		}
@@ -173,7 +174,7 @@ func (a *API) deleteMultiplication(ctx context.Context, in *deleteInput) (*struc
 			return nil, err
 		}
 	}
-	err = a.store.InTx(ctx, func(tx *store.Tx) error { return a.jobs.DeleteTx(ctx, tx, id) })
+	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error { return a.jobs.DeleteTx(ctx, tx, id) })
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}

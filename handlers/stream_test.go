@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -71,7 +72,7 @@ func submitPending(t *testing.T, a *API, n int) []uuid.UUID {
 	ids := make([]uuid.UUID, n)
 	err := a.store.InTx(t.Context(), func(tx *store.Tx) error {
 		for i := range ids {
-			m, err := a.jobs.SubmitTx(t.Context(), tx, jobs.Submission{
+			m, err := a.jobs.SubmitTx(t.Context(), tx.For(identity.DefaultTenant), jobs.Submission{
 				A:        jobs.Operand{Matrix: store.NewRandom(one, 1)},
 				B:        jobs.Operand{Matrix: store.NewRandom(one, 2)},
 				Priority: jobs.DefaultPriority,

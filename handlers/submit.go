@@ -72,7 +72,7 @@ func (a *API) accept(ctx context.Context, r request, read readOrder) (*response,
 	if first, err := a.replay(ctx, r); first != nil || err != nil {
 		return first, err
 	}
-	intake := payload.NewIntake(a.store, a.limits.MaxMatrixBytes)
+	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
 	defer a.discard(ctx, intake)
 	order, err := read(ctx, r.body, intake)
 	if err != nil {
@@ -89,7 +89,7 @@ func (a *API) accept(ctx context.Context, r request, read readOrder) (*response,
 
 // submitOrder submits a multiplication and saves the response in one transaction.
 func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission) (*response, error) {
-	i, m, ok, err := a.jobs.Inline(order)
+	i, m, ok, err := a.jobs.Inline(principal(ctx).Tenant, order)
 	if err != nil {
 		return nil, err
 	}
@@ -106,24 +106,24 @@ func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission)
 func (a *API) submitInline(
 	ctx context.Context, r request, i inline.Multiplication, m jobs.Multiplication,
 ) (*response, error) {
-	resp, err := newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(m))
+	resp, err := newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(ctx, m))
 	if err != nil {
 		return nil, err
 	}
 	return resp, a.jobs.Accept(ctx, queue.Offer{
 		Multiplication: i,
-		Key:            savedResponse(r, resp),
+		Key:            savedResponse(i.TenantID, r, resp),
 		Waits:          r.waits,
 	})[0]
 }
 
 func (a *API) submitTiles(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {
-	err = a.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		m, err := a.jobs.SubmitTx(ctx, tx, order)
 		if err != nil {
 			return err
 		}
-		resp, err = newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(m))
+		resp, err = newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(ctx, m))
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/handlers/bulk"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
@@ -33,11 +34,11 @@ func newView(body resource.Multiplication, final bool) (view, error) {
 
 // present returns a multiplication as it is now.
 func (a *API) present(ctx context.Context, id uuid.UUID) (view, error) {
-	m, err := a.jobs.Get(ctx, id)
+	m, err := a.jobs.Get(ctx, principal(ctx).Tenant, id)
 	if err != nil {
 		return view{}, err
 	}
-	return newView(a.multiplicationBody(m), m.State.Final())
+	return newView(a.multiplicationBody(ctx, m), m.State.Final())
 }
 
 // wait returns a multiplication as soon as it has finished, or when the limit of the wait is over. A small result is
@@ -47,12 +48,12 @@ func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	err = a.hub.Wait(ctx, id, w.limit)
+	err = a.hub.Wait(ctx, owned(ctx, id), w.limit)
 	release()
 	if err != nil {
 		return view{}, err
 	}
-	return a.views.get(ctx, id)
+	return a.views.get(ctx, owned(ctx, id))
 }
 
 // viewTimeout bounds one read of views while the database does not respond.
@@ -70,15 +71,15 @@ type views struct {
 
 // viewBatch is one read.
 type viewBatch struct {
-	ids  map[uuid.UUID]struct{}
+	ids  map[identity.Owned]struct{}
 	done chan struct{} // closed when the read has ended: views and err are set
 
-	views map[uuid.UUID]func() (view, error) // each renders once
+	views map[identity.Owned]func() (view, error) // each renders once
 	err   error
 }
 
 // get returns the view of a multiplication, which is not older than the call. Errors: store.ErrNotFound; those of ctx.
-func (v *views) get(ctx context.Context, id uuid.UUID) (view, error) {
+func (v *views) get(ctx context.Context, id identity.Owned) (view, error) {
 	b := v.join(ctx, id)
 	select {
 	case <-b.done:
@@ -90,17 +91,22 @@ func (v *views) get(ctx context.Context, id uuid.UUID) (view, error) {
 	}
 	rendered, ok := b.views[id]
 	if !ok {
-		return view{}, fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
+		return view{}, fmt.Errorf("multiplication %s: %w", id.ID, store.ErrNotFound)
 	}
-	return rendered()
+	found, err := rendered()
+	if err == nil && found.body.Links.Jobs != "" && !principal(ctx).May(identity.ScopeAdmin) {
+		found.body.Links.Jobs = "" // it was rendered for all
+		return newView(found.body, found.final)
+	}
+	return found, err
 }
 
 // join adds a multiplication to the next read, and begins the read if none is under way. The read outlives ctx.
-func (v *views) join(ctx context.Context, id uuid.UUID) *viewBatch {
+func (v *views) join(ctx context.Context, id identity.Owned) *viewBatch {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.next == nil {
-		v.next = &viewBatch{ids: map[uuid.UUID]struct{}{}, done: make(chan struct{})}
+		v.next = &viewBatch{ids: map[identity.Owned]struct{}{}, done: make(chan struct{})}
 	}
 	v.next.ids[id] = struct{}{}
 	if !v.reading {
@@ -127,10 +133,12 @@ func (v *views) run(ctx context.Context) {
 }
 
 // read reads multiplications, and the contents of small results.
-func (v *views) read(ctx context.Context, set map[uuid.UUID]struct{}) (map[uuid.UUID]func() (view, error), error) {
+func (v *views) read(
+	ctx context.Context, set map[identity.Owned]struct{},
+) (map[identity.Owned]func() (view, error), error) {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	ids := make([]uuid.UUID, 0, len(set))
+	ids := make([]identity.Owned, 0, len(set))
 	for id := range set {
 		ids = append(ids, id)
 	}
@@ -142,15 +150,17 @@ func (v *views) read(ctx context.Context, set map[uuid.UUID]struct{}) (map[uuid.
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[uuid.UUID]func() (view, error), len(all))
+	found := make(map[identity.Owned]func() (view, error), len(all))
 	for _, m := range all {
-		found[m.ID] = sync.OnceValues(func() (view, error) { return v.render(m, contents[m.C.ID]) })
+		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = sync.OnceValues(func() (view, error) {
+			return v.render(ctx, m, contents[m.C.ID])
+		})
 	}
 	return found, nil
 }
 
-func (v *views) render(m jobs.Multiplication, content []byte) (view, error) {
-	body := v.api.multiplicationBody(m)
+func (v *views) render(ctx context.Context, m jobs.Multiplication, content []byte) (view, error) {
+	body := v.api.multiplicationBody(identity.With(ctx, local), m) // get leaves out what is for few
 	if body.Result != nil {
 		body.Result.Values = bulk.Values(m, content)
 	}

@@ -99,7 +99,7 @@ func (b *viewsBundle) get(ctx context.Context, ids ...uuid.UUID) chan result {
 				Context: ctx,
 				joined:  &joined,
 				once:    &sync.Once{},
-			}, id)
+			}, owned(ctx, id))
 			results <- result{v, err}
 		}()
 	}

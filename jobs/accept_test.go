@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -26,11 +27,11 @@ func TestInlineOnlyWhenSmall(t *testing.T) {
 		"large":  {A: inlineOperand(90, 91, 1), B: inlineOperand(91, 92, 1)},
 		"empty":  {A: inlineOperand(0, 2, 1), B: inlineOperand(2, 0, 1)},
 	} {
-		if _, _, ok, err := c.Inline(s); ok || err != nil {
+		if _, _, ok, err := c.Inline(identity.DefaultTenant, s); ok || err != nil {
 			t.Errorf("%s: Inline() = %v, %v, want false", name, ok, err)
 		}
 	}
-	_, _, _, err := c.Inline(jobs.Submission{A: inlineOperand(2, 2, 1), B: inlineOperand(3, 2, 1)})
+	_, _, _, err := c.Inline(identity.DefaultTenant, jobs.Submission{A: inlineOperand(2, 2, 1), B: inlineOperand(3, 2, 1)})
 	if !errors.Is(err, matrix.ErrShape) {
 		t.Errorf("Inline() = %v, want %v", err, matrix.ErrShape)
 	}
@@ -42,6 +43,7 @@ func TestAcceptHarmsNoNeighbour(t *testing.T) {
 	c := b.client(queue.Config{})
 	key := func(k string) *store.IdempotencyKey {
 		return &store.IdempotencyKey{
+			TenantID:    identity.DefaultTenant,
 			Key:         k,
 			Fingerprint: make([]byte, 32),
 			Location:    "/",
@@ -76,7 +78,11 @@ func TestAcceptBesideHeldKey(t *testing.T) {
 	}
 	held, other := b.offer(c, 1, 1, 1, 1), b.offer(c, 1, 1, 1, 2)
 	for _, o := range []*queue.Offer{&held, &other} {
-		o.Key = &store.IdempotencyKey{Fingerprint: make([]byte, 32), Body: []byte("{}")}
+		o.Key = &store.IdempotencyKey{
+			TenantID:    identity.DefaultTenant,
+			Fingerprint: make([]byte, 32),
+			Body:        []byte("{}"),
+		}
 	}
 	held.Key.Key = "held"
 	other.Key.Key = "other"
@@ -174,8 +180,8 @@ func TestInlineDepth(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(o.Queues, func(q queue.Counts) bool { return q.Queue == queue.Small })
-	if got := o.Queues[i].Waiting; got != 30 || o.Active.Pending != 30 {
-		t.Errorf("%d wait and %d are pending, want 30", got, o.Active.Pending)
+	if got := o.Queues[i].Waiting; got != 30 || o.Active[identity.DefaultTenant].Pending != 30 {
+		t.Errorf("%d wait and %d are pending, want 30", got, o.Active[identity.DefaultTenant].Pending)
 	}
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)

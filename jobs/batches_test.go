@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
@@ -132,7 +133,7 @@ func TestBatchesAreNotKnown(t *testing.T) {
 	c := b.client(queue.Config{})
 	b.exec("INSERT INTO workers (id, schema_version) VALUES ('of the version before', 4)")
 	id := b.submitMany(c, many)
-	if m, err := c.Get(t.Context(), id); err != nil || m.TilesUnqueued != 0 || b.tileJobs("true") != many {
+	if m, err := c.Get(t.Context(), identity.DefaultTenant, id); err != nil || m.TilesUnqueued != 0 || b.tileJobs("true") != many {
 		t.Errorf("Get() = %+v, %v, and %d jobs, want %d", m, err, b.tileJobs("true"), many)
 	}
 	if n := b.count("SELECT count(*) FROM job_batches"); n != 0 {
@@ -219,14 +220,14 @@ func TestHugeCostsLikeSmall(t *testing.T) {
 				B:        random(1, tiles*5_242_880, 2),
 				Priority: 1,
 			}
-			m, err = c.SubmitTx(t.Context(), tx, submission)
+			m, err = c.SubmitTx(t.Context(), tx.For(identity.DefaultTenant), submission)
 			return err
 		})
 		if m.TilesTotal != tiles {
 			t.Fatalf("got %d tiles, want %d", m.TilesTotal, tiles)
 		}
-		all.cancel[0], all.cancel[1] = cost(func(tx *store.Tx) error { return c.CancelTx(t.Context(), tx, m.ID) })
-		all.retry[0], all.retry[1] = cost(func(tx *store.Tx) error { return c.RetryTx(t.Context(), tx, m.ID) })
+		all.cancel[0], all.cancel[1] = cost(func(tx *store.Tx) error { return c.CancelTx(t.Context(), tx.For(identity.DefaultTenant), m.ID) })
+		all.retry[0], all.retry[1] = cost(func(tx *store.Tx) error { return c.RetryTx(t.Context(), tx.For(identity.DefaultTenant), m.ID) })
 		return all
 	}
 	two, huge := measure(2*batch), measure(300_000)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -31,7 +32,7 @@ func BenchmarkSubmit(b *testing.B) {
 				group.Go(func() {
 					for submission := range submissions {
 						err := s.InTx(b.Context(), func(tx *store.Tx) error {
-							_, err := c.SubmitTx(b.Context(), tx, submission)
+							_, err := c.SubmitTx(b.Context(), tx.For(identity.DefaultTenant), submission)
 							return err
 						})
 						if err != nil {

@@ -8,12 +8,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/inline"
+	"github.com/millrace/millrace/store/quota"
 )
 
 // Order is a submission that is accepted together with others.
@@ -22,10 +24,10 @@ type Order struct {
 	tiles  *Submission
 }
 
-// NewOrder returns the order for a submission. Operands that are not stored may lack id and digest. Errors are those of
-// Limits.Check.
-func (c *Client) NewOrder(s Submission) (Order, error) {
-	i, _, ok, err := c.Inline(s)
+// NewOrder returns the order for a submission of a tenant. Operands that are not stored may lack id and digest. Errors
+// are those of Limits.Check.
+func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
+	i, _, ok, err := c.Inline(t, s)
 	if err != nil || ok {
 		return Order{inline: i}, err
 	}
@@ -70,12 +72,16 @@ var ofOrder = []error{
 }
 
 // SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.
-func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) ([]Accepted, error) {
+func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []Order) ([]Accepted, error) {
 	all := make([]Accepted, len(orders))
 	offers := make([]queue.Offer, 0, len(orders))
 	var err error
 	for n, o := range orders {
 		if o.Inline() {
+			if err := c.admit(o.inline); err != nil {
+				all[n].Err = err
+				continue
+			}
 			offers = append(offers, queue.Offer{Multiplication: o.inline})
 			all[n] = Accepted{
 				ID:    o.inline.ID,
@@ -91,16 +97,16 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) 
 	if len(offers) == 0 {
 		return all, nil
 	}
-	known, err := c.queue.AcceptTx(ctx, tx, accept.Bundles(offers))
+	known, err := c.queue.AcceptTx(ctx, tx.Tx(), accept.Bundles(offers))
 	switch {
 	case err != nil:
 		return nil, err
 	case known:
-		tx.AfterCommit(func() { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(len(offers))) })
+		tx.Tx().AfterCommit(func() { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(len(offers))) })
 		return all, nil
 	}
 	for n, o := range orders {
-		if o.Inline() {
+		if o.Inline() && all[n].Err == nil {
 			if all[n], err = c.submitOneTx(ctx, tx, spelledOut(o.inline)); err != nil {
 				return nil, err
 			}
@@ -110,13 +116,15 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.Tx, orders []Order) 
 }
 
 // submitOneTx submits a multiplication, and takes back what was written of one that cannot be accepted.
-func (c *Client) submitOneTx(ctx context.Context, tx *store.Tx, s Submission) (Accepted, error) {
+func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submission) (Accepted, error) {
 	var m Multiplication
-	err := pgx.BeginFunc(ctx, tx.Pgx(), func(pgx.Tx) (err error) { // a savepoint
+	err := pgx.BeginFunc(ctx, tx.Tx().Pgx(), func(pgx.Tx) (err error) { // a savepoint
 		m, err = c.SubmitTx(ctx, tx, s)
 		return err
 	})
-	if err != nil && slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) }) {
+	var noQuota *quota.Error
+	if err != nil && (errors.As(err, &noQuota) ||
+		slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) })) {
 		return Accepted{Err: err}, nil
 	}
 	accepted := Accepted{ID: m.ID, State: m.State}

@@ -16,8 +16,12 @@ var ErrFinished = errors.New("the multiplication has finished")
 
 // CancelTx ends an active multiplication: no tile of it will start, and the running ones are told to stop. Cancelling
 // twice is no error. Errors: store.ErrNotFound; ErrFinished when it is completed or has failed.
-func (c *Client) CancelTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	return c.endTx(ctx, tx, ending{id: id, transition: cancel})
+func (c *Client) CancelTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID) error {
+	m, err := c.lockOwnTx(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return c.endTx(ctx, tx.Tx(), m, ending{id: id, transition: cancel})
 }
 
 // ending is how a multiplication fails or is cancelled.
@@ -38,13 +42,9 @@ func (e ending) outcome() State {
 	return Cancelled
 }
 
-// endTx moves an active multiplication to Failed or Cancelled and cancels its jobs. It does nothing if it has that
-// outcome already, or if its cause has passed. Errors: store.ErrNotFound; ErrFinished when it has another outcome.
-func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
-	m, err := c.lockTx(ctx, tx, e.id)
-	if err != nil {
-		return err
-	}
+// endTx moves an active multiplication, which is locked, to Failed or Cancelled and cancels its jobs. It does nothing
+// if it has that outcome already, or if its cause has passed. Errors: ErrFinished when it has another outcome.
+func (c *Client) endTx(ctx context.Context, tx *store.Tx, m Multiplication, e ending) error {
 	switch {
 	case m.State == e.outcome():
 		return nil
@@ -74,7 +74,13 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, e ending) error {
 func (c *Client) fail(ctx context.Context, e ending) error {
 	e.transition = fail
 	err := persist.Do(ctx, func(ctx context.Context) error {
-		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.endTx(ctx, tx, e) })
+		return c.store.InTx(ctx, func(tx *store.Tx) error {
+			m, err := c.lockTx(ctx, tx, e.id)
+			if err != nil {
+				return err
+			}
+			return c.endTx(ctx, tx, m, e)
+		})
 	})
 	if err == nil || errors.Is(err, ErrFinished) {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/quota"
 	"github.com/millrace/millrace/watch"
 	"github.com/millrace/millrace/watch/notify"
 )
@@ -27,6 +28,7 @@ type Client struct {
 	log       *slog.Logger
 	metrics   *metrics
 	acceptor  *accept.Acceptor
+	quotas    *quota.Keeper
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
 }
@@ -48,11 +50,15 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 	var err error
 	c.queue, err = queue.New(s, c.sender, config, c.parts(engine), log)
 	c.acceptor = accept.New(c.queue, func(n int) { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(n)) })
+	c.quotas = quota.New(s, quota.Limits{}, c.replicas)
 	return c, err
 }
 
 // SetLimits sets the limits of submissions, before the first one; without it they are those of the zero value.
-func (c *Client) SetLimits(l Limits) { c.limits = l }
+func (c *Client) SetLimits(l Limits) {
+	c.limits = l
+	c.quotas = quota.New(c.store, l.Quotas, c.replicas)
+}
 
 // only returns the registry, or none: a process does not report what it does not do.
 func only(does bool, registry prometheus.Registerer) prometheus.Registerer {
@@ -70,9 +76,11 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	if c.config.Lead {
+		c.refreshQuotas(ctx) // the first requests have quotas, too
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { loop.Every(loops, c.queue.RescueInterval(), c.rescue) })
 		c.loops.Go(func() { loop.Every(loops, feedInterval, c.feed) })
+		c.loops.Go(func() { loop.Every(loops, quotaInterval, c.refreshQuotas) })
 		c.loops.Go(func() { loop.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil

@@ -19,19 +19,20 @@ const usersShown = 5
 
 // DeleteTx deletes a finished multiplication, and its result unless another multiplication uses that as an operand.
 // Errors: store.ErrNotFound; ErrActive.
-func (c *Client) DeleteTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	m, err := c.lockTx(ctx, tx, id)
+func (c *Client) DeleteTx(ctx context.Context, own *store.TenantTx, id uuid.UUID) error {
+	m, err := c.lockOwnTx(ctx, own, id)
 	if err != nil {
 		return err
 	}
 	if !m.State.allows(remove) {
 		return fmt.Errorf("multiplication %s is %s, cancel it first: %w", id, m.State, ErrActive)
 	}
+	tx := own.Tx()
 	if _, err := tx.DeleteMultiplication(ctx, id); err != nil {
 		return fmt.Errorf("deleting multiplication %s: %w", id, err)
 	}
 	tx.AfterCommit(func() { c.publisher.Finished(id) })
-	result, err := tx.LockMatrix(ctx, m.C.ID)
+	result, err := own.LockMatrix(ctx, m.C.ID)
 	if errors.Is(err, store.ErrNotFound) { // deleted before
 		return nil
 	}
@@ -46,14 +47,15 @@ func (c *Client) DeleteTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error
 
 // DeleteMatrixTx deletes a matrix that no multiplication uses, and its content unless other matrices share it. Errors:
 // store.ErrNotFound; store.ErrNotReady while it is being written; ErrInUse, with the multiplications that use it.
-func (c *Client) DeleteMatrixTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	if err := c.expandOwnersTx(ctx, tx, id); err != nil {
+func (c *Client) DeleteMatrixTx(ctx context.Context, own *store.TenantTx, id uuid.UUID) error {
+	if err := c.expandOwnersTx(ctx, own, id); err != nil {
 		return err
 	}
-	m, err := tx.LockMatrix(ctx, id)
+	m, err := own.LockMatrix(ctx, id)
 	if err != nil {
 		return err
 	}
+	tx := own.Tx()
 	if err := c.checkUnusedTx(ctx, tx, id); err != nil {
 		return err
 	}

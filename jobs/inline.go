@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
@@ -24,9 +25,9 @@ import (
 // would live in their rows.
 const maxInlineBytes = 3 * store.MaxInline
 
-// Inline returns the inline multiplication that a submission asks for, and as what it is accepted. It reports false if
-// the submission is none for which there can be one. Errors are those of Limits.Check.
-func (c *Client) Inline(s Submission) (inline.Multiplication, Multiplication, bool, error) {
+// Inline returns the inline multiplication of a tenant that a submission asks for, and as what it is accepted. It
+// reports false if the submission is none for which there can be one. Errors are those of Limits.Check.
+func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
 	if !bringsContent(s.A) || !bringsContent(s.B) {
 		return inline.Multiplication{}, Multiplication{}, false, nil
@@ -42,6 +43,7 @@ func (c *Client) Inline(s Submission) (inline.Multiplication, Multiplication, bo
 	}
 	i := inline.Multiplication{
 		ID:       store.NewID(),
+		TenantID: t,
 		Priority: int16(s.Priority), //nolint:gosec // 1 to 4
 		M:        plan.M,
 		K:        plan.K,
@@ -59,9 +61,12 @@ func (c *Client) Inline(s Submission) (inline.Multiplication, Multiplication, bo
 var ErrNotInline = accept.ErrNotInline
 
 // Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has
-// one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline.
+// one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline; quota.Error.
 func (c *Client) Accept(ctx context.Context, offers ...queue.Offer) []error {
-	return c.acceptor.Accept(ctx, offers...)
+	if c.quotas.None() {
+		return c.acceptor.Accept(ctx, offers...)
+	}
+	return c.acceptWithin(ctx, offers)
 }
 
 // bringsContent reports whether an operand comes with the submission and is small.
@@ -104,8 +109,31 @@ func (c *Client) lockTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multip
 	return newMultiplication(row), err
 }
 
-// expandOwnersTx expands the inline multiplications that matrices are part of, so that the matrices have rows.
-func (c *Client) expandOwnersTx(ctx context.Context, tx *store.Tx, matrices ...uuid.UUID) error {
+// lockOwnTx is lockTx for a multiplication of the tenant. Errors: store.ErrNotFound.
+func (c *Client) lockOwnTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID) (Multiplication, error) {
+	row, err := tx.LockMultiplication(ctx, id)
+	if !errors.Is(err, store.ErrNotFound) || !inline.Maybe(id) {
+		return newMultiplication(row), err
+	}
+	if err := c.expandOwnTx(ctx, tx, []uuid.UUID{id}); err != nil {
+		return Multiplication{}, err
+	}
+	row, err = tx.LockMultiplication(ctx, id)
+	return newMultiplication(row), err
+}
+
+// expandOwnTx expands those of the given multiplications that are inline and of the tenant.
+func (c *Client) expandOwnTx(ctx context.Context, tx *store.TenantTx, ids []uuid.UUID) error {
+	found, err := tx.LockInline(ctx, ids)
+	if err != nil {
+		return err
+	}
+	return c.expandFoundTx(ctx, tx.Tx(), found)
+}
+
+// expandOwnersTx expands the inline multiplications of the tenant that matrices are part of, so that the matrices have
+// rows.
+func (c *Client) expandOwnersTx(ctx context.Context, tx *store.TenantTx, matrices ...uuid.UUID) error {
 	var owners []uuid.UUID
 	for _, id := range matrices {
 		if owner, _, ok := inline.Owner(id); ok {
@@ -115,16 +143,23 @@ func (c *Client) expandOwnersTx(ctx context.Context, tx *store.Tx, matrices ...u
 	if len(owners) == 0 {
 		return nil
 	}
-	return c.expandTx(ctx, tx, owners)
+	return c.expandOwnTx(ctx, tx, owners)
 }
 
 // expandTx gives those of the given multiplications that are inline rows of their own, and a job if they wait.
 func (c *Client) expandTx(ctx context.Context, tx *store.Tx, ids []uuid.UUID) error {
 	found, err := tx.LockInline(ctx, ids)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
 	}
-	if _, err := c.queue.ExpandTx(ctx, tx, ids); err != nil {
+	return c.expandFoundTx(ctx, tx, found)
+}
+
+func (c *Client) expandFoundTx(ctx context.Context, tx *store.Tx, found []inline.Multiplication) error {
+	if len(found) == 0 {
+		return nil
+	}
+	if _, err := c.queue.ExpandTx(ctx, tx, inlineIDs(found)); err != nil {
 		return err
 	}
 	return tx.SaveDigests(ctx, found)

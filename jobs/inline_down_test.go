@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store/inline"
@@ -16,7 +17,7 @@ import (
 // told is what clients read of a multiplication that must not change, and its operands and result.
 func (b *testBundle) told(id uuid.UUID) string {
 	b.t.Helper()
-	m, err := b.observer.Get(b.t.Context(), id)
+	m, err := b.observer.Get(b.t.Context(), identity.DefaultTenant, id)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -106,7 +107,7 @@ func TestInlinePoison(t *testing.T) {
 
 func (b *testBundle) allFinal(ids []uuid.UUID) bool {
 	b.t.Helper()
-	found, err := b.observer.GetAll(b.t.Context(), ids)
+	found, err := b.observer.GetAll(b.t.Context(), identity.Of(identity.DefaultTenant, ids...))
 	if err != nil {
 		b.t.Fatal(err)
 	}

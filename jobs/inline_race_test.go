@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -52,7 +53,7 @@ func TestInlineCompletedMeanwhile(t *testing.T) {
 		"cancel": {func(id uuid.UUID) error { return b.cancel(c, id) }, jobs.ErrFinished},
 		"retry":  {func(id uuid.UUID) error { return b.retry(c, id) }, jobs.ErrCompleted},
 		"delete": {func(id uuid.UUID) error {
-			return b.store.InTx(t.Context(), func(tx *store.Tx) error { return c.DeleteTx(t.Context(), tx, id) })
+			return b.store.For(identity.DefaultTenant).InTx(t.Context(), func(tx *store.TenantTx) error { return c.DeleteTx(t.Context(), tx, id) })
 		}, nil},
 		"delete an operand": {func(id uuid.UUID) error { return b.deleteMatrix(c, inline.PartA.ID(id)) }, jobs.ErrInUse},
 		"delete the result": {func(id uuid.UUID) error { return b.deleteMatrix(c, inline.PartC.ID(id)) }, jobs.ErrInUse},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -37,7 +38,7 @@ func inlineOperand(rows, cols int64, x float64) jobs.Operand {
 // offer returns an inline multiplication that can be accepted.
 func (b *testBundle) offer(c *jobs.Client, m, k, n int64, x float64) queue.Offer {
 	b.t.Helper()
-	i, _, ok, err := c.Inline(jobs.Submission{
+	i, _, ok, err := c.Inline(identity.DefaultTenant, jobs.Submission{
 		A:        inlineOperand(m, k, x),
 		B:        inlineOperand(k, n, x),
 		Priority: jobs.DefaultPriority,
@@ -157,21 +158,21 @@ func TestInlineExpands(t *testing.T) {
 		t.Errorf("DeleteMatrixTx() = %v, want %v", err, jobs.ErrInUse)
 	}
 	second := b.ends(ids[1], jobs.Completed)
-	err = b.store.InTx(t.Context(), func(tx *store.Tx) error { return c.DeleteTx(t.Context(), tx, second.ID) })
+	err = b.store.For(identity.DefaultTenant).InTx(t.Context(), func(tx *store.TenantTx) error { return c.DeleteTx(t.Context(), tx, second.ID) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m := b.matrix(second.A.ID); m.State != store.Ready {
 		t.Errorf("an operand of a deleted multiplication is %s, want it ready", m.State)
 	}
-	if _, err := b.store.Matrix(t.Context(), second.C.ID); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.store.For(identity.DefaultTenant).Matrix(t.Context(), second.C.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the result of a deleted multiplication: %v, want %v", err, store.ErrNotFound)
 	}
 }
 
 func (b *testBundle) matrix(id uuid.UUID) store.Matrix {
 	b.t.Helper()
-	m, err := b.store.Matrix(b.t.Context(), id)
+	m, err := b.store.For(identity.DefaultTenant).Matrix(b.t.Context(), id)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func (b *testBundle) matrix(id uuid.UUID) store.Matrix {
 }
 
 func (b *testBundle) deleteMatrix(c *jobs.Client, id uuid.UUID) error {
-	return b.store.InTx(b.t.Context(), func(tx *store.Tx) error { return c.DeleteMatrixTx(b.t.Context(), tx, id) })
+	return b.store.For(identity.DefaultTenant).InTx(b.t.Context(), func(tx *store.TenantTx) error { return c.DeleteMatrixTx(b.t.Context(), tx, id) })
 }
 
 // TestInlineFailure: one that cannot be computed at first gets a job of its own and harms none of its bundle.
@@ -212,7 +213,7 @@ func TestInlineDamaged(t *testing.T) {
 	})
 	ids := b.accept(c, b.offer(c, 3, 3, 3, 1), b.offer(c, 3, 3, 3, 2))
 	b.exec("UPDATE inline_pending SET operands = set_byte(operands, 20, 255) WHERE id = $1", ids[0])
-	if _, err := b.store.Matrix(t.Context(), inline.PartA.ID(ids[0])); err == nil {
+	if _, err := b.store.For(identity.DefaultTenant).Matrix(t.Context(), inline.PartA.ID(ids[0])); err == nil {
 		t.Error("a damaged operand is read, want an error")
 	}
 	if err := c.Start(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/quota"
 )
 
 // The priorities of a multiplication.
@@ -21,8 +22,9 @@ const DefaultMaxTiles = 50_000
 
 // Limits bound what submissions may ask for.
 type Limits struct {
-	MaxTiles    int64 // of a multiplication; 0: DefaultMaxTiles
-	MaxReserved int64 // what unfinished results may still need in the block store; 0: most of what is free
+	MaxTiles    int64        // of a multiplication; 0: DefaultMaxTiles
+	MaxReserved int64        // what unfinished results may still need in the block store; 0: most of what is free
+	Quotas      quota.Limits // of tenants that have none of their own
 }
 
 // Check returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when one of the

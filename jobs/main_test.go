@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -148,18 +149,18 @@ func float64s(rows, cols int64) matrix.Shape {
 // trySubmit calls SubmitTx in a transaction of its own, as the others below do with their methods.
 func (b *testBundle) trySubmit(c *jobs.Client, s jobs.Submission) (m jobs.Multiplication, err error) {
 	err = b.store.InTx(b.t.Context(), func(tx *store.Tx) error {
-		m, err = c.SubmitTx(b.t.Context(), tx, s)
+		m, err = c.SubmitTx(b.t.Context(), tx.For(identity.DefaultTenant), s)
 		return err
 	})
 	return m, err
 }
 
 func (b *testBundle) cancel(c *jobs.Client, id uuid.UUID) error {
-	return b.store.InTx(b.t.Context(), func(tx *store.Tx) error { return c.CancelTx(b.t.Context(), tx, id) })
+	return b.store.For(identity.DefaultTenant).InTx(b.t.Context(), func(tx *store.TenantTx) error { return c.CancelTx(b.t.Context(), tx, id) })
 }
 
 func (b *testBundle) retry(c *jobs.Client, id uuid.UUID) error {
-	return b.store.InTx(b.t.Context(), func(tx *store.Tx) error { return c.RetryTx(b.t.Context(), tx, id) })
+	return b.store.For(identity.DefaultTenant).InTx(b.t.Context(), func(tx *store.TenantTx) error { return c.RetryTx(b.t.Context(), tx, id) })
 }
 
 // fourM, fourK and fourN are the shape of a cheap multiplication of four tiles.
@@ -172,7 +173,7 @@ const (
 // upload stores a matrix large enough to be in blocks, all ones.
 func (b *testBundle) upload(rows, cols int64) store.Matrix {
 	b.t.Helper()
-	u := b.store.NewUpload(b.t.Context(), float64s(rows, cols), false, store.FromUpload)
+	u := b.store.For(identity.DefaultTenant).NewUpload(b.t.Context(), float64s(rows, cols), false, store.FromUpload)
 	ones := make([]float64, rows*cols)
 	for i := range ones {
 		ones[i] = 1
@@ -200,7 +201,7 @@ func (b *testBundle) until(id uuid.UUID, what string, condition func(jobs.Multip
 	ctx, cancel := context.WithTimeout(b.t.Context(), waitTimeout)
 	defer cancel()
 	for {
-		m, err := b.observer.Get(ctx, id)
+		m, err := b.observer.Get(ctx, identity.DefaultTenant, id)
 		if err != nil {
 			b.t.Fatalf("waiting until it is %s: %v", what, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/migrations"
 )
@@ -94,7 +95,7 @@ func TestDownEnqueuesAll(t *testing.T) {
 		WHERE j.id BETWEEN m.first_job AND m.last_job`, "1700")
 	b.up()
 	b.wantText("jobs, tiles, times with batches again", tiles, "1700 1700 1")
-	if m, err := c.Get(t.Context(), id); err != nil || m.TilesTotal != many || m.TilesUnqueued != 0 {
+	if m, err := c.Get(t.Context(), identity.DefaultTenant, id); err != nil || m.TilesTotal != many || m.TilesUnqueued != 0 {
 		t.Errorf("Get() = %+v, %v, want %d tiles, all with a job", m, err, many)
 	}
 	if err := b.cancel(c, id); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -20,6 +21,7 @@ import (
 // schedule of its jobs.
 type Multiplication struct {
 	ID       uuid.UUID
+	Tenant   identity.TenantID // whose it is
 	A        Ref
 	B        Ref
 	C        Ref // the result; its content is complete once the state is Completed
@@ -104,7 +106,8 @@ func (s State) allows(t transition) bool { return len(transitions[t][s]) > 0 }
 // operands are those of the result unless the caller sets them.
 func newMultiplication(row store.Multiplication) Multiplication {
 	m := Multiplication{
-		ID: row.ID,
+		ID:     row.ID,
+		Tenant: row.TenantID,
 		A: Ref{ID: row.A, Shape: matrix.Shape{
 			Rows:  row.M,
 			Cols:  row.K,

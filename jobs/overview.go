@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 )
@@ -11,7 +12,7 @@ import (
 // Overview is what there is to do, and how many processes do it.
 type Overview struct {
 	Queues  []queue.Counts
-	Active  store.Active
+	Active  map[identity.TenantID]store.Active
 	Workers int64 // processes that compute tiles
 }
 

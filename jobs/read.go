@@ -3,10 +3,12 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
@@ -17,19 +19,20 @@ type reader interface {
 	SendBatch(ctx context.Context, batch *pgx.Batch) error
 }
 
-// Get returns a multiplication as it is now. Errors: store.ErrNotFound.
-func (c *Client) Get(ctx context.Context, id uuid.UUID) (Multiplication, error) {
-	return c.get(ctx, c.store, id)
+// Get returns a multiplication of a tenant as it is now. Errors: store.ErrNotFound.
+func (c *Client) Get(ctx context.Context, t identity.TenantID, id uuid.UUID) (Multiplication, error) {
+	return c.get(ctx, c.store, identity.Owned{Tenant: t, ID: id})
 }
 
 // GetTx is Get inside a transaction.
-func (c *Client) GetTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multiplication, error) {
-	return c.get(ctx, tx, id)
+func (c *Client) GetTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID) (Multiplication, error) {
+	return c.get(ctx, tx.Tx(), identity.Owned{Tenant: tx.ID(), ID: id})
 }
 
-// GetAll returns multiplications as they are now, in the order of their ids. Those that do not exist are left out.
-func (c *Client) GetAll(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
-	return c.getAll(ctx, c.store, ids)
+// GetAll returns multiplications as they are now, in the given order. Those that do not exist, or are not of their
+// tenant, are left out.
+func (c *Client) GetAll(ctx context.Context, owned []identity.Owned) ([]Multiplication, error) {
+	return c.getAll(ctx, c.store, owned)
 }
 
 // Filter says which multiplications a list has. The zero value matches each.
@@ -38,10 +41,10 @@ type Filter struct {
 	store.Filter
 }
 
-// List returns up to limit multiplications that match a filter, newest first, from just behind a position on; the
-// first page is behind nil. It returns the position of the last one, nil when no more follow.
+// List returns up to limit multiplications of a tenant that match a filter, newest first, from just behind a position
+// on; the first page is behind nil. It returns the position of the last one, nil when no more follow.
 func (c *Client) List(
-	ctx context.Context, f Filter, behind *store.Position, limit int,
+	ctx context.Context, t identity.TenantID, f Filter, behind *store.Position, limit int,
 ) ([]Multiplication, *store.Position, error) {
 	if len(f.States) == 0 {
 		f.States = States()
@@ -50,18 +53,18 @@ func (c *Client) List(
 	for i, s := range f.States {
 		f.Filter.States[i] = string(s)
 	}
-	ids, next, err := c.store.Page(ctx, f.Filter, behind, limit)
+	ids, next, err := c.store.For(t).Page(ctx, f.Filter, behind, limit)
 	if err != nil {
 		return nil, nil, err
 	}
-	page, err := c.GetAll(ctx, ids)
+	page, err := c.GetAll(ctx, identity.Of(t, ids...))
 	return page, next, err
 }
 
-func (c *Client) get(ctx context.Context, r reader, id uuid.UUID) (Multiplication, error) {
-	found, err := c.getAll(ctx, r, []uuid.UUID{id})
+func (c *Client) get(ctx context.Context, r reader, o identity.Owned) (Multiplication, error) {
+	found, err := c.getAll(ctx, r, []identity.Owned{o})
 	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("multiplication %s: %w", id, store.ErrNotFound)
+		err = fmt.Errorf("multiplication %s: %w", o.ID, store.ErrNotFound)
 	}
 	if err != nil {
 		return Multiplication{}, err
@@ -69,28 +72,28 @@ func (c *Client) get(ctx context.Context, r reader, id uuid.UUID) (Multiplicatio
 	return found[0], nil
 }
 
-// getAll reads multiplications in the order of their ids.
-func (c *Client) getAll(ctx context.Context, r reader, ids []uuid.UUID) ([]Multiplication, error) {
-	if len(ids) == 0 {
+// getAll reads multiplications in the given order.
+func (c *Client) getAll(ctx context.Context, r reader, owned []identity.Owned) ([]Multiplication, error) {
+	if len(owned) == 0 {
 		return nil, nil
 	}
-	found, err := c.inline(ctx, r, ids)
+	found, err := c.inline(ctx, r, owned)
 	if err != nil {
 		return nil, err
 	}
 	// Those that are not inline are looked for afterwards: one may be expanded in between, never the other way round.
-	var rest []uuid.UUID
-	for _, id := range ids {
-		if _, ok := found[id]; !ok {
-			rest = append(rest, id)
+	var rest []identity.Owned
+	for _, o := range owned {
+		if _, ok := found[o]; !ok {
+			rest = append(rest, o)
 		}
 	}
 	if err := tiled(ctx, r, rest, found); err != nil {
 		return nil, err
 	}
 	all := make([]Multiplication, 0, len(found))
-	for _, id := range ids {
-		if m, ok := found[id]; ok {
+	for _, o := range owned {
+		if m, ok := found[o]; ok {
 			all = append(all, m)
 		}
 	}
@@ -98,15 +101,17 @@ func (c *Client) getAll(ctx context.Context, r reader, ids []uuid.UUID) ([]Multi
 }
 
 // inline reads those of several multiplications that are inline.
-func (c *Client) inline(ctx context.Context, r reader, ids []uuid.UUID) (map[uuid.UUID]Multiplication, error) {
-	found := make(map[uuid.UUID]Multiplication, len(ids))
-	maybe := inline.Candidates(ids)
+func (c *Client) inline(
+	ctx context.Context, r reader, owned []identity.Owned,
+) (map[identity.Owned]Multiplication, error) {
+	found := make(map[identity.Owned]Multiplication, len(owned))
+	maybe := slices.DeleteFunc(slices.Clone(owned), func(o identity.Owned) bool { return !inline.Maybe(o.ID) })
 	if len(maybe) == 0 {
 		return found, nil
 	}
 	var batch pgx.Batch
 	inline.GenericPlans(&batch)
-	progress := queue.BatchInlineProgress(&batch, maybe)
+	progress := queue.BatchInlineProgress(&batch, identity.IDs(maybe))
 	small := inline.Batch(&batch, maybe)
 	if err := r.SendBatch(ctx, &batch); err != nil {
 		return nil, fmt.Errorf("reading inline multiplications: %w", err)
@@ -118,7 +123,7 @@ func (c *Client) inline(ctx context.Context, r reader, ids []uuid.UUID) (map[uui
 		if m.State == Completed {
 			m.Progress = queue.Progress{Attempts: 1}
 		}
-		found[m.ID] = m
+		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = m
 	}
 	return found, nil
 }
@@ -126,13 +131,15 @@ func (c *Client) inline(ctx context.Context, r reader, ids []uuid.UUID) (map[uui
 // tiled adds multiplications that are not inline to those that were found. It reads rows and progress in one round
 // trip. The rows come first: a tile that is completed in between is missing in both, where it would otherwise be
 // counted as completed and as running. Few multiplications have errors, which take another round trip.
-func tiled(ctx context.Context, r reader, ids []uuid.UUID, found map[uuid.UUID]Multiplication) error {
-	if len(ids) == 0 {
+func tiled(
+	ctx context.Context, r reader, owned []identity.Owned, found map[identity.Owned]Multiplication,
+) error {
+	if len(owned) == 0 {
 		return nil
 	}
 	var batch pgx.Batch
-	details := store.BatchDetails(&batch, ids)
-	progress := queue.BatchProgress(&batch, ids)
+	details := store.BatchDetails(&batch, owned)
+	progress := queue.BatchProgress(&batch, identity.IDs(owned))
 	if err := r.SendBatch(ctx, &batch); err != nil {
 		return fmt.Errorf("reading multiplications: %w", err)
 	}
@@ -148,7 +155,7 @@ func tiled(ctx context.Context, r reader, ids []uuid.UUID, found map[uuid.UUID]M
 		// Their jobs may be gone, or have been those of bundles.
 		m.Progress.Attempts = max(m.Progress.Attempts, m.TilesCompleted)
 		m.Errors = errs[m.ID]
-		found[m.ID] = m
+		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = m
 	}
 	return nil
 }

@@ -20,15 +20,16 @@ var (
 
 // RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with
 // a full set of attempts. Errors: store.ErrNotFound; ErrActive when it is active, or its last tiles are about to
-// stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result.
-func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error {
-	m, err := c.lockTx(ctx, tx, id)
+// stop; ErrCompleted; store.ErrNoSpace when the block store has no room for the result; quota.Error.
+func (c *Client) RetryTx(ctx context.Context, own *store.TenantTx, id uuid.UUID) error {
+	m, err := c.lockOwnTx(ctx, own, id)
 	if err != nil {
 		return err
 	}
 	if err := retryable(m); err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)
 	}
+	tx := own.Tx()
 	running, err := c.queue.RunningTx(ctx, tx, m.Jobs)
 	if err == nil && running > 0 {
 		err = ErrActive
@@ -38,6 +39,9 @@ func (c *Client) RetryTx(ctx context.Context, tx *store.Tx, id uuid.UUID) error 
 	}
 	if err == nil {
 		err = c.reopenTx(ctx, tx, m)
+	}
+	if err == nil {
+		err = c.quotas.CheckTx(ctx, own)
 	}
 	if err != nil {
 		return fmt.Errorf("retrying multiplication %s: %w", id, err)

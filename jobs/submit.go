@@ -24,9 +24,9 @@ type Operand struct {
 }
 
 // WriteTx writes the row of a matrix that is not in the store yet.
-func (o Operand) WriteTx(ctx context.Context, tx *store.Tx) (store.Matrix, error) {
+func (o Operand) WriteTx(ctx context.Context, tx *store.TenantTx) (store.Matrix, error) {
 	if o.Upload != nil {
-		return o.Upload.FinishTx(ctx, tx)
+		return o.Upload.FinishTx(ctx, tx.Tx())
 	}
 	return tx.InsertMatrix(ctx, o.Matrix)
 }
@@ -46,8 +46,8 @@ var ErrOlderProcesses = errors.New("the service is being updated: older processe
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Errors: those of
 // Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result; store.ErrNotFound for an
-// operand that does not exist any more; ErrOlderProcesses.
-func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
+// operand that the tenant does not have any more; ErrOlderProcesses; quota.Error.
+func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
 	}
@@ -55,11 +55,11 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}
-	tx.AfterCommit(func() { c.metrics.submission(m) })
+	tx.Tx().AfterCommit(func() { c.metrics.submission(m) })
 	return m, nil
 }
 
-func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Multiplication, error) {
+func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	m := planned(s)
 	if m.Plan.Parts() > 1 {
 		if known, err := tx.KnowParts(ctx); err != nil || !known {
@@ -78,11 +78,14 @@ func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 		return Multiplication{}, err
 	}
 	if m.TilesTotal > 0 {
-		if err := tx.Reserve(ctx, m.ID, m.Plan, m.C.Shape.DType, c.limits.MaxReserved); err != nil {
+		if err := tx.Tx().Reserve(ctx, m.ID, m.Plan, m.C.Shape.DType, c.limits.MaxReserved); err != nil {
 			return Multiplication{}, err
 		}
 	}
 	accepted, err := c.enqueueTx(ctx, tx, m)
+	if err == nil {
+		err = c.quotas.CheckTx(ctx, tx)
+	}
 	if err != nil {
 		return Multiplication{}, err
 	}
@@ -93,11 +96,11 @@ func (c *Client) submitTx(ctx context.Context, tx *store.Tx, s Submission) (Mult
 
 // enqueueTx writes the row of a new multiplication and enqueues its tiles: all of them if they are few, or if a process
 // runs that would not enqueue the others.
-func (c *Client) enqueueTx(ctx context.Context, tx *store.Tx, m Multiplication) (Multiplication, error) {
+func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplication) (Multiplication, error) {
 	batched := false
 	if m.TilesTotal > batchTiles {
 		var err error
-		if batched, err = tx.KnowBatches(ctx); err != nil {
+		if batched, err = tx.Tx().KnowBatches(ctx); err != nil {
 			return m, err
 		}
 	}
@@ -108,10 +111,10 @@ func (c *Client) enqueueTx(ctx context.Context, tx *store.Tx, m Multiplication) 
 		if err != nil {
 			return m, err
 		}
-		return c.enqueueBatchTx(ctx, tx, newMultiplication(row), batchTiles)
+		return c.enqueueBatchTx(ctx, tx.Tx(), newMultiplication(row), batchTiles)
 	}
 	var err error
-	if m.Jobs, err = c.queue.EnqueueTx(ctx, tx, m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
+	if m.Jobs, err = c.queue.EnqueueTx(ctx, tx.Tx(), m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
 		return m, err
 	}
 	row, err := tx.InsertMultiplication(ctx, m.row())
@@ -144,7 +147,7 @@ func planned(s Submission) Multiplication {
 }
 
 // writeOperandsTx writes the rows of new operands, and keeps stored ones from expiring.
-func (c *Client) writeOperandsTx(ctx context.Context, tx *store.Tx, s Submission) error {
+func (c *Client) writeOperandsTx(ctx context.Context, tx *store.TenantTx, s Submission) error {
 	var stored []uuid.UUID
 	operands := []Operand{s.A, s.B}
 	// In one order everywhere: uploads of the same two contents must not wait for each other.

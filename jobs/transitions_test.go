@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -31,7 +32,7 @@ var moves = []move{
 		statement:  "StartMultiplication",
 		transition: start,
 		call: func(b *transitionBundle, id uuid.UUID) (bool, error) {
-			return b.store.StartMultiplication(b.t.Context(), id)
+			return b.store.ForAll().StartMultiplication(b.t.Context(), id)
 		},
 	},
 	{
@@ -150,7 +151,7 @@ func (b *transitionBundle) insert(state State, before func(*store.Multiplication
 	}
 	operand := store.NewRandom(matrix.Shape{DType: matrix.Float64}, 1)
 	if _, err := b.inTx(func(tx *store.Tx) (bool, error) {
-		_, err := tx.InsertMatrix(b.t.Context(), operand)
+		_, err := tx.For(identity.DefaultTenant).InsertMatrix(b.t.Context(), operand)
 		return true, err
 	}); err != nil {
 		b.t.Fatal(err)
@@ -172,7 +173,7 @@ func (b *transitionBundle) insert(state State, before func(*store.Multiplication
 // read returns the row of a multiplication, if it exists.
 func (b *transitionBundle) read(id uuid.UUID) (store.Multiplication, bool) {
 	b.t.Helper()
-	rows, err := b.store.Multiplications(b.t.Context(), []uuid.UUID{id})
+	rows, err := b.store.ForAll().Multiplications(b.t.Context(), []uuid.UUID{id})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
@@ -31,7 +32,7 @@ func TestResultIsRight(t *testing.T) {
 // expectResult compares the result of a multiplication with its definition.
 func (b *testBundle) expectResult(id uuid.UUID) {
 	b.t.Helper()
-	found, err := b.store.Whole(b.t.Context(), id)
+	found, err := b.store.For(identity.DefaultTenant).Whole(b.t.Context(), id)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 // person has retried the job.
 func (w *tileWorker) load(ctx context.Context, job *river.Job[TileArgs]) (store.MultiplicationWithMatrices, error) {
 	id := job.Args.MultiplicationID
-	m, err := w.client.store.MultiplicationWithMatrices(ctx, id)
+	m, err := w.client.store.ForAll().MultiplicationWithMatrices(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return m, river.JobCancel(errors.New("the multiplication was deleted"))
@@ -104,7 +104,7 @@ func (w *tileWorker) load(ctx context.Context, job *river.Job[TileArgs]) (store.
 		if err := w.resume(ctx, job.JobRow, id); err != nil {
 			return m, err
 		}
-		return w.client.store.MultiplicationWithMatrices(ctx, id)
+		return w.client.store.ForAll().MultiplicationWithMatrices(ctx, id)
 	}
 	return m, nil
 }
@@ -114,7 +114,7 @@ func (w *tileWorker) start(ctx context.Context, job *river.Job[TileArgs], m stor
 	if !State(m.State).allows(start) || job.Queue == queue.Small {
 		return nil
 	}
-	started, err := w.client.store.StartMultiplication(ctx, m.ID)
+	started, err := w.client.store.ForAll().StartMultiplication(ctx, m.ID)
 	if err != nil {
 		return fmt.Errorf("starting multiplication %s: %w", m.ID, err)
 	}

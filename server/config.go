@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/store/quota"
 )
 
 // Config is the configuration of a process. The command line fills in its parts by their kong tags.
@@ -48,11 +49,22 @@ type Keeping struct {
 
 // Limits bounds what requests may ask for.
 type Limits struct {
-	MaxMatrixBytes int64 `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
-	MaxTiles       int64 `default:"50000" help:"Largest multiplication, in tiles."`
-	MaxStoredBytes int64 `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
-	MaxJSONValues  int64 `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
+	MaxMatrixBytes int64  `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
+	MaxTiles       int64  `default:"50000" help:"Largest multiplication, in tiles."`
+	MaxStoredBytes int64  `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
+	TenantQuotas   Quotas `embed:"" prefix:"tenant-"`
+	MaxJSONValues  int64  `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
 }
+
+// Quotas are what tenants may have that have no quotas of their own.
+type Quotas struct {
+	StoredBytes   int64   `default:"0" help:"How many bytes the matrices of a tenant may take, unless it has a quota of its own; 0 means no limit."`
+	QueuedSeconds float64 `default:"0" help:"How many seconds of a core the unfinished multiplications of a tenant may take, unless it has a quota of its own; 0 means no limit."`
+	Requests      float64 `default:"0" help:"How many requests a tenant may send in a second, unless it has a quota of its own; 0 means no limit."`
+}
+
+// valid reports whether none is negative.
+func (q Quotas) valid() bool { return q.StoredBytes >= 0 && q.QueuedSeconds >= 0 && q.Requests >= 0 }
 
 // Pages says which pages are served beside the API.
 type Pages struct {
@@ -115,6 +127,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--max-matrix-bytes, --max-tiles and --max-stored-bytes must not be negative, "+
 			"they are %d, %d and %d",
 			c.Limits.MaxMatrixBytes, c.Limits.MaxTiles, c.Limits.MaxStoredBytes)
+	case !c.Limits.TenantQuotas.valid():
+		return fmt.Errorf("--tenant-stored-bytes, --tenant-queued-seconds and --tenant-requests must not be negative, "+
+			"they are %d, %g and %g", c.Limits.TenantQuotas.StoredBytes, c.Limits.TenantQuotas.QueuedSeconds,
+			c.Limits.TenantQuotas.Requests)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
 	case c.Storage.MinFreeBytes < 0:
@@ -199,5 +215,13 @@ func (l Limits) handlers() handlers.Limits {
 }
 
 func (l Limits) jobs() jobs.Limits {
-	return jobs.Limits{MaxTiles: l.MaxTiles, MaxReserved: l.MaxStoredBytes}
+	return jobs.Limits{
+		MaxTiles:    l.MaxTiles,
+		MaxReserved: l.MaxStoredBytes,
+		Quotas: quota.Limits{
+			StoredBytes:   l.TenantQuotas.StoredBytes,
+			QueuedSeconds: l.TenantQuotas.QueuedSeconds,
+			Requests:      l.TenantQuotas.Requests,
+		},
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/database"
+	"github.com/millrace/millrace/store/installation"
 )
 
 // Database says where Postgres is.
@@ -168,7 +169,7 @@ func Adopt(ctx context.Context, d Database, s Storage, renew bool) (string, erro
 	if err != nil {
 		return "", err
 	}
-	id, err := opened.Adopt(ctx, renew)
+	id, err := installation.Adopt(ctx, opened, renew)
 	return id.String(), err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/installation"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -83,7 +84,8 @@ func (p *Process) start(ctx context.Context) (err error) {
 	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
 		return err
 	}
-	if err := whileUnavailable(ctx, p.config.Wait, p.log, p.store.Identify); err != nil {
+	identify := func(ctx context.Context) error { return installation.Identify(ctx, p.store) }
+	if err := whileUnavailable(ctx, p.config.Wait, p.log, identify); err != nil {
 		return err
 	}
 	p.store.Observe(p.registry)

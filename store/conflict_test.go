@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
@@ -61,13 +62,13 @@ func TestCountingWritesNoIndex(t *testing.T) {
 	id := store.NewID()
 	err := s.InTx(t.Context(), func(tx *store.Tx) error {
 		for i := range ids {
-			m, err := tx.InsertMatrix(t.Context(), store.NewRandom(matrix.Shape{DType: matrix.Float64}, 1))
+			m, err := tx.For(identity.DefaultTenant).InsertMatrix(t.Context(), store.NewRandom(matrix.Shape{DType: matrix.Float64}, 1))
 			if err != nil {
 				return err
 			}
 			ids[i] = m.ID
 		}
-		_, err := tx.InsertMultiplication(t.Context(), store.Multiplication{
+		_, err := tx.For(identity.DefaultTenant).InsertMultiplication(t.Context(), store.Multiplication{
 			ID:         id,
 			A:          ids[0],
 			B:          ids[1],

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 )
@@ -19,7 +20,7 @@ func TestDamagedRow(t *testing.T) {
 		if _, err := s.Pool.Exec(t.Context(), "UPDATE matrices SET content = "+damage+" WHERE id = $1", m.ID); err != nil {
 			t.Fatal(err)
 		}
-		read, err := s.ReadyMatrix(t.Context(), m.ID)
+		read, err := s.For(identity.DefaultTenant).ReadyMatrix(t.Context(), m.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func (s *Store) ComputeDigest(ctx context.Context, m Matrix) ([]byte, error) {
 		return nil, err
 	}
 	digest := h.Sum(nil)
-	return digest, s.SaveDigest(ctx, m.ID, digest)
+	return digest, s.SaveDigest(ctx, m, digest)
 }
 
 // hashFile feeds a matrix as a .npy file to a hash.

@@ -20,8 +20,8 @@ type MultiplicationEvent struct {
 
 // Events returns what the log holds of each of several multiplications from the number in since on, at most limit
 // each, in order.
-func (s *Store) Events(ctx context.Context, ids []uuid.UUID, since []int64, limit int) ([]MultiplicationEvent, error) {
-	rows, err := s.db.ListEvents(ctx, ids, since, int32(limit)) //nolint:gosec // a page
+func (all All) Events(ctx context.Context, ids []uuid.UUID, since []int64, limit int) ([]MultiplicationEvent, error) {
+	rows, err := all.store.db.ListEvents(ctx, ids, since, int32(limit)) //nolint:gosec // a page
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}

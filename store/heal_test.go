@@ -3,6 +3,7 @@ package store_test
 import (
 	"testing"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 )
@@ -32,7 +33,7 @@ func TestMissingContentIsHealed(t *testing.T) {
 		healer := mustUpload(t, s, data, 1)
 		again := mustUpload(t, s, data, 0)
 		for _, m := range []store.Matrix{old, sharer, healer, again} {
-			read, err := s.ReadyMatrix(t.Context(), m.ID)
+			read, err := s.For(identity.DefaultTenant).ReadyMatrix(t.Context(), m.ID)
 			if err != nil {
 				t.Fatal(err)
 			}

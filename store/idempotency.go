@@ -1,14 +1,11 @@
 package store
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/millrace/millrace/store/internal/db"
+	"github.com/millrace/millrace/identity"
 )
 
 // ErrKeyUsed means that another request with the same idempotency key was accepted in the meantime.
@@ -16,6 +13,7 @@ var ErrKeyUsed = errors.New("the idempotency key has been used")
 
 // IdempotencyKey is a row of table idempotency_keys: the response to an accepted request that came with a key.
 type IdempotencyKey struct {
+	TenantID    identity.TenantID
 	Key         string
 	Fingerprint []byte // SHA-256 of what the client asked for
 	Status      int16
@@ -25,36 +23,14 @@ type IdempotencyKey struct {
 	ExpiresAt   time.Time
 }
 
-// IdempotencyKey returns the response to the request that came with a key, or nil when there was none.
-func (s *Store) IdempotencyKey(ctx context.Context, key string) (*IdempotencyKey, error) {
-	row, err := s.db.GetIdempotencyKey(ctx, key)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("looking for an earlier request with the key: %w", err)
-	}
-	record := IdempotencyKey(row)
-	return &record, nil
-}
+// Stored returns the key as it stands in the table. Two tenants may have the same key.
+func (k *IdempotencyKey) Stored() string { return storedKey(k.TenantID, k.Key) }
 
-// SaveIdempotencyKey writes the response to a request with a key, as the last act of the transaction that does the
-// work. Of several requests with one key the first one commits; the others wait here until it has, and get
-// ErrKeyUsed: their work must be rolled back.
-func (tx *Tx) SaveIdempotencyKey(ctx context.Context, k IdempotencyKey) error {
-	n, err := tx.db.InsertIdempotencyKey(ctx, db.InsertIdempotencyKeyParams{
-		Key:         k.Key,
-		Fingerprint: k.Fingerprint,
-		Status:      k.Status,
-		Location:    k.Location,
-		Body:        k.Body,
-		Retention:   tx.store.Retention,
-	})
-	if err != nil {
-		return fmt.Errorf("saving the response: %w", err)
+// storedKey returns the key of a tenant as it stands in the table. That of the default tenant is the key itself, as
+// processes of the version before write and read it. No key of a client begins with a line feed.
+func storedKey(t identity.TenantID, key string) string {
+	if t == identity.DefaultTenant {
+		return key
 	}
-	if n == 0 {
-		return ErrKeyUsed
-	}
-	return nil
+	return "\n" + strconv.Itoa(int(t)) + "\n" + key
 }

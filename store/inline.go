@@ -18,6 +18,7 @@ func inlineMatrix(i inline.Multiplication, p inline.Part, retention time.Duratio
 	created := inline.Time(i.ID)
 	m := Matrix{
 		ID:        p.ID(i.ID),
+		TenantID:  i.TenantID,
 		Rows:      shape.Rows,
 		Cols:      shape.Cols,
 		DType:     shape.DType,
@@ -47,6 +48,7 @@ func NewInline(i inline.Multiplication, retention time.Duration) Multiplication 
 	c := i.Shape(inline.PartC)
 	m := Multiplication{
 		ID:         i.ID,
+		TenantID:   i.TenantID,
 		A:          inline.PartA.ID(i.ID),
 		B:          inline.PartB.ID(i.ID),
 		C:          inline.PartC.ID(i.ID),
@@ -91,39 +93,51 @@ func (s *Store) inline(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]inli
 
 // Whole returns a multiplication with its operands and its result, an inline one too. Errors: ErrNotFound,
 // blocks.ErrDamaged.
-func (s *Store) Whole(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
+func (t Tenant) Whole(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
 	// Inline ones first: one may be expanded in between, never the other way round.
-	rows, err := s.db.ListInlineContents(ctx, []uuid.UUID{id})
-	if err != nil {
+	i, err := t.inlineContents(ctx, id)
+	switch {
+	case err != nil:
 		return MultiplicationWithMatrices{}, fmt.Errorf("reading multiplication %s: %w", id, err)
+	case i == nil:
+		m, err := t.store.ForAll().MultiplicationWithMatrices(ctx, id)
+		if err == nil && m.Multiplication.TenantID != t.id {
+			return MultiplicationWithMatrices{}, notFound(pgx.ErrNoRows, "multiplication", id)
+		}
+		return m, err
 	}
-	if len(rows) == 0 {
-		return s.MultiplicationWithMatrices(ctx, id)
-	}
-	i := inline.FromRow(rows[0])
-	m := MultiplicationWithMatrices{Multiplication: NewInline(i, s.Retention)}
+	m := MultiplicationWithMatrices{Multiplication: NewInline(*i, t.store.Retention)}
 	for part, to := range map[inline.Part]*Matrix{inline.PartA: &m.A, inline.PartB: &m.B, inline.PartC: &m.C} {
-		if *to, err = inlineMatrix(i, part, s.Retention); err != nil {
+		if *to, err = inlineMatrix(*i, part, t.store.Retention); err != nil {
 			return m, err
 		}
 	}
 	return m, nil
 }
 
+// inlineContents returns an inline multiplication with its contents, or nil if there is none of that id.
+func (t Tenant) inlineContents(ctx context.Context, id uuid.UUID) (*inline.Multiplication, error) {
+	rows, err := t.store.db.ListInlineContents(ctx, []uuid.UUID{id})
+	if err != nil || len(rows) == 0 || rows[0].TenantID != t.id {
+		return nil, err
+	}
+	return new(inline.FromRow(rows[0])), nil
+}
+
 // findInlineMatrix returns a matrix of an inline multiplication. Errors: ErrNotFound, blocks.ErrDamaged.
-func (s *Store) findInlineMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
+func (t Tenant) findInlineMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	owner, part, ok := inline.Owner(id)
 	if !ok {
 		return Matrix{}, notFound(pgx.ErrNoRows, "matrix", id)
 	}
-	rows, err := s.db.ListInlineContents(ctx, []uuid.UUID{owner})
-	if err != nil {
+	i, err := t.inlineContents(ctx, owner)
+	switch {
+	case err != nil:
 		return Matrix{}, fmt.Errorf("reading matrix %s: %w", id, err)
-	}
-	if len(rows) == 0 {
+	case i == nil:
 		return Matrix{}, notFound(pgx.ErrNoRows, "matrix", id)
 	}
-	return inlineMatrix(inline.FromRow(rows[0]), part, s.Retention)
+	return inlineMatrix(*i, part, t.store.Retention)
 }
 
 // LockInline returns those of the given multiplications that are inline, with their contents. None that waits is

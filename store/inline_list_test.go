@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
 )
@@ -46,7 +47,7 @@ func TestPagesOfBothKinds(t *testing.T) {
 			var got []uuid.UUID
 			var behind *store.Position
 			for {
-				page, next, err := s.Page(t.Context(), f, behind, limit)
+				page, next, err := s.For(identity.DefaultTenant).Page(t.Context(), f, behind, limit)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -19,6 +19,7 @@ func TestPlansOfInline(t *testing.T) {
 		"ListInline":          db.ListInline,
 		"ListInlineContents":  db.ListInlineContents,
 		"LockInline":          db.LockInline,
+		"LockOwnInline":       db.LockOwnInline,
 		"PageInlinePending":   db.PageInlinePending,
 		"PageInlineCompleted": db.PageInlineCompleted,
 		"DeleteExpiredInline": db.DeleteExpiredInline,

@@ -33,7 +33,7 @@ type Filter struct {
 
 // Page returns up to limit multiplications that match a filter, newest first, from just behind a position on; the
 // first page is behind nil. The position of the last one is nil when no more follow.
-func (s *Store) Page(ctx context.Context, f Filter, behind *Position, limit int) ([]uuid.UUID, *Position, error) {
+func (t Tenant) Page(ctx context.Context, f Filter, behind *Position, limit int) ([]uuid.UUID, *Position, error) {
 	from := newest
 	switch {
 	case behind != nil:
@@ -41,10 +41,10 @@ func (s *Store) Page(ctx context.Context, f Filter, behind *Position, limit int)
 	case !f.Before.IsZero():
 		from = Position{CreatedAt: f.Before} // with the smallest id: none of that very time
 	}
-	page, err := s.inlinePage(ctx, f, from, limit+1) // first: one may be expanded in between
+	page, err := t.inlinePage(ctx, f, from, limit+1) // first: one may be expanded in between
 	if err == nil {
 		var others []Position
-		others, err = s.page(ctx, f, from, limit+1)
+		others, err = t.page(ctx, f, from, limit+1)
 		page = merge(page, others)
 	}
 	if err != nil {
@@ -62,8 +62,9 @@ func (s *Store) Page(ctx context.Context, f Filter, behind *Position, limit int)
 	return ids, next, nil
 }
 
-func (s *Store) page(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
+func (t Tenant) page(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
 	params := db.PageByStateParams{
+		TenantID: t.id,
 		States:   f.States,
 		Before:   from.CreatedAt,
 		BeforeID: from.ID,
@@ -71,10 +72,11 @@ func (s *Store) page(ctx context.Context, f Filter, from Position, rows int) ([]
 		MaxRows:  int32(rows), //nolint:gosec // a page
 	}
 	if f.Matrix == nil {
-		return positions(s.db.PageByState(ctx, params))
+		return positions(t.store.db.PageByState(ctx, params))
 	}
-	return positions(s.db.PageByMatrix(ctx, db.PageByMatrixParams{
+	return positions(t.store.db.PageByMatrix(ctx, db.PageByMatrixParams{
 		MatrixID: *f.Matrix,
+		TenantID: params.TenantID,
 		States:   params.States,
 		Before:   params.Before,
 		BeforeID: params.BeforeID,
@@ -84,22 +86,28 @@ func (s *Store) page(ctx context.Context, f Filter, from Position, rows int) ([]
 }
 
 // inlinePage is the page of inline multiplications.
-func (s *Store) inlinePage(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
+func (t Tenant) inlinePage(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
 	if f.Matrix != nil {
-		return s.inlineOwnerPage(ctx, f, from)
+		return t.inlineOwnerPage(ctx, f, from)
 	}
-	before := inline.Bound(from.CreatedAt, from.ID)
-	since := inline.SinceID(f.Since)
-	lists := map[string]func(context.Context, uuid.UUID, uuid.UUID, int32) ([]uuid.UUID, error){
-		"pending":   s.db.PageInlinePending,
-		"completed": s.db.PageInlineCompleted,
+	params := db.PageInlinePendingParams{
+		TenantID: t.id,
+		Before:   inline.Bound(from.CreatedAt, from.ID),
+		Since:    inline.SinceID(f.Since),
+		MaxRows:  int32(rows), //nolint:gosec // a page
+	}
+	lists := map[string]func() ([]uuid.UUID, error){
+		"pending": func() ([]uuid.UUID, error) { return t.store.db.PageInlinePending(ctx, params) },
+		"completed": func() ([]uuid.UUID, error) {
+			return t.store.db.PageInlineCompleted(ctx, db.PageInlineCompletedParams(params))
+		},
 	}
 	var page []Position
 	for _, state := range []string{"pending", "completed"} { // in the order of a life: one may be completed in between
 		if !slices.Contains(f.States, state) {
 			continue
 		}
-		ids, err := lists[state](ctx, before, since, int32(rows)) //nolint:gosec // a page
+		ids, err := lists[state]()
 		if err != nil {
 			return nil, err
 		}
@@ -111,16 +119,16 @@ func (s *Store) inlinePage(ctx context.Context, f Filter, from Position, rows in
 }
 
 // inlineOwnerPage is the page of the inline multiplication that a matrix is part of, if there is one.
-func (s *Store) inlineOwnerPage(ctx context.Context, f Filter, from Position) ([]Position, error) {
+func (t Tenant) inlineOwnerPage(ctx context.Context, f Filter, from Position) ([]Position, error) {
 	owner, _, ok := inline.Owner(*f.Matrix)
 	created := inline.Time(owner)
 	if !ok || created.Before(f.Since) || !inline.Less(owner, inline.Bound(from.CreatedAt, from.ID)) {
 		return nil, nil
 	}
-	rows, err := s.db.ListInline(ctx, []uuid.UUID{owner})
+	rows, err := t.store.db.ListInline(ctx, []uuid.UUID{owner})
 	var page []Position
 	for _, row := range rows {
-		if slices.Contains(f.States, NewInline(inline.FromState(row), s.Retention).State) {
+		if row.TenantID == t.id && slices.Contains(f.States, NewInline(inline.FromState(row), t.store.Retention).State) {
 			page = append(page, Position{ID: owner, CreatedAt: created})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -43,7 +44,7 @@ func finish(t testing.TB, s *store.Store, u *store.Upload) (m store.Matrix, err 
 func remove(t testing.TB, s *store.Store, id uuid.UUID) error {
 	t.Helper()
 	return s.InTx(t.Context(), func(tx *store.Tx) error {
-		m, err := tx.LockMatrix(t.Context(), id)
+		m, err := tx.For(identity.DefaultTenant).LockMatrix(t.Context(), id)
 		if err != nil {
 			return err
 		}

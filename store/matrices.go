@@ -2,14 +2,13 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/internal/db"
 )
@@ -54,6 +53,7 @@ type Matrix struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	ContentID *uuid.UUID // the matrix whose blocks hold the content, when it is another one
+	TenantID  identity.TenantID
 }
 
 func newMatrix(row db.Matrix) Matrix {
@@ -72,6 +72,7 @@ func newMatrix(row db.Matrix) Matrix {
 		CreatedAt: row.CreatedAt,
 		ExpiresAt: row.ExpiresAt,
 		ContentID: row.ContentID,
+		TenantID:  row.TenantID,
 	}
 }
 
@@ -119,17 +120,6 @@ func (m Matrix) BlockOwner() uuid.UUID {
 	return m.ID
 }
 
-// Matrix returns the row of a matrix. Errors: ErrNotFound, also of one that a client has deleted.
-func (s *Store) Matrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
-	// Inline multiplications first: one may be expanded in between, never the other way round.
-	m, err := s.findInlineMatrix(ctx, id)
-	if !errors.Is(err, ErrNotFound) {
-		return m, err
-	}
-	row, err := s.db.GetMatrix(ctx, id)
-	return visible(id, row, err)
-}
-
 // visible returns the matrix that a query for an id has found, or ErrNotFound.
 func visible(id uuid.UUID, row db.Matrix, err error) (Matrix, error) {
 	m := newMatrix(row)
@@ -139,22 +129,14 @@ func visible(id uuid.UUID, row db.Matrix, err error) (Matrix, error) {
 	return m, notFound(err, "matrix", id)
 }
 
-// ReadyMatrix returns the row of a matrix whose content is complete. Errors: ErrNotFound, ErrNotReady.
-func (s *Store) ReadyMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
-	m, err := s.Matrix(ctx, id)
-	if err == nil && m.State != Ready {
-		return m, fmt.Errorf("matrix %s: %w", id, ErrNotReady)
-	}
-	return m, err
-}
-
 // Contents returns the contents of those of the given matrices that live in their rows and are not damaged.
-func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]byte, error) {
-	rows, err := s.db.ListContents(ctx, ids)
+func (s *Store) Contents(ctx context.Context, owned []identity.Owned) (map[uuid.UUID][]byte, error) {
+	rows, err := s.db.ListContents(ctx, identity.IDs(owned))
 	if err != nil {
 		return nil, fmt.Errorf("reading contents: %w", err)
 	}
 	contents := make(map[uuid.UUID][]byte, len(rows))
+	wanted := identity.Among(owned)
 	for _, row := range rows {
 		m := Matrix{
 			ID:      row.ID,
@@ -164,7 +146,8 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]
 			Content: row.Content,
 			Digest:  row.Digest,
 		}
-		if m.verifyContent() == nil { // else a request for the matrix itself is told
+		own := wanted(identity.Owned{Tenant: row.TenantID, ID: row.ID})
+		if own && m.verifyContent() == nil { // else a request for the matrix itself is told
 			contents[row.ID] = row.Content
 		}
 	}
@@ -172,9 +155,9 @@ func (s *Store) Contents(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID][]
 }
 
 // SaveDigest writes the digest of a matrix that has none.
-func (s *Store) SaveDigest(ctx context.Context, id uuid.UUID, digest []byte) error {
-	if err := s.db.SaveDigest(ctx, digest, id); err != nil {
-		return fmt.Errorf("saving the digest of matrix %s: %w", id, err)
+func (s *Store) SaveDigest(ctx context.Context, m Matrix, digest []byte) error {
+	if err := s.db.SaveDigest(ctx, digest, m.ID); err != nil {
+		return fmt.Errorf("saving the digest of matrix %s: %w", m.ID, err)
 	}
 	return nil
 }
@@ -183,6 +166,7 @@ func (s *Store) SaveDigest(ctx context.Context, id uuid.UUID, digest []byte) err
 func insertMatrix(ctx context.Context, q *db.Queries, m Matrix, life time.Duration) (Matrix, error) {
 	row, err := q.InsertMatrix(ctx, db.InsertMatrixParams{
 		ID:        m.ID,
+		TenantID:  m.TenantID,
 		Rows:      m.Rows,
 		Cols:      m.Cols,
 		DType:     m.DType,
@@ -198,29 +182,6 @@ func insertMatrix(ctx context.Context, q *db.Queries, m Matrix, life time.Durati
 	return newMatrix(row), err
 }
 
-// InsertMatrix writes the row of a new matrix and returns it as it is then, with its times.
-func (tx *Tx) InsertMatrix(ctx context.Context, m Matrix) (Matrix, error) {
-	return insertMatrix(ctx, tx.db, m, tx.store.Retention)
-}
-
-// UseMatrices locks matrices against deletion until the end of the transaction, and extends their lives. Errors:
-// ErrNotFound when one does not exist or is not ready.
-func (tx *Tx) UseMatrices(ctx context.Context, ids []uuid.UUID) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	found, err := tx.db.LockReadyMatrices(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if !slices.Contains(found, id) {
-			return fmt.Errorf("matrix %s: %w", id, ErrNotFound)
-		}
-	}
-	return tx.db.ExtendMatrices(ctx, tx.store.Retention, ids)
-}
-
 // FinishResult makes the result of a completed multiplication ready; content and digest are nil when it is in blocks.
 func (tx *Tx) FinishResult(ctx context.Context, id uuid.UUID, content, digest []byte) error {
 	return tx.db.FinishResult(ctx, db.FinishResultParams{
@@ -229,12 +190,6 @@ func (tx *Tx) FinishResult(ctx context.Context, id uuid.UUID, content, digest []
 		Digest:    digest,
 		Retention: tx.store.Retention,
 	})
-}
-
-// LockMatrix returns a matrix, whose row stays locked until the end of the transaction. Errors: ErrNotFound.
-func (tx *Tx) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
-	row, err := tx.db.LockMatrix(ctx, id)
-	return visible(id, row, err)
 }
 
 // MatrixUsers returns up to limit multiplications that a matrix is part of.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
@@ -40,6 +41,7 @@ type Multiplication struct {
 	Events         int64 // the number of its newest event; the submission is number 1
 	TilesUnqueued  int64 // the last ones, which have no job yet
 	Batched        bool  // its jobs are enqueued in batches
+	TenantID       identity.TenantID
 	TileDepth      int64 // columns of A and rows of B in a part of a tile; 0: tiles have no parts
 }
 
@@ -75,16 +77,16 @@ type MultiplicationDetail struct {
 }
 
 // Multiplications returns those of the given multiplications that exist, in any order.
-func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
+func (all All) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multiplication, error) {
 	records := make([]Multiplication, 0, len(ids))
 	rest := make([]uuid.UUID, 0, len(ids))
-	small, err := s.inline(ctx, ids)
+	small, err := all.store.inline(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
 	for _, id := range ids {
 		if i, ok := small[id]; ok {
-			records = append(records, NewInline(i, s.Retention))
+			records = append(records, NewInline(i, all.store.Retention))
 		} else {
 			rest = append(rest, id)
 		}
@@ -92,7 +94,7 @@ func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipl
 	if len(rest) == 0 {
 		return records, nil
 	}
-	rows, err := s.db.ListMultiplications(ctx, rest)
+	rows, err := all.store.db.ListMultiplications(ctx, rest)
 	if err != nil {
 		return nil, fmt.Errorf("reading multiplications: %w", err)
 	}
@@ -102,19 +104,23 @@ func (s *Store) Multiplications(ctx context.Context, ids []uuid.UUID) ([]Multipl
 	return records, nil
 }
 
-// BatchDetails adds to a batch the reading of those of the given multiplications that exist. They are in the returned
-// slice, in any order, after the batch was sent.
-func BatchDetails(batch *pgx.Batch, ids []uuid.UUID) *[]MultiplicationDetail {
+// BatchDetails adds to a batch the reading of those of the given multiplications that exist and are of their tenant.
+// They are in the returned slice, in any order, after the batch was sent.
+func BatchDetails(batch *pgx.Batch, owned []identity.Owned) *[]MultiplicationDetail {
 	details := new([]MultiplicationDetail)
+	ids := identity.IDs(owned)
+	wanted := identity.Among(owned)
 	batch.Queue(db.ListMultiplicationDetails, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
 		found, err := db.New(database.NewSent(rows)).ListMultiplicationDetails(context.Background(), ids)
 		for _, row := range found {
-			*details = append(*details, MultiplicationDetail{
-				Multiplication: Multiplication(row.Multiplication),
-				ADType:         row.ADType,
-				BDType:         row.BDType,
-			})
+			if m := row.Multiplication; wanted(identity.Owned{Tenant: m.TenantID, ID: m.ID}) {
+				*details = append(*details, MultiplicationDetail{
+					Multiplication: Multiplication(m),
+					ADType:         row.ADType,
+					BDType:         row.BDType,
+				})
+			}
 		}
 		return err
 	})
@@ -131,8 +137,8 @@ type MultiplicationWithMatrices struct {
 
 // MultiplicationWithMatrices returns a multiplication with its operands and its result, unless it is inline. Errors:
 // ErrNotFound.
-func (s *Store) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
-	row, err := s.db.GetMultiplicationWithMatrices(ctx, id)
+func (all All) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
+	row, err := all.store.db.GetMultiplicationWithMatrices(ctx, id)
 	if err != nil {
 		return MultiplicationWithMatrices{}, notFound(err, "multiplication", id)
 	}
@@ -145,12 +151,12 @@ func (s *Store) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (M
 }
 
 // StartMultiplication moves a pending multiplication to in_progress, and reports whether it was pending.
-func (s *Store) StartMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
-	n, err := s.db.StartMultiplication(ctx, id)
+func (all All) StartMultiplication(ctx context.Context, id uuid.UUID) (bool, error) {
+	n, err := all.store.db.StartMultiplication(ctx, id)
 	return n > 0, err
 }
 
-// Active counts the multiplications that are not finished.
+// Active counts the multiplications of a tenant that are not finished.
 type Active struct {
 	Pending    int64
 	InProgress int64
@@ -159,15 +165,19 @@ type Active struct {
 // maxInlineCounted is how many inline multiplications are counted at most.
 const maxInlineCounted = 100_000
 
-// CountActive counts the multiplications that are not finished.
-func (s *Store) CountActive(ctx context.Context) (Active, error) {
-	counts, err := s.db.CountActiveMultiplications(ctx, maxInlineCounted)
-	return Active(counts), err
+// CountActive counts the multiplications of each tenant that are not finished.
+func (s *Store) CountActive(ctx context.Context) (map[identity.TenantID]Active, error) {
+	rows, err := s.db.CountActiveMultiplications(ctx, maxInlineCounted)
+	counts := make(map[identity.TenantID]Active, len(rows))
+	for _, row := range rows {
+		counts[row.TenantID] = Active{Pending: row.Pending, InProgress: row.InProgress}
+	}
+	return counts, err
 }
 
 // TileCosts returns the mean floating-point operations of a tile of each of the given multiplications that exist.
-func (s *Store) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]float64, error) {
-	rows, err := s.db.ListTileCosts(ctx, ids)
+func (all All) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]float64, error) {
+	rows, err := all.store.db.ListTileCosts(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading the costs of tiles: %w", err)
 	}
@@ -178,10 +188,11 @@ func (s *Store) TileCosts(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]f
 	return costs, nil
 }
 
-// InsertMultiplication writes the row of a new multiplication and returns it as it is then, with its times.
-func (tx *Tx) InsertMultiplication(ctx context.Context, m Multiplication) (Multiplication, error) {
+// insertMultiplication writes the row of a new multiplication and returns it as it is then, with its times.
+func (tx *Tx) insertMultiplication(ctx context.Context, m Multiplication) (Multiplication, error) {
 	row, err := tx.db.InsertMultiplication(ctx, db.InsertMultiplicationParams{
 		ID:            m.ID,
+		TenantID:      m.TenantID,
 		A:             m.A,
 		B:             m.B,
 		C:             m.C,

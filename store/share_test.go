@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -41,7 +42,7 @@ func uploadForm(ctx context.Context, t testing.TB, s *store.Store, data []byte, 
 	case 2:
 		shape.Rows = matrix.UnknownRows
 	}
-	u := s.NewUpload(ctx, shape, form%3 == 1, store.FromUpload)
+	u := s.For(identity.DefaultTenant).NewUpload(ctx, shape, form%3 == 1, store.FromUpload)
 	_, err := u.Write(sent)
 	return u, err
 }
@@ -111,7 +112,7 @@ func TestSharedContent(t *testing.T) {
 				if err := remove(t, s, m.ID); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("%d: removed twice: %v", i, err)
 				}
-				if _, err := s.Matrix(t.Context(), m.ID); !errors.Is(err, store.ErrNotFound) {
+				if _, err := s.For(identity.DefaultTenant).Matrix(t.Context(), m.ID); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("%d: it is still there: %v", i, err)
 				}
 				sweep(t, s)
@@ -173,7 +174,7 @@ func TestNotShared(t *testing.T) {
 		DType: matrix.Float64,
 	}
 	for range 2 {
-		u := s.NewUpload(t.Context(), small, false, store.FromUpload)
+		u := s.For(identity.DefaultTenant).NewUpload(t.Context(), small, false, store.FromUpload)
 		if _, err := u.Write(content(small)); err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +277,7 @@ func TestSharingAtOnce(t *testing.T) {
 
 func mustUploadShape(t *testing.T, s *store.Store, shape matrix.Shape) store.Matrix {
 	t.Helper()
-	u := s.NewUpload(t.Context(), shape, false, store.FromUpload)
+	u := s.For(identity.DefaultTenant).NewUpload(t.Context(), shape, false, store.FromUpload)
 	if _, err := u.Write(content(shape)); err != nil {
 		t.Fatal(err)
 	}

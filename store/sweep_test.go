@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -24,7 +25,7 @@ func TestSweep(t *testing.T) {
 	}
 	upload := func(retention time.Duration) store.Matrix {
 		s.Retention = retention
-		u := s.NewUpload(ctx, shape, false, store.FromUpload)
+		u := s.For(identity.DefaultTenant).NewUpload(ctx, shape, false, store.FromUpload)
 		if _, err := u.Write(content(shape)); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +46,7 @@ func TestSweep(t *testing.T) {
 	if swept, err := s.SweepOrphans(ctx); err != nil || swept != (store.Swept{Orphans: 1}) {
 		t.Errorf("SweepOrphans() = %+v, %v, want one orphan", swept, err)
 	}
-	if _, err := s.Matrix(ctx, expired.ID); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.For(identity.DefaultTenant).Matrix(ctx, expired.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the expired matrix: %v", err)
 	}
 	owners, err := blocks.AllOwners(ctx, s.Blocks)
@@ -130,7 +131,7 @@ func TestUploadIsRenewed(t *testing.T) {
 	s := open(t)
 	s.UploadLife = 3 * time.Second
 	begin := func(ctx context.Context) *store.Upload {
-		u := s.NewUpload(ctx, sharedShape, false, store.FromUpload)
+		u := s.For(identity.DefaultTenant).NewUpload(ctx, sharedShape, false, store.FromUpload)
 		if _, err := u.Write(content(sharedShape)[:100_000]); err != nil {
 			t.Fatal(err)
 		}

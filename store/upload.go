@@ -37,20 +37,21 @@ type Upload struct {
 
 // NewUpload begins a matrix whose elements will be written in C order, or in Fortran order when fortran is set. Of a
 // shape with Rows < 0, which only C order may have, the rows are counted as they come.
-func (s *Store) NewUpload(ctx context.Context, shape matrix.Shape, fortran bool, source MatrixSource) *Upload {
+func (t Tenant) NewUpload(ctx context.Context, shape matrix.Shape, fortran bool, source MatrixSource) *Upload {
 	u := &Upload{
-		store:   s,
+		store:   t.store,
 		ctx:     ctx,
 		fortran: fortran,
 		release: func() {},
 		dead:    func() {},
 		matrix: Matrix{
-			ID:     NewID(),
-			Rows:   shape.Rows,
-			Cols:   shape.Cols,
-			DType:  shape.DType,
-			Source: source,
-			State:  Uploading,
+			ID:       NewID(),
+			TenantID: t.id,
+			Rows:     shape.Rows,
+			Cols:     shape.Cols,
+			DType:    shape.DType,
+			Source:   source,
+			State:    Uploading,
 		},
 	}
 	if !fortran && shape.Rows >= 0 {

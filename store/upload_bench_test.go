@@ -3,6 +3,7 @@ package store_test
 import (
 	"testing"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -24,7 +25,7 @@ func BenchmarkUpload(b *testing.B) {
 				s.Blocks = backend
 				b.SetBytes(shape.Bytes())
 				for b.Loop() {
-					u := s.NewUpload(b.Context(), shape, fortran, store.FromUpload)
+					u := s.For(identity.DefaultTenant).NewUpload(b.Context(), shape, fortran, store.FromUpload)
 					for at := 0; at < len(data); at += 256 << 10 {
 						if _, err := u.Write(data[at:min(at+256<<10, len(data))]); err != nil {
 							b.Fatal(err)

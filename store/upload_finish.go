@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/internal/db"
 )
@@ -41,7 +42,7 @@ func (u *Upload) Close() (Matrix, error) {
 // lookForSame looks whether the blocks of the matrices are there that should have the same content. It is done before
 // the transaction, which would wait for the block store otherwise.
 func (u *Upload) lookForSame() error {
-	owners, err := u.store.db.ListContentOwners(u.ctx, u.matrix.Digest)
+	owners, err := u.store.db.ListContentOwners(u.ctx, u.matrix.Digest, u.matrix.TenantID)
 	if err != nil {
 		return fmt.Errorf("looking for the same content: %w", err)
 	}
@@ -106,8 +107,8 @@ func (u *Upload) closeDigest() error {
 	return nil
 }
 
-// FinishTx makes the matrix ready in the transaction that makes use of it, after Close. If there is a matrix with the
-// same content in blocks, both share its blocks from now on.
+// FinishTx makes the matrix ready in the transaction that makes use of it, after Close. If the tenant has a matrix with
+// the same content in blocks, both share its blocks from now on.
 //
 // A shared block outlives the matrices that it belongs to. The matrix that is found is locked until this transaction
 // has committed, so that it cannot be deleted; if it shares the blocks of another one itself, the foreign key of its
@@ -119,7 +120,7 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 		m := u.matrix
 		m.State = Ready
 		m.Digest = Digest(m.Shape(), m.Content)
-		return tx.InsertMatrix(ctx, m)
+		return insertMatrix(ctx, tx.db, m, tx.store.Retention)
 	}
 	p := db.FinishUploadParams{
 		ID:        u.matrix.ID,
@@ -129,12 +130,16 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 		BlockCols: u.matrix.BlockCols,
 		Retention: u.store.Retention,
 	}
-	key := int64(binary.BigEndian.Uint64(p.Digest)) //nolint:gosec // any 64 bits of it
-	if err := tx.db.LockContent(ctx, key); err != nil {
+	if err := tx.db.LockContent(ctx, contentLock(p.Digest, u.matrix.TenantID)); err != nil {
 		return Matrix{}, fmt.Errorf("waiting for uploads of the same content: %w", err)
 	}
 	missing := append([]uuid.UUID{}, u.missing...) // not null
-	same, err := tx.db.FindContent(ctx, p.Digest, missing, sharingSince)
+	same, err := tx.db.FindContent(ctx, db.FindContentParams{
+		Digest:       p.Digest,
+		TenantID:     u.matrix.TenantID,
+		Missing:      missing,
+		SharingSince: sharingSince,
+	})
 	switch {
 	case err == nil:
 		p.ContentID = &same.Owner
@@ -143,7 +148,7 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	case !errors.Is(err, pgx.ErrNoRows):
 		return Matrix{}, fmt.Errorf("looking for the same content: %w", err)
 	}
-	if err := healTx(ctx, tx, p, missing); err != nil {
+	if err := healTx(ctx, tx, p, u.matrix.TenantID, missing); err != nil {
 		return Matrix{}, err
 	}
 	u.copied = p.ContentID != nil
@@ -151,8 +156,19 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	return newMatrix(row), notFound(err, "upload", p.ID)
 }
 
-// healTx lets the matrices with the same content whose blocks are missing or damaged share those of an upload.
-func healTx(ctx context.Context, tx *Tx, p db.FinishUploadParams, missing []uuid.UUID) error {
+// contentLock returns the key of the advisory lock under which uploads of a content end that are of one tenant. Of the
+// default tenant it is that of the version before.
+func contentLock(digest []byte, t identity.TenantID) int64 {
+	const odd = 0x9e37_79b9_7f4a_7c15                     // spreads small numbers over all bits
+	other := uint64(t-identity.DefaultTenant) * odd       //nolint:gosec // any bits
+	return int64(binary.BigEndian.Uint64(digest) ^ other) //nolint:gosec // any 64 bits of it
+}
+
+// healTx lets the matrices of a tenant with the same content whose blocks are missing or damaged share those of an
+// upload.
+func healTx(
+	ctx context.Context, tx *Tx, p db.FinishUploadParams, tenant identity.TenantID, missing []uuid.UUID,
+) error {
 	healer := p.ID
 	if p.ContentID != nil {
 		healer = *p.ContentID
@@ -162,6 +178,7 @@ func healTx(ctx context.Context, tx *Tx, p db.FinishUploadParams, missing []uuid
 		BlockRows:    p.BlockRows,
 		BlockCols:    p.BlockCols,
 		Digest:       p.Digest,
+		TenantID:     tenant,
 		Missing:      missing,
 		SharingSince: sharingSince,
 	})

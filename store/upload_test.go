@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
@@ -69,7 +70,7 @@ func testUpload(t *testing.T, s *store.Store, shape matrix.Shape, form string) {
 	case "unknown rows":
 		given.Rows = matrix.UnknownRows
 	}
-	u := s.NewUpload(t.Context(), given, form == "columns", store.FromUpload)
+	u := s.For(identity.DefaultTenant).NewUpload(t.Context(), given, form == "columns", store.FromUpload)
 	if _, err := io.CopyBuffer(struct{ io.Writer }{u}, struct{ io.Reader }{bytes.NewReader(sent)}, make([]byte, 70001)); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestUploadOfWrongSize(t *testing.T) {
 		{Rows: matrix.UnknownRows, Cols: 30000, DType: matrix.Float64},
 	} {
 		s := open(t)
-		u := s.NewUpload(t.Context(), shape, false, store.FromUpload)
+		u := s.For(identity.DefaultTenant).NewUpload(t.Context(), shape, false, store.FromUpload)
 		if _, err := u.Write(make([]byte, 79)); err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +138,7 @@ func TestUploadCancelled(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	u := s.NewUpload(ctx, matrix.Shape{
+	u := s.For(identity.DefaultTenant).NewUpload(ctx, matrix.Shape{
 		Rows:  2000,
 		Cols:  2000,
 		DType: matrix.Float64,
@@ -172,7 +173,7 @@ func TestUploadToBrokenStore(t *testing.T) {
 	s := open(t)
 	good := s.Blocks
 	s.Blocks = failingBlocks{good}
-	u := s.NewUpload(t.Context(), matrix.Shape{
+	u := s.For(identity.DefaultTenant).NewUpload(t.Context(), matrix.Shape{
 		Rows:  2000,
 		Cols:  2000,
 		DType: matrix.Float64,
@@ -206,7 +207,7 @@ func TestSourceRects(t *testing.T) {
 		if fortran {
 			sent = columnMajor(want, shape)
 		}
-		u := s.NewUpload(t.Context(), shape, fortran, store.FromUpload)
+		u := s.For(identity.DefaultTenant).NewUpload(t.Context(), shape, fortran, store.FromUpload)
 		if _, err := u.Write(sent); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +250,7 @@ func TestRandomSeedsAreUnsigned(t *testing.T) {
 	}
 	var m store.Matrix
 	err := s.InTx(t.Context(), func(tx *store.Tx) (err error) {
-		m, err = tx.InsertMatrix(t.Context(), store.NewRandom(shape, 1<<63+5))
+		m, err = tx.For(identity.DefaultTenant).InsertMatrix(t.Context(), store.NewRandom(shape, 1<<63+5))
 		return err
 	})
 	if err != nil {

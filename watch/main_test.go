@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -105,15 +106,18 @@ func (b *testBundle) submit(tiles int64) uuid.UUID {
 	}
 	b.inTx(func(tx *store.Tx) error {
 		for _, row := range []store.Matrix{operand, result} {
-			if _, err := tx.InsertMatrix(ctx, row); err != nil {
+			if _, err := tx.For(identity.DefaultTenant).InsertMatrix(ctx, row); err != nil {
 				return err
 			}
 		}
-		_, err := tx.InsertMultiplication(ctx, m)
+		_, err := tx.For(identity.DefaultTenant).InsertMultiplication(ctx, m)
 		return err
 	})
 	return m.ID
 }
+
+// own names multiplications of the tenant whose they are.
+func own(ids ...uuid.UUID) []identity.Owned { return identity.Of(identity.DefaultTenant, ids...) }
 
 func (b *testBundle) inTx(f func(tx *store.Tx) error) {
 	b.t.Helper()
@@ -173,7 +177,7 @@ func (b *testBundle) reopen(id uuid.UUID) {
 // start makes a multiplication in progress.
 func (b *testBundle) start(id uuid.UUID) {
 	b.t.Helper()
-	if started, err := b.store.StartMultiplication(b.t.Context(), id); err != nil || !started {
+	if started, err := b.store.ForAll().StartMultiplication(b.t.Context(), id); err != nil || !started {
 		b.t.Fatalf("StartMultiplication() = %v, %v, want true", started, err)
 	}
 }
@@ -213,7 +217,7 @@ func (b *testBundle) wait(limit time.Duration, n int, ids ...uuid.UUID) chan err
 	results := make(chan error, n*len(ids))
 	for _, id := range ids {
 		for range n {
-			go func() { results <- b.hub.Wait(b.t.Context(), id, limit) }()
+			go func() { results <- b.hub.Wait(b.t.Context(), own(id)[0], limit) }()
 		}
 	}
 	return results
@@ -222,7 +226,7 @@ func (b *testBundle) wait(limit time.Duration, n int, ids ...uuid.UUID) chan err
 // state returns the state of a multiplication as it is now.
 func (b *testBundle) state(id uuid.UUID) string {
 	b.t.Helper()
-	rows, err := b.store.Multiplications(b.t.Context(), []uuid.UUID{id})
+	rows, err := b.store.ForAll().Multiplications(b.t.Context(), []uuid.UUID{id})
 	if err != nil || len(rows) != 1 {
 		b.t.Fatalf("Multiplications() = %d rows, %v, want 1", len(rows), err)
 	}

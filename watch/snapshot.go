@@ -20,7 +20,7 @@ func (h *Hub) read(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := h.store.Multiplications(ctx, ids)
+	rows, err := h.store.ForAll().Multiplications(ctx, ids)
 	if err == nil {
 		h.applyRows(generation, ids, rows)
 		err = h.readEvents(ctx, ids)
@@ -98,7 +98,7 @@ func (h *Hub) readEvents(ctx context.Context, ids []uuid.UUID) error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	events, err := h.store.Events(ctx, lacking, since, eventsPage)
+	events, err := h.store.ForAll().Events(ctx, lacking, since, eventsPage)
 	if err != nil {
 		return err
 	}

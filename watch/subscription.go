@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store"
 )
 
@@ -22,10 +23,14 @@ type Subscription struct {
 
 // Subscribe begins a subscription after the event of a number, 0 for the first. After a number that there is not yet it
 // begins with the newest event. Close ends it. Errors:
-// store.ErrNotFound when there is none of that id; ErrStopped when the hub does not run; those of ctx.
-func (h *Hub) Subscribe(ctx context.Context, id uuid.UUID, after int64) (*Subscription, error) {
-	w := &waiter{wants: wantRow, done: make(chan error, 1)}
-	t, ok := h.joinSubscriber(id, after, w)
+// store.ErrNotFound when the tenant has none of that id; ErrStopped when the hub does not run; those of ctx.
+func (h *Hub) Subscribe(ctx context.Context, o identity.Owned, after int64) (*Subscription, error) {
+	w := &waiter{
+		tenant: o.Tenant,
+		wants:  wantRow,
+		done:   make(chan error, 1),
+	}
+	t, ok := h.joinSubscriber(o.ID, after, w)
 	if !ok {
 		return nil, ErrStopped
 	}

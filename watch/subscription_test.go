@@ -17,7 +17,7 @@ import (
 // subscribe begins a subscription.
 func (b *testBundle) subscribe(h *Hub, id uuid.UUID, after int64) *Subscription {
 	b.t.Helper()
-	s, err := h.Subscribe(b.t.Context(), id, after)
+	s, err := h.Subscribe(b.t.Context(), own(id)[0], after)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestSubscribeDeleted(t *testing.T) {
 	s.expect(t, nil, "1 pending 0 *")
 	b.delete(id)
 	s.expect(t, store.ErrNotFound)
-	if _, err := b.hub.Subscribe(t.Context(), id, 0); !errors.Is(err, store.ErrNotFound) {
+	if _, err := b.hub.Subscribe(t.Context(), own(id)[0], 0); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("Subscribe() = %v, want another error", err)
 	}
 }
@@ -255,7 +255,7 @@ func TestSubscribeStopped(t *testing.T) {
 	defer s.Close()
 	b.hub.Stop()
 	s.expect(t, ErrStopped)
-	if _, err := b.hub.Subscribe(t.Context(), id, 0); !errors.Is(err, ErrStopped) {
+	if _, err := b.hub.Subscribe(t.Context(), own(id)[0], 0); !errors.Is(err, ErrStopped) {
 		t.Errorf("Subscribe() = %v, want another error", err)
 	}
 }
@@ -270,7 +270,7 @@ func TestSubscribeCost(t *testing.T) {
 	ends := make(chan error)
 	for range clients {
 		go func() {
-			s, err := b.hub.Subscribe(t.Context(), id, 0)
+			s, err := b.hub.Subscribe(t.Context(), own(id)[0], 0)
 			if err == nil {
 				err = s.consecutive(t.Context(), 0, tiles+1)
 				s.Close()

@@ -5,14 +5,17 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/identity"
 )
 
 // waiter is a caller that is blocked until something is known about a multiplication.
 type waiter struct {
-	wants want
-	since uint64     // the first generation that was read after it had come
-	done  chan error // receives once, nil for success
-	ended bool       // done has received
+	tenant identity.TenantID // for which there is only what is its own
+	wants  want
+	since  uint64     // the first generation that was read after it had come
+	done   chan error // receives once, nil for success
+	ended  bool       // done has received
 }
 
 // want is what a waiter waits for.
@@ -32,11 +35,15 @@ func (w *waiter) deliver(err error) {
 }
 
 // Wait returns nil as soon as a multiplication has finished, when the limit is over, or when the hub is stopped or
-// does not run: the caller then reads what it needs. Errors: store.ErrNotFound when there is none of that id, or it
-// was deleted meanwhile; those of ctx.
-func (h *Hub) Wait(ctx context.Context, id uuid.UUID, limit time.Duration) error {
-	w := &waiter{wants: wantFinished, done: make(chan error, 1)}
-	t, ok := h.joinWaiter(id, w)
+// does not run: the caller then reads what it needs. Errors: store.ErrNotFound when the tenant has none of that id, or
+// it was deleted meanwhile; those of ctx.
+func (h *Hub) Wait(ctx context.Context, o identity.Owned, limit time.Duration) error {
+	w := &waiter{
+		tenant: o.Tenant,
+		wants:  wantFinished,
+		done:   make(chan error, 1),
+	}
+	t, ok := h.joinWaiter(o.ID, w)
 	if !ok {
 		return nil
 	}
@@ -73,11 +80,15 @@ func (h *Hub) leaveWaiter(t *topic, w *waiter) {
 	h.leave(t)
 }
 
-// releaseWaiters ends the waits that the row of a topic, which was read in a generation, satisfies. The caller holds
-// the lock.
+// releaseWaiters ends the waits that the row of a topic, which was read in a generation, satisfies, and those on behalf
+// of other tenants than its own, for which there is no such row. The caller holds the lock.
 func (t *topic) releaseWaiters(generation uint64) {
 	for w := range t.waiters {
-		if w.since <= generation && (w.wants == wantRow || t.row.Finished()) {
+		switch {
+		case w.since > generation:
+		case w.tenant != t.row.TenantID:
+			w.deliver(missing(t.id))
+		case w.wants == wantRow, t.row.Finished():
 			w.deliver(nil)
 		}
 	}

@@ -4,26 +4,27 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/millrace/millrace/identity"
 )
 
 // WaitAll returns nil as soon as each of several multiplications has finished or is gone, when the limit is over, or
 // when the hub is stopped or does not run: the caller then reads what it needs. Errors: those of ctx.
-func (h *Hub) WaitAll(ctx context.Context, ids []uuid.UUID, limit time.Duration) error {
-	waiters := make([]waiter, len(ids))
-	topics := make([]*topic, len(ids))
-	done := make(chan error, len(ids)) // has room for each, so that no delivery waits
+func (h *Hub) WaitAll(ctx context.Context, owned []identity.Owned, limit time.Duration) error {
+	waiters := make([]waiter, len(owned))
+	topics := make([]*topic, len(owned))
+	done := make(chan error, len(owned)) // has room for each, so that no delivery waits
 	h.mu.Lock()
-	for i, id := range ids {
-		t, since, ok := h.join(id)
+	for i, o := range owned {
+		t, since, ok := h.join(o.ID)
 		if !ok {
 			h.mu.Unlock()
 			return nil
 		}
 		waiters[i] = waiter{
-			wants: wantFinished,
-			since: since,
-			done:  done,
+			tenant: o.Tenant,
+			wants:  wantFinished,
+			since:  since,
+			done:   done,
 		}
 		t.waiters[&waiters[i]] = struct{}{}
 		topics[i] = t
@@ -39,7 +40,7 @@ func (h *Hub) WaitAll(ctx context.Context, ids []uuid.UUID, limit time.Duration)
 	}()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	for range ids {
+	for range owned {
 		select {
 		case <-done: //nolint:errcheck // what was deleted has ended, too
 		case <-timer.C:

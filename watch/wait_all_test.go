@@ -12,7 +12,7 @@ import (
 // waitAll waits in the background.
 func (b *testBundle) waitAll(ctx context.Context, limit time.Duration, ids ...uuid.UUID) chan error {
 	result := make(chan error, 1)
-	go func() { result <- b.hub.WaitAll(ctx, ids, limit) }()
+	go func() { result <- b.hub.WaitAll(ctx, own(ids...), limit) }()
 	return result
 }
 
@@ -35,7 +35,7 @@ func TestWaitAll(t *testing.T) {
 	b.ends(t, result, second, "completed")
 
 	pending := b.submit(1)
-	if err := b.hub.WaitAll(t.Context(), []uuid.UUID{pending, first}, time.Millisecond); err != nil {
+	if err := b.hub.WaitAll(t.Context(), own(pending, first), time.Millisecond); err != nil {
 		t.Errorf("WaitAll() = %v after its limit, want nil", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

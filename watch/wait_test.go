@@ -90,7 +90,7 @@ func TestWait(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		id := b.submit(1)
 		ended := make(chan error)
-		go func() { ended <- b.hub.Wait(ctx, id, long) }()
+		go func() { ended <- b.hub.Wait(ctx, own(id)[0], long) }()
 		b.joined(id, 1)
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {

@@ -45,6 +45,10 @@ var componentDocs = map[string]struct {
 		"The code that multiplies matrices in memory, and its speed.",
 		exampleOverview().Kernel,
 	},
+	"Limits": {
+		"The quotas of a tenant, and what it has of them.",
+		exampleLimits(),
+	},
 	"Matrix": {
 		"A stored matrix.",
 		exampleMatrix(),
@@ -93,10 +97,18 @@ var componentDocs = map[string]struct {
 		"How many tiles of a queue are to be computed.",
 		exampleOverview().Queues[0],
 	},
+	"Quota": {
+		"A limit, and how much of it is used.",
+		exampleLimits().StoredBytes,
+	},
 	"RandomMatrix": {
 		"A random matrix, uniform in [0,1). It is generated on the workers; nothing is uploaded. The same seed and " +
 			"shape give the same matrix.",
 		exampleRandom,
+	},
+	"RequestQuota": {
+		"A limit of requests.",
+		exampleLimits().Requests,
 	},
 	"Result": {
 		"The result of a completed multiplication.",

@@ -81,6 +81,12 @@ func describeResponse(c *huma.Components, code string, r *huma.Response) {
 // describeHeaders moves the headers that headerDocs has to the components.
 func describeHeaders(c *huma.Components, r *huma.Response) {
 	docs := headerDocs()
+	if r.Headers == nil {
+		r.Headers = map[string]*huma.Header{}
+	}
+	for _, name := range []string{"RateLimit", "RateLimit-Policy"} { // while the tenant has such a quota
+		r.Headers[name] = &huma.Header{}
+	}
 	for name := range r.Headers {
 		if h, ok := docs[name]; ok {
 			c.Headers[name] = &h

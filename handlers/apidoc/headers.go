@@ -10,6 +10,7 @@ import (
 func headerDocs() map[string]huma.Header {
 	docs := bodyHeaders()
 	maps.Copy(docs, resourceHeaders())
+	maps.Copy(docs, quotaHeaders())
 	return docs
 }
 
@@ -100,6 +101,23 @@ func resourceHeaders() map[string]huma.Header {
 			Description: "Asks a proxy not to buffer the events.",
 			Schema:      enumSchema("no"),
 			Example:     "no",
+		},
+	}
+}
+
+// quotaHeaders describes those about the quota of requests.
+func quotaHeaders() map[string]huma.Header {
+	return map[string]huma.Header{
+		"RateLimit": {
+			Description: "How many requests the tenant may still send (`r`), and in how many seconds it will have all of its " +
+				"quota again (`t`), if it has a quota of requests.",
+			Schema:  patternSchema(`^"requests";r=\d+;t=\d+$`, 100),
+			Example: `"requests";r=420;t=8`,
+		},
+		"RateLimit-Policy": {
+			Description: "The tenant's quota of requests (`q`) in a window of seconds (`w`), if it has one.",
+			Schema:      patternSchema(`^"requests";q=\d+;w=\d+$`, 100),
+			Example:     `"requests";q=500;w=10`,
 		},
 	}
 }

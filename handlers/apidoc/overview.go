@@ -12,7 +12,8 @@ func GetOverview() huma.Operation {
 		OperationID: "get-overview",
 		Tags:        []string{overviewTag},
 		Summary:     "Get the state of the system",
-		Description: "The numbers are those of the whole system. They are read on request, at most once per second " +
+		Description: "To an administrator the numbers are those of the whole system. Others see the multiplications of " +
+			"their tenant, and no queues. They are read on request, at most once per second " +
 			"however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process " +
 			"that responds.",
 		Responses: responses(success(http.StatusOK, "The current state.", exampleOverview())),

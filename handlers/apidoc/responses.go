@@ -99,6 +99,13 @@ var sharedResponses = map[int]sharedResponse{
 			"than 4,096 bytes.",
 		detail: "validation failed",
 	},
+	http.StatusTooManyRequests: {
+		name: "QuotaExceeded",
+		description: "The tenant has no room for this in one of its quotas: of requests per second, of queued work, or of " +
+			"stored bytes. `violated-policies` names it. Or the client has too many event streams and waits open.",
+		detail:  "the tenant's quota is 50 requests in a second",
+		headers: []string{"Retry-After"},
+	},
 	http.StatusServiceUnavailable: {
 		name: "Unavailable",
 		description: "The server has no memory left for another transfer, too many event streams and waits are open, " +

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,7 +27,7 @@ import (
 
 // Service accepts batches.
 type Service struct {
-	Store    *store.Store
+	Store    store.Tenant // for which they are
 	Jobs     *jobs.Client
 	Hub      *watch.Hub
 	Held     *guard.Held
@@ -61,7 +62,7 @@ type order struct {
 
 // Submit accepts what can be accepted of a request, and returns the outcomes.
 func (s *Service) Submit(ctx context.Context, r Request) (*Response, error) {
-	release, err := r.Body.ReserveOrders(ctx, s.Store)
+	release, err := r.Body.ReserveOrders(ctx, s.Store.Store())
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func (b *batch) read(ctx context.Context) error {
 		var o order
 		if err == nil {
 			s.MaxBytes = b.service.MaxBytes
-			o.Order, err = b.service.Jobs.NewOrder(s)
+			o.Order, err = b.service.Jobs.NewOrder(b.service.Store.ID(), s)
 			if err != nil {
 				err = payload.OrderError{Err: err}
 			}
@@ -143,11 +144,11 @@ func (b *batch) read(ctx context.Context) error {
 // problem describes an error of one order.
 func (s *Service) problem(ctx context.Context, err error) *resource.Problem {
 	problem := &resource.Problem{}
-	var model *huma.ErrorModel
-	if errors.As(s.Problem(ctx, err), &model) {
-		problem.Title = model.Title
-		problem.Status = model.Status
-		problem.Detail = model.Detail
+	var known huma.StatusError
+	if errors.As(s.Problem(ctx, err), &known) {
+		problem.Title = http.StatusText(known.GetStatus())
+		problem.Status = known.GetStatus()
+		problem.Detail = known.Error()
 	}
 	return problem
 }

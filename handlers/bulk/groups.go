@@ -110,7 +110,7 @@ func (b *batch) nextGroup() []order {
 // acceptGroup accepts a group in one transaction, which saves the outcomes if the request has a key.
 func (b *batch) acceptGroup(ctx context.Context, group []order) ([]outcome, error) {
 	var outcomes []outcome
-	err := b.service.Store.InTx(ctx, func(tx *store.Tx) (err error) {
+	err := b.service.Store.InTx(ctx, func(tx *store.TenantTx) (err error) {
 		if outcomes, err = b.submitTx(ctx, tx, group); err != nil || b.request.Key == "" {
 			return err
 		}
@@ -130,7 +130,7 @@ func (b *batch) acceptGroup(ctx context.Context, group []order) ([]outcome, erro
 }
 
 // submitTx submits the orders of a group that have no problem.
-func (b *batch) submitTx(ctx context.Context, tx *store.Tx, group []order) ([]outcome, error) {
+func (b *batch) submitTx(ctx context.Context, tx *store.TenantTx, group []order) ([]outcome, error) {
 	orders := make([]jobs.Order, 0, len(group))
 	for _, o := range group {
 		if o.problem == nil {

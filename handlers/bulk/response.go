@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
@@ -92,7 +93,8 @@ func (r *Response) waitAndSend(ctx context.Context, out *writer, outcomes []outc
 	var found map[uuid.UUID]finding
 	if err := r.service.wait(ctx, ids, limit); err == nil {
 		var release func()
-		if release, err = r.service.Store.Reserve(ctx, int64(len(ids)*findingMemory+size*perFindingByte)); err == nil {
+		memory := int64(len(ids)*findingMemory + size*perFindingByte)
+		if release, err = r.service.Store.Store().Reserve(ctx, memory); err == nil {
 			defer release()
 			found, _ = r.service.find(ctx, ids)
 		}
@@ -121,7 +123,7 @@ func (s *Service) wait(ctx context.Context, ids []uuid.UUID, limit time.Duration
 	if limit <= 0 {
 		return ctx.Err()
 	}
-	return s.Hub.WaitAll(ctx, ids, limit)
+	return s.Hub.WaitAll(ctx, identity.Of(s.Store.ID(), ids...), limit)
 }
 
 // finding is a multiplication as it is now, with its result if that is small.
@@ -137,11 +139,11 @@ const readTimeout = 10 * time.Second
 func (s *Service) find(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	all, err := s.Jobs.GetAll(ctx, ids)
+	all, err := s.Jobs.GetAll(ctx, identity.Of(s.Store.ID(), ids...))
 	if err != nil {
 		return nil, err
 	}
-	contents, err := SmallResults(ctx, s.Store, all)
+	contents, err := SmallResults(ctx, s.Store.Store(), all)
 	if err != nil {
 		return nil, err
 	}

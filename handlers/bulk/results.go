@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix/jsonrows"
 	"github.com/millrace/millrace/store"
@@ -15,14 +16,14 @@ import (
 // SmallResults returns the contents of the results of multiplications, by the ids of the results, as far as they are
 // small and complete.
 func SmallResults(ctx context.Context, s *store.Store, all []jobs.Multiplication) (map[uuid.UUID][]byte, error) {
-	var small []uuid.UUID
+	var small []identity.Owned
 	contents := make(map[uuid.UUID][]byte, len(all))
 	for _, m := range all {
 		switch content := m.InlineResult(); {
 		case content != nil:
 			contents[m.C.ID] = content
 		case m.State == jobs.Completed && m.C.Shape.Bytes() <= store.MaxInline:
-			small = append(small, m.C.ID)
+			small = append(small, identity.Owned{Tenant: m.Tenant, ID: m.C.ID})
 		}
 	}
 	if len(small) > 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -42,7 +43,7 @@ func BenchmarkJSONOperands(b *testing.B) {
 			b.SetBytes(int64(text.Len()))
 			b.ReportAllocs()
 			for b.Loop() {
-				intake := NewIntake(s, 0)
+				intake := NewIntake(s.For(identity.DefaultTenant), 0)
 				if _, err := ReadOrder(b.Context(), bodyOf(resource.MediaJSON, text.String()), intake); err != nil {
 					b.Fatal(err)
 				}

@@ -16,16 +16,16 @@ import (
 // Intake stores the matrices of one request. It ends by Keep, after the commit of the transaction that makes use of
 // them, or by Discard. An Intake belongs to one goroutine.
 type Intake struct {
-	store    *store.Store
+	own      store.Tenant // whose the matrices will be
 	maxBytes int64
 	buffer   int // see expect
 	uploads  []*store.Upload
 }
 
-// NewIntake returns an Intake of matrices of at most maxBytes each; 0 or less means no limit.
-func NewIntake(s *store.Store, maxBytes int64) *Intake {
+// NewIntake returns an Intake of a tenant's matrices of at most maxBytes each; 0 or less means no limit.
+func NewIntake(t store.Tenant, maxBytes int64) *Intake {
 	return &Intake{
-		store:    s,
+		own:      t,
 		maxBytes: maxBytes,
 		buffer:   copyBuffer,
 	}
@@ -54,7 +54,7 @@ func (in *Intake) Discard() error {
 
 // begin begins to store a matrix, whose elements come in Fortran order if fortran is set.
 func (in *Intake) begin(ctx context.Context, shape matrix.Shape, fortran bool, from store.MatrixSource) *store.Upload {
-	u := in.store.NewUpload(ctx, shape, fortran, from)
+	u := in.own.NewUpload(ctx, shape, fortran, from)
 	in.uploads = append(in.uploads, u)
 	return u
 }

@@ -67,7 +67,7 @@ func (j *jsonReader) stored(ctx context.Context, id uuid.UUID) (store.Matrix, er
 	if j.batch != nil {
 		return j.batch.stored(ctx, id)
 	}
-	return j.intake.store.ReadyMatrix(ctx, id)
+	return j.intake.own.ReadyMatrix(ctx, id)
 }
 
 // values reads an array of rows of numbers.
@@ -81,7 +81,7 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 	}
 	reserved := func() {} // gives back the memory of long rows
 	rows.LongRows(store.LongRow, func() error {
-		release, err := j.intake.store.ReserveLongRow(ctx, jsonrows.MaxCols)
+		release, err := j.intake.own.Store().ReserveLongRow(ctx, jsonrows.MaxCols)
 		if err == nil {
 			reserved = release
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
@@ -35,7 +36,9 @@ func bodyOf(contentType, text string) *Body {
 }
 
 // smallIntake takes matrices that are small enough to be kept in memory.
-func smallIntake() *Intake { return NewIntake(store.Open(nil, nil, time.Hour), 0) }
+func smallIntake() *Intake {
+	return NewIntake(store.Open(nil, nil, time.Hour).For(identity.DefaultTenant), 0)
+}
 
 // shapes are what a test compares of an order.
 type shapes struct {
@@ -124,7 +127,7 @@ func TestErrors(t *testing.T) {
 		`{"random": {"rows": 1}}`:           ErrInvalid,
 		`{"random": {"rows":1,"cols":"x"}}`: ErrInvalid,
 	} {
-		in := NewIntake(store.Open(nil, nil, time.Hour), 32)
+		in := NewIntake(store.Open(nil, nil, time.Hour).For(identity.DefaultTenant), 32)
 		if _, err := ReadMatrix(t.Context(), bodyOf(resource.MediaJSON, text), in); !errors.Is(err, want) {
 			t.Errorf("ReadMatrix(%.60q): error %v, want %v", text, err, want)
 		}

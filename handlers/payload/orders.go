@@ -25,7 +25,7 @@ type Orders struct {
 	body     *Body
 	elements *elements
 	json     *jsonReader
-	store    *store.Store
+	own      store.Tenant
 	read     int
 	operand  []byte // of which the numbers are read
 	matrices map[uuid.UUID]store.Matrix
@@ -59,14 +59,14 @@ func (b *Body) ReserveOrders(ctx context.Context, s *store.Store) (release func(
 }
 
 // NewOrders begins to read a body, whose matrices may have maxBytes each; 0 or less means no limit.
-func NewOrders(body *Body, s *store.Store, maxBytes int64) *Orders {
+func NewOrders(body *Body, t store.Tenant, maxBytes int64) *Orders {
 	o := &Orders{
 		body:     body,
 		elements: newElements(body.reader, body.mediaType == resource.MediaNDJSON),
-		store:    s,
+		own:      t,
 		matrices: map[uuid.UUID]store.Matrix{},
 	}
-	o.json = newJSONReader(o.elements, NewIntake(s, maxBytes))
+	o.json = newJSONReader(o.elements, NewIntake(t, maxBytes))
 	o.json.batch = o
 	return o
 }
@@ -151,7 +151,7 @@ func (o *Orders) stored(ctx context.Context, id uuid.UUID) (store.Matrix, error)
 	if m, ok := o.matrices[id]; ok {
 		return m, nil
 	}
-	m, err := o.store.ReadyMatrix(ctx, id)
+	m, err := o.own.ReadyMatrix(ctx, id)
 	m.Content = nil
 	if err == nil {
 		if len(o.matrices) == maxMatrices {

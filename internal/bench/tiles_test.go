@@ -22,6 +22,7 @@ import (
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/database"
+	"github.com/millrace/millrace/store/installation"
 )
 
 // nothing is a kernel that does nothing. The results are right if the operands are zeros.
@@ -67,7 +68,7 @@ func workNothing(ctx context.Context, slots int) error {
 		return err
 	}
 	s := store.Open(pool, opened, 24*time.Hour)
-	if err := s.Identify(ctx); err != nil {
+	if err := installation.Identify(ctx, s); err != nil {
 		return err
 	}
 	c, err := jobs.NewClient(s, tile.NewEngine(nothing{blas.Builtin()}), queue.Config{

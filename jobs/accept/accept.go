@@ -178,10 +178,11 @@ func (a *Acceptor) reserve(key *store.IdempotencyKey) bool {
 	if key == nil {
 		return true
 	}
-	if _, ok := a.keys[key.Key]; ok {
+	stored := key.Stored()
+	if _, ok := a.keys[stored]; ok {
 		return false
 	}
-	a.keys[key.Key] = struct{}{}
+	a.keys[stored] = struct{}{}
 	return true
 }
 
@@ -190,7 +191,7 @@ func (a *Acceptor) end(err error, offers ...*offer) {
 	a.mu.Lock()
 	for _, o := range offers {
 		if o.Key != nil {
-			delete(a.keys, o.Key.Key)
+			delete(a.keys, o.Key.Stored())
 		}
 	}
 	a.mu.Unlock()
@@ -242,7 +243,7 @@ func (a *Acceptor) try(group []*offer, hasty bool) error {
 	a.bundles.note(acceptance, accepted)
 	refusal := store.ErrKeyUsed
 	if len(accepted) == 0 {
-		known, err := a.queue.KnowInline(ctx)
+		known, err := a.queue.KnowInline(ctx, acceptance)
 		if err != nil {
 			return err
 		}

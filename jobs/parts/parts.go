@@ -89,7 +89,7 @@ func Clean(
 	if counted && !piece.IsSum() {
 		return nil
 	}
-	now, err := s.Multiplications(ctx, []uuid.UUID{m.Multiplication.ID})
+	now, err := s.ForAll().Multiplications(ctx, []uuid.UUID{m.Multiplication.ID})
 	switch {
 	case err != nil || len(now) == 0: // deleted, with all its blocks
 		return err

@@ -190,7 +190,7 @@ func (c *Client) sample(ctx context.Context) ([]db.SampleJobsRow, map[uuid.UUID]
 	for i, s := range samples {
 		ids[i] = s.GroupID
 	}
-	costs, err := c.store.TileCosts(ctx, ids)
+	costs, err := c.store.ForAll().TileCosts(ctx, ids)
 	if err == nil {
 		costs[uuid.Nil] = 0 // of bundles, whose arithmetic does not count
 	}

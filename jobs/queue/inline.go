@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -89,7 +90,7 @@ func (c *Client) wakeFor(a Acceptance) {
 // bundleParams returns the parameters of the statement that accepts.
 func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 	params := db.InsertBundlesParams{
-		InlineSince: inline.Since,
+		InlineSince: a.since(),
 		Status:      int16(a.Status), //nolint:gosec // an HTTP status
 		Retention:   c.store.Retention,
 		Kind:        InlineKind,
@@ -117,9 +118,9 @@ func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 // addKeys adds the responses to requests, in one order everywhere: transactions with the same keys must not wait for
 // each other.
 func addKeys(p *db.InsertBundlesParams, keys []*store.IdempotencyKey) {
-	slices.SortFunc(keys, func(x, y *store.IdempotencyKey) int { return strings.Compare(x.Key, y.Key) })
+	slices.SortFunc(keys, func(x, y *store.IdempotencyKey) int { return strings.Compare(x.Stored(), y.Stored()) })
 	for _, key := range keys {
-		p.Keys = append(p.Keys, key.Key)
+		p.Keys = append(p.Keys, key.Stored())
 		p.Fingerprints = append(p.Fingerprints, key.Fingerprint)
 		p.Locations = append(p.Locations, key.Location)
 		p.Bodies = append(p.Bodies, key.Body)
@@ -147,7 +148,7 @@ func (c *Client) insertBundles(
 func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
 	key := ""
 	if o.Key != nil {
-		key = o.Key.Key
+		key = o.Key.Stored()
 	}
 	p.Ids = append(p.Ids, o.ID)
 	p.BundleOf = append(p.BundleOf, first)
@@ -158,12 +159,25 @@ func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
 	p.BFloat32 = append(p.BFloat32, o.B == matrix.Float32)
 	p.Checksums = append(p.Checksums, int32(o.Checksum)) //nolint:gosec // the same bits
 	p.Operands = append(p.Operands, o.Operands)
+	p.Tenants = append(p.Tenants, int32(o.TenantID))
 	p.KeyOf = append(p.KeyOf, key)
 }
 
-// KnowInline reports whether each process that runs understands inline multiplications.
-func (c *Client) KnowInline(ctx context.Context) (bool, error) {
-	return c.db.KnowInline(ctx, inline.Since)
+// KnowInline reports whether each process that runs understands the inline multiplications of an acceptance.
+func (c *Client) KnowInline(ctx context.Context, a Acceptance) (bool, error) {
+	return c.db.KnowInline(ctx, a.since())
+}
+
+// since returns the schema version from which on processes understand the inline multiplications.
+func (a Acceptance) since() int16 {
+	for _, offers := range a.Offers {
+		for _, o := range offers {
+			if o.TenantID != identity.DefaultTenant {
+				return inline.SinceTenants
+			}
+		}
+	}
+	return inline.Since
 }
 
 // Waiting returns the multiplications of a bundle that wait, with their operands.

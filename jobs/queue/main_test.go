@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -130,13 +131,13 @@ func (b *testBundle) enqueue(c *Client, queue string, m, k, n int64) Group {
 func (b *testBundle) insertTx(tx *store.Tx, plan matrix.Plan, g Group) error {
 	var ids [3]uuid.UUID
 	for i := range ids {
-		m, err := tx.InsertMatrix(b.t.Context(), store.NewRandom(matrix.Shape{DType: matrix.Float64}, 1))
+		m, err := tx.For(identity.DefaultTenant).InsertMatrix(b.t.Context(), store.NewRandom(matrix.Shape{DType: matrix.Float64}, 1))
 		if err != nil {
 			return err
 		}
 		ids[i] = m.ID
 	}
-	_, err := tx.InsertMultiplication(b.t.Context(), store.Multiplication{
+	_, err := tx.For(identity.DefaultTenant).InsertMultiplication(b.t.Context(), store.Multiplication{
 		ID:         g.ID,
 		A:          ids[0],
 		B:          ids[1],

@@ -12,16 +12,23 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/blocks"
 )
 
-// Since is the schema version from which on processes understand inline multiplications.
-const Since = 11
+const (
+	// Since is the schema version from which on processes understand inline multiplications.
+	Since = 11
+	// SinceTenants is the schema version from which on processes understand those of other tenants than the default one:
+	// workers of versions before complete them without their tenant.
+	SinceTenants = 14
+)
 
 // Multiplication is a row of table inline_pending, or of inline_completed.
 type Multiplication struct {
 	ID         uuid.UUID
+	TenantID   identity.TenantID
 	Job        int64 // that computes its bundle
 	Priority   int16
 	M          int64 // A is m×k, B is k×n

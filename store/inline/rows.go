@@ -2,10 +2,12 @@ package inline
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
 )
@@ -14,6 +16,7 @@ import (
 func FromRow(row db.ListInlineContentsRow) Multiplication {
 	return Multiplication{
 		ID:             row.ID,
+		TenantID:       row.TenantID,
 		Job:            row.Job,
 		Priority:       row.Priority,
 		M:              int64(row.M),
@@ -43,6 +46,7 @@ func FromRows(rows []db.ListInlineContentsRow) []Multiplication {
 func FromState(row db.ListInlineRow) Multiplication {
 	return FromRow(db.ListInlineContentsRow{
 		ID:         row.ID,
+		TenantID:   row.TenantID,
 		Job:        row.Job,
 		Priority:   row.Priority,
 		M:          row.M,
@@ -55,14 +59,18 @@ func FromState(row db.ListInlineRow) Multiplication {
 	})
 }
 
-// Batch adds to a batch the reading of those of the given ids that are inline multiplications, with their
-// contents. They are in the returned slice, in any order, after the batch was sent.
-func Batch(batch *pgx.Batch, ids []uuid.UUID) *[]Multiplication {
+// Batch adds to a batch the reading of those of the given multiplications that are inline and of their tenant, with
+// their contents. They are in the returned slice, in any order, after the batch was sent.
+func Batch(batch *pgx.Batch, owned []identity.Owned) *[]Multiplication {
 	found := new([]Multiplication)
+	ids := identity.IDs(owned)
+	wanted := identity.Among(owned)
 	batch.Queue(db.ListInlineContents, ids).Query(func(rows pgx.Rows) error {
 		//house:ignore bound the batch is sent already, with a context of its own
 		read, err := db.New(database.NewSent(rows)).ListInlineContents(context.Background(), ids)
-		*found = FromRows(read)
+		*found = slices.DeleteFunc(FromRows(read), func(m Multiplication) bool {
+			return !wanted(identity.Owned{Tenant: m.TenantID, ID: m.ID})
+		})
 		return err
 	})
 	return found

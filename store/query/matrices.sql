@@ -1,15 +1,15 @@
 -- name: InsertMatrix :one
-INSERT INTO matrices (id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
-VALUES (@id, @rows, @cols, @dtype, @source, @state, @block_rows, @block_cols, @seed, @content, @digest,
+INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
+VALUES (@id, @tenant_id, @rows, @cols, @dtype, @source, @state, @block_rows, @block_cols, @seed, @content, @digest,
         now() + @life::interval)
 RETURNING *;
 
 -- name: GetMatrix :one
-SELECT * FROM matrices WHERE id = $1;
+SELECT * FROM matrices WHERE id = @id AND tenant_id = @tenant_id;
 
 -- name: ListContents :many
 -- The contents of matrices that live in their rows.
-SELECT id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY(@ids::uuid[]);
+SELECT id, tenant_id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY(@ids::uuid[]);
 
 -- name: MarkDamaged :exec
 UPDATE matrices SET damaged_at = now() WHERE id = $1 AND damaged_at IS NULL;
@@ -19,17 +19,17 @@ UPDATE matrices SET damaged_at = now() WHERE id = $1 AND damaged_at IS NULL;
 SELECT pg_advisory_xact_lock(@key);
 
 -- name: ListContentOwners :many
--- The matrices whose blocks hold a content, and how those are cut.
+-- The matrices of a tenant whose blocks hold a content, and how those are cut.
 SELECT DISTINCT coalesce(m.content_id, m.id)::uuid AS owner, m.rows, m.cols, m.block_rows, m.block_cols FROM matrices m
-WHERE m.digest = @digest AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+WHERE m.digest = @digest AND m.tenant_id = @tenant_id AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
 LIMIT 100;
 
 -- name: FindContent :one
--- Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
+-- Which matrix of a tenant has blocks that hold a content, and how it is cut into these. The lock keeps the row that was found until the end of the
 -- transaction, and with it, by the foreign key, the owner of the blocks. Nothing is shared while a process runs that does not
 -- understand content_id, which came with schema version sharing_since: it could not read the blocks.
 SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
-WHERE m.digest = @digest AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+WHERE m.digest = @digest AND m.tenant_id = @tenant_id AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
   AND coalesce(m.content_id, m.id) <> ALL(@missing::uuid[])
   AND NOT EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @sharing_since::smallint)
@@ -37,9 +37,9 @@ LIMIT 1
 FOR KEY SHARE OF m;
 
 -- name: HealContents :execrows
--- Points the matrices with a content to the blocks of a new upload of it, if theirs are damaged or missing.
+-- Points the matrices of a tenant with a content to the blocks of a new upload of it, if theirs are damaged or missing.
 UPDATE matrices m SET content_id = @healer::uuid, block_rows = @block_rows, block_cols = @block_cols, damaged_at = NULL
-WHERE m.digest = @digest AND m.block_rows > 0 AND m.state IN ('ready', 'removed') AND m.id <> @healer
+WHERE m.digest = @digest AND m.tenant_id = @tenant_id AND m.block_rows > 0 AND m.state IN ('ready', 'removed') AND m.id <> @healer
   AND (coalesce(m.content_id, m.id) = ANY(@missing::uuid[])
        OR EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL))
   AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @sharing_since::smallint);
@@ -60,7 +60,7 @@ RETURNING *;
 DELETE FROM matrices WHERE id = $1 AND state = 'uploading';
 
 -- name: LockMatrix :one
-SELECT * FROM matrices WHERE id = $1 FOR UPDATE;
+SELECT * FROM matrices WHERE id = @id AND tenant_id = @tenant_id FOR UPDATE;
 
 -- name: ContentIsShared :one
 SELECT EXISTS (SELECT 1 FROM matrices WHERE content_id = @id::uuid);
@@ -79,7 +79,7 @@ WHERE id = ANY(@ids::uuid[]) AND expires_at < now() + 0.99 * @retention::interva
 
 -- name: LockReadyMatrices :many
 -- The lock keeps the sweep from deleting an operand between the look and the reference to it.
-SELECT id FROM matrices WHERE id = ANY(@ids::uuid[]) AND state = 'ready' FOR KEY SHARE;
+SELECT id FROM matrices WHERE id = ANY(@ids::uuid[]) AND tenant_id = @tenant_id AND state = 'ready' FOR KEY SHARE;
 
 -- name: FinishResult :exec
 UPDATE matrices SET state = 'ready', content = @content, digest = @digest, expires_at = now() + @retention::interval

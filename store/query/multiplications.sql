@@ -1,7 +1,7 @@
 -- name: InsertMultiplication :one
-INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
+INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
                              tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
-VALUES (@id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tile_depth, @tiles_total,
+VALUES (@id, @tenant_id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tile_depth, @tiles_total,
         @tiles_unqueued, @batched, @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
 RETURNING *;
 
@@ -16,13 +16,13 @@ FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p
 WHERE p.id = ANY(@ids::uuid[]);
 
 -- name: PageByState :many
--- One page, newest first: the newest of each state, and the newest of those. Each state is one walk along the index
--- multiplications_state_newest.
+-- One page of those of a tenant, newest first: the newest of each state, and the newest of those. Each state is one walk along the
+-- index multiplications_tenant_newest.
 SELECT page.id, page.created_at
 FROM unnest(@states::text[]) AS wanted(state)
 CROSS JOIN LATERAL (
     SELECT p.id, p.created_at FROM multiplications p
-    WHERE p.state = wanted.state
+    WHERE p.tenant_id = @tenant_id AND p.state = wanted.state
       AND (p.created_at, p.id) < (@before::timestamptz, @before_id::uuid) AND p.created_at >= @since::timestamptz
     ORDER BY p.created_at DESC, p.id DESC
     LIMIT @max_rows
@@ -31,13 +31,13 @@ ORDER BY page.created_at DESC, page.id DESC
 LIMIT @max_rows;
 
 -- name: PageByMatrix :many
--- One page of the multiplications that a matrix is part of.
+-- One page of the multiplications of a tenant that a matrix is part of.
 SELECT p.id, p.created_at
 FROM multiplications p
 WHERE p.id IN (SELECT x.id FROM multiplications x WHERE x.a = @matrix_id UNION ALL
                SELECT x.id FROM multiplications x WHERE x.b = @matrix_id UNION ALL
                SELECT x.id FROM multiplications x WHERE x.c = @matrix_id)
-  AND p.state = ANY(@states::text[])
+  AND p.tenant_id = @tenant_id AND p.state = ANY(@states::text[])
   AND (p.created_at, p.id) < (@before::timestamptz, @before_id::uuid) AND p.created_at >= @since::timestamptz
 ORDER BY p.created_at DESC, p.id DESC
 LIMIT @max_rows;
@@ -51,6 +51,9 @@ WHERE p.id = $1;
 
 -- name: LockMultiplication :one
 SELECT * FROM multiplications WHERE id = $1 FOR UPDATE;
+
+-- name: LockOwnMultiplication :one
+SELECT * FROM multiplications WHERE id = @id AND tenant_id = @tenant_id FOR UPDATE;
 
 -- name: StartMultiplication :execrows
 -- Transition start.
@@ -150,12 +153,15 @@ DELETE FROM multiplications WHERE id IN (
 -- The multiplications that a matrix is part of.
 SELECT id FROM multiplications WHERE a = @id OR b = @id OR c = @id ORDER BY id LIMIT @max_rows;
 
--- name: CountActiveMultiplications :one
--- Counts active multiplications: there may be millions that have finished. Of inline ones at most max_inline are counted.
-SELECT (count(*) FILTER (WHERE state = 'pending')
-        + (SELECT count(*) FROM (SELECT FROM inline_pending LIMIT @max_inline::int) AS x))::bigint AS pending,
-       count(*) FILTER (WHERE state = 'in_progress')::bigint AS in_progress
-FROM multiplications WHERE state IN ('pending', 'in_progress');
+-- name: CountActiveMultiplications :many
+-- Counts the active multiplications of each tenant: there may be millions that have finished. Of inline ones at most max_inline are
+-- counted.
+SELECT tenant_id, (count(*) FILTER (WHERE state = 'pending'))::bigint AS pending,
+       (count(*) FILTER (WHERE state = 'in_progress'))::bigint AS in_progress
+FROM (SELECT tenant_id, state FROM multiplications WHERE state IN ('pending', 'in_progress')
+      UNION ALL
+      (SELECT tenant_id, 'pending' FROM inline_pending LIMIT @max_inline::int)) AS x
+GROUP BY tenant_id;
 
 -- name: ListTileCosts :many
 -- The floating-point operations of one tile of each of several multiplications, in the mean.

@@ -28,12 +28,13 @@ WITH known AS (
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first
 )
-INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands)
-SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
+INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id)
+SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands, x.tenant_id
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@bundle_of::uuid[]) AS first, unnest(@m::smallint[]) AS m,
              unnest(@k::smallint[]) AS k, unnest(@n::smallint[]) AS n, unnest(@a_float32::boolean[]) AS a_float32,
              unnest(@b_float32::boolean[]) AS b_float32, unnest(@checksums::integer[]) AS checksum,
-             unnest(@operands::bytea[]) AS operands, unnest(@key_of::text[]) AS key) AS x
+             unnest(@operands::bytea[]) AS operands, unnest(@key_of::text[]) AS key,
+             unnest(@tenants::integer[]) AS tenant_id) AS x
 JOIN known ON known.yes
 JOIN wanted w ON w.first = x.first
 LEFT JOIN created c ON c.first = x.first
@@ -66,9 +67,9 @@ WITH results AS (
     WHERE id = @job AND state = 'running' AND attempted_at = @started_at::timestamptz
 )
 INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
-                              operands, result)
+                              operands, result, tenant_id)
 SELECT d.id, d.job, @started_at::timestamptz, greatest(clock_timestamp(), @started_at::timestamptz), d.priority, d.m, d.k, d.n,
-       d.a_float32, d.b_float32, d.checksum, r.checksum, d.operands, r.result
+       d.a_float32, d.b_float32, d.checksum, r.checksum, d.operands, r.result, d.tenant_id
 FROM done d JOIN results r ON r.id = d.id
 RETURNING id;
 

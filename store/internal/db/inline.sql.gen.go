@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/millrace/millrace/identity"
 )
 
 const DeleteExpiredInline = `-- name: DeleteExpiredInline :execrows
@@ -33,16 +34,17 @@ func (q *Queries) DeleteExpiredInline(ctx context.Context, before uuid.UUID, ret
 
 const ListInline = `-- name: ListInline :many
 
-SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
+SELECT p.id, p.tenant_id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
        NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at
-FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 UNION ALL
-SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at
-FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum, operands, result FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c
+SELECT c.id, c.tenant_id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum, operands, result, tenant_id FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c
 `
 
 type ListInlineRow struct {
 	ID         uuid.UUID
+	TenantID   identity.TenantID
 	Job        int64
 	Priority   int16
 	M          int16
@@ -68,6 +70,7 @@ func (q *Queries) ListInline(ctx context.Context, ids []uuid.UUID) ([]ListInline
 		var i ListInlineRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.TenantID,
 			&i.Job,
 			&i.Priority,
 			&i.M,
@@ -89,18 +92,19 @@ func (q *Queries) ListInline(ctx context.Context, ids []uuid.UUID) ([]ListInline
 }
 
 const ListInlineContents = `-- name: ListInlineContents :many
-SELECT p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
+SELECT p.id, p.tenant_id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32,
        NULL::timestamptz AS started_at, NULL::timestamptz AS finished_at,
        p.checksum, 0::integer AS result_checksum, p.operands, NULL::bytea AS result
-FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 UNION ALL
-SELECT c.id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at,
+SELECT c.id, c.tenant_id, c.job, c.priority, c.m, c.k, c.n, c.a_float32, c.b_float32, c.started_at, c.finished_at,
        c.checksum, c.result_checksum, c.operands, c.result
-FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum, operands, result FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c
+FROM unnest($1::uuid[]) AS g(id) CROSS JOIN LATERAL (SELECT id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum, operands, result, tenant_id FROM inline_completed x WHERE x.id = g.id OFFSET 0) AS c
 `
 
 type ListInlineContentsRow struct {
 	ID             uuid.UUID
+	TenantID       identity.TenantID
 	Job            int64
 	Priority       int16
 	M              int16
@@ -128,6 +132,7 @@ func (q *Queries) ListInlineContents(ctx context.Context, ids []uuid.UUID) ([]Li
 		var i ListInlineContentsRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.TenantID,
 			&i.Job,
 			&i.Priority,
 			&i.M,
@@ -162,13 +167,36 @@ func (q *Queries) LockInline(ctx context.Context, ids []uuid.UUID) error {
 	return err
 }
 
-const PageInlineCompleted = `-- name: PageInlineCompleted :many
-SELECT id FROM inline_completed WHERE id < $1::uuid AND id >= $2::uuid ORDER BY id DESC LIMIT $3
+const LockOwnInline = `-- name: LockOwnInline :exec
+SELECT id FROM inline_pending WHERE id = ANY($1::uuid[]) AND tenant_id = $2 ORDER BY id FOR UPDATE
 `
 
-// One page of the inline multiplications that are completed, newest first.
-func (q *Queries) PageInlineCompleted(ctx context.Context, before uuid.UUID, since uuid.UUID, maxRows int32) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, PageInlineCompleted, before, since, maxRows)
+// LockInline for those of a tenant.
+func (q *Queries) LockOwnInline(ctx context.Context, ids []uuid.UUID, tenantID identity.TenantID) error {
+	_, err := q.db.Exec(ctx, LockOwnInline, ids, tenantID)
+	return err
+}
+
+const PageInlineCompleted = `-- name: PageInlineCompleted :many
+SELECT id FROM inline_completed WHERE tenant_id = $1 AND id < $2::uuid AND id >= $3::uuid
+ORDER BY id DESC LIMIT $4
+`
+
+type PageInlineCompletedParams struct {
+	TenantID identity.TenantID
+	Before   uuid.UUID
+	Since    uuid.UUID
+	MaxRows  int32
+}
+
+// One page of the inline multiplications of a tenant that are completed, newest first.
+func (q *Queries) PageInlineCompleted(ctx context.Context, arg PageInlineCompletedParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, PageInlineCompleted,
+		arg.TenantID,
+		arg.Before,
+		arg.Since,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -188,12 +216,25 @@ func (q *Queries) PageInlineCompleted(ctx context.Context, before uuid.UUID, sin
 }
 
 const PageInlinePending = `-- name: PageInlinePending :many
-SELECT id FROM inline_pending WHERE id < $1::uuid AND id >= $2::uuid ORDER BY id DESC LIMIT $3
+SELECT id FROM inline_pending WHERE tenant_id = $1 AND id < $2::uuid AND id >= $3::uuid
+ORDER BY id DESC LIMIT $4
 `
 
-// One page of the inline multiplications that wait, newest first. The order of their ids is that of their times.
-func (q *Queries) PageInlinePending(ctx context.Context, before uuid.UUID, since uuid.UUID, maxRows int32) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, PageInlinePending, before, since, maxRows)
+type PageInlinePendingParams struct {
+	TenantID identity.TenantID
+	Before   uuid.UUID
+	Since    uuid.UUID
+	MaxRows  int32
+}
+
+// One page of the inline multiplications of a tenant that wait, newest first. The order of their ids is that of their times.
+func (q *Queries) PageInlinePending(ctx context.Context, arg PageInlinePendingParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, PageInlinePending,
+		arg.TenantID,
+		arg.Before,
+		arg.Since,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}

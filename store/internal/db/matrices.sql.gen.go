@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"time"
 )
@@ -93,13 +94,20 @@ func (q *Queries) ExtendMatrices(ctx context.Context, retention time.Duration, i
 
 const FindContent = `-- name: FindContent :one
 SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
-WHERE m.digest = $1 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
-  AND coalesce(m.content_id, m.id) <> ALL($2::uuid[])
+WHERE m.digest = $1 AND m.tenant_id = $2 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+  AND coalesce(m.content_id, m.id) <> ALL($3::uuid[])
   AND NOT EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL)
-  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $3::smallint)
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $4::smallint)
 LIMIT 1
 FOR KEY SHARE OF m
 `
+
+type FindContentParams struct {
+	Digest       []byte
+	TenantID     identity.TenantID
+	Missing      []uuid.UUID
+	SharingSince int16
+}
 
 type FindContentRow struct {
 	Owner     uuid.UUID
@@ -107,11 +115,16 @@ type FindContentRow struct {
 	BlockCols int64
 }
 
-// Whose blocks hold a content, and how it is cut into blocks. The lock keeps the row that was found until the end of the
+// Which matrix of a tenant has blocks that hold a content, and how it is cut into these. The lock keeps the row that was found until the end of the
 // transaction, and with it, by the foreign key, the owner of the blocks. Nothing is shared while a process runs that does not
 // understand content_id, which came with schema version sharing_since: it could not read the blocks.
-func (q *Queries) FindContent(ctx context.Context, digest []byte, missing []uuid.UUID, sharingSince int16) (FindContentRow, error) {
-	row := q.db.QueryRow(ctx, FindContent, digest, missing, sharingSince)
+func (q *Queries) FindContent(ctx context.Context, arg FindContentParams) (FindContentRow, error) {
+	row := q.db.QueryRow(ctx, FindContent,
+		arg.Digest,
+		arg.TenantID,
+		arg.Missing,
+		arg.SharingSince,
+	)
 	var i FindContentRow
 	err := row.Scan(&i.Owner, &i.BlockRows, &i.BlockCols)
 	return i, err
@@ -144,7 +157,7 @@ UPDATE matrices SET
     state = 'ready', rows = $1, digest = $2, content_id = $3, block_rows = $4,
     block_cols = $5, expires_at = now() + $6::interval
 WHERE id = $7 AND state = 'uploading'
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id
 `
 
 type FinishUploadParams struct {
@@ -184,16 +197,17 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 		&i.ExpiresAt,
 		&i.ContentID,
 		&i.DamagedAt,
+		&i.TenantID,
 	)
 	return i, err
 }
 
 const GetMatrix = `-- name: GetMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at FROM matrices WHERE id = $1
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id FROM matrices WHERE id = $1 AND tenant_id = $2
 `
 
-func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
-	row := q.db.QueryRow(ctx, GetMatrix, id)
+func (q *Queries) GetMatrix(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Matrix, error) {
+	row := q.db.QueryRow(ctx, GetMatrix, iD, tenantID)
 	var i Matrix
 	err := row.Scan(
 		&i.ID,
@@ -211,16 +225,17 @@ func (q *Queries) GetMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 		&i.ExpiresAt,
 		&i.ContentID,
 		&i.DamagedAt,
+		&i.TenantID,
 	)
 	return i, err
 }
 
 const HealContents = `-- name: HealContents :execrows
 UPDATE matrices m SET content_id = $1::uuid, block_rows = $2, block_cols = $3, damaged_at = NULL
-WHERE m.digest = $4 AND m.block_rows > 0 AND m.state IN ('ready', 'removed') AND m.id <> $1
-  AND (coalesce(m.content_id, m.id) = ANY($5::uuid[])
+WHERE m.digest = $4 AND m.tenant_id = $5 AND m.block_rows > 0 AND m.state IN ('ready', 'removed') AND m.id <> $1
+  AND (coalesce(m.content_id, m.id) = ANY($6::uuid[])
        OR EXISTS (SELECT 1 FROM matrices o WHERE o.id = coalesce(m.content_id, m.id) AND o.damaged_at IS NOT NULL))
-  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $6::smallint)
+  AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $7::smallint)
 `
 
 type HealContentsParams struct {
@@ -228,17 +243,19 @@ type HealContentsParams struct {
 	BlockRows    int64
 	BlockCols    int64
 	Digest       []byte
+	TenantID     identity.TenantID
 	Missing      []uuid.UUID
 	SharingSince int16
 }
 
-// Points the matrices with a content to the blocks of a new upload of it, if theirs are damaged or missing.
+// Points the matrices of a tenant with a content to the blocks of a new upload of it, if theirs are damaged or missing.
 func (q *Queries) HealContents(ctx context.Context, arg HealContentsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, HealContents,
 		arg.Healer,
 		arg.BlockRows,
 		arg.BlockCols,
 		arg.Digest,
+		arg.TenantID,
 		arg.Missing,
 		arg.SharingSince,
 	)
@@ -249,14 +266,15 @@ func (q *Queries) HealContents(ctx context.Context, arg HealContentsParams) (int
 }
 
 const InsertMatrix = `-- name: InsertMatrix :one
-INSERT INTO matrices (id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-        now() + $12::interval)
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at
+INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+        now() + $13::interval)
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id
 `
 
 type InsertMatrixParams struct {
 	ID        uuid.UUID
+	TenantID  identity.TenantID
 	Rows      int64
 	Cols      int64
 	DType     matrix.DType
@@ -273,6 +291,7 @@ type InsertMatrixParams struct {
 func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Matrix, error) {
 	row := q.db.QueryRow(ctx, InsertMatrix,
 		arg.ID,
+		arg.TenantID,
 		arg.Rows,
 		arg.Cols,
 		arg.DType,
@@ -302,13 +321,14 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		&i.ExpiresAt,
 		&i.ContentID,
 		&i.DamagedAt,
+		&i.TenantID,
 	)
 	return i, err
 }
 
 const ListContentOwners = `-- name: ListContentOwners :many
 SELECT DISTINCT coalesce(m.content_id, m.id)::uuid AS owner, m.rows, m.cols, m.block_rows, m.block_cols FROM matrices m
-WHERE m.digest = $1 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
+WHERE m.digest = $1 AND m.tenant_id = $2 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()
 LIMIT 100
 `
 
@@ -320,9 +340,9 @@ type ListContentOwnersRow struct {
 	BlockCols int64
 }
 
-// The matrices whose blocks hold a content, and how those are cut.
-func (q *Queries) ListContentOwners(ctx context.Context, digest []byte) ([]ListContentOwnersRow, error) {
-	rows, err := q.db.Query(ctx, ListContentOwners, digest)
+// The matrices of a tenant whose blocks hold a content, and how those are cut.
+func (q *Queries) ListContentOwners(ctx context.Context, digest []byte, tenantID identity.TenantID) ([]ListContentOwnersRow, error) {
+	rows, err := q.db.Query(ctx, ListContentOwners, digest, tenantID)
 	if err != nil {
 		return nil, err
 	}
@@ -348,16 +368,17 @@ func (q *Queries) ListContentOwners(ctx context.Context, digest []byte) ([]ListC
 }
 
 const ListContents = `-- name: ListContents :many
-SELECT id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY($1::uuid[])
+SELECT id, tenant_id, rows, cols, dtype, content, digest FROM matrices WHERE id = ANY($1::uuid[])
 `
 
 type ListContentsRow struct {
-	ID      uuid.UUID
-	Rows    int64
-	Cols    int64
-	DType   matrix.DType
-	Content []byte
-	Digest  []byte
+	ID       uuid.UUID
+	TenantID identity.TenantID
+	Rows     int64
+	Cols     int64
+	DType    matrix.DType
+	Content  []byte
+	Digest   []byte
 }
 
 // The contents of matrices that live in their rows.
@@ -372,6 +393,7 @@ func (q *Queries) ListContents(ctx context.Context, ids []uuid.UUID) ([]ListCont
 		var i ListContentsRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.TenantID,
 			&i.Rows,
 			&i.Cols,
 			&i.DType,
@@ -425,11 +447,11 @@ func (q *Queries) LockContent(ctx context.Context, key int64) error {
 }
 
 const LockMatrix = `-- name: LockMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at FROM matrices WHERE id = $1 FOR UPDATE
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id FROM matrices WHERE id = $1 AND tenant_id = $2 FOR UPDATE
 `
 
-func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
-	row := q.db.QueryRow(ctx, LockMatrix, id)
+func (q *Queries) LockMatrix(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Matrix, error) {
+	row := q.db.QueryRow(ctx, LockMatrix, iD, tenantID)
 	var i Matrix
 	err := row.Scan(
 		&i.ID,
@@ -447,17 +469,18 @@ func (q *Queries) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) 
 		&i.ExpiresAt,
 		&i.ContentID,
 		&i.DamagedAt,
+		&i.TenantID,
 	)
 	return i, err
 }
 
 const LockReadyMatrices = `-- name: LockReadyMatrices :many
-SELECT id FROM matrices WHERE id = ANY($1::uuid[]) AND state = 'ready' FOR KEY SHARE
+SELECT id FROM matrices WHERE id = ANY($1::uuid[]) AND tenant_id = $2 AND state = 'ready' FOR KEY SHARE
 `
 
 // The lock keeps the sweep from deleting an operand between the look and the reference to it.
-func (q *Queries) LockReadyMatrices(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, LockReadyMatrices, ids)
+func (q *Queries) LockReadyMatrices(ctx context.Context, ids []uuid.UUID, tenantID identity.TenantID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, LockReadyMatrices, ids, tenantID)
 	if err != nil {
 		return nil, err
 	}

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 )
 
 // Answers to accepted requests that came with a key, each written in the transaction that did the work: there is no key of a request that is still in progress.
 type IdempotencyKey struct {
+	// What the client sent; with a line feed, the tenant and a line feed before it, unless it is the tenant 1.
 	Key string
 	// SHA-256 of what the client asked for: method, path, media type and body.
 	Fingerprint []byte
@@ -48,6 +50,8 @@ type Matrix struct {
 	ContentID *uuid.UUID
 	// When a read found a block of this matrix damaged. Its content is not shared with uploads of the same content any more.
 	DamagedAt *time.Time
+	// Whose it is. For all others there is no such matrix.
+	TenantID identity.TenantID
 }
 
 // Products and their outcome. Attempts, errors and schedule of the tiles are in river_job.
@@ -82,6 +86,8 @@ type Multiplication struct {
 	TilesUnqueued int64
 	// Its jobs are in the ranges of job_batches: first_job to last_job is too wide to be read.
 	Batched bool
+	// Whose it is, and whose its matrices are.
+	TenantID identity.TenantID
 	// Columns of A and rows of B in one part of a tile; the last part may have fewer. 0: tiles have no parts. If they have, tiles_total counts the parts of all tiles and a sum of parts for each.
 	TileDepth int64
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 )
 
@@ -22,7 +23,7 @@ UPDATE multiplications SET
     first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
     last_job       = greatest(last_job, $3)
 WHERE id = $4
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth
 `
 
 type AddJobBatchParams struct {
@@ -66,6 +67,7 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TenantID,
 		&i.TileDepth,
 	)
 	return i, err
@@ -83,24 +85,41 @@ func (q *Queries) AllKnow(ctx context.Context, since int16) (bool, error) {
 	return column_1, err
 }
 
-const CountActiveMultiplications = `-- name: CountActiveMultiplications :one
-SELECT (count(*) FILTER (WHERE state = 'pending')
-        + (SELECT count(*) FROM (SELECT FROM inline_pending LIMIT $1::int) AS x))::bigint AS pending,
-       count(*) FILTER (WHERE state = 'in_progress')::bigint AS in_progress
-FROM multiplications WHERE state IN ('pending', 'in_progress')
+const CountActiveMultiplications = `-- name: CountActiveMultiplications :many
+SELECT tenant_id, (count(*) FILTER (WHERE state = 'pending'))::bigint AS pending,
+       (count(*) FILTER (WHERE state = 'in_progress'))::bigint AS in_progress
+FROM (SELECT tenant_id, state FROM multiplications WHERE state IN ('pending', 'in_progress')
+      UNION ALL
+      (SELECT tenant_id, 'pending' FROM inline_pending LIMIT $1::int)) AS x
+GROUP BY tenant_id
 `
 
 type CountActiveMultiplicationsRow struct {
+	TenantID   identity.TenantID
 	Pending    int64
 	InProgress int64
 }
 
-// Counts active multiplications: there may be millions that have finished. Of inline ones at most max_inline are counted.
-func (q *Queries) CountActiveMultiplications(ctx context.Context, maxInline int32) (CountActiveMultiplicationsRow, error) {
-	row := q.db.QueryRow(ctx, CountActiveMultiplications, maxInline)
-	var i CountActiveMultiplicationsRow
-	err := row.Scan(&i.Pending, &i.InProgress)
-	return i, err
+// Counts the active multiplications of each tenant: there may be millions that have finished. Of inline ones at most max_inline are
+// counted.
+func (q *Queries) CountActiveMultiplications(ctx context.Context, maxInline int32) ([]CountActiveMultiplicationsRow, error) {
+	rows, err := q.db.Query(ctx, CountActiveMultiplications, maxInline)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountActiveMultiplicationsRow
+	for rows.Next() {
+		var i CountActiveMultiplicationsRow
+		if err := rows.Scan(&i.TenantID, &i.Pending, &i.InProgress); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const CountTile = `-- name: CountTile :one
@@ -111,7 +130,7 @@ UPDATE multiplications SET
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
     expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + $2::interval ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
@@ -145,6 +164,7 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TenantID,
 		&i.TileDepth,
 	)
 	return i, err
@@ -209,7 +229,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tile_depth, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -251,6 +271,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.Events,
 		&i.Multiplication.TilesUnqueued,
 		&i.Multiplication.Batched,
+		&i.Multiplication.TenantID,
 		&i.Multiplication.TileDepth,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
@@ -267,6 +288,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix.ExpiresAt,
 		&i.Matrix.ContentID,
 		&i.Matrix.DamagedAt,
+		&i.Matrix.TenantID,
 		&i.Matrix_2.ID,
 		&i.Matrix_2.Rows,
 		&i.Matrix_2.Cols,
@@ -282,6 +304,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_2.ExpiresAt,
 		&i.Matrix_2.ContentID,
 		&i.Matrix_2.DamagedAt,
+		&i.Matrix_2.TenantID,
 		&i.Matrix_3.ID,
 		&i.Matrix_3.Rows,
 		&i.Matrix_3.Cols,
@@ -297,20 +320,22 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_3.ExpiresAt,
 		&i.Matrix_3.ContentID,
 		&i.Matrix_3.DamagedAt,
+		&i.Matrix_3.TenantID,
 	)
 	return i, err
 }
 
 const InsertMultiplication = `-- name: InsertMultiplication :one
-INSERT INTO multiplications (id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
+INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
                              tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-        $15, $16, $17, $18, $19, $20, now() + $21::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        $16, $17, $18, $19, $20, $21, now() + $22::interval)
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth
 `
 
 type InsertMultiplicationParams struct {
 	ID            uuid.UUID
+	TenantID      identity.TenantID
 	A             uuid.UUID
 	B             uuid.UUID
 	C             uuid.UUID
@@ -336,6 +361,7 @@ type InsertMultiplicationParams struct {
 func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplicationParams) (Multiplication, error) {
 	row := q.db.QueryRow(ctx, InsertMultiplication,
 		arg.ID,
+		arg.TenantID,
 		arg.A,
 		arg.B,
 		arg.C,
@@ -383,13 +409,14 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TenantID,
 		&i.TileDepth,
 	)
 	return i, err
 }
 
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tile_depth, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -435,6 +462,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.Events,
 			&i.Multiplication.TilesUnqueued,
 			&i.Multiplication.Batched,
+			&i.Multiplication.TenantID,
 			&i.Multiplication.TileDepth,
 			&i.ADType,
 			&i.BDType,
@@ -450,7 +478,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -488,6 +516,7 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.Events,
 			&i.TilesUnqueued,
 			&i.Batched,
+			&i.TenantID,
 			&i.TileDepth,
 		); err != nil {
 			return nil, err
@@ -585,7 +614,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tile_depth FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -616,6 +645,45 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.Events,
 		&i.TilesUnqueued,
 		&i.Batched,
+		&i.TenantID,
+		&i.TileDepth,
+	)
+	return i, err
+}
+
+const LockOwnMultiplication = `-- name: LockOwnMultiplication :one
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
+`
+
+func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Multiplication, error) {
+	row := q.db.QueryRow(ctx, LockOwnMultiplication, iD, tenantID)
+	var i Multiplication
+	err := row.Scan(
+		&i.ID,
+		&i.A,
+		&i.B,
+		&i.C,
+		&i.Priority,
+		&i.State,
+		&i.M,
+		&i.K,
+		&i.N,
+		&i.DType,
+		&i.TileRows,
+		&i.TileCols,
+		&i.TilesTotal,
+		&i.TilesCompleted,
+		&i.FirstJob,
+		&i.LastJob,
+		&i.Failure,
+		&i.CreatedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.ExpiresAt,
+		&i.Events,
+		&i.TilesUnqueued,
+		&i.Batched,
+		&i.TenantID,
 		&i.TileDepth,
 	)
 	return i, err
@@ -637,14 +705,15 @@ FROM multiplications p
 WHERE p.id IN (SELECT x.id FROM multiplications x WHERE x.a = $1 UNION ALL
                SELECT x.id FROM multiplications x WHERE x.b = $1 UNION ALL
                SELECT x.id FROM multiplications x WHERE x.c = $1)
-  AND p.state = ANY($2::text[])
-  AND (p.created_at, p.id) < ($3::timestamptz, $4::uuid) AND p.created_at >= $5::timestamptz
+  AND p.tenant_id = $2 AND p.state = ANY($3::text[])
+  AND (p.created_at, p.id) < ($4::timestamptz, $5::uuid) AND p.created_at >= $6::timestamptz
 ORDER BY p.created_at DESC, p.id DESC
-LIMIT $6
+LIMIT $7
 `
 
 type PageByMatrixParams struct {
 	MatrixID uuid.UUID
+	TenantID identity.TenantID
 	States   []string
 	Before   time.Time
 	BeforeID uuid.UUID
@@ -657,10 +726,11 @@ type PageByMatrixRow struct {
 	CreatedAt time.Time
 }
 
-// One page of the multiplications that a matrix is part of.
+// One page of the multiplications of a tenant that a matrix is part of.
 func (q *Queries) PageByMatrix(ctx context.Context, arg PageByMatrixParams) ([]PageByMatrixRow, error) {
 	rows, err := q.db.Query(ctx, PageByMatrix,
 		arg.MatrixID,
+		arg.TenantID,
 		arg.States,
 		arg.Before,
 		arg.BeforeID,
@@ -690,17 +760,18 @@ SELECT page.id, page.created_at
 FROM unnest($1::text[]) AS wanted(state)
 CROSS JOIN LATERAL (
     SELECT p.id, p.created_at FROM multiplications p
-    WHERE p.state = wanted.state
-      AND (p.created_at, p.id) < ($2::timestamptz, $3::uuid) AND p.created_at >= $4::timestamptz
+    WHERE p.tenant_id = $2 AND p.state = wanted.state
+      AND (p.created_at, p.id) < ($3::timestamptz, $4::uuid) AND p.created_at >= $5::timestamptz
     ORDER BY p.created_at DESC, p.id DESC
-    LIMIT $5
+    LIMIT $6
 ) AS page
 ORDER BY page.created_at DESC, page.id DESC
-LIMIT $5
+LIMIT $6
 `
 
 type PageByStateParams struct {
 	States   []string
+	TenantID identity.TenantID
 	Before   time.Time
 	BeforeID uuid.UUID
 	Since    time.Time
@@ -712,11 +783,12 @@ type PageByStateRow struct {
 	CreatedAt time.Time
 }
 
-// One page, newest first: the newest of each state, and the newest of those. Each state is one walk along the index
-// multiplications_state_newest.
+// One page of those of a tenant, newest first: the newest of each state, and the newest of those. Each state is one walk along the
+// index multiplications_tenant_newest.
 func (q *Queries) PageByState(ctx context.Context, arg PageByStateParams) ([]PageByStateRow, error) {
 	rows, err := q.db.Query(ctx, PageByState,
 		arg.States,
+		arg.TenantID,
 		arg.Before,
 		arg.BeforeID,
 		arg.Since,

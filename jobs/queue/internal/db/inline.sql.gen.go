@@ -17,7 +17,7 @@ WITH results AS (
     SELECT unnest($2::uuid[]) AS id, unnest($3::bytea[]) AS result, unnest($4::integer[]) AS checksum
 ), done AS (
     DELETE FROM inline_pending p WHERE p.id = ANY($2::uuid[]) AND p.job = $5
-    RETURNING p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32, p.checksum, p.operands
+    RETURNING p.id, p.job, p.priority, p.m, p.k, p.n, p.a_float32, p.b_float32, p.checksum, p.operands, p.tenant_id
 ), job AS (
     UPDATE river_job SET
         state = 'completed', finalized_at = now(),
@@ -25,9 +25,9 @@ WITH results AS (
     WHERE id = $5 AND state = 'running' AND attempted_at = $1::timestamptz
 )
 INSERT INTO inline_completed (id, job, started_at, finished_at, priority, m, k, n, a_float32, b_float32, checksum, result_checksum,
-                              operands, result)
+                              operands, result, tenant_id)
 SELECT d.id, d.job, $1::timestamptz, greatest(clock_timestamp(), $1::timestamptz), d.priority, d.m, d.k, d.n,
-       d.a_float32, d.b_float32, d.checksum, r.checksum, d.operands, r.result
+       d.a_float32, d.b_float32, d.checksum, r.checksum, d.operands, r.result, d.tenant_id
 FROM done d JOIN results r ON r.id = d.id
 RETURNING id
 `
@@ -130,12 +130,12 @@ func (q *Queries) ExpandInline(ctx context.Context, ids []uuid.UUID, retention t
 
 const InsertBundles = `-- name: InsertBundles :many
 WITH known AS (
-    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < $11::smallint) AS yes
+    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < $12::smallint) AS yes
 ), kept AS (
     INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
-    SELECT x.key, x.fingerprint, $12::smallint, x.location, x.body, clock_timestamp() + $13::interval
-    FROM (SELECT unnest($14::text[]) AS key, unnest($15::bytea[]) AS fingerprint,
-                 unnest($16::text[]) AS location, unnest($17::bytea[]) AS body) AS x, known
+    SELECT x.key, x.fingerprint, $13::smallint, x.location, x.body, clock_timestamp() + $14::interval
+    FROM (SELECT unnest($15::text[]) AS key, unnest($16::bytea[]) AS fingerprint,
+                 unnest($17::text[]) AS location, unnest($18::bytea[]) AS body) AS x, known
     WHERE known.yes
     ON CONFLICT (key) DO UPDATE SET
         fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location, body = excluded.body,
@@ -143,24 +143,25 @@ WITH known AS (
     WHERE idempotency_keys.expires_at <= clock_timestamp()
     RETURNING key
 ), wanted AS (
-    SELECT unnest($18::uuid[]) AS first, unnest($19::uuid[]) AS last, unnest($20::smallint[]) AS priority,
-           unnest($21::bigint[]) AS job
+    SELECT unnest($19::uuid[]) AS first, unnest($20::uuid[]) AS last, unnest($21::smallint[]) AS priority,
+           unnest($22::bigint[]) AS job
 ), open AS (
-    SELECT j.id FROM river_job j WHERE j.id = ANY($21::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
+    SELECT j.id FROM river_job j WHERE j.id = ANY($22::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
 ), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT $22::text, jsonb_build_object('first', w.first, 'last', w.last), $23::smallint,
-           '{}', w.priority, $24::text, now(), 'available'::river_job_state, '{}'
+    SELECT $23::text, jsonb_build_object('first', w.first, 'last', w.last), $24::smallint,
+           '{}', w.priority, $25::text, now(), 'available'::river_job_state, '{}'
     FROM wanted w, known
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first
 )
-INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands)
-SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands
+INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id)
+SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands, x.tenant_id
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::uuid[]) AS first, unnest($3::smallint[]) AS m,
              unnest($4::smallint[]) AS k, unnest($5::smallint[]) AS n, unnest($6::boolean[]) AS a_float32,
              unnest($7::boolean[]) AS b_float32, unnest($8::integer[]) AS checksum,
-             unnest($9::bytea[]) AS operands, unnest($10::text[]) AS key) AS x
+             unnest($9::bytea[]) AS operands, unnest($10::text[]) AS key,
+             unnest($11::integer[]) AS tenant_id) AS x
 JOIN known ON known.yes
 JOIN wanted w ON w.first = x.first
 LEFT JOIN created c ON c.first = x.first
@@ -179,6 +180,7 @@ type InsertBundlesParams struct {
 	Checksums    []int32
 	Operands     [][]byte
 	KeyOf        []string
+	Tenants      []int32
 	InlineSince  int16
 	Status       int16
 	Retention    time.Duration
@@ -215,6 +217,7 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 		arg.Checksums,
 		arg.Operands,
 		arg.KeyOf,
+		arg.Tenants,
 		arg.InlineSince,
 		arg.Status,
 		arg.Retention,
@@ -310,7 +313,7 @@ func (q *Queries) ListBundle(ctx context.Context, first uuid.UUID, last uuid.UUI
 const ListInlineProgress = `-- name: ListInlineProgress :many
 SELECT p.id AS group_id, (j.state = 'running')::boolean AS running, j.attempt
 FROM unnest($1::uuid[]) AS g(id)
-CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
+CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id FROM inline_pending x WHERE x.id = g.id OFFSET 0) AS p
 CROSS JOIN LATERAL (SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id = p.job OFFSET 0) AS j
 `
 
@@ -343,7 +346,7 @@ func (q *Queries) ListInlineProgress(ctx context.Context, ids []uuid.UUID) ([]Li
 
 const ListStoppedInline = `-- name: ListStoppedInline :many
 SELECT p.id, j.state FROM river_job j
-CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending x
+CROSS JOIN LATERAL (SELECT id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id FROM inline_pending x
                     WHERE x.id BETWEEN (j.args->>'first')::uuid AND (j.args->>'last')::uuid AND x.job = j.id OFFSET 0) AS p
 WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $1::interval AND j.kind = $2::text
 LIMIT $3

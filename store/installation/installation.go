@@ -1,4 +1,5 @@
-package store
+// Package installation keeps the identity that the database and the block store of an installation share.
+package installation
 
 import (
 	"context"
@@ -8,7 +9,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/internal/db"
 )
 
 // ErrIdentity means that database and block store do not belong together: one would delete what belongs to the other.
@@ -24,25 +27,25 @@ type identified interface {
 
 // Identify compares the identity of the block store with that of the database. If there is none yet, it makes one.
 // Errors: ErrIdentity, with what to do. Call it before Observe.
-func (s *Store) Identify(ctx context.Context) error {
+func Identify(ctx context.Context, s *store.Store) error {
 	mark := uuid.Nil
-	err := s.InTx(ctx, func(tx *Tx) (err error) {
-		mark, err = s.identifyTx(ctx, tx)
+	err := s.InTx(ctx, func(tx *store.Tx) (err error) {
+		mark, err = identifyTx(ctx, s, tx)
 		return err
 	})
 	if err != nil || mark == uuid.Nil {
 		return err
 	}
 	// The row is committed by now: a mark without a row would be another installation's.
-	return s.mark(ctx, mark)
+	return setMark(ctx, s, mark)
 }
 
 // identifyTx returns the id that the block store is to bear, or uuid.Nil if it bears the right one.
-func (s *Store) identifyTx(ctx context.Context, tx *Tx) (uuid.UUID, error) {
-	if err := tx.db.LockInstallation(ctx); err != nil {
+func identifyTx(ctx context.Context, s *store.Store, tx *store.Tx) (uuid.UUID, error) {
+	if err := db.New(tx.Pgx()).LockInstallation(ctx); err != nil {
 		return uuid.Nil, fmt.Errorf("waiting for the identity of the installation: %w", err)
 	}
-	row, err := tx.db.GetInstallation(ctx)
+	row, err := db.New(tx.Pgx()).GetInstallation(ctx)
 	isNew := errors.Is(err, pgx.ErrNoRows)
 	if err != nil && !isNew {
 		return uuid.Nil, fmt.Errorf("reading the identity of the installation: %w", err)
@@ -50,18 +53,18 @@ func (s *Store) identifyTx(ctx context.Context, tx *Tx) (uuid.UUID, error) {
 	if isNew {
 		row.ID = uuid.New()
 	}
-	store, ok := s.Blocks.(identified)
+	outside, ok := s.Blocks.(identified)
 	var mark uuid.UUID
 	if ok {
-		if mark, err = store.Identity(); err != nil {
+		if mark, err = outside.Identity(); err != nil {
 			return uuid.Nil, err
 		}
-		if err := s.compare(ctx, tx, mark, row.ID, isNew, row.Marked); err != nil {
+		if err := compare(ctx, s, tx, mark, row.ID, isNew, row.Marked); err != nil {
 			return uuid.Nil, err
 		}
 	}
 	if isNew {
-		if err := tx.db.InsertInstallation(ctx, row.ID); err != nil {
+		if err := db.New(tx.Pgx()).InsertInstallation(ctx, row.ID); err != nil {
 			return uuid.Nil, fmt.Errorf("writing the identity of the installation: %w", err)
 		}
 	}
@@ -72,7 +75,9 @@ func (s *Store) identifyTx(ctx context.Context, tx *Tx) (uuid.UUID, error) {
 }
 
 // compare returns ErrIdentity unless a block store with a mark, or without one, may belong to the database.
-func (s *Store) compare(ctx context.Context, tx *Tx, mark, id uuid.UUID, isNew, marked bool) error {
+func compare(
+	ctx context.Context, s *store.Store, tx *store.Tx, mark, id uuid.UUID, isNew, marked bool,
+) error {
 	switch {
 	case mark == id && !isNew:
 		return nil
@@ -86,7 +91,7 @@ func (s *Store) compare(ctx context.Context, tx *Tx, mark, id uuid.UUID, isNew, 
 		return fmt.Errorf("%w: the block store bears no identity, and the database has one that bears %s. "+
 			"Is its file system mounted, and --blocks the same for all processes? %s", ErrIdentity, id, whatToDo)
 	}
-	return s.checkUnmarked(ctx, tx)
+	return checkUnmarked(ctx, s, tx)
 }
 
 const whatToDo = "If they do belong together, as after a database was restored or the blocks were moved, " +
@@ -94,11 +99,11 @@ const whatToDo = "If they do belong together, as after a database was restored o
 
 // checkUnmarked returns ErrIdentity if a block store without an identity holds blocks, of which the database knows
 // none: those of an installation that is older than identities.
-func (s *Store) checkUnmarked(ctx context.Context, tx *Tx) error {
+func checkUnmarked(ctx context.Context, s *store.Store, tx *store.Tx) error {
 	total, owned := 0, 0
 	enough := errors.New("enough")
 	err := s.Blocks.Owners(ctx, func(owners []uuid.UUID) error {
-		found, err := tx.db.ListOwned(ctx, owners)
+		found, err := db.New(tx.Pgx()).ListOwned(ctx, owners)
 		total += len(owners)
 		owned += len(found)
 		if err == nil && owned > 0 {
@@ -116,12 +121,12 @@ func (s *Store) checkUnmarked(ctx context.Context, tx *Tx) error {
 	return nil
 }
 
-// mark makes the block store bear an id, and notes it.
-func (s *Store) mark(ctx context.Context, id uuid.UUID) error {
+// setMark makes the block store bear an id, and notes it.
+func setMark(ctx context.Context, s *store.Store, id uuid.UUID) error {
 	if err := s.Blocks.(identified).SetIdentity(id); err != nil {
 		return err
 	}
-	if err := s.db.SetInstallation(ctx, id, true); err != nil {
+	if err := db.New(s.Pool).SetInstallation(ctx, id, true); err != nil {
 		return fmt.Errorf("writing the identity of the installation: %w", err)
 	}
 	return nil
@@ -129,20 +134,20 @@ func (s *Store) mark(ctx context.Context, id uuid.UUID) error {
 
 // Adopt makes database and block store belong together, and returns their identity. A copy of a database needs a new
 // one, so that it does not pass for the original.
-func (s *Store) Adopt(ctx context.Context, renew bool) (uuid.UUID, error) {
+func Adopt(ctx context.Context, s *store.Store, renew bool) (uuid.UUID, error) {
 	id := uuid.New()
-	err := s.InTx(ctx, func(tx *Tx) error {
-		if err := tx.db.LockInstallation(ctx); err != nil {
+	err := s.InTx(ctx, func(tx *store.Tx) error {
+		if err := db.New(tx.Pgx()).LockInstallation(ctx); err != nil {
 			return err
 		}
-		row, err := tx.db.GetInstallation(ctx)
+		row, err := db.New(tx.Pgx()).GetInstallation(ctx)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			return tx.db.InsertInstallation(ctx, id)
+			return db.New(tx.Pgx()).InsertInstallation(ctx, id)
 		case err != nil:
 			return err
 		case renew:
-			return tx.db.SetInstallation(ctx, id, false)
+			return db.New(tx.Pgx()).SetInstallation(ctx, id, false)
 		}
 		id = row.ID
 		return nil
@@ -153,7 +158,7 @@ func (s *Store) Adopt(ctx context.Context, renew bool) (uuid.UUID, error) {
 	if _, ok := s.Blocks.(identified); !ok {
 		return id, nil
 	}
-	return id, s.mark(ctx, id)
+	return id, setMark(ctx, s, id)
 }
 
 var _ identified = (*blocks.File)(nil)

@@ -1,0 +1,111 @@
+// Package quotas tells clients of the quotas of their tenants: by the header fields and problem types of the draft
+// "RateLimit header fields for HTTP" of the IETF (draft-ietf-httpapi-ratelimit-headers), and by /v1/limits.
+package quotas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/store/quota"
+)
+
+// exceeded is the type of the problem that a quota is used up.
+const exceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+// Problem is the response to what a quota has no room for.
+type Problem struct {
+	Type     string   `json:"type"`
+	Code     string   `json:"code"`
+	Title    string   `json:"title"`
+	Status   int      `json:"status"`
+	Detail   string   `json:"detail"`
+	Violated []string `json:"violated-policies"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return resource.MediaProblem }
+
+// Refused returns the response to an error of a quota, with its Retry-After; nil for other errors.
+func Refused(err error) error {
+	var e *quota.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	problem := &Problem{
+		Type:     exceeded,
+		Code:     "quota_exceeded",
+		Title:    http.StatusText(http.StatusTooManyRequests),
+		Status:   http.StatusTooManyRequests,
+		Detail:   e.Error(),
+		Violated: []string{e.Quota},
+	}
+	return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {wholeSeconds(max(e.Retry, time.Second))}})
+}
+
+// wholeSeconds returns a duration in seconds, not less than it is.
+func wholeSeconds(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+}
+
+// Limit returns a middleware that counts the requests of tenants, and refuses what is too many, before a body is read.
+func Limit(
+	keeper *quota.Keeper, principal func(context.Context) identity.Principal,
+) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		if keeper.None() {
+			next(hc)
+			return
+		}
+		rate, limited, err := keeper.Take(principal(hc.Context()).Tenant, time.Now())
+		if limited {
+			hc.SetHeader("RateLimit-Policy",
+				fmt.Sprintf(`"%s";q=%d;w=%s`, quota.Requests, rate.Quota, wholeSeconds(rate.Window)))
+			hc.SetHeader("RateLimit",
+				fmt.Sprintf(`"%s";r=%d;t=%s`, quota.Requests, rate.Remaining, wholeSeconds(rate.Reset)))
+		}
+		if err != nil {
+			_, w := humago.Unwrap(hc)
+			resource.WriteProblem(w, Refused(err))
+			return
+		}
+		next(hc)
+	}
+}
+
+// Limits returns what a tenant may have, and what it has.
+func Limits(ctx context.Context, keeper *quota.Keeper, t identity.TenantID) (resource.Limits, error) {
+	used, err := keeper.Usage(ctx, t)
+	if err != nil {
+		return resource.Limits{}, err
+	}
+	may := keeper.Limits(t)
+	return resource.Limits{
+		StoredBytes:   resource.Quota{Used: used.StoredBytes, Limit: limit(float64(may.StoredBytes))},
+		QueuedSeconds: resource.Quota{Used: used.QueuedSeconds, Limit: limit(may.QueuedSeconds)},
+		Requests:      resource.RequestQuota{Limit: limit(may.Requests)},
+	}, nil
+}
+
+// limit returns nil for no limit.
+func limit(n float64) *float64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}

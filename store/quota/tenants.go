@@ -1,0 +1,83 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/store/quota/internal/db"
+)
+
+// ErrName means that a tenant cannot have a name.
+var ErrName = errors.New("a tenant's name has up to 63 lower-case letters, digits and hyphens, the first no hyphen")
+
+var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// Tenant is a row of table tenants. A limit that is nil is that of the settings; 0 is no limit.
+type Tenant struct {
+	ID               identity.TenantID
+	Name             string
+	Weight           float32 // its share of the workers, against those of others
+	MaxStoredBytes   *int64
+	MaxQueuedSeconds *float64
+	MaxRequests      *float64 // in a second
+	CreatedAt        time.Time
+}
+
+// Tenants returns all tenants in the order of their names.
+func Tenants(ctx context.Context, pool *pgxpool.Pool) ([]Tenant, error) {
+	rows, err := db.New(pool).ListTenants(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing tenants: %w", err)
+	}
+	tenants := make([]Tenant, len(rows))
+	for i, row := range rows {
+		tenants[i] = Tenant(row)
+	}
+	return tenants, nil
+}
+
+// Change is what is to be different of a tenant.
+type Change struct {
+	Weight        float32 // 0: as it is
+	StoredBytes   Changed[int64]
+	QueuedSeconds Changed[float64]
+	Requests      Changed[float64]
+}
+
+// Changed is a limit that may change. The zero value does not.
+type Changed[T any] struct {
+	Set bool
+	To  *T // nil: as the settings say
+}
+
+// Set changes a tenant, which is made if there is none of the name. It reports whether it was made.
+func Set(ctx context.Context, pool *pgxpool.Pool, name string, c Change) (made bool, err error) {
+	if !names.MatchString(name) {
+		return false, fmt.Errorf("%w: %.80q", ErrName, name)
+	}
+	q := db.New(pool)
+	n, err := q.InsertTenant(ctx, name)
+	if err != nil {
+		return false, fmt.Errorf("making tenant %s: %w", name, err)
+	}
+	_, err = q.SetTenant(ctx, db.SetTenantParams{
+		Weight:           c.Weight,
+		SetStoredBytes:   c.StoredBytes.Set,
+		StoredBytes:      c.StoredBytes.To,
+		SetQueuedSeconds: c.QueuedSeconds.Set,
+		QueuedSeconds:    c.QueuedSeconds.To,
+		SetRequests:      c.Requests.Set,
+		Requests:         c.Requests.To,
+		Name:             name,
+	})
+	if err != nil {
+		return n > 0, fmt.Errorf("changing tenant %s: %w", name, err)
+	}
+	return n > 0, nil
+}
