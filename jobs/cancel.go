@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/store"
 )
 
@@ -61,6 +62,9 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, m Multiplication, e en
 	if err := c.queue.CancelTx(ctx, tx, m.Jobs, e.byJob); err != nil {
 		return err
 	}
+	if err := c.queue.LeaveLineTx(ctx, tx, m.Jobs, queueOf(m.Plan)); err != nil {
+		return err
+	}
 	tx.AfterCommit(func() {
 		c.metrics.ended.WithLabelValues(string(e.outcome())).Inc()
 		c.publisher.Finished(e.id)
@@ -72,7 +76,7 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, m Multiplication, e en
 // database that is unavailable until ctx is done.
 func (c *Client) fail(ctx context.Context, e ending) error {
 	e.transition = fail
-	err := persist(ctx, func(ctx context.Context) error {
+	err := persist.Do(ctx, func(ctx context.Context) error {
 		return c.store.InTx(ctx, func(tx *store.Tx) error {
 			m, err := c.lockTx(ctx, tx, e.id)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/accept"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -25,7 +26,8 @@ import (
 const maxInlineBytes = 3 * store.MaxInline
 
 // Inline returns the inline multiplication of a tenant that a submission asks for, and as what it is accepted. It
-// reports false if the submission is none for which there can be one. Errors are those of Limits.Check.
+// reports false if the submission is none for which there can be one. Errors are those of Limits.Check, and
+// admission.ErrOverloaded.
 func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
 	if !bringsContent(s.A) || !bringsContent(s.B) {
@@ -40,6 +42,9 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
 		return inline.Multiplication{}, Multiplication{}, false, nil
 	}
+	if err := c.notOverloaded(t, queue.Small); err != nil {
+		return inline.Multiplication{}, Multiplication{}, false, err
+	}
 	i := inline.Multiplication{
 		ID:       store.NewID(),
 		TenantID: t,
@@ -50,6 +55,9 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 		A:        a.DType,
 		B:        b.DType,
 		Operands: slices.Concat(a.Content, b.Content),
+	}
+	if s.Own {
+		i.Urgency = DefaultPriority
 	}
 	i.Checksum = inline.Checksum(i.Operands)
 	return i, c.newInline(i), true, nil
@@ -169,7 +177,7 @@ func (c *Client) expand(ctx context.Context, ids []uuid.UUID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return persist(ctx, func(ctx context.Context) error {
+	return persist.Do(ctx, func(ctx context.Context) error {
 		return c.store.InTx(ctx, func(tx *store.Tx) error { return c.expandTx(ctx, tx, ids) })
 	})
 }

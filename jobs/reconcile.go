@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 )
@@ -26,7 +27,7 @@ const (
 
 // reconcileJustNow fails the multiplications whose tiles were stopped just now.
 func (c *Client) reconcileJustNow(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, persist.Timeout)
 	defer cancel()
 	if err := c.reconcileStopped(ctx, justNow); err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "reconciling multiplications", "error", err)
@@ -127,7 +128,7 @@ func (c *Client) rescue(ctx context.Context) {
 
 // quarantine fails the multiplication of a tile that has crashed its worker too often.
 func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, persist.Timeout)
 	defer cancel()
 	id, err := uuid.Parse(job.GroupID)
 	if err != nil {
@@ -143,7 +144,7 @@ func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
 
 // expandBundle expands the multiplications of a bundle that has crashed its worker: none is to be lost with another.
 func (c *Client) expandBundle(ctx context.Context, job queue.Rescued) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, persist.Timeout)
 	defer cancel()
 	waiting, err := c.queue.Waiting(ctx, queue.Bundle{
 		Job:   job.ID,

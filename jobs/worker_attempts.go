@@ -14,6 +14,7 @@ import (
 
 	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/internal/told"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
@@ -90,7 +91,7 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 	if job.Kind != args.Kind() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), persist.Timeout)
 	defer cancel()
 	err := json.Unmarshal(job.EncodedArgs, &args)
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/told"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
@@ -127,10 +128,10 @@ func (w *inlineWorker) complete(
 	if len(computed) == 0 {
 		return nil
 	}
-	ctx, cancel := outlast(ctx, storeTimeout)
+	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
 	var completed []uuid.UUID
-	err := persist(ctx, func(ctx context.Context) (err error) {
+	err := persist.Do(ctx, func(ctx context.Context) (err error) {
 		completed, err = w.client.queue.Complete(ctx, bundle, *job.AttemptedAt, computed)
 		return err
 	})

@@ -13,18 +13,15 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/told"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 )
 
-const (
-	// storeTimeout bounds one try to store a computed tile, or a failure, and all tries while the process stops.
-	storeTimeout = 30 * time.Second
-	// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
-	resumePause = time.Second
-)
+// resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
+const resumePause = time.Second
 
 // errSuperseded means that an attempt at a tile is of no use: its multiplication has finished, or the tile was counted.
 var errSuperseded = errors.New("the tile is not needed any more")
@@ -128,11 +125,11 @@ func (w *tileWorker) start(ctx context.Context, job *river.Job[TileArgs], m stor
 func (w *tileWorker) finish(
 	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, rect matrix.Rect, c []byte,
 ) error {
-	ctx, cancel := outlast(ctx, storeTimeout)
+	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
 	var result storedResult
 	if m.C.InBlocks() {
-		err := persist(ctx, func(ctx context.Context) error { return w.client.store.WriteRect(ctx, m.C, rect, c) })
+		err := persist.Do(ctx, func(ctx context.Context) error { return w.client.store.WriteRect(ctx, m.C, rect, c) })
 		if store.Full(err) {
 			return w.waitForRoom(ctx, job, err)
 		}
@@ -143,7 +140,7 @@ func (w *tileWorker) finish(
 		result.content = c
 		result.digest = store.Digest(m.C.Shape(), c)
 	}
-	err := persist(ctx, func(ctx context.Context) error {
+	err := persist.Do(ctx, func(ctx context.Context) error {
 		return w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
 	})
 	if errors.Is(err, errSuperseded) {
@@ -205,6 +202,9 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 		w.client.metrics.completion(newMultiplication(m))
 		w.client.publisher.Finished(m.ID)
 	})
+	if err := w.client.queue.LeaveLineTx(ctx, tx, queue.Group{ID: m.ID}, job.Queue); err != nil {
+		return err
+	}
 	return tx.FinishResult(ctx, m.C, r.content, r.digest)
 }
 
