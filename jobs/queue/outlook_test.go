@@ -34,6 +34,7 @@ func TestOutlook(t *testing.T) {
 	all = append(all, f.submit(Order{Tenant: late, Cost: 0.2}, 1), f.submit(Order{Tenant: late, Cost: 1}, 9))
 	type told struct{ start, end float64 }
 	outlooks := map[string]told{}
+	f.keep() // or what is told is of the time of the last look
 	asked := f.now
 	for _, id := range all {
 		o, ok := f.client.Line().Estimate(t.Context(), uuid.MustParse(id))
