@@ -489,6 +489,9 @@ type Multiplication struct {
 	//
 	// Examples: {"completed":1,"retrying":0,"running":0,"total":1}
 	Tiles TileCounts `json:"tiles"`
+
+	// Waiting What it waits for, of one that has not finished. The ETag is not about it.
+	Waiting *Outlook `json:"waiting,omitempty"`
 }
 
 // MultiplicationState defines model for Multiplication.State.
@@ -580,6 +583,24 @@ type Operand struct {
 	//
 	// Examples: [[1,2],[3,4]]
 	Values *Values `json:"values,omitempty"`
+}
+
+// Outlook defines model for Outlook.
+type Outlook struct {
+	// EstimatedEnd When it is completed; absent like estimated_start
+	EstimatedEnd *time.Time `json:"estimated_end,omitempty"`
+
+	// EstimatedStart When its next tile begins; absent if that cannot be told, because there are no workers, say
+	EstimatedStart *time.Time `json:"estimated_start,omitempty"`
+
+	// LastError The last error of a tile that is to be tried again
+	LastError *string `json:"last_error,omitempty"`
+
+	// NextAttempt When the first of the tiles that have failed is tried again; absent if none waits for that
+	NextAttempt *time.Time `json:"next_attempt,omitempty"`
+
+	// TilesAhead Tiles of others that begin before its next one. The line is fair: others may come in between
+	TilesAhead int64 `json:"tiles_ahead"`
 }
 
 // Overview The state of the system, and links to its pages.

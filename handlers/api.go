@@ -30,6 +30,8 @@ import (
 type Limits struct {
 	MaxMatrixBytes int64 // of each operand and of the result
 	MaxJSONValues  int64 // elements of a result that is served as JSON
+	// GlobalPriorities says that the priorities of all clients count against those of other tenants, not only an admin's.
+	GlobalPriorities bool
 }
 
 // API implements the operations of the API.

@@ -54,6 +54,7 @@ func (a *API) submitBatch(ctx context.Context, in *batchInput) (*huma.StreamResp
 		Hub:      a.hub,
 		Held:     a.held,
 		MaxBytes: a.limits.MaxMatrixBytes,
+		Own:      a.ownPriorities(ctx),
 		Problem:  a.fail,
 	}
 	response, err := service.Submit(ctx, bulk.Request{

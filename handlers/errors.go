@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -46,6 +49,7 @@ var statuses = []struct {
 	{store.ErrBusy, http.StatusServiceUnavailable},
 	{guard.ErrWaiting, http.StatusServiceUnavailable},
 	{guard.ErrClientWaiting, http.StatusTooManyRequests},
+	{admission.ErrOverloaded, http.StatusTooManyRequests},
 	{jobs.ErrInUse, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
@@ -93,6 +97,10 @@ func (a *API) failAs(ctx context.Context, status int, err error) error {
 			return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Accept-Encoding": {"identity"}})
 		}
 	case http.StatusTooManyRequests:
+		var overload admission.OverloadError
+		if errors.As(err, &overload) {
+			return retryAfter(status, strconv.Itoa(max(1, int(math.Ceil(overload.RetryAfter.Seconds())))), detail)
+		}
 		return retryAfter(status, soon, detail)
 	case http.StatusServiceUnavailable:
 		if errors.Is(err, store.ErrBusy) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
@@ -79,12 +80,18 @@ func (a *API) accept(ctx context.Context, r request, read readOrder) (*response,
 		return nil, err
 	}
 	order.MaxBytes = a.limits.MaxMatrixBytes
+	order.Own = a.ownPriorities(ctx)
 	resp, err := a.submitOrder(ctx, r, order)
 	if err != nil {
 		return a.recover(ctx, r, err)
 	}
 	a.keep(ctx, intake)
 	return resp, nil
+}
+
+// ownPriorities reports whether priorities of a request count among the multiplications of its tenant only.
+func (a *API) ownPriorities(ctx context.Context) bool {
+	return !a.limits.GlobalPriorities && !principal(ctx).May(identity.ScopeAdmin)
 }
 
 // submitOrder submits a multiplication and saves the response in one transaction.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/bulk"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/outlooks"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
@@ -24,7 +25,9 @@ type view struct {
 }
 
 func newView(body resource.Multiplication, final bool) (view, error) {
-	etag, err := guard.EntityTag(body)
+	stable := body
+	stable.Waiting = nil // estimates, which change all the time
+	etag, err := guard.EntityTag(stable)
 	return view{
 		body:  body,
 		etag:  etag,
@@ -38,7 +41,9 @@ func (a *API) present(ctx context.Context, id uuid.UUID) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return newView(a.multiplicationBody(ctx, m), m.State.Final())
+	body := a.multiplicationBody(ctx, m)
+	body.Waiting = outlooks.Of(ctx, a.jobs.Queue().Line(), m)
+	return newView(body, m.State.Final())
 }
 
 // wait returns a multiplication as soon as it has finished, or when the limit of the wait is over. A small result is
@@ -152,15 +157,19 @@ func (v *views) read(
 	}
 	found := make(map[identity.Owned]func() (view, error), len(all))
 	for _, m := range all {
+		waiting := outlooks.Of(ctx, v.api.jobs.Queue().Line(), m)
 		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = sync.OnceValues(func() (view, error) {
-			return v.render(ctx, m, contents[m.C.ID])
+			return v.render(ctx, m, waiting, contents[m.C.ID])
 		})
 	}
 	return found, nil
 }
 
-func (v *views) render(ctx context.Context, m jobs.Multiplication, content []byte) (view, error) {
+func (v *views) render(
+	ctx context.Context, m jobs.Multiplication, waiting *resource.Outlook, content []byte,
+) (view, error) {
 	body := v.api.multiplicationBody(identity.With(ctx, local), m) // get leaves out what is for few
+	body.Waiting = waiting
 	if body.Result != nil {
 		body.Result.Values = bulk.Values(m, content)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/line"
+	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 )
 
@@ -55,14 +57,27 @@ func (c *Client) enqueueBatchTx(ctx context.Context, tx *store.Tx, m Multiplicat
 
 // orderOf says how the tiles of a multiplication are enqueued, at the end of the line.
 func orderOf(m Multiplication) queue.Order {
-	return queue.Order{
+	order := queue.Order{
 		Kind:     TileArgs{}.Kind(),
 		Queue:    queueOf(m.Plan),
 		Priority: m.Priority,
 		Across:   m.Plan.PiecesAcross(),
 		Title:    fmt.Sprintf("%d×%d times %d×%d, %s", m.Plan.M, m.Plan.K, m.Plan.K, m.Plan.N, m.C.Shape.DType),
+		Tenant:   m.Tenant,
 	}
+	if m.own {
+		order.Priority = DefaultPriority
+		order.Share = shares[m.Priority]
+	}
+	if order.Queue == queue.Tiles && m.TilesTotal > 0 {
+		order.Cost = line.Cost(matrix.FLOPs(m.Plan.M, m.Plan.K, m.Plan.N) / float64(m.TilesTotal))
+	}
+	return order
 }
+
+// shares are what multiplications get of their tenant's part against each other whose priorities count among these
+// only.
+var shares = [...]float64{1: 16, 2: 1, 3: 1.0 / 4, 4: 1.0 / 16}
 
 // feed enqueues the batches that are overdue.
 func (c *Client) feed(ctx context.Context) {

@@ -34,6 +34,9 @@ func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Order{}, err
 	}
+	if err := c.notOverloaded(t, queueOf(planOf(s))); err != nil {
+		return Order{}, err
+	}
 	for _, o := range []*Operand{&s.A, &s.B} {
 		if o.Matrix.ID == uuid.Nil {
 			o.Matrix.ID = store.NewID()
@@ -119,7 +122,7 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submission) (Accepted, error) {
 	var m Multiplication
 	err := pgx.BeginFunc(ctx, tx.Tx().Pgx(), func(pgx.Tx) (err error) { // a savepoint
-		m, err = c.SubmitTx(ctx, tx, s)
+		m, err = c.submitAdmittedTx(ctx, tx, s)
 		return err
 	})
 	var noQuota *quota.Error

@@ -62,6 +62,9 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, m Multiplication, e en
 	if err := c.queue.CancelTx(ctx, tx, m.Jobs, e.byJob); err != nil {
 		return err
 	}
+	if err := c.queue.LeaveLineTx(ctx, tx, m.Jobs, queueOf(m.Plan)); err != nil {
+		return err
+	}
 	tx.AfterCommit(func() {
 		c.metrics.ended.WithLabelValues(string(e.outcome())).Inc()
 		c.publisher.Finished(e.id)

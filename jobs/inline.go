@@ -26,7 +26,8 @@ import (
 const maxInlineBytes = 3 * store.MaxInline
 
 // Inline returns the inline multiplication of a tenant that a submission asks for, and as what it is accepted. It
-// reports false if the submission is none for which there can be one. Errors are those of Limits.Check.
+// reports false if the submission is none for which there can be one. Errors are those of Limits.Check, and
+// admission.ErrOverloaded.
 func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
 	if !bringsContent(s.A) || !bringsContent(s.B) {
@@ -41,6 +42,9 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
 		return inline.Multiplication{}, Multiplication{}, false, nil
 	}
+	if err := c.notOverloaded(t, queue.Small); err != nil {
+		return inline.Multiplication{}, Multiplication{}, false, err
+	}
 	i := inline.Multiplication{
 		ID:       store.NewID(),
 		TenantID: t,
@@ -51,6 +55,9 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 		A:        a.DType,
 		B:        b.DType,
 		Operands: slices.Concat(a.Content, b.Content),
+	}
+	if s.Own {
+		i.Urgency = DefaultPriority
 	}
 	i.Checksum = inline.Checksum(i.Operands)
 	return i, c.newInline(i), true, nil

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/quota"
@@ -25,6 +27,13 @@ type Limits struct {
 	MaxTiles    int64        // of a multiplication; 0: DefaultMaxTiles
 	MaxReserved int64        // what unfinished results may still need in the block store; 0: most of what is free
 	Quotas      quota.Limits // of tenants that have none of their own
+	Queued      admission.Limits
+}
+
+// notOverloaded returns an admission.OverloadError if so much is queued that a submission of a tenant to a queue is
+// refused.
+func (c *Client) notOverloaded(t identity.TenantID, name string) error {
+	return c.limits.Queued.Check(c.queue, c.acceptor, t, name)
 }
 
 // Check returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when one of the

@@ -159,6 +159,10 @@ func (b *testBundle) cancel(c *jobs.Client, id uuid.UUID) error {
 	return b.store.For(identity.DefaultTenant).InTx(b.t.Context(), func(tx *store.TenantTx) error { return c.CancelTx(b.t.Context(), tx, id) })
 }
 
+func (b *testBundle) delete(c *jobs.Client, id uuid.UUID) error {
+	return b.store.For(identity.DefaultTenant).InTx(b.t.Context(), func(tx *store.TenantTx) error { return c.DeleteTx(b.t.Context(), tx, id) })
+}
+
 func (b *testBundle) retry(c *jobs.Client, id uuid.UUID) error {
 	return b.store.For(identity.DefaultTenant).InTx(b.t.Context(), func(tx *store.TenantTx) error { return c.RetryTx(b.t.Context(), tx, id) })
 }

@@ -88,7 +88,7 @@ func TestDownEnqueuesAll(t *testing.T) {
 	id := b.submitMany(c, many)
 	const tiles = `SELECT concat_ws(' ', count(*), count(DISTINCT args->>'tile'), count(DISTINCT scheduled_at))
 		FROM river_job WHERE kind = 'multiply_tile' AND state = 'available'`
-	b.wantText("jobs, tiles, times", tiles, "500 500 1")
+	b.wantText("jobs, tiles, places in line", tiles, "500 500 500")
 	b.down(9)
 	b.wantText("jobs, tiles, times without batches", tiles, "1700 1700 1")
 	b.wantText("jobs in the range of the multiplication", `SELECT count(*) FROM river_job j, multiplications m

@@ -43,6 +43,7 @@ type Multiplication struct {
 	FinishedAt *time.Time // set exactly while the state is final
 	ExpiresAt  time.Time  // when a finished one is deleted
 
+	own    bool                   // of one that is being accepted: see Submission
 	inline *inline.Multiplication // if it is inline, with its contents
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -45,7 +46,7 @@ func (b *testBundle) submitInParts(c *jobs.Client, tiles int64) uuid.UUID {
 // contentWithoutParts returns the elements of the result, and checks that no part is left.
 func (b *testBundle) contentWithoutParts(id uuid.UUID) []byte {
 	b.t.Helper()
-	m, err := b.store.Whole(b.t.Context(), id)
+	m, err := b.store.For(identity.DefaultTenant).Whole(b.t.Context(), id)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestRetryKeepsParts(t *testing.T) {
 		t.Errorf("got %d calls of the kernel after the retry, want %d", calls, partsEach-2)
 	}
 	b.expectResult(id)
-	if err := b.store.InTx(t.Context(), func(tx *store.Tx) error { return c.DeleteTx(t.Context(), tx, id) }); err != nil {
+	if err := b.delete(c, id); err != nil {
 		t.Fatal(err)
 	}
 	b.untilBlocks(m.C.ID, 0)
@@ -167,7 +168,7 @@ func TestRetryKeepsParts(t *testing.T) {
 func TestLatePart(t *testing.T) {
 	b := setup(t)
 	id := b.submitInParts(b.client(queue.Config{}), 1)
-	m, err := b.store.Whole(t.Context(), id)
+	m, err := b.store.For(identity.DefaultTenant).Whole(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,10 @@ func (c *Client) reopenTx(ctx context.Context, tx *store.Tx, m Multiplication) e
 	if err := c.restoreTx(ctx, tx, m); err != nil {
 		return err
 	}
+	// Not the places that they had: others would wait for all of them.
+	if err := c.queue.JoinLineTx(ctx, tx, m.Jobs, orderOf(m), shares[m.Priority]); err != nil {
+		return err
+	}
 	tx.AfterCommit(func() {
 		c.publisher.Changed(m.ID)
 		c.queue.Wake(queueOf(m.Plan))

@@ -37,6 +37,8 @@ type Submission struct {
 	B        Operand
 	Priority int   // MinPriority to MaxPriority
 	MaxBytes int64 // of each operand and of the result; 0 means no limit
+	// Own says that the priority counts among the tenant's own multiplications only, not against those of others.
+	Own bool
 }
 
 // ErrOlderProcesses means that a multiplication with parts cannot be accepted while processes of a version before them
@@ -45,12 +47,20 @@ var ErrOlderProcesses = errors.New("the service is being updated: older processe
 
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Errors: those of
-// Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result; store.ErrNotFound for an
-// operand that the tenant does not have any more; ErrOlderProcesses; quota.Error.
+// Limits.Check; admission.ErrOverloaded; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result;
+// store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses; quota.Error.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
 	}
+	if err := c.notOverloaded(tx.ID(), queueOf(planOf(s))); err != nil {
+		return Multiplication{}, err
+	}
+	return c.submitAdmittedTx(ctx, tx, s)
+}
+
+// submitAdmittedTx is SubmitTx for a submission for which not too much is queued.
+func (c *Client) submitAdmittedTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	m, err := c.submitTx(ctx, tx, s)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
@@ -61,8 +71,9 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 
 func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	m := planned(s)
+	m.Tenant = tx.ID()
 	if m.Plan.Parts() > 1 {
-		if known, err := tx.KnowParts(ctx); err != nil || !known {
+		if known, err := tx.Tx().KnowParts(ctx); err != nil || !known {
 			return Multiplication{}, cmp.Or(err, ErrOlderProcesses)
 		}
 	}
@@ -111,7 +122,9 @@ func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplica
 		if err != nil {
 			return m, err
 		}
-		return c.enqueueBatchTx(ctx, tx.Tx(), newMultiplication(row), batchTiles)
+		accepted := newMultiplication(row)
+		accepted.own = m.own
+		return c.enqueueBatchTx(ctx, tx.Tx(), accepted, batchTiles)
 	}
 	var err error
 	if m.Jobs, err = c.queue.EnqueueTx(ctx, tx.Tx(), m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
@@ -121,18 +134,23 @@ func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplica
 	return newMultiplication(row), err
 }
 
+func planOf(s Submission) matrix.Plan {
+	return matrix.NewPlan(s.A.Matrix.Rows, s.A.Matrix.Cols, s.B.Matrix.Cols)
+}
+
 // planned returns the multiplication that a submission asks for. One without elements is complete as soon as it is
 // submitted.
 func planned(s Submission) Multiplication {
 	a := Ref{ID: s.A.Matrix.ID, Shape: s.A.Matrix.Shape()}
 	b := Ref{ID: s.B.Matrix.ID, Shape: s.B.Matrix.Shape()}
-	plan := matrix.NewPlan(a.Shape.Rows, a.Shape.Cols, b.Shape.Cols)
+	plan := planOf(s)
 	m := Multiplication{
 		ID:         store.NewMultiplicationID(),
 		A:          a,
 		B:          b,
 		C:          Ref{ID: store.NewID(), Shape: resultShape(a.Shape, b.Shape)},
 		Priority:   s.Priority,
+		own:        s.Own,
 		State:      Pending,
 		Plan:       plan,
 		TilesTotal: plan.Pieces(),

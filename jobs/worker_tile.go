@@ -207,6 +207,9 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 		w.client.metrics.completion(newMultiplication(m))
 		w.client.publisher.Finished(m.ID)
 	})
+	if err := w.client.queue.LeaveLineTx(ctx, tx, queue.Group{ID: m.ID}, job.Queue); err != nil {
+		return err
+	}
 	return tx.FinishResult(ctx, m.C, r.content, r.digest)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store/quota"
 )
@@ -49,11 +50,14 @@ type Keeping struct {
 
 // Limits bounds what requests may ask for.
 type Limits struct {
-	MaxMatrixBytes int64  `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
-	MaxTiles       int64  `default:"50000" help:"Largest multiplication, in tiles."`
-	MaxStoredBytes int64  `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
-	TenantQuotas   Quotas `embed:"" prefix:"tenant-"`
-	MaxJSONValues  int64  `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
+	MaxMatrixBytes   int64         `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
+	MaxTiles         int64         `default:"50000" help:"Largest multiplication, in tiles."`
+	MaxStoredBytes   int64         `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
+	MaxQueued        time.Duration `default:"24h" help:"How long the workers may take for what a tenant has queued; further submissions get a 429. 0 is any time."`
+	MaxQueuedSmall   time.Duration `default:"10s" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
+	GlobalPriorities bool          `help:"Let the priorities of all clients count against those of other tenants. By default only those of keys with the scope admin do, and of others they count among the multiplications of their own tenant."`
+	TenantQuotas     Quotas        `embed:"" prefix:"tenant-"`
+	MaxJSONValues    int64         `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
 }
 
 // Quotas are what tenants may have that have no quotas of their own.
@@ -131,6 +135,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--tenant-stored-bytes, --tenant-queued-seconds and --tenant-requests must not be negative, "+
 			"they are %d, %g and %g", c.Limits.TenantQuotas.StoredBytes, c.Limits.TenantQuotas.QueuedSeconds,
 			c.Limits.TenantQuotas.Requests)
+	case c.Limits.MaxQueued < 0 || c.Limits.MaxQueuedSmall < 0:
+		return fmt.Errorf("--max-queued and --max-queued-small must not be negative, they are %s and %s",
+			c.Limits.MaxQueued, c.Limits.MaxQueuedSmall)
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
 	case c.Storage.MinFreeBytes < 0:
@@ -211,7 +218,11 @@ func (w Work) small() int {
 }
 
 func (l Limits) handlers() handlers.Limits {
-	return handlers.Limits{MaxMatrixBytes: l.MaxMatrixBytes, MaxJSONValues: l.MaxJSONValues}
+	return handlers.Limits{
+		MaxMatrixBytes:   l.MaxMatrixBytes,
+		MaxJSONValues:    l.MaxJSONValues,
+		GlobalPriorities: l.GlobalPriorities,
+	}
 }
 
 func (l Limits) jobs() jobs.Limits {
@@ -223,5 +234,6 @@ func (l Limits) jobs() jobs.Limits {
 			QueuedSeconds: l.TenantQuotas.QueuedSeconds,
 			Requests:      l.TenantQuotas.Requests,
 		},
+		Queued: admission.Limits{Tiles: l.MaxQueued, Small: l.MaxQueuedSmall},
 	}
 }

@@ -25,6 +25,9 @@ func (f ServerFlags) Print(w io.Writer, m client.Multiplication) error {
 	line("operands", "%s, %s", m.A.MatrixID, m.B.MatrixID)
 	line("tiles", "%d of %d completed, %d running, %d waiting to be retried",
 		m.Tiles.Completed, m.Tiles.Total, m.Tiles.Running, m.Tiles.Retrying)
+	if m.Waiting != nil {
+		line("waiting", "%s", waiting(*m.Waiting))
+	}
 	line("attempts", "%d", m.Attempts)
 	line("priority", "%d", m.Priority)
 	line("created", "%s", terminal.Time(&m.CreatedAt))
@@ -40,6 +43,19 @@ func (f ServerFlags) Print(w io.Writer, m client.Multiplication) error {
 		line("error", "%s tile %d, attempt %d: %s", terminal.Time(&e.At), e.Tile, e.Attempt, e.Message)
 	}
 	return table.Flush()
+}
+
+// waiting says what a multiplication waits for.
+func waiting(w client.Outlook) string {
+	text := fmt.Sprintf("for %d tiles of others", w.TilesAhead)
+	if w.EstimatedStart != nil && w.EstimatedEnd != nil {
+		text += fmt.Sprintf(", next tile about %s, done about %s",
+			terminal.Time(w.EstimatedStart), terminal.Time(w.EstimatedEnd))
+	}
+	if w.NextAttempt != nil {
+		text += ", next attempt " + terminal.Time(w.NextAttempt)
+	}
+	return text
 }
 
 // duration returns the time from start to finish as a suffix, or nothing before both are known.

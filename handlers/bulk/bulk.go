@@ -21,6 +21,7 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -32,6 +33,7 @@ type Service struct {
 	Hub      *watch.Hub
 	Held     *guard.Held
 	MaxBytes int64                              // of each operand and of the result
+	Own      bool                               // priorities count among the tenant's own multiplications only
 	Problem  func(context.Context, error) error // returns the error of Huma for one
 }
 
@@ -120,7 +122,11 @@ func (b *batch) read(ctx context.Context) error {
 		var o order
 		if err == nil {
 			s.MaxBytes = b.service.MaxBytes
+			s.Own = b.service.Own
 			o.Order, err = b.service.Jobs.NewOrder(b.service.Store.ID(), s)
+			if errors.Is(err, admission.ErrOverloaded) { // of the whole request: an outcome of one order would be kept
+				return err
+			}
 			if err != nil {
 				err = payload.OrderError{Err: err}
 			}

@@ -25,6 +25,7 @@ type Multiplication struct {
 	StartedAt  *time.Time          `json:"started_at,omitempty"`
 	FinishedAt *time.Time          `json:"finished_at,omitempty"`
 	ExpiresAt  *time.Time          `json:"expires_at,omitempty" doc:"When the multiplication and its result will be deleted"`
+	Waiting    *Outlook            `json:"waiting,omitempty" doc:"What it waits for, of one that has not finished. The ETag is not about it."`
 	Result     *Result             `json:"result,omitempty" doc:"Present once the state is completed"`
 	Links      MultiplicationLinks `json:"links"`
 }
@@ -58,6 +59,15 @@ type TileError struct {
 	Tile    int64     `json:"tile"`
 	Attempt int       `json:"attempt"`
 	Message string    `json:"message" pattern:"\\S" maxLength:"4096"`
+}
+
+// Outlook is what an unfinished multiplication waits for. Its times are estimates: others may come, and workers go.
+type Outlook struct {
+	TilesAhead     int64      `json:"tiles_ahead" minimum:"0" doc:"Tiles of others that begin before its next one. The line is fair: others may come in between"`
+	EstimatedStart *time.Time `json:"estimated_start,omitempty" doc:"When its next tile begins; absent if that cannot be told, because there are no workers, say"`
+	EstimatedEnd   *time.Time `json:"estimated_end,omitempty" doc:"When it is completed; absent like estimated_start"`
+	NextAttempt    *time.Time `json:"next_attempt,omitempty" doc:"When the first of the tiles that have failed is tried again; absent if none waits for that"`
+	LastError      string     `json:"last_error,omitempty" doc:"The last error of a tile that is to be tried again" pattern:"\\S" maxLength:"4096"`
 }
 
 // Result names the matrix C of a completed multiplication and the path of its content.

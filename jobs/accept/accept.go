@@ -38,6 +38,7 @@ type Acceptor struct {
 	keys    map[string]struct{} // of the offers in transactions under way
 	running int                 // such transactions
 	bundles bundles
+	parts   parts
 	joined  chan struct{} // offers have come
 }
 
@@ -260,6 +261,7 @@ func (a *Acceptor) try(group []*offer, hasty bool) error {
 		return !ok
 	})
 	a.accepted(len(group))
+	a.parts.add(group)
 	a.end(nil, group...)
 	a.end(refusal, refused...)
 	return nil

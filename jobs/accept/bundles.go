@@ -2,6 +2,7 @@ package accept
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -68,6 +69,9 @@ func newBundle(o *offer) bundle {
 	}}
 }
 
+// urgency returns the priority of the bundle that a multiplication is to be in.
+func urgency(o queue.Offer) int16 { return cmp.Or(o.Urgency, o.Priority) }
+
 // cut cuts a group into bundles, each of one priority and of bounded work. The first id of a new one is the smallest.
 func (s *bundles) cut(group []*offer) queue.Acceptance {
 	group = slices.SortedFunc(slices.Values(group), func(x, y *offer) int { return bytes.Compare(x.ID[:], y.ID[:]) })
@@ -85,7 +89,7 @@ func (s *bundles) cut(group []*offer) queue.Acceptance {
 			}
 		}
 		for _, o := range group {
-			if o.Priority != priority {
+			if urgency(o.Offer) != priority {
 				continue
 			}
 			// A new bundle takes any id: its range is not known to a worker yet.
@@ -106,7 +110,7 @@ func (s *bundles) note(a queue.Acceptance, jobs map[uuid.UUID]int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, offers := range a.Offers {
-		open := &s.open[offers[0].Priority]
+		open := &s.open[urgency(offers[0])]
 		if open.First != a.Bundles[i].First {
 			continue
 		}

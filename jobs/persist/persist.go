@@ -11,9 +11,9 @@ import (
 )
 
 const (
+	// firstPause and LastPause are between two tries while the database is unavailable.
 	firstPause = 100 * time.Millisecond
-	// LastPause is between two tries when the database has been unavailable for some seconds, firstPause at first.
-	LastPause = 2 * time.Second
+	LastPause  = 2 * time.Second
 	// Timeout bounds one try, and all tries while the process stops.
 	Timeout = 30 * time.Second
 )

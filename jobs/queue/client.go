@@ -21,6 +21,7 @@ import (
 
 	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch/notify"
 )
@@ -91,6 +92,7 @@ type Client struct {
 	reclaimed prometheus.Counter     // jobs
 	lapses    prometheus.Counter     // of the lease
 	depths    atomic.Pointer[Depths] // what was read last, by a process that leads
+	line      *line.Keeper
 	rescue    rescueState
 	stuck     chan struct{} // closed when a computation hangs
 	hangs     sync.Once
@@ -120,6 +122,7 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		hands:  newHands(),
 		stuck:  make(chan struct{}),
 	}
+	c.line = line.New(c.db)
 	factory := promauto.With(config.Metrics)
 	c.reclaimed = factory.NewCounter(prometheus.CounterOpts{
 		Name: "millrace_jobs_reclaimed_total",
@@ -223,6 +226,7 @@ func (c *Client) Start(ctx context.Context) error {
 	if c.config.Lead {
 		c.refreshDepths(ctx) // the first scrape finds each series
 		c.loops.Go(func() { loop.Every(loops, refreshInterval, c.refreshDepths) })
+		c.loops.Go(func() { loop.Every(loops, line.Interval, c.keepLine) })
 	}
 	//house:ignore bound Stop ends it
 	if err := c.river.Start(context.WithoutCancel(ctx)); err != nil {

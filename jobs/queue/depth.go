@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/jobs/queue/line"
 )
 
 const (
@@ -99,6 +100,7 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 	if err != nil {
 		return Depths{}, fmt.Errorf("counting leases: %w", err)
 	}
+	told := line.Rates{At: time.Now(), Pace: line.Pace(Tiles, samples, costs)}
 	depths := Depths{
 		At:     time.Now(),
 		Leases: leases.Processes,
@@ -121,7 +123,12 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 		}
 		d.Work = time.Duration(work * float64(time.Second))
 		depths.Queues = append(depths.Queues, d)
+		if queue == Small {
+			told.Depth = d.Depth
+			told.Small = line.NewSmallRate(Small, d.Depth, perJob, samples)
+		}
 	}
+	c.line.Tell(told)
 	return depths, nil
 }
 

@@ -138,7 +138,7 @@ func TestWork(t *testing.T) {
 	c := b.client(Config{}, idle)
 	b.enqueue(c, Tiles, fourM, fourK, fourN)
 	b.exec(`UPDATE river_job SET state = 'completed', attempt = 1, finalized_at = now(),
-		attempted_at = now() - interval '30 seconds'`)
+		attempted_at = now() - interval '30 seconds', scheduled_at = line_place('1000-01-01', 1)`)
 	b.enqueue(c, Tiles, fourM, 3*fourK, fourN)
 	const want = 4 * 3 * 30 * time.Second // four tiles of 30 s, three times over
 	if got := b.depths(c)[Tiles].Work; (got - want).Abs() > time.Millisecond {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/database"
@@ -31,9 +33,17 @@ type Order struct {
 	Queue    string
 	Priority int        // 1 to 4, 1 is the most urgent
 	Title    string     // what the group is, for people who look at its jobs
-	QueuedAt *time.Time // the place in line; nil: the end
+	QueuedAt *time.Time // since when they are due; nil: now
 	Across   int64      // pieces of the tiles in a row of the result; two rows are in line side by side
+	Tenant   identity.TenantID
+	Share    float64 // of what the tenant gets, against its other groups; 0: 1
+	// Cost is what one of them takes, in seconds of a core. Those that cost something stand in the line that is fair; the
+	// others are worked in the order in which they are due.
+	Cost float64
 }
+
+// share returns the share of the group.
+func (o Order) share() float32 { return float32(cmp.Or(o.Share, 1)) }
 
 // metadata is what a job tells about its group, to people and to programs that search River's jobs.
 type metadata struct {
@@ -63,6 +73,9 @@ func (c *Client) EnqueueTx(
 		Queue:       o.Queue,
 		QueuedAt:    o.QueuedAt,
 		TilesAcross: max(1, o.Across),
+		Tenant:      int32(o.Tenant),
+		Share:       o.share(),
+		Cost:        float32(o.Cost),
 		FirstTile:   first,
 		LastTile:    last,
 	})
@@ -71,7 +84,10 @@ func (c *Client) EnqueueTx(
 	}
 	group.First = inserted.FirstJob
 	group.Last = inserted.LastJob
-	tx.AfterCommit(func() { c.Wake(o.Queue) })
+	tx.AfterCommit(func() {
+		c.line.Add(o.Tenant, o.Cost*float64(last-first+1))
+		c.Wake(o.Queue)
+	})
 	return group, nil
 }
 
@@ -184,6 +200,8 @@ type Progress struct {
 	Discarded int64 // out of attempts
 	Failures  int64 // jobs that have failed at least once
 	Attempts  int64 // jobs that were started, each as often as it was
+	// Next is when the first job that is to be tried again is due; before 1971 if there is none.
+	Next time.Time
 }
 
 // BatchProgress adds to a batch the reading of the progress of groups. It is in the returned map after the batch was
@@ -200,6 +218,7 @@ func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
 				Discarded: row.Discarded,
 				Failures:  row.Failures,
 				Attempts:  row.Attempts,
+				Next:      row.NextAttempt,
 			}
 		}
 		return err

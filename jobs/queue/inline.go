@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,7 +103,7 @@ func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 		first := offers[0].ID // distinguishes the bundle
 		params.Firsts = append(params.Firsts, first)
 		params.Lasts = append(params.Lasts, a.Bundles[i].Last)
-		params.Priorities = append(params.Priorities, offers[0].Priority)
+		params.Urgencies = append(params.Urgencies, cmp.Or(offers[0].Urgency, offers[0].Priority))
 		params.OpenJobs = append(params.OpenJobs, a.Bundles[i].Job)
 		for _, o := range offers {
 			addOffer(&params, o, first)
@@ -161,6 +162,7 @@ func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
 	p.Operands = append(p.Operands, o.Operands)
 	p.Tenants = append(p.Tenants, int32(o.TenantID))
 	p.KeyOf = append(p.KeyOf, key)
+	p.Priorities = append(p.Priorities, o.Priority)
 }
 
 // KnowInline reports whether each process that runs understands the inline multiplications of an acceptance.

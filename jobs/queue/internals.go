@@ -66,6 +66,10 @@ const silentCooldown = 24 * time.Hour
 // the attempt back, too, and makes the job available now. Each other error, and a panic, adds an error, and makes the
 // job retryable, available at a time to come within five seconds, or, after the last attempt, discarded.
 
-// River fetches by priority, scheduled_at and id. When it puts a job back into the queue it sets scheduled_at, and its
-// scheduler makes a job available without changing that: the job would wait behind all that were enqueued meanwhile.
-// Trigger keep_place, of migration 00008, keeps its place.
+// River fetches by priority, scheduled_at and id. When it puts a job back into the queue it sets scheduled_at, and
+// its scheduler makes a job available without changing that: the job would wait behind all that were enqueued
+// meanwhile. Trigger keep_place, of migration 00008, keeps its place. In queue tiles the place is a time more than a
+// thousand years ago; see package line. A time that InsertOpts has, be it in the past, would make a job scheduled:
+// jobs are inserted by statements of this package. Nothing of River compares the scheduled_at of a job that is
+// available with anything but the present: its cleaner looks at finalized_at, its rescuer at attempted_at, its
+// scheduler at what is scheduled or retryable, whose scheduled_at is a time.

@@ -46,7 +46,7 @@ func (c *Client) renewLease(ctx context.Context) error {
 	statement, cancel := context.WithTimeout(ctx, c.config.Lease*9/10)
 	defer cancel()
 	sent := time.Now()
-	renewed, err := db.New(c.lease.conn).RenewLease(statement, c.id, store.SchemaVersion, c.config.Lease)
+	renewed, err := db.New(c.lease.conn).RenewLease(statement, c.renewal())
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,20 @@ func (c *Client) renewLease(ctx context.Context) error {
 		return c.forgive(ctx, inHand)
 	}
 	return nil
+}
+
+// renewal is what this process tells with its lease.
+func (c *Client) renewal() db.RenewLeaseParams {
+	p := db.RenewLeaseParams{
+		ID:            c.id,
+		SchemaVersion: store.SchemaVersion,
+		Lease:         c.config.Lease,
+	}
+	if c.config.Work {
+		p.TileSlots = int32(c.config.Tiles)  //nolint:gosec // a number of goroutines
+		p.SmallSlots = int32(c.config.Small) //nolint:gosec // the same
+	}
+	return p
 }
 
 // connectLease connects, unless there is a connection.

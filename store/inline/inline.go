@@ -31,6 +31,7 @@ type Multiplication struct {
 	TenantID   identity.TenantID
 	Job        int64 // that computes its bundle
 	Priority   int16
+	Urgency    int16 // of one that is being accepted: the priority of its bundle; 0: Priority
 	M          int64 // A is m×k, B is k×n
 	K          int64
 	N          int64

@@ -16,7 +16,7 @@ WITH known AS (
     WHERE idempotency_keys.expires_at <= clock_timestamp()
     RETURNING key
 ), wanted AS (
-    SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@priorities::smallint[]) AS priority,
+    SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@urgencies::smallint[]) AS priority,
            unnest(@open_jobs::bigint[]) AS job
 ), open AS (
     SELECT j.id FROM river_job j WHERE j.id = ANY(@open_jobs::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
@@ -29,11 +29,11 @@ WITH known AS (
     RETURNING id, (args->>'first')::uuid AS first
 )
 INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id)
-SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands, x.tenant_id
+SELECT x.id, coalesce(c.id, w.job), x.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands, x.tenant_id
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@bundle_of::uuid[]) AS first, unnest(@m::smallint[]) AS m,
              unnest(@k::smallint[]) AS k, unnest(@n::smallint[]) AS n, unnest(@a_float32::boolean[]) AS a_float32,
              unnest(@b_float32::boolean[]) AS b_float32, unnest(@checksums::integer[]) AS checksum,
-             unnest(@operands::bytea[]) AS operands, unnest(@key_of::text[]) AS key,
+             unnest(@operands::bytea[]) AS operands, unnest(@key_of::text[]) AS key, unnest(@priorities::smallint[]) AS priority,
              unnest(@tenants::integer[]) AS tenant_id) AS x
 JOIN known ON known.yes
 JOIN wanted w ON w.first = x.first

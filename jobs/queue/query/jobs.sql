@@ -4,14 +4,55 @@
 -- name: InsertTiles :one
 -- Enqueues a job for each tile of a range of one multiplication, and returns the range of their ids. No process holds them in
 -- memory, however many they are. Without a time they are due now. Two rows of tiles are in line side by side, column by column:
--- tiles that are computed at the same time share the columns of B, and those after each other the rows of A.
-WITH inserted AS (
-    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', tile), @max_attempts::smallint,
-           @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
-           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+-- tiles that are computed at the same time share the columns of B, and those after each other the rows of A. Those that cost something get places in the line: behind
+-- the ones before, or where the line is. The first tile of a new multiplication that is short, at most half of a tile of another one of
+-- its tenant, changes places with the first of these, if that is near the head of the line: it begins soon, and the tenant gets no
+-- more for it. A tile gives way once, and only one that no other transaction has in hand.
+WITH wanted AS (
+    SELECT array_agg(tile ORDER BY tile / (2 * @tiles_across::bigint), tile % @tiles_across::bigint, tile) AS tiles
     FROM generate_series(@first_tile::bigint, @last_tile::bigint) AS tile
-    ORDER BY tile / (2 * @tiles_across::bigint), tile % @tiles_across::bigint, tile
+), place AS MATERIALIZED (
+    SELECT line_place(greatest(line_now(coalesce(p.priority, @priority::smallint)), p.last), 0) AS after,
+           coalesce(p.priority, @priority::smallint) AS priority, p.multiplication_id IS NULL AS new,
+           cardinality(w.tiles) * @cost::real AS cost,
+           coalesce(nullif(p.step, 0), line_step(@tenant::integer, @priority::smallint, @cost::real, @share::real)) AS step
+    FROM wanted w LEFT JOIN line_places p ON p.multiplication_id = sqlc.arg(group_id)::text::uuid
+    WHERE @cost::real > 0
+), first AS (
+    SELECT j.id, j.scheduled_at AS at FROM place p
+    CROSS JOIN LATERAL (
+        SELECT x.id FROM (SELECT y.id, y.metadata, y.scheduled_at AS place FROM river_job y
+                          WHERE y.state = 'available' AND y.queue = @queue::text AND y.priority = p.priority
+                            AND y.scheduled_at < line_place(p.after, p.step)
+                          ORDER BY y.scheduled_at, y.id LIMIT 100) AS x
+        JOIN line_places o ON o.multiplication_id = (x.metadata->>'multiplication_id')::uuid
+        WHERE o.tenant_id = @tenant::integer AND NOT x.metadata ? 'gave_way' AND o.cost >= 2 * p.cost
+        ORDER BY x.place, x.id LIMIT 1) AS f
+    JOIN river_job j ON j.id = f.id AND j.state = 'available'
+    WHERE p.new
+    FOR NO KEY UPDATE OF j SKIP LOCKED
+), moved AS (
+    UPDATE river_job j SET scheduled_at = line_place(p.after, p.step), metadata = j.metadata || '{"gave_way": true}'
+    FROM first f, place p WHERE j.id = f.id
+), placed AS (
+    INSERT INTO line_places (multiplication_id, tenant_id, priority, share, cost, step, last)
+    SELECT sqlc.arg(group_id)::text::uuid, @tenant::integer, p.priority, @share::real, @cost::real, p.step,
+           CASE WHEN cardinality(w.tiles) = 1 AND f.at IS NOT NULL THEN f.at ELSE line_place(p.after, p.step * cardinality(w.tiles)) END
+    FROM wanted w CROSS JOIN place p LEFT JOIN first f ON true
+    ON CONFLICT (multiplication_id) DO UPDATE SET last = excluded.last
+), inserted AS (
+    INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
+    SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', t.tile), @max_attempts::smallint,
+           CASE WHEN p.step IS NULL THEN @metadata::jsonb ELSE @metadata::jsonb || jsonb_build_object(
+               'due_at', coalesce(sqlc.narg(queued_at)::timestamptz, now())) END,
+           coalesce(p.priority, @priority::smallint), @queue::text,
+           CASE WHEN p.step IS NULL THEN coalesce(sqlc.narg(queued_at)::timestamptz, now())
+                WHEN t.n = 1 AND f.at IS NOT NULL THEN f.at
+                ELSE line_place(p.after, p.step * t.n) END,
+           'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
+    FROM (SELECT unnest(tiles) AS tile, generate_series(1, cardinality(tiles)) AS n FROM wanted) AS t
+    LEFT JOIN place p ON true LEFT JOIN first f ON true
+    ORDER BY t.n
     RETURNING id
 )
 SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted;
@@ -19,7 +60,7 @@ SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted;
 -- name: ListProgress :many
 -- What the jobs of each of several groups tell. A job that crashed its worker was started, too, although a crash is no failed
 -- attempt.
-SELECT p.id AS group_id, t.running, t.retrying, t.discarded, t.failures, t.attempts
+SELECT p.id AS group_id, t.running, t.retrying, t.discarded, t.failures, t.attempts, t.next_attempt
 FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
@@ -27,7 +68,8 @@ CROSS JOIN LATERAL (
                               AND j.state <> 'running')::bigint                           AS retrying,
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
-           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
+           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts,
+           coalesce(min(j.scheduled_at) FILTER (WHERE j.state IN ('retryable', 'scheduled')), 'epoch')::timestamptz AS next_attempt
     FROM job_ranges r CROSS JOIN LATERAL (
         SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
     ) AS j
@@ -168,7 +210,7 @@ WHERE id = ANY (ARRAY(
 -- Enqueues the tiles of a group, up to a last one, that have no job, in the same order. It returns the range of their ids, which is empty
 -- when there are none, and how many tiles have a job that is counted.
 WITH present AS MATERIALIZED (
-    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
+    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted, max(j.priority) AS priority
     FROM job_ranges r CROSS JOIN LATERAL (
         SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
     ) AS j
@@ -177,7 +219,9 @@ WITH present AS MATERIALIZED (
 ), inserted AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
     SELECT @kind::text, jsonb_build_object('multiplication_id', sqlc.arg(group_id)::text, 'tile', missing.tile),
-           @max_attempts::smallint, @metadata::jsonb, @priority::smallint, @queue::text, coalesce(sqlc.narg(queued_at)::timestamptz, now()),
+           @max_attempts::smallint, @metadata::jsonb,
+           coalesce((SELECT max(priority) FROM present), @priority::smallint), @queue::text,
+           coalesce(sqlc.narg(queued_at)::timestamptz, now()),
            'available'::river_job_state, ARRAY[sqlc.arg(group_id)::text]
     FROM (SELECT tile FROM generate_series(0, @last_tile::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
     ORDER BY missing.tile / (2 * @tiles_across::bigint), missing.tile % @tiles_across::bigint, missing.tile

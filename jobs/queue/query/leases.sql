@@ -1,7 +1,8 @@
 -- name: RenewLease :one
 -- By the clock, and not by the start of the transaction: a renewal may have waited for a lock.
-INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since)
-VALUES (@id, @schema_version::smallint, clock_timestamp(), clock_timestamp() + @lease::interval, clock_timestamp())
+INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since, tile_slots, small_slots)
+VALUES (@id, @schema_version::smallint, clock_timestamp(), clock_timestamp() + @lease::interval, clock_timestamp(),
+        @tile_slots::integer, @small_slots::integer)
 ON CONFLICT (id) DO UPDATE SET
     renewed_at = clock_timestamp(),
     expires_at = clock_timestamp() + @lease::interval,
@@ -30,3 +31,7 @@ LEFT JOIN workers w ON w.id = r.worker
 WHERE coalesce(w.expires_at + (w.expires_at - w.renewed_at) / 4, w.renewed_at + @lease::interval, '-infinity')
     < me.renewed_at
 ORDER BY 1;
+
+-- name: CountSlots :one
+-- How many jobs the processes work at once that have renewed their lease in time.
+SELECT coalesce(sum(tile_slots), 0)::bigint AS tiles, coalesce(sum(small_slots), 0)::bigint AS small FROM workers WHERE expires_at > now();

@@ -89,7 +89,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce((j.metadata->>'due_at')::timestamptz, j.scheduled_at) AS due FROM river_job j
     WHERE j.state = 'available' AND j.queue = q.queue AND j.priority = p.priority
     ORDER BY j.scheduled_at, j.id
-    LIMIT 1
+    LIMIT 100
 ) AS f
 GROUP BY q.queue
 `
@@ -100,7 +100,8 @@ type ListOldestRow struct {
 }
 
 // How long the first job in line of each of several queues has been due, in seconds. One that was put back into the queue is due
-// since then, although its place in line is the one that it had before.
+// since then, although its place in line is the one that it had before. Of the first hundred: in a line that is fair the first one
+// may have come last.
 func (q *Queries) ListOldest(ctx context.Context, queues []string) ([]ListOldestRow, error) {
 	rows, err := q.db.Query(ctx, ListOldest, queues)
 	if err != nil {
@@ -124,19 +125,22 @@ func (q *Queries) ListOldest(ctx context.Context, queues []string) ([]ListOldest
 const SampleJobs = `-- name: SampleJobs :many
 SELECT q.queue::text AS queue, true AS finished, coalesce((done.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS group_id,
        sum(coalesce((done.args->>'multiplications')::int, 1))::bigint AS jobs,
-       coalesce(sum(extract(epoch FROM done.finalized_at - done.attempted_at)), 0)::float8 AS seconds
+       coalesce(sum(extract(epoch FROM done.finalized_at - done.attempted_at)), 0)::float8 AS seconds,
+       coalesce(extract(epoch FROM max(done.finalized_at) - min(done.finalized_at)), 0)::float8 AS span
 FROM unnest($1::text[]) AS q(queue)
 CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
 CROSS JOIN LATERAL (
     SELECT j.args, j.attempted_at, j.finalized_at FROM river_job j
     WHERE j.state = 'completed' AND j.queue = q.queue AND j.priority = p.priority
+      -- Those of the version before have places that are times.
+      AND j.scheduled_at < CASE q.queue WHEN 'tiles' THEN '2000-01-01 00:00:00+00'::timestamptz ELSE 'infinity' END
     ORDER BY j.scheduled_at DESC, j.id DESC
     LIMIT 50
 ) AS done
 GROUP BY 1, 3
 UNION ALL
 SELECT q.queue::text, false, coalesce((next.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000')::uuid,
-       sum(coalesce((next.args->>'multiplications')::int, 1))::bigint, 0::float8
+       sum(coalesce((next.args->>'multiplications')::int, 1))::bigint, 0::float8, 0::float8
 FROM unnest($1::text[]) AS q(queue)
 CROSS JOIN unnest('{available,running}'::river_job_state[]) AS s(state)
 CROSS JOIN LATERAL (
@@ -154,10 +158,11 @@ type SampleJobsRow struct {
 	GroupID  uuid.UUID
 	Jobs     int64
 	Seconds  float64
+	Span     float64
 }
 
 // Which groups the next jobs in line, and those that were completed lately, are of, and how long the latter took: a few hundred
-// jobs of each queue, however many there are. Those that compute several multiplications are of no group, and count as so many.
+// jobs of each queue, however many there are, and in which time they were completed. Those that compute several multiplications are of no group, and count as so many.
 func (q *Queries) SampleJobs(ctx context.Context, queues []string) ([]SampleJobsRow, error) {
 	rows, err := q.db.Query(ctx, SampleJobs, queues)
 	if err != nil {
@@ -173,6 +178,7 @@ func (q *Queries) SampleJobs(ctx context.Context, queues []string) ([]SampleJobs
 			&i.GroupID,
 			&i.Jobs,
 			&i.Seconds,
+			&i.Span,
 		); err != nil {
 			return nil, err
 		}

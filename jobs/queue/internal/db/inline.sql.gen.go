@@ -130,12 +130,12 @@ func (q *Queries) ExpandInline(ctx context.Context, ids []uuid.UUID, retention t
 
 const InsertBundles = `-- name: InsertBundles :many
 WITH known AS (
-    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < $12::smallint) AS yes
+    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < $13::smallint) AS yes
 ), kept AS (
     INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
-    SELECT x.key, x.fingerprint, $13::smallint, x.location, x.body, clock_timestamp() + $14::interval
-    FROM (SELECT unnest($15::text[]) AS key, unnest($16::bytea[]) AS fingerprint,
-                 unnest($17::text[]) AS location, unnest($18::bytea[]) AS body) AS x, known
+    SELECT x.key, x.fingerprint, $14::smallint, x.location, x.body, clock_timestamp() + $15::interval
+    FROM (SELECT unnest($16::text[]) AS key, unnest($17::bytea[]) AS fingerprint,
+                 unnest($18::text[]) AS location, unnest($19::bytea[]) AS body) AS x, known
     WHERE known.yes
     ON CONFLICT (key) DO UPDATE SET
         fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location, body = excluded.body,
@@ -143,25 +143,25 @@ WITH known AS (
     WHERE idempotency_keys.expires_at <= clock_timestamp()
     RETURNING key
 ), wanted AS (
-    SELECT unnest($19::uuid[]) AS first, unnest($20::uuid[]) AS last, unnest($21::smallint[]) AS priority,
-           unnest($22::bigint[]) AS job
+    SELECT unnest($20::uuid[]) AS first, unnest($21::uuid[]) AS last, unnest($22::smallint[]) AS priority,
+           unnest($23::bigint[]) AS job
 ), open AS (
-    SELECT j.id FROM river_job j WHERE j.id = ANY($22::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
+    SELECT j.id FROM river_job j WHERE j.id = ANY($23::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
 ), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT $23::text, jsonb_build_object('first', w.first, 'last', w.last), $24::smallint,
-           '{}', w.priority, $25::text, now(), 'available'::river_job_state, '{}'
+    SELECT $24::text, jsonb_build_object('first', w.first, 'last', w.last), $25::smallint,
+           '{}', w.priority, $26::text, now(), 'available'::river_job_state, '{}'
     FROM wanted w, known
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first
 )
 INSERT INTO inline_pending (id, job, priority, m, k, n, a_float32, b_float32, checksum, operands, tenant_id)
-SELECT x.id, coalesce(c.id, w.job), w.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands, x.tenant_id
+SELECT x.id, coalesce(c.id, w.job), x.priority, x.m, x.k, x.n, x.a_float32, x.b_float32, x.checksum, x.operands, x.tenant_id
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::uuid[]) AS first, unnest($3::smallint[]) AS m,
              unnest($4::smallint[]) AS k, unnest($5::smallint[]) AS n, unnest($6::boolean[]) AS a_float32,
              unnest($7::boolean[]) AS b_float32, unnest($8::integer[]) AS checksum,
-             unnest($9::bytea[]) AS operands, unnest($10::text[]) AS key,
-             unnest($11::integer[]) AS tenant_id) AS x
+             unnest($9::bytea[]) AS operands, unnest($10::text[]) AS key, unnest($11::smallint[]) AS priority,
+             unnest($12::integer[]) AS tenant_id) AS x
 JOIN known ON known.yes
 JOIN wanted w ON w.first = x.first
 LEFT JOIN created c ON c.first = x.first
@@ -180,6 +180,7 @@ type InsertBundlesParams struct {
 	Checksums    []int32
 	Operands     [][]byte
 	KeyOf        []string
+	Priorities   []int16
 	Tenants      []int32
 	InlineSince  int16
 	Status       int16
@@ -190,7 +191,7 @@ type InsertBundlesParams struct {
 	Bodies       [][]byte
 	Firsts       []uuid.UUID
 	Lasts        []uuid.UUID
-	Priorities   []int16
+	Urgencies    []int16
 	OpenJobs     []int64
 	Kind         string
 	MaxAttempts  int16
@@ -217,6 +218,7 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 		arg.Checksums,
 		arg.Operands,
 		arg.KeyOf,
+		arg.Priorities,
 		arg.Tenants,
 		arg.InlineSince,
 		arg.Status,
@@ -227,7 +229,7 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 		arg.Bodies,
 		arg.Firsts,
 		arg.Lasts,
-		arg.Priorities,
+		arg.Urgencies,
 		arg.OpenJobs,
 		arg.Kind,
 		arg.MaxAttempts,

@@ -154,7 +154,7 @@ func (q *Queries) HasUncounted(ctx context.Context, groupID uuid.UUID, firstTile
 
 const InsertMissingTiles = `-- name: InsertMissingTiles :one
 WITH present AS MATERIALIZED (
-    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted
+    SELECT (j.args->>'tile')::bigint AS tile, bool_or(j.metadata ? 'counted') AS counted, max(j.priority) AS priority
     FROM job_ranges r CROSS JOIN LATERAL (
         SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
     ) AS j
@@ -163,7 +163,9 @@ WITH present AS MATERIALIZED (
 ), inserted AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
     SELECT $2::text, jsonb_build_object('multiplication_id', $1::text, 'tile', missing.tile),
-           $3::smallint, $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
+           $3::smallint, $4::jsonb,
+           coalesce((SELECT max(priority) FROM present), $5::smallint), $6::text,
+           coalesce($7::timestamptz, now()),
            'available'::river_job_state, ARRAY[$1::text]
     FROM (SELECT tile FROM generate_series(0, $8::bigint) AS tile EXCEPT SELECT tile FROM present) AS missing
     ORDER BY missing.tile / (2 * $9::bigint), missing.tile % $9::bigint, missing.tile
@@ -213,29 +215,70 @@ func (q *Queries) InsertMissingTiles(ctx context.Context, arg InsertMissingTiles
 
 const InsertTiles = `-- name: InsertTiles :one
 
-WITH inserted AS (
+WITH wanted AS (
+    SELECT array_agg(tile ORDER BY tile / (2 * $1::bigint), tile % $1::bigint, tile) AS tiles
+    FROM generate_series($2::bigint, $3::bigint) AS tile
+), place AS MATERIALIZED (
+    SELECT line_place(greatest(line_now(coalesce(p.priority, $4::smallint)), p.last), 0) AS after,
+           coalesce(p.priority, $4::smallint) AS priority, p.multiplication_id IS NULL AS new,
+           cardinality(w.tiles) * $5::real AS cost,
+           coalesce(nullif(p.step, 0), line_step($6::integer, $4::smallint, $5::real, $7::real)) AS step
+    FROM wanted w LEFT JOIN line_places p ON p.multiplication_id = $8::text::uuid
+    WHERE $5::real > 0
+), first AS (
+    SELECT j.id, j.scheduled_at AS at FROM place p
+    CROSS JOIN LATERAL (
+        SELECT x.id FROM (SELECT y.id, y.metadata, y.scheduled_at AS place FROM river_job y
+                          WHERE y.state = 'available' AND y.queue = $9::text AND y.priority = p.priority
+                            AND y.scheduled_at < line_place(p.after, p.step)
+                          ORDER BY y.scheduled_at, y.id LIMIT 100) AS x
+        JOIN line_places o ON o.multiplication_id = (x.metadata->>'multiplication_id')::uuid
+        WHERE o.tenant_id = $6::integer AND NOT x.metadata ? 'gave_way' AND o.cost >= 2 * p.cost
+        ORDER BY x.place, x.id LIMIT 1) AS f
+    JOIN river_job j ON j.id = f.id AND j.state = 'available'
+    WHERE p.new
+    FOR NO KEY UPDATE OF j SKIP LOCKED
+), moved AS (
+    UPDATE river_job j SET scheduled_at = line_place(p.after, p.step), metadata = j.metadata || '{"gave_way": true}'
+    FROM first f, place p WHERE j.id = f.id
+), placed AS (
+    INSERT INTO line_places (multiplication_id, tenant_id, priority, share, cost, step, last)
+    SELECT $8::text::uuid, $6::integer, p.priority, $7::real, $5::real, p.step,
+           CASE WHEN cardinality(w.tiles) = 1 AND f.at IS NOT NULL THEN f.at ELSE line_place(p.after, p.step * cardinality(w.tiles)) END
+    FROM wanted w CROSS JOIN place p LEFT JOIN first f ON true
+    ON CONFLICT (multiplication_id) DO UPDATE SET last = excluded.last
+), inserted AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT $1::text, jsonb_build_object('multiplication_id', $2::text, 'tile', tile), $3::smallint,
-           $4::jsonb, $5::smallint, $6::text, coalesce($7::timestamptz, now()),
-           'available'::river_job_state, ARRAY[$2::text]
-    FROM generate_series($8::bigint, $9::bigint) AS tile
-    ORDER BY tile / (2 * $10::bigint), tile % $10::bigint, tile
+    SELECT $10::text, jsonb_build_object('multiplication_id', $8::text, 'tile', t.tile), $11::smallint,
+           CASE WHEN p.step IS NULL THEN $12::jsonb ELSE $12::jsonb || jsonb_build_object(
+               'due_at', coalesce($13::timestamptz, now())) END,
+           coalesce(p.priority, $4::smallint), $9::text,
+           CASE WHEN p.step IS NULL THEN coalesce($13::timestamptz, now())
+                WHEN t.n = 1 AND f.at IS NOT NULL THEN f.at
+                ELSE line_place(p.after, p.step * t.n) END,
+           'available'::river_job_state, ARRAY[$8::text]
+    FROM (SELECT unnest(tiles) AS tile, generate_series(1, cardinality(tiles)) AS n FROM wanted) AS t
+    LEFT JOIN place p ON true LEFT JOIN first f ON true
+    ORDER BY t.n
     RETURNING id
 )
 SELECT min(id)::bigint AS first_job, max(id)::bigint AS last_job FROM inserted
 `
 
 type InsertTilesParams struct {
-	Kind        string
-	GroupID     string
-	MaxAttempts int16
-	Metadata    []byte
-	Priority    int16
-	Queue       string
-	QueuedAt    *time.Time
+	TilesAcross int64
 	FirstTile   int64
 	LastTile    int64
-	TilesAcross int64
+	Priority    int16
+	Cost        float32
+	Tenant      int32
+	Share       float32
+	GroupID     string
+	Queue       string
+	Kind        string
+	MaxAttempts int16
+	Metadata    []byte
+	QueuedAt    *time.Time
 }
 
 type InsertTilesRow struct {
@@ -247,19 +290,25 @@ type InsertTilesRow struct {
 // takes for cheaper when there are several ranges, and IS TRUE from looking for them by their state.
 // Enqueues a job for each tile of a range of one multiplication, and returns the range of their ids. No process holds them in
 // memory, however many they are. Without a time they are due now. Two rows of tiles are in line side by side, column by column:
-// tiles that are computed at the same time share the columns of B, and those after each other the rows of A.
+// tiles that are computed at the same time share the columns of B, and those after each other the rows of A. Those that cost something get places in the line: behind
+// the ones before, or where the line is. The first tile of a new multiplication that is short, at most half of a tile of another one of
+// its tenant, changes places with the first of these, if that is near the head of the line: it begins soon, and the tenant gets no
+// more for it. A tile gives way once, and only one that no other transaction has in hand.
 func (q *Queries) InsertTiles(ctx context.Context, arg InsertTilesParams) (InsertTilesRow, error) {
 	row := q.db.QueryRow(ctx, InsertTiles,
-		arg.Kind,
-		arg.GroupID,
-		arg.MaxAttempts,
-		arg.Metadata,
-		arg.Priority,
-		arg.Queue,
-		arg.QueuedAt,
+		arg.TilesAcross,
 		arg.FirstTile,
 		arg.LastTile,
-		arg.TilesAcross,
+		arg.Priority,
+		arg.Cost,
+		arg.Tenant,
+		arg.Share,
+		arg.GroupID,
+		arg.Queue,
+		arg.Kind,
+		arg.MaxAttempts,
+		arg.Metadata,
+		arg.QueuedAt,
 	)
 	var i InsertTilesRow
 	err := row.Scan(&i.FirstJob, &i.LastJob)
@@ -345,7 +394,7 @@ func (q *Queries) ListErrors(ctx context.Context, arg ListErrorsParams) ([]ListE
 }
 
 const ListProgress = `-- name: ListProgress :many
-SELECT p.id AS group_id, t.running, t.retrying, t.discarded, t.failures, t.attempts
+SELECT p.id AS group_id, t.running, t.retrying, t.discarded, t.failures, t.attempts, t.next_attempt
 FROM multiplications p
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE j.state = 'running')::bigint                            AS running,
@@ -353,7 +402,8 @@ CROSS JOIN LATERAL (
                               AND j.state <> 'running')::bigint                           AS retrying,
            count(*) FILTER (WHERE j.state = 'discarded')::bigint                          AS discarded,
            count(*) FILTER (WHERE j.errors IS NOT NULL)::bigint                           AS failures,
-           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts
+           coalesce(sum(j.attempt + coalesce((j.metadata->>'crashes')::int, 0)), 0)::bigint AS attempts,
+           coalesce(min(j.scheduled_at) FILTER (WHERE j.state IN ('retryable', 'scheduled')), 'epoch')::timestamptz AS next_attempt
     FROM job_ranges r CROSS JOIN LATERAL (
         SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
     ) AS j
@@ -363,12 +413,13 @@ WHERE p.id = ANY($1::uuid[])
 `
 
 type ListProgressRow struct {
-	GroupID   uuid.UUID
-	Running   int64
-	Retrying  int64
-	Discarded int64
-	Failures  int64
-	Attempts  int64
+	GroupID     uuid.UUID
+	Running     int64
+	Retrying    int64
+	Discarded   int64
+	Failures    int64
+	Attempts    int64
+	NextAttempt time.Time
 }
 
 // What the jobs of each of several groups tell. A job that crashed its worker was started, too, although a crash is no failed
@@ -389,6 +440,7 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 			&i.Discarded,
 			&i.Failures,
 			&i.Attempts,
+			&i.NextAttempt,
 		); err != nil {
 			return nil, err
 		}

@@ -28,6 +28,23 @@ func (q *Queries) CountLeases(ctx context.Context, maintenance string, lease tim
 	return i, err
 }
 
+const CountSlots = `-- name: CountSlots :one
+SELECT coalesce(sum(tile_slots), 0)::bigint AS tiles, coalesce(sum(small_slots), 0)::bigint AS small FROM workers WHERE expires_at > now()
+`
+
+type CountSlotsRow struct {
+	Tiles int64
+	Small int64
+}
+
+// How many jobs the processes work at once that have renewed their lease in time.
+func (q *Queries) CountSlots(ctx context.Context) (CountSlotsRow, error) {
+	row := q.db.QueryRow(ctx, CountSlots)
+	var i CountSlotsRow
+	err := row.Scan(&i.Tiles, &i.Small)
+	return i, err
+}
+
 const DeleteOldLeases = `-- name: DeleteOldLeases :exec
 DELETE FROM workers WHERE renewed_at < now() - $1::interval AND coalesce(expires_at, renewed_at) < now()
 `
@@ -80,8 +97,9 @@ func (q *Queries) ReleaseLease(ctx context.Context, id string) error {
 }
 
 const RenewLease = `-- name: RenewLease :one
-INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since)
-VALUES ($1, $2::smallint, clock_timestamp(), clock_timestamp() + $3::interval, clock_timestamp())
+INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since, tile_slots, small_slots)
+VALUES ($1, $2::smallint, clock_timestamp(), clock_timestamp() + $3::interval, clock_timestamp(),
+        $4::integer, $5::integer)
 ON CONFLICT (id) DO UPDATE SET
     renewed_at = clock_timestamp(),
     expires_at = clock_timestamp() + $3::interval,
@@ -89,14 +107,28 @@ ON CONFLICT (id) DO UPDATE SET
 RETURNING held_since::timestamptz AS held_since, renewed_at::timestamptz AS renewed_at
 `
 
+type RenewLeaseParams struct {
+	ID            string
+	SchemaVersion int16
+	Lease         time.Duration
+	TileSlots     int32
+	SmallSlots    int32
+}
+
 type RenewLeaseRow struct {
 	HeldSince time.Time
 	RenewedAt time.Time
 }
 
 // By the clock, and not by the start of the transaction: a renewal may have waited for a lock.
-func (q *Queries) RenewLease(ctx context.Context, iD string, schemaVersion int16, lease time.Duration) (RenewLeaseRow, error) {
-	row := q.db.QueryRow(ctx, RenewLease, iD, schemaVersion, lease)
+func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLeaseRow, error) {
+	row := q.db.QueryRow(ctx, RenewLease,
+		arg.ID,
+		arg.SchemaVersion,
+		arg.Lease,
+		arg.TileSlots,
+		arg.SmallSlots,
+	)
 	var i RenewLeaseRow
 	err := row.Scan(&i.HeldSince, &i.RenewedAt)
 	return i, err

@@ -1,0 +1,68 @@
+package line
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+)
+
+// Rates are what the keeper is told of how fast work is done.
+type Rates struct {
+	At    time.Time
+	Pace  float64 // how many seconds tiles took lately for each that they are taken to cost
+	Small SmallRate
+	Depth int64 // of queue small
+}
+
+// SmallRate is how many jobs of queue small are worked in a second.
+type SmallRate struct {
+	OfSlot float64
+	OfAll  float64 // of all slots together, if that is known; else 0
+}
+
+// wait returns how long what is in queue small takes.
+func (r Rates) wait(slots float64) time.Duration {
+	rate := r.Small.OfAll
+	if rate == 0 {
+		rate = r.Small.OfSlot * max(1, slots)
+	}
+	return time.Duration(min(float64(r.Depth)/max(rate, 1e-9), maxOutlook) * float64(time.Second))
+}
+
+// crowded is a depth of queue small at which its workers have been busy for the last bundles.
+const crowded = 5000
+
+// NewSmallRate returns the rate of a queue of small jobs: that of a slot, or, if many jobs wait, that which all slots
+// had in the last bundles, when they shared CPUs and the database.
+func NewSmallRate(queue string, depth int64, perJob float64, samples []db.SampleJobsRow) (r SmallRate) {
+	r.OfSlot = 1 / max(perJob, 1e-9)
+	var jobs, span float64
+	for _, s := range samples {
+		if s.Queue == queue && s.Finished && s.Span > span {
+			jobs = float64(s.Jobs)
+			span = s.Span
+		}
+	}
+	if depth >= crowded && span > 0 {
+		r.OfAll = jobs / span
+	}
+	return r
+}
+
+// Pace returns how many seconds the jobs of a queue took that were completed lately, for each that they were taken to
+// cost. The costs are the floating-point operations of a tile of each multiplication.
+func Pace(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID]float64) float64 {
+	var took, cost float64
+	for _, s := range samples {
+		if flops, exists := costs[s.GroupID]; exists && s.Finished && s.Queue == queue {
+			took += s.Seconds
+			cost += float64(s.Jobs) * Cost(flops)
+		}
+	}
+	if took == 0 {
+		return 1
+	}
+	return took / cost
+}
