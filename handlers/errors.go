@@ -9,9 +9,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
@@ -64,6 +66,9 @@ func (a *API) fail(ctx context.Context, err error) error {
 		if errors.Is(err, s.err) {
 			return a.failAs(ctx, s.status, err)
 		}
+	}
+	if identity.Refused(err) {
+		return auth.Problem(err)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")

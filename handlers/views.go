@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/bulk"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
@@ -47,7 +48,9 @@ func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	err = a.hub.Wait(ctx, id, w.limit)
+	kept, stop := auth.Keep(ctx, heartbeat)
+	err = auth.Why(kept, a.hub.Wait(kept, id, w.limit))
+	stop()
 	release()
 	if err != nil {
 		return view{}, err

@@ -37,8 +37,13 @@ type Links struct {
 	RiverUI bool
 }
 
+// Mux is what pages are added to.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
 // Mount adds the pages to a mux: the start page at /, the docs page at /docs/, and their assets.
-func Mount(mux *http.ServeMux, links Links) {
+func Mount(mux Mux, links Links) {
 	mountFiles(mux)
 	mountSwagger(mux)
 	mux.Handle("GET /docs/{$}", newAsset(render("docs/index.html", links), "text/html; charset=utf-8", docsPolicy))
@@ -48,7 +53,7 @@ func Mount(mux *http.ServeMux, links Links) {
 const svg = "image/svg+xml"
 
 // mountFiles adds the files that are served unchanged.
-func mountFiles(mux *http.ServeMux) {
+func mountFiles(mux Mux) {
 	for _, f := range []struct{ route, file, contentType, policy string }{
 		{"/{$}", "home/index.html", "text/html; charset=utf-8", homePolicy},
 		{"/assets/home.css", "home/home.css", "text/css; charset=utf-8", ""},
@@ -63,7 +68,7 @@ func mountFiles(mux *http.ServeMux) {
 }
 
 // mountSwagger adds the files of Swagger UI, which are embedded compressed.
-func mountSwagger(mux *http.ServeMux) {
+func mountSwagger(mux Mux) {
 	for name, contentType := range map[string]string{
 		"swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 		"swagger-ui.css":       "text/css; charset=utf-8",

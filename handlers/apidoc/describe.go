@@ -31,15 +31,14 @@ func Describe(o *huma.OpenAPI) {
 func describeOperation(c *huma.Components, op *huma.Operation) {
 	for status := range sharedResponses {
 		code := strconv.Itoa(status)
-		if status == http.StatusForbidden && op.Method == http.MethodGet {
-			continue // reading is for the browser to refuse
+		if status == http.StatusUnauthorized && isPublic(op) || ofBodies(status) {
+			continue
 		}
-		if !ofBodies(status) && op.Responses[code] == nil {
+		if op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{}
 		}
 	}
 	delete(op.Responses, "default")
-	op.Security = []map[string][]string{} // explicitly none: authentication is left to a proxy
 	for code, r := range op.Responses {
 		describeResponse(c, code, r)
 	}
@@ -52,6 +51,9 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 		}
 	}
 }
+
+// isPublic reports whether an operation needs nothing.
+func isPublic(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
 
 // ofBodies reports whether only requests with a body get a response.
 func ofBodies(status int) bool {

@@ -91,10 +91,20 @@ func resourceHeaders() map[string]huma.Header {
 			Schema:      integerSchema("int32", 0, 3600),
 			Example:     5,
 		},
+		"Set-Cookie": {
+			Description: "The cookie of the session.",
+			Schema:      textSchema(400),
+			Example:     "millrace=ms_…; Path=/; Max-Age=28800; HttpOnly; SameSite=Strict",
+		},
 		"Vary": {
 			Description: "The request headers that the response depends on.",
 			Schema:      textSchema(200),
 			Example:     "Accept",
+		},
+		"WWW-Authenticate": {
+			Description: "What the request lacks (RFC 6750).",
+			Schema:      textSchema(300),
+			Example:     `Bearer realm="millrace", error="invalid_token", error_description="the token has expired"`,
 		},
 		"X-Accel-Buffering": {
 			Description: "Asks a proxy not to buffer the events.",

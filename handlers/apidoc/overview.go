@@ -10,6 +10,7 @@ import (
 func GetOverview() huma.Operation {
 	return huma.Operation{
 		OperationID: "get-overview",
+		Security:    needsRead,
 		Tags:        []string{overviewTag},
 		Summary:     "Get the state of the system",
 		Description: "The numbers are those of the whole system. They are read on request, at most once per second " +

@@ -64,23 +64,40 @@ type sharedResponse struct {
 	name        string
 	description string
 	detail      string
+	code        string // of the example; may be empty
 	headers     []string
 }
 
 func (s sharedResponse) response(status int) *huma.Response {
 	r := problem(status, s.description, s.detail, s.headers...)
+	example := r.Content[resource.MediaProblem].Example.(map[string]any)
 	if status == http.StatusUnprocessableEntity {
-		r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
+		example["errors"] = []any{exampleFault}
+	}
+	if s.code != "" {
+		example["code"] = s.code
+		example["type"] = resource.NewProblem(status, s.code, "").Type
 	}
 	return &r.Response
 }
 
 // sharedResponses are the error responses that do not depend on the operation, by status.
 var sharedResponses = map[int]sharedResponse{
+	http.StatusUnauthorized: {
+		name: "Unauthorized",
+		description: "The request has no key, or one that is not valid. The codes are `authentication_required`, " +
+			"`invalid_token`, `token_expired` and `token_revoked`.",
+		detail:  "the token has expired",
+		code:    "token_expired",
+		headers: []string{"WWW-Authenticate"},
+	},
 	http.StatusForbidden: {
-		name:        "OtherSite",
-		description: "A browser sent the request for a page of another site.",
-		detail:      "requests from pages of other sites are refused",
+		name: "Forbidden",
+		description: "The key does not have the scope that the operation needs (`insufficient_scope`), or a browser sent " +
+			"the request for a page of another site.",
+		detail:  "this needs a key with the scope submit",
+		code:    "insufficient_scope",
+		headers: []string{"WWW-Authenticate"},
 	},
 	http.StatusRequestTimeout: {
 		name: "Timeout",

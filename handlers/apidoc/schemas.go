@@ -89,6 +89,9 @@ func streamedEventSchema() *huma.Schema {
 func problemSchema() *huma.Schema {
 	faults := arraySchema(ref("Fault"), 100)
 	return objectSchema(map[string]*huma.Schema{
+		"type": describedAs("Where the code is described; absent without a code", formatSchema("uri", 200)),
+		"code": describedAs("Says to programs what is wrong, if the status does not; it does not change",
+			patternSchema("^[a-z_]+$", 50)),
 		"title":  describedAs("The meaning of the status", textSchema(50)),
 		"status": describedAs("The HTTP status", integerSchema("int32", 400, 599)),
 		"detail": describedAs("What is wrong with the request, and often what to do about it",

@@ -50,6 +50,17 @@ type Key struct {
 	LastUsed *time.Time // to within an hour; nil: never
 }
 
+// State returns what a key is at a time: valid, expired or revoked.
+func (k Key) State(now time.Time) string {
+	switch {
+	case k.Revoked != nil:
+		return "revoked"
+	case k.Expires != nil && !now.Before(*k.Expires):
+		return "expired"
+	}
+	return "valid"
+}
+
 // Order asks for a key.
 type Order struct {
 	Tenant  string // its name
