@@ -48,7 +48,7 @@ func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	kept, stop := auth.Keep(ctx, heartbeat)
+	kept, stop := auth.Keep(ctx, a.heartbeat)
 	err = auth.Why(kept, a.hub.Wait(kept, id, w.limit))
 	stop()
 	release()

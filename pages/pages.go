@@ -1,4 +1,4 @@
-// Package pages serves the start page and the docs page. Every file is embedded in the binary; no page loads anything
+// Package pages serves the start page, the docs page and the page where browsers sign in. Every file is embedded in the binary; no page loads anything
 // from another server.
 package pages
 
@@ -11,7 +11,7 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 )
 
-//go:embed favicon.svg home docs
+//go:embed favicon.svg home docs signin
 var files embed.FS
 
 // The content security policies. They allow scripts only from files of this server, connections only to this server, no
@@ -35,6 +35,7 @@ const ReferrerPolicy = "same-origin"
 // Links selects the optional links of the pages.
 type Links struct {
 	RiverUI bool
+	SignIn  bool
 }
 
 // Mux is what pages are added to.
@@ -42,7 +43,8 @@ type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount adds the pages to a mux: the start page at /, the docs page at /docs/, and their assets.
+// Mount adds the pages to a mux: the start page at /, the docs page at /docs/, the page to sign in at /signin/, and
+// their assets.
 func Mount(mux Mux, links Links) {
 	mountFiles(mux)
 	mountSwagger(mux)
@@ -58,6 +60,8 @@ func mountFiles(mux Mux) {
 		{"/{$}", "home/index.html", "text/html; charset=utf-8", homePolicy},
 		{"/assets/home.css", "home/home.css", "text/css; charset=utf-8", ""},
 		{"/assets/home.js", "home/home.js", "text/javascript; charset=utf-8", ""},
+		{"/signin/{$}", "signin/index.html", "text/html; charset=utf-8", homePolicy},
+		{"/assets/signin.js", "signin/signin.js", "text/javascript; charset=utf-8", ""},
 		{"/docs/docs.css", "docs/docs.css", "text/css; charset=utf-8", ""},
 		{"/docs/docs.js", "docs/docs.js", "text/javascript; charset=utf-8", ""},
 		{"/assets/favicon.svg", "favicon.svg", svg, ""},

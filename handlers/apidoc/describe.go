@@ -29,10 +29,17 @@ func Describe(o *huma.OpenAPI) {
 }
 
 func describeOperation(c *huma.Components, op *huma.Operation) {
+	if scopes := op.Security[0][BearerScheme]; len(scopes) > 0 {
+		needs := forbidden(scopes[0])
+		op.Responses[strconv.Itoa(needs.status)] = &needs.Response
+	}
 	for status := range sharedResponses {
 		code := strconv.Itoa(status)
 		if status == http.StatusUnauthorized && isPublic(op) || ofBodies(status) {
 			continue
+		}
+		if status == http.StatusForbidden && op.Method == http.MethodGet {
+			continue // reading is for the browser to refuse
 		}
 		if op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{}

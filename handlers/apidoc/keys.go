@@ -95,9 +95,10 @@ func CreateKey() huma.Operation {
 			problem(http.StatusBadRequest, "The body is not JSON.", "invalid character 'x' looking for beginning of value"),
 			problem(http.StatusRequestEntityTooLarge, "The body has more than 16 KiB.",
 				"request body is too large limit=16384 bytes"),
-			problem(http.StatusUnsupportedMediaType, "The body is not `application/json`.", "unknown content type"),
-			problem(http.StatusUnprocessableEntity, "There is no such tenant, or the request is not as described.",
-				`no such tenant: "acme"`),
+			problem(http.StatusUnsupportedMediaType, "The body is not `application/json`.",
+				"unsupported media type, send application/json"),
+			coded(http.StatusUnprocessableEntity, "invalid_key",
+				"There is no such tenant, or the request is not as described.", `no such tenant: "acme"`),
 		),
 	}
 }
@@ -128,7 +129,7 @@ func RevokeKey() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "The key is revoked.", nil),
-			problem(http.StatusNotFound, "There is no such key.", `no such key: "`+exampleKeyID+`"`),
+			coded(http.StatusNotFound, "not_found", "There is no such key.", `no such key: "`+exampleKeyID+`"`),
 		),
 	}
 }
@@ -158,7 +159,7 @@ func SignIn() huma.Operation {
 		DefaultStatus: http.StatusOK,
 		Responses: responses(
 			success(http.StatusOK, "The session, whose cookie is set.", exampleSession(), "Set-Cookie"),
-			problem(http.StatusConflict, "Authentication is off, or the request has no key.",
+			coded(http.StatusConflict, "key_required", "Authentication is off, or the request has no key.",
 				"authentication is off: there is no need to sign in"),
 		),
 	}

@@ -51,6 +51,20 @@ func problemExample(status int, detail string) map[string]any {
 	}
 }
 
+// coded is problem with a code.
+func coded(status int, code, description, detail string, headers ...string) response {
+	r := problem(status, description, detail, headers...)
+	r.Content[resource.MediaProblem].Example = plain(resource.NewProblem(status, code, detail))
+	return r
+}
+
+// forbidden describes the response to a key without a scope.
+func forbidden(scope string) response {
+	return coded(http.StatusForbidden, "insufficient_scope", "The key does not have the scope `"+scope+
+		"`, or a browser sent the request for a page of another site.",
+		"this needs a key with the scope "+scope, "WWW-Authenticate")
+}
+
 func headerRefs(names []string) map[string]*huma.Param {
 	m := map[string]*huma.Param{}
 	for _, name := range names {
@@ -75,8 +89,8 @@ func (s sharedResponse) response(status int) *huma.Response {
 		example["errors"] = []any{exampleFault}
 	}
 	if s.code != "" {
-		example["code"] = s.code
-		example["type"] = resource.NewProblem(status, s.code, "").Type
+		example = plain(resource.NewProblem(status, s.code, s.detail)).(map[string]any)
+		r.Content[resource.MediaProblem].Example = example
 	}
 	return &r.Response
 }
@@ -92,12 +106,9 @@ var sharedResponses = map[int]sharedResponse{
 		headers: []string{"WWW-Authenticate"},
 	},
 	http.StatusForbidden: {
-		name: "Forbidden",
-		description: "The key does not have the scope that the operation needs (`insufficient_scope`), or a browser sent " +
-			"the request for a page of another site.",
-		detail:  "this needs a key with the scope submit",
-		code:    "insufficient_scope",
-		headers: []string{"WWW-Authenticate"},
+		name:        "OtherSite",
+		description: "A browser sent the request for a page of another site.",
+		detail:      "requests from pages of other sites are refused",
 	},
 	http.StatusRequestTimeout: {
 		name: "Timeout",

@@ -60,7 +60,7 @@ func (a *Auth) CreateKey(ctx context.Context, in *CreateKeyInput) (*CreateKeyOut
 
 // ListKeysInput is the request for a list of keys.
 type ListKeysInput struct {
-	Tenant string `query:"tenant" pattern:"^[a-z0-9][a-z0-9-]*$" maxLength:"63" doc:"Only the keys of this tenant"`
+	Tenant string `query:"tenant" pattern:"^[a-z0-9][a-z0-9-]*$" maxLength:"63" example:"default" doc:"Only the keys of this tenant"`
 }
 
 // ListKeysOutput is a list of keys.

@@ -3,11 +3,14 @@ package auth
 import (
 	"context"
 	"errors"
+	"mime"
+	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // Route adds an operation, which needs what its description says. If the description has a request body, the handler
@@ -19,10 +22,26 @@ func Route[I, O any](
 	op.Method, op.Path, _ = strings.Cut(pattern, " ")
 	body := op.RequestBody
 	op.RequestBody = nil
+	if op.MaxBodyBytes > 0 { // Huma reads the body
+		op.Middlewares = append(op.Middlewares, onlyJSON(api))
+	}
 	routes.Declare(pattern, NeedOf(&op))
 	huma.Register(api, op, handler)
 	if body != nil {
 		api.OpenAPI().Paths[op.Path].Post.RequestBody = body
+	}
+}
+
+// onlyJSON refuses requests whose body is something else by their head: Huma would read it first.
+func onlyJSON(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		kind, _, err := mime.ParseMediaType(ctx.Header("Content-Type"))
+		if err != nil || kind != resource.MediaJSON {
+			_ = huma.WriteErr(api, ctx, http.StatusUnsupportedMediaType, // the client may be gone
+				"unsupported media type, send "+resource.MediaJSON)
+			return
+		}
+		next(ctx)
 	}
 }
 
