@@ -92,7 +92,7 @@ func CreateKey() huma.Operation {
 		DefaultStatus: http.StatusCreated,
 		Responses: responses(
 			success(http.StatusCreated, "The key, with its token.", exampleNewKey(), "Location"),
-			problem(http.StatusBadRequest, "The body is not JSON.", "invalid character 'x' looking for beginning of value"),
+			notJSON(),
 			problem(http.StatusRequestEntityTooLarge, "The body has more than 16 KiB.",
 				"request body is too large limit=16384 bytes"),
 			problem(http.StatusUnsupportedMediaType, "The body is not `application/json`.",
@@ -101,6 +101,17 @@ func CreateKey() huma.Operation {
 				"There is no such tenant, or the request is not as described.", `no such tenant: "acme"`),
 		),
 	}
+}
+
+// notJSON describes the response to a body that is not JSON.
+func notJSON() response {
+	r := problem(http.StatusBadRequest, "The body is not JSON.", "validation failed")
+	r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{map[string]any{
+		"message":  "invalid character 'x' looking for beginning of value",
+		"location": "body",
+		"value":    "x",
+	}}
+	return r
 }
 
 // ListKeys describes GET /v1/keys.
