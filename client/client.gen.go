@@ -492,6 +492,8 @@ type Key struct {
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 
 	// Scopes What it is good for: admin contains the others
+	//
+	// Examples: ["read","submit"]
 	Scopes []KeyScopes `json:"scopes"`
 
 	// State Only a valid key is accepted
@@ -528,6 +530,8 @@ type KeyOrder struct {
 	Name string `json:"name"`
 
 	// Scopes What it is good for: read what changes nothing, submit what makes, changes and deletes resources, admin all, also keys
+	//
+	// Examples: ["read","submit"]
 	Scopes []KeyOrderScopes `json:"scopes"`
 
 	// Tenant An existing tenant; that of the caller if it is left out
@@ -723,6 +727,8 @@ type NewKey struct {
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
 
 	// Scopes What it is good for: admin contains the others
+	//
+	// Examples: ["read","submit"]
 	Scopes []NewKeyScopes `json:"scopes"`
 
 	// State Only a valid key is accepted
@@ -925,6 +931,8 @@ type Session struct {
 	Name string `json:"name"`
 
 	// Scopes What the credentials are good for
+	//
+	// Examples: ["read","submit"]
 	Scopes []SessionScopes `json:"scopes"`
 
 	// SignedIn Whether they are the cookie of a session

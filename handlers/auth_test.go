@@ -162,7 +162,11 @@ func TestEveryRouteNeedsItsKey(t *testing.T) {
 // TestPagesAreForAll: what shows nothing that is not in the program needs no key, and a wrong one does no harm.
 func TestPagesAreForAll(t *testing.T) {
 	t.Parallel()
-	b := setupWith(t, options{idle: true, auth: true, riverUI: true})
+	b := setupWith(t, options{
+		idle:    true,
+		auth:    true,
+		riverUI: true,
+	})
 	for _, token := range []string{"", "Bearer x", "Bearer " + b.token} {
 		for _, path := range []string{"/", "/docs/", "/signin/", "/assets/home.js", "/favicon.ico", "/openapi.json"} {
 			b.send(t, http.MethodGet, path, nil, "Authorization", token).want(t, http.StatusOK)
@@ -174,7 +178,11 @@ func TestPagesAreForAll(t *testing.T) {
 // TestRiverUINeedsAdmin: River UI shows the jobs of all tenants.
 func TestRiverUINeedsAdmin(t *testing.T) {
 	t.Parallel()
-	b := setupWith(t, options{idle: true, auth: true, riverUI: true})
+	b := setupWith(t, options{
+		idle:    true,
+		auth:    true,
+		riverUI: true,
+	})
 	_, both := b.key(t, time.Hour, identity.ScopeRead, identity.ScopeSubmit)
 	for _, path := range []string{"/riverui/", "/riverui/jobs", "/riverui/api/queues", "/riverui/assets/x.js"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
@@ -191,7 +199,7 @@ func TestRiverUINeedsAdmin(t *testing.T) {
 	}
 }
 
-// TestRevokedWithinASecond: a revocation is told to a process that knows the key.
+// TestRevokedEverywhere: a revocation is told to a process that knows the key.
 func TestRevokedEverywhere(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true, auth: true})

@@ -66,7 +66,7 @@ func TestSession(t *testing.T) {
 	b.get(t, overview, "Authorization", "Bearer "+read).want(t, http.StatusOK)
 }
 
-// TestSessionEndsWithKey: who revokes a key ends its sessions.
+// TestSessionEndsWithKey: the sessions of a key that is revoked end.
 func TestSessionEndsWithKey(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true, auth: true})
@@ -83,7 +83,11 @@ func TestSessionEndsWithKey(t *testing.T) {
 func TestSecureCookie(t *testing.T) {
 	t.Parallel()
 	proxies := guard.Proxies{netip.MustParsePrefix("127.0.0.0/8")}
-	behind := setupWith(t, options{idle: true, auth: true, site: handlers.Site{Clients: handlers.Clients{Proxies: proxies}}})
+	behind := setupWith(t, options{
+		idle: true,
+		auth: true,
+		site: handlers.Site{Clients: handlers.Clients{Proxies: proxies}},
+	})
 	https := []string{"X-Forwarded-Proto", "https"}
 	secure := behind.signIn(t, behind.token, https...)
 	if !secure.Secure || secure.Name != "__Host-millrace" {

@@ -49,10 +49,10 @@ func Config() huma.Config {
 		Description: "The server that this description comes from, wherever it is mounted",
 	}}
 	c.Tags = []*huma.Tag{
+		{Name: keysTag, Description: "Keys of the API, and the sessions of browsers."},
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of multiplications."},
 		{Name: multiplicationsTag, Description: "Submit multiplications, watch them, and download their results."},
 		{Name: overviewTag, Description: "The state of the system."},
-		{Name: keysTag, Description: "Keys of the API, and the sessions of browsers."},
 	}
 	c.Components.SecuritySchemes = securitySchemes()
 	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything

@@ -54,6 +54,9 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 	}
 	if op.RequestBody != nil {
 		for _, content := range op.RequestBody.Content {
+			if content.Example == nil && content.Examples == nil {
+				content.Example = plain(componentDocs[path.Base(content.Schema.Ref)].example)
+			}
 			describeSchema(content.Schema)
 		}
 	}
