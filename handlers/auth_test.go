@@ -194,7 +194,7 @@ func TestRiverUINeedsAdmin(t *testing.T) {
 	follow := b.server.Client()
 	follow.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	a := b.send(t, http.MethodGet, "/riverui/jobs/17?x=a%26b", nil, "Authorization", "", "Accept", "text/html,*/*")
-	if got, want := a.Header.Get("Location"), "/signin/?next=riverui%2Fjobs%2F17%3Fx%3Da%2526b"; a.StatusCode != 303 || got != want {
+	if got, want := a.Header.Get("Location"), "../../signin/?next=riverui%2Fjobs%2F17%3Fx%3Da%2526b"; a.StatusCode != 303 || got != want {
 		t.Errorf("a browser without a session gets %s to %q, want 303 to %q", a.Status, got, want)
 	}
 }

@@ -74,6 +74,8 @@ func (a *Auth) Identify(ctx context.Context, r *http.Request) context.Context {
 // verify looks up the token.
 func (c *caller) verify(ctx context.Context) (identity.Principal, error) {
 	switch {
+	case c.token == several:
+		return identity.Principal{}, identity.ErrInvalidToken
 	case c.session:
 		return c.auth.Verifier.VerifySession(ctx, c.token)
 	case strings.HasPrefix(c.token, identity.KeyPrefix):

@@ -106,13 +106,12 @@ func challenge(status int, code, detail, header string) error {
 func refuse(w http.ResponseWriter, r *http.Request, n Need, err error) {
 	navigates := n.page && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
 	if navigates && (errors.Is(err, errNoToken) || identity.Refused(err)) {
+		// The address is relative: a proxy may serve the site below a path of its own, and not say so.
+		up := strings.Repeat("../", strings.Count(r.URL.EscapedPath(), "/")-1)
 		next := strings.TrimPrefix(r.URL.RequestURI(), "/")
-		w.Header().Set("Location", SignInPath+"?next="+url.QueryEscape(next))
+		w.Header().Set("Location", up+"signin/?next="+url.QueryEscape(next))
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
 	resource.WriteProblem(w, Problem(err))
 }
-
-// SignInPath is the path of the page where browsers sign in.
-const SignInPath = "/signin/"

@@ -86,10 +86,15 @@ func TestSignInBehindProxy(t *testing.T) {
 	b := open(t, "Failed to load resource")
 	for _, names := range []bool{false, true} {
 		proxy := below(t, "/tools/millrace", d.url, names)
+		b.open(proxy + "/riverui/jobs")
+		b.sees(`location.pathname === "/tools/millrace/signin/" && location.search === "?next=riverui%2Fjobs"`)
 		b.open(proxy + "/")
-		b.sees(`location.pathname === "/tools/millrace/signin/"`)
+		b.sees(`location.pathname === "/tools/millrace/signin/" && location.search === ""`)
 		b.signIn(read)
 		b.sees(`location.pathname === "/tools/millrace/" && !document.getElementById("session").hidden`)
+		b.open(proxy + "/riverui/jobs")
+		b.sees(`document.body.innerText.includes("this needs a key with the scope admin")`)
+		b.open(proxy + "/")
 		b.click("#submit button")
 		b.sees(`document.getElementById("refused").innerText === "The API returned 403: this needs a key with the scope submit"`)
 		for _, elsewhere := range []string{"//other.example/", "https://other.example/", "javascript:alert(1)", "/else/"} {
