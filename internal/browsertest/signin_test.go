@@ -24,10 +24,13 @@ func (d *deployment) key(scopes string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// deployLocked starts an API that needs keys.
-func deployLocked(t *testing.T) *deployment {
+// deployLocked starts an API that needs keys, and returns one.
+func deployLocked(t *testing.T, scopes string) (*deployment, string) {
 	t.Helper()
-	return deploy(t, "--auth")
+	d := prepare(t)
+	key := d.key(scopes)
+	d.serve("--auth")
+	return d, key
 }
 
 // signIn types a key into the page that the browser shows.
@@ -41,8 +44,7 @@ func (b *tab) signIn(key string) {
 // start page, River UI and a stream of events work with the session, until it ends.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
-	d := deployLocked(t)
-	admin := d.key("admin")
+	d, admin := deployLocked(t, "admin")
 	b := open(t, "Failed to load resource", "the server responded with a status of 401")
 	b.open(d.url + "/riverui/jobs?limit=20")
 	b.sees(`location.pathname === "/signin/"`)
@@ -81,8 +83,7 @@ func TestSignIn(t *testing.T) {
 // refused, and leads nowhere else.
 func TestSignInBehindProxy(t *testing.T) {
 	t.Parallel()
-	d := deployLocked(t)
-	read := d.key("read")
+	d, read := deployLocked(t, "read")
 	b := open(t, "Failed to load resource")
 	for _, names := range []bool{false, true} {
 		proxy := below(t, "/tools/millrace", d.url, names)
