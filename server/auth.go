@@ -24,7 +24,8 @@ var errNoKey = errors.New("there is no valid key")
 // required reports whether requests to a listener need a key.
 func (a Access) required(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
-	return a.Auth || !a.InsecureNoAuth && !(ok && tcp.IP.IsLoopback())
+	local := ok && tcp.IP.IsLoopback()
+	return a.Auth || !a.InsecureNoAuth && !local
 }
 
 // keyring is what the verifier of keys does beside requests.

@@ -62,8 +62,8 @@ type Pages struct {
 	RiverUI *bool `name:"river-ui" negatable:"" help:"Serve River UI at /riverui/, where jobs can be retried, cancelled and deleted. It needs a key with the scope admin. By default everywhere but where --insecure-no-auth lets other machines in."`
 }
 
-// riverUI reports whether River UI is served: unless that is decided, where a key is needed or only this machine reaches
-// it.
+// riverUI reports whether River UI is served: unless that is decided, where a key is needed or only this machine
+// reaches it.
 func (c Config) riverUI() bool {
 	if c.Pages.RiverUI != nil {
 		return *c.Pages.RiverUI

@@ -24,7 +24,7 @@ func (l *lifetime) UnmarshalText(text []byte) error {
 	if days, ok := strings.CutSuffix(given, "d"); ok {
 		var n uint64
 		n, err = strconv.ParseUint(days, 10, 16)
-		d = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
+		d = time.Duration(n) * 24 * time.Hour
 	}
 	if err != nil || d <= 0 || d > maxLifetime {
 		return fmt.Errorf("expected days as 90d, a duration as 12h, at most ten years of it, or never, but got %q", given)

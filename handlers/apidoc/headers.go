@@ -10,6 +10,7 @@ import (
 func headerDocs() map[string]huma.Header {
 	docs := bodyHeaders()
 	maps.Copy(docs, resourceHeaders())
+	maps.Copy(docs, keyHeaders())
 	return docs
 }
 
@@ -91,25 +92,31 @@ func resourceHeaders() map[string]huma.Header {
 			Schema:      integerSchema("int32", 0, 3600),
 			Example:     5,
 		},
-		"Set-Cookie": {
-			Description: "The cookie of the session.",
-			Schema:      textSchema(400),
-			Example:     "millrace=ms_…; Path=/; Max-Age=28800; HttpOnly; SameSite=Strict",
-		},
 		"Vary": {
 			Description: "The request headers that the response depends on.",
 			Schema:      textSchema(200),
 			Example:     "Accept",
 		},
-		"WWW-Authenticate": {
-			Description: "What the request lacks (RFC 6750).",
-			Schema:      textSchema(300),
-			Example:     `Bearer realm="millrace", error="invalid_token", error_description="the token has expired"`,
-		},
 		"X-Accel-Buffering": {
 			Description: "Asks a proxy not to buffer the events.",
 			Schema:      enumSchema("no"),
 			Example:     "no",
+		},
+	}
+}
+
+// keyHeaders describes those about keys and sessions.
+func keyHeaders() map[string]huma.Header {
+	return map[string]huma.Header{
+		"Set-Cookie": {
+			Description: "The cookie of the session.",
+			Schema:      textSchema(400),
+			Example:     "millrace=ms_…; Path=/; Max-Age=28800; HttpOnly; SameSite=Strict",
+		},
+		"WWW-Authenticate": {
+			Description: "What the request lacks (RFC 6750).",
+			Schema:      textSchema(300),
+			Example:     `Bearer realm="millrace", error="invalid_token", error_description="the token has expired"`,
 		},
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/millrace/millrace/identity"
 )
 
-// BearerScheme is the name of the one security scheme: a key, or a token of another issuer, in the header Authorization.
+// BearerScheme is the name of the one security scheme: a key, or a token of another issuer, in the header
+// Authorization.
 const BearerScheme = "bearer"
 
 func securitySchemes() map[string]*huma.SecurityScheme {
@@ -134,8 +135,8 @@ func RevokeKey() huma.Operation {
 		OperationID: "revoke-key",
 		Tags:        []string{keysTag},
 		Summary:     "Revoke a key",
-		Description: "All servers refuse the key, and the sessions that were signed in with it, within a second, and within a " +
-			"minute if they cannot be told. Event streams with it end within 15 seconds. Revoking twice is not an error.",
+		Description: "All servers refuse the key, and the sessions that were signed in with it, within a second, and " +
+			"within a minute if they cannot be told. Event streams with it end within 15 seconds. Revoking twice is not an error.",
 		Security:      needsAdmin,
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
@@ -163,9 +164,9 @@ func SignIn() huma.Operation {
 		OperationID: "sign-in",
 		Tags:        []string{keysTag},
 		Summary:     "Make a session of a key",
-		Description: "For the pages of this server: the session is a cookie that scripts cannot read and that a browser sends " +
-			"for pages of this server only. It ends after eight hours, with its key, or by signing out. The key is in the " +
-			"header `Authorization`, as everywhere.",
+		Description: "For the pages of this server: the session is a cookie that scripts cannot read and that a browser " +
+			"sends for pages of this server only. It ends after eight hours, with its key, or by signing out. The key is in " +
+			"the header `Authorization`, as everywhere.",
 		Security:      needsAny,
 		DefaultStatus: http.StatusOK,
 		Responses: responses(

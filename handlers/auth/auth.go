@@ -130,8 +130,8 @@ func credentials(r *http.Request, secure bool) (token string, session bool) {
 	return several, true
 }
 
-// ofThisSite reports whether a browser sends a request for a page of this site, or because its user has asked for it: no
-// other request acts for a session. SameSite=Strict says nearly the same to browsers.
+// ofThisSite reports whether a browser sends a request for a page of this site, or because its user has asked for it:
+// no other request acts for a session. SameSite=Strict says nearly the same to browsers.
 func ofThisSite(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":

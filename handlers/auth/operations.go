@@ -14,8 +14,8 @@ import (
 )
 
 // Route adds an operation, which needs what its description says. If the description has a request body, the handler
-// reads the body as a stream; the description of the body is added after the registration, because Huma reads every body
-// whose JSON schema it knows into memory.
+// reads the body as a stream; the description of the body is added after the registration, because Huma reads every
+// body whose JSON schema it knows into memory.
 func Route[I, O any](
 	api huma.API, routes *Routes, pattern string, op huma.Operation, handler func(context.Context, *I) (*O, error),
 ) {

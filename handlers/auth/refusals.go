@@ -14,7 +14,8 @@ import (
 )
 
 // errNoToken means that a request does not say for whom it acts.
-var errNoToken = errors.New("this needs a key: send it as Authorization: Bearer mr_…; in a browser, sign in at /signin/")
+var errNoToken = errors.New(
+	"this needs a key: send it as Authorization: Bearer mr_…; in a browser, sign in at /signin/")
 
 // scopeError means that a principal may not do what it asks for.
 type scopeError struct{ scope identity.Scope }
@@ -60,8 +61,8 @@ const realm = `Bearer realm="millrace"`
 // retrySeconds is how long a client is asked to wait when its token cannot be looked up.
 const retrySeconds = "5"
 
-// Problem returns the problem, and its headers by RFC 6750, for an error of a token or of what a principal may do. Other
-// errors mean that it cannot be found out now.
+// Problem returns the problem, and its headers by RFC 6750, for an error of a token or of what a principal may do.
+// Other errors mean that it cannot be found out now.
 func Problem(err error) error {
 	var scope scopeError
 	switch {

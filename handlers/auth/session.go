@@ -27,7 +27,7 @@ func cookieName(secure bool) string {
 
 // cookie returns the cookie of a session; without a token it deletes the one that a browser has.
 func (c *caller) cookie(token string, expires time.Time) *http.Cookie {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // without TLS a secure cookie would not come back
 		Name:     cookieName(c.secure),
 		Value:    token,
 		Path:     "/",
@@ -93,7 +93,8 @@ func (a *Auth) SignIn(ctx context.Context, _ *struct{}) (*SessionOutput, error) 
 	case c == nil:
 		return nil, resource.NewProblem(http.StatusConflict, codeNoKey, "authentication is off: there is no need to sign in")
 	case c.session || p.KeyID == "":
-		return nil, resource.NewProblem(http.StatusConflict, codeNoKey, "a session is made with a key in Authorization: Bearer")
+		return nil, resource.NewProblem(http.StatusConflict, codeNoKey,
+			"a session is made with a key in Authorization: Bearer")
 	}
 	token, expires, err := a.Keys.SignIn(ctx, p.KeyID)
 	if identity.Refused(err) {
