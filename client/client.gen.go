@@ -707,7 +707,7 @@ type MultiplicationList struct {
 
 // NewKey A key that was just made, with its token.
 //
-// Examples: {"created_at":"2026-01-05T09:30:00.125Z","expires_at":"2026-04-05T09:30:00.125Z","id":"0aB3dE5gH7","name":"nightly run","scopes":["read","submit"],"state":"valid","tenant":"default","token":"mr_0aB3dE5gH7_4f1Kq8ZtR2mXw7Yc0VbN5sHj9LdPgU3aEiTo6MzQxWe2DS60"}
+// Examples: {"created_at":"2026-01-05T09:30:00.125Z","expires_at":"2026-04-05T09:30:00.125Z","id":"0aB3dE5gH7","name":"nightly run","scopes":["read","submit"],"state":"valid","tenant":"default","token":"mr_0aB3dE5gH7_4f1Kq8ZtR2mXw7Yc0VbN5sHj9LdPgU3aEiTo6MzQxWe2DS6k0"}
 type NewKey struct {
 	CreatedAt time.Time `json:"created_at"`
 

@@ -39,7 +39,7 @@ func needs(scopes ...string) []map[string][]string {
 
 const (
 	exampleKeyID = "0aB3dE5gH7"
-	exampleToken = "mr_" + exampleKeyID + "_4f1Kq8ZtR2mXw7Yc0VbN5sHj9LdPgU3aEiTo6MzQxWe2DS60"
+	exampleToken = "mr_" + exampleKeyID + "_4f1Kq8ZtR2mXw7Yc0VbN5sHj9LdPgU3aEiTo6MzQxWe2DS6k0"
 )
 
 func exampleKey() resource.Key {
@@ -136,7 +136,8 @@ func RevokeKey() huma.Operation {
 		Tags:        []string{keysTag},
 		Summary:     "Revoke a key",
 		Description: "All servers refuse the key, and the sessions that were signed in with it, within a second, and " +
-			"within a minute if they cannot be told. Event streams with it end within 15 seconds. Revoking twice is not an error.",
+			"within a minute if they cannot be told. Event streams with it end within 15 seconds. Revoking twice is not an " +
+			"error.",
 		Security:      needsAdmin,
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(

@@ -36,7 +36,8 @@ func deployLocked(t *testing.T, scopes string) (*deployment, string) {
 func (b *tab) signIn(key string) {
 	b.t.Helper()
 	b.sees(`document.querySelector("#signin button:not([disabled])")`)
-	b.run(chromedp.SetValue("#key", ""), chromedp.SendKeys("#key", key+kb.Enter))
+	evaluate[string](b, `document.getElementById("key").value = ""`)
+	b.run(chromedp.SendKeys(`#signin input`, key+kb.Enter))
 }
 
 // TestSignIn: a browser that opens a page without a session signs in with a key and is back on the page; the docs page, the
