@@ -45,7 +45,7 @@ func (b *tab) signIn(key string) {
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	d, admin := deployLocked(t, "admin")
-	b := open(t, "Failed to load resource", "the server responded with a status of 401")
+	b := open(t, riverUIMessage, "Failed to load resource")
 	b.open(d.url + "/riverui/jobs?limit=20")
 	b.sees(`location.pathname === "/signin/"`)
 	b.signIn("mr_wrong")
