@@ -55,7 +55,9 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 	if op.RequestBody != nil {
 		for _, content := range op.RequestBody.Content {
 			if content.Example == nil && content.Examples == nil {
-				content.Example = plain(componentDocs[path.Base(content.Schema.Ref)].example)
+				docs := componentDocs[path.Base(content.Schema.Ref)] // Huma reads the body
+				content.Example = plain(docs.example)
+				op.RequestBody.Description = docs.description
 			}
 			describeSchema(content.Schema)
 		}
