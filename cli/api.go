@@ -15,6 +15,7 @@ type apiCommand struct {
 	server.Storage
 	server.Limits
 	server.Pages
+	server.Access
 	server.Hosts
 	server.Clients
 	Addr     string        `default:":8080" help:"Address of the API."`
@@ -33,6 +34,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Storage:  c.Storage,
 		Limits:   c.Limits,
 		Pages:    c.Pages,
+		Access:   c.Access,
 		Hosts:    c.Hosts,
 		Clients:  c.Clients,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},

@@ -21,6 +21,7 @@ type devCommand struct {
 	server.Limits
 	server.Work
 	server.Pages
+	server.Access
 	server.Hosts
 	server.Clients
 	server.Keeping
@@ -67,6 +68,7 @@ func (c *devCommand) config() (server.Config, error) {
 		},
 		Limits:  c.Limits,
 		Pages:   c.Pages,
+		Access:  c.Access,
 		Hosts:   c.Hosts,
 		Clients: c.Clients,
 		Work:    c.Work,
@@ -90,11 +92,15 @@ func (c *devCommand) serve(
 	if err := server.Migrate(ctx, config.Database, 0, log); err != nil {
 		return err
 	}
+	token, err := c.makeKey(ctx, config)
+	if err != nil {
+		return err
+	}
 	p, err := server.Start(ctx, config, log)
 	if err != nil {
 		return err
 	}
-	c.announce(out, p, db)
+	c.announce(out, p, db, token)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -107,13 +113,31 @@ func (c *devCommand) serve(
 	return errors.Join(p.Run(ctx), db.Err())
 }
 
-// announce prints the addresses of the parts.
-func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) {
+// devKeyLife is how long a key of dev is valid; each start makes one.
+const devKeyLife = 30 * 24 * time.Hour
+
+// makeKey returns the token of a new key for everything, or "" where it was not asked for.
+func (c *devCommand) makeKey(ctx context.Context, config server.Config) (string, error) {
+	if !c.Auth {
+		return "", nil
+	}
+	_, token, err := server.CreateKey(ctx, config.Database, server.KeyOrder{
+		Tenant:  "default",
+		Name:    "dev",
+		Scopes:  []server.Scope{"admin"},
+		Expires: time.Now().Add(devKeyLife),
+	}, false)
+	return token, err
+}
+
+// announce prints the addresses of the parts, and the token of the key that was made.
+func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server, token string) {
 	if c.JSON {
 		_ = json.NewEncoder(out.out).Encode(demo.DevInfo{
 			API:         p.APIURL(),
 			Ops:         p.OpsURL(),
 			DatabaseURL: db.PublicURL(),
+			Token:       token,
 			PID:         os.Getpid(),
 			Kernel:      p.Kernel().String(),
 			Portable:    blas.IsPortable(p.Kernel().Kernel),
@@ -125,6 +149,9 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server) 
   ops      %s/metrics
   database %s
   kernel   %s
-Press Ctrl-C to stop. The data stays in %s.
-`, p.APIURL(), p.OpsURL(), db.PublicURL(), p.Kernel(), c.Data)
+`, p.APIURL(), p.OpsURL(), db.PublicURL(), p.Kernel())
+	if token != "" {
+		fmt.Fprintf(out.out, "  key      %s\n", token)
+	}
+	fmt.Fprintf(out.out, "Press Ctrl-C to stop. The data stays in %s.\n", c.Data)
 }

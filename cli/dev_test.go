@@ -18,6 +18,7 @@ type devLine struct {
 	API         string `json:"api"`
 	Ops         string `json:"ops"`
 	DatabaseURL string `json:"database_url"`
+	Token       string `json:"token"`
 	PID         int    `json:"pid"`
 }
 

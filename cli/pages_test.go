@@ -16,10 +16,12 @@ func TestRiverUIFlag(t *testing.T) {
 		flags []string
 		want  int
 	}{
-		"by default":             {nil, nil, http.StatusOK},
-		"on all addresses":       {nil, []string{"--addr=:0"}, http.StatusNotFound},
-		"turned on":              {nil, []string{"--addr=:0", "--river-ui"}, http.StatusOK},
-		"on in the environment":  {[]string{"MILLRACE_RIVER_UI=true"}, []string{"--addr=:0"}, http.StatusOK},
+		"by default":       {nil, nil, http.StatusOK},
+		"on all addresses": {nil, []string{"--addr=:0", "--insecure-no-auth"}, http.StatusNotFound},
+		"turned on":        {nil, []string{"--addr=:0", "--insecure-no-auth", "--river-ui"}, http.StatusOK},
+		"on in the environment": {
+			[]string{"MILLRACE_RIVER_UI=true"}, []string{"--addr=:0", "--insecure-no-auth"}, http.StatusOK,
+		},
 		"turned off":             {nil, []string{"--no-river-ui"}, http.StatusNotFound},
 		"off in the environment": {[]string{"MILLRACE_RIVER_UI=false"}, nil, http.StatusNotFound},
 	} {

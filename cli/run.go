@@ -10,6 +10,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kong"
 
+	"github.com/millrace/millrace/cli/keys"
 	"github.com/millrace/millrace/internal/logs"
 )
 
@@ -30,6 +31,7 @@ type commands struct {
 	API     apiCommand     `cmd:"" group:"service" name:"api" help:"Serve the HTTP API and run the queue's maintenance."`
 	Worker  workerCommand  `cmd:"" group:"service" help:"Work on queued tiles."`
 	Migrate migrateCommand `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and in several processes at once."`
+	Keys    keys.Commands  `cmd:"" group:"service" help:"Make, list and revoke the keys of the API, in the database."`
 	Adopt   adoptCommand   `cmd:"" group:"service" help:"Make a database and a block store belong together, after one of them was restored or moved."`
 	Tenants tenantsCommand `cmd:"" group:"service" help:"List tenants, and set their weights and quotas."`
 	Health  healthCommand  `cmd:"" group:"service" help:"Ask a running process whether it is ready; for the health checks of containers."`
@@ -59,7 +61,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(streams{stdout, stderr}),
+		kong.Bind(streams{stdout, stderr}, keys.Output{Out: stdout, Err: stderr}),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "millrace:", err)

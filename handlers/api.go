@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/overviews"
 	"github.com/millrace/millrace/handlers/payload"
@@ -23,6 +23,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/keys"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -49,11 +50,11 @@ type API struct {
 	lifetime  time.Duration // of event streams
 	held      *guard.Held
 	refusals  *guard.Refusals
+	auth      *auth.Auth
 }
 
 // New returns the handler of the API, its pages and, if the site has it, River UI.
 func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Site, log *slog.Logger) http.Handler {
-	mux := http.NewServeMux()
 	refusals := site.Clients.Refusals
 	if refusals == nil {
 		refusals = guard.NewRefusals(nil, log)
@@ -71,14 +72,19 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		lifetime:  lifetime,
 		held:      guard.NewHeld(site.Clients.MaxWaiting, refusals),
 		refusals:  refusals,
+		auth:      site.Auth,
+	}
+	if a.auth == nil {
+		a.auth = auth.New(auth.Config{Keys: keys.Open(s.Pool)})
 	}
 	a.views.api = a
 	config := apidoc.Config()
 	config.Transformers = append(config.Transformers, belowPrefix)
-	a.register(humago.New(exactMux{mux}, config))
-	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	all := guard.SameOrigin(mountRiverUI(guard.Problems(mux), site.RiverUI), refusals)
-	all = withDeadlines(guard.WithHeaders(all), site.Clients.Proxies)
+	routes := a.routes(config)
+	pages.Mount(routes.Open(), pages.Links{RiverUI: site.RiverUI != nil, SignIn: a.auth.On()})
+	var all http.Handler = mountRiverUI(guard.Problems(routes), site.RiverUI)
+	all = withDeadlines(all, site.Clients.Proxies, a.auth)
+	all = guard.WithHeaders(guard.SameOrigin(all, refusals))
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
 	return payload.WithStallLimits(guard.CloseAfter(guard.BelowPrefix(all)), payload.StallTimeout)
 }
@@ -90,84 +96,60 @@ var otherForms = map[string]string{
 	apidoc.MatricesPath + "/":        apidoc.MatricesPath,
 }
 
-// exactMux matches a path that ends in a slash exactly; http.ServeMux would match each path that begins with it.
-type exactMux struct{ *http.ServeMux }
-
-// HandleFunc implements humago.Mux.
-func (m exactMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
-	if strings.HasSuffix(pattern, "/") {
-		pattern += "{$}"
+// routes returns the mux of the API.
+func (a *API) routes(config huma.Config) *auth.Routes {
+	routes := auth.NewRoutes()
+	for _, form := range []string{".json", ".yaml", "-3.0.json", "-3.0.yaml"} {
+		routes.Declare("GET "+config.OpenAPIPath+form, auth.Public)
 	}
-	m.ServeMux.HandleFunc(pattern, handler)
-}
-
-// local is for whom requests act that nothing has identified.
-var local = identity.Local()
-
-// principal returns for whom a request acts.
-func principal(ctx context.Context) identity.Principal {
-	if p := identity.From(ctx); p.Tenant != 0 {
-		return p
-	}
-	return local
+	a.register(humago.New(routes, config), routes)
+	return routes
 }
 
 // own returns the part of the store that a request may see and use.
-func (a *API) own(ctx context.Context) store.Tenant { return a.store.For(principal(ctx).Tenant) }
+func (a *API) own(ctx context.Context) store.Tenant { return a.store.For(identity.From(ctx).Tenant) }
 
 // owned names a resource as a request does.
 func owned(ctx context.Context, id uuid.UUID) identity.Owned {
-	return identity.Owned{Tenant: principal(ctx).Tenant, ID: id}
+	return identity.Owned{Tenant: identity.From(ctx).Tenant, ID: id}
 }
 
-// register adds the routes of the API.
-func (a *API) register(api huma.API) {
+// register adds the operations of the API.
+func (a *API) register(api huma.API, routes *auth.Routes) {
 	guard.Queries(api, "state")
 	if a.jobs != nil {
-		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), principal))
+		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), identity.From))
 	}
 
-	route(api, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)
+	auth.Route(api, routes, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)
 
-	route(api, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)
-	route(api, "POST "+apidoc.BatchPath, apidoc.SubmitBatch(), a.submitBatch)
-	route(api, "GET /v1/multiplications", apidoc.ListMultiplications(), a.listMultiplications)
-	route(api, "GET /v1/multiplications/{id}", apidoc.GetMultiplication(), a.getMultiplication)
-	route(api, "DELETE /v1/multiplications/{id}", apidoc.DeleteMultiplication(), a.deleteMultiplication)
-	route(api, "POST /v1/multiplications/{id}/cancel", apidoc.CancelMultiplication(), a.cancelMultiplication)
-	route(api, "POST /v1/multiplications/{id}/retry", apidoc.RetryMultiplication(), a.retryMultiplication)
-	route(api, "GET /v1/multiplications/{id}/events", apidoc.GetEvents(), a.getEvents)
-	route(api, "GET /v1/multiplications/{id}/result", apidoc.GetResult(), a.getResult)
+	auth.Route(api, routes, "POST /v1/multiplications", apidoc.SubmitMultiplication(), a.submit)
+	auth.Route(api, routes, "POST "+apidoc.BatchPath, apidoc.SubmitBatch(), a.submitBatch)
+	auth.Route(api, routes, "GET /v1/multiplications", apidoc.ListMultiplications(), a.listMultiplications)
+	auth.Route(api, routes, "GET /v1/multiplications/{id}", apidoc.GetMultiplication(), a.getMultiplication)
+	auth.Route(api, routes, "DELETE /v1/multiplications/{id}", apidoc.DeleteMultiplication(), a.deleteMultiplication)
+	auth.Route(api, routes, "POST /v1/multiplications/{id}/cancel", apidoc.CancelMultiplication(), a.cancelMultiplication)
+	auth.Route(api, routes, "POST /v1/multiplications/{id}/retry", apidoc.RetryMultiplication(), a.retryMultiplication)
+	auth.Route(api, routes, "GET /v1/multiplications/{id}/events", apidoc.GetEvents(), a.getEvents)
+	auth.Route(api, routes, "GET /v1/multiplications/{id}/result", apidoc.GetResult(), a.getResult)
 
-	route(api, "POST /v1/matrices", apidoc.CreateMatrix(), a.createMatrix)
-	route(api, "GET /v1/matrices/{id}", apidoc.GetMatrix(), a.getMatrix)
-	route(api, "DELETE /v1/matrices/{id}", apidoc.DeleteMatrix(), a.deleteMatrix)
-	route(api, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
+	auth.Route(api, routes, "POST /v1/matrices", apidoc.CreateMatrix(), a.createMatrix)
+	auth.Route(api, routes, "GET /v1/matrices/{id}", apidoc.GetMatrix(), a.getMatrix)
+	auth.Route(api, routes, "DELETE /v1/matrices/{id}", apidoc.DeleteMatrix(), a.deleteMatrix)
+	auth.Route(api, routes, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
 
-	route(api, "GET /v1/overview", apidoc.GetOverview(), a.getOverview)
-	route(api, "GET /v1/limits", apidoc.GetLimits(), a.getLimits)
+	auth.Route(api, routes, "GET /v1/overview", apidoc.GetOverview(), a.getOverview)
+	auth.Route(api, routes, "GET /v1/limits", apidoc.GetLimits(), a.getLimits)
+
+	a.auth.Register(api, routes, a.fail)
 
 	apidoc.Describe(api.OpenAPI())
 }
 
-// route adds an operation. If its description has a request body, the handler reads the body as a stream; the
-// description of the body is added after the registration, because Huma reads every body whose JSON schema it knows
-// into memory.
-func route[I, O any](
-	api huma.API, pattern string, op huma.Operation, handler func(context.Context, *I) (*O, error),
-) {
-	op.Method, op.Path, _ = strings.Cut(pattern, " ")
-	body := op.RequestBody
-	op.RequestBody = nil
-	huma.Register(api, op, handler)
-	if body != nil {
-		api.OpenAPI().Paths[op.Path].Post.RequestBody = body
-	}
-}
-
 // OpenAPI returns the description of the API as YAML, OpenAPI 3.1. It is the same for every build of one source.
 func OpenAPI() ([]byte, error) {
-	api := humago.New(exactMux{http.NewServeMux()}, apidoc.Config())
-	(&API{}).register(api)
+	routes := auth.NewRoutes()
+	api := humago.New(routes, apidoc.Config())
+	(&API{auth: auth.New(auth.Config{})}).register(api, routes)
 	return api.OpenAPI().YAML()
 }

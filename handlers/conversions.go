@@ -86,7 +86,7 @@ func newResult(multiplication uuid.UUID, c jobs.Ref) *resource.Result {
 func (a *API) multiplicationLinks(ctx context.Context, m jobs.Multiplication) resource.MultiplicationLinks {
 	self := multiplicationPath(m.ID)
 	links := resource.MultiplicationLinks{Self: self, Events: self + "/events"}
-	if a.site.RiverUI == nil || !principal(ctx).May(identity.ScopeAdmin) {
+	if a.site.RiverUI == nil || !identity.From(ctx).May(identity.ScopeAdmin) {
 		return links
 	}
 	if page := m.JobsPage(); page != "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/store/database"
 )
@@ -23,8 +24,8 @@ const (
 // withDeadlines gives requests a deadline, so that they end although the database does not respond. Transfers and
 // streams last as long as their clients want, and a wait as long as it was asked to: of these each statement has one.
 //
-// It also names the client in the context of the request.
-func withDeadlines(next http.Handler, proxies guard.Proxies) http.Handler {
+// It also names the client, and for whom the request acts, in the context of the request.
+func withDeadlines(next http.Handler, proxies guard.Proxies, who *auth.Auth) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		deadline := writeDeadline
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -37,6 +38,7 @@ func withDeadlines(next http.Handler, proxies guard.Proxies) http.Handler {
 			ctx, cancel = context.WithTimeout(ctx, deadline)
 			defer cancel()
 		}
+		ctx = who.Identify(ctx, r)
 		serveCopy(ctx, next, w, r)
 	})
 }

@@ -129,7 +129,7 @@ func (d *description) route(r *http.Request) *routers.Route {
 var undescribed = map[string]bool{
 	"Content-Type": true, "Content-Length": true, "Date": true, "Connection": true,
 	"X-Content-Type-Options": true, "Referrer-Policy": true, "Content-Security-Policy": true,
-	"Cross-Origin-Resource-Policy": true, "Cache-Control": true,
+	"Cross-Origin-Resource-Policy": true, "Cache-Control": true, "Vary": true,
 }
 
 // maxChecked is the size of the largest body that is compared with its schema, in bytes.

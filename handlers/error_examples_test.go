@@ -93,7 +93,18 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	column := strings.TrimSuffix(strings.Repeat("[1],", 3000), ",")
 	row := "[" + strings.TrimSuffix(strings.Repeat("1,", 3000), ",") + "]"
 	huge := string(npyFile("<f8", "False", "(3000, 3000)", nil))
+	locked := setupWith(t, options{idle: true, auth: true})
+	expired := locked.expiredKey(t)
+	others := locked.keysOfOthers(t)
 	faults := map[string]func() received{
+		"create-key 400": post("/v1/keys", jsonType, `x`),
+		"create-key 413": post("/v1/keys", jsonType, strings.Repeat(" ", 17<<10)),
+		"create-key 415": post("/v1/keys", "text/plain", `1`),
+		"create-key 422": post("/v1/keys", jsonType, `{"name": "x", "tenant": "acme", "scopes": ["read"]}`),
+		"list-keys 422":  send(idle, http.MethodGet, "/v1/keys?colour=red"),
+		"revoke-key 404": send(idle, http.MethodDelete, "/v1/keys/0aB3dE5gH7"),
+		"sign-in 409":    send(idle, http.MethodPost, "/v1/session"),
+
 		"submit-simple 400": post("/matrix_multiplication/", jsonType, `{"A": [[1, 2]`),
 		"submit-simple 413": post("/matrix_multiplication/", jsonType, `{"A": [`+column+`], "B": [`+row+`]}`),
 		"submit-simple 415": post("/matrix_multiplication/", "text/plain", `1`),
@@ -156,6 +167,10 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		"get-multiplication-events": {http.MethodGet, multiplications + nothing + "/events"},
 		"get-matrix":                {http.MethodGet, matrices + nothing},
 		"delete-matrix":             {http.MethodDelete, matrices + nothing},
+		"revoke-key":                {http.MethodDelete, "/v1/keys/0aB3dE5gH7"},
+		"get-session":               {http.MethodGet, "/v1/session"},
+		"sign-in":                   {http.MethodPost, "/v1/session"},
+		"sign-out":                  {http.MethodDelete, "/v1/session"},
 	} {
 		faults[name+" 422"] = send(idle, call.method, call.path+"?colour=red")
 	}
@@ -169,9 +184,17 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		faults[name+" 412"] = send(busy, call.method, call.path, "If-Match", `"another"`)
 	}
 	for _, route := range describedAPI(t).routes {
-		if route.Method != http.MethodGet {
-			path := strings.Replace(route.Path, "/{id}", nothing, 1)
-			faults[route.Operation.OperationID+" 403"] = send(idle, route.Method, path, "Sec-Fetch-Site", "cross-site")
+		path := strings.Replace(route.Path, "/{id}", nothing, 1)
+		operation := route.Operation.OperationID
+		need := needOf(route.Operation)
+		switch {
+		case need != "":
+			faults[operation+" 403"] = send(locked, route.Method, path, "Authorization", "Bearer "+others[need])
+		case route.Method != http.MethodGet:
+			faults[operation+" 403"] = send(idle, route.Method, path, "Sec-Fetch-Site", "cross-site")
+		}
+		if !isPublic(route.Operation) {
+			faults[operation+" 401"] = send(locked, route.Method, path, "Authorization", "Bearer "+expired)
 		}
 	}
 	for name, path := range map[string]string{

@@ -11,10 +11,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/quotas"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/told"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
@@ -73,6 +75,9 @@ func (a *API) fail(ctx context.Context, err error) error {
 	}
 	if refused := quotas.Refused(err); refused != nil {
 		return refused
+	}
+	if identity.Refused(err) {
+		return auth.Problem(err)
 	}
 	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
 		return huma.NewError(http.StatusBadRequest, "the request was cancelled")

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
@@ -98,7 +99,9 @@ func (a *API) getEvents(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		s := newEventStream(w)
 		s.prefix = guard.Prefix(r.Header)
 		if sub != nil && r.Method != http.MethodHead {
-			s.send(r.Context(), sub, a.heartbeat, a.lifetime-rand.N(a.lifetime/10)) //nolint:gosec // jitter is no secret
+			ctx, stop := auth.Keep(r.Context(), a.heartbeat)
+			defer stop()
+			s.send(ctx, sub, a.heartbeat, a.lifetime-rand.N(a.lifetime/10)) //nolint:gosec // jitter is no secret
 		}
 	}}, nil
 }

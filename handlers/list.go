@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
@@ -57,7 +58,7 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 	var page []jobs.Multiplication
 	var next *store.Position
 	if err == nil {
-		page, next, err = a.jobs.List(ctx, principal(ctx).Tenant, filter, behind, in.Limit)
+		page, next, err = a.jobs.List(ctx, identity.From(ctx).Tenant, filter, behind, in.Limit)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)

@@ -23,6 +23,7 @@ import (
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/keys"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -35,6 +36,10 @@ type testBundle struct {
 	store   *store.Store
 	jobs    *jobs.Client
 	hub     *watch.Hub
+
+	keys     *keys.Store
+	verifier *keys.Verifier // nil without authentication
+	token    string         // that requests have, unless they say it themselves; "" for none
 }
 
 // options are the differences from a service that works and keeps its blocks in Postgres.
@@ -44,6 +49,7 @@ type options struct {
 	folder  string       // the directory
 	log     *slog.Logger // of a service that may log errors
 	riverUI bool
+	auth    bool            // requests need a key; those of the test have one for all
 	tracer  pgx.QueryTracer // of the statements of the service; may be nil
 	limits  handlers.Limits
 	site    handlers.Site
@@ -106,6 +112,10 @@ func setupWith(t testing.TB, o options) *testBundle {
 		o.site.RiverUI = ui
 	}
 	b.hub = watch.NewHub(b.store, log)
+	b.keys = keys.Open(pool)
+	if o.auth {
+		o.site.Auth = b.lock(t, o.site.Clients)
+	}
 	b.hub.Start(t.Context())
 	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, o.site, log)
 	b.server = httptest.NewUnstartedServer(b.handler)
@@ -151,8 +161,14 @@ func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, hea
 	if err != nil {
 		t.Fatal(err)
 	}
+	if b.token != "" {
+		r.Header.Set("Authorization", "Bearer "+b.token)
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
+	}
+	if r.Header.Get("Authorization") == "" {
+		r.Header.Del("Authorization")
 	}
 	response, err := b.server.Client().Do(r)
 	if err != nil {

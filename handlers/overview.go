@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 )
 
 type limitsOutput struct {
@@ -13,7 +14,7 @@ type limitsOutput struct {
 
 // getLimits handles GET /v1/limits.
 func (a *API) getLimits(ctx context.Context, _ *struct{}) (*limitsOutput, error) {
-	limits, err := quotas.Limits(ctx, a.jobs.Quotas(), principal(ctx).Tenant)
+	limits, err := quotas.Limits(ctx, a.jobs.Quotas(), identity.From(ctx).Tenant)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -30,5 +31,5 @@ func (a *API) getOverview(ctx context.Context, _ *struct{}) (*overviewOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	return &overviewOutput{Body: a.overviewBody(principal(ctx), seen, at)}, nil
+	return &overviewOutput{Body: a.overviewBody(identity.From(ctx), seen, at)}, nil
 }

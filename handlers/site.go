@@ -3,8 +3,10 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/pages"
 )
 
@@ -15,6 +17,7 @@ type Site struct {
 	Kernel  *resource.Kernel // nil in an API without a worker
 	RiverUI http.Handler     // nil for none
 	Clients Clients
+	Auth    *auth.Auth // nil: all requests act for identity.Local
 }
 
 // Clients says how the clients of the API are told apart, and what all of them may hold.
@@ -32,19 +35,20 @@ const (
 	riverUIPath = RiverUIPrefix + "/"
 )
 
-// mountRiverUI puts River UI beside the API. Its errors keep their form.
-func mountRiverUI(api, ui http.Handler) http.Handler {
+// mountRiverUI puts River UI beside the API. It shows the jobs of all tenants. Its errors keep their form.
+func mountRiverUI(api, ui http.Handler) *auth.Routes {
+	routes := auth.NewRoutes()
+	routes.Handle("/", auth.Public, api) // whose routes say what they need
 	if ui == nil {
-		return api
+		return routes
 	}
 	ui = withRetryAfter(ui)
-	mux := http.NewServeMux()
-	mux.Handle("/", api)
-	mux.Handle("GET "+RiverUIPrefix, pages.RedirectTo("riverui/"))
-	mux.HandleFunc(riverUIPath, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
-		w.Header().Set("Referrer-Policy", pages.ReferrerPolicy)
-		ui.ServeHTTP(w, r)
-	})
-	return mux
+	routes.Handle("GET "+RiverUIPrefix, auth.Public, pages.RedirectTo("riverui/"))
+	routes.Handle(riverUIPath, auth.Scoped(identity.ScopeAdmin).Page(), http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
+			w.Header().Set("Referrer-Policy", pages.ReferrerPolicy)
+			ui.ServeHTTP(w, r)
+		}))
+	return routes
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -68,15 +69,16 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
+	routes := auth.NewRoutes()
 	a := &API{
 		store:  s,
 		jobs:   client,
 		limits: Limits{MaxMatrixBytes: 1 << 30},
 		log:    log,
+		auth:   auth.New(auth.Config{}),
 	}
-	a.register(humago.New(exactMux{mux}, apidoc.Config()))
-	server := httptest.NewServer(payload.WithStallLimits(guard.Problems(mux), timeout))
+	a.register(humago.New(routes, apidoc.Config()), routes)
+	server := httptest.NewServer(payload.WithStallLimits(withDeadlines(guard.Problems(routes), nil, a.auth), timeout))
 	t.Cleanup(server.Close)
 	return server, s
 }

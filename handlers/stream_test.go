@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -44,7 +45,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	t.Cleanup(client.Stop)
 	hub := watch.NewHub(s, log)
 	hub.Start(t.Context())
-	mux := http.NewServeMux()
+	routes := auth.NewRoutes()
 	a := &API{
 		store:     s,
 		jobs:      client,
@@ -52,10 +53,11 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 		log:       log,
 		heartbeat: heartbeat,
 		lifetime:  lifetime,
+		auth:      auth.New(auth.Config{}),
 	}
-	a.register(humago.New(exactMux{mux}, apidoc.Config()))
+	a.register(humago.New(routes, apidoc.Config()), routes)
 	id := submitPending(t, a, 1)[0]
-	server := httptest.NewServer(payload.WithStallLimits(guard.Problems(mux), stall))
+	server := httptest.NewServer(payload.WithStallLimits(withDeadlines(guard.Problems(routes), nil, a.auth), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, id

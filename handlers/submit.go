@@ -91,12 +91,12 @@ func (a *API) accept(ctx context.Context, r request, read readOrder) (*response,
 
 // ownPriorities reports whether priorities of a request count among the multiplications of its tenant only.
 func (a *API) ownPriorities(ctx context.Context) bool {
-	return !a.limits.GlobalPriorities && !principal(ctx).May(identity.ScopeAdmin)
+	return !a.limits.GlobalPriorities && !identity.From(ctx).May(identity.ScopeAdmin)
 }
 
 // submitOrder submits a multiplication and saves the response in one transaction.
 func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission) (*response, error) {
-	i, m, ok, err := a.jobs.Inline(principal(ctx).Tenant, order)
+	i, m, ok, err := a.jobs.Inline(identity.From(ctx).Tenant, order)
 	if err != nil {
 		return nil, err
 	}

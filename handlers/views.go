@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/bulk"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/outlooks"
@@ -37,7 +38,7 @@ func newView(body resource.Multiplication, final bool) (view, error) {
 
 // present returns a multiplication as it is now.
 func (a *API) present(ctx context.Context, id uuid.UUID) (view, error) {
-	m, err := a.jobs.Get(ctx, principal(ctx).Tenant, id)
+	m, err := a.jobs.Get(ctx, identity.From(ctx).Tenant, id)
 	if err != nil {
 		return view{}, err
 	}
@@ -53,7 +54,9 @@ func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	err = a.hub.Wait(ctx, owned(ctx, id), w.limit)
+	kept, stop := auth.Keep(ctx, a.heartbeat)
+	err = auth.Why(kept, a.hub.Wait(kept, owned(ctx, id), w.limit))
+	stop()
 	release()
 	if err != nil {
 		return view{}, err
@@ -99,7 +102,7 @@ func (v *views) get(ctx context.Context, id identity.Owned) (view, error) {
 		return view{}, fmt.Errorf("multiplication %s: %w", id.ID, store.ErrNotFound)
 	}
 	found, err := rendered()
-	if err == nil && found.body.Links.Jobs != "" && !principal(ctx).May(identity.ScopeAdmin) {
+	if err == nil && found.body.Links.Jobs != "" && !identity.From(ctx).May(identity.ScopeAdmin) {
 		found.body.Links.Jobs = "" // it was rendered for all
 		return newView(found.body, found.final)
 	}
@@ -168,7 +171,7 @@ func (v *views) read(
 func (v *views) render(
 	ctx context.Context, m jobs.Multiplication, waiting *resource.Outlook, content []byte,
 ) (view, error) {
-	body := v.api.multiplicationBody(identity.With(ctx, local), m) // get leaves out what is for few
+	body := v.api.multiplicationBody(identity.With(ctx, identity.Local()), m) // get leaves out what is for few
 	body.Waiting = waiting
 	if body.Result != nil {
 		body.Result.Values = bulk.Values(m, content)

@@ -30,6 +30,7 @@ const (
 type Principal struct {
 	Tenant  TenantID
 	Name    string    // of the key or the subject of the token; it stands in logs
+	KeyID   string    // of the key, or of the one that a session was signed in with; "" for others
 	Scopes  []Scope   // what it may do
 	Expires time.Time // zero: never
 }

@@ -1,5 +1,5 @@
-// Package pages serves the start page and the docs page. Every file is embedded in the binary; no page loads anything
-// from another server.
+// Package pages serves the start page, the docs page and the page where browsers sign in. Every file is embedded in
+// the binary; no page loads anything from another server.
 package pages
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 )
 
-//go:embed favicon.svg home docs
+//go:embed favicon.svg home docs signin
 var files embed.FS
 
 // The content security policies. They allow scripts only from files of this server, connections only to this server, no
@@ -35,10 +35,17 @@ const ReferrerPolicy = "same-origin"
 // Links selects the optional links of the pages.
 type Links struct {
 	RiverUI bool
+	SignIn  bool
 }
 
-// Mount adds the pages to a mux: the start page at /, the docs page at /docs/, and their assets.
-func Mount(mux *http.ServeMux, links Links) {
+// Mux is what pages are added to.
+type Mux interface {
+	Handle(pattern string, handler http.Handler)
+}
+
+// Mount adds the pages to a mux: the start page at /, the docs page at /docs/, the page to sign in at /signin/, and
+// their assets.
+func Mount(mux Mux, links Links) {
 	mountFiles(mux)
 	mountSwagger(mux)
 	mux.Handle("GET /docs/{$}", newAsset(render("docs/index.html", links), "text/html; charset=utf-8", docsPolicy))
@@ -48,11 +55,13 @@ func Mount(mux *http.ServeMux, links Links) {
 const svg = "image/svg+xml"
 
 // mountFiles adds the files that are served unchanged.
-func mountFiles(mux *http.ServeMux) {
+func mountFiles(mux Mux) {
 	for _, f := range []struct{ route, file, contentType, policy string }{
 		{"/{$}", "home/index.html", "text/html; charset=utf-8", homePolicy},
 		{"/assets/home.css", "home/home.css", "text/css; charset=utf-8", ""},
 		{"/assets/home.js", "home/home.js", "text/javascript; charset=utf-8", ""},
+		{"/signin/{$}", "signin/index.html", "text/html; charset=utf-8", homePolicy},
+		{"/assets/signin.js", "signin/signin.js", "text/javascript; charset=utf-8", ""},
 		{"/docs/docs.css", "docs/docs.css", "text/css; charset=utf-8", ""},
 		{"/docs/docs.js", "docs/docs.js", "text/javascript; charset=utf-8", ""},
 		{"/assets/favicon.svg", "favicon.svg", svg, ""},
@@ -63,7 +72,7 @@ func mountFiles(mux *http.ServeMux) {
 }
 
 // mountSwagger adds the files of Swagger UI, which are embedded compressed.
-func mountSwagger(mux *http.ServeMux) {
+func mountSwagger(mux Mux) {
 	for name, contentType := range map[string]string{
 		"swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 		"swagger-ui.css":       "text/css; charset=utf-8",

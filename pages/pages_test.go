@@ -42,7 +42,7 @@ func TestPages(t *testing.T) {
 	mux := site(pages.Links{RiverUI: true})
 	beside := map[string]bool{"/openapi.yaml": true, "/riverui/": true} // served by package handlers
 	types := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", "": "text/html"}
-	for _, page := range []string{"/", "/docs/"} {
+	for _, page := range []string{"/", "/docs/", "/signin/"} {
 		w := ask(mux, http.MethodGet, page)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 			t.Fatalf("GET %s = %d, %v, want 200 with HTML", page, w.Code, w.Header())
@@ -79,7 +79,7 @@ func TestPolicies(t *testing.T) {
 	mux := site(pages.Links{})
 	// River UI alone may use inline styles.
 	policies := []string{strings.Replace(pages.RiverUIPolicy, "style-src 'self' 'unsafe-inline'", "", 1)}
-	for _, page := range []string{"/", "/docs/"} {
+	for _, page := range []string{"/", "/docs/", "/signin/"} {
 		policies = append(policies, ask(mux, http.MethodGet, page).Header().Get("Content-Security-Policy"))
 	}
 	for _, policy := range policies {

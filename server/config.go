@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -24,6 +25,7 @@ type Config struct {
 	Storage  Storage
 	Limits   Limits // of the API
 	Pages    Pages  // of the API
+	Access   Access // to the API
 	Hosts    Hosts
 	Clients  Clients // of the API
 	Work     Work    // an API uses SoftStop, its grace period, and Lease only
@@ -72,17 +74,17 @@ func (q Quotas) valid() bool { return q.StoredBytes >= 0 && q.QueuedSeconds >= 0
 
 // Pages says which pages are served beside the API.
 type Pages struct {
-	RiverUI *bool `name:"river-ui" negatable:"" help:"Serve River UI at /riverui/. It has no login: any client can retry, cancel and delete jobs there. By default only where --addr is a loopback address."`
+	RiverUI *bool `name:"river-ui" negatable:"" help:"Serve River UI at /riverui/, where jobs can be retried, cancelled and deleted. It needs a key with the scope admin. By default everywhere but where --insecure-no-auth lets other machines in."`
 }
 
-// riverUI reports whether River UI is served on an address: unless that is decided, on one that only this machine
-// reaches.
-func (p Pages) riverUI(addr string) bool {
-	if p.RiverUI != nil {
-		return *p.RiverUI
+// riverUI reports whether River UI is served: unless that is decided, where a key is needed or only this machine
+// reaches it.
+func (c Config) riverUI() bool {
+	if c.Pages.RiverUI != nil {
+		return *c.Pages.RiverUI
 	}
-	tcp, err := net.ResolveTCPAddr("tcp", addr)
-	return err == nil && tcp.IP.IsLoopback()
+	tcp, err := net.ResolveTCPAddr("tcp", c.Addr)
+	return !c.Access.InsecureNoAuth || err == nil && tcp.IP.IsLoopback()
 }
 
 // Hosts says by which names a process may be addressed where it listens on a loopback address.
@@ -138,6 +140,8 @@ func (c Config) Validate() error {
 	case c.Limits.MaxQueued < 0 || c.Limits.MaxQueuedSmall < 0:
 		return fmt.Errorf("--max-queued and --max-queued-small must not be negative, they are %s and %s",
 			c.Limits.MaxQueued, c.Limits.MaxQueuedSmall)
+	case c.Access.Auth && c.Access.InsecureNoAuth:
+		return errors.New("--auth and --insecure-no-auth contradict each other, give one of them")
 	case c.Drain < 0:
 		return fmt.Errorf("--drain must not be negative, it is %s", c.Drain)
 	case c.Storage.MinFreeBytes < 0:
@@ -169,7 +173,7 @@ func (c Config) LogValue() slog.Value {
 	if c.Role.serves() {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
-			slog.Bool("river_ui", c.Pages.riverUI(c.Addr)),
+			slog.Bool("river_ui", c.riverUI()),
 			slog.Duration("drain", c.Drain),
 		)
 	}

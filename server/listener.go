@@ -44,11 +44,25 @@ type listening struct {
 
 // listen starts to serve handler.
 func listen(ctx context.Context, c listening, handler http.Handler) (*listener, error) {
+	tcp, err := c.bind(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return serve(tcp, c, handler), nil
+}
+
+// bind takes the address. Clients wait until serve.
+func (c listening) bind(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	tcp, err := config.Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
 	}
+	return tcp, nil
+}
+
+// serve starts to serve handler on what bind has returned.
+func serve(tcp net.Listener, c listening, handler http.Handler) *listener {
 	if tcp.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		handler = guard.LocalHosts(handler, c.hosts.AllowedHosts, c.refusals)
 	}
@@ -80,7 +94,7 @@ func listen(ctx context.Context, c listening, handler http.Handler) (*listener, 
 			l.err = fmt.Errorf("serving: %w", err)
 		}
 	}()
-	return l, nil
+	return l
 }
 
 // url returns the address of the server as a URL that works on this machine.

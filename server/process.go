@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"net/http"
 	"runtime"
 	"time"
 
@@ -33,6 +35,7 @@ type Process struct {
 	jobs     *jobs.Client
 	ui       *queue.UI  // nil without River UI
 	hub      *watch.Hub // nil in a worker
+	keyring  *keyring   // nil where requests need no key
 	refusals *guard.Refusals
 	draining *draining
 	ready    *readiness
@@ -125,29 +128,42 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 	return whileUnavailable(ctx, p.config.Wait, p.log, p.jobs.Start)
 }
 
-// startAPI starts the API and the pages beside it.
+// startAPI starts the API and the pages beside it. The address is taken first: whether requests need a key depends on
+// what it is.
 func (p *Process) startAPI(ctx context.Context) (err error) {
+	tcp, err := p.apiListening().bind(ctx)
+	if err != nil {
+		return err
+	}
+	api, err := p.newAPI(ctx, tcp.Addr())
+	if err != nil {
+		return errors.Join(err, tcp.Close())
+	}
+	p.api = serve(tcp, p.apiListening(), p.draining.closing(observe.Requests(api, p.registry)))
+	p.api.gracePeriod = p.config.Work.SoftStop
+	return nil
+}
+
+// newAPI returns the handler of the API and the pages at an address.
+func (p *Process) newAPI(ctx context.Context, addr net.Addr) (api http.Handler, err error) {
 	site := handlers.Site{
 		Version: Version(),
 		OpsPort: p.ops.port(),
 		Kernel:  ofSite(p.kernel),
 		Clients: p.config.Clients.handlers(p.refusals),
 	}
-	if p.config.Pages.riverUI(p.config.Addr) {
+	if p.config.riverUI() {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
-			return err
+			return nil, err
 		}
 		site.RiverUI = p.ui
 	}
 	p.hub = watch.NewHub(p.store, p.log)
-	p.hub.Start(ctx)
-	api := handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log)
-	observed := observe.Requests(api, p.registry)
-	if p.api, err = listen(ctx, p.apiListening(), p.draining.closing(observed)); err != nil {
-		return err
+	if site.Auth, err = p.startAuth(ctx, addr); err != nil {
+		return nil, err
 	}
-	p.api.gracePeriod = p.config.Work.SoftStop
-	return nil
+	p.hub.Start(ctx)
+	return handlers.New(p.store, p.jobs, p.hub, p.config.Limits.handlers(), site, p.log), nil
 }
 
 // Run blocks until ctx is done or a listener ends by itself, which is an error. It drains the process in the first
@@ -196,6 +212,9 @@ func (p *Process) stop() error {
 	}
 	if p.api != nil {
 		errs = append(errs, p.api.stop())
+	}
+	if p.keyring != nil {
+		p.keyring.stop()
 	}
 	if p.ui != nil {
 		p.ui.Stop()

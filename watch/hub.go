@@ -37,6 +37,9 @@ type Hub struct {
 	wake            chan struct{} // a read was requested
 	progressPending chan struct{} // there is progress to read, which is not urgent
 
+	others   []notify.Channel // of other packages
+	onOthers []func(notify.Notification)
+
 	stop     sync.Once
 	stopping chan struct{} // closed when Stop begins
 	cancel   context.CancelFunc
@@ -55,16 +58,24 @@ func NewHub(s *store.Store, log *slog.Logger) *Hub {
 	}
 }
 
+// Also has f called with the notifications on another channel, and when the connection has just been opened. It must be
+// called before Start, and f must not wait: all notifications of the process come on one connection.
+func (h *Hub) Also(c notify.Channel, f func(notify.Notification)) {
+	h.others = append(h.others, c)
+	h.onOthers = append(h.onOthers, f)
+}
+
 // Start begins to listen. The context bounds the start only; Stop ends the hub.
 func (h *Hub) Start(ctx context.Context) {
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.mu.Lock()
 	h.running = true
 	h.mu.Unlock()
-	notifications := notify.Listen(ctx, h.store.Pool, h.log, finished, progress)
+	channels := append([]notify.Channel{finished, progress}, h.others...)
+	notifications := notify.Listen(ctx, h.store.Pool, h.log, channels...)
 	h.loops.Go(func() {
 		for n := range notifications {
-			h.onNotification(n)
+			h.dispatch(n)
 		}
 	})
 	h.loops.Go(func() { h.run(ctx) })
@@ -195,6 +206,18 @@ func (h *Hub) markAllStale() {
 	defer h.mu.Unlock()
 	for _, t := range h.topics {
 		t.stale = true
+	}
+}
+
+// dispatch gives a notification to what it is for.
+func (h *Hub) dispatch(n notify.Notification) {
+	for i, c := range h.others {
+		if n.Connected || n.Channel == c.Name {
+			h.onOthers[i](n)
+		}
+	}
+	if n.Connected || n.Channel == finished.Name || n.Channel == progress.Name {
+		h.onNotification(n)
 	}
 }
 

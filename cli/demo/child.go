@@ -19,6 +19,7 @@ type DevInfo struct {
 	API         string `json:"api"`
 	Ops         string `json:"ops"`
 	DatabaseURL string `json:"database_url"`
+	Token       string `json:"token,omitempty"` // of the key that --auth makes
 	PID         int    `json:"pid"`
 	Kernel      string `json:"kernel"`
 	Portable    bool   `json:"portable_kernel"`

@@ -12,6 +12,7 @@ import (
 func SubmitBatch() huma.Operation {
 	return huma.Operation{
 		OperationID: "submit-batch",
+		Security:    needsSubmit,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Multiply many pairs of matrices",
 		Description: aboutBatch,

@@ -1,5 +1,7 @@
 package apidoc
 
+import "github.com/millrace/millrace/handlers/resource"
+
 // componentDocs describes the named schemas. Objects and arrays have an example.
 var componentDocs = map[string]struct {
 	description string
@@ -41,6 +43,18 @@ var componentDocs = map[string]struct {
 		"An invalid parameter.",
 		exampleFault,
 	},
+	"Key": {
+		"A key of the API.",
+		exampleKey(),
+	},
+	"KeyList": {
+		"Keys.",
+		resource.KeyList{Items: []resource.Key{exampleKey()}},
+	},
+	"KeyOrder": {
+		"What a key is to be.",
+		exampleKeyOrder(),
+	},
 	"Kernel": {
 		"The code that multiplies matrices in memory, and its speed.",
 		exampleOverview().Kernel,
@@ -72,6 +86,10 @@ var componentDocs = map[string]struct {
 	"MultiplicationList": {
 		"One page of multiplications.",
 		exampleList(),
+	},
+	"NewKey": {
+		"A key that was just made, with its token.",
+		exampleNewKey(),
 	},
 	"NewMatrix": {
 		"A matrix to store: numbers, or the description of a random matrix.",
@@ -113,6 +131,10 @@ var componentDocs = map[string]struct {
 	"Result": {
 		"The result of a completed multiplication.",
 		exampleWaited().Result,
+	},
+	"Session": {
+		"For whom requests act.",
+		exampleSession(),
 	},
 	"SimpleSubmission": {
 		"Two small matrices to multiply.",

@@ -16,12 +16,15 @@ const (
 	MultiplicationsPath = "/v1/multiplications"
 	BatchPath           = MultiplicationsPath + ":batch"
 	MatricesPath        = "/v1/matrices"
+	KeysPath            = "/v1/keys"
+	SessionPath         = "/v1/session"
 )
 
 const (
 	multiplicationsTag = "multiplications"
 	matricesTag        = "matrices"
 	overviewTag        = "overview"
+	keysTag            = "keys"
 )
 
 // about describes the API as a whole, in Markdown.
@@ -46,11 +49,13 @@ func Config() huma.Config {
 		Description: "The server that this description comes from, wherever it is mounted",
 	}}
 	c.Tags = []*huma.Tag{
+		{Name: keysTag, Description: "Keys of the API, and the sessions of browsers."},
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of multiplications."},
 		{Name: multiplicationsTag, Description: "Submit multiplications, watch them, and download their results."},
 		{Name: overviewTag, Description: "The state of the system."},
 	}
 	c.Formats = formats()
+	c.Components.SecuritySchemes = securitySchemes()
 	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
 	c.DocsPath = ""                       // Huma's page loads scripts from a CDN
 	c.SchemasPath = ""                    // the schemas are in the description

@@ -14,6 +14,7 @@ func GetResult() huma.Operation {
 		"conflict: the multiplication is pending, it has no result")
 	return huma.Operation{
 		OperationID: "get-result",
+		Security:    needsRead,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Download the result",
 		Description: "Returns 409 if the multiplication is not completed." + aboutContent,
@@ -28,6 +29,7 @@ func GetContent() huma.Operation {
 		"matrix "+exampleMatrixA+": matrix is not ready")
 	return huma.Operation{
 		OperationID: "get-matrix-content",
+		Security:    needsRead,
 		Tags:        []string{matricesTag},
 		Summary:     "Download the elements of a matrix",
 		Description: "Returns 409 if the matrix is still being uploaded." + aboutContent,

@@ -29,17 +29,23 @@ func Describe(o *huma.OpenAPI) {
 }
 
 func describeOperation(c *huma.Components, op *huma.Operation) {
+	if scopes := op.Security[0][BearerScheme]; len(scopes) > 0 {
+		needs := forbidden(scopes[0])
+		op.Responses[strconv.Itoa(needs.status)] = &needs.Response
+	}
 	for status := range sharedResponses {
 		code := strconv.Itoa(status)
+		if status == http.StatusUnauthorized && isPublic(op) || ofBodies(status) {
+			continue
+		}
 		if status == http.StatusForbidden && op.Method == http.MethodGet {
 			continue // reading is for the browser to refuse
 		}
-		if !ofBodies(status) && op.Responses[code] == nil {
+		if op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{}
 		}
 	}
 	delete(op.Responses, "default")
-	op.Security = []map[string][]string{} // explicitly none: authentication is left to a proxy
 	for code, r := range op.Responses {
 		describeResponse(c, code, r)
 	}
@@ -48,10 +54,18 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 	}
 	if op.RequestBody != nil {
 		for _, content := range op.RequestBody.Content {
+			if content.Example == nil && content.Examples == nil {
+				docs := componentDocs[path.Base(content.Schema.Ref)] // Huma reads the body
+				content.Example = plain(docs.example)
+				op.RequestBody.Description = docs.description
+			}
 			describeSchema(content.Schema)
 		}
 	}
 }
+
+// isPublic reports whether an operation needs nothing.
+func isPublic(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
 
 // ofBodies reports whether only requests with a body get a response.
 func ofBodies(status int) bool {

@@ -19,6 +19,7 @@ func GetEvents() huma.Operation {
 	}}
 	return huma.Operation{
 		OperationID: "get-multiplication-events",
+		Security:    needsRead,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Stream the events of a multiplication",
 		Description: "Server-sent events, as EventSource reads them: one for each change of the state (`event: " +

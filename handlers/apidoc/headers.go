@@ -11,6 +11,7 @@ func headerDocs() map[string]huma.Header {
 	docs := bodyHeaders()
 	maps.Copy(docs, resourceHeaders())
 	maps.Copy(docs, quotaHeaders())
+	maps.Copy(docs, keyHeaders())
 	return docs
 }
 
@@ -118,6 +119,22 @@ func quotaHeaders() map[string]huma.Header {
 			Description: "The tenant's quota of requests (`q`) in a window of seconds (`w`), if it has one.",
 			Schema:      patternSchema(`^"requests";q=\d+;w=\d+$`, 100),
 			Example:     `"requests";q=500;w=10`,
+		},
+	}
+}
+
+// keyHeaders describes those about keys and sessions.
+func keyHeaders() map[string]huma.Header {
+	return map[string]huma.Header{
+		"Set-Cookie": {
+			Description: "The cookie of the session.",
+			Schema:      textSchema(400),
+			Example:     "millrace=ms_…; Path=/; Max-Age=28800; HttpOnly; SameSite=Strict",
+		},
+		"WWW-Authenticate": {
+			Description: "What the request lacks (RFC 6750).",
+			Schema:      textSchema(300),
+			Example:     `Bearer realm="millrace", error="invalid_token", error_description="the token has expired"`,
 		},
 	}
 }

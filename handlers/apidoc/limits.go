@@ -14,6 +14,7 @@ func GetLimits() huma.Operation {
 		OperationID: "get-limits",
 		Tags:        []string{overviewTag},
 		Summary:     "Get the quotas of the tenant",
+		Security:    needsRead,
 		Description: "What the tenant for which the request acts may have, and what it has. What has no room in a quota is " +
 			"refused with 429 and `Retry-After`. While there is a quota of requests, responses have `RateLimit` and " +
 			"`RateLimit-Policy`.",

@@ -12,6 +12,7 @@ import (
 func CreateMatrix() huma.Operation {
 	return huma.Operation{
 		OperationID: "create-matrix",
+		Security:    needsSubmit,
 		Tags:        []string{matricesTag},
 		Summary:     "Upload a matrix",
 		Description: "A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and " +
@@ -59,6 +60,7 @@ func matrixJSON() *huma.MediaType {
 func GetMatrix() huma.Operation {
 	return huma.Operation{
 		OperationID: "get-matrix",
+		Security:    needsRead,
 		Tags:        []string{matricesTag},
 		Summary:     "Get the shape and state of a matrix",
 		Description: "The elements are at `/v1/matrices/{id}/content`.",
@@ -75,6 +77,7 @@ func GetMatrix() huma.Operation {
 func DeleteMatrix() huma.Operation {
 	return huma.Operation{
 		OperationID:   "delete-matrix",
+		Security:      needsSubmit,
 		Tags:          []string{matricesTag},
 		Summary:       "Delete a matrix",
 		Description:   "A matrix of a multiplication cannot be deleted before the multiplication.",

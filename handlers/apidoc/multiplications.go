@@ -10,6 +10,7 @@ import (
 func ListMultiplications() huma.Operation {
 	return huma.Operation{
 		OperationID: "list-multiplications",
+		Security:    needsRead,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "List multiplications",
 		Description: "Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New " +
@@ -28,6 +29,7 @@ func ListMultiplications() huma.Operation {
 func GetMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "get-multiplication",
+		Security:    needsRead,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Get the state and progress of a multiplication",
 		Description: "Progress is exact: completed tiles divided by all tiles. `errors` lists failed attempts, also " +
@@ -47,6 +49,7 @@ func GetMultiplication() huma.Operation {
 func CancelMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "cancel-multiplication",
+		Security:    needsSubmit,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Cancel a multiplication",
 		Description: "No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.",
@@ -65,6 +68,7 @@ func CancelMultiplication() huma.Operation {
 func RetryMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "retry-multiplication",
+		Security:    needsSubmit,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Retry a failed or cancelled multiplication",
 		Description: "Completed tiles are kept. The others run again, with a full set of attempts.",
@@ -85,6 +89,7 @@ func RetryMultiplication() huma.Operation {
 func DeleteMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "delete-multiplication",
+		Security:    needsSubmit,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Delete a multiplication and its result",
 		Description: "A multiplication that is not finished must be cancelled first. A result that is an operand of " +

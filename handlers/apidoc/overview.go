@@ -10,6 +10,7 @@ import (
 func GetOverview() huma.Operation {
 	return huma.Operation{
 		OperationID: "get-overview",
+		Security:    needsRead,
 		Tags:        []string{overviewTag},
 		Summary:     "Get the state of the system",
 		Description: "To an administrator the numbers are those of the whole system. Others see the multiplications of " +

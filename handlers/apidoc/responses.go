@@ -51,6 +51,20 @@ func problemExample(status int, detail string) map[string]any {
 	}
 }
 
+// coded is problem with a code.
+func coded(status int, code, description, detail string, headers ...string) response {
+	r := problem(status, description, detail, headers...)
+	r.Content[resource.MediaProblem].Example = plain(resource.NewProblem(status, code, detail))
+	return r
+}
+
+// forbidden describes the response to a key without a scope.
+func forbidden(scope string) response {
+	return coded(http.StatusForbidden, "insufficient_scope", "The key does not have the scope `"+scope+
+		"`, or a browser sent the request for a page of another site.",
+		"this needs a key with the scope "+scope, "WWW-Authenticate")
+}
+
 func headerRefs(names []string) map[string]*huma.Param {
 	m := map[string]*huma.Param{}
 	for _, name := range names {
@@ -64,19 +78,33 @@ type sharedResponse struct {
 	name        string
 	description string
 	detail      string
+	code        string // of the example; may be empty
 	headers     []string
 }
 
 func (s sharedResponse) response(status int) *huma.Response {
 	r := problem(status, s.description, s.detail, s.headers...)
+	example := r.Content[resource.MediaProblem].Example.(map[string]any)
 	if status == http.StatusUnprocessableEntity {
-		r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
+		example["errors"] = []any{exampleFault}
+	}
+	if s.code != "" {
+		example = plain(resource.NewProblem(status, s.code, s.detail)).(map[string]any)
+		r.Content[resource.MediaProblem].Example = example
 	}
 	return &r.Response
 }
 
 // sharedResponses are the error responses that do not depend on the operation, by status.
 var sharedResponses = map[int]sharedResponse{
+	http.StatusUnauthorized: {
+		name: "Unauthorized",
+		description: "The request has no key, or one that is not valid. The codes are `authentication_required`, " +
+			"`invalid_token`, `token_expired` and `token_revoked`.",
+		detail:  "the token has expired",
+		code:    "token_expired",
+		headers: []string{"WWW-Authenticate"},
+	},
 	http.StatusForbidden: {
 		name:        "OtherSite",
 		description: "A browser sent the request for a page of another site.",

@@ -12,6 +12,7 @@ import (
 func SubmitSimple() huma.Operation {
 	return huma.Operation{
 		OperationID: "submit-simple",
+		Security:    needsSubmit,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Multiply two small matrices",
 		Description: "The simplest form of a submission: two matrices as rows of numbers. Otherwise like " +
@@ -35,6 +36,7 @@ func SubmitSimple() huma.Operation {
 func SubmitMultiplication() huma.Operation {
 	return huma.Operation{
 		OperationID: "submit-multiplication",
+		Security:    needsSubmit,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Multiply two matrices",
 		Description: "Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits " +

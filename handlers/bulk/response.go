@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
@@ -118,12 +119,17 @@ func (r *Response) forget(ctx context.Context, outcomes []outcome, found map[uui
 	}
 }
 
+// keepInterval is how often a wait looks whether the key of its request is still valid.
+const keepInterval = 15 * time.Second
+
 // wait waits until multiplications have finished, or a time is over.
 func (s *Service) wait(ctx context.Context, ids []uuid.UUID, limit time.Duration) error {
 	if limit <= 0 {
 		return ctx.Err()
 	}
-	return s.Hub.WaitAll(ctx, identity.Of(s.Store.ID(), ids...), limit)
+	kept, stop := auth.Keep(ctx, keepInterval)
+	defer stop()
+	return auth.Why(kept, s.Hub.WaitAll(kept, identity.Of(s.Store.ID(), ids...), limit))
 }
 
 // finding is a multiplication as it is now, with its result if that is small.

@@ -59,6 +59,7 @@ func (w *cacheWriter) begin(status int) {
 		return
 	}
 	h.Set("Cache-Control", noStore) // net/http has deleted it from an error
+	h.Add("Vary", "Authorization, Cookie")
 	if h.Get("ETag") != "" && status < http.StatusBadRequest {
 		h.Set("Cache-Control", revalidate)
 	}

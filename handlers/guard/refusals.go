@@ -21,6 +21,7 @@ const (
 	ClientConnections Reason = "client_connections" // too many connections of one client
 	Waiting           Reason = "waiting"            // too many requests that wait, in all
 	ClientWaiting     Reason = "client_waiting"     // too many requests of one client that wait
+	Token             Reason = "token"              // its key or token is not valid
 	Memory            Reason = "memory"             // too many large transfers
 	Space             Reason = "space"              // no room in the block store
 	Database          Reason = "database"           // the database is unavailable
@@ -48,6 +49,7 @@ func NewRefusals(registry prometheus.Registerer, log *slog.Logger) *Refusals {
 		ClientConnections,
 		Waiting,
 		ClientWaiting,
+		Token,
 		Memory,
 		Space,
 		Database,

@@ -25,3 +25,35 @@ func WriteProblem(w http.ResponseWriter, err error) {
 	w.WriteHeader(problem.GetStatus())
 	_ = json.NewEncoder(w).Encode(problem) // the client may be gone
 }
+
+// problemDocs is where the codes of problems are described.
+const problemDocs = "https://github.com/millrace/millrace/blob/main/docs/problems.md#"
+
+// CodedProblem is an error with a code that programs can rely on. Others have a status and a text.
+type CodedProblem struct {
+	Type   string `json:"type"` // where the code is described
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// NewProblem returns an error with a code.
+func NewProblem(status int, code, detail string) *CodedProblem {
+	return &CodedProblem{
+		Type:   problemDocs + code,
+		Code:   code,
+		Title:  http.StatusText(status),
+		Status: status,
+		Detail: detail,
+	}
+}
+
+// Error implements error.
+func (p *CodedProblem) Error() string { return p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *CodedProblem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *CodedProblem) ContentType(string) string { return MediaProblem }

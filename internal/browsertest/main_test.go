@@ -49,13 +49,20 @@ type deployment struct {
 // deploy starts an API with some flags, and no worker.
 func deploy(t *testing.T, flags ...string) *deployment {
 	t.Helper()
+	d := prepare(t)
+	d.serve(flags...)
+	return d
+}
+
+// prepare is deploy before the API is started.
+func prepare(t *testing.T) *deployment {
+	t.Helper()
 	d := &deployment{
 		t:      t,
 		pool:   testdb.New(t),
 		blocks: t.TempDir(),
 	}
 	d.env = []string{"DATABASE_URL=" + testdb.URL(d.pool), "MILLRACE_BLOCKS=file://" + d.blocks}
-	d.serve(flags...)
 	return d
 }
 

@@ -21,6 +21,10 @@ async function call(path, options) {
   } catch {
     throw new Error("The API cannot be reached.");
   }
+  if (response.status === 401) {
+    location.assign("signin/");
+    throw new Error("Sign in first.");
+  }
   const text = await response.text();
   let body;
   try {
@@ -155,6 +159,26 @@ async function poll() {
   }
 }
 
+// showSession shows for whom the page acts, where that matters.
+async function showSession() {
+  try {
+    const session = await call("v1/session");
+    byId("session").hidden = !session.signed_in;
+    byId("who").textContent = `${session.name}, ${session.tenant}`;
+  } catch {
+    // The poll says what is wrong.
+  }
+}
+
+async function signOut() {
+  try {
+    await fetch("v1/session", { method: "DELETE", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    location.assign("signin/");
+  } catch {
+    show(byId("trouble"), "The API cannot be reached.");
+  }
+}
+
 const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 async function submit(event) {
@@ -182,5 +206,7 @@ async function submit(event) {
 
 byId("submit").addEventListener("submit", submit);
 byId("size").addEventListener("input", (event) => { byId("other-side").textContent = event.target.value || "?"; });
+byId("sign-out").addEventListener("click", signOut);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
+showSession();
 poll();
