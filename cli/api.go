@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/server"
+	"github.com/millrace/millrace/server/certificate"
 )
 
 // apiCommand serves the HTTP API and runs the queue's maintenance.
@@ -17,11 +18,12 @@ type apiCommand struct {
 	server.Pages
 	server.Hosts
 	server.Clients
-	Addr     string        `default:":8080" help:"Address of the API."`
-	OpsAddr  string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
-	Lease    time.Duration `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
-	Drain    time.Duration `default:"0s" help:"How long to accept new requests after SIGTERM, reporting not ready, until load balancers have stopped sending them."`
-	SoftStop time.Duration `default:"25s" help:"Grace period: how long requests may take to finish after that."`
+	TLS      certificate.Files `embed:""`
+	Addr     string            `default:":8080" help:"Address of the API."`
+	OpsAddr  string            `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+	Lease    time.Duration     `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
+	Drain    time.Duration     `default:"0s" help:"How long to accept new requests after SIGTERM, reporting not ready, until load balancers have stopped sending them."`
+	SoftStop time.Duration     `default:"25s" help:"Grace period: how long requests may take to finish after that."`
 }
 
 // Run implements the command.
@@ -35,6 +37,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Pages:    c.Pages,
 		Hosts:    c.Hosts,
 		Clients:  c.Clients,
+		TLS:      c.TLS,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},
 		Addr:     c.Addr,
 		OpsAddr:  c.OpsAddr,

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/server/certificate"
 )
 
 // Config is the configuration of a process. The command line fills in its parts by their kong tags.
@@ -24,8 +25,9 @@ type Config struct {
 	Limits   Limits // of the API
 	Pages    Pages  // of the API
 	Hosts    Hosts
-	Clients  Clients // of the API
-	Work     Work    // an API uses SoftStop, its grace period, and Lease only
+	Clients  Clients           // of the API
+	TLS      certificate.Files // of the API
+	Work     Work              // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
@@ -128,7 +130,7 @@ func (c Config) Validate() error {
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}
-	return nil
+	return c.TLS.Validate()
 }
 
 // LogValue returns what a process of the role uses of the configuration, without secrets.
@@ -147,6 +149,7 @@ func (c Config) LogValue() slog.Value {
 	if c.Role.serves() {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
+			slog.Bool("tls", c.TLS.Given()),
 			slog.Bool("river_ui", c.Pages.riverUI(c.Addr)),
 			slog.Duration("drain", c.Drain),
 		)

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
+	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -34,7 +35,8 @@ type Process struct {
 	refusals *guard.Refusals
 	draining *draining
 	ready    *readiness
-	api      *listener // nil in a worker
+	pair     *certificate.Pair // nil without TLS
+	api      *listener         // nil in a worker
 	ops      *listener
 }
 
@@ -65,6 +67,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 // start starts the parts in the order in which they need each other. The endpoints for operators come before whatever
 // may have to wait.
 func (p *Process) start(ctx context.Context) (err error) {
+	if p.config.Role.serves() {
+		if err := p.startTLS(ctx); err != nil {
+			return err
+		}
+	}
 	if p.pool, err = p.config.Database.open(ctx, p.config.connections()); err != nil {
 		return err
 	}
@@ -93,6 +100,18 @@ func (p *Process) start(ctx context.Context) (err error) {
 		}
 	}
 	p.ready.start(p.jobs.Queue(), p.config.Role)
+	return nil
+}
+
+// startTLS reads the certificate of the API, if it has one, and follows its files.
+func (p *Process) startTLS(ctx context.Context) (err error) {
+	if p.config.TLS.Given() {
+		if p.pair, err = certificate.Open(p.config.TLS, p.log); err != nil {
+			return err
+		}
+		go p.pair.Follow(ctx)
+	}
+	p.pair.Observe(p.registry)
 	return nil
 }
 
