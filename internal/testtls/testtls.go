@@ -118,3 +118,13 @@ func write(t testing.TB, path, kind string, der []byte) {
 		t.Fatal(err)
 	}
 }
+
+// Server returns the configuration of a server with a certificate of the authority.
+func (a *Authority) Server() *tls.Config {
+	a.t.Helper()
+	pair, err := tls.LoadX509KeyPair(a.Issue(a.t.TempDir(), time.Now().Add(time.Hour)))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+}
