@@ -83,8 +83,8 @@ func listen(ctx context.Context, c listening, handler http.Handler) (*listener, 
 	serving := guard.Linger(conns)
 	if c.pair != nil {
 		conns.refusing = c.pair.Config("http/1.1")
-		serving = newSecure(serving, c.pair, func(err error) {
-			limited.Log(ctx, slog.LevelWarn, "tls", "a handshake failed", "error", err)
+		serving = newSecure(serving, c.pair, func(client net.Addr, err error) {
+			limited.Log(ctx, slog.LevelWarn, "tls", "a handshake failed", "client", client, "error", err)
 		})
 	}
 	go func() {

@@ -55,11 +55,11 @@ type secure struct {
 
 	closing context.Context // ends the handshakes
 	close   context.CancelFunc
-	refused func(error)
+	refused func(client net.Addr, err error)
 }
 
-// newSecure returns a listener of TLS on another one. It calls refused with the errors of handshakes.
-func newSecure(l net.Listener, pair *certificate.Pair, refused func(error)) *secure {
+// newSecure returns a listener of TLS on another one. It calls refused when a handshake fails.
+func newSecure(l net.Listener, pair *certificate.Pair, refused func(net.Addr, error)) *secure {
 	s := &secure{
 		Listener: l,
 		config:   pair.Config("h2", "http/1.1"),
@@ -122,7 +122,7 @@ func (s *secure) explain(conn net.Conn, err error) {
 		return
 	}
 	if s.closing.Err() == nil && !errors.Is(err, io.EOF) {
-		s.refused(err)
+		s.refused(conn.RemoteAddr(), err)
 	}
 }
 
