@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/server"
 	"github.com/millrace/millrace/server/certificate"
 )
@@ -19,6 +20,7 @@ type apiCommand struct {
 	server.Hosts
 	server.Clients
 	TLS      certificate.Files `embed:""`
+	OIDC     oidc.Settings     `embed:""`
 	Addr     string            `default:":8080" help:"Address of the API."`
 	OpsAddr  string            `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	Lease    time.Duration     `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
@@ -38,6 +40,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Hosts:    c.Hosts,
 		Clients:  c.Clients,
 		TLS:      c.TLS,
+		OIDC:     c.OIDC,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},
 		Addr:     c.Addr,
 		OpsAddr:  c.OpsAddr,

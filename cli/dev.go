@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/cli/demo"
+	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/internal/devdb"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/server"
@@ -26,6 +27,7 @@ type devCommand struct {
 	server.Clients
 	server.Keeping
 	TLS       certificate.Files `embed:""`
+	OIDC      oidc.Settings     `embed:""`
 	Addr      string            `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
 	OpsAddr   string            `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
 	Data      string            `default:".millrace" help:"Directory of the database and of the blocks." type:"path"`
@@ -72,6 +74,7 @@ func (c *devCommand) config() (server.Config, error) {
 		Hosts:   c.Hosts,
 		Clients: c.Clients,
 		TLS:     c.TLS,
+		OIDC:    c.OIDC,
 		Work:    c.Work,
 		Addr:    c.Addr,
 		OpsAddr: c.OpsAddr,

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/server/certificate"
@@ -27,6 +29,7 @@ type Config struct {
 	Hosts    Hosts
 	Clients  Clients           // of the API
 	TLS      certificate.Files // of the API
+	OIDC     oidc.Settings     // of the API
 	Work     Work              // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
@@ -130,7 +133,7 @@ func (c Config) Validate() error {
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}
-	return c.TLS.Validate()
+	return errors.Join(c.TLS.Validate(), c.OIDC.Validate())
 }
 
 // LogValue returns what a process of the role uses of the configuration, without secrets.
@@ -150,6 +153,7 @@ func (c Config) LogValue() slog.Value {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
 			slog.Bool("tls", c.TLS.Given()),
+			slog.String("oidc_issuer", c.OIDC.OIDCIssuer),
 			slog.Bool("river_ui", c.Pages.riverUI(c.Addr)),
 			slog.Duration("drain", c.Drain),
 		)
