@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/millrace/millrace/handlers/audit"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/pages"
@@ -14,6 +15,7 @@ type Site struct {
 	OpsPort int              // of /metrics; 0 if it is not known
 	Kernel  *resource.Kernel // nil in an API without a worker
 	RiverUI http.Handler     // nil for none
+	Audit   *audit.Log       // nil for none
 	Clients Clients
 }
 

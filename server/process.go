@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/audit"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -143,6 +144,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 		OpsPort: p.ops.port(),
 		Kernel:  ofSite(p.kernel),
 		Clients: p.config.Clients.handlers(p.refusals),
+		Audit:   audit.New(p.log),
 	}
 	if p.config.Pages.riverUI(p.config.Addr) {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {
