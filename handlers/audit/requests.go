@@ -97,7 +97,9 @@ type statusWriter struct {
 
 // WriteHeader implements http.ResponseWriter.
 func (w *statusWriter) WriteHeader(status int) {
-	w.status = status
+	if status >= http.StatusOK { // or another one follows
+		w.status = status
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
