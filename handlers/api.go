@@ -71,8 +71,9 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	config.Transformers = append(config.Transformers, belowPrefix)
 	a.register(humago.New(exactMux{mux}, config))
 	pages.Mount(mux, pages.Links{RiverUI: site.RiverUI != nil})
-	all := guard.SameOrigin(mountRiverUI(guard.Problems(mux), site.RiverUI), refusals)
-	all = withDeadlines(guard.WithHeaders(site.Audit.Requests(all)), site.Clients.Proxies)
+	all := site.Audit.Requests(mountRiverUI(guard.Problems(mux), site.RiverUI))
+	all = guard.SameOrigin(all, refusals)
+	all = withDeadlines(guard.WithHeaders(all), site.Clients.Proxies)
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
 	return payload.WithStallLimits(guard.CloseAfter(guard.BelowPrefix(all)), payload.StallTimeout)
 }
