@@ -16,7 +16,7 @@ import (
 const (
 	// tokenVariable has the token in the environment. There is no flag for it: other users can read the arguments of a
 	// process, and shells keep them.
-	tokenVariable = "MILLRACE_TOKEN"
+	tokenVariable = "MILLRACE_TOKEN" //nolint:gosec // the name of a variable
 	// tokenAge is how long a token is used before its file is read again: some are replaced while they are in use.
 	tokenAge = 10 * time.Second
 	// maxToken is how large the file of a token may be, in bytes.
