@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/cli/demo"
+	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/internal/devdb"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/server"
+	"github.com/millrace/millrace/server/certificate"
 )
 
 // devCommand runs everything in one process.
@@ -25,13 +27,15 @@ type devCommand struct {
 	server.Hosts
 	server.Clients
 	server.Keeping
-	Addr      string        `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
-	OpsAddr   string        `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
-	Data      string        `default:".millrace" help:"Directory of the database and of the blocks." type:"path"`
-	Blocks    string        `help:"Block store: file (in the data directory), postgres, or file:///directory." default:"file"`
-	Retention time.Duration `help:"How long multiplications and matrices are kept after their last use." default:"24h"`
-	Unpinned  bool          `name:"unpinned-postgres" help:"Where Postgres must be downloaded, also take a release whose digest is not known to this version; the server of the download is trusted."`
-	JSON      bool          `help:"Print the addresses as one line of JSON once everything is ready."`
+	TLS       certificate.Files `embed:""`
+	OIDC      oidc.Settings     `embed:""`
+	Addr      string            `default:"127.0.0.1:8080" help:"Address of the API; port 0 is a free one."`
+	OpsAddr   string            `default:"127.0.0.1:9090" help:"Address of /metrics, /livez and /readyz; port 0 is a free one."`
+	Data      string            `default:".millrace" help:"Directory of the database and of the blocks." type:"path"`
+	Blocks    string            `help:"Block store: file (in the data directory), postgres, or file:///directory." default:"file"`
+	Retention time.Duration     `help:"How long multiplications and matrices are kept after their last use." default:"24h"`
+	Unpinned  bool              `name:"unpinned-postgres" help:"Where Postgres must be downloaded, also take a release whose digest is not known to this version; the server of the download is trusted."`
+	JSON      bool              `help:"Print the addresses as one line of JSON once everything is ready."`
 }
 
 // Run implements the command.
@@ -71,6 +75,8 @@ func (c *devCommand) config() (server.Config, error) {
 		Access:  c.Access,
 		Hosts:   c.Hosts,
 		Clients: c.Clients,
+		TLS:     c.TLS,
+		OIDC:    c.OIDC,
 		Work:    c.Work,
 		Addr:    c.Addr,
 		OpsAddr: c.OpsAddr,

@@ -16,12 +16,15 @@ const (
 	exitUsage       = 2
 	exitUnreachable = 3
 	exitNotFound    = 4
+	exitNoToken     = 5
+	exitForbidden   = 6
 	exitInterrupted = 130
 )
 
 // exitCodes is what the help of the client commands says about their exit codes.
 const exitCodes = `Exit codes: 0 success; 1 failure, also of the multiplication; ` +
-	`2 a flag, an argument or a file is not valid; 3 the server is unreachable; 4 not found; 130 interrupted.`
+	`2 a flag, an argument or a file is not valid; 3 the server is unreachable; 4 not found; ` +
+	`5 the token is missing or refused; 6 the token does not allow it; 130 interrupted.`
 
 // errInterrupted says that a command was interrupted and has printed what follows from it.
 var errInterrupted = errors.New("interrupted")
@@ -30,6 +33,7 @@ var errInterrupted = errors.New("interrupted")
 func exitCode(ctx context.Context, err error) (int, string) {
 	var unreachable *client.UnreachableError
 	var response *client.Error
+	var token *client.TokenError
 	switch {
 	case err == nil:
 		return exitOK, ""
@@ -37,13 +41,17 @@ func exitCode(ctx context.Context, err error) (int, string) {
 		return exitInterrupted, ""
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitInterrupted, "interrupted"
-	case errors.As(err, &usage.Error{}):
+	case errors.As(err, &usage.Error{}), errors.As(err, &token):
 		return exitUsage, err.Error()
 	case errors.As(err, &unreachable):
 		return exitUnreachable, err.Error() +
 			"; set --server or MILLRACE_SERVER to its address, or start one with \"millrace dev\""
 	case errors.As(err, &response) && response.Status == http.StatusNotFound:
 		return exitNotFound, err.Error() + "; \"millrace list\" shows the multiplications"
+	case errors.As(err, &response) && response.Status == http.StatusUnauthorized:
+		return exitNoToken, err.Error() + "; --token-file, MILLRACE_TOKEN or a context gives the token"
+	case errors.As(err, &response) && response.Status == http.StatusForbidden:
+		return exitForbidden, err.Error()
 	}
 	return exitFailed, err.Error()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -110,10 +111,7 @@ func (c *loadCommand) Run(ctx context.Context, out streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	transport := client.NewTransport()
-	transport.MaxIdleConnsPerHost = c.Concurrency
-	defer transport.CloseIdleConnections()
-	api, err := c.Connect(out.err, client.WithTransport(transport))
+	api, err := c.Connect(out.err, func(t *http.Transport) { t.MaxIdleConnsPerHost = c.Concurrency })
 	if err != nil {
 		return err
 	}

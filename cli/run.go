@@ -12,6 +12,7 @@ import (
 
 	"github.com/millrace/millrace/cli/keys"
 	"github.com/millrace/millrace/internal/logs"
+	"github.com/millrace/millrace/internal/secret"
 )
 
 // commands is the grammar of the command line.
@@ -24,6 +25,7 @@ type commands struct {
 	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a multiplication that has not finished."`
 	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a multiplication that has failed or was cancelled."`
 	Result   resultCommand   `cmd:"" group:"client" help:"Download the result of a multiplication, or the rest of it."`
+	Context  contextCommand  `cmd:"" group:"client" help:"Keep the addresses of servers, and where their tokens are."`
 	Load     loadCommand     `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
 
 	Demo    demoCommand    `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, print the figures, clean up."`
@@ -56,7 +58,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(code int) { exited = code }),
 		kong.DefaultEnvars("MILLRACE"),
 		kong.ExplicitGroups([]kong.Group{
-			{Key: "client", Title: "Client (of the server at --server, MILLRACE_SERVER):"},
+			{Key: "client", Title: "Client (of the server at --server, MILLRACE_SERVER, or of a context):"},
 			{Key: "service", Title: "Service:"},
 		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
@@ -72,8 +74,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "millrace: %v\n"+
-			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", err)
+		fmt.Fprintf(stderr, "millrace: %s\n"+
+			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", secret.Redact(err.Error()))
 		return exitUsage
 	}
 	log := c.Log.logger(stderr)
@@ -84,7 +86,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	if message != "" {
-		fmt.Fprintln(stderr, "millrace:", message)
+		fmt.Fprintln(stderr, "millrace:", secret.Redact(message))
 	}
 	return code
 }
@@ -96,6 +98,7 @@ type LogConfig struct {
 }
 
 func (c LogConfig) logger(w io.Writer) *slog.Logger {
+	w = secret.Writer(w) // each line is one call of Write
 	options := &slog.HandlerOptions{Level: c.Level, ReplaceAttr: logs.Bound}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))

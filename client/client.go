@@ -34,7 +34,7 @@ type Client struct {
 // New returns a client of the server at an address such as http://127.0.0.1:8080.
 func New(server string, options ...ClientOption) (*Client, error) {
 	options = append([]ClientOption{WithTransport(sharedTransport())}, options...)
-	operations, err := NewClientWithResponses(server, append(options, WithRequestEditorFn(askFirst))...)
+	operations, err := NewClientWithResponses(server, append(options, WithRequestEditorFn(askFirst), keepToken)...)
 	if err != nil {
 		return nil, fmt.Errorf("server address: %w", err)
 	}
@@ -67,7 +67,7 @@ func decode(response *http.Response, body any) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		return permanentf("the response of %s is not from a Millrace server: %w", response.Request.URL, err)
+		return permanentf("the response of %s is not from a Millrace server: %w", response.Request.URL.Redacted(), err)
 	}
 	return err
 }
@@ -76,6 +76,10 @@ func decode(response *http.Response, body any) error {
 // into an error. The arguments are what http.Client.Do has returned.
 func (c *Client) check(response *http.Response, err error) error {
 	if err != nil {
+		var token *TokenError
+		if errors.As(err, &token) {
+			return &permanentError{token}
+		}
 		var request *url.Error // its text begins with the address
 		if errors.As(err, &request) {
 			err = request.Err

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/millrace/millrace/internal/secret"
 )
 
 // Error is a response with a status of 300 or more.
@@ -25,7 +28,7 @@ func (e *Error) Error() string {
 			text += fmt.Sprintf("; %s: %s", *fault.Location, *fault.Message)
 		}
 	}
-	return text
+	return secret.Redact(text)
 }
 
 // UnreachableError is a request without a response.
@@ -35,7 +38,11 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("the server at %s cannot be reached: %v", e.Server, e.Err)
+	server := e.Server
+	if u, err := url.Parse(server); err == nil {
+		server = u.Redacted()
+	}
+	return secret.Redact(fmt.Sprintf("the server at %s cannot be reached: %v", server, e.Err))
 }
 
 // Unwrap returns the cause.
@@ -63,7 +70,7 @@ func newError(response *http.Response) *Error {
 	// If the body breaks, what was received still describes the error.
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblem))
 	if json.Unmarshal(text, &e.Problem) != nil || e.Detail == "" {
-		e.Detail = fmt.Sprintf("%s %s returned %s", response.Request.Method, response.Request.URL, response.Status)
+		e.Detail = fmt.Sprintf("%s %s returned %s", response.Request.Method, response.Request.URL.Redacted(), response.Status)
 		if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); line != "" {
 			e.Detail += fmt.Sprintf(": %.200s", line)
 		}

@@ -82,7 +82,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	config.Transformers = append(config.Transformers, belowPrefix)
 	routes := a.routes(config)
 	pages.Mount(routes.Open(), pages.Links{RiverUI: site.RiverUI != nil, SignIn: a.auth.On()})
-	var all http.Handler = mountRiverUI(guard.Problems(routes), site.RiverUI)
+	all := site.Audit.Requests(mountRiverUI(guard.Problems(routes), site.RiverUI))
 	all = withDeadlines(all, site.Clients.Proxies, a.auth)
 	all = guard.WithHeaders(guard.SameOrigin(all, refusals))
 	all = guard.OnePath(guard.JoinLists(all), otherForms)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"github.com/millrace/millrace/handlers/audit"
 	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
@@ -16,6 +17,7 @@ type Site struct {
 	OpsPort int              // of /metrics; 0 if it is not known
 	Kernel  *resource.Kernel // nil in an API without a worker
 	RiverUI http.Handler     // nil for none
+	Audit   *audit.Log       // nil for none
 	Clients Clients
 	Auth    *auth.Auth // nil: all requests act for identity.Local
 }

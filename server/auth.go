@@ -14,18 +14,18 @@ import (
 
 // Access says whether requests to the API need a key.
 type Access struct {
-	Auth           bool `help:"Require a key also where --addr is a loopback address. Elsewhere keys are required anyway."`
+	Auth           bool `help:"Require a key also where --addr is a loopback address. Elsewhere, and with --oidc-issuer, keys or tokens are required anyway."`
 	InsecureNoAuth bool `help:"Require no key, whatever --addr is: whoever reaches the API may do everything. Only where something else protects it."`
 }
 
 // errNoKey means that the API would need keys, and that there are none.
 var errNoKey = errors.New("there is no valid key")
 
-// required reports whether requests to a listener need a key.
-func (a Access) required(addr net.Addr) bool {
+// required reports whether requests to a listener need a key, or a token of the issuer if there is one.
+func (a Access) required(addr net.Addr, issuer bool) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	local := ok && tcp.IP.IsLoopback()
-	return a.Auth || !a.InsecureNoAuth && !local
+	return a.Auth || !a.InsecureNoAuth && (issuer || !local)
 }
 
 // keyring is what the verifier of keys does beside requests.
@@ -38,10 +38,11 @@ type keyring struct {
 func (p *Process) startAuth(ctx context.Context, addr net.Addr) (*auth.Auth, error) {
 	config := auth.Config{
 		Keys:     keys.Open(p.pool),
+		Tokens:   p.tokens(),
 		Proxies:  p.config.Clients.TrustedProxies,
 		Refusals: p.refusals,
 	}
-	if !p.config.Access.required(addr) {
+	if !p.config.Access.required(addr, config.Tokens != nil) {
 		if p.config.Access.InsecureNoAuth {
 			p.log.WarnContext(ctx, "authentication is off: whoever reaches the API may do everything", "addr", addr)
 		}
@@ -49,7 +50,7 @@ func (p *Process) startAuth(ctx context.Context, addr net.Addr) (*auth.Auth, err
 	}
 	err := whileUnavailable(ctx, p.config.Wait, p.log, func(ctx context.Context) error {
 		usable, err := config.Keys.Usable(ctx)
-		if err == nil && !usable {
+		if err == nil && !usable && config.Tokens == nil {
 			err = fmt.Errorf("%w, and nothing could be done at %s. Make one in this database, with "+
 				"`millrace keys create --name=admin --scopes=admin`. Without keys the API listens on a loopback address only "+
 				"(--addr=127.0.0.1:8080), or anywhere with --insecure-no-auth, if something else protects it", errNoKey, addr)

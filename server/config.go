@@ -11,9 +11,11 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store/quota"
 )
 
@@ -27,8 +29,10 @@ type Config struct {
 	Pages    Pages  // of the API
 	Access   Access // to the API
 	Hosts    Hosts
-	Clients  Clients // of the API
-	Work     Work    // an API uses SoftStop, its grace period, and Lease only
+	Clients  Clients           // of the API
+	TLS      certificate.Files // of the API
+	OIDC     oidc.Settings     // of the API
+	Work     Work              // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
@@ -154,7 +158,7 @@ func (c Config) Validate() error {
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	}
-	return nil
+	return errors.Join(c.TLS.Validate(), c.OIDC.Validate())
 }
 
 // LogValue returns what a process of the role uses of the configuration, without secrets.
@@ -173,6 +177,8 @@ func (c Config) LogValue() slog.Value {
 	if c.Role.serves() {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
+			slog.Bool("tls", c.TLS.Given()),
+			slog.String("oidc_issuer", c.OIDC.OIDCIssuer),
 			slog.Bool("river_ui", c.riverUI()),
 			slog.Duration("drain", c.Drain),
 		)

@@ -32,6 +32,8 @@ func TestConfigValidate(t *testing.T) {
 		"--drain":        func(c *Config) { c.Drain = -1 },
 		"--last-scrape":  func(c *Config) { c.LastScrape = -1 },
 		"--retention":    func(c *Config) { c.Storage.Retention = time.Second },
+		"--oidc-issuer":  func(c *Config) { c.OIDC.OIDCIssuer = "http://login.example.org" },
+		"--tls-key":      func(c *Config) { c.TLS.TLSCert = "cert.pem" },
 	} {
 		c := valid()
 		change(&c)
@@ -46,9 +48,9 @@ func TestConfigValidate(t *testing.T) {
 func TestConfigLogValue(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[Role]string{
-		API:    "database blocks retention ops_addr soft_stop lease addr river_ui drain",
+		API:    "database blocks retention ops_addr soft_stop lease addr tls oidc_issuer river_ui drain",
 		Worker: "database blocks retention ops_addr soft_stop lease tiles small",
-		Dev:    "database blocks retention ops_addr soft_stop lease tiles small addr river_ui drain",
+		Dev:    "database blocks retention ops_addr soft_stop lease tiles small addr tls oidc_issuer river_ui drain",
 	} {
 		c := valid()
 		c.Role = role

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -25,6 +26,7 @@ type connections struct {
 	proxies  guard.Proxies
 	refusals *guard.Refusals
 	farewell chan struct{} // has a place for each refused connection that is read before it is closed
+	refusing *tls.Config   // of refused connections; nil without TLS
 
 	mu   sync.Mutex
 	idle list.List // of *connection, the longest idle one first
@@ -50,6 +52,7 @@ type connection struct {
 	release func()
 	idle    *list.Element // its place among those that are idle, or nil
 	head    head
+	secured bool // what is read is encrypted, so that the lines are counted elsewhere
 }
 
 // head bounds how many lines of the head of a request are read. A short line takes a hundred bytes once it is a header
@@ -71,17 +74,25 @@ func (h *head) begin(reading bool) {
 	h.reading.Store(reading)
 }
 
-// Read implements net.Conn.
-func (c *connection) Read(p []byte) (int, error) {
-	if !c.head.reading.Load() {
-		return c.TCPConn.Read(p)
+// read reads from a connection, and counts the lines of a head.
+func (h *head) read(conn io.Reader, p []byte) (int, error) {
+	if !h.reading.Load() {
+		return conn.Read(p)
 	}
-	if c.head.lines.Load() > maxLines {
+	if h.lines.Load() > maxLines {
 		return 0, errLines
 	}
-	n, err := c.TCPConn.Read(p)
-	c.head.lines.Add(int64(bytes.Count(p[:n], []byte{'\n'})))
+	n, err := conn.Read(p)
+	h.lines.Add(int64(bytes.Count(p[:n], []byte{'\n'})))
 	return n, err
+}
+
+// Read implements net.Conn.
+func (c *connection) Read(p []byte) (int, error) {
+	if c.secured {
+		return c.TCPConn.Read(p)
+	}
+	return c.head.read(c.TCPConn, p)
 }
 
 // Close implements net.Conn.
@@ -108,6 +119,7 @@ func (l *connections) Accept() (net.Conn, error) {
 				TCPConn: tcp,
 				client:  client,
 				release: release,
+				secured: l.refusing != nil,
 			}
 			c.head.begin(true)
 			return c, nil
@@ -134,13 +146,18 @@ func (l *connections) changed(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// placed returns the connection that has a place, below that of guard.Linger.
+// placed returns the connection that has a place, below those of TLS and of guard.Linger.
 func placed(conn net.Conn) (*connection, bool) {
-	if outer, ok := conn.(interface{ NetConn() net.Conn }); ok {
+	for {
+		if c, ok := conn.(*connection); ok {
+			return c, true
+		}
+		outer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil, false
+		}
 		conn = outer.NetConn()
 	}
-	c, ok := conn.(*connection)
-	return c, ok
 }
 
 type connectionKey struct{}
@@ -202,23 +219,32 @@ const farewellTime = time.Second
 // refuse responds to a connection that has no place and closes it. Unless too many others do so, it waits for the
 // request and reads it, for a second: clients take no response before their request, and closing a connection that
 // was not read resets it. It does not block.
-func (l *connections) refuse(conn *net.TCPConn) {
-	_ = conn.SetDeadline(time.Now().Add(farewellTime))
+func (l *connections) refuse(tcp *net.TCPConn) {
+	_ = tcp.SetDeadline(time.Now().Add(farewellTime))
 	select {
 	case l.farewell <- struct{}{}:
 	default:
-		_, _ = io.WriteString(conn, refusal) // it fits into the buffer of the connection
-		_ = conn.Close()
+		if l.refusing == nil {
+			_, _ = io.WriteString(tcp, refusal) // it fits into the buffer of the connection
+		}
+		_ = tcp.Close()
 		return
 	}
 	go func() {
 		defer func() { <-l.farewell }()
-		defer func() { _ = conn.Close() }()
+		defer func() { _ = tcp.Close() }()
+		var conn net.Conn = tcp
+		if l.refusing != nil {
+			conn = tls.Server(tcp, l.refusing)
+		}
 		if _, err := conn.Read(make([]byte, 512)); err != nil {
 			return
 		}
 		_, _ = io.WriteString(conn, refusal)
-		_ = conn.CloseWrite()
-		_, _ = io.CopyN(io.Discard, conn, 64<<10)
+		if secured, ok := conn.(*tls.Conn); ok {
+			_ = secured.CloseWrite()
+		}
+		_ = tcp.CloseWrite()
+		_, _ = io.CopyN(io.Discard, tcp, 64<<10)
 	}()
 }

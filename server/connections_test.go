@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/server/certificate"
 )
 
 // dialFrom opens a connection from an address of this machine.
@@ -30,6 +32,24 @@ func dialFrom(t *testing.T, from string, l *listener) net.Conn {
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	return conn
 }
+
+// overBoth runs a test of a listener without TLS and of one with it, with connections of HTTP/1.1.
+func overBoth(t *testing.T, test func(t *testing.T, pair *certificate.Pair, dial dialer)) {
+	t.Run("plain", func(t *testing.T) {
+		t.Parallel()
+		test(t, nil, dialFrom)
+	})
+	t.Run("TLS", func(t *testing.T) {
+		t.Parallel()
+		authority, pair := certified(t)
+		test(t, pair, func(t *testing.T, from string, l *listener) net.Conn {
+			return tls.Client(dialFrom(t, from, l), authority.Config("http/1.1"))
+		})
+	})
+}
+
+// dialer opens a connection from an address of this machine.
+type dialer func(t *testing.T, from string, l *listener) net.Conn
 
 // exchange sends a request on a connection and returns the head of the response; nil if the connection ends instead.
 func exchange(t *testing.T, conn net.Conn, head string) *http.Response {
@@ -80,12 +100,16 @@ func holding() (handler http.Handler, begun <-chan struct{}, proceed chan struct
 // a 503 that says when to come again.
 func TestConnectionsOfOneClient(t *testing.T) {
 	t.Parallel()
+	overBoth(t, testConnectionsOfOneClient)
+}
+
+func testConnectionsOfOneClient(t *testing.T, pair *certificate.Pair, dial dialer) {
 	refusals, refused := refusalsOf(t)
 	handler, begun, proceed := holding()
-	l, _ := startWith(t, listening{maxConnections: 8, refusals: refusals}, handler)
+	l, _ := startWith(t, listening{maxConnections: 8, refusals: refusals, pair: pair}, handler)
 	done := make(chan int, 8)
 	hold := func(from string) {
-		conn := dialFrom(t, from, l)
+		conn := dial(t, from, l)
 		go func() {
 			if response := exchange(t, conn, ""); response != nil {
 				done <- response.StatusCode
@@ -96,7 +120,7 @@ func TestConnectionsOfOneClient(t *testing.T) {
 	wantRefused := func(from string, reason guard.Reason) {
 		t.Helper()
 		before := refused(reason)
-		response := exchange(t, dialFrom(t, from, l), "")
+		response := exchange(t, dial(t, from, l), "")
 		if response == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 			t.Errorf("a connection from %s: %v, want 503 with Retry-After", from, response)
 		}
@@ -138,10 +162,14 @@ func TestConnectionsOfProxy(t *testing.T) {
 // TestIdleConnectionsGiveWay: a client that keeps connections open and idle does not keep others out, nor itself.
 func TestIdleConnectionsGiveWay(t *testing.T) {
 	t.Parallel()
-	l, _ := startWith(t, listening{maxConnections: 4}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	overBoth(t, testIdleConnectionsGiveWay)
+}
+
+func testIdleConnectionsGiveWay(t *testing.T, pair *certificate.Pair, dial dialer) {
+	l, _ := startWith(t, listening{maxConnections: 4, pair: pair}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	var idle []net.Conn
 	for i := range 20 {
-		conn := dialFrom(t, fmt.Sprintf("127.0.0.%d", 1+i%3), l)
+		conn := dial(t, fmt.Sprintf("127.0.0.%d", 1+i%3), l)
 		if response := exchange(t, conn, ""); response == nil || response.StatusCode != http.StatusOK {
 			t.Fatalf("connection %d: %v, want 200", i, response)
 		}
@@ -180,7 +208,11 @@ func TestManyRefusedConnections(t *testing.T) {
 // TestHeads: a head of 32 KiB is accepted; a larger one, and one of too many fields, get a response and take no memory.
 func TestHeads(t *testing.T) {
 	t.Parallel()
-	_, url := start(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	overBoth(t, testHeads)
+}
+
+func testHeads(t *testing.T, pair *certificate.Pair, dial dialer) {
+	l, _ := startWith(t, listening{pair: pair}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	field := func(bytes int) string { return "X: " + strings.Repeat("x", bytes-len("X: \r\n")) + "\r\n" }
 	many := func(n int) string {
 		var b strings.Builder
@@ -201,11 +233,7 @@ func TestHeads(t *testing.T) {
 		"100 of one name": {strings.Repeat("X: y\r\n", 101), http.StatusRequestHeaderFieldsTooLarge},
 		"5,000 fields":    {many(5000), http.StatusBadRequest},
 	} {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		conn := dial(t, "127.0.0.1", l)
 		got := 0
 		if response := exchange(t, conn, test.head); response != nil {
 			got = response.StatusCode

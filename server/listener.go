@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/internal/logs"
+	"github.com/millrace/millrace/server/certificate"
 )
 
 // defaultGracePeriod is the grace period of a listener unless its owner sets another one.
@@ -21,6 +22,7 @@ const defaultGracePeriod = 10 * time.Second
 // listener is an HTTP server on one address.
 type listener struct {
 	http        *http.Server
+	secured     bool // by TLS
 	tcp         net.Listener
 	gracePeriod time.Duration // for the requests in flight when it stops
 	done        chan struct{} // closed when it has ended
@@ -37,7 +39,8 @@ type listening struct {
 	hosts          Hosts  // that requests may name, besides its own, on a loopback address
 	maxConnections int    // 0 is any number
 	proxies        guard.Proxies
-	writeTimeout   time.Duration // for a response; 0 is none
+	writeTimeout   time.Duration     // for a response; 0 is none
+	pair           *certificate.Pair // nil for HTTP without TLS
 	refusals       *guard.Refusals
 	log            *slog.Logger
 }
@@ -48,7 +51,7 @@ func listen(ctx context.Context, c listening, handler http.Handler) (*listener, 
 	if err != nil {
 		return nil, err
 	}
-	return serve(tcp, c, handler), nil
+	return serve(ctx, tcp, c, handler), nil
 }
 
 // bind takes the address. Clients wait until serve.
@@ -62,12 +65,13 @@ func (c listening) bind(ctx context.Context) (net.Listener, error) {
 }
 
 // serve starts to serve handler on what bind has returned.
-func serve(tcp net.Listener, c listening, handler http.Handler) *listener {
+func serve(ctx context.Context, tcp net.Listener, c listening, handler http.Handler) *listener {
 	if tcp.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		handler = guard.LocalHosts(handler, c.hosts.AllowedHosts, c.refusals)
 	}
-	handler = guard.Heads(handler)
+	handler = guard.Heads(requestsOf(handler, c.maxConnections, c.refusals))
 	conns := newConnections(tcp, c.maxConnections, c.proxies, c.refusals)
+	limited := logs.NewLimited(c.log)
 	l := &listener{
 		http: &http.Server{
 			ReadHeaderTimeout: 10 * time.Second,
@@ -76,8 +80,10 @@ func serve(tcp net.Listener, c listening, handler http.Handler) *listener {
 			MaxHeaderBytes:    maxHead - 4<<10, // net/http adds 4 KiB
 			ConnState:         conns.changed,
 			ConnContext:       withConnection,
-			ErrorLog:          stdlog.New(logs.NewLimited(c.log).Writer("http"), "", 0),
+			ErrorLog:          stdlog.New(limited.Writer("http"), "", 0),
+			HTTP2:             http2Config(c.maxConnections),
 		},
+		secured:     c.pair != nil,
 		tcp:         tcp,
 		gracePeriod: defaultGracePeriod,
 		done:        make(chan struct{}),
@@ -88,9 +94,16 @@ func serve(tcp net.Listener, c listening, handler http.Handler) *listener {
 		headIsRead(r)
 		handler.ServeHTTP(w, r)
 	})
+	serving := guard.Linger(conns)
+	if c.pair != nil {
+		conns.refusing = c.pair.Config("http/1.1")
+		serving = newSecure(serving, c.pair, func(client net.Addr, err error) {
+			limited.Log(ctx, slog.LevelWarn, "tls", "a handshake failed", "client", client, "error", err)
+		})
+	}
 	go func() {
 		defer close(l.done)
-		if err := l.http.Serve(guard.Linger(conns)); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.http.Serve(serving); !errors.Is(err, http.ErrServerClosed) {
 			l.err = fmt.Errorf("serving: %w", err)
 		}
 	}()
@@ -104,7 +117,11 @@ func (l *listener) url() string {
 	if addr.IP.IsUnspecified() {
 		host = "localhost"
 	}
-	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
+	scheme := "http"
+	if l.secured {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://%s", scheme, net.JoinHostPort(host, fmt.Sprint(addr.Port)))
 }
 
 // port returns the port, which the system may have chosen.

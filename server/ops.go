@@ -27,13 +27,14 @@ func (p *Process) opsListening() listening {
 	}
 }
 
-// apiListening says how the API is served. Its responses last as long as they move.
+// apiListening says how the API is served, with a certificate or without. Its responses last as long as they move.
 func (p *Process) apiListening() listening {
 	return listening{
 		addr:           p.config.Addr,
 		hosts:          p.config.Hosts,
 		maxConnections: p.config.Clients.MaxConnections,
 		proxies:        p.config.Clients.TrustedProxies,
+		pair:           p.pair,
 		refusals:       p.refusals,
 		log:            p.log,
 	}

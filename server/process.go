@@ -13,12 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/audit"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/observe"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
+	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/installation"
 	"github.com/millrace/millrace/watch"
@@ -39,7 +41,8 @@ type Process struct {
 	refusals *guard.Refusals
 	draining *draining
 	ready    *readiness
-	api      *listener // nil in a worker
+	pair     *certificate.Pair // nil without TLS
+	api      *listener         // nil in a worker
 	ops      *listener
 }
 
@@ -73,6 +76,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 // start starts the parts in the order in which they need each other. The endpoints for operators come before whatever
 // may have to wait.
 func (p *Process) start(ctx context.Context) (err error) {
+	if p.config.Role.serves() {
+		if err := p.startTLS(ctx); err != nil {
+			return err
+		}
+	}
 	if p.pool, err = p.config.Database.open(ctx, p.config.connections()); err != nil {
 		return err
 	}
@@ -102,6 +110,18 @@ func (p *Process) start(ctx context.Context) (err error) {
 		}
 	}
 	p.ready.start(p.jobs.Queue(), p.config.Role)
+	return nil
+}
+
+// startTLS reads the certificate of the API, if it has one, and follows its files.
+func (p *Process) startTLS(ctx context.Context) (err error) {
+	if p.config.TLS.Given() {
+		if p.pair, err = certificate.Open(p.config.TLS, p.log); err != nil {
+			return err
+		}
+		go p.pair.Follow(ctx)
+	}
+	p.pair.Observe(p.registry)
 	return nil
 }
 
@@ -139,7 +159,7 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, tcp.Close())
 	}
-	p.api = serve(tcp, p.apiListening(), p.draining.closing(observe.Requests(api, p.registry)))
+	p.api = serve(ctx, tcp, p.apiListening(), p.draining.closing(observe.Requests(api, p.registry)))
 	p.api.gracePeriod = p.config.Work.SoftStop
 	return nil
 }
@@ -151,6 +171,7 @@ func (p *Process) newAPI(ctx context.Context, addr net.Addr) (api http.Handler, 
 		OpsPort: p.ops.port(),
 		Kernel:  ofSite(p.kernel),
 		Clients: p.config.Clients.handlers(p.refusals),
+		Audit:   audit.New(p.log),
 	}
 	if p.config.riverUI() {
 		if p.ui, err = p.jobs.Queue().NewUI(handlers.RiverUIPrefix); err != nil {

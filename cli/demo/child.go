@@ -51,6 +51,8 @@ func startDev(ctx context.Context, dir string, flags ...string) (*child, error) 
 		"--json",
 		"--addr=127.0.0.1:0",
 		"--ops-addr=127.0.0.1:0",
+		"--tls-cert=", // the environment may name them, for other processes
+		"--tls-key=",
 		"--data=" + filepath.Join(dir, "data"),
 	}, flags...)
 	c := &child{

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"net/http"
 	"net/netip"
 	"sync"
 )
@@ -63,4 +64,14 @@ func (c *Cap) Taken() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.taken
+}
+
+// Busy refuses a request for which there is no place.
+func Busy(w http.ResponseWriter, reason Reason) {
+	status, detail := http.StatusServiceUnavailable, "too many requests are in flight, try again later"
+	if reason == ClientConnections {
+		status, detail = http.StatusTooManyRequests, "this client has too many requests in flight, try again later"
+	}
+	w.Header().Set("Retry-After", "1")
+	refuse(w, status, detail)
 }

@@ -40,7 +40,8 @@ func Command(t testing.TB, env []string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, args...) //nolint:noctx // the test stops it by a signal
-	cmd.Env = append(os.Environ(), variable+"=1")
+	// What a user has set up for the program is not for tests.
+	cmd.Env = append(os.Environ(), variable+"=1", "XDG_CONFIG_HOME=/nonexistent", "MILLRACE_TOKEN=")
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }
