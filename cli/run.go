@@ -28,17 +28,17 @@ type commands struct {
 	Context  contextCommand  `cmd:"" group:"client" help:"Keep the addresses of servers, and where their tokens are."`
 	Load     loadCommand     `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
 
-	Demo    demoCommand    `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, print the figures, clean up."`
-	Dev     devCommand     `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`
-	API     apiCommand     `cmd:"" group:"service" name:"api" help:"Serve the HTTP API and run the queue's maintenance."`
-	Worker  workerCommand  `cmd:"" group:"service" help:"Work on queued tiles."`
-	Migrate migrateCommand `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and in several processes at once."`
-	Keys    keys.Commands  `cmd:"" group:"service" help:"Make, list and revoke the keys of the API, in the database."`
-	Adopt   adoptCommand   `cmd:"" group:"service" help:"Make a database and a block store belong together, after one of them was restored or moved."`
-	Tenants tenantsCommand `cmd:"" group:"service" help:"List tenants, and set their weights and quotas."`
-	Health  healthCommand  `cmd:"" group:"service" help:"Ask a running process whether it is ready; for the health checks of containers."`
-	OpenAPI openapiCommand `cmd:"" group:"service" name:"openapi" help:"Print the OpenAPI description of the API."`
-	Version versionCommand `cmd:"" group:"service" help:"Print the version."`
+	Demo    demoCommand         `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, print the figures, clean up."`
+	Dev     devCommand          `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`
+	API     apiCommand          `cmd:"" group:"service" name:"api" help:"Serve the HTTP API and run the queue's maintenance."`
+	Worker  workerCommand       `cmd:"" group:"service" help:"Work on queued tiles."`
+	Migrate migrateCommand      `cmd:"" group:"service" help:"Bring the database to the schema of this version. Safe to run twice, and in several processes at once."`
+	Keys    keys.Commands       `cmd:"" group:"service" help:"Make, list and revoke the keys of the API, in the database."`
+	Adopt   adoptCommand        `cmd:"" group:"service" help:"Make a database and a block store belong together, after one of them was restored or moved."`
+	Tenants keys.TenantCommands `cmd:"" group:"service" help:"List tenants, and set their weights and quotas."`
+	Health  healthCommand       `cmd:"" group:"service" help:"Ask a running process whether it is ready; for the health checks of containers."`
+	OpenAPI openapiCommand      `cmd:"" group:"service" name:"openapi" help:"Print the OpenAPI description of the API."`
+	Version versionCommand      `cmd:"" group:"service" help:"Print the version."`
 }
 
 // streams are the standard output and the standard error of a command.

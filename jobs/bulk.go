@@ -105,7 +105,7 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 	case err != nil:
 		return nil, err
 	case known:
-		tx.Tx().AfterCommit(func() { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(len(offers))) })
+		tx.Tx().AfterCommit(func() { c.metrics.Submitted(queue.Small, len(offers)) })
 		return all, nil
 	}
 	for n, o := range orders {

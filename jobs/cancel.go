@@ -66,7 +66,7 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, m Multiplication, e en
 		return err
 	}
 	tx.AfterCommit(func() {
-		c.metrics.ended.WithLabelValues(string(e.outcome())).Inc()
+		c.metrics.Ended(string(e.outcome()))
 		c.publisher.Finished(e.id)
 	})
 	return nil

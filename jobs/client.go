@@ -5,10 +5,9 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/accept"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -26,7 +25,7 @@ type Client struct {
 	config    queue.Config
 	limits    Limits
 	log       *slog.Logger
-	metrics   *metrics
+	metrics   *measure.Metrics
 	acceptor  *accept.Acceptor
 	quotas    *quota.Keeper
 	halt      context.CancelFunc // ends the loops
@@ -41,15 +40,15 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 		sender:  notify.NewSender(s.Pool, log),
 		config:  config,
 		log:     log,
-		metrics: newMetrics(config),
+		metrics: measure.New(config, finalStates()),
 	}
 	if engine != nil {
-		observePanels(engine, only(config.Work, config.Metrics))
+		measure.Panels(engine, config)
 	}
 	c.publisher = watch.NewPublisher(c.sender)
 	var err error
 	c.queue, err = queue.New(s, c.sender, config, c.parts(engine), log)
-	c.acceptor = accept.New(c.queue, func(n int) { c.metrics.submitted.WithLabelValues(queue.Small).Add(float64(n)) })
+	c.acceptor = accept.New(c.queue, func(n int) { c.metrics.Submitted(queue.Small, n) })
 	c.quotas = quota.New(s, quota.Limits{}, c.replicas)
 	return c, err
 }
@@ -58,14 +57,6 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 func (c *Client) SetLimits(l Limits) {
 	c.limits = l
 	c.quotas = quota.New(c.store, l.Quotas, c.replicas)
-}
-
-// only returns the registry, or none: a process does not report what it does not do.
-func only(does bool, registry prometheus.Registerer) prometheus.Registerer {
-	if does {
-		return registry
-	}
-	return nil
 }
 
 // Start begins to work jobs. The context bounds the start only; Stop ends the work.

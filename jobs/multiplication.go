@@ -74,6 +74,9 @@ func States() []State { return []State{Pending, InProgress, Completed, Failed, C
 // Final reports whether the state is an outcome: no job of the multiplication will run, unless it is retried.
 func (s State) Final() bool { return s == Completed || s == Failed || s == Cancelled }
 
+// finalStates returns the states in which a multiplication can end.
+func finalStates() []string { return []string{string(Completed), string(Failed), string(Cancelled)} }
+
 // transition is something that may happen to a multiplication.
 type transition string
 

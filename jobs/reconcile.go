@@ -113,7 +113,7 @@ func (c *Client) reconcileUnsettled(ctx context.Context) error {
 func (c *Client) rescue(ctx context.Context) {
 	rescued, err := c.queue.Rescue(ctx)
 	for _, job := range rescued {
-		c.metrics.rescue(job)
+		c.metrics.Rescued(job)
 		if job.Kind == queue.InlineKind {
 			err = errors.Join(err, c.expandBundle(ctx, job))
 		}

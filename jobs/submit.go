@@ -65,7 +65,7 @@ func (c *Client) submitAdmittedTx(ctx context.Context, tx *store.TenantTx, s Sub
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}
-	tx.Tx().AfterCommit(func() { c.metrics.submission(m) })
+	tx.Tx().AfterCommit(func() { c.countSubmission(m) })
 	return m, nil
 }
 
@@ -203,4 +203,17 @@ func resultMatrix(m Multiplication) store.Matrix {
 		c.BlockCols = grid.BlockCols
 	}
 	return c
+}
+
+// countSubmission counts a multiplication that was accepted. One without elements is completed with that.
+func (c *Client) countSubmission(accepted Multiplication) {
+	c.metrics.Submitted(queueOf(accepted.Plan), 1)
+	if accepted.State == Completed {
+		c.countCompletion(accepted)
+	}
+}
+
+// countCompletion counts a multiplication that has just been completed.
+func (c *Client) countCompletion(completed Multiplication) {
+	c.metrics.Completed(queueOf(completed.Plan), string(Completed), completed.CreatedAt)
 }

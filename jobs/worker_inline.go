@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/told"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
@@ -59,7 +60,7 @@ func (w *inlineWorker) work(ctx context.Context, job *river.Job[InlineArgs]) err
 	if err != nil {
 		return err
 	}
-	computes(ctx, len(waiting))
+	measure.Computes(ctx, len(waiting))
 	if disturbed(job.JobRow) {
 		return w.client.expand(ctx, inlineIDs(waiting))
 	}
@@ -117,7 +118,7 @@ func (w *inlineWorker) compute(ctx context.Context, i inline.Multiplication) ([]
 		return nil, err
 	}
 	defer t.Release()
-	w.client.metrics.tile(t.Stats)
+	w.client.metrics.Tile(t.Stats)
 	return append([]byte(nil), t.Bytes()...), nil
 }
 
@@ -140,7 +141,7 @@ func (w *inlineWorker) complete(
 	}
 	for _, id := range completed {
 		w.client.publisher.Finished(id)
-		w.client.metrics.inlineCompletion(inline.Time(id))
+		w.client.metrics.Completed(queue.Small, string(Completed), inline.Time(id))
 	}
 	return nil
 }

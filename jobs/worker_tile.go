@@ -86,7 +86,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
 	defer tile.Release()
-	w.client.metrics.tile(tile.Stats)
+	w.client.metrics.Tile(tile.Stats)
 	return w.finish(ctx, job, m, piece, tile.Bytes())
 }
 
@@ -204,7 +204,7 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 		return w.client.enqueueNextTx(ctx, tx, newMultiplication(m))
 	}
 	tx.AfterCommit(func() {
-		w.client.metrics.completion(newMultiplication(m))
+		w.client.countCompletion(newMultiplication(m))
 		w.client.publisher.Finished(m.ID)
 	})
 	if err := w.client.queue.LeaveLineTx(ctx, tx, queue.Group{ID: m.ID}, job.Queue); err != nil {

@@ -1,4 +1,5 @@
-package jobs
+// Package measure has the metrics of a process's part in the work.
+package measure
 
 import (
 	"time"
@@ -17,9 +18,9 @@ var (
 	durationBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 36000}
 )
 
-// metrics is what a process counts of its part in the work. Each series is there from the start, at zero: a rate over
+// Metrics is what a process counts of its part in the work. Each series is there from the start, at zero: a rate over
 // one that begins with its first event would miss that event. See docs/metrics.md.
-type metrics struct {
+type Metrics struct {
 	submitted *prometheus.CounterVec   // multiplications, by queue
 	ended     *prometheus.CounterVec   // multiplications, by outcome
 	lasted    *prometheus.HistogramVec // multiplications, by queue
@@ -37,9 +38,10 @@ type metrics struct {
 	quarantined prometheus.Counter
 }
 
-func newMetrics(config queue.Config) *metrics {
-	m := &metrics{}
-	m.addMultiplications(promauto.With(config.Metrics))
+// New returns the metrics of a process; outcomes are those of multiplications.
+func New(config queue.Config, outcomes []string) *Metrics {
+	m := &Metrics{}
+	m.addMultiplications(promauto.With(config.Metrics), outcomes)
 	m.addTiles(promauto.With(only(config.Work, config.Metrics)), config)
 	lead := promauto.With(only(config.Lead, config.Metrics))
 	m.rescued = lead.NewCounter(prometheus.CounterOpts{
@@ -53,7 +55,7 @@ func newMetrics(config queue.Config) *metrics {
 	return m
 }
 
-func (m *metrics) addMultiplications(factory promauto.Factory) {
+func (m *Metrics) addMultiplications(factory promauto.Factory, outcomes []string) {
 	m.submitted = factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "millrace_multiplications_submitted_total",
 		Help: "Multiplications that this process has accepted.",
@@ -71,14 +73,12 @@ func (m *metrics) addMultiplications(factory promauto.Factory) {
 		m.submitted.WithLabelValues(name)
 		m.lasted.WithLabelValues(name)
 	}
-	for _, state := range States() {
-		if state.Final() {
-			m.ended.WithLabelValues(string(state))
-		}
+	for _, o := range outcomes {
+		m.ended.WithLabelValues(o)
 	}
 }
 
-func (m *metrics) addTiles(factory promauto.Factory, config queue.Config) {
+func (m *Metrics) addTiles(factory promauto.Factory, config queue.Config) {
 	m.attempts = factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "millrace_tile_attempts_total",
 		Help: "Attempts at tiles that have ended, by outcome.",
@@ -120,38 +120,38 @@ func (m *metrics) addTiles(factory promauto.Factory, config queue.Config) {
 	m.inCheck = counter("millrace_tile_check_seconds_total", "Time of computed tiles in the check of their result.")
 }
 
-// tile counts what a tile has cost.
-func (m *metrics) tile(s tile.Stats) {
+// Tile counts what a tile has cost.
+func (m *Metrics) Tile(s tile.Stats) {
 	m.flops.Add(s.FLOPs)
 	m.inKernel.Add(s.Kernel.Seconds())
 	m.inReading.Add(s.Waiting.Seconds())
 	m.inCheck.Add(s.Checking.Seconds())
 }
 
-// submission counts a multiplication that was accepted. One without elements is completed with that.
-func (m *metrics) submission(accepted Multiplication) {
-	m.submitted.WithLabelValues(queueOf(accepted.Plan)).Inc()
-	if accepted.State == Completed {
-		m.completion(accepted)
-	}
+// Submitted counts multiplications that were accepted.
+func (m *Metrics) Submitted(queue string, n int) { m.submitted.WithLabelValues(queue).Add(float64(n)) }
+
+// Ended counts a multiplication that has ended otherwise than by its completion.
+func (m *Metrics) Ended(outcome string) { m.ended.WithLabelValues(outcome).Inc() }
+
+// Completed counts a multiplication, submitted at a time, that has just been completed.
+func (m *Metrics) Completed(queue, outcome string, submitted time.Time) {
+	m.ended.WithLabelValues(outcome).Inc()
+	m.lasted.WithLabelValues(queue).Observe(max(0, time.Since(submitted).Seconds()))
 }
 
-// completion counts a multiplication that has just been completed.
-func (m *metrics) completion(completed Multiplication) {
-	m.ended.WithLabelValues(string(Completed)).Inc()
-	m.lasted.WithLabelValues(queueOf(completed.Plan)).Observe(max(0, time.Since(completed.CreatedAt).Seconds()))
-}
-
-// inlineCompletion counts an inline multiplication, submitted at a time, that has just been completed.
-func (m *metrics) inlineCompletion(submitted time.Time) {
-	m.ended.WithLabelValues(string(Completed)).Inc()
-	m.lasted.WithLabelValues(queue.Small).Observe(max(0, time.Since(submitted).Seconds()))
-}
-
-// rescue counts a job that was taken back from a lost worker.
-func (m *metrics) rescue(job queue.Rescued) {
+// Rescued counts a job that was taken back from a lost worker.
+func (m *Metrics) Rescued(job queue.Rescued) {
 	m.rescued.Inc()
 	if job.Quarantined {
 		m.quarantined.Inc()
 	}
+}
+
+// only returns the registry, or none: a process does not report what it does not do.
+func only(does bool, registry prometheus.Registerer) prometheus.Registerer {
+	if does {
+		return registry
+	}
+	return nil
 }

@@ -1,15 +1,16 @@
-package jobs
+package measure
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/tile"
 )
 
-// observePanels reports what an engine holds of operands, and how often that saved a read.
-func observePanels(engine *tile.Engine, registry prometheus.Registerer) {
-	factory := promauto.With(registry)
+// Panels reports what an engine holds of operands, and how often that saved a read.
+func Panels(engine *tile.Engine, config queue.Config) {
+	factory := promauto.With(only(config.Work, config.Metrics))
 	counter := func(name, help string, of func(tile.CacheStats) int64) {
 		factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 			func() float64 { return float64(of(engine.Cache())) })

@@ -1,4 +1,4 @@
-package jobs
+package measure
 
 import (
 	"context"
@@ -12,8 +12,13 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 )
 
+const tileKind = "tile"
+
+var errPermanent = errors.New("permanent")
+
 func TestOutcome(t *testing.T) {
 	t.Parallel()
+	a := &Attempts{Permanent: func(err error) bool { return errors.Is(err, errPermanent) }}
 	cancelled, cancel := context.WithCancelCause(t.Context())
 	cancel(rivertype.ErrJobCancelledRemotely)
 	stopped, stop := context.WithCancel(t.Context())
@@ -32,11 +37,11 @@ func TestOutcome(t *testing.T) {
 		{t.Context(), last, errors.New("x"), outcomeFailed},
 		{t.Context(), first, errPermanent, outcomeFailed},
 		{t.Context(), first, errPanicked, outcomeRetried},
-		{t.Context(), first, river.JobCancel(errSuperseded), outcomeCancelled},
+		{t.Context(), first, river.JobCancel(errors.New("superseded")), outcomeCancelled},
 		{cancelled, first, context.Canceled, outcomeCancelled},
 		{stopped, last, context.Canceled, outcomeInterrupted},
 	} {
-		if got := outcome(test.ctx, test.job, test.err); got != test.want {
+		if got := a.outcome(test.ctx, test.job, test.err); got != test.want {
 			t.Errorf("outcome(%v) of attempt %d = %s, want %s", test.err, test.job.Attempt, got, test.want)
 		}
 	}
@@ -46,11 +51,14 @@ func TestOutcome(t *testing.T) {
 func TestPanicIsCounted(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	a := &attempts{metrics: newMetrics(queue.Config{Work: true, Metrics: registry})}
+	a := &Attempts{
+		Metrics:  New(queue.Config{Work: true, Metrics: registry}, nil),
+		TileKind: tileKind,
+	}
 	func() {
 		defer func() { _ = recover() }()
 		job := &rivertype.JobRow{
-			Kind:        TileArgs{}.Kind(),
+			Kind:        tileKind,
 			Queue:       queue.Tiles,
 			Attempt:     1,
 			MaxAttempts: 10,

@@ -1,4 +1,4 @@
-package cli
+package keys
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"github.com/millrace/millrace/server"
 )
 
-// tenantsCommand is about tenants.
-type tenantsCommand struct {
+// TenantCommands are the commands on tenants.
+type TenantCommands struct {
 	List tenantsListCommand `cmd:"" help:"List tenants with their weights and quotas."`
 	Set  tenantsSetCommand  `cmd:"" help:"Change a tenant, or make it."`
 }
@@ -23,12 +23,12 @@ type tenantsCommand struct {
 type tenantsListCommand struct{ server.Database }
 
 // Run implements the command.
-func (c *tenantsListCommand) Run(ctx context.Context, out streams) error {
+func (c *tenantsListCommand) Run(ctx context.Context, out Output) error {
 	tenants, err := server.Tenants(ctx, c.Database)
 	if err != nil {
 		return err
 	}
-	return printTenants(out.out, tenants)
+	return printTenants(out.Out, tenants)
 }
 
 func printTenants(out io.Writer, tenants []server.Tenant) error {
@@ -69,7 +69,7 @@ type tenantsSetCommand struct {
 }
 
 // Run implements the command.
-func (c *tenantsSetCommand) Run(ctx context.Context, out streams) error {
+func (c *tenantsSetCommand) Run(ctx context.Context, out Output) error {
 	change := server.TenantChange{Weight: c.Weight}
 	const lightest, heaviest = 0.001, 1000
 	if c.Weight != 0 && (c.Weight < lightest || c.Weight > heaviest) {
@@ -96,7 +96,7 @@ func (c *tenantsSetCommand) Run(ctx context.Context, out streams) error {
 	if made {
 		verb = "made"
 	}
-	fmt.Fprintf(out.out, "Tenant %s was %s.\n", c.Name, verb)
+	fmt.Fprintf(out.Out, "Tenant %s was %s.\n", c.Name, verb)
 	return nil
 }
 
