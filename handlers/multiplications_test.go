@@ -36,7 +36,7 @@ func TestMultiplicationMembers(t *testing.T) {
 	t.Run("pending", func(t *testing.T) {
 		a := idle.get(t, "/v1/multiplications/"+idle.submit(t, body).ID).want(t, http.StatusOK)
 		names, object := members(t, a.body)
-		if want := always + " id links priority progress shape state tiles"; names != want {
+		if want := always + " id links priority progress shape state tiles waiting"; names != want {
 			t.Errorf("members %s, want %s", names, want)
 		}
 		for name, want := range map[string]string{

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -92,6 +93,7 @@ type result struct {
 func (b *viewsBundle) get(ctx context.Context, ids ...uuid.UUID) chan result {
 	results := make(chan result, len(ids))
 	var joined sync.WaitGroup
+	ctx = identity.With(ctx, identity.Local())
 	for _, id := range ids {
 		joined.Add(1)
 		go func() {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 )
 
@@ -15,7 +16,7 @@ func (b *viewsBundle) wait(t *testing.T, limit time.Duration, ids []uuid.UUID) c
 	results := make(chan result, len(ids))
 	for _, id := range ids {
 		go func() {
-			v, err := b.api.wait(t.Context(), id, Waiting{limit: limit})
+			v, err := b.api.wait(identity.With(t.Context(), identity.Local()), id, Waiting{limit: limit})
 			results <- result{v, err}
 		}()
 	}

@@ -52,8 +52,9 @@ func TestPanicIsCounted(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	a := &Attempts{
-		Metrics:  New(queue.Config{Work: true, Metrics: registry}, nil),
-		TileKind: tileKind,
+		Metrics:   New(queue.Config{Work: true, Metrics: registry}, nil),
+		TileKind:  tileKind,
+		Permanent: func(error) bool { return false },
 	}
 	func() {
 		defer func() { _ = recover() }()
