@@ -65,7 +65,7 @@ bench-system: setup-test build ## Measure the whole service, into docs/performan
 	  $(if $(ROWS),-rows=$(ROWS)) $(ARGS)
 
 .PHONY: bench-numpy
-bench-numpy: setup-test build ## Compare products with NumPy (PYTHON=python3, SIDE=10000)
+bench-numpy: setup-test build ## Compare large multiplications with NumPy (PYTHON=python3, SIDE=10000)
 	go test ./internal/bench -run '^TestNumPy$$' -count=1 -timeout 2h -v -args -program=$(CURDIR)/bin/millrace \
 	  -numpy=$(or $(PYTHON),python3) -side=$(or $(SIDE),10000) $(ARGS)
 

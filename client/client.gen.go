@@ -688,6 +688,8 @@ type Multiplication struct {
 	Tiles TileCounts `json:"tiles"`
 
 	// Waiting What it waits for, of one that has not finished. The ETag is not about it.
+	//
+	// Examples: {"estimated_end":"2026-01-05T09:30:45.125Z","estimated_start":"2026-01-05T09:30:30.125Z","tiles_ahead":12}
 	Waiting *Outlook `json:"waiting,omitempty"`
 }
 
@@ -824,7 +826,9 @@ type Operand struct {
 	Values *Values `json:"values,omitempty"`
 }
 
-// Outlook defines model for Outlook.
+// Outlook What an unfinished multiplication waits for. Its times are estimates.
+//
+// Examples: {"estimated_end":"2026-01-05T09:30:45.125Z","estimated_start":"2026-01-05T09:30:30.125Z","tiles_ahead":12}
 type Outlook struct {
 	// EstimatedEnd When it is completed; absent like estimated_start
 	EstimatedEnd *time.Time `json:"estimated_end,omitempty"`

@@ -8,9 +8,10 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/millrace/millrace/handlers/observe"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/millrace/millrace/handlers/observe"
 )
 
 // TestRequestsAreObserved: requests are counted by route, not by path, and by known methods.

@@ -157,7 +157,7 @@ func attempts(multiplication bool) map[string][]attempt {
 	}
 	for _, operation := range []string{
 		"POST /matrix_multiplication/", "POST /v1/matrices", "GET /v1/overview", "GET /v1/limits",
-		// Keys are for administrators, who have those of all tenants, and sessions have no ids.
+		// Keys are for administrators, which have those of all tenants, and sessions have no ids.
 		"POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/session", "GET /v1/session", "DELETE /v1/session",
 	} {
 		all[operation] = nil

@@ -21,6 +21,8 @@ func NewRandom(shape Shape, seed uint64) Random { return Random{shape: shape, se
 func (r Random) Shape() Shape { return r.shape }
 
 // ContentKey implements Content.
+//
+//house:ignore any a key is of any type that can be compared
 func (r Random) ContentKey() any { return r }
 
 // ReadRect implements Source.

@@ -60,7 +60,7 @@ type Limits struct {
 	MaxTiles         int64         `default:"50000" help:"Largest multiplication, in tiles."`
 	MaxStoredBytes   int64         `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
 	MaxQueued        time.Duration `default:"24h" help:"How long the workers may take for what a tenant has queued; further submissions get a 429. 0 is any time."`
-	MaxQueuedSmall   time.Duration `default:"10s" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
+	MaxQueuedSmall   time.Duration `default:"5m" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
 	GlobalPriorities bool          `help:"Let the priorities of all clients count against those of other tenants. By default only those of keys with the scope admin do, and of others they count among the multiplications of their own tenant."`
 	TenantQuotas     Quotas        `embed:"" prefix:"tenant-"`
 	MaxJSONValues    int64         `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`

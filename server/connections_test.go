@@ -106,7 +106,11 @@ func TestConnectionsOfOneClient(t *testing.T) {
 func testConnectionsOfOneClient(t *testing.T, pair *certificate.Pair, dial dialer) {
 	refusals, refused := refusalsOf(t)
 	handler, begun, proceed := holding()
-	l, _ := startWith(t, listening{maxConnections: 8, refusals: refusals, pair: pair}, handler)
+	l, _ := startWith(t, listening{
+		maxConnections: 8,
+		refusals:       refusals,
+		pair:           pair,
+	}, handler)
 	done := make(chan int, 8)
 	hold := func(from string) {
 		conn := dial(t, from, l)

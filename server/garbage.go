@@ -53,5 +53,5 @@ func afterCollection(c *collection) {
 
 // gcPercent returns GOGC for a number of bytes in use.
 func gcPercent(live uint64) int {
-	return int(min(max(smallHeapGarbage*100/max(live, 1), leastGCPercent), mostGCPercent)) //nolint:gosec // it is small
+	return int(min(max(smallHeapGarbage*100/max(live, 1), leastGCPercent), mostGCPercent))
 }

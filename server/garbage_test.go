@@ -45,7 +45,6 @@ func TestCollectLess(t *testing.T) {
 	collects("more than 200 for a small heap", func(percent uint64) bool { return percent > 200 })
 	large := make([]byte, 256<<20)
 	collects("100 for a large heap", func(percent uint64) bool { return percent == 100 })
-	runtime.KeepAlive(large)
-	large = nil
+	runtime.KeepAlive(large) // it is garbage after this
 	collects("more than 200 again", func(percent uint64) bool { return percent > 200 })
 }

@@ -67,7 +67,6 @@ func newSecure(l net.Listener, pair *certificate.Pair, refused func(net.Addr, er
 		ended:    make(chan struct{}),
 		refused:  refused,
 	}
-	//house:ignore bound it ends with the listener
 	s.closing, s.close = context.WithCancel(context.Background())
 	go s.serve()
 	return s

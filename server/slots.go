@@ -52,7 +52,8 @@ func (w Work) limitMemory() {
 
 // logSlots says how many tiles the process computes at once, and why.
 func (w Work) logSlots(log *slog.Logger) {
-	cpus, memory := runtime.GOMAXPROCS(0), debug.SetMemoryLimit(-1)
+	cpus := runtime.GOMAXPROCS(0)
+	memory := debug.SetMemoryLimit(-1)
 	tiles, why := w.slots(cpus, memory)
 	level := slog.LevelInfo
 	if w.Tiles == 0 && tiles < cpus {
@@ -67,5 +68,6 @@ func (w Work) logSlots(log *slog.Logger) {
 	if memory < math.MaxInt64 {
 		attrs = append(attrs, slog.Int64("memory_limit", memory))
 	}
+	//house:ignore bound writing to the log does not wait
 	log.LogAttrs(context.Background(), level, "slots for tiles", attrs...)
 }

@@ -278,15 +278,6 @@ const (
 	partsSince   = 17
 )
 
-// KnowBatches reports whether each process that runs understands that the jobs of a multiplication are enqueued in
-// batches.
-func (tx *Tx) KnowBatches(ctx context.Context) (bool, error) {
-	return tx.db.AllKnow(ctx, batchesSince)
-}
-
-// KnowParts reports whether each process that runs can compute parts of tiles.
-func (tx *Tx) KnowParts(ctx context.Context) (bool, error) { return tx.db.AllKnow(ctx, partsSince) }
-
 // AddJobBatch writes down that the next tiles of a multiplication have jobs, whose ids are from first to last, and
 // returns the multiplication as it is then. Its row must be locked, or new.
 func (tx *Tx) AddJobBatch(ctx context.Context, id uuid.UUID, tiles, first, last int64) (Multiplication, error) {

@@ -77,3 +77,12 @@ func (tx *Tx) SendBatch(ctx context.Context, batch *pgx.Batch) error {
 func (s *Store) SendBatch(ctx context.Context, batch *pgx.Batch) error {
 	return s.Pool.SendBatch(ctx, batch).Close()
 }
+
+// KnowBatches reports whether each process that runs understands that the jobs of a multiplication are enqueued in
+// batches.
+func (tx *Tx) KnowBatches(ctx context.Context) (bool, error) {
+	return tx.db.AllKnow(ctx, batchesSince)
+}
+
+// KnowParts reports whether each process that runs can compute parts of tiles.
+func (tx *Tx) KnowParts(ctx context.Context) (bool, error) { return tx.db.AllKnow(ctx, partsSince) }

@@ -1,4 +1,5 @@
-// Package keys has the commands on keys of the API, and on tenants. They work on the database, so that the first key needs none.
+// Package keys has the commands on keys of the API, and on tenants. They work on the database, so that the first key
+// needs none.
 package keys
 
 import (

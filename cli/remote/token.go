@@ -64,6 +64,7 @@ func (f *tokenFile) token(context.Context) (string, error) {
 	if token == "" || len(text) > maxToken || strings.ContainsAny(token, " \t\r\n") {
 		return "", fmt.Errorf("%s must have a token and nothing else", f.path)
 	}
-	f.text, f.read = token, time.Now()
+	f.text = token
+	f.read = time.Now()
 	return token, nil
 }

@@ -107,6 +107,10 @@ var componentDocs = map[string]struct {
 		"Paths of pages.",
 		exampleOverview().Links,
 	},
+	"Outlook": {
+		"What an unfinished multiplication waits for. Its times are estimates.",
+		exampleOutlook(),
+	},
 	"Problem": {
 		"An error in the format of RFC 9457.",
 		problemExample(404, "multiplication "+exampleID+": not found"),

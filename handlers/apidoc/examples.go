@@ -101,6 +101,16 @@ func examplePending() resource.Multiplication {
 	}
 }
 
+func exampleOutlook() resource.Outlook {
+	start := exampleTime.Add(30 * time.Second)
+	end := exampleTime.Add(45 * time.Second)
+	return resource.Outlook{
+		TilesAhead:     12,
+		EstimatedStart: &start,
+		EstimatedEnd:   &end,
+	}
+}
+
 func exampleCompleted() resource.Multiplication {
 	m := examplePending()
 	m.State = "completed"

@@ -131,7 +131,8 @@ var sharedResponses = map[int]sharedResponse{
 		name: "QuotaExceeded",
 		description: "The tenant has no room for this in one of its quotas: of requests per second, of queued work, or of " +
 			"stored bytes. `violated-policies` names it. Or so much is queued that no submission is accepted for a while: " +
-			"`Retry-After` says when one will be, if the present workers go on. Or the client has too many event streams and waits open.",
+			"`Retry-After` says when one will be, if the present workers go on. Or the client has too many event streams " +
+			"and waits open.",
 		detail:  "the tenant's quota is 50 requests in a second",
 		headers: []string{"Retry-After"},
 	},

@@ -1,4 +1,4 @@
-// Package audit writes what was done by those who administer, and by those who delete: a line of the log for each act,
+// Package audit writes what administrators have done, and what was deleted: a line of the log for each act,
 // with the attribute log=audit.
 package audit
 

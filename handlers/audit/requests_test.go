@@ -13,7 +13,7 @@ import (
 	"github.com/millrace/millrace/identity"
 )
 
-// TestRequests: an act has who, from where, what and what became of it; other requests are no acts.
+// TestRequests: an act has its principal, its address, what was done and the outcome; other requests are no acts.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

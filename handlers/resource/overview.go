@@ -18,8 +18,8 @@ type Overview struct {
 // Kernel describes the code that multiplies matrices in memory, which a process with a worker chooses when it starts.
 type Kernel struct {
 	Name    string  `json:"name" doc:"built-in, or the name of a BLAS library" pattern:"\\S" maxLength:"100"`
-	Version string  `json:"version,omitempty" doc:"Of the library; that of Millrace for the built-in one; absent if the library does not tell" maxLength:"100"`
-	Core    string  `json:"core,omitempty" doc:"The instruction set, or the CPU that the library computes for; absent if it does not tell" maxLength:"100"`
+	Version string  `json:"version,omitempty" doc:"Of the library; that of Millrace for the built-in one; absent if the library does not tell" pattern:"\\S" maxLength:"100"`
+	Core    string  `json:"core,omitempty" doc:"The instruction set, or the CPU that the library computes for; absent if it does not tell" pattern:"\\S" maxLength:"100"`
 	GFLOPS  float64 `json:"gflops" minimum:"0" doc:"GFLOP/s on one core in float64, measured at the start"`
 }
 

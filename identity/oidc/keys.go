@@ -110,7 +110,8 @@ func (s *keySet) look(ctx context.Context, id, algorithm string, now time.Time) 
 	if s.running == nil && (s.tried.IsZero() || now.Sub(s.tried) >= pause) {
 		s.tried = now
 		s.running = make(chan struct{})
-		go s.refresh(context.WithoutCancel(ctx), now) // the client of fetch has a timeout
+		//house:ignore bound the client of fetch has a timeout
+		go s.refresh(context.WithoutCancel(ctx), now)
 	}
 	return key, s.running
 }

@@ -173,7 +173,7 @@ func sameType(a, b string) bool {
 		strings.TrimPrefix(strings.ToLower(b), prefix))
 }
 
-// check checks the claims that are not about who may do what.
+// check checks the claims that are not about what the bearer may do.
 func (v *Verifier) check(claims jwt.Claims, others map[string]any, now time.Time) error {
 	if claims.Expiry == nil {
 		return invalid("it does not expire")

@@ -23,11 +23,11 @@ import (
 
 // The flags of TestNumPy, after -args.
 var (
-	numpyFlag = flag.String("numpy", "", "compare products with NumPy, of this `Python`")
+	numpyFlag = flag.String("numpy", "", "compare large multiplications with NumPy, of this `Python`")
 	sideFlag  = flag.Int("side", 10_000, "`n` of the n×n matrices that are compared with NumPy")
 )
 
-// numpyScript multiplies random matrices, and then files: two loads, the product, and one that is saved. It prints how
+// numpyScript multiplies random matrices, and then files: two loads, `@`, and one that is saved. It prints how
 // long both took.
 const numpyScript = `
 import numpy as np, sys, time
@@ -41,7 +41,7 @@ np.save(folder + "/c.npy", a @ b); print(time.time() - start)
 `
 
 // numpyTimes are seconds.
-type numpyTimes struct{ product, files float64 }
+type numpyTimes struct{ multiply, files float64 }
 
 // runNumPy runs numpyScript, with the core type of OpenBLAS that is best for the CPU.
 func runNumPy(t *testing.T, folder string) numpyTimes {
@@ -58,13 +58,13 @@ func runNumPy(t *testing.T, folder string) numpyTimes {
 		t.Fatalf("NumPy: %v", err)
 	}
 	var times numpyTimes
-	if _, err := fmt.Sscan(string(out), &times.product, &times.files); err != nil {
+	if _, err := fmt.Sscan(string(out), &times.multiply, &times.files); err != nil {
 		t.Fatalf("NumPy says %q: %v", out, err)
 	}
 	return times
 }
 
-// TestNumPy compares products of one worker with NumPy: random operands from the submission to the completion, and
+// TestNumPy compares multiplications of one worker with NumPy: random operands from the submission to the completion, and
 // stored ones, from files to a file, in both block stores. All take turns, and medians count. It prints a table as
 // Markdown.
 func TestNumPy(t *testing.T) {
@@ -77,10 +77,10 @@ func TestNumPy(t *testing.T) {
 		"postgres": deploy(t, "Millrace", *programFlag, devdb.Config{}, "MILLRACE_BLOCKS=postgres"),
 	}
 	var baseline [2][]float64
-	rows := map[string]*productRow{}
+	rows := map[string]*multiplicationRow{}
 	for range *roundsFlag {
 		times := runNumPy(t, folder)
-		baseline[0] = append(baseline[0], times.product)
+		baseline[0] = append(baseline[0], times.multiply)
 		baseline[1] = append(baseline[1], times.files)
 		for _, blocks := range []string{"file", "postgres"} {
 			s := subjects[blocks]
@@ -90,17 +90,17 @@ func TestNumPy(t *testing.T) {
 					name = ".npy files, " + blocks + " store"
 				}
 				if rows[name] == nil {
-					rows[name] = &productRow{stored: stored}
+					rows[name] = &multiplicationRow{stored: stored}
 				}
-				one := s.product(t, folder, stored)
+				one := s.multiply(t, folder, stored)
 				t.Logf("%s: %+v; NumPy %+v", name, one, times)
 				rows[name].add(one)
 			}
 		}
 	}
-	fmt.Printf("\nNumPy, n = %d: product %.2f s, with files %.2f s (medians of %d)\n\n", *sideFlag, middle(baseline[0]),
+	fmt.Printf("\nNumPy, n = %d: multiplying %.2f s, with files %.2f s (medians of %d)\n\n", *sideFlag, middle(baseline[0]),
 		middle(baseline[1]), *roundsFlag)
-	fmt.Print(productHeader)
+	fmt.Print(multiplicationHeader)
 	for _, blocks := range []string{"file", "postgres"} {
 		for _, name := range []string{"random operands, " + blocks + " store", ".npy files, " + blocks + " store"} {
 			fmt.Print(rows[name].markdown(name, middle(baseline[0]), middle(baseline[1])))
@@ -108,48 +108,50 @@ func TestNumPy(t *testing.T) {
 	}
 }
 
-// product is what one product has cost: seconds, and bytes that were read from the block store.
-type product struct {
-	whole, product         float64 // from the files to the file; from the submission to the completion
+// multiplied is what one multiplication has cost: seconds, and bytes that were read from the block store.
+type multiplied struct {
+	whole, multiply        float64 // from the files to the file; from the submission to the completion
 	tiles, kernel          float64 // of all tiles
 	checking, wait, writes float64
 	read, peak             float64 // bytes: from the store, and of the worker's memory
 }
 
-// productRow are the products of all rounds.
-type productRow struct {
+// multiplicationRow are the multiplications of all rounds.
+type multiplicationRow struct {
 	stored bool
-	all    []product
+	all    []multiplied
 }
 
-func (r *productRow) add(p product) { r.all = append(r.all, p) }
+func (r *multiplicationRow) add(p multiplied) { r.all = append(r.all, p) }
 
-const productHeader = `| product | whole, s | against NumPy | product, s | against NumPy | not in the kernel, % of a tile | check, % | read wait, % | writing, % | read, GB | worker's peak, MiB |
+const multiplicationHeader = `| operands | whole, s | against NumPy | multiplying, s | against NumPy | not in the kernel, % of a tile | check, % | read wait, % | writing, % | read, GB | worker's peak, MiB |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 `
 
 // markdown returns the row of the table.
-func (r *productRow) markdown(name string, numpyProduct, numpyFiles float64) string {
-	of := func(f func(p product) float64) float64 {
+func (r *multiplicationRow) markdown(name string, numpyMultiply, numpyFiles float64) string {
+	of := func(f func(p multiplied) float64) float64 {
 		var all []float64
 		for _, p := range r.all {
 			all = append(all, f(p))
 		}
 		return middle(all)
 	}
-	whole, compared := of(func(p product) float64 { return p.whole }), numpyFiles
+	whole := of(func(p multiplied) float64 { return p.whole })
+	compared := numpyFiles
 	if !r.stored {
-		whole, compared = of(func(p product) float64 { return p.product }), numpyProduct
+		whole = of(func(p multiplied) float64 { return p.multiply })
+		compared = numpyMultiply
 	}
-	share := func(f func(p product) float64) float64 {
-		return 100 * of(func(p product) float64 { return f(p) / p.tiles })
+	share := func(f func(p multiplied) float64) float64 {
+		return 100 * of(func(p multiplied) float64 { return f(p) / p.tiles })
 	}
-	seconds := of(func(p product) float64 { return p.product })
+	seconds := of(func(p multiplied) float64 { return p.multiply })
 	return fmt.Sprintf("| %s | %.2f | %.2f | %.2f | %.2f | %.1f | %.2f | %.1f | %.1f | %.2f | %.0f |\n", name, whole, whole/compared,
-		seconds, seconds/numpyProduct,
-		share(func(p product) float64 { return p.tiles - p.kernel }), share(func(p product) float64 { return p.checking }),
-		share(func(p product) float64 { return p.wait }), share(func(p product) float64 { return p.writes }),
-		of(func(p product) float64 { return p.read })/1e9, of(func(p product) float64 { return p.peak })/(1<<20))
+		seconds, seconds/numpyMultiply,
+		share(func(p multiplied) float64 { return p.tiles - p.kernel }), share(func(p multiplied) float64 { return p.checking }),
+		share(func(p multiplied) float64 { return p.wait }), share(func(p multiplied) float64 { return p.writes }),
+		of(func(p multiplied) float64 { return p.read })/1e9, of(func(p multiplied) float64 { return p.peak })/(1<<20))
 }
 
 // middle returns the middle one of some numbers.
@@ -158,8 +160,8 @@ func middle(x []float64) float64 {
 	return x[len(x)/2]
 }
 
-// product multiplies on a worker that has just started: random matrices, or a.npy and b.npy of a folder.
-func (s *subject) product(t *testing.T, folder string, stored bool) product {
+// multiply multiplies on a worker that has just started: random matrices, or a.npy and b.npy of a folder.
+func (s *subject) multiply(t *testing.T, folder string, stored bool) multiplied {
 	t.Helper()
 	s.stopWorker()
 	s.startWorker(t)
@@ -176,14 +178,14 @@ func (s *subject) product(t *testing.T, folder string, stored bool) product {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("multiply: %v, %s", err, problem.Bytes())
 	}
-	p := product{whole: time.Since(start).Seconds()}
+	p := multiplied{whole: time.Since(start).Seconds()}
 	var m struct {
 		Seconds struct{ Compute float64 }
 	}
 	if err := json.Unmarshal(text.Bytes(), &m); err != nil || m.Seconds.Compute == 0 {
 		t.Fatalf("multiply printed %q: %v", text.Bytes(), err)
 	}
-	p.product = m.Seconds.Compute
+	p.multiply = m.Seconds.Compute
 	after := s.own.workerMetrics(t)
 	of := func(name string) float64 { return after[name] - before[name] }
 	p.tiles = of("millrace_tile_duration_seconds_sum")
@@ -219,7 +221,9 @@ func (d *deployment) workerMetrics(t *testing.T) map[string]float64 {
 	for line := range strings.Lines(body.String()) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if i := strings.LastIndex(line, "} "); i >= 0 {
-			name, value, ok = line[:i+1], strings.TrimSpace(line[i+2:]), true
+			name = line[:i+1]
+			value = strings.TrimSpace(line[i+2:])
+			ok = true
 		}
 		number, err := strconv.ParseFloat(value, 64)
 		if !ok || err != nil {

@@ -2,8 +2,8 @@
 // multiplication is long; each is the tile's sum over a range of it.
 //
 // Parts are blocks of the result in the block store, with indexes beyond those of its content: whatever deletes the
-// result deletes them, too. A part is stored once, whoever computes it, and parts are added in their order, so that a
-// tile has the same bits whichever workers compute it.
+// result deletes them, too. A part is stored once, whichever worker computes it, and parts are added in their order, so
+// that a tile has the same bits whichever workers compute it.
 package parts
 
 import (

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// firstPause and LastPause are between two tries while the database is unavailable.
+	// firstPause is between two tries while the database is unavailable, at first.
 	firstPause = 100 * time.Millisecond
-	LastPause  = 2 * time.Second
+	// LastPause is between two tries later on.
+	LastPause = 2 * time.Second
 	// Timeout bounds one try, and all tries while the process stops.
 	Timeout = 30 * time.Second
 )

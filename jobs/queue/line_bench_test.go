@@ -56,7 +56,7 @@ func BenchmarkFetch(b *testing.B) {
 			if _, err := keeper.Look(ctx); err == nil {
 				looks = append(looks, time.Since(start))
 			}
-			time.Sleep(line.Interval)
+			time.Sleep(line.Interval) // a process looks as often
 		}
 	})
 	executor := riverpgxv5.New(pool).GetExecutor()

@@ -144,7 +144,7 @@ func TestShares(t *testing.T) {
 	)
 	b := setup(t)
 	f := newFleet(b, slots)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a simulation
+	random := rand.New(rand.NewPCG(1, 2))
 	type member struct {
 		id     identity.TenantID
 		weight float64
@@ -155,7 +155,11 @@ func TestShares(t *testing.T) {
 	var members []*member
 	total := 0.0
 	for i := range tenants {
-		m := &member{weight: float64(1 + i%4), cost: []float64{0.5, 1, 2}[i%3], more: i % 5}
+		m := &member{
+			weight: float64(1 + i%4),
+			cost:   []float64{0.5, 1, 2}[i%3],
+			more:   i % 5,
+		}
 		m.id = f.tenant("t"+time.Unix(int64(i), 0).UTC().Format("150405"), m.weight)
 		total += m.weight
 		members = append(members, m)

@@ -36,7 +36,9 @@ func testGemmWithSums[T matrix.Float](t *testing.T, kernel Kernel, m, n, k int) 
 		}
 		return x
 	}
-	a, b, c := whole(m*k), whole(k*n), make([]T, m*n)
+	a := whole(m * k)
+	b := whole(k * n)
+	c := make([]T, m*n)
 	s := &Sums{Sum: make([]float64, m), Bound: make([]float64, m)}
 	for range n {
 		s.Columns.R = append(s.Columns.R, float64(rnd.IntN(5)-2))

@@ -105,7 +105,8 @@ func (c *panelCache) get(
 	go func() {
 		start := time.Now()
 		err := read(ctx, p.data)
-		p.err, p.took = err, time.Since(start)
+		p.err = err
+		p.took = time.Since(start)
 		p.cancel()
 		close(p.ready)
 	}()

@@ -95,7 +95,8 @@ func testToleranceOf[T matrix.Float](t *testing.T, rnd *rand.Rand, p *checkedPro
 	at := &p.c[i*p.n+j]
 	right := *at
 	defer func() { *at = right }()
-	bound, weight := p.toleranceOf(i), math.Abs(p.check.r[j])
+	bound := p.toleranceOf(i)
+	weight := math.Abs(p.check.r[j])
 	sign := float64(1 - 2*rnd.IntN(2))
 	// The largest error up to half of the bound that T can express, and the least from twice the bound on.
 	for *at = T(float64(right) + sign*bound/weight/2); math.Abs(float64(*at)-float64(right))*weight > bound/2; {

@@ -29,7 +29,8 @@ func present(t *testing.T, p *certificate.Pair) time.Time {
 // TestLook: files that change are read again. What cannot be used does not replace what can, and is logged once.
 func TestLook(t *testing.T) {
 	t.Parallel()
-	dir, log := t.TempDir(), &bytes.Buffer{}
+	dir := t.TempDir()
+	log := &bytes.Buffer{}
 	authority := testtls.New(t)
 	first := time.Now().Add(time.Hour).Truncate(time.Second)
 	second := first.Add(time.Hour)

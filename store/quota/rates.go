@@ -123,8 +123,8 @@ func (n *known) parts() float64 {
 	return n.replicas
 }
 
-// noteTiles is told what the tiles of a tenant take, and returns how much it has queued with that. Until the next sum no
-// inline multiplications are admitted in the place of these tiles.
+// noteTiles is told what the tiles of a tenant take, and returns how much it has queued with that. Until the next sum
+// no inline multiplications are admitted in the place of these tiles.
 func (k *Keeper) noteTiles(t identity.TenantID, tiles float64) float64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()

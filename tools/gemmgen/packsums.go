@@ -10,7 +10,9 @@ import "fmt"
 // the sums, then the bounds; the last is a mask without signs.
 func (a *assembler) sumA() {
 	name := fmt.Sprintf("%ssumA%s", a.prefix, a.name)
-	sum, bound, free := 0, a.rows, 2*a.rows
+	sum := 0
+	bound := a.rows
+	free := 2 * a.rows
 	fmt.Fprintf(a, "\n// func %s(t *tile)\nTEXT ·%s(SB), NOSPLIT, $0-8\n", name, name)
 	a.ins("MOVQ t+0(FP), DI")
 	a.ins("MOVQ tile_a(DI), SI; MOVQ tile_aRow(DI), R9; MOVQ tile_c(DI), R8; MOVQ tile_k(DI), CX")

@@ -108,7 +108,7 @@ func (a *assembler) randomMix(shift, z, t int) {
 	a.ins("VPSRLQ $%d, %s, %s; %s %s, %s, %s", shift, a.vector(z), a.vector(t), xor, a.vector(t), a.vector(z), a.vector(z))
 }
 
-// randomMul multiplies z by a constant, whose upper half is in another register. AVX2 has products of 32 bits only.
+// randomMul multiplies z by a constant, whose upper half is in another register. AVX2 multiplies 32 bits only.
 func (a *assembler) randomMul(constant, upper, z, t int) {
 	if a.width == 64 {
 		a.ins("VPMULLQ %s, %s, %s", a.vector(constant), a.vector(z), a.vector(z))

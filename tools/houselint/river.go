@@ -37,7 +37,7 @@ func checkRiver(f *file, report reporter) {
 
 // isWorker reports whether a file of jobs defines a worker.
 func isWorker(name string) bool {
-	if path.Dir(name) != "jobs" {
+	if dir := path.Dir(name); dir != "jobs" && dir != "jobs/measure" {
 		return false
 	}
 	return strings.HasPrefix(path.Base(name), "worker_")

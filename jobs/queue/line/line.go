@@ -205,7 +205,7 @@ func (k *Keeper) read(ctx context.Context) (*Line, error) {
 		}
 		l.Flows = append(l.Flows, Flow{
 			ID:       row.MultiplicationID,
-			Tenant:   identity.TenantID(row.TenantID),
+			Tenant:   row.TenantID,
 			Priority: int(row.Priority),
 			Share:    float64(row.Share),
 			Weight:   float64(row.Weight),

@@ -138,7 +138,9 @@ func (l *Line) ends() map[uuid.UUID]float64 {
 func (l *Line) Backlog(t identity.TenantID, added float64) float64 {
 	ends := l.ends()
 	weights := map[identity.TenantID]float64{}
-	end, total, own := 0.0, added, 0.0
+	end := 0.0
+	own := 0.0
+	total := added
 	for _, f := range l.Flows {
 		total += f.rest()
 		weights[f.Tenant] = f.Weight

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/millrace/millrace/jobs/queue"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/jobs/queue"
 )
 
 // The outcomes of one attempt at a tile.
