@@ -86,7 +86,7 @@ func requestsOfEachKind(id string) []request {
 		{method: "GET", path: "/v1/overview"},
 		{method: "GET", path: "/v1/limits"},
 		{method: "GET", path: "/v1/keys"},
-		{method: "POST", path: "/v1/keys", body: `{"name": "x"}`},
+		{method: "POST", path: "/v1/keys", body: `{"name": "x", "scopes": ["read"]}`},
 		{method: "DELETE", path: "/v1/keys/" + keyID},
 		{method: "GET", path: "/riverui/api/queues?limit=20"},
 		{method: "GET", path: "/riverui/api/jobs?limit=20"},
