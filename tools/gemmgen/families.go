@@ -104,7 +104,8 @@ func directAssembly(a *assembler) {
 
 func directVariable(out *bytes.Buffer, e element, set isa) []string {
 	var functions []string
-	const comment = "// %sDirect%s has the kernels of %s for unpacked operands, by rows and vectors. Elements have %d bytes.\n"
+	const comment = "// %sDirect%s has the kernels of %s for unpacked operands," +
+		" by rows and vectors. Elements have %d bytes.\n"
 	fmt.Fprintf(out, comment, e.prefix, set.name, set.level, e.size)
 	fmt.Fprintf(out, "var %sDirect%s = [][]func(t *tile){\n", e.prefix, set.name)
 	for rows := 1; rows <= set.rows; rows++ {
