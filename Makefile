@@ -1,7 +1,7 @@
 # The commands of this repository. Only Go must be installed; scripts/setup.sh installs the rest or says what to install.
 
 # An almost empty environment lacks Go's folder in PATH and a home directory for Go's caches.
-export PATH := $(PATH):/usr/local/go/bin
+export PATH := $(or $(PATH),/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin):/usr/local/go/bin
 ifeq ($(HOME),)
   export HOME := $(shell home=$$(eval echo "~$$(id -un 2>/dev/null)"); [ -w "$$home" ] && echo "$$home" || echo "$(CURDIR)/.cache")
 endif
