@@ -24,22 +24,9 @@ const exceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded
 
 // Problem is the response to what a quota has no room for.
 type Problem struct {
-	Type     string   `json:"type"`
-	Code     string   `json:"code"`
-	Title    string   `json:"title"`
-	Status   int      `json:"status"`
-	Detail   string   `json:"detail"`
+	resource.CodedProblem
 	Violated []string `json:"violated-policies"`
 }
-
-// Error implements error.
-func (p *Problem) Error() string { return p.Detail }
-
-// GetStatus implements huma.StatusError.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType implements huma.ContentTypeFilter.
-func (p *Problem) ContentType(string) string { return resource.MediaProblem }
 
 // Refused returns the response to an error of a quota, with its Retry-After; nil for other errors.
 func Refused(err error) error {
@@ -48,13 +35,10 @@ func Refused(err error) error {
 		return nil
 	}
 	problem := &Problem{
-		Type:     exceeded,
-		Code:     "quota_exceeded",
-		Title:    http.StatusText(http.StatusTooManyRequests),
-		Status:   http.StatusTooManyRequests,
-		Detail:   e.Error(),
-		Violated: []string{e.Quota},
+		CodedProblem: *resource.NewProblem(http.StatusTooManyRequests, "quota_exceeded", e.Error()),
+		Violated:     []string{e.Quota},
 	}
+	problem.Type = exceeded
 	return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {wholeSeconds(max(e.Retry, time.Second))}})
 }
 

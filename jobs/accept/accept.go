@@ -113,17 +113,13 @@ func (a *Acceptor) run() {
 	}
 }
 
-const (
-	// crowd is how many offers in one transaction say that many come.
-	crowd = 8
-	// gatherTime is how long the next transaction waits for as many then: what a transaction takes is for the most part
-	// a matter of the number of transactions.
-	gatherTime = 2 * time.Millisecond
-)
+// gatherTime is how long a transaction that follows one with a crowd waits for as many: what transactions take is for
+// the most part a matter of their number.
+const gatherTime = 2 * time.Millisecond
 
 // gather waits, while many come, until as many offers wait as the last transaction had, or for a moment.
 func (a *Acceptor) gather(last int) {
-	if last < crowd {
+	if last < queue.Crowd {
 		return
 	}
 	limit := time.NewTimer(gatherTime)

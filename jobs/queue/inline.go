@@ -44,8 +44,8 @@ type Acceptance struct {
 	Hasty   bool      // fail rather than wait longer than a moment for a transaction that is about to write the same key
 }
 
-// crowd is how many multiplications in one transaction say that more come at once.
-const crowd = 8
+// Crowd is how many multiplications in one transaction say that more come at once.
+const Crowd = 8
 
 // hastyWait is how long a transaction of many offers waits for one that is about to write the key of one of them.
 const hastyWait = "500ms"
@@ -81,7 +81,7 @@ func (c *Client) wakeFor(a Acceptance) {
 		}
 		n += len(offers)
 	}
-	if n < crowd {
+	if n < Crowd {
 		c.Wake(Small)
 		return
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/store/quota"
 )
 
 const (
@@ -34,15 +35,9 @@ const (
 	tolerance = 0.03
 )
 
-// Costs of a tile that is not computed yet, in seconds of a core: for the reading, the check and the storing of a small
-// one, and for a floating-point operation. Only their ratios matter for shares.
-const (
-	secondsPerTile = 0.02
-	secondsPerFLOP = 1.0 / 5e10
-)
-
-// Cost returns what a tile is taken to cost, in seconds of a core.
-func Cost(flops float64) float64 { return secondsPerTile + flops*secondsPerFLOP }
+// Cost returns what a tile that is not computed yet is taken to cost, in seconds of a core, as quotas count it. Only
+// ratios matter for shares.
+func Cost(flops float64) float64 { return quota.Cost(flops, 1) }
 
 // Flow is a multiplication in line.
 type Flow struct {
