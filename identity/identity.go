@@ -3,12 +3,18 @@ package identity
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"time"
 )
 
 // TenantID is the number of a tenant: the id of its row. 0 is none.
 type TenantID int32
+
+var tenantName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// IsTenantName reports whether the table of tenants takes a name.
+func IsTenantName(name string) bool { return tenantName.MatchString(name) }
 
 // DefaultTenant owns what was made before there were tenants, and what is made without authentication. Its row is made
 // by a migration; its name is "default".

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -137,11 +136,9 @@ func (s *Store) Create(ctx context.Context, o Order) (Key, string, error) {
 	}, text, nil
 }
 
-var tenantName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
 // CreateTenant makes a tenant, unless there is one with the name. Errors: ErrInvalid.
 func (s *Store) CreateTenant(ctx context.Context, name string) error {
-	if !tenantName.MatchString(name) {
+	if !identity.IsTenantName(name) {
 		return fmt.Errorf("%w: the name of a tenant has 1 to 63 small letters, digits and hyphens, and does not begin "+
 			"with a hyphen; it is %.80q", ErrInvalid, name)
 	}

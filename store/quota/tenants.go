@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,8 +14,6 @@ import (
 
 // ErrName means that a tenant cannot have a name.
 var ErrName = errors.New("a tenant's name has up to 63 lower-case letters, digits and hyphens, the first no hyphen")
-
-var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // Tenant is a row of table tenants. A limit that is nil is that of the settings; 0 is no limit.
 type Tenant struct {
@@ -58,7 +55,7 @@ type Changed[T any] struct {
 
 // Set changes a tenant, which is made if there is none of the name. It reports whether it was made.
 func Set(ctx context.Context, pool *pgxpool.Pool, name string, c Change) (made bool, err error) {
-	if !names.MatchString(name) {
+	if !identity.IsTenantName(name) {
 		return false, fmt.Errorf("%w: %.80q", ErrName, name)
 	}
 	q := db.New(pool)

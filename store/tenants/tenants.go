@@ -4,7 +4,6 @@ package tenants
 import (
 	"context"
 	"errors"
-	"regexp"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,12 +11,9 @@ import (
 	"github.com/millrace/millrace/identity"
 )
 
-// names is what the table takes for the name of a tenant.
-var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
 // ByName returns the tenant with a name, 0 if there is none. The name may be anything.
 func ByName(ctx context.Context, pool *pgxpool.Pool, name string) (identity.TenantID, error) {
-	if !names.MatchString(name) {
+	if !identity.IsTenantName(name) {
 		return 0, nil
 	}
 	var id identity.TenantID
