@@ -151,19 +151,23 @@ func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error
 		Body:     rendered[resource.Multiplication]{text: resp.body},
 	}
 	if w.asked {
-		a.waitAccepted(ctx, w, out)
+		by := a.hub.WaitAccepted
+		if resp.replayed {
+			by = a.hub.Wait
+		}
+		a.waitAccepted(ctx, by, w, out)
 	}
 	return out, nil
 }
 
 // waitAccepted waits until the multiplication has finished, and updates the response to its submission. If the wait
 // fails, the response stays as it was: the multiplication has been accepted.
-func (a *API) waitAccepted(ctx context.Context, w Waiting, out *acceptedOutput) {
+func (a *API) waitAccepted(ctx context.Context, by hubWait, w Waiting, out *acceptedOutput) {
 	id, err := uuid.Parse(path.Base(out.Location)) // a repeated request has a location, too
 	if err != nil {
 		return
 	}
-	v, err := a.wait(ctx, id, w)
+	v, err := a.waitBy(ctx, by, id, w)
 	if err != nil {
 		return
 	}

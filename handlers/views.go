@@ -50,15 +50,32 @@ func (a *API) present(ctx context.Context, id uuid.UUID) (view, error) {
 // wait returns a multiplication as soon as it has finished, or when the limit of the wait is over. A small result is
 // part of the view.
 func (a *API) wait(ctx context.Context, id uuid.UUID, w Waiting) (view, error) {
+	return a.waitBy(ctx, a.hub.Wait, id, w)
+}
+
+// hubWait is a way to wait for the end of a multiplication.
+type hubWait func(context.Context, identity.Owned, time.Duration) error
+
+// waitBy waits by a function of the hub.
+func (a *API) waitBy(ctx context.Context, by hubWait, id uuid.UUID, w Waiting) (view, error) {
 	release, err := a.held.Hold(ctx)
 	if err != nil {
 		return view{}, err
 	}
+	defer release()
 	kept, stop := auth.Keep(ctx, a.heartbeat)
-	err = auth.Why(kept, a.hub.Wait(kept, owned(ctx, id), w.limit))
-	stop()
-	release()
-	if err != nil {
+	defer stop()
+	end := time.Now().Add(w.limit)
+	v, err := a.waitOnce(kept, by, id, w.limit)
+	if left := time.Until(end); err == nil && !v.final && left > 0 {
+		return a.waitOnce(kept, a.hub.Wait, id, left) // it was retried meanwhile
+	}
+	return v, err
+}
+
+// waitOnce returns a multiplication after it has finished, or when the limit is over.
+func (a *API) waitOnce(ctx context.Context, by hubWait, id uuid.UUID, limit time.Duration) (view, error) {
+	if err := auth.Why(ctx, by(ctx, owned(ctx, id), limit)); err != nil {
 		return view{}, err
 	}
 	return a.views.get(ctx, owned(ctx, id))

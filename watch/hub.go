@@ -16,6 +16,8 @@ import (
 const (
 	// pollInterval is how often each topic is read: that finds what no notification told.
 	pollInterval = time.Second
+	// acceptedPause is what a multiplication has for its end before it is read because a client waits for it.
+	acceptedPause = 20 * time.Millisecond
 	// readTimeout bounds one read while the database does not respond.
 	readTimeout = 10 * time.Second
 )
@@ -36,6 +38,7 @@ type Hub struct {
 
 	wake            chan struct{} // a read was requested
 	progressPending chan struct{} // there is progress to read, which is not urgent
+	acceptedPending chan struct{} // a client waits for what it has just submitted
 
 	others   []notify.Channel // of other packages
 	onOthers []func(notify.Notification)
@@ -54,6 +57,7 @@ func NewHub(s *store.Store, log *slog.Logger) *Hub {
 		topics:          map[uuid.UUID]*topic{},
 		wake:            make(chan struct{}, 1),
 		progressPending: make(chan struct{}, 1),
+		acceptedPending: make(chan struct{}, 1),
 		stopping:        make(chan struct{}),
 	}
 }
@@ -111,9 +115,9 @@ type topic struct {
 	subscribers int
 	stale       bool // there may be something new to read
 
-	row  store.Multiplication
-	read uint64 // the generation that row is from, 0 before the first
-	gone bool   // no row has the id
+	row  store.Multiplication // only its tenant is known of one that was just accepted
+	read uint64               // the generation that row is from, 0 before the first
+	gone bool                 // no row has the id
 
 	log     eventLog
 	changed chan struct{} // closed when subscribers have something to look at
@@ -125,6 +129,14 @@ func (h *Hub) join(id uuid.UUID) (*topic, uint64, bool) {
 	if !h.running {
 		return nil, 0, false
 	}
+	t := h.topic(id)
+	t.stale = true
+	signal(h.wake)
+	return t, h.generation + 1, true
+}
+
+// topic returns the topic of a multiplication, which may be new. The caller holds the lock.
+func (h *Hub) topic(id uuid.UUID) *topic {
 	t := h.topics[id]
 	if t == nil {
 		t = &topic{
@@ -134,9 +146,7 @@ func (h *Hub) join(id uuid.UUID) (*topic, uint64, bool) {
 		}
 		h.topics[id] = t
 	}
-	t.stale = true
-	signal(h.wake)
-	return t, h.generation + 1, true
+	return t
 }
 
 // leave deletes a topic without subscribers and waiters. The caller holds the lock.
@@ -174,6 +184,11 @@ func (h *Hub) run(ctx context.Context) {
 		case <-h.progressPending:
 			if pause == nil {
 				pause = time.After(progress.Pause - time.Since(last))
+			}
+			continue
+		case <-h.acceptedPending:
+			if pause == nil {
+				pause = time.After(acceptedPause)
 			}
 			continue
 		case <-pause:
@@ -238,6 +253,9 @@ func (h *Hub) onNotification(n notify.Notification) {
 		switch {
 		case t == nil:
 		case n.Channel == finished.Name:
+			if t.believe() {
+				continue
+			}
 			t.stale = true
 			signal(h.wake)
 		case t.subscribers > 0: // waiters do not need progress

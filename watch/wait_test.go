@@ -77,9 +77,20 @@ func TestWait(t *testing.T) {
 		results := b.wait(long, 1, id)
 		b.joined(id, 1)
 		b.delete(id)
-		if err := <-results; !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Wait() = %v, want ErrNotFound", err)
+		if err := <-results; err != nil && !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Wait() = %v, want nil or ErrNotFound", err)
 		}
+	})
+	t.Run("just accepted", func(t *testing.T) {
+		id := b.submit(1)
+		results := make(chan error, 2)
+		accepted := func() { results <- b.hub.WaitAccepted(t.Context(), own(id)[0], long) }
+		go accepted()
+		b.joined(id, 1)
+		b.work(id, true)
+		b.ends(t, results, id, "completed")
+		accepted() // too late for the notification
+		b.ends(t, results, id, "completed")
 	})
 	t.Run("unknown", func(t *testing.T) {
 		if err := <-b.wait(long, 1, uuid.New()); !errors.Is(err, store.ErrNotFound) {

@@ -217,11 +217,30 @@ func (c *Client) Complete(
 		params.Results = append(params.Results, i.Result)
 		params.Checksums = append(params.Checksums, int32(i.ResultChecksum)) //nolint:gosec // the same bits
 	}
-	completed, err := c.db.CompleteBundle(ctx, params)
+	complete := c.db.CompleteBundle
+	if len(computed) <= fewOfBundle {
+		complete = c.completeFew
+	}
+	completed, err := complete(ctx, params)
 	if err != nil {
 		return nil, fmt.Errorf("completing a bundle: %w", err)
 	}
 	return completed, nil
+}
+
+// fewOfBundle is up to how many multiplications a bundle takes longer to plan than to complete.
+const fewOfBundle = 16
+
+// completeFew completes a bundle by a plan that does not depend on its size.
+func (c *Client) completeFew(ctx context.Context, params db.CompleteBundleParams) (completed []uuid.UUID, err error) {
+	var batch pgx.Batch
+	inline.GenericPlans(&batch)
+	batch.Queue(db.CompleteBundle, params.StartedAt, params.Ids, params.Results, params.Checksums, params.Job).
+		Query(func(rows pgx.Rows) error {
+			completed, err = db.New(database.NewSent(rows)).CompleteBundle(ctx, params)
+			return err
+		})
+	return completed, c.store.SendBatch(ctx, &batch)
 }
 
 // ExpandTx gives those of the given ids that are inline multiplications rows of their own, and a job if they wait. It
