@@ -230,14 +230,14 @@ func (a *Acceptor) acceptAlone(o *offer) {
 func (a *Acceptor) try(group []*offer, hasty bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].given), acceptTimeout)
 	defer cancel()
-	acceptance := a.bundles.cut(group)
+	acceptance, last := a.bundles.cut(group)
 	acceptance.Status = statusAccepted
 	acceptance.Hasty = hasty
 	accepted, err := a.queue.Accept(ctx, acceptance)
 	if err != nil {
 		return err
 	}
-	a.bundles.note(acceptance, accepted)
+	a.bundles.note(last, accepted)
 	refusal := store.ErrKeyUsed
 	if len(accepted) == 0 {
 		known, err := a.queue.KnowInline(ctx, acceptance)

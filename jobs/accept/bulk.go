@@ -10,5 +10,6 @@ func Bundles(offers []queue.Offer) queue.Acceptance {
 		all[i] = offer{Offer: o, weight: len(o.Operands)}
 		group[i] = &all[i]
 	}
-	return new(bundles).cut(group)
+	acceptance, _ := new(bundles).cut(group)
+	return acceptance
 }

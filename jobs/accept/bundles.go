@@ -72,14 +72,22 @@ func newBundle(o *offer) bundle {
 // urgency returns the priority of the bundle that a multiplication is to be in.
 func urgency(o queue.Offer) int16 { return cmp.Or(o.Urgency, o.Priority) }
 
+// tails are the last bundles of a cut, one of each priority.
+type tails [priorities + 1]struct {
+	bundle
+	offer uuid.UUID // is in it
+}
+
 // cut cuts a group into bundles, each of one priority and of bounded work. The first id of a new one is the smallest.
-func (s *bundles) cut(group []*offer) queue.Acceptance {
+// A bundle is open to other groups only once it has a job: note tells it.
+func (s *bundles) cut(group []*offer) (queue.Acceptance, tails) {
 	group = slices.SortedFunc(slices.Values(group), func(x, y *offer) int { return bytes.Compare(x.ID[:], y.ID[:]) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var a queue.Acceptance
+	var last tails
 	for priority := int16(1); priority <= priorities; priority++ {
-		current := &s.open[priority]
+		current := s.open[priority]
 		var offers []queue.Offer
 		flush := func() {
 			if len(offers) > 0 {
@@ -92,33 +100,36 @@ func (s *bundles) cut(group []*offer) queue.Acceptance {
 			if urgency(o.Offer) != priority {
 				continue
 			}
-			// A new bundle takes any id: its range is not known to a worker yet.
+			// A new bundle takes each id that follows: its range is not known to a worker yet.
 			if current.full() || current.count == 0 || current.Job != 0 && !current.covers(o.ID) {
 				flush()
-				*current = newBundle(o)
+				current = newBundle(o)
 			}
 			current.add(o)
 			offers = append(offers, o.Offer)
+			last[priority].bundle, last[priority].offer = current, o.ID
 		}
 		flush()
+		if current.Job != 0 {
+			s.open[priority] = current
+		}
 	}
-	return a
+	return a, last
 }
 
-// note remembers the jobs that the bundles have got.
-func (s *bundles) note(a queue.Acceptance, jobs map[uuid.UUID]int64) {
+// note remembers the jobs that the last bundles of a cut have got.
+func (s *bundles) note(last tails, jobs map[uuid.UUID]int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, offers := range a.Offers {
-		open := &s.open[urgency(offers[0])]
-		if open.First != a.Bundles[i].First {
-			continue
-		}
-		job := jobs[offers[0].ID]
-		if job == 0 || open.Job != 0 && open.Job != job { // it was not accepted, or a worker has taken the one before
+	for priority, tail := range last {
+		open, job := &s.open[priority], jobs[tail.offer]
+		switch {
+		case tail.count == 0:
+		case tail.Job == 0 && job != 0:
+			*open = tail.bundle
+			open.Job = job
+		case tail.Job == open.Job && tail.Job != job: // it was not accepted, or a worker has taken the one before
 			*open = bundle{}
-			continue
 		}
-		open.Job = job
 	}
 }
