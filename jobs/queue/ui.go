@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/millrace/millrace/jobs/queue/riverlog"
 	"github.com/riverqueue/river/rivertype"
 	"riverqueue.com/riverui"
 )
@@ -30,7 +31,7 @@ type UI struct {
 
 // NewUI returns River UI for a server that serves it below prefix.
 func (c *Client) NewUI(prefix string) (*UI, error) {
-	log := slog.New(unlessCancelled{riverLog(c.log).Handler()})
+	log := slog.New(unlessCancelled{riverlog.New(c.log).Handler()})
 	handler, err := riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: riverui.NewEndpoints(c.river, nil),
 		Logger:    log,

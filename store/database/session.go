@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -19,19 +20,10 @@ var sessionSettings = append(settings{
 	{"lock_timeout", "10s"},
 	// No statement takes so long, maintenance included: its process has ended without being able to cancel it.
 	{"statement_timeout", "15min"},
-}, transportSettings...)
+}, usualTransport.settings()...)
 
 // migrationSettings are those of migrations, which may wait for others and rewrite tables.
-var migrationSettings = transportSettings
-
-// transportSettings let Postgres notice that a client is no longer there, within half a minute.
-var transportSettings = settings{
-	{"tcp_keepalives_idle", "15"},
-	{"tcp_keepalives_interval", "5"},
-	{"tcp_keepalives_count", "3"},
-	{"tcp_user_timeout", "20s"},
-	{"client_connection_check_interval", "10s"},
-}
+var migrationSettings = usualTransport.settings()
 
 // withoutCheck matches the versions of Postgres that refuse client_connection_check_interval, by their platforms.
 const withoutCheck = "mingw|visual c|darwin"
@@ -59,4 +51,16 @@ func (s settings) apply(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("setting timeouts: %w", err)
 	}
 	return nil
+}
+
+// Pooled reports whether a pooler is between this process and Postgres, which lends connections: to each transaction
+// another one, maybe. Its sessions do not last, and with them no lock, no LISTEN and no prepared statement.
+func Pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	results, err := conn.PgConn().Exec(ctx, "SELECT pg_backend_pid()").ReadAll()
+	if err != nil {
+		return false, err
+	}
+	served := string(results[0].Rows[0][0])
+	// A pooler makes up what it says at the start of a connection.
+	return served != strconv.FormatUint(uint64(conn.PgConn().PID()), 10), nil
 }
