@@ -25,6 +25,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue/riverlog"
 	"github.com/millrace/millrace/jobs/queue/session"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/watch/notify"
 )
 
@@ -174,6 +175,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
 		Queues:                      map[string]river.QueueConfig{},
 		LeaderElectionDisabled:      !c.config.Lead,
+		PollOnly:                    database.Pooled(c.store.Pool),
 	}
 	if c.config.Work {
 		config.Queues[Small] = river.QueueConfig{

@@ -74,7 +74,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		bounds = unhurried
 	}
 	prepare(&config.ConnConfig.Config)
-	config.ConnConfig.Tracer = tracer{bounds}
+	pooler := &pooler{}
+	config.ConnConfig.Tracer = tracer{usual: bounds, pooler: pooler}
+	config.BeforeConnect = pooler.before
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // else each uuid becomes a text on its way
 		return settings.apply(ctx, conn)
@@ -101,6 +103,11 @@ func connect(ctx context.Context, pool *pgxpool.Pool, name string, t transport) 
 	prepare(&config.ConnConfig.Config)
 	config.ConnConfig.DialFunc = t.dialer(config.ConnConfig.ConnectTimeout).DialContext
 	config.ConnConfig.RuntimeParams["application_name"] = name
+	if config.BeforeConnect != nil {
+		if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -51,16 +50,4 @@ func (s settings) apply(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("setting timeouts: %w", err)
 	}
 	return nil
-}
-
-// Pooled reports whether a pooler is between this process and Postgres, which lends connections: to each transaction
-// another one, maybe. Its sessions do not last, and with them no lock, no LISTEN and no prepared statement.
-func Pooled(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	results, err := conn.PgConn().Exec(ctx, "SELECT pg_backend_pid()").ReadAll()
-	if err != nil {
-		return false, err
-	}
-	served := string(results[0].Rows[0][0])
-	// A pooler makes up what it says at the start of a connection.
-	return served != strconv.FormatUint(uint64(conn.PgConn().PID()), 10), nil
 }

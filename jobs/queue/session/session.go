@@ -58,7 +58,7 @@ func (s *Session) Connect(ctx context.Context) (connected bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	key, err := lock(ctx, conn)
+	key, err := s.lock(ctx, conn)
 	if err != nil {
 		_ = conn.Close(ctx) // the first error counts
 		return false, err
@@ -71,10 +71,9 @@ func (s *Session) Connect(ctx context.Context) (connected bool, err error) {
 
 // lock takes a lock that ends with the connection, and returns its key: 0 where connections are those of a pooler,
 // which outlive their clients.
-func lock(ctx context.Context, conn *pgx.Conn) (int32, error) {
-	pooled, err := database.Pooled(ctx, conn)
-	if err != nil || pooled {
-		return 0, err
+func (s *Session) lock(ctx context.Context, conn *pgx.Conn) (int32, error) {
+	if database.Pooled(s.pool) {
+		return 0, nil
 	}
 	for range tries {
 		key := randomKey()
