@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 const waitTimeout = time.Minute
 
 // until polls for a state of other processes.
-func until(t *testing.T, what string, condition func() bool) {
+func until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(waitTimeout); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -39,7 +39,7 @@ func until(t *testing.T, what string, condition func() bool) {
 }
 
 // freePort returns a port that is free at the moment.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +50,7 @@ func freePort(t *testing.T) int {
 }
 
 // missing skips a test for want of a program, or fails it where none may be missing.
-func missing(t *testing.T, program string) {
+func missing(t testing.TB, program string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("there is no %s", program)
@@ -60,13 +60,13 @@ func missing(t *testing.T, program string) {
 
 // servant is a user that runs what refuses to run as root, and a directory of that user.
 type servant struct {
-	t          *testing.T
+	t          testing.TB
 	dir        string
 	credential *syscall.Credential // nil: the user of this process
 }
 
 // newServant returns the user postgres, or that of this process if it is not root.
-func newServant(t *testing.T) servant {
+func newServant(t testing.TB) servant {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "millrace-failover-")
 	if err != nil {
@@ -142,16 +142,16 @@ func (s servant) start(name string, args ...string) (kill func()) {
 
 // process is a running millrace.
 type process struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	log *reexec.Log
 }
 
-// run starts millrace on a database.
-func run(t *testing.T, databaseURL string, args ...string) *process {
+// run starts millrace on a database, with more in the environment.
+func run(t testing.TB, databaseURL string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &reexec.Log{}}
-	p.cmd = reexec.Command(t, []string{"DATABASE_URL=" + databaseURL, "MILLRACE_LEASE=1s"}, args...)
+	p.cmd = reexec.Command(t, append([]string{"DATABASE_URL=" + databaseURL, "MILLRACE_LEASE=1s"}, env...), args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -182,22 +182,22 @@ var address = regexp.MustCompile(`msg=serving api=(\S+)`)
 
 // service is an API.
 type service struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 }
 
 // serve starts an API, which takes requests when serve returns.
-func serve(t *testing.T, databaseURL string) service {
+func serve(t testing.TB, databaseURL string, env ...string) service {
 	t.Helper()
-	p := run(t, databaseURL, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
+	p := run(t, databaseURL, env, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
 	p.awaitLog("msg=serving")
 	return service{t: t, url: address.FindStringSubmatch(p.log.String())[1]}
 }
 
 // work starts a worker.
-func work(t *testing.T, databaseURL string) *process {
+func work(t testing.TB, databaseURL string, env ...string) *process {
 	t.Helper()
-	p := run(t, databaseURL, "worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--small=4")
+	p := run(t, databaseURL, env, "worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--small=4")
 	p.awaitLog("msg=ready")
 	return p
 }

@@ -66,7 +66,7 @@ func TestPooler(t *testing.T) {
 	t.Parallel()
 	pool := testdb.NewEmpty(t)
 	databaseURL := pooled(t, pool)
-	migration := run(t, databaseURL, "migrate")
+	migration := run(t, databaseURL, nil, "migrate")
 	if err := migration.cmd.Wait(); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}

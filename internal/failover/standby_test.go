@@ -95,7 +95,7 @@ func TestFailover(t *testing.T) {
 	primary, standby := replicate(t)
 	databaseURL := fmt.Sprintf("postgres://millrace@127.0.0.1:%d,127.0.0.1:%d/millrace?sslmode=disable"+
 		"&target_session_attrs=read-write", primary.port, standby.port)
-	migration := run(t, databaseURL, "migrate")
+	migration := run(t, databaseURL, nil, "migrate")
 	if err := migration.cmd.Wait(); err != nil {
 		t.Fatalf("migrate: %v", err)
 	}
@@ -116,7 +116,7 @@ func TestFailover(t *testing.T) {
 	if status, _, _ := api.send(http.MethodGet, "/v1/multiplications/"+m.ID, "", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("reading gets %d while there is no primary, want 503", status)
 	}
-	late := run(t, databaseURL, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
+	late := run(t, databaseURL, nil, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
 	late.awaitLog("waiting for the database")
 
 	if err := standby.exec("postgres", "SELECT pg_promote()"); err != nil {
