@@ -234,7 +234,7 @@ func (s service) send(method, path, body, prefer string) (status int, m multipli
 	}
 	_ = json.Unmarshal(text, &m) // of a problem there is none
 	if response.StatusCode >= http.StatusInternalServerError && response.StatusCode != http.StatusServiceUnavailable {
-		s.t.Errorf("%s %s: %d, %s", method, path, response.StatusCode, text)
+		s.t.Errorf("%s %s got %d, %s, want no error but 503", method, path, response.StatusCode, text)
 	}
 	return response.StatusCode, m, response.Header.Get("Retry-After") != ""
 }
@@ -264,7 +264,7 @@ func (s service) awaitState(id, state string) {
 
 const (
 	// small is a multiplication whose operands are in the request.
-	small = `{"a": [[1, 2], [3, 4]], "b": [[5, 6], [7, 8]]}`
+	small = `{"a": {"values": [[1, 2], [3, 4]]}, "b": {"values": [[5, 6], [7, 8]]}}`
 	// manyTiles is one of 20 tiles, each about a tenth of a second.
 	manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300, "dtype": "float32"}},
 		"b": {"random": {"rows": 300, "cols": 10000, "seed": 1, "dtype": "float32"}}}`

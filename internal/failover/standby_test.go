@@ -88,7 +88,7 @@ func replicate(t *testing.T) (primary, standby *server) {
 	return primary, standby
 }
 
-// TestFailover: the primary is killed in the middle of the work. Nobody gets anything but a 503 that asks to come back,
+// TestFailover: the primary is killed in the middle of the work. Requests get nothing but a 503 that asks to come back,
 // a process that is started meanwhile waits, and when the standby is promoted all goes on with what was accepted.
 func TestFailover(t *testing.T) {
 	t.Parallel()

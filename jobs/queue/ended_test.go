@@ -56,7 +56,7 @@ func TestEndedSessions(t *testing.T) {
 	}{
 		{"ended", "", true},
 		{"ended, with a crash before", `UPDATE river_job SET metadata = '{"crashes": 1}'`, true},
-		{"without a session, as one of the version before", "UPDATE workers SET session_key = NULL WHERE id = 'ended 0'", false},
+		{"of the version before", "UPDATE workers SET session_key = NULL WHERE id = 'ended 0'", false},
 		{"the leader has none", "UPDATE workers SET session_key = NULL WHERE id <> 'ended 0'", false},
 		{"the leader's is new", "UPDATE workers SET session_since = now() WHERE id <> 'ended 0'", false},
 		{"the leader's has ended", "UPDATE workers SET session_key = 1000 WHERE id <> 'ended 0'", false},

@@ -24,7 +24,8 @@ type lease struct {
 	since   time.Time // since when it has been renewed in time
 }
 
-// keepLease keeps this process's lease from running out, and its session from ending. Without its lock it takes no jobs.
+// keepLease keeps this process's lease from running out, and its session from ending. Without its lock it takes no
+// jobs.
 func (c *Client) keepLease(ctx context.Context) {
 	next := time.Now().Add(c.config.Lease / renewals)
 	for {
@@ -88,7 +89,8 @@ func (c *Client) forgive(ctx context.Context, inHand []int64) error {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Lease)
 	defer cancel()
 	forgiven, err := c.db.Forgive(ctx, c.id, inHand)
-	c.log.WarnContext(ctx, "the lease had run out, or the connection was lost; it is renewed", "jobs_in_hand", len(inHand), "rescued", forgiven)
+	c.log.WarnContext(ctx, "the lease had run out, or its connection was lost; it is renewed",
+		"jobs_in_hand", len(inHand), "rescued", forgiven)
 	c.stopTaken(ctx)
 	return err
 }

@@ -76,15 +76,7 @@ func (c *Client) RescueEnded(ctx context.Context) ([]Rescued, error) {
 	if err != nil || len(ended) == 0 {
 		return nil, err
 	}
-	rescued, err := c.rescueFrom(ctx, ended)
-	var queues []string
-	for _, r := range rescued {
-		if r.State == string(db.RiverJobStateAvailable) {
-			queues = append(queues, r.Queue)
-		}
-	}
-	c.wakeAll(queues)
-	return rescued, err
+	return c.rescueFrom(ctx, ended)
 }
 
 // listLost lists the workers that are lost beyond doubt.
@@ -152,6 +144,9 @@ func (c *Client) rescueFrom(ctx context.Context, lost []session.Ended) ([]Rescue
 		}
 		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State,
 			"worker", row.Worker)
+		if row.State == db.RiverJobStateAvailable {
+			c.Wake(row.Queue)
+		}
 	}
 	return rescued, err
 }
