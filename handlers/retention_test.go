@@ -14,7 +14,7 @@ func TestReadingIsUse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	operand := b.upload(t, someElements(260, 1030).npy())
-	m := b.complete(t, b.submit(t, `{"a": {"id": "`+operand.ID+`"}, "b": {"random": {"rows": 1030, "cols": 260}}}`).ID)
+	m := b.complete(t, b.submit(t, `{"a": {"matrix_id": "`+operand.ID+`"}, "b": {"random": {"rows": 1030, "cols": 260}}}`).ID)
 	soon := time.Now().Add(time.Minute)
 	for _, table := range []string{"matrices", "multiplications"} {
 		b.exec(t, "UPDATE "+table+" SET expires_at = $1", soon)

@@ -17,9 +17,7 @@ const (
 	// goneAfter is how long a worker must have been silent, beyond its lease and in multiples of it, before a job is
 	// discarded because of it: one that comes back has not crashed.
 	goneAfter = 5
-	// lookTimeout bounds a look for workers whose session has ended.
-	lookTimeout = 10 * time.Second
-	// rescueLeases bounds a rescue, in multiples of a lease.
+	// rescueLeases bounds a rescue, and a look for workers that have ended, in multiples of a lease.
 	rescueLeases = 3
 )
 
@@ -70,7 +68,7 @@ func (c *Client) Rescue(ctx context.Context) ([]Rescued, error) {
 // It must be called once in session.LookInterval. The jobs are available in their place in line, but for those that
 // have crashed a worker before; those that would be discarded wait for the end of the lease.
 func (c *Client) RescueEnded(ctx context.Context) ([]Rescued, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, rescueLeases*c.config.Lease)
 	defer cancel()
 	ended, err := c.watcher.Look(ctx)
 	if err != nil || len(ended) == 0 {
