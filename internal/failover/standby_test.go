@@ -6,9 +6,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/internal/wire"
 )
 
 // server is a Postgres that replicates, or the standby of one.
@@ -129,5 +133,30 @@ func TestFailover(t *testing.T) {
 	late.awaitLog("msg=serving")
 	if got := api.submit(small, "wait=30").State; got != "completed" {
 		t.Errorf("a new multiplication is %q, want completed", got)
+	}
+}
+
+// TestSilentAtStart: a process that is started while its database takes connections and does not respond ends when it
+// has waited for as long as it was told to, and says why.
+func TestSilentAtStart(t *testing.T) {
+	t.Parallel()
+	databaseURL := testdb.URL(testdb.NewEmpty(t))
+	w := wire.New(t, "127.0.0.1:0", databaseURL)
+	w.Silence()
+	for _, role := range []string{"api", "worker", "migrate"} {
+		t.Run(role, func(t *testing.T) {
+			t.Parallel()
+			args := []string{role, "--wait=1ms"}
+			if role != "migrate" {
+				args = append(args, "--ops-addr=127.0.0.1:0")
+			}
+			p := run(t, w.URL(databaseURL)+"&connect_timeout=1", nil, args...)
+			if err := p.cmd.Wait(); err == nil {
+				t.Error("it ended with success, want a failure")
+			}
+			if text := p.log.String(); !strings.Contains(text, "connecting to the database") {
+				t.Errorf("it says %q, want why it ended", text)
+			}
+		})
 	}
 }

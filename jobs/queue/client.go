@@ -20,6 +20,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/loop"
+	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/jobs/queue/riverlog"
@@ -51,6 +52,8 @@ const (
 	tilesPoll     = 500 * time.Millisecond
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.
 	maintenancePoll = time.Second
+	// MaxAttempts is how often a job is tried.
+	MaxAttempts = 10
 	// MaxTileTimeout ends a tile that hangs. An honest one takes some seconds, and a minute where CPU is short.
 	MaxTileTimeout = 15 * time.Minute
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
@@ -157,7 +160,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		ID:                c.id,
 		Logger:            riverlog.New(c.log),
 		Workers:           parts.Workers,
-		RetryPolicy:       retryPolicy{},
+		RetryPolicy:       backoff.Policy{MaxAttempts: MaxAttempts},
 		ErrorHandler:      parts.Errors,
 		Middleware:        withSigner(append([]rivertype.Middleware{c.attempts, &solitude{client: c}}, parts.Middleware...)),
 		MaxAttempts:       MaxAttempts,

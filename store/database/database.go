@@ -74,7 +74,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		bounds = unhurried
 	}
 	prepare(&config.ConnConfig.Config)
-	pooler := &pooler{}
+	pooler := newPooler()
 	config.ConnConfig.Tracer = tracer{usual: bounds, pooler: pooler}
 	config.BeforeConnect = pooler.before
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {

@@ -3,7 +3,7 @@ package database
 import (
 	"context"
 	"strconv"
-	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,10 +14,12 @@ import (
 // transaction another one, maybe. Sessions do not last there, and with them no lock, no LISTEN and no prepared
 // statement that has a name.
 type pooler struct {
-	mutex  sync.Mutex
-	known  bool
-	pooled bool
+	turn   chan struct{} // of one that looks; its capacity is 1
+	known  atomic.Bool
+	pooled atomic.Bool
 }
+
+func newPooler() *pooler { return &pooler{turn: make(chan struct{}, 1)} }
 
 // before prepares a connection that is about to be opened. The first one is opened twice.
 func (p *pooler) before(ctx context.Context, config *pgx.ConnConfig) error {
@@ -33,10 +35,17 @@ func (p *pooler) before(ctx context.Context, config *pgx.ConnConfig) error {
 
 // look finds out, once: an address leads to a pooler or to Postgres.
 func (p *pooler) look(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	if p.known {
-		return p.pooled, nil
+	if p.known.Load() {
+		return p.pooled.Load(), nil
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	if p.known.Load() { // meanwhile
+		return p.pooled.Load(), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*config.ConnectTimeout)
 	defer cancel()
@@ -50,19 +59,14 @@ func (p *pooler) look(ctx context.Context, config *pgx.ConnConfig) (bool, error)
 		return false, err
 	}
 	// What a pooler says of itself at the start of a connection is made up.
-	p.pooled = string(results[0].Rows[0][0]) != strconv.FormatUint(uint64(conn.PID()), 10)
-	p.known = true
-	return p.pooled, nil
+	p.pooled.Store(string(results[0].Rows[0][0]) != strconv.FormatUint(uint64(conn.PID()), 10))
+	p.known.Store(true)
+	return p.pooled.Load(), nil
 }
 
 // Pooled reports whether the connections of a pool have been found to be those of a pooler. It is false before the
 // first one is opened.
 func Pooled(pool *pgxpool.Pool) bool {
 	t, ok := pool.Config().ConnConfig.Tracer.(tracer)
-	if !ok {
-		return false
-	}
-	t.pooler.mutex.Lock()
-	defer t.pooler.mutex.Unlock()
-	return t.pooler.pooled
+	return ok && t.pooler.pooled.Load()
 }
