@@ -89,14 +89,14 @@ func newServant(t testing.TB) servant {
 	if err := os.Chown(dir, uid, gid); err != nil {
 		t.Fatal(err)
 	}
-	s.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)} //nolint:gosec // ids of the system
+	s.credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	return s
 }
 
 // command returns a program that is run by the servant, in a process group of its own.
 func (s servant) command(name string, args ...string) (*exec.Cmd, *reexec.Log) {
 	log := &reexec.Log{}
-	cmd := exec.Command(name, args...) //nolint:noctx // it is killed at the end of the test
+	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+s.dir)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -22,7 +22,7 @@ func pooled(t *testing.T, pool *pgxpool.Pool) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
-		if program = "/usr/sbin/pgbouncer"; exec.Command(program, "--version").Run() != nil { //nolint:noctx // it ends
+		if program = "/usr/sbin/pgbouncer"; exec.Command(program, "--version").Run() != nil {
 			missing(t, "pgbouncer")
 		}
 	}
@@ -44,7 +44,7 @@ pool_mode = transaction
 max_client_conn = 200
 default_pool_size = 8
 `, config.Host, config.Port, config.Database, config.User, config.Password, port)
-	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil { //nolint:gosec // another user reads it
+	if err := os.WriteFile(ini, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s.start(program, ini)

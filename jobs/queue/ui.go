@@ -11,9 +11,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/millrace/millrace/jobs/queue/riverlog"
 	"github.com/riverqueue/river/rivertype"
 	"riverqueue.com/riverui"
+
+	"github.com/millrace/millrace/jobs/queue/riverlog"
 )
 
 // maxUIBody is the size of the largest request to River UI: it reads them whole, and the largest are lists of job ids.

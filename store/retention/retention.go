@@ -14,8 +14,8 @@ import (
 const worth = 0.1
 
 // Read says that a client reads the content of a matrix. It, and the multiplication whose result it is, expire a
-// retention from now; what is read often is not written each time. The matrices of an inline multiplication have no rows
-// of their own, and expire when they did.
+// retention from now; what is read often is not written each time. The matrices of an inline multiplication have no
+// rows of their own, and expire when they did.
 func Read(ctx context.Context, s *store.Store, m store.Matrix) error {
 	if left := time.Until(m.ExpiresAt); left > time.Duration((1-worth)*float64(s.Retention)) {
 		return nil

@@ -1,5 +1,5 @@
-// Package session tells processes that live from those that have ended. Each holds a lock of Postgres on a connection of
-// its own: when the process is killed, its connection ends, and the lock with it, at once. A lease tells the rest:
+// Package session tells processes that live from those that have ended. Each holds a lock of Postgres on a connection
+// of its own: when the process is killed, its connection ends, and the lock with it, at once. A lease tells the rest:
 // processes that are frozen, and machines that are lost. The package also stops the attempts that were taken from a
 // process that lives all the same.
 package session
