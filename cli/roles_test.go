@@ -134,7 +134,7 @@ func TestWorkerKilled(t *testing.T) {
 		t.Errorf("%d tiles are completed, want 20", m.Tiles.Completed)
 	}
 	for _, e := range m.Errors {
-		wantTexts(t, e.Message, "stopped renewing its lease")
+		wantTexts(t, e.Message, "while it ran this job (crash ")
 	}
 	heir.exit(syscall.SIGTERM)
 	main.exit(syscall.SIGTERM)

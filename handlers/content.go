@@ -22,6 +22,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/retention"
 )
 
 // contentInput is the request for a matrix's elements.
@@ -97,6 +98,9 @@ func (a *API) partOf(m store.Matrix, w download.Window) (part, error) {
 // serve responds with the content of a matrix in the form that the client prefers. A matrix without a JSON form is sent
 // as .npy, if that is acceptable.
 func (a *API) serve(ctx context.Context, m store.Matrix, in *contentInput) (*huma.StreamResponse, error) {
+	if err := retention.Read(ctx, a.store, m); err != nil { // the client gets what it asked for
+		a.log.WarnContext(ctx, "noting that a matrix is read", "error", err)
+	}
 	forms, err := download.Forms(in.Accept)
 	var p part
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/session"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/quota"
@@ -70,6 +71,7 @@ func (c *Client) Start(ctx context.Context) error {
 		c.refreshQuotas(ctx) // the first requests have quotas, too
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { loop.Every(loops, c.queue.RescueInterval(), c.rescue) })
+		c.loops.Go(func() { loop.Every(loops, session.LookInterval, c.rescueEnded) })
 		c.loops.Go(func() { loop.Every(loops, feedInterval, c.feed) })
 		c.loops.Go(func() { loop.Every(loops, quotaInterval, c.refreshQuotas) })
 		c.loops.Go(func() { loop.Every(loops, reconcileInterval, c.reconcileJustNow) })

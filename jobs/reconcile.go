@@ -112,6 +112,17 @@ func (c *Client) reconcileUnsettled(ctx context.Context) error {
 // rescue has the jobs of lost workers rescued, and fails the multiplications of tiles that are quarantined.
 func (c *Client) rescue(ctx context.Context) {
 	rescued, err := c.queue.Rescue(ctx)
+	c.rescued(ctx, rescued, err)
+}
+
+// rescueEnded does so as soon as the sessions of workers have ended.
+func (c *Client) rescueEnded(ctx context.Context) {
+	rescued, err := c.queue.RescueEnded(ctx)
+	c.rescued(ctx, rescued, err)
+}
+
+// rescued does what follows a rescue.
+func (c *Client) rescued(ctx context.Context, rescued []queue.Rescued, err error) {
 	for _, job := range rescued {
 		c.metrics.Rescued(job)
 		if job.Kind == queue.InlineKind {

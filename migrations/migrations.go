@@ -27,19 +27,22 @@ const unlockTimeout = 10 * time.Second
 
 // Up applies every migration that the database does not have yet. It is safe to call twice and by several at once.
 func Up(ctx context.Context, pool *pgxpool.Pool) error {
-	conn, err := pool.Acquire(ctx)
+	lock, err := pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(lockKey)); err != nil {
-		return fmt.Errorf("waiting for other migrations: %w", err)
 	}
 	defer func() { // a cancelled context must not leave the lock with a connection of the pool
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 		defer cancel()
-		_, _ = conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", int64(lockKey))
+		_ = lock.Rollback(ctx)
 	}()
+	// The lock is that of a transaction: through a pooler, sessions do not last.
+	if _, err := lock.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return fmt.Errorf("waiting for other migrations: %w", err)
+	}
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockKey)); err != nil {
+		return fmt.Errorf("waiting for other migrations: %w", err)
+	}
 	if err := schema.Up(ctx, pool); err != nil {
 		return fmt.Errorf("migrating the queue's tables: %w", err)
 	}

@@ -64,6 +64,8 @@ has_chromium() {
   return 1
 }
 
+has_pgbouncer() { command -v pgbouncer >/dev/null; }
+
 # missing prints the Debian packages that the command lacks.
 missing() {
   has_postgres || echo postgresql
@@ -72,6 +74,7 @@ missing() {
   has_c_compiler || echo gcc libc6-dev
   has_numpy || echo python3-numpy
   has_chromium || echo chromium fonts-dejavu-core
+  has_pgbouncer || echo pgbouncer
 }
 
 can_install() { [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
@@ -79,11 +82,20 @@ can_install() { [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v a
 # install_packages installs Debian packages, showing what apt-get says only if it fails.
 install_packages() {
   say "installing $* with apt-get"
-  # Debian's postgresql would start a server on port 5432 and at every boot. Millrace runs its own, so for as long as
-  # this installation takes, packages create no cluster. Clusters that exist are not touched.
+  # Debian's postgresql would start a server on port 5432 and at every boot, and pgbouncer one on 6432. Millrace runs its
+  # own, so for as long as this installation takes, packages create no cluster and start nothing. Clusters that exist are
+  # not touched.
   no_cluster=/etc/postgresql-common/createcluster.d/millrace-setup.conf
+  no_start=/usr/sbin/policy-rc.d
   log=$(mktemp)
-  trap 'rm -f "$no_cluster" "$log"' EXIT
+  if [ -e "$no_start" ]; then
+    no_start=
+  else
+    printf '#!/bin/sh\nexit 101\n' >"$no_start"
+    chmod +x "$no_start"
+  fi
+  # shellcheck disable=SC2086 # there may be none
+  trap 'rm -f "$no_cluster" "$log" $no_start' EXIT
   trap 'exit 1' HUP INT TERM
   mkdir -p "${no_cluster%/*}"
   echo 'create_main_cluster = false' >"$no_cluster"
@@ -110,6 +122,8 @@ hint() {
       "Without it the tests run without the race detector." ;;
     chromium) say "no Chromium: 'apt-get install chromium fonts-dejavu-core', 'dnf install chromium' or 'brew install" \
       "chromium'. Without it the tests of the pages are skipped." ;;
+    pgbouncer) say "no PgBouncer: 'apt-get install pgbouncer', 'dnf install pgbouncer' or 'brew install pgbouncer'." \
+      "Without it the test of Millrace behind a pooler is skipped." ;;
     python3-numpy) say "no NumPy: 'apt-get install python3-numpy', 'dnf install python3-numpy' or 'pip install numpy'." \
       "Without it the tests of the .npy format against NumPy are skipped." ;;
   esac

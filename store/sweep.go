@@ -41,14 +41,14 @@ type Swept struct {
 // idempotency keys. An error of one part keeps it from none of the others.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
 	var errs [4]error
-	swept.Multiplications, errs[0] = inBatches(sweepBatch, func() (int64, error) {
+	swept.Multiplications, errs[0] = inBatches(ctx, sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredMultiplications(ctx, sweepBatch)
 	})
 	inline, err := s.sweepInline(ctx)
 	swept.Multiplications += inline
 	errs[3] = err
 	swept.Matrices, errs[1] = s.sweepMatrices(ctx)
-	swept.Keys, errs[2] = inBatches(sweepBatch, func() (int64, error) {
+	swept.Keys, errs[2] = inBatches(ctx, sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredIdempotencyKeys(ctx, sweepBatch)
 	})
 	for i, what := range []string{"multiplications", "matrices", "keys", "inline multiplications"} {
@@ -65,7 +65,7 @@ const inlineBatch = 5000
 // sweepInline deletes expired inline multiplications.
 func (s *Store) sweepInline(ctx context.Context) (int64, error) {
 	before := inline.FirstID(time.Now().Add(-s.Retention))
-	return inBatches(inlineBatch, func() (int64, error) {
+	return inBatches(ctx, inlineBatch, func() (int64, error) {
 		return s.db.DeleteExpiredInline(ctx, before, s.Retention, inlineBatch)
 	})
 }
@@ -73,7 +73,7 @@ func (s *Store) sweepInline(ctx context.Context) (int64, error) {
 // sweepMatrices deletes expired matrices and their blocks. Blocks that cannot be deleted are orphans from now on.
 func (s *Store) sweepMatrices(ctx context.Context) (int64, error) {
 	var failed error
-	n, err := inBatches(matrixBatch, func() (int64, error) {
+	n, err := inBatches(ctx, matrixBatch, func() (int64, error) {
 		ids, err := s.deleteExpired(ctx)
 		if err != nil {
 			return 0, err
@@ -98,14 +98,21 @@ func (s *Store) deleteExpired(ctx context.Context) (ids []uuid.UUID, err error) 
 	return ids, err
 }
 
-// inBatches calls batch, which deletes up to size rows, until it deletes fewer, and returns how many it deleted.
-func inBatches(size int64, batch func() (int64, error)) (int64, error) {
+// inBatches calls batch, which deletes up to size rows, until it deletes fewer, and returns how many it deleted. Between
+// two batches it pauses for as long as one took: what is expired can wait, and the queue cannot.
+func inBatches(ctx context.Context, size int64, batch func() (int64, error)) (int64, error) {
 	var total int64
 	for {
+		began := time.Now()
 		n, err := batch()
 		total += n
 		if err != nil || n < size {
 			return total, err
+		}
+		select {
+		case <-ctx.Done():
+			return total, ctx.Err()
+		case <-time.After(time.Since(began)):
 		}
 	}
 }

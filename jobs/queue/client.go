@@ -20,9 +20,13 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/loop"
+	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/jobs/queue/line"
+	"github.com/millrace/millrace/jobs/queue/riverlog"
+	"github.com/millrace/millrace/jobs/queue/session"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/watch/notify"
 )
 
@@ -48,6 +52,8 @@ const (
 	tilesPoll     = 500 * time.Millisecond
 	// maintenancePoll is the delay with which a sweep begins that River's leader has enqueued.
 	maintenancePoll = time.Second
+	// MaxAttempts is how often a job is tried.
+	MaxAttempts = 10
 	// MaxTileTimeout ends a tile that hangs. An honest one takes some seconds, and a minute where CPU is short.
 	MaxTileTimeout = 15 * time.Minute
 	// releaseTimeout bounds how long a process that stops tries to release its lease.
@@ -65,6 +71,7 @@ type Config struct {
 	SoftStop time.Duration         // grace period of running jobs after the order to stop
 	HardStop time.Duration         // how long they may take to end when that is over; 0: defaultHardStop
 	Lease    time.Duration         // how long a worker may be silent before its jobs are rescued; 0: DefaultLease
+	Grace    time.Duration         // how long one may be without a session; 0: session.Grace
 	Timeout  time.Duration         // how long a tile may take; 0: MaxTileTimeout
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 	Settings map[string]string     // what all processes must agree on, by the name of the flag
@@ -88,6 +95,8 @@ type Client struct {
 	log       *slog.Logger
 	id        string
 	lease     lease
+	watcher   *session.Watcher
+	attempts  *session.Attempts
 	hands     *hands
 	reclaimed prometheus.Counter     // jobs
 	lapses    prometheus.Counter     // of the lease
@@ -122,6 +131,9 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 		hands:  newHands(),
 		stuck:  make(chan struct{}),
 	}
+	c.lease.session = session.New(s.Pool, config.Lease)
+	c.watcher = session.NewWatcher(c.db, c.id, maintenanceOnly, config.Lease, config.Grace)
+	c.attempts = session.NewAttempts(c.db, cancelMark)
 	c.line = line.New(c.db)
 	factory := promauto.With(config.Metrics)
 	c.reclaimed = factory.NewCounter(prometheus.CounterOpts{
@@ -146,11 +158,11 @@ func New(s *store.Store, sender *notify.Sender, config Config, parts Parts, log 
 func (c *Client) riverConfig(parts Parts) *river.Config {
 	config := &river.Config{
 		ID:                c.id,
-		Logger:            riverLog(c.log),
+		Logger:            riverlog.New(c.log),
 		Workers:           parts.Workers,
-		RetryPolicy:       retryPolicy{},
+		RetryPolicy:       backoff.Policy{MaxAttempts: MaxAttempts},
 		ErrorHandler:      parts.Errors,
-		Middleware:        withSigner(append([]rivertype.Middleware{&solitude{client: c}}, parts.Middleware...)),
+		Middleware:        withSigner(append([]rivertype.Middleware{c.attempts, &solitude{client: c}}, parts.Middleware...)),
 		MaxAttempts:       MaxAttempts,
 		FetchCooldown:     silentCooldown,
 		FetchPollInterval: silentCooldown,
@@ -166,6 +178,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
 		Queues:                      map[string]river.QueueConfig{},
 		LeaderElectionDisabled:      !c.config.Lead,
+		PollOnly:                    database.Pooled(c.store.Pool),
 	}
 	if c.config.Work {
 		config.Queues[Small] = river.QueueConfig{

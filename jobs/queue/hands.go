@@ -187,6 +187,13 @@ func (h *hands) renewed(until, at time.Time) []int64 {
 	return touched
 }
 
+// suspend has nothing fetched until the lease is renewed.
+func (h *hands) suspend() {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.until = time.Time{}
+}
+
 // hasLease reports whether the lease was renewed in time.
 func (h *hands) hasLease() bool {
 	h.mutex.Lock()

@@ -26,6 +26,12 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if database := os.Getenv(sleepingDatabase); database != "" {
+		if err := sleepingWorker(database); err != nil {
+			panic(err)
+		}
+		return
+	}
 	testdb.Main(m)
 }
 

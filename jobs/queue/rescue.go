@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/jobs/queue/session"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 	// goneAfter is how long a worker must have been silent, beyond its lease and in multiples of it, before a job is
 	// discarded because of it: one that comes back has not crashed.
 	goneAfter = 5
-	// rescueLeases bounds a rescue, in multiples of a lease.
+	// rescueLeases bounds a rescue, and a look for workers that have ended, in multiples of a lease.
 	rescueLeases = 3
 )
 
@@ -30,7 +31,7 @@ type Rescued struct {
 	ID          int64
 	Kind        string
 	Queue       string
-	State       string // retryable, cancelled or discarded
+	State       string // available, retryable, cancelled or discarded
 	GroupID     string // empty when it is no tile
 	Tile        int64
 	First       uuid.UUID // of a bundle of inline multiplications
@@ -63,8 +64,21 @@ func (c *Client) Rescue(ctx context.Context) ([]Rescued, error) {
 	return rescued, c.db.DeleteOldLeases(ctx, keepLeases*c.config.Lease)
 }
 
+// RescueEnded takes back the running jobs of workers that have ended without a word, which their sessions tell at once.
+// It must be called once in session.LookInterval. The jobs are available in their place in line, but for those that
+// have crashed a worker before; those that would be discarded wait for the end of the lease.
+func (c *Client) RescueEnded(ctx context.Context) ([]Rescued, error) {
+	ctx, cancel := context.WithTimeout(ctx, rescueLeases*c.config.Lease)
+	defer cancel()
+	ended, err := c.watcher.Look(ctx)
+	if err != nil || len(ended) == 0 {
+		return nil, err
+	}
+	return c.rescueFrom(ctx, ended)
+}
+
 // listLost lists the workers that are lost beyond doubt.
-func (c *Client) listLost(ctx context.Context) ([]string, error) {
+func (c *Client) listLost(ctx context.Context) ([]session.Ended, error) {
 	lost, err := c.db.ListLost(ctx, c.config.Lease, c.id)
 	if err != nil || len(lost) == 0 {
 		c.rescue.suspected = nil
@@ -74,36 +88,45 @@ func (c *Client) listLost(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(lost) == 1 || int64(len(lost)) < leases.Workers {
-		c.rescue.suspected = nil
-		return lost, nil
-	}
+	twice := len(lost) > 1 && int64(len(lost)) >= leases.Workers
 	suspected := map[string]time.Time{}
+	var beyond []session.Ended
 	for _, worker := range lost {
 		since, known := c.rescue.suspected[worker]
 		if !known {
 			since = time.Now()
 		}
-		suspected[worker] = since
+		if twice {
+			suspected[worker] = since
+		}
+		if !twice || time.Since(since) >= c.config.Lease {
+			beyond = append(beyond, session.Ended{Worker: worker})
+		}
 	}
 	c.rescue.suspected = suspected
-	return slices.DeleteFunc(lost, func(worker string) bool { return time.Since(suspected[worker]) < c.config.Lease }), nil
+	return beyond, nil
 }
 
-// rescueFrom rescues the jobs of lost workers.
-func (c *Client) rescueFrom(ctx context.Context, lost []string) ([]Rescued, error) {
-	rows, err := c.db.Rescue(ctx, db.RescueParams{
-		CancelMark:  cancelMark,
-		MaxCrashes:  MaxCrashes,
-		AtKey:       errorAt,
-		AttemptKey:  errorAttempt,
-		MessageKey:  errorMessage,
-		TraceKey:    errorTrace,
-		Lease:       c.config.Lease,
-		LostWorkers: lost,
-		Me:          c.id,
-		GoneAfter:   goneAfter,
-	})
+// rescueFrom rescues the jobs of lost workers: of those with a key the session has ended, of the others the lease.
+func (c *Client) rescueFrom(ctx context.Context, lost []session.Ended) ([]Rescued, error) {
+	p := db.RescueParams{
+		CancelMark: cancelMark,
+		MaxCrashes: MaxCrashes,
+		AtKey:      errorAt,
+		AttemptKey: errorAttempt,
+		MessageKey: errorMessage,
+		TraceKey:   errorTrace,
+		Lease:      c.config.Lease,
+		Class:      session.Class,
+		Me:         c.id,
+		GoneAfter:  goneAfter,
+	}
+	for _, worker := range lost {
+		p.LostWorkers = append(p.LostWorkers, worker.Worker)
+		p.SessionKeys = append(p.SessionKeys, worker.Key)
+		p.SeenAt = append(p.SeenAt, worker.SeenAt)
+	}
+	rows, err := c.db.Rescue(ctx, p)
 	rescued := make([]Rescued, len(rows))
 	for i, row := range rows {
 		rescued[i] = Rescued{
@@ -119,6 +142,9 @@ func (c *Client) rescueFrom(ctx context.Context, lost []string) ([]Rescued, erro
 		}
 		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State,
 			"worker", row.Worker)
+		if row.State == db.RiverJobStateAvailable {
+			c.Wake(row.Queue)
+		}
 	}
 	return rescued, err
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/riverqueue/river/rivertype"
 	"riverqueue.com/riverui"
+
+	"github.com/millrace/millrace/jobs/queue/riverlog"
 )
 
 // maxUIBody is the size of the largest request to River UI: it reads them whole, and the largest are lists of job ids.
@@ -30,7 +32,7 @@ type UI struct {
 
 // NewUI returns River UI for a server that serves it below prefix.
 func (c *Client) NewUI(prefix string) (*UI, error) {
-	log := slog.New(unlessCancelled{riverLog(c.log).Handler()})
+	log := slog.New(unlessCancelled{riverlog.New(c.log).Handler()})
 	handler, err := riverui.NewHandler(&riverui.HandlerOpts{
 		Endpoints: riverui.NewEndpoints(c.river, nil),
 		Logger:    log,

@@ -33,7 +33,10 @@ func WithBounds(ctx context.Context, b Bounds) context.Context {
 func Unhurried(ctx context.Context) context.Context { return WithBounds(ctx, unhurried) }
 
 // tracer gives each statement its bounds: the contexts that it returns are those of the statements.
-type tracer struct{ usual Bounds }
+type tracer struct {
+	usual  Bounds
+	pooler *pooler // what is between the pool and Postgres
+}
 
 // Each kind of call that can wait for the server.
 var (

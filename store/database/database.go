@@ -74,7 +74,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		bounds = unhurried
 	}
 	prepare(&config.ConnConfig.Config)
-	config.ConnConfig.Tracer = tracer{bounds}
+	pooler := newPooler()
+	config.ConnConfig.Tracer = tracer{usual: bounds, pooler: pooler}
+	config.BeforeConnect = pooler.before
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap()) // else each uuid becomes a text on its way
 		return settings.apply(ctx, conn)
@@ -88,17 +90,33 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 
 // Connect opens a connection that is not of the pool, with its settings, under a name that Postgres shows.
 func Connect(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
+	return connect(ctx, pool, name, usualTransport)
+}
+
+// ConnectWatched is Connect for a connection whose ends notice within some seconds that the other one is lost.
+func ConnectWatched(ctx context.Context, pool *pgxpool.Pool, name string) (*pgx.Conn, error) {
+	return connect(ctx, pool, name, watchedTransport)
+}
+
+func connect(ctx context.Context, pool *pgxpool.Pool, name string, t transport) (*pgx.Conn, error) {
 	config := pool.Config()
 	prepare(&config.ConnConfig.Config)
+	config.ConnConfig.DialFunc = t.dialer(config.ConnConfig.ConnectTimeout).DialContext
 	config.ConnConfig.RuntimeParams["application_name"] = name
+	if config.BeforeConnect != nil {
+		if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
+			return nil, err
+		}
+	}
 	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return nil, err
 	}
-	if config.AfterConnect == nil {
-		return conn, nil
+	err = t.settings().apply(ctx, conn) // those of the pool leave alone what is set
+	if err == nil && config.AfterConnect != nil {
+		err = config.AfterConnect(ctx, conn)
 	}
-	if err := config.AfterConnect(ctx, conn); err != nil {
+	if err != nil {
 		_ = conn.Close(ctx) // the first error counts
 		return nil, err
 	}
@@ -110,7 +128,7 @@ func prepare(config *pgconn.Config) {
 	if config.ConnectTimeout <= 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	config.DialFunc = dialer(config.ConnectTimeout).DialContext
+	config.DialFunc = usualTransport.dialer(config.ConnectTimeout).DialContext
 	config.OnPgError = keep
 }
 

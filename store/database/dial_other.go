@@ -2,7 +2,10 @@
 
 package database
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
-// control leaves a connection as it is: only Linux has a user timeout.
-func control(string, string, syscall.RawConn) error { return nil }
+// control returns what leaves a connection as it is: only Linux has a user timeout.
+func control(time.Duration) func(string, string, syscall.RawConn) error { return nil }

@@ -19,19 +19,10 @@ var sessionSettings = append(settings{
 	{"lock_timeout", "10s"},
 	// No statement takes so long, maintenance included: its process has ended without being able to cancel it.
 	{"statement_timeout", "15min"},
-}, transportSettings...)
+}, usualTransport.settings()...)
 
 // migrationSettings are those of migrations, which may wait for others and rewrite tables.
-var migrationSettings = transportSettings
-
-// transportSettings let Postgres notice that a client is no longer there, within half a minute.
-var transportSettings = settings{
-	{"tcp_keepalives_idle", "15"},
-	{"tcp_keepalives_interval", "5"},
-	{"tcp_keepalives_count", "3"},
-	{"tcp_user_timeout", "20s"},
-	{"client_connection_check_interval", "10s"},
-}
+var migrationSettings = usualTransport.settings()
 
 // withoutCheck matches the versions of Postgres that refuse client_connection_check_interval, by their platforms.
 const withoutCheck = "mingw|visual c|darwin"

@@ -105,3 +105,15 @@ RETURNING id;
 -- Those of the given ids that no row has, or whose row has its content elsewhere.
 SELECT given.id::uuid FROM unnest(@ids::uuid[]) AS given(id)
 WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id AND m.content_id IS NULL);
+
+-- name: ExtendRead :exec
+-- What is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
+-- time has passed. The multiplication is locked before the matrix, as by each other statement.
+WITH computed AS MATERIALIZED (
+    UPDATE multiplications p SET expires_at = now() + @retention::interval
+    WHERE p.c = @id AND p.state = 'completed' AND p.expires_at < now() + 0.9 * @retention::interval
+    RETURNING p.id
+)
+UPDATE matrices m SET expires_at = now() + @retention::interval
+WHERE m.id = @id AND m.state = 'ready' AND m.expires_at < now() + 0.9 * @retention::interval
+  AND (SELECT count(*) FROM computed) >= 0;

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/store/database"
 )
 
@@ -17,12 +18,14 @@ const (
 	lastReconnect  = 5 * time.Second
 	connectTimeout = 10 * time.Second
 	closeTimeout   = time.Second
+	// pollInterval is how often there may be something new where nothing can be received.
+	pollInterval = 500 * time.Millisecond
 )
 
 // Notification is what a listener receives.
 type Notification struct {
 	// Connected means that the connection has just been opened: earlier notifications may be lost. Channel and Payload are
-	// empty then.
+	// empty then. Through a pooler nothing can be received, and this is all that comes, again and again.
 	Connected bool
 	Channel   string // Channel.Name
 	Payload   string
@@ -45,7 +48,12 @@ func Listen(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger, channels 
 		log:      log,
 		received: make(chan Notification),
 	}
-	go l.run(ctx)
+	if database.Pooled(pool) {
+		log.InfoContext(ctx, "a pooler is between this process and Postgres: polling, which is slower than notifications")
+		go l.poll(ctx)
+	} else {
+		go l.run(ctx)
+	}
 	return l.received
 }
 
@@ -68,6 +76,17 @@ func (l *listener) run(ctx context.Context) {
 		}
 		pause = min(2*pause, lastReconnect)
 	}
+}
+
+// poll says that something may be new, again and again.
+func (l *listener) poll(ctx context.Context) {
+	defer close(l.received)
+	loop.Every(ctx, pollInterval, func(ctx context.Context) {
+		select {
+		case l.received <- Notification{Connected: true}:
+		case <-ctx.Done():
+		}
+	})
 }
 
 // listenOnce receives notifications until the connection breaks. It reports whether there was one.

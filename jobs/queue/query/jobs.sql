@@ -257,16 +257,18 @@ SELECT EXISTS (SELECT FROM river_job
                  AND NOT metadata ? sqlc.arg(cancel_mark)::text);
 
 -- name: Rescue :many
--- Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
--- is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
--- one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
--- jobs of one worker do not come together again, and keep their place in it: trigger keep_place does so, and Promote returns them.
+-- Takes the running jobs of lost workers back, if this process still has a lease and they have none, or, with a key, if their
+-- session has ended. A crash is not an attempt: it is counted apart. From the second crash on only one that happened while the job
+-- was alone in its worker counts, and at the last one that counts the job is discarded, when the lease of its worker ran out long
+-- ago. Others leave the line for a while, so that the jobs of one worker do not come together again, and keep their place in it:
+-- trigger keep_place does so, and Promote returns them. After the end of a session a first crash costs no pause; and what was
+-- fetched after the end was seen shows that the worker lives.
 UPDATE river_job j SET
     state = (CASE WHEN lost.cancelled THEN 'cancelled' WHEN lost.crashes >= @max_crashes::int THEN 'discarded'
-                  ELSE 'retryable' END)::river_job_state,
+                  WHEN lost.pauses = 0 THEN 'available' ELSE 'retryable' END)::river_job_state,
     finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int THEN now() END,
-    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int THEN j.scheduled_at
-                        ELSE lost.back_at END,
+    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= @max_crashes::int OR lost.pauses = 0 THEN j.scheduled_at
+                        ELSE now() + random() * lost.pauses * @lease::interval END,
     attempt      = greatest(j.attempt - 1, 0),
     metadata     = j.metadata || jsonb_build_object(
         'crashes', lost.crashes,
@@ -275,27 +277,36 @@ UPDATE river_job j SET
     errors       = array_append(j.errors, jsonb_build_object(
         sqlc.arg(at_key)::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         sqlc.arg(attempt_key)::text, j.attempt,
-        sqlc.arg(message_key)::text, format('the worker stopped renewing its lease while it ran this job (crash %s of at most %s)',
-                        lost.crashes, @max_crashes::int),
+        sqlc.arg(message_key)::text, format('the worker %s while it ran this job (crash %s of at most %s)',
+                        CASE WHEN lost.ended THEN 'ended' ELSE 'stopped renewing its lease' END, lost.crashes, @max_crashes::int),
         sqlc.arg(trace_key)::text, ''))
 FROM (
-    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? sqlc.arg(cancel_mark)::text AS cancelled,
-           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * @lease::interval AS back_at
-    FROM river_job r
+    SELECT r.id, l.worker, n.before, n.cancelled, c.crashes, l.key <> 0 AS ended,
+           CASE WHEN c.crashes >= 2 THEN CASE WHEN l.key = 0 THEN 3 ELSE 0.5 END
+                WHEN l.key = 0 THEN 0.5 ELSE 0 END AS pauses
+    FROM (SELECT unnest(@lost_workers::text[]) AS worker, unnest(@session_keys::integer[]) AS key,
+                 unnest(@seen_at::timestamptz[]) AS seen_at) AS l
+    JOIN river_job r ON r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = l.worker
     CROSS JOIN LATERAL (
-        SELECT r.attempted_by[array_upper(r.attempted_by, 1)] AS worker, coalesce((r.metadata->>'crashes')::int, 0) AS before,
-               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone
+        SELECT coalesce((r.metadata->>'crashes')::int, 0) AS before,
+               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone,
+               r.metadata ? sqlc.arg(cancel_mark)::text AS cancelled
     ) AS n
     CROSS JOIN LATERAL (
         SELECT CASE WHEN n.alone OR n.before + 1 < @max_crashes::int THEN n.before + 1 ELSE n.before END AS crashes
     ) AS c
-    WHERE r.state = 'running' AND n.worker = ANY(@lost_workers::text[])
-      AND EXISTS (SELECT FROM workers me WHERE me.id = @me AND me.expires_at > now())
-      AND NOT EXISTS (SELECT FROM workers w
-                      WHERE w.id = n.worker
-                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= @max_crashes::int AND NOT r.metadata ? sqlc.arg(cancel_mark)::text
-                                                         THEN @gone_after::int ELSE 0 END * (w.expires_at - w.renewed_at),
-                                     w.renewed_at + @lease::interval) > now())
+    WHERE EXISTS (SELECT FROM workers me WHERE me.id = @me AND me.expires_at > now())
+      AND CASE WHEN l.key = 0 THEN
+              NOT EXISTS (SELECT FROM workers w
+                          WHERE w.id = l.worker
+                            AND coalesce(w.expires_at + CASE WHEN c.crashes >= @max_crashes::int AND NOT n.cancelled
+                                                             THEN @gone_after::int ELSE 0 END * (w.expires_at - w.renewed_at),
+                                         w.renewed_at + @lease::interval) > now())
+          ELSE
+              r.attempted_at < l.seen_at AND (n.cancelled OR c.crashes < @max_crashes::int)
+              AND EXISTS (SELECT FROM workers w WHERE w.id = l.worker AND w.session_key = l.key
+                            AND pg_try_advisory_xact_lock_shared(@class::integer, w.session_key))
+          END
     FOR UPDATE OF r SKIP LOCKED
 ) AS lost
 WHERE j.id = lost.id
@@ -304,6 +315,13 @@ RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id',
           coalesce((j.args->>'first')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS first,
           coalesce((j.args->>'last')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS last,
           lost.worker::text AS worker;
+
+-- name: ListTaken :many
+-- Attempts of a process at jobs that were taken from it or told to stop. One that has completed its job is about to end.
+SELECT a.id::bigint AS id
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@attempted_at::timestamptz[]) AS at) AS a LEFT JOIN river_job j ON j.id = a.id
+WHERE (j.attempted_at = a.at AND (j.state = 'running' AND NOT j.metadata ? sqlc.arg(cancel_mark)::text OR j.state = 'completed'))
+    IS NOT TRUE;
 
 -- name: Reclaim :many
 -- Jobs that run in the name of a worker that does not have them, because it never got the response to its fetch. They were fetched

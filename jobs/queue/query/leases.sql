@@ -1,9 +1,11 @@
 -- name: RenewLease :one
 -- By the clock, and not by the start of the transaction: a renewal may have waited for a lock.
-INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since, tile_slots, small_slots)
+INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since, tile_slots, small_slots, session_key, session_since)
 VALUES (@id, @schema_version::smallint, clock_timestamp(), clock_timestamp() + @lease::interval, clock_timestamp(),
-        @tile_slots::integer, @small_slots::integer)
+        @tile_slots::integer, @small_slots::integer, sqlc.narg(session_key)::integer, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET
+    session_key = excluded.session_key,
+    session_since = CASE WHEN workers.session_key = excluded.session_key THEN workers.session_since ELSE clock_timestamp() END,
     renewed_at = clock_timestamp(),
     expires_at = clock_timestamp() + @lease::interval,
     held_since = CASE WHEN workers.expires_at > clock_timestamp() THEN workers.held_since ELSE clock_timestamp() END
@@ -35,3 +37,22 @@ ORDER BY 1;
 -- name: CountSlots :one
 -- How many jobs the processes work at once that have renewed their lease in time.
 SELECT coalesce(sum(tile_slots), 0)::bigint AS tiles, coalesce(sum(small_slots), 0)::bigint AS small FROM workers WHERE expires_at > now();
+
+-- name: LockSession :one
+-- The lock of a session, which ends with it.
+SELECT pg_try_advisory_lock(@class::integer, @key::integer)::boolean AS locked;
+
+-- name: ListEnded :many
+-- Processes whose lease lasts, and whose session has ended: its lock is free. This process is to have had a session of its own for
+-- a lease, which still lasts: when the database restarts, all sessions end. Each key is tried for the time of the statement only,
+-- and so that several processes can do so at once.
+WITH me AS MATERIALIZED (
+    SELECT w.session_key AS key FROM workers w
+    WHERE w.id = @me AND w.expires_at > now() AND w.session_since + @lease::interval < w.renewed_at
+), others AS MATERIALIZED (
+    SELECT w.id, w.session_key FROM workers w CROSS JOIN me
+    WHERE w.id <> @me AND w.session_key IS NOT NULL AND w.expires_at > now() AND NOT starts_with(w.id, @maintenance::text)
+      AND NOT pg_try_advisory_xact_lock_shared(@class::integer, me.key)
+)
+SELECT id, session_key::integer AS session_key, clock_timestamp()::timestamptz AS seen_at FROM others
+WHERE pg_try_advisory_xact_lock_shared(@class::integer, session_key);

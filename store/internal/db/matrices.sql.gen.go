@@ -92,6 +92,24 @@ func (q *Queries) ExtendMatrices(ctx context.Context, retention time.Duration, i
 	return err
 }
 
+const ExtendRead = `-- name: ExtendRead :exec
+WITH computed AS MATERIALIZED (
+    UPDATE multiplications p SET expires_at = now() + $1::interval
+    WHERE p.c = $2 AND p.state = 'completed' AND p.expires_at < now() + 0.9 * $1::interval
+    RETURNING p.id
+)
+UPDATE matrices m SET expires_at = now() + $1::interval
+WHERE m.id = $2 AND m.state = 'ready' AND m.expires_at < now() + 0.9 * $1::interval
+  AND (SELECT count(*) FROM computed) >= 0
+`
+
+// What is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
+// time has passed. The multiplication is locked before the matrix, as by each other statement.
+func (q *Queries) ExtendRead(ctx context.Context, retention time.Duration, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, ExtendRead, retention, iD)
+	return err
+}
+
 const FindContent = `-- name: FindContent :one
 SELECT coalesce(m.content_id, m.id)::uuid AS owner, m.block_rows, m.block_cols FROM matrices m
 WHERE m.digest = $1 AND m.tenant_id = $2 AND m.block_rows > 0 AND m.state = 'ready' AND m.expires_at > now()

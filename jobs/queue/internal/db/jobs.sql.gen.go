@@ -513,6 +513,34 @@ func (q *Queries) ListStopped(ctx context.Context, arg ListStoppedParams) ([]Lis
 	return items, nil
 }
 
+const ListTaken = `-- name: ListTaken :many
+SELECT a.id::bigint AS id
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::timestamptz[]) AS at) AS a LEFT JOIN river_job j ON j.id = a.id
+WHERE (j.attempted_at = a.at AND (j.state = 'running' AND NOT j.metadata ? $3::text OR j.state = 'completed'))
+    IS NOT TRUE
+`
+
+// Attempts of a process at jobs that were taken from it or told to stop. One that has completed its job is about to end.
+func (q *Queries) ListTaken(ctx context.Context, ids []int64, attemptedAt []time.Time, cancelMark string) ([]int64, error) {
+	rows, err := q.db.Query(ctx, ListTaken, ids, attemptedAt, cancelMark)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListUnfinished = `-- name: ListUnfinished :many
 SELECT j.id FROM job_ranges r CROSS JOIN LATERAL (
     SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
@@ -808,39 +836,48 @@ func (q *Queries) Requeue(ctx context.Context, arg RequeueParams) error {
 const Rescue = `-- name: Rescue :many
 UPDATE river_job j SET
     state = (CASE WHEN lost.cancelled THEN 'cancelled' WHEN lost.crashes >= $1::int THEN 'discarded'
-                  ELSE 'retryable' END)::river_job_state,
+                  WHEN lost.pauses = 0 THEN 'available' ELSE 'retryable' END)::river_job_state,
     finalized_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN now() END,
-    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int THEN j.scheduled_at
-                        ELSE lost.back_at END,
+    scheduled_at = CASE WHEN lost.cancelled OR lost.crashes >= $1::int OR lost.pauses = 0 THEN j.scheduled_at
+                        ELSE now() + random() * lost.pauses * $2::interval END,
     attempt      = greatest(j.attempt - 1, 0),
     metadata     = j.metadata || jsonb_build_object(
         'crashes', lost.crashes,
         'lost_by', CASE WHEN lost.crashes > lost.before THEN coalesce(j.metadata->'lost_by', '[]') || to_jsonb(lost.worker)
                         ELSE coalesce(j.metadata->'lost_by', '[]') END),
     errors       = array_append(j.errors, jsonb_build_object(
-        $2::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        $3::text, j.attempt,
-        $4::text, format('the worker stopped renewing its lease while it ran this job (crash %s of at most %s)',
-                        lost.crashes, $1::int),
-        $5::text, ''))
+        $3::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        $4::text, j.attempt,
+        $5::text, format('the worker %s while it ran this job (crash %s of at most %s)',
+                        CASE WHEN lost.ended THEN 'ended' ELSE 'stopped renewing its lease' END, lost.crashes, $1::int),
+        $6::text, ''))
 FROM (
-    SELECT r.id, n.worker, n.before, c.crashes, r.metadata ? $6::text AS cancelled,
-           now() + random() * (CASE WHEN c.crashes < 2 THEN 0.5 ELSE 3 END) * $7::interval AS back_at
-    FROM river_job r
+    SELECT r.id, l.worker, n.before, n.cancelled, c.crashes, l.key <> 0 AS ended,
+           CASE WHEN c.crashes >= 2 THEN CASE WHEN l.key = 0 THEN 3 ELSE 0.5 END
+                WHEN l.key = 0 THEN 0.5 ELSE 0 END AS pauses
+    FROM (SELECT unnest($7::text[]) AS worker, unnest($8::integer[]) AS key,
+                 unnest($9::timestamptz[]) AS seen_at) AS l
+    JOIN river_job r ON r.state = 'running' AND r.attempted_by[array_upper(r.attempted_by, 1)] = l.worker
     CROSS JOIN LATERAL (
-        SELECT r.attempted_by[array_upper(r.attempted_by, 1)] AS worker, coalesce((r.metadata->>'crashes')::int, 0) AS before,
-               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone
+        SELECT coalesce((r.metadata->>'crashes')::int, 0) AS before,
+               coalesce((r.metadata->>'alone')::timestamptz = r.attempted_at, false) AS alone,
+               r.metadata ? $10::text AS cancelled
     ) AS n
     CROSS JOIN LATERAL (
         SELECT CASE WHEN n.alone OR n.before + 1 < $1::int THEN n.before + 1 ELSE n.before END AS crashes
     ) AS c
-    WHERE r.state = 'running' AND n.worker = ANY($8::text[])
-      AND EXISTS (SELECT FROM workers me WHERE me.id = $9 AND me.expires_at > now())
-      AND NOT EXISTS (SELECT FROM workers w
-                      WHERE w.id = n.worker
-                        AND coalesce(w.expires_at + CASE WHEN c.crashes >= $1::int AND NOT r.metadata ? $6::text
-                                                         THEN $10::int ELSE 0 END * (w.expires_at - w.renewed_at),
-                                     w.renewed_at + $7::interval) > now())
+    WHERE EXISTS (SELECT FROM workers me WHERE me.id = $11 AND me.expires_at > now())
+      AND CASE WHEN l.key = 0 THEN
+              NOT EXISTS (SELECT FROM workers w
+                          WHERE w.id = l.worker
+                            AND coalesce(w.expires_at + CASE WHEN c.crashes >= $1::int AND NOT n.cancelled
+                                                             THEN $12::int ELSE 0 END * (w.expires_at - w.renewed_at),
+                                         w.renewed_at + $2::interval) > now())
+          ELSE
+              r.attempted_at < l.seen_at AND (n.cancelled OR c.crashes < $1::int)
+              AND EXISTS (SELECT FROM workers w WHERE w.id = l.worker AND w.session_key = l.key
+                            AND pg_try_advisory_xact_lock_shared($13::integer, w.session_key))
+          END
     FOR UPDATE OF r SKIP LOCKED
 ) AS lost
 WHERE j.id = lost.id
@@ -853,15 +890,18 @@ RETURNING j.id, j.kind, j.queue, j.state, coalesce(j.args->>'multiplication_id',
 
 type RescueParams struct {
 	MaxCrashes  int32
+	Lease       time.Duration
 	AtKey       string
 	AttemptKey  string
 	MessageKey  string
 	TraceKey    string
-	CancelMark  string
-	Lease       time.Duration
 	LostWorkers []string
+	SessionKeys []int32
+	SeenAt      []time.Time
+	CancelMark  string
 	Me          string
 	GoneAfter   int32
+	Class       int32
 }
 
 type RescueRow struct {
@@ -876,22 +916,27 @@ type RescueRow struct {
 	Worker  string
 }
 
-// Takes the running jobs of lost workers back, if this process still has a lease and they have none. A crash is not an attempt: it
-// is counted apart. From the second crash on only one that happened while the job was alone in its worker counts, and at the last
-// one that counts the job is discarded, when its worker has been silent for longer. Others leave the line for a while, so that the
-// jobs of one worker do not come together again, and keep their place in it: trigger keep_place does so, and Promote returns them.
+// Takes the running jobs of lost workers back, if this process still has a lease and they have none, or, with a key, if their
+// session has ended. A crash is not an attempt: it is counted apart. From the second crash on only one that happened while the job
+// was alone in its worker counts, and at the last one that counts the job is discarded, when the lease of its worker ran out long
+// ago. Others leave the line for a while, so that the jobs of one worker do not come together again, and keep their place in it:
+// trigger keep_place does so, and Promote returns them. After the end of a session a first crash costs no pause; and what was
+// fetched after the end was seen shows that the worker lives.
 func (q *Queries) Rescue(ctx context.Context, arg RescueParams) ([]RescueRow, error) {
 	rows, err := q.db.Query(ctx, Rescue,
 		arg.MaxCrashes,
+		arg.Lease,
 		arg.AtKey,
 		arg.AttemptKey,
 		arg.MessageKey,
 		arg.TraceKey,
-		arg.CancelMark,
-		arg.Lease,
 		arg.LostWorkers,
+		arg.SessionKeys,
+		arg.SeenAt,
+		arg.CancelMark,
 		arg.Me,
 		arg.GoneAfter,
+		arg.Class,
 	)
 	if err != nil {
 		return nil, err

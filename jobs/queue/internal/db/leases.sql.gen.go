@@ -54,6 +54,60 @@ func (q *Queries) DeleteOldLeases(ctx context.Context, olderThan time.Duration) 
 	return err
 }
 
+const ListEnded = `-- name: ListEnded :many
+WITH me AS MATERIALIZED (
+    SELECT w.session_key AS key FROM workers w
+    WHERE w.id = $2 AND w.expires_at > now() AND w.session_since + $3::interval < w.renewed_at
+), others AS MATERIALIZED (
+    SELECT w.id, w.session_key FROM workers w CROSS JOIN me
+    WHERE w.id <> $2 AND w.session_key IS NOT NULL AND w.expires_at > now() AND NOT starts_with(w.id, $4::text)
+      AND NOT pg_try_advisory_xact_lock_shared($1::integer, me.key)
+)
+SELECT id, session_key::integer AS session_key, clock_timestamp()::timestamptz AS seen_at FROM others
+WHERE pg_try_advisory_xact_lock_shared($1::integer, session_key)
+`
+
+type ListEndedParams struct {
+	Class       int32
+	Me          string
+	Lease       time.Duration
+	Maintenance string
+}
+
+type ListEndedRow struct {
+	ID         string
+	SessionKey int32
+	SeenAt     time.Time
+}
+
+// Processes whose lease lasts, and whose session has ended: its lock is free. This process is to have had a session of its own for
+// a lease, which still lasts: when the database restarts, all sessions end. Each key is tried for the time of the statement only,
+// and so that several processes can do so at once.
+func (q *Queries) ListEnded(ctx context.Context, arg ListEndedParams) ([]ListEndedRow, error) {
+	rows, err := q.db.Query(ctx, ListEnded,
+		arg.Class,
+		arg.Me,
+		arg.Lease,
+		arg.Maintenance,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListEndedRow
+	for rows.Next() {
+		var i ListEndedRow
+		if err := rows.Scan(&i.ID, &i.SessionKey, &i.SeenAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListLost = `-- name: ListLost :many
 SELECT r.worker::text AS worker
 FROM (SELECT DISTINCT j.attempted_by[array_upper(j.attempted_by, 1)] AS worker FROM river_job j
@@ -87,6 +141,18 @@ func (q *Queries) ListLost(ctx context.Context, lease time.Duration, me string) 
 	return items, nil
 }
 
+const LockSession = `-- name: LockSession :one
+SELECT pg_try_advisory_lock($1::integer, $2::integer)::boolean AS locked
+`
+
+// The lock of a session, which ends with it.
+func (q *Queries) LockSession(ctx context.Context, class int32, key int32) (bool, error) {
+	row := q.db.QueryRow(ctx, LockSession, class, key)
+	var locked bool
+	err := row.Scan(&locked)
+	return locked, err
+}
+
 const ReleaseLease = `-- name: ReleaseLease :exec
 DELETE FROM workers WHERE id = $1
 `
@@ -97,10 +163,12 @@ func (q *Queries) ReleaseLease(ctx context.Context, id string) error {
 }
 
 const RenewLease = `-- name: RenewLease :one
-INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since, tile_slots, small_slots)
+INSERT INTO workers (id, schema_version, renewed_at, expires_at, held_since, tile_slots, small_slots, session_key, session_since)
 VALUES ($1, $2::smallint, clock_timestamp(), clock_timestamp() + $3::interval, clock_timestamp(),
-        $4::integer, $5::integer)
+        $4::integer, $5::integer, $6::integer, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET
+    session_key = excluded.session_key,
+    session_since = CASE WHEN workers.session_key = excluded.session_key THEN workers.session_since ELSE clock_timestamp() END,
     renewed_at = clock_timestamp(),
     expires_at = clock_timestamp() + $3::interval,
     held_since = CASE WHEN workers.expires_at > clock_timestamp() THEN workers.held_since ELSE clock_timestamp() END
@@ -113,6 +181,7 @@ type RenewLeaseParams struct {
 	Lease         time.Duration
 	TileSlots     int32
 	SmallSlots    int32
+	SessionKey    *int32
 }
 
 type RenewLeaseRow struct {
@@ -128,6 +197,7 @@ func (q *Queries) RenewLease(ctx context.Context, arg RenewLeaseParams) (RenewLe
 		arg.Lease,
 		arg.TileSlots,
 		arg.SmallSlots,
+		arg.SessionKey,
 	)
 	var i RenewLeaseRow
 	err := row.Scan(&i.HeldSince, &i.RenewedAt)

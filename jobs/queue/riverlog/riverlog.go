@@ -1,4 +1,5 @@
-package queue
+// Package riverlog has River log what is wrong, and only that.
+package riverlog
 
 import (
 	"context"
@@ -44,8 +45,8 @@ func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
 
-// riverLog returns what River logs to: at level debug everything, otherwise what is wrong.
-func riverLog(log *slog.Logger) *slog.Logger {
+// New returns what River logs to: at level debug everything, otherwise what is wrong.
+func New(log *slog.Logger) *slog.Logger {
 	if log.Enabled(context.Background(), slog.LevelDebug) { //house:ignore bound it waits for nothing
 		return log
 	}

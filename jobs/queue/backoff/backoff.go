@@ -1,4 +1,5 @@
-package queue
+// Package backoff says when a job that failed is tried again.
+package backoff
 
 import (
 	"math/rand/v2"
@@ -8,21 +9,20 @@ import (
 )
 
 const (
-	// MaxAttempts is how often a job is tried.
-	MaxAttempts = 10
-
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
 )
 
-// retryPolicy is exponential backoff with jitter: 1 s, 2 s, 4 s … 5 min, each between a half and the whole of it, so
+// Policy is exponential backoff with jitter: 1 s, 2 s, 4 s … 5 min, each between a half and the whole of it, so
 // that jobs that failed together do not come back together.
-type retryPolicy struct{}
+type Policy struct {
+	MaxAttempts int // how often a job is tried before its attempts are added to
+}
 
 // NextRetry implements river.ClientRetryPolicy.
-func (retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	since := job.Attempt - (job.MaxAttempts - MaxAttempts) // a retry by hand adds attempts and begins anew
-	return time.Now().Add(backoff(since, rand.Float64()))  //nolint:gosec // jitter is no secret
+func (p Policy) NextRetry(job *rivertype.JobRow) time.Time {
+	since := job.Attempt - (job.MaxAttempts - p.MaxAttempts) // a retry by hand adds attempts and begins anew
+	return time.Now().Add(backoff(since, rand.Float64()))    //nolint:gosec // jitter is no secret
 }
 
 // backoff returns the pause after the given attempt, which counts from 1; jitter is in [0,1).

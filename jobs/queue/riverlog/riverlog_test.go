@@ -1,4 +1,4 @@
-package queue
+package riverlog
 
 import (
 	"bytes"
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestRiverLog: River's warnings and errors are logged, unless a stop is all that they report.
-func TestRiverLog(t *testing.T) {
+// TestNew: River's warnings and errors are logged, unless a stop is all that they report.
+func TestNew(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -34,7 +34,7 @@ func TestRiverLog(t *testing.T) {
 		}, true},
 	} {
 		var text bytes.Buffer
-		c.log(riverLog(slog.New(slog.NewTextHandler(&text, nil))), c.ctx)
+		c.log(New(slog.New(slog.NewTextHandler(&text, nil))), c.ctx)
 		if got := text.Len() > 0; got != c.want {
 			t.Errorf("%s: logged %t, want %t", c.name, got, c.want)
 		}
