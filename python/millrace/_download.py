@@ -196,7 +196,7 @@ class Download:
                 self._sum.update(target[:n])
             self._done += n
             bar.bytes(self._done, self._total)
-        reply.raw.read()  # the end, so that the connection is kept
+        reply.drain()
 
 
 def _whole_digest(reply: Reply) -> Optional[str]:

@@ -116,9 +116,7 @@ class ClosedError(Error):
 
 
 class FailedError(Error):
-    """The multiplication has failed. ``detail`` says why, ``errors`` has the failed attempts at its tiles."""
-
-    errors: List[Dict[str, Any]] = []
+    """The multiplication has failed: ``detail`` says why. ``future.refresh()["errors"]`` has the failed attempts."""
 
 
 class CancelledError(Error, concurrent.futures.CancelledError):

@@ -51,4 +51,9 @@ def open_events(client: "Client", id: str, last: Optional[str]) -> Reply:
     headers = {"Accept": "text/event-stream"}
     if last:
         headers["Last-Event-ID"] = last
-    return client.send("GET", f"/v1/multiplications/{id}/events", headers, timeout=SILENCE)
+    try:
+        return client.send("GET", f"/v1/multiplications/{id}/events", headers, timeout=SILENCE)
+    except UnreachableError as error:
+        if isinstance(error.__cause__, socket.timeout):
+            raise NoEvents from error
+        raise

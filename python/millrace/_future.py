@@ -202,11 +202,9 @@ class Future(concurrent.futures.Future[Any]):
         elif state == "cancelled":
             self._finish(CancelledError(f"multiplication {self.id} was cancelled"))
         elif state == "failed":
-            error = FailedError(self._info.get("failure") or f"multiplication {self.id} has failed")
-            error.errors = list(self._info.get("errors", ()))
-            self._finish(error)
+            self._finish(FailedError(self._info.get("failure") or f"multiplication {self.id} has failed"))
 
-    def _finish(self, error: Optional[Error]) -> None:
+    def _finish(self, error: Optional[BaseException]) -> None:
         try:
             if error is None:
                 self.set_result(None)

@@ -73,6 +73,13 @@ class Reply:
             url = self._transport.address.url
             raise _errors.ServerError(f"the response of {url} is not from a Millrace server: {error}") from error
 
+    def drain(self) -> None:
+        """Read the end of a body of which all that matters was read, so that the connection is kept."""
+        try:
+            self.raw.read()
+        except (OSError, http.client.HTTPException):
+            pass
+
     def close(self) -> None:
         """Keep the connection, or close it."""
         conn, self._conn = self._conn, None
@@ -174,6 +181,10 @@ class Transport:
                 except OSError:
                     pass
 
+    def __del__(self) -> None:
+        for conn, _ in self.__dict__.get("_idle", ()):
+            conn.close()
+
     def put(self, conn: http.client.HTTPConnection, keep: bool) -> None:
         """Give a connection back."""
         with self._lock:
@@ -190,6 +201,8 @@ class Transport:
             if self._closed:
                 raise _errors.ClosedError("the client was closed")
             if self._pid != os.getpid():  # after a fork the connections are those of the parent
+                for conn, _ in self._idle:
+                    conn.close()
                 self._pid, self._idle, self._busy = os.getpid(), [], set()
             conn: Optional[http.client.HTTPConnection] = None
             while self._idle and conn is None:

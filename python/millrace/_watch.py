@@ -83,7 +83,7 @@ class Watcher:
             except Error as error:
                 future._finish(error)
             except Exception as error:  # a fault of this package must not leave a future that never ends
-                future.set_exception(error)
+                future._finish(error)
             with self._changed:
                 self._watched.remove(future)
 
@@ -100,13 +100,11 @@ class Watcher:
                 with open_events(self._client, future.id, last) as reply:
                     for last, event in read_events(reply):
                         attempts.progressed()
-                        if event.get("state") == "failed":
-                            break
                         future._update(event)
                         if future.done():
-                            reply.raw.read()
+                            reply.drain()
                             return
-                future.refresh()  # the stream has ended: the state may be final, and has the errors
+                future.refresh()  # the stream has ended: the state may be final
             except NoEvents:
                 self._no_events = True
             except NotFoundError:
