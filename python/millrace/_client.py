@@ -108,10 +108,11 @@ class Client:
         Parameters
         ----------
         a, b : array_like, shapes (m, k) and (k, n), Matrix, Random, Future or path
-            The operands. Arrays are sent as they are; a path is that of a .npy file, which is not read into memory; of a
-            future, the result is the operand.
+            The operands. Arrays are sent as they are; a path is that of a .npy file, which is not read into memory; of
+            a future, the result is the operand.
         out : ndarray or path, optional
-            An array of the right shape and type to receive the result, such as a ``np.memmap``, or a .npy file to write.
+            An array of the right shape and type to receive the result, such as a ``np.memmap``, or a .npy file to
+            write.
         priority : int, optional
             From 1, the most urgent, to 4; 2 by default.
         timeout : float, optional
@@ -204,7 +205,8 @@ class Client:
     ) -> Iterator[NDArray[Any]]:
         """Multiply pairs of matrices, like ``map(matmul, a, b)``, many in a request.
 
-        ``a`` and ``b`` may be three-dimensional arrays. They are read as the results are taken, ``chunk`` pairs at a time.
+        ``a`` and ``b`` may be three-dimensional arrays. They are read as the results are taken, ``chunk`` pairs at a
+        time.
 
         Yields
         ------

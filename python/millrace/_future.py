@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._download import Out, check_out
-from ._errors import CancelledError, ConflictError, Error, FailedError, NotFoundError
+from ._errors import CancelledError, ConflictError, FailedError, NotFoundError
 from ._matrix import Matrix
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Future(concurrent.futures.Future[Any]):
         timeout : float, optional
             Seconds to wait for the multiplication, not for the download.
         out : ndarray or path, optional
-            An array of the right shape and type to receive the result, such as a ``np.memmap``, or a .npy file to write.
+            An array of the right shape and type to receive the result, such as a ``np.memmap``, or a .npy file to
+            write.
 
         Returns
         -------

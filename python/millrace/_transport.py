@@ -201,8 +201,8 @@ class Transport:
             if self._closed:
                 raise _errors.ClosedError("the client was closed")
             if self._pid != os.getpid():  # after a fork the connections are those of the parent
-                for conn, _ in self._idle:
-                    conn.close()
+                for inherited, _ in self._idle:
+                    inherited.close()
                 self._pid, self._idle, self._busy = os.getpid(), [], set()
             conn: Optional[http.client.HTTPConnection] = None
             while self._idle and conn is None:

@@ -23,8 +23,8 @@ POLL_INTERVAL = 0.2
 class Watcher:
     """Watches the futures of one client.
 
-    The first 16 that are unfinished have an event stream each, so that their progress is known. The others are asked for
-    in turn by one more thread, until there is room for a stream.
+    The first 16 that are unfinished have an event stream each, so that their progress is known. The others are asked
+    for in turn by one more thread, until there is room for a stream.
     """
 
     def __init__(self, client: "Client") -> None:
