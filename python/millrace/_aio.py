@@ -46,10 +46,10 @@ class AsyncClient:
             result = await self._run(future.result, out=out)
         except BaseException:
             if not future.done():
-                self._threads.submit(self.sync._quietly, future.cancel)
+                self._threads.submit(self.sync.quietly, future.cancel)
             raise
         if not keep:
-            await self._run(self.sync._quietly, future.delete)
+            await self._run(self.sync.quietly, future.delete)
         return result
 
     async def submit(self, a: Operand, b: Operand, *, priority: Optional[int] = None) -> Future:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from ._errors import Error, RequestError, ServerError, UnreachableError, from_problem
 from ._future import Future
 from ._operands import check_shapes, resolve
+from ._submission import operand_json
 from ._retry import Attempts
 from ._transport import BytesBody
 
 if TYPE_CHECKING:
-    from ._client import Client
+    from ._caller import Caller
     from ._matrix import Matrix
 
 MEDIA_NDJSON = "application/x-ndjson"
@@ -45,7 +46,7 @@ class _Batch:
         self.size += len(line)
         self.orders.append(uploads)
 
-    def items(self, client: "Client", wait: bool) -> Iterator[Dict[str, Any]]:
+    def items(self, client: "Caller", wait: bool) -> Iterator[Dict[str, Any]]:
         """Yield what has become of each order that is sent, in their order.
 
         A response that breaks is requested again: the key makes the server accept each order once.
@@ -72,7 +73,7 @@ class _Batch:
             except Error as error:
                 attempts.pause(error)
 
-    def futures(self, client: "Client", wait: bool) -> List[Future]:
+    def futures(self, client: "Caller", wait: bool) -> List[Future]:
         """Send the batch, and return a future for each order. Those that are not done must be watched."""
         items = self.items(client, wait)
         futures = []
@@ -85,11 +86,11 @@ class _Batch:
                 futures.append(_refused(client, from_problem(item["problem"], {})))
             else:
                 futures.append(Future(client, item, watch=False))
-            futures[-1]._uploads = order
+            futures[-1].uploads = order
         next(items, None)  # the end of the response
         return futures
 
-    def watch(self, client: "Client", futures: List[Future]) -> None:
+    def watch(self, client: "Caller", futures: List[Future]) -> None:
         """End futures as their multiplications finish: one request waits for all of them."""
         sent = [f for f, order in zip(futures, self.orders) if not isinstance(order, RequestError)]
         try:
@@ -118,7 +119,7 @@ def _lines(raw: http.client.HTTPResponse) -> Iterator[Dict[str, Any]]:
         yield item
 
 
-def _refused(client: "Client", error: Error) -> Future:
+def _refused(client: "Caller", error: Error) -> Future:
     """The future of an order that was not accepted."""
     future = Future(client, {"id": ""}, watch=False)
     future._info["state"] = "failed"
@@ -126,7 +127,7 @@ def _refused(client: "Client", error: Error) -> Future:
     return future
 
 
-def _batches(client: "Client", pairs: Iterable[Sequence[Any]], priority: Optional[int], most: int) -> Iterator[_Batch]:
+def _batches(client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optional[int], most: int) -> Iterator[_Batch]:
     """Encode pairs, and divide them into batches."""
     batch = _Batch()
     for pair in pairs:
@@ -142,17 +143,17 @@ def _batches(client: "Client", pairs: Iterable[Sequence[Any]], priority: Optiona
         yield batch
 
 
-def _order(client: "Client", a: Any, b: Any, priority: Optional[int]) -> Tuple[bytes, List["Matrix"]]:
+def _order(client: "Caller", a: Any, b: Any, priority: Optional[int]) -> Tuple[bytes, List["Matrix"]]:
     operands = resolve(a, "a"), resolve(b, "b")
     check_shapes(*operands)
     uploads: List["Matrix"] = []
-    order: Dict[str, Any] = {name: client.operand(o, name, uploads) for name, o in zip("ab", operands)}
+    order: Dict[str, Any] = {name: operand_json(client, o, name, uploads) for name, o in zip("ab", operands)}
     if priority is not None:
         order["priority"] = priority
     return json.dumps(order, allow_nan=False, separators=(",", ":")).encode(), uploads
 
 
-def submit_many(client: "Client", pairs: Iterable[Sequence[Any]], priority: Optional[int]) -> List[Future]:
+def submit_many(client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optional[int]) -> List[Future]:
     """See Client.submit_many."""
     futures: List[Future] = []
     for batch in _batches(client, pairs, priority, MAX_ORDERS):
@@ -163,7 +164,7 @@ def submit_many(client: "Client", pairs: Iterable[Sequence[Any]], priority: Opti
 
 
 def map_pairs(
-    client: "Client", pairs: Iterable[Sequence[Any]], priority: Optional[int], chunk: int
+    client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optional[int], chunk: int
 ) -> Iterator[NDArray[Any]]:
     """See Client.map."""
     begun: Deque["concurrent.futures.Future[List[Future]]"] = collections.deque()
@@ -175,7 +176,7 @@ def map_pairs(
         yield from _results(client, begun.popleft().result())
 
 
-def _begin(client: "Client", batch: _Batch) -> "concurrent.futures.Future[List[Future]]":
+def _begin(client: "Caller", batch: _Batch) -> "concurrent.futures.Future[List[Future]]":
     """Send a batch in a thread that does not keep the program from ending."""
     sent: "concurrent.futures.Future[List[Future]]" = concurrent.futures.Future()
 
@@ -192,8 +193,8 @@ def _begin(client: "Client", batch: _Batch) -> "concurrent.futures.Future[List[F
     return sent
 
 
-def _results(client: "Client", futures: List[Future]) -> Iterator[NDArray[Any]]:
+def _results(client: "Caller", futures: List[Future]) -> Iterator[NDArray[Any]]:
     for future in futures:
         yield future.result()
-        if future._uploads:
-            client._quietly(future.delete)
+        if future.uploads:
+            client.quietly(future.delete)

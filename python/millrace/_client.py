@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
-import threading
-import uuid
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _batch
+from . import _batch, _submission
 from ._address import Address
-from ._download import Download, Out, check_out
-from ._errors import CancelledError, DigestError, Error, FailedError
+from ._caller import Caller
+from ._download import Out, check_out
+from ._errors import CancelledError, Error, FailedError
 from ._future import Future
 from ._matrix import Matrix
-from ._npy import ArrayBody, FormBody
-from ._operands import (
-    FORM_BYTES,
-    INLINE_BYTES,
-    JSON_BYTES,
-    Operand,
-    Random,
-    Resolved,
-    check_shapes,
-    numbers,
-    reference,
-    resolve,
-    result_type,
-)
-from ._progress import Bar
-from ._retry import repeat
+from ._operands import Operand, Random, check_shapes, reference, resolve, result_type
 from ._token import Path, Token, TokenSource
-from ._transport import RESPONSE_TIMEOUT, Body, BytesBody, Reply, Transport
-from ._watch import Watcher
+from ._transport import Transport
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
-MEDIA_JSON = "application/json"
-SMALL = 2e9  # multiplications of fewer operations are waited for by their submission
-FIRST_WAIT = 20  # seconds
+FIRST_WAIT = 20  # for how many seconds a submission waits for its result
 
 
-class Client:
+class Client(Caller):
     """A client of one server. It may be used by several threads, and as a context manager.
 
     Parameters
@@ -82,16 +62,14 @@ class Client:
         retry_for: float = 60.0,
         progress: Optional[bool] = None,
     ) -> None:
-        self.retry_for = retry_for
-        self._progress = progress
         source = TokenSource(token, token_file)
-        self._transport = Transport(Address(url), source, ca_file=ca_file, plain_token=plain_token)
-        self.watcher = Watcher(self)
+        transport = Transport(Address(url), source, ca_file=ca_file, plain_token=plain_token)
+        super().__init__(transport, retry_for, progress)
 
     @property
     def url(self) -> str:
         """The address of the server."""
-        return self._transport.address.url
+        return self.transport.address.url
 
     def matmul(
         self,
@@ -145,7 +123,7 @@ class Client:
         if isinstance(out, np.ndarray):
             check_out(out, (m, n), result_type(*operands))
         wait = FIRST_WAIT if timeout is None else max(0, min(FIRST_WAIT, math.ceil(timeout)))
-        future = self._submit(*operands, priority, wait)
+        future = _submission.submit(self, *operands, priority, wait)
         try:
             result = future.result(timeout, out=out)
         except (FailedError, CancelledError):
@@ -155,12 +133,12 @@ class Client:
                 if isinstance(error, Error):
                     error.args = (f"{error}; the result is kept: client.future({future.id!r}).result()",)
                 raise
-            self._quietly(future.cancel)
+            self.quietly(future.cancel)
             if not keep:
-                self._quietly(future.delete)
+                self.quietly(future.delete)
             raise
-        if not keep and (future._uploads or "values" not in future._info["result"]):
-            self._quietly(future.delete)
+        if not keep and (future.uploads or "values" not in future._info["result"]):
+            self.quietly(future.delete)
         return result
 
     def submit(self, a: Operand, b: Operand, *, priority: Optional[int] = None) -> Future:
@@ -183,7 +161,7 @@ class Client:
         QuotaError, TooBusyError, StorageFullError
             The server does not accept more for now.
         """
-        return self._submit(resolve(a, "a"), resolve(b, "b"), priority, 0)
+        return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), priority, 0)
 
     def submit_many(self, pairs: Iterable[Sequence[Operand]], *, priority: Optional[int] = None) -> List[Future]:
         """Queue many multiplications, up to 10,000 in a request.
@@ -248,7 +226,7 @@ class Client:
             return operand
         if isinstance(operand, Random):
             return Matrix(self, self.call("POST", "/v1/matrices", reference(operand)))
-        return self._upload(operand, "upload")
+        return _submission.upload_array(self, operand, "upload")
 
     def matrix(self, id: str) -> Matrix:
         """Return a stored matrix. Raises NotFoundError."""
@@ -265,7 +243,7 @@ class Client:
     def close(self) -> None:
         """Close the connections. Futures that are not done end with ClosedError; their multiplications go on."""
         self.watcher.close()
-        self._transport.close()
+        self.transport.close()
 
     def __enter__(self) -> "Client":
         return self
@@ -275,106 +253,3 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<millrace.Client of {self.url}>"
-
-    # What follows is for the other modules of this package.
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        headers: Optional[Mapping[str, str]] = None,
-        body: Optional[Body] = None,
-        timeout: float = RESPONSE_TIMEOUT,
-    ) -> Reply:
-        """Send one request, once."""
-        return self._transport.send(method, path, headers, body, timeout)
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        content: Any = None,
-        headers: Optional[Mapping[str, str]] = None,
-        body: Optional[Body] = None,
-    ) -> Any:
-        """Send a request until there is a response, and return its JSON."""
-        if content is not None:
-            body = BytesBody(json.dumps(content, allow_nan=False).encode(), MEDIA_JSON)
-        fields = dict(headers or {})
-        if method == "POST":  # however often it is sent, it is carried out once
-            fields["Idempotency-Key"] = str(uuid.uuid4())
-
-        def attempt() -> Any:
-            with self.send(method, path, fields, body) as reply:
-                return None if reply.status == 204 else reply.json()
-
-        return repeat(attempt, self.retry_for)
-
-    def bar(self, label: str) -> Bar:
-        """Return a progress bar."""
-        return Bar(label, self._progress if threading.current_thread() is threading.main_thread() else False)
-
-    def download(self, path: str, out: Out) -> NDArray[Any]:
-        """Receive the content at a path."""
-        with self.bar("download") as bar:
-            return Download(self, path, out).run(bar)
-
-    def _upload(self, array: NDArray[Any], label: str) -> Matrix:
-        with self.bar(label) as bar:
-            body = ArrayBody(array, bar.bytes)
-            matrix = Matrix(self, self.call("POST", "/v1/matrices", body=body))
-        if matrix.digest is not None and body.digest is not None and matrix.digest != body.digest:
-            self._quietly(matrix.delete)
-            raise DigestError("the elements that the server has received are not those that were sent")
-        return matrix
-
-    def _submit(self, a: Resolved, b: Resolved, priority: Optional[int], wait: int) -> Future:
-        m, k, n = check_shapes(a, b)
-        headers = {"Prefer": f"wait={wait}"} if wait and 2.0 * m * k * n <= SMALL else {}
-        uploads: List[Matrix] = []
-        try:
-            content, body = self._order(a, b, priority, uploads)
-            info = self.call("POST", "/v1/multiplications", content, headers, body)
-        except BaseException:
-            for matrix in uploads:
-                self._quietly(matrix.delete)
-            raise
-        future = Future(self, info)
-        future._uploads = uploads
-        return future
-
-    def _order(
-        self, a: Resolved, b: Resolved, priority: Optional[int], uploads: List[Matrix]
-    ) -> Tuple[Any, Optional[Body]]:
-        """The body of a submission: JSON or a form. What is too large for both is uploaded."""
-        if not isinstance(a, (Matrix, Random)) and not isinstance(b, (Matrix, Random)):
-            left, right = numbers(a, JSON_BYTES), numbers(b, JSON_BYTES)
-            if left is None or right is None:
-                if a.nbytes + b.nbytes <= FORM_BYTES:
-                    return None, FormBody(a, b, priority)
-            else:
-                return with_priority({"a": left, "b": right}, priority), None
-        order = {name: self.operand(o, name, uploads) for name, o in (("a", a), ("b", b))}
-        return with_priority(order, priority), None
-
-    def operand(self, operand: Resolved, name: str, uploads: List[Matrix]) -> Dict[str, Any]:
-        """The JSON of an operand, which is uploaded if it is large; what is uploaded is added to ``uploads``."""
-        if isinstance(operand, (Matrix, Random)):
-            return reference(operand)
-        values = numbers(operand, INLINE_BYTES)
-        if values is not None:
-            return values
-        uploads.append(self._upload(operand, "upload " + name))
-        return reference(uploads[-1])
-
-    def _quietly(self, action: Callable[[], object]) -> None:
-        """Do what may as well not be done."""
-        try:
-            action()
-        except Error:
-            pass
-
-
-def with_priority(order: Dict[str, Any], priority: Optional[int]) -> Dict[str, Any]:
-    """Add a priority to an order."""
-    return order if priority is None else {**order, "priority": priority}

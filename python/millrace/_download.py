@@ -19,7 +19,7 @@ from ._retry import Attempts
 from ._transport import Reply
 
 if TYPE_CHECKING:
-    from ._client import Client
+    from ._caller import Caller
 
 STALL_TIMEOUT = 60.0  # how long a connection may deliver nothing, in seconds
 Out = Union[NDArray[Any], str, "os.PathLike[str]", None]
@@ -63,7 +63,7 @@ class _FileError(Exception):
 class Download:
     """One download. ``run`` returns when all is there and, if the server has told it, has the right digest."""
 
-    def __init__(self, client: "Client", path: str, out: Out = None) -> None:
+    def __init__(self, client: "Caller", path: str, out: Out = None) -> None:
         self._client = client
         self._path = path
         self._out = out

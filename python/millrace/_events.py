@@ -11,7 +11,7 @@ from ._errors import ServerError, UnreachableError
 from ._transport import Reply
 
 if TYPE_CHECKING:
-    from ._client import Client
+    from ._caller import Caller
 
 SILENCE = 45.0  # how long a stream may send nothing, in seconds; servers send something every 15
 
@@ -46,7 +46,7 @@ def read_events(reply: Reply) -> Iterator[Tuple[str, Dict[str, Any]]]:
             data = ""
 
 
-def open_events(client: "Client", id: str, last: Optional[str]) -> Reply:
+def open_events(client: "Caller", id: str, last: Optional[str]) -> Reply:
     """Begin a stream, after the last event that was received."""
     headers = {"Accept": "text/event-stream"}
     if last:

@@ -19,7 +19,7 @@ from ._errors import CancelledError, ConflictError, FailedError, NotFoundError
 from ._matrix import Matrix
 
 if TYPE_CHECKING:
-    from ._client import Client
+    from ._caller import Caller
 
 FINAL = ("completed", "failed", "cancelled")
 BAR_INTERVAL = 0.2
@@ -32,13 +32,13 @@ class Future(concurrent.futures.Future[Any]):
     finished; the result is downloaded by ``result``.
     """
 
-    def __init__(self, client: "Client", info: Mapping[str, Any], *, watch: bool = True) -> None:
+    def __init__(self, client: "Caller", info: Mapping[str, Any], *, watch: bool = True) -> None:
         super().__init__()
         self._client = client
         self._lock = threading.Lock()
         self._info: Dict[str, Any] = {}
         self._array: "Optional[weakref.ref[NDArray[Any]]]" = None
-        self._uploads: List[Matrix] = []
+        self.uploads: List[Matrix] = []
         self.id: str = info["id"]
         self._update(info)
         if watch and not self.done():
@@ -153,7 +153,7 @@ class Future(concurrent.futures.Future[Any]):
 
     def delete(self) -> None:
         """Delete the multiplication, its result, and the operands that were uploaded for it. It may not exist."""
-        for path in [self.path] + [m.path for m in self._uploads]:
+        for path in [self.path] + [m.path for m in self.uploads]:
             try:
                 self._client.call("DELETE", path)
             except NotFoundError:

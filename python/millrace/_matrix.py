@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._download import Out
 
 if TYPE_CHECKING:
-    from ._client import Client
+    from ._caller import Caller
 
 
 class Matrix:
@@ -37,7 +37,7 @@ class Matrix:
 
     __array_ufunc__ = None  # ndarray @ Matrix is an error, not a download
 
-    def __init__(self, client: "Client", info: Mapping[str, Any], content: Optional[str] = None) -> None:
+    def __init__(self, client: "Caller", info: Mapping[str, Any], content: Optional[str] = None) -> None:
         self._client = client
         self.id: str = info.get("id") or info["matrix_id"]
         self.shape: Tuple[int, int] = (int(info["rows"]), int(info["cols"]))
@@ -111,7 +111,7 @@ class Matrix:
         Raises
         ------
         ConflictError
-            An unfinished multiplication needs it.
+            A multiplication has it as an operand or as its result: delete that first.
         NotFoundError
             It was deleted before.
         """

@@ -12,7 +12,7 @@ from ._events import NoEvents, open_events, read_events
 from ._retry import Attempts
 
 if TYPE_CHECKING:
-    from ._client import Client
+    from ._caller import Caller
     from ._future import Future
 
 MAX_STREAMS = 16  # multiplications with an event stream of their own
@@ -27,7 +27,7 @@ class Watcher:
     for in turn by one more thread, until there is room for a stream.
     """
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: "Caller") -> None:
         self._client = client
         self._changed = threading.Condition()
         self._pending: Deque["Future"] = deque()

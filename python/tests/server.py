@@ -1,6 +1,7 @@
 """A real server for the tests: `millrace dev` with its own Postgres, in a folder that is deleted at the end."""
 
 import atexit
+import datetime
 import json
 import os
 import shutil
@@ -21,6 +22,18 @@ def until(what, condition):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {WAIT_TIMEOUT} s: {what}")
         time.sleep(0.01)
+
+
+class Count:
+    """Counts the multiplications that a client has submitted since, and that are not deleted."""
+
+    def __init__(self, client):
+        self._client = client
+        since = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+        self._path = "/v1/multiplications?limit=200&created_since=" + since.replace("+00:00", "Z")
+
+    def __call__(self):
+        return len(self._client.call("GET", self._path)["items"])
 
 
 class Server:

@@ -13,7 +13,7 @@ from millrace import _events, _watch
 from millrace._progress import Bar
 
 from .proxy import Proxy
-from .server import server, until
+from .server import Count, server, until
 
 LONG = millrace.random(20_000, 20_000, 1)  # minutes of work
 
@@ -87,10 +87,10 @@ class FutureTest(unittest.TestCase):
 
     def test_timeout(self):
         """What matmul gives up is cancelled and deleted: nothing else has its id."""
-        before = len(self.client.call("GET", "/v1/multiplications?limit=200")["items"])
+        count = Count(self.client)
         with self.assertRaises(concurrent.futures.TimeoutError):
             self.client.matmul(LONG, LONG, timeout=0.1)
-        self.assertEqual(len(self.client.call("GET", "/v1/multiplications?limit=200")["items"]), before)
+        self.assertEqual(count(), 0)
 
     def test_failed(self):
         operand = self.client.upload(np.random.default_rng(3).random((700, 700)))
@@ -111,7 +111,7 @@ class FutureTest(unittest.TestCase):
         a = np.random.default_rng(4).random((1100, 700))
         future = self.client.submit(a, a.T)
         future.matrix(60)
-        uploads = future._uploads
+        uploads = future.uploads
         self.assertEqual(len(uploads), 2)
         future.delete()
         with self.assertRaises(millrace.NotFoundError):
