@@ -60,7 +60,7 @@ find_python() {
   return 1
 }
 
-has_pip() { "$(find_python || echo python3)" -m pip --version >/dev/null 2>&1; }
+has_pip() { "$(find_python || echo /usr/bin/python3)" -m pip --version >/dev/null 2>&1; }
 
 has_chromium() {
   for browser in chromium chromium-browser google-chrome; do

@@ -18,7 +18,7 @@ from ._future import Future
 from ._operands import check_shapes, resolve
 from ._submission import operand_json
 from ._retry import Attempts
-from ._transport import BytesBody
+from ._connection import BytesBody
 
 if TYPE_CHECKING:
     from ._caller import Caller

@@ -9,11 +9,12 @@ from typing import Any, Callable, Mapping, Optional
 
 from numpy.typing import NDArray
 
+from ._connection import Body, BytesBody
 from ._download import Download, Out
-from ._errors import Error
+from ._errors import Error, NotFoundError, UnreachableError
 from ._progress import Bar
 from ._retry import repeat
-from ._transport import RESPONSE_TIMEOUT, Body, BytesBody, Reply, Transport
+from ._transport import RESPONSE_TIMEOUT, Reply, Transport
 from ._watch import Watcher
 
 MEDIA_JSON = "application/json"
@@ -54,9 +55,20 @@ class Caller:
         if method == "POST":  # however often it is sent, it is carried out once
             fields["Idempotency-Key"] = str(uuid.uuid4())
 
+        lost = False
+
         def attempt() -> Any:
-            with self.send(method, path, fields, body) as reply:
-                return None if reply.status == 204 else reply.json()
+            nonlocal lost
+            try:
+                with self.send(method, path, fields, body) as reply:
+                    return None if reply.status == 204 else reply.json()
+            except UnreachableError:
+                lost = True
+                raise
+            except NotFoundError as error:
+                if method == "DELETE" and (lost or error._resent):  # the attempt whose response was lost has deleted it
+                    return None
+                raise
 
         return repeat(attempt, self.retry_for)
 

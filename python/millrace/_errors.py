@@ -31,6 +31,8 @@ class Error(Exception):
         The whole problem (RFC 9457) that the server has sent.
     """
 
+    _resent = False  # the request was sent twice: the first may have taken effect
+
     def __init__(
         self,
         detail: str,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._errors import DTypeError, RequestError, ServerError, ShapeError
-from ._transport import Body
+from ._connection import Body
 
 MEDIA_NPY = "application/x-npy"
 CHUNK = 1 << 20  # bytes that are sent or received at once; they stay in the cache of a core for their digest
@@ -164,7 +164,9 @@ class FormBody(Body):
         self._parts = []
         for name, array in (("a", a), ("b", b)):
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}.npy"\r\n'
-            self._parts.append((head.encode() + b"Content-Type: application/x-npy\r\n\r\n", ArrayBody(array)))
+            body = ArrayBody(array)
+            body.is_stored_form = False  # the response has no digests of them
+            self._parts.append((head.encode() + b"Content-Type: application/x-npy\r\n\r\n", body))
         tail = ""
         if priority is not None:
             tail = f'--{boundary}\r\nContent-Disposition: form-data; name="priority"\r\n\r\n{priority}\r\n'

@@ -16,8 +16,8 @@ from ._npy import check_operand, is_exact, open_file
 if TYPE_CHECKING:
     from ._future import Future
 
-# Arrays with at most so many bytes of float64 are sent as numbers in JSON: one small request.
-JSON_BYTES = 4 << 10
+# Arrays with at most so many bytes of float64, 8×8, are sent as numbers in JSON. A form is faster for larger ones.
+JSON_BYTES = 512
 # What the numbers of an operand may take in a batch, or beside an operand that is on the server.
 INLINE_BYTES = 64 << 10
 # Two arrays of at most so many bytes together are sent in one form, which is repeated as a whole if it breaks.

@@ -12,7 +12,7 @@ from ._future import Future
 from ._matrix import Matrix
 from ._npy import ArrayBody, FormBody
 from ._operands import FORM_BYTES, INLINE_BYTES, JSON_BYTES, Random, Resolved, check_shapes, numbers, reference
-from ._transport import Body
+from ._connection import Body
 
 SMALL = 2e9  # multiplications of fewer operations are waited for by their submission
 

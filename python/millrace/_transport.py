@@ -9,10 +9,11 @@ import socket
 import ssl
 import threading
 import time
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Set
+from typing import Any, Dict, List, Mapping, Optional, Set, Union
 
 from . import _errors
 from ._address import Address, Proxy
+from ._connection import Body, Connection, EncryptedConnection
 from ._interim import read_interim, readable
 from ._token import Path, TokenSource
 from ._version import __version__
@@ -24,36 +25,15 @@ MAX_IDLE = 16
 IDLE_TIME = 80.0  # less than servers keep a connection
 MAX_PROBLEM = 64 << 10
 
-
-class Body:
-    """The body of a request, which may have to be sent more than once."""
-
-    length: int
-    content_type: str
-
-    def chunks(self) -> Iterable[Any]:
-        """The buffers of the body, from its beginning."""
-        raise NotImplementedError
-
-
-class BytesBody(Body):
-    """A body in memory."""
-
-    def __init__(self, content: bytes, content_type: str) -> None:
-        self.length = len(content)
-        self.content_type = content_type
-        self._content = content
-
-    def chunks(self) -> Iterable[Any]:
-        return (self._content,)
+AnyConnection = Union[Connection, EncryptedConnection]
 
 
 class Reply:
     """A response. It must be closed; a connection that was read to its end is kept for the next request."""
 
-    def __init__(self, transport: "Transport", conn: http.client.HTTPConnection, raw: http.client.HTTPResponse) -> None:
+    def __init__(self, transport: "Transport", conn: AnyConnection, raw: http.client.HTTPResponse) -> None:
         self._transport = transport
-        self._conn: Optional[http.client.HTTPConnection] = conn
+        self._conn: Optional[AnyConnection] = conn
         self.raw = raw
         self.status = raw.status
         self.headers = raw.headers
@@ -110,7 +90,7 @@ class Transport:
             self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._lock = threading.Lock()
         self._idle: List[Any] = []  # pairs of a connection and the time since which it is idle
-        self._busy: Set[http.client.HTTPConnection] = set()
+        self._busy: Set[AnyConnection] = set()
         self._pid = os.getpid()
         self._closed = False
         self.reached = False  # the server has responded at least once
@@ -131,6 +111,7 @@ class Transport:
             The response has another status, or there is none.
         """
         fields = self._headers(headers or {}, body)
+        resent = False
         while True:
             conn, kept = self._take()
             try:
@@ -138,8 +119,9 @@ class Transport:
                 break
             except (OSError, http.client.HTTPException) as error:
                 self.put(conn, False)
-                if not (kept and _was_closed(error)):  # else the server had closed the idle connection
+                if not (kept and _was_closed(error)):  # else the server had closed the idle connection, most likely
                     raise self.broken(error) from error
+                resent = True
             except BaseException:
                 self.put(conn, False)
                 raise
@@ -148,7 +130,9 @@ class Transport:
         if raw.status >= 300 and raw.status != 416:
             with reply:
                 text = reply.read(MAX_PROBLEM)
-                raise _errors.from_response(f"{method} {path}", raw.status, raw.headers, text)
+                problem = _errors.from_response(f"{method} {path}", raw.status, raw.headers, text)
+                problem._resent = resent
+                raise problem
         return reply
 
     def broken(self, error: BaseException) -> _errors.Error:
@@ -185,7 +169,7 @@ class Transport:
         for conn, _ in self.__dict__.get("_idle", ()):
             conn.close()
 
-    def put(self, conn: http.client.HTTPConnection, keep: bool) -> None:
+    def put(self, conn: AnyConnection, keep: bool) -> None:
         """Give a connection back."""
         with self._lock:
             self._busy.discard(conn)
@@ -204,7 +188,7 @@ class Transport:
                 for inherited, _ in self._idle:
                     inherited.close()
                 self._pid, self._idle, self._busy = os.getpid(), [], set()
-            conn: Optional[http.client.HTTPConnection] = None
+            conn: Optional[AnyConnection] = None
             while self._idle and conn is None:
                 conn, since = self._idle.pop()
                 if time.monotonic() - since > IDLE_TIME:
@@ -216,13 +200,13 @@ class Transport:
             self._busy.add(conn)
         return conn, kept
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> AnyConnection:
         host, port = self.address.host, self.address.port
         if self._proxy is not None:
             host, port = self._proxy.host, self._proxy.port
         if self._context is None:
-            return http.client.HTTPConnection(host, port, timeout=CONNECT_TIMEOUT)
-        conn = http.client.HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._context)
+            return Connection(host, port, timeout=CONNECT_TIMEOUT)
+        conn = EncryptedConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._context)
         if self._proxy is not None:
             conn.set_tunnel(self.address.host, self.address.port, self._proxy.headers)
         return conn
@@ -247,7 +231,7 @@ class Transport:
 
     def _exchange(
         self,
-        conn: http.client.HTTPConnection,
+        conn: AnyConnection,
         method: str,
         path: str,
         fields: Mapping[str, str],
@@ -259,6 +243,8 @@ class Transport:
             target = self.address.url + path
         if conn.sock is None:
             conn.connect()
+            if self._closed:  # close has not seen this socket
+                raise ConnectionAbortedError("the client was closed")
         sock = conn.sock
         assert sock is not None
         sock.settimeout(timeout)
@@ -266,7 +252,7 @@ class Transport:
         for name, value in fields.items():
             conn.putheader(name, value)
         if body is None or body.length <= ASKED_SIZE:
-            conn.endheaders(None if body is None else b"".join(body.chunks()))
+            conn.send_request(b"" if body is None else b"".join(body.chunks()))
             return conn.getresponse()
         conn.endheaders()
         refusal = read_interim(sock, method)

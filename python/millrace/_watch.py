@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Deque, List, Optional
 
-from ._errors import ClosedError, Error, NotFoundError
+from ._errors import ClosedError, Error, NotFoundError, TooBusyError, UnreachableError
 from ._events import NoEvents, open_events, read_events
 from ._retry import Attempts
 
@@ -80,7 +80,8 @@ class Watcher:
                 return
             try:
                 self._follow(future)
-            except Error as error:
+            except (UnreachableError, TooBusyError) as error:
+                error.args = (f"{error}; the multiplication goes on: client.future({future.id!r})",)
                 future._finish(error)
             except Exception as error:  # a fault of this package must not leave a future that never ends
                 future._finish(error)

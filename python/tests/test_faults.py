@@ -90,6 +90,14 @@ class ConnectionTest(unittest.TestCase):
         self.assertIsNone(self.proxy.lose)
         self.assertEqual(count(), 6)
 
+    def test_lost_deletion(self):
+        m = self.client.upload(self.a)
+        self.proxy.lose = b"DELETE "
+        m.delete()
+        self.assertIsNone(self.proxy.lose)
+        with self.assertRaises(millrace.NotFoundError):
+            m.delete()
+
     def test_broken_events(self):
         self.proxy.lose = b"GET /v1/multiplications/"
         future = self.client.submit(millrace.random(900, 900), millrace.random(900, 900))
