@@ -40,14 +40,14 @@ class AsyncClient:
         self, a: Operand, b: Operand, *, out: Out = None, priority: Optional[int] = None, keep: bool = False
     ) -> NDArray[Any]:
         """Multiply two matrices, as ``Client.matmul``. If the task is cancelled, so is the multiplication."""
-        future = await self.submit(a, b, priority=priority)
+        submitted = self._threads.submit(self.sync.submit, a, b, priority=priority)
         try:
+            future = await asyncio.wrap_future(submitted)
             await future.finished()
-            result = await self._run(future.result, out=out)
-        except BaseException:
-            if not future.done():
-                self._threads.submit(self.sync.quietly, future.cancel)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._run(self._cancel, submitted))
             raise
+        result = await self._run(future.result, out=out)
         if not keep:
             await self._run(self.sync.quietly, future.delete)
         return result
@@ -83,6 +83,11 @@ class AsyncClient:
         """Close the connections, as ``Client.close``."""
         await asyncio.get_running_loop().run_in_executor(None, self.sync.close)
         self._threads.shutdown(wait=False)
+
+    def _cancel(self, submitted: "concurrent.futures.Future[Future]") -> None:
+        """Cancel a multiplication, also if it is being submitted."""
+        if not submitted.cancelled() and submitted.exception() is None:
+            self.sync.quietly(submitted.result().cancel)
 
     async def _run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         call = functools.partial(function, *args, **kwargs)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -100,6 +101,7 @@ def server():
     """The server of all tests."""
     global _server
     if _server is None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is stopped, too
         _server = Server()
         atexit.register(_end)
     return _server

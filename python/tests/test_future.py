@@ -13,7 +13,7 @@ from millrace import _events, _watch
 from millrace._progress import Bar
 
 from .proxy import Proxy
-from .server import Count, server, until
+from .server import WAIT_TIMEOUT, Count, server, until
 
 LONG = millrace.random(20_000, 20_000, 1)  # minutes of work
 
@@ -176,7 +176,7 @@ class FutureTest(unittest.TestCase):
                     await asyncio.sleep(0.01)
 
         until("what other tests have cancelled is over", lambda: not self.unfinished())
-        asyncio.run(run())
+        asyncio.run(asyncio.wait_for(run(), WAIT_TIMEOUT))
 
     def unfinished(self):
         return self.client.call("GET", "/v1/multiplications?state=pending&state=in_progress")["items"]
