@@ -40,7 +40,7 @@ build: need-go ## Build bin/millrace
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
 
 .PHONY: test
-test: test-millrace test-tools ## Run all tests
+test: test-millrace test-tools test-python ## Run all tests
 
 .PHONY: test-millrace
 test-millrace: setup-test
@@ -52,6 +52,15 @@ test-millrace: setup-test
 test-tools: setup-test
 	go -C tools vet ./...
 	@$(WITH_RACE); go -C tools test $$race -count=1 $(TEST_FLAGS) ./...
+
+.PHONY: test-python
+test-python: setup-test build ## Run the tests of the Python package (TESTS=tests.test_matrix)
+	@python=$$(scripts/setup.sh python) || exit 1; [ -n "$$python" ] || exit 0; set -x; cd python && \
+	  MILLRACE_BINARY=$(CURDIR)/bin/millrace PYTHONDONTWRITEBYTECODE=1 "$$python" -m unittest $(or $(TESTS),discover -t . -s tests)
+
+.PHONY: wheel
+wheel: ## Build the wheel and the sdist of the Python package into python/dist/
+	@python3 python/build_backend.py python/dist
 
 .PHONY: bench
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
@@ -89,6 +98,7 @@ lint: need-go ## Check the code with golangci-lint, and the description of the A
 	$(TOOL) golangci-lint run ./...
 	go -C tools tool golangci-lint run ./...
 	go -C tools run ./openapi-lint ../openapi/lint.yaml <openapi/openapi.yaml
+	@if command -v mypy >/dev/null; then set -x; cd python && mypy --cache-dir ../.cache/mypy millrace; fi
 
 .PHONY: fmt
 fmt: need-go ## Format the code
@@ -141,7 +151,7 @@ image: build ## Build the container image millrace:local (TAG=version, ARGS='--p
 
 .PHONY: clean
 clean: ## Delete build outputs (not the data in .millrace/)
-	rm -rf bin
+	rm -rf bin python/dist
 
 .PHONY: need-go
 need-go:

@@ -12,6 +12,8 @@
 # setup.sh promtool: prints the path of Prometheus' promtool. Debian has it in a package with the server, of which it takes
 # the one file, into bin/, so that nothing is installed and no server starts.
 #
+# setup.sh python: prints the Python that has NumPy, if there is one.
+#
 # setup.sh race: prints -race if the race detector, which needs cgo, can be built here.
 set -eu
 
@@ -50,12 +52,15 @@ has_c_compiler() {
     ${CC:-gcc} -x c -o /dev/null - >/dev/null 2>&1
 }
 
-has_numpy() {
+# find_python prints the Python that has NumPy.
+find_python() {
   for python in python3 /usr/bin/python3; do
-    "$python" -c 'import numpy' >/dev/null 2>&1 && return 0
+    "$python" -c 'import numpy' >/dev/null 2>&1 && echo "$python" && return 0
   done
   return 1
 }
+
+has_pip() { "$(find_python || echo /usr/bin/python3)" -m pip --version >/dev/null 2>&1; }
 
 has_chromium() {
   for browser in chromium chromium-browser google-chrome; do
@@ -72,7 +77,8 @@ missing() {
   [ "$1" = test ] || return 0
   has_blas || echo libopenblas0-pthread
   has_c_compiler || echo gcc libc6-dev
-  has_numpy || echo python3-numpy
+  find_python >/dev/null || echo python3-numpy
+  has_pip || echo python3-pip
   has_chromium || echo chromium fonts-dejavu-core
   has_pgbouncer || echo pgbouncer
 }
@@ -125,7 +131,9 @@ hint() {
     pgbouncer) say "no PgBouncer: 'apt-get install pgbouncer', 'dnf install pgbouncer' or 'brew install pgbouncer'." \
       "Without it the test of Millrace behind a pooler is skipped." ;;
     python3-numpy) say "no NumPy: 'apt-get install python3-numpy', 'dnf install python3-numpy' or 'pip install numpy'." \
-      "Without it the tests of the .npy format against NumPy are skipped." ;;
+      "Without it the tests of the .npy format against NumPy, and of the Python package, are skipped." ;;
+    python3-pip) say "no pip: 'apt-get install python3-pip' or 'dnf install python3-pip'. Without it the test that installs" \
+      "the Python package is skipped." ;;
   esac
 }
 
@@ -201,6 +209,7 @@ case ${1:-} in
   demo) setup demo ;;
   test) setup test && setup_typescript ;;
   promtool) find_promtool ;;
+  python) find_python || [ "${CI:-}" != true ] ;;
   race) if has_c_compiler; then echo -race; fi ;;
-  *) echo "usage: $0 demo|test|promtool|race" >&2; exit 2 ;;
+  *) echo "usage: $0 demo|test|promtool|python|race" >&2; exit 2 ;;
 esac

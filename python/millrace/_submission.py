@@ -1,0 +1,76 @@
+"""Submissions: operands become numbers, forms or uploads."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple
+
+from numpy.typing import NDArray
+
+from ._caller import Caller
+from ._errors import DigestError
+from ._future import Future
+from ._matrix import Matrix
+from ._npy import ArrayBody, FormBody
+from ._operands import FORM_BYTES, INLINE_BYTES, JSON_BYTES, Random, Resolved, check_shapes, numbers, reference
+from ._connection import Body
+
+SMALL = 2e9  # multiplications of fewer operations are waited for by their submission
+
+
+def upload_array(caller: Caller, array: NDArray[Any], label: str) -> Matrix:
+    """Send an array, and compare the digest of what has arrived."""
+    with caller.bar(label) as bar:
+        body = ArrayBody(array, bar.bytes)
+        matrix = Matrix(caller, caller.call("POST", "/v1/matrices", body=body))
+    if matrix.digest is not None and body.digest is not None and matrix.digest != body.digest:
+        caller.quietly(matrix.delete)
+        raise DigestError("the elements that the server has received are not those that were sent")
+    return matrix
+
+
+def submit(caller: Caller, a: Resolved, b: Resolved, priority: Optional[int], wait: int) -> Future:
+    """Queue a multiplication. If it is small, the response may wait some seconds for its result."""
+    m, k, n = check_shapes(a, b)
+    headers = {"Prefer": f"wait={wait}"} if wait and 2.0 * m * k * n <= SMALL else {}
+    uploads: List[Matrix] = []
+    try:
+        content, body = _order(caller, a, b, priority, uploads)
+        info = caller.call("POST", "/v1/multiplications", content, headers, body)
+    except BaseException:
+        for matrix in uploads:
+            caller.quietly(matrix.delete)
+        raise
+    future = Future(caller, info)
+    future.uploads = uploads
+    return future
+
+
+def _order(
+    caller: Caller, a: Resolved, b: Resolved, priority: Optional[int], uploads: List[Matrix]
+) -> Tuple[Any, Optional[Body]]:
+    """The body of a submission: JSON or a form. What is too large for both is uploaded."""
+    if not isinstance(a, (Matrix, Random)) and not isinstance(b, (Matrix, Random)):
+        left, right = numbers(a, JSON_BYTES), numbers(b, JSON_BYTES)
+        if left is None or right is None:
+            if a.nbytes + b.nbytes <= FORM_BYTES:
+                return None, FormBody(a, b, priority)
+        else:
+            return with_priority({"a": left, "b": right}, priority), None
+    order = {name: operand_json(caller, o, name, uploads) for name, o in (("a", a), ("b", b))}
+    return with_priority(order, priority), None
+
+
+def operand_json(caller: Caller, operand: Resolved, name: str, uploads: List[Matrix]) -> Dict[str, Any]:
+    """The JSON of an operand, which is uploaded if it is large; what is uploaded is added to ``uploads``."""
+    if isinstance(operand, (Matrix, Random)):
+        return reference(operand)
+    values = numbers(operand, INLINE_BYTES)
+    if values is not None:
+        return values
+    uploads.append(upload_array(caller, operand, "upload " + name))
+    return reference(uploads[-1])
+
+
+def with_priority(order: Dict[str, Any], priority: Optional[int]) -> Dict[str, Any]:
+    """Add a priority to an order."""
+    return order if priority is None else {**order, "priority": priority}
