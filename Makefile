@@ -74,9 +74,10 @@ bench-system: setup-test build ## Measure the whole service, into docs/performan
 	  $(if $(ROWS),-rows=$(ROWS)) $(ARGS)
 
 .PHONY: bench-numpy
-bench-numpy: setup-test build ## Compare large multiplications with NumPy (PYTHON=python3, SIDE=10000)
+bench-numpy: setup-test build ## Compare large multiplications with NumPy (PYTHON=python3, SIDE=10000, OTHER=bin/old, ROWS=files-file)
 	go test ./internal/bench -run '^TestNumPy$$' -count=1 -timeout 2h -v -args -program=$(CURDIR)/bin/millrace \
-	  -numpy=$(or $(PYTHON),python3) -side=$(or $(SIDE),10000) $(ARGS)
+	  -numpy=$(or $(PYTHON),python3) -side=$(or $(SIDE),10000) \
+	  $(if $(OTHER),-other=$(abspath $(OTHER))) $(if $(ROWS),-rows=$(ROWS)) $(ARGS)
 
 .PHONY: ledger
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes

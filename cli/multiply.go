@@ -82,7 +82,7 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 		log:    log,
 	}
 	start := time.Now()
-	if err := c.upload(ctx, &a, &b, api, log); err != nil {
+	if err := upload(ctx, &a, &b, api, log); err != nil {
 		return err
 	}
 	d.summary.Seconds.Upload = time.Since(start).Seconds()
@@ -96,15 +96,15 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 }
 
 // upload uploads the operands that are files; the same file only once.
-func (c *multiplyCommand) upload(ctx context.Context, a, b *remote.Operand, api *client.Client, log io.Writer) error {
+func upload(ctx context.Context, a, b *remote.Operand, api *client.Client, log io.Writer) error {
+	if !b.SameFile(*a) {
+		return remote.UploadBoth(ctx, api, a, b, log)
+	}
 	if err := a.Upload(ctx, api, "upload A", log); err != nil {
 		return err
 	}
-	if b.SameFile(*a) {
-		*b = *a
-		return nil
-	}
-	return b.Upload(ctx, api, "upload B", log)
+	*b = *a
+	return nil
 }
 
 // compute submits the multiplication and waits until it has finished.

@@ -24,6 +24,7 @@ type Download struct {
 	tag      string // ETag of the content
 	digest   string // SHA-256 of the whole content as the server gives it, in base64; empty if it does not
 	sum      hash.Hash
+	unhashed bool // the beginning is not in sum, since there was nothing to compare it with
 	done     int64
 	total    int64 // -1 until it is known
 }
@@ -73,7 +74,7 @@ func (d *Download) Run(ctx context.Context) error {
 }
 
 // Verified reports whether the content was compared with a digest.
-func (d *Download) Verified() bool { return d.digest != "" }
+func (d *Download) Verified() bool { return d.digest != "" && !d.unhashed }
 
 // attempt receives as much as one connection delivers.
 func (d *Download) attempt(ctx context.Context) error {
@@ -147,6 +148,9 @@ func (d *Download) begin(response *http.Response) error {
 	if digest := wholeDigest(response); digest != "" {
 		d.digest = digest
 	}
+	if d.done == 0 {
+		d.unhashed = d.digest == ""
+	}
 	return nil
 }
 
@@ -177,7 +181,9 @@ func (d *Download) copy(body io.Reader, stalled *time.Timer) error {
 			if _, err := d.w.Write(buffer[:n]); err != nil {
 				return &permanentError{err}
 			}
-			d.sum.Write(buffer[:n])
+			if !d.unhashed {
+				d.sum.Write(buffer[:n])
+			}
 			d.done += int64(n)
 			d.progress(d.done, d.total)
 		}
@@ -206,7 +212,7 @@ func wholeDigest(response *http.Response) string {
 
 // check compares what was received with the digest, if the server gave one.
 func (d *Download) check() error {
-	if d.digest != "" && d.digest != base64.StdEncoding.EncodeToString(d.sum.Sum(nil)) {
+	if d.Verified() && d.digest != base64.StdEncoding.EncodeToString(d.sum.Sum(nil)) {
 		return ErrDigest
 	}
 	return nil

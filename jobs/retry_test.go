@@ -37,8 +37,9 @@ func TestRetryFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := b.ends(id, jobs.Completed)
-	if ran := b.kernel.calls.Load() - calls; ran != 1 {
-		t.Errorf("got %d tiles that ran again, want 1", ran)
+	const aTile = 4 // calls at most; two tiles of this shape have more
+	if ran := b.kernel.calls.Load() - calls; ran < 1 || ran > aTile {
+		t.Errorf("got %d calls of the kernel after the retry, want those of one tile, at most %d", ran, aTile)
 	}
 	if m.Failure != "" || len(m.Errors) == 0 {
 		t.Errorf("after the retry: failure %q and errors %+v, want no failure, and the errors of before", m.Failure, m.Errors)

@@ -30,7 +30,8 @@ func (w *tileWorker) sum(
 	if err != nil {
 		return fmt.Errorf("adding up tile %d: %w", job.Args.Tile, err)
 	}
-	return w.finish(ctx, job, m, piece, sum)
+	write := func(ctx context.Context, c []byte) error { return parts.Write(ctx, w.client.store, m, piece, c) }
+	return w.finish(ctx, job, m, piece, sum, write)
 }
 
 // cleanParts deletes parts that are of no more use after a piece was completed, or late. What it cannot delete goes

@@ -81,13 +81,24 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	if piece.IsSum() {
 		return w.sum(ctx, job, m, piece)
 	}
-	tile, err := w.engine.MultiplyPart(ctx, s.Source(m.A), s.Source(m.B), piece.Tile, piece.From, piece.Depth, m.C.DType)
+	write := func(ctx context.Context, c []byte) error { return parts.Write(ctx, s, m, piece, c) }
+	multiply := func() (*tile.Tile, error) {
+		return w.engine.MultiplyPart(ctx, s.Source(m.A), s.Source(m.B), piece.Tile, piece.From, piece.Depth, m.C.DType)
+	}
+	if m.C.InBlocks() && m.Multiplication.TileDepth == 0 {
+		early := parts.NewEarly(ctx, s, m)
+		write = func(ctx context.Context, c []byte) error { return early.Write(ctx, piece.Tile, c) }
+		multiply = func() (*tile.Tile, error) {
+			return w.engine.MultiplyTo(ctx, s.Source(m.A), s.Source(m.B), piece.Tile, m.C.DType, m.C.BlockRows, early)
+		}
+	}
+	t, err := multiply()
 	if err != nil {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
-	defer tile.Release()
-	w.client.metrics.Tile(tile.Stats)
-	return w.finish(ctx, job, m, piece, tile.Bytes())
+	defer t.Release()
+	w.client.metrics.Tile(t.Stats)
+	return w.finish(ctx, job, m, piece, t.Bytes(), write)
 }
 
 // load returns the multiplication that the job is a tile of. One that has finished needs no more tiles, unless a
@@ -124,16 +135,17 @@ func (w *tileWorker) start(ctx context.Context, job *river.Job[TileArgs], m stor
 	return nil
 }
 
-// finish stores a computed tile. It outlives the order to stop, and a database that is unavailable for a while: the
-// work is done and worth keeping.
+// finish stores a computed tile, if it is one in blocks by a function. It outlives the order to stop, and a database
+// that is unavailable for a while: the work is done and worth keeping.
 func (w *tileWorker) finish(
 	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, piece matrix.Piece, c []byte,
+	write func(context.Context, []byte) error,
 ) error {
 	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
 	var result storedResult
 	if m.C.InBlocks() {
-		err := persist.Do(ctx, func(ctx context.Context) error { return parts.Write(ctx, w.client.store, m, piece, c) })
+		err := persist.Do(ctx, func(ctx context.Context) error { return write(ctx, c) })
 		if store.Full(err) {
 			return w.waitForRoom(ctx, job, err)
 		}

@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace/millrace/cli/terminal"
 	"github.com/millrace/millrace/cli/usage"
@@ -171,6 +175,49 @@ func (o *Operand) Upload(ctx context.Context, api *client.Client, title string, 
 	o.Operand = client.Stored(m.ID)
 	return nil
 }
+
+// UploadBoth uploads two operands that are different files at the same time: one after the other would leave the CPUs
+// waiting, of this machine, of the server, or of both. Streams are sent one after the other, since what delivers them
+// may deliver one first.
+func UploadBoth(ctx context.Context, api *client.Client, a, b *Operand, log io.Writer) error {
+	if a.path == "" || b.path == "" {
+		if err := a.Upload(ctx, api, uploadTitles[0], log); err != nil {
+			return err
+		}
+		return b.Upload(ctx, api, uploadTitles[1], log)
+	}
+	bar := terminal.NewBar(log, "upload", a.size+b.size, terminal.Bytes)
+	defer bar.Clear()
+	var mutex sync.Mutex // of the bar
+	var sent [2]int64
+	var took [2]time.Duration
+	start := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for i, o := range []*Operand{a, b} {
+		group.Go(func() error {
+			m, err := o.send(ctx, api, func(n int64) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				sent[i] = n
+				bar.Set(sent[0] + sent[1])
+			})
+			took[i] = time.Since(start)
+			o.Operand = client.Stored(m.ID)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil { //house:ignore bound each upload has bounds of its own
+		return err
+	}
+	bar.Clear()
+	for i, o := range []*Operand{a, b} {
+		fmt.Fprintf(log, "%-10s %s\n", uploadTitles[i], terminal.Rate(o.size, took[i]))
+	}
+	return nil
+}
+
+// uploadTitles are what the progress of the operands is shown under.
+var uploadTitles = [2]string{"upload A", "upload B"}
 
 // send uploads the file or stream of an operand.
 func (o *Operand) send(ctx context.Context, api *client.Client, progress func(n int64)) (client.Matrix, error) {

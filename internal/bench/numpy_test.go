@@ -10,15 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
-
-	"github.com/millrace/millrace/internal/devdb"
 )
 
 // The flags of TestNumPy, after -args.
@@ -64,100 +61,37 @@ func runNumPy(t *testing.T, folder string) numpyTimes {
 	return times
 }
 
-// TestNumPy compares multiplications of one worker with NumPy: random operands from the submission to the completion, and
-// stored ones, from files to a file, in both block stores. All take turns, and medians count. It prints a table as
-// Markdown.
+// TestNumPy compares multiplications of one worker with NumPy: random operands from the submission to the completion,
+// and stored ones, from files to a file, in both block stores. All take turns, and medians count. It prints tables as
+// Markdown. With -rows only some of random-file, files-file, random-postgres and files-postgres are measured, with
+// -other also those of another program.
 func TestNumPy(t *testing.T) {
 	if *numpyFlag == "" || *programFlag == "" {
 		t.Skip("nothing to compare without -numpy and -program")
 	}
 	folder := t.TempDir()
-	subjects := map[string]*subject{
-		"file":     deploy(t, "Millrace", *programFlag, devdb.Config{}),
-		"postgres": deploy(t, "Millrace", *programFlag, devdb.Config{}, "MILLRACE_BLOCKS=postgres"),
-	}
+	rows := newMultiplicationRows(t)
 	var baseline [2][]float64
-	rows := map[string]*multiplicationRow{}
 	for range *roundsFlag {
 		times := runNumPy(t, folder)
 		baseline[0] = append(baseline[0], times.multiply)
 		baseline[1] = append(baseline[1], times.files)
-		for _, blocks := range []string{"file", "postgres"} {
-			s := subjects[blocks]
-			for _, stored := range []bool{false, true} {
-				name := "random operands, " + blocks + " store"
-				if stored {
-					name = ".npy files, " + blocks + " store"
-				}
-				if rows[name] == nil {
-					rows[name] = &multiplicationRow{stored: stored}
-				}
-				one := s.multiply(t, folder, stored)
-				t.Logf("%s: %+v; NumPy %+v", name, one, times)
-				rows[name].add(one)
-			}
+		for _, row := range rows {
+			one := row.subject.multiply(t, folder, row.stored)
+			t.Logf("%s: %+v; NumPy %+v", row.name, one, times)
+			row.all = append(row.all, one)
 		}
 	}
 	fmt.Printf("\nNumPy, n = %d: multiplying %.2f s, with files %.2f s (medians of %d)\n\n", *sideFlag, middle(baseline[0]),
 		middle(baseline[1]), *roundsFlag)
 	fmt.Print(multiplicationHeader)
-	for _, blocks := range []string{"file", "postgres"} {
-		for _, name := range []string{"random operands, " + blocks + " store", ".npy files, " + blocks + " store"} {
-			fmt.Print(rows[name].markdown(name, middle(baseline[0]), middle(baseline[1])))
-		}
+	for _, row := range rows {
+		fmt.Print(row.markdown(middle(baseline[0]), middle(baseline[1])))
 	}
-}
-
-// multiplied is what one multiplication has cost: seconds, and bytes that were read from the block store.
-type multiplied struct {
-	whole, multiply        float64 // from the files to the file; from the submission to the completion
-	tiles, kernel          float64 // of all tiles
-	checking, wait, writes float64
-	read, peak             float64 // bytes: from the store, and of the worker's memory
-}
-
-// multiplicationRow are the multiplications of all rounds.
-type multiplicationRow struct {
-	stored bool
-	all    []multiplied
-}
-
-func (r *multiplicationRow) add(p multiplied) { r.all = append(r.all, p) }
-
-const multiplicationHeader = `| operands | whole, s | against NumPy | multiplying, s | against NumPy | not in the kernel, % of a tile | check, % | read wait, % | writing, % | read, GB | worker's peak, MiB |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
-`
-
-// markdown returns the row of the table.
-func (r *multiplicationRow) markdown(name string, numpyMultiply, numpyFiles float64) string {
-	of := func(f func(p multiplied) float64) float64 {
-		var all []float64
-		for _, p := range r.all {
-			all = append(all, f(p))
-		}
-		return middle(all)
+	fmt.Print("\n", phasesHeader)
+	for _, row := range rows {
+		fmt.Print(row.phases())
 	}
-	whole := of(func(p multiplied) float64 { return p.whole })
-	compared := numpyFiles
-	if !r.stored {
-		whole = of(func(p multiplied) float64 { return p.multiply })
-		compared = numpyMultiply
-	}
-	share := func(f func(p multiplied) float64) float64 {
-		return 100 * of(func(p multiplied) float64 { return f(p) / p.tiles })
-	}
-	seconds := of(func(p multiplied) float64 { return p.multiply })
-	return fmt.Sprintf("| %s | %.2f | %.2f | %.2f | %.2f | %.1f | %.2f | %.1f | %.1f | %.2f | %.0f |\n", name, whole, whole/compared,
-		seconds, seconds/numpyMultiply,
-		share(func(p multiplied) float64 { return p.tiles - p.kernel }), share(func(p multiplied) float64 { return p.checking }),
-		share(func(p multiplied) float64 { return p.wait }), share(func(p multiplied) float64 { return p.writes }),
-		of(func(p multiplied) float64 { return p.read })/1e9, of(func(p multiplied) float64 { return p.peak })/(1<<20))
-}
-
-// middle returns the middle one of some numbers.
-func middle(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	return x[len(x)/2]
 }
 
 // multiply multiplies on a worker that has just started: random matrices, or a.npy and b.npy of a folder.
@@ -175,17 +109,22 @@ func (s *subject) multiply(t *testing.T, folder string, stored bool) multiplied 
 	cmd := s.own.program(append(args, a, b, "--force", "--output="+filepath.Join(folder, "out.npy"))...)
 	var text, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &problem
+	used := s.cpuTimes()
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("multiply: %v, %s", err, problem.Bytes())
 	}
-	p := multiplied{whole: time.Since(start).Seconds()}
+	p := multiplied{whole: time.Since(start).Seconds(), cpu: s.cpuTimes().since(used)}
+	p.cpu["client"] = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	p.cpu[partOthers] -= p.cpu["client"]
 	var m struct {
-		Seconds struct{ Compute float64 }
+		Seconds struct{ Upload, Compute, Download float64 }
 	}
 	if err := json.Unmarshal(text.Bytes(), &m); err != nil || m.Seconds.Compute == 0 {
 		t.Fatalf("multiply printed %q: %v", text.Bytes(), err)
 	}
 	p.multiply = m.Seconds.Compute
+	p.upload = m.Seconds.Upload
+	p.download = m.Seconds.Download
 	after := s.own.workerMetrics(t)
 	of := func(name string) float64 { return after[name] - before[name] }
 	p.tiles = of("millrace_tile_duration_seconds_sum")

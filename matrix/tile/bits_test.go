@@ -29,7 +29,15 @@ func TestSameBitsAtEachSpeed(t *testing.T) {
 				got := make([]float64, m*n)
 				r.check.begin(m, n)
 				r.check.beginPanel(a, b, k, got, n)
-				if err := r.multiply(t.Context(), m, n, k, a, b, got, n, false); err != nil {
+				p := operandPanels[float64]{
+					a:     a,
+					b:     b,
+					rows:  m,
+					depth: k,
+					cols:  n,
+					ldc:   n,
+				}
+				if err := r.multiply(t.Context(), 0, m, p, got, false); err != nil {
 					t.Fatal(err)
 				}
 				if want == nil {

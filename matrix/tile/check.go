@@ -161,10 +161,11 @@ func (c *check[T]) multiplyRow(row []T, j int) (s, t float64) {
 	return dotLeavingOut(row, c.r[j:j+len(row)])
 }
 
-// endPanel is called after a panel was multiplied. It looks for elements of A that are not finite.
-func (c *check[T]) endPanel() {
-	for i, bound := range c.bound {
-		if isFinite(bound) {
+// endPanel is called after a panel was multiplied, from one row up to another. It looks for elements of A that are not
+// finite.
+func (c *check[T]) endPanel(from, to int) {
+	for i := from; i < to; i++ {
+		if isFinite(c.bound[i]) {
 			continue
 		}
 		for _, v := range c.panel.a[i*c.panel.depth : (i+1)*c.panel.depth] {
@@ -191,13 +192,15 @@ func (c *check[T]) subtractColumns(l int) {
 	}
 }
 
-// finish compares with C, whose first element is at (row, col) of the whole result. Its error wraps ErrCheck.
-func (c *check[T]) finish(result []T, ldc int, row, col int64) error {
-	got := make([]float64, 2*c.rows)
-	sums.Of(result, ldc, c.rows, c.cols).Add(sums.Weights{R: c.r, W: c.w}, got[:c.rows], got[c.rows:])
-	for i := range c.rows {
+// finish compares with C, from one row up to another. The first element of C is at (row, col) of the whole result. The
+// error wraps ErrCheck.
+func (c *check[T]) finish(result []T, ldc, from, to int, row, col int64) error {
+	rows := to - from
+	got := make([]float64, 2*rows)
+	sums.Of(result[from*ldc:], ldc, rows, c.cols).Add(sums.Weights{R: c.r, W: c.w}, got[:rows], got[rows:])
+	for i := from; i < to; i++ {
 		line := result[i*ldc : i*ldc+c.cols]
-		if err := c.finishRow(i, line, got[i]); err != nil {
+		if err := c.finishRow(i, line, got[i-from]); err != nil {
 			return fmt.Errorf("%w: row %d, columns %d to %d: %w", ErrCheck, row+int64(i), col, col+int64(c.cols)-1, err)
 		}
 	}

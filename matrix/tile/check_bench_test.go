@@ -51,7 +51,7 @@ func benchmarkCheck[T matrix.Float](b *testing.B, kernel blas.Kernel) {
 		start = cpuTime(b)
 		c.beginPanel(x, y, depth, z, n)
 		blas.GemmWithSums(kernel, m, n, depth, x, depth, y, n, z, n, false, c.of(0, m))
-		c.endPanel()
+		c.endPanel(0, m)
 		with = append(with, cpuTime(b)-start)
 	}
 	slices.Sort(without)

@@ -59,11 +59,18 @@ func (p *checkedProduct[T]) multiply(kernel blas.Kernel) {
 				p.check.of(i, rows))
 			i += rows
 		}
-		p.check.endPanel()
+		p.check.endPanel(0, p.m/2)
+		p.check.endPanel(p.m/2, p.m)
 	}
 }
 
-func (p *checkedProduct[T]) finish() error { return p.check.finish(p.c, p.n, 0, 0) }
+// finish checks the rows in two stages.
+func (p *checkedProduct[T]) finish() error {
+	if err := p.check.finish(p.c, p.n, 0, p.m/2, 0, 0); err != nil {
+		return err
+	}
+	return p.check.finish(p.c, p.n, p.m/2, p.m, 0, 0)
+}
 
 func (p *checkedProduct[T]) String() string {
 	return fmt.Sprintf("%d×%d×%d in panels of %d: a %v, b %v, c %v", p.m, p.k, p.n, p.depth, p.a, p.b, p.c)
@@ -218,8 +225,8 @@ func TestCheckSaysWhere(t *testing.T) {
 	a, b := []float64{1, 2}, []float64{2, 4, 6}
 	c.beginPanel(a, b, 1, nil, 3)
 	blas.GemmWithSums(blas.Builtin(), 2, 3, 1, a, 1, b, 3, make([]float64, 6), 3, false, c.of(0, 2))
-	c.endPanel()
-	err := c.finish(result, 3, 100, 200)
+	c.endPanel(0, 2)
+	err := c.finish(result, 3, 0, 2, 100, 200)
 	const want = "check of the result failed: row 101, columns 200 to 202: off by about "
 	if err == nil || len(err.Error()) < len(want) || err.Error()[:len(want)] != want {
 		t.Errorf("finish() = %v, want %s…", err, want)

@@ -51,6 +51,8 @@ type Tile struct {
 	from, depth int64 // which columns of A and rows of B
 	data        []byte
 	buffers     *bufferPool
+	taker       Taker // nil: the tile is returned as a whole
+	unit        int64 // see MultiplyTo
 }
 
 // Stats is the cost of a tile.
@@ -67,9 +69,13 @@ type Stats struct {
 // them.
 func (t *Tile) Bytes() []byte { return t.data }
 
-// Release returns the memory of the elements to the Engine. Calling it is optional, and calling it twice does no harm.
+// Release returns the memory of the elements to the Engine, when the Taker has let go of them. Calling it is optional,
+// and calling it twice does no harm.
 func (t *Tile) Release() {
 	if t.data != nil {
+		if t.taker != nil {
+			t.taker.Wait()
+		}
 		t.buffers.put(t.data)
 		t.data = nil
 	}
@@ -99,24 +105,28 @@ func (e *Engine) MultiplyTile(
 func (e *Engine) MultiplyPart(
 	ctx context.Context, a, b matrix.Source, tile matrix.Rect, from, depth int64, dtype matrix.DType,
 ) (*Tile, error) {
-	if err := checkOperands(a.Shape(), b.Shape(), tile, dtype); err != nil {
+	return e.multiply(ctx, a, b, &Tile{
+		Rect:  tile,
+		DType: dtype,
+		from:  from,
+		depth: depth,
+	})
+}
+
+// multiply computes a tile whose place is set.
+func (e *Engine) multiply(ctx context.Context, a, b matrix.Source, t *Tile) (*Tile, error) {
+	if err := checkOperands(a.Shape(), b.Shape(), t.Rect, t.DType); err != nil {
 		return nil, err
 	}
-	if from < 0 || depth < 0 || depth > a.Shape().Cols-from {
-		return nil, fmt.Errorf("%w: no %d columns from %d on in %s", matrix.ErrShape, depth, from, a.Shape())
+	if t.from < 0 || t.depth < 0 || t.depth > a.Shape().Cols-t.from {
+		return nil, fmt.Errorf("%w: no %d columns from %d on in %s", matrix.ErrShape, t.depth, t.from, a.Shape())
 	}
-	t := &Tile{
-		Rect:    tile,
-		DType:   dtype,
-		from:    from,
-		depth:   depth,
-		buffers: &e.buffers,
-	}
-	t.Stats.FLOPs = matrix.FLOPs(tile.Rows, depth, tile.Cols)
-	t.data = e.buffers.take(int(tile.Elements()) * dtype.Size())
+	t.buffers = &e.buffers
+	t.Stats.FLOPs = matrix.FLOPs(t.Rect.Rows, t.depth, t.Rect.Cols)
+	t.data = e.buffers.take(int(t.Rect.Elements()) * t.DType.Size())
 	start := time.Now()
 	var err error
-	if dtype == matrix.Float32 {
+	if t.DType == matrix.Float32 {
 		err = multiplyTile[float32](ctx, e, a, b, t)
 	} else {
 		err = multiplyTile[float64](ctx, e, a, b, t)
@@ -128,7 +138,7 @@ func (e *Engine) MultiplyPart(
 			err = context.Cause(ctx)
 		}
 		return nil, fmt.Errorf("multiply the tile of %d×%d at (%d, %d): %w",
-			tile.Rows, tile.Cols, tile.Row, tile.Col, err)
+			t.Rect.Rows, t.Rect.Cols, t.Rect.Row, t.Rect.Col, err)
 	}
 	return t, nil
 }

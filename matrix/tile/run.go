@@ -46,6 +46,9 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 	c := matrix.AsFloats[T](t.data)
 	if t.Rect.Empty() || t.depth == 0 {
 		clear(c)
+		if t.taker != nil {
+			t.taker.Take(t.Rect, t.data)
+		}
 		return ctx.Err()
 	}
 	plan := newPanelPlan(a.Shape(), b.Shape(), t.Rect, t.from, t.depth)
@@ -60,7 +63,13 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 		check:     newCheck[T](plan.k),
 		callFLOPs: firstFLOPs,
 	}
-	return r.run(ctx)
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	if t.taker != nil && plan.bands().Blocks() > 1 {
+		t.taker.Take(t.Rect, t.data)
+	}
+	return nil
 }
 
 // run performs the steps one after the other. During each it reads the panels of the next.
@@ -219,49 +228,66 @@ func widenUpperHalf(x []float64) {
 	}
 }
 
+// operandPanels are the panels of one step as matrices: a of rows×depth and b of depth×cols elements. The elements of
+// C that they are added to have the leading dimension ldc.
+type operandPanels[T matrix.Float] struct {
+	a, b              []T
+	rows, depth, cols int
+	ldc               int
+}
+
 // add adds the product of the panels of one step to its band, and checks the band after its last step.
 func (r *run[T]) add(ctx context.Context, step panelStep, p panels) error {
-	rows := int(step.a.Rows)
-	depth := int(step.a.Cols)
-	cols := int(step.b.Cols)
-	ldc := int(r.tile.Rect.Cols)
+	o := operandPanels[T]{
+		rows:  int(step.a.Rows),
+		depth: int(step.a.Cols),
+		cols:  int(step.b.Cols),
+		ldc:   int(r.tile.Rect.Cols),
+	}
+	o.a = matrix.AsFloats[T](p.a.data)[:o.rows*o.depth]
+	o.b = matrix.AsFloats[T](p.b.data)[:o.depth*o.cols]
 	c := r.c[(step.c.Row-r.tile.Rect.Row)*r.tile.Rect.Cols+step.c.Col-r.tile.Rect.Col:]
-	a := matrix.AsFloats[T](p.a.data)[:rows*depth]
-	b := matrix.AsFloats[T](p.b.data)[:depth*cols]
 
 	start := time.Now()
 	if step.first {
-		r.check.begin(rows, cols)
+		r.check.begin(o.rows, o.cols)
 	}
-	r.check.beginPanel(a, b, depth, c, ldc)
+	r.check.beginPanel(o.a, o.b, o.depth, c, o.ldc)
 	r.tile.Stats.Checking += time.Since(start)
 
-	if err := r.multiply(ctx, rows, cols, depth, a, b, c, ldc, !step.first); err != nil {
+	if step.last && r.tile.taker != nil && step.c == r.tile.Rect {
+		return r.addInStages(ctx, step, o, c)
+	}
+	if err := r.multiply(ctx, 0, o.rows, o, c, !step.first); err != nil {
 		return err
 	}
-	start = time.Now()
-	r.check.endPanel()
-	var err error
+	return r.checked(step, 0, o.rows, c)
+}
+
+// checked ends the check of a step, from one row of the band up to another.
+func (r *run[T]) checked(step panelStep, from, to int, c []T) (err error) {
+	start := time.Now()
+	r.check.endPanel(from, to)
 	if step.last {
-		err = r.check.finish(c, ldc, step.c.Row, step.c.Col)
+		err = r.check.finish(c, int(r.tile.Rect.Cols), from, to, step.c.Row, step.c.Col)
 	}
 	r.tile.Stats.Checking += time.Since(start)
 	return err
 }
 
-// multiply calls the kernel for as many rows at a time as callFLOPs allows, and checks the context between the calls.
-func (r *run[T]) multiply(
-	ctx context.Context, m, n, k int, a, b, c []T, ldc int, accumulate bool,
-) error {
-	perRow := 2 * float64(n) * float64(k)
-	for i := 0; i < m; {
+// multiply multiplies from one row up to another. It calls the kernel for as many rows at a time as callFLOPs allows,
+// and checks the context between the calls.
+func (r *run[T]) multiply(ctx context.Context, from, to int, p operandPanels[T], c []T, accumulate bool) error {
+	perRow := 2 * float64(p.cols) * float64(p.depth)
+	for i := from; i < to; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		start := time.Now()
 		atMost := max(minCallRows, int(r.callFLOPs/perRow))
-		rows := min(m-i, int(round.Even(int64(m-i), int64(atMost), rowUnit)))
-		blas.GemmWithSums(r.kernel, rows, n, k, a[i*k:], k, b, n, c[i*ldc:], ldc, accumulate, r.check.of(i, rows))
+		rows := min(to-i, int(round.Even(int64(to-i), int64(atMost), rowUnit)))
+		blas.GemmWithSums(r.kernel, rows, p.cols, p.depth, p.a[i*p.depth:], p.depth, p.b, p.cols, c[i*p.ldc:], p.ldc,
+			accumulate, r.check.of(i, rows))
 		elapsed := time.Since(start)
 		checking := r.check.spent()
 		r.tile.Stats.Checking += checking
