@@ -1,12 +1,19 @@
 package ledger_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/millrace/millrace/internal/reexec"
 	"github.com/millrace/millrace/internal/testdb"
+)
+
+// The flags of the tests that take minutes, after -args.
+var (
+	docsFlag = flag.String("docs", "", "`folder` that gets the curves of the soak")
+	soakFlag = flag.Duration("soak", 0, "run the soak for this `time`")
 )
 
 func TestMain(m *testing.M) {
