@@ -73,6 +73,14 @@ bench-numpy: setup-test build ## Compare large multiplications with NumPy (PYTHO
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
 	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli
 
+.PHONY: chaos
+chaos: setup-test ## Faults of all kinds in an order that SEED=1 decides, for DURATION=3m, under a mixed load, and the ledger of it
+	go test ./internal/ledger -count=1 -timeout 60m -v -run '^TestChaos$$' -args -seed=$(or $(SEED),1) -chaos=$(or $(DURATION),3m)
+
+.PHONY: soak
+soak: setup-test ## Look for what grows under a steady load, for DURATION=20m; curves in docs/images
+	go test ./internal/ledger -count=1 -timeout 300m -v -run '^TestSoak$$' -args -soak=$(or $(DURATION),20m) -docs=$(CURDIR)/docs/images
+
 .PHONY: screenshots
 screenshots: setup-test ## Take the pictures in docs/images again
 	@mkdir -p docs/images

@@ -62,7 +62,7 @@ func TestSoak(t *testing.T) {
 			t.Errorf("%s has ended as %+v, want completed", id, m)
 		}
 	}
-	t.Logf("%d accepted, %d checked, %d refused\n%s", b.count(), b.checked.Load(), b.refusals.Load(), log.table())
+	t.Logf("%d accepted, %d checked, %d refused\n%s", b.count(), b.checked.Load(), b.refusals(), log.table())
 	log.judge(t)
 	if *docsFlag != "" {
 		log.plot(t, *docsFlag)
