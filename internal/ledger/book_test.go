@@ -66,6 +66,13 @@ func (b *book) finish(id string, m multiplication) {
 	b.ended[id] = m
 }
 
+// end returns how a multiplication has ended, as its client has seen it.
+func (b *book) end(id string) multiplication {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.ended[id]
+}
+
 func (b *book) complain(err error) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()

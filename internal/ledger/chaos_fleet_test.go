@@ -33,6 +33,7 @@ type slot struct {
 	log     reexec.Log
 
 	mutex   sync.Mutex
+	program string // of the next process; empty: this version
 	cmd     *exec.Cmd
 	told    bool     // the present process has been told to end, or killed
 	started int      // processes so far
@@ -42,8 +43,8 @@ type slot struct {
 // restartPause is the time between the end of a process and the start of the next one.
 const restartPause = 300 * time.Millisecond
 
-// newFleet starts the processes.
-func (d *deployment) newFleet() *fleet {
+// newFleet starts the processes: of a program, or of this version.
+func (d *deployment) newFleet(program string) *fleet {
 	d.t.Helper()
 	f := &fleet{t: d.t, stopped: make(chan struct{})}
 	for i := range chaosAPIs {
@@ -64,10 +65,27 @@ func (d *deployment) newFleet() *fleet {
 	for _, s := range f.all() {
 		databaseURL := d.cluster.wire.URL(d.cluster.server.URL()) + "&application_name=" + strings.ReplaceAll(s.name, " ", "%20")
 		s.env = append(append(s.env, d.env...), "DATABASE_URL="+databaseURL)
+		s.program = program
 		f.running.Go(func() { f.keep(s) })
 	}
-	d.t.Cleanup(f.stop)
+	d.t.Cleanup(func() {
+		f.stop()
+		if f.t.Failed() {
+			f.complain()
+		}
+	})
 	return f
+}
+
+// complain logs the errors in the logs of the processes.
+func (f *fleet) complain() {
+	for _, s := range f.all() {
+		for line := range strings.Lines(s.log.String()) {
+			if strings.Contains(line, "level=ERROR") {
+				f.t.Logf("%s: %s", s.name, line)
+			}
+		}
+	}
 }
 
 func (f *fleet) all() []*slot { return append(append([]*slot{}, f.apis...), f.workers...) }
@@ -86,9 +104,12 @@ func freeAddress(t *testing.T) string {
 // keep runs one process of a slot after the other until the fleet is stopped.
 func (f *fleet) keep(s *slot) {
 	for {
-		cmd := reexec.Command(f.t, s.env, s.args...)
-		cmd.Stderr = &s.log
 		s.mutex.Lock()
+		cmd := reexec.Command(f.t, s.env, s.args...)
+		if s.program != "" {
+			cmd.Path = s.program
+		}
+		cmd.Stderr = &s.log
 		err := cmd.Start()
 		s.cmd, s.told = cmd, false
 		s.started++
@@ -134,6 +155,12 @@ func (f *fleet) stop() {
 	})
 	defer killer.Stop()
 	f.running.Wait()
+	for _, s := range f.all() {
+		if len(s.ends) > 0 {
+			f.t.Errorf("%s has ended without being told to: %s, log:\n%s", s.name, strings.Join(s.ends, "; "), tail(s.log.String()))
+			s.ends = nil
+		}
+	}
 }
 
 // signal sends a signal to the present process; it reports false when there is none.
@@ -151,6 +178,14 @@ func send(cmd *exec.Cmd, signal syscall.Signal, told *bool) bool {
 		*told = true
 	}
 	return !errors.Is(cmd.Process.Signal(signal), os.ErrProcessDone)
+}
+
+// replace has the present process be followed by one of a program, and ends it.
+func (s *slot) replace(program string) {
+	s.mutex.Lock()
+	s.program = program
+	s.mutex.Unlock()
+	s.signal(syscall.SIGTERM)
 }
 
 // freeze stops the present process, and returns what lets it go on.

@@ -65,7 +65,7 @@ func shared() func() order {
 // heavy is a multiplication of random matrices whose four tiles take a while; its result is checked by Freivalds.
 func heavy() order {
 	const m, n = 2600, 2100
-	k := 400 + rand.Int64N(800)
+	k := scaled[int64](800, 5000)/2 + rand.Int64N(scaled[int64](800, 5000))
 	seed := rand.Int64N(1 << 40)
 	o := seeded("heavy", m, k, n, 4, seed)
 	o.check = func(r result) error {

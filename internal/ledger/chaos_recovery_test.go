@@ -25,16 +25,14 @@ type recovery struct {
 }
 
 const (
-	runningJobs = "SELECT id, attempted_by[array_upper(attempted_by, 1)], attempted_at, clock_timestamp() FROM river_job " +
+	runningJobs = "SELECT id, attempted_at, clock_timestamp() FROM river_job " +
 		"WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] LIKE '%-' || $1 || '-%'"
-	presentJobs = "SELECT id, state = 'running' OR state = 'completed', attempted_by[array_upper(attempted_by, 1)], attempted_at " +
-		"FROM river_job WHERE id = ANY($1)"
+	presentJobs = "SELECT id, state::text, attempted_at FROM river_job WHERE id = ANY($1)"
 )
 
 // lost is a job that runs in a worker which does not respond.
 type lost struct {
 	ID        int64
-	Worker    string
 	Attempted time.Time
 	Since     time.Time // when it was looked at
 }
@@ -91,8 +89,7 @@ func (r *recoveries) look(ctx context.Context, c *cluster, kind string, jobs []l
 	}
 	type present struct {
 		ID        int64
-		Begun     bool
-		Worker    string
+		State     string
 		Attempted time.Time
 	}
 	rows, err := ask[present](ctx, c, presentJobs, ids)
@@ -105,24 +102,17 @@ func (r *recoveries) look(ctx context.Context, c *cluster, kind string, jobs []l
 		i := slices.IndexFunc(rows, func(p present) bool { return p.ID == job.ID })
 		switch {
 		case i < 0: // expanded, or deleted
-		case rows[i].Begun && !rows[i].Attempted.Equal(job.Attempted):
+		case !rows[i].Attempted.Equal(job.Attempted):
 			r.samples[kind] = append(r.samples[kind], recovery{
 				took:      rows[i].Attempted.Sub(job.Since),
 				disturbed: r.disturbed != before,
 			})
-		case rows[i].Begun && rows[i].Worker == job.Worker && !r.runsStill(ctx, c, job.ID): // the process was faster
+		case rows[i].State == "completed" || rows[i].State == "cancelled": // the process was faster
 		default:
 			rest = append(rest, job)
 		}
 	}
 	return rest
-}
-
-// runsStill reports whether a job runs, or may.
-func (r *recoveries) runsStill(ctx context.Context, c *cluster, id int64) bool {
-	const running = "SELECT state = 'running' FROM river_job WHERE id = $1"
-	rows, err := ask[struct{ Running bool }](ctx, c, running, id)
-	return err != nil || len(rows) > 0 && rows[0].Running
 }
 
 // disturb notes a fault of the database.

@@ -21,7 +21,7 @@ func (c *chaos) chaosLoad(b *book) *load {
 	again := shared()
 	for _, next := range []func() order{
 		small, small, awaited, awaited, withdrawn, with(cancelled, small), with(deleted, awaited), formed, stored, with(deleted, stored),
-		again, with(deleted, again), with(deleted, large), with(cancelled, large), regretted, with(deleted, heavy),
+		again, with(deleted, again), with(deleted, large), with(cancelled, large), regretted, with(deleted, heavy), with(deleted, heavy),
 	} {
 		l.clients.Go(func() { l.run(ctx, next) })
 	}
@@ -36,19 +36,24 @@ func (c *chaos) chaosLoad(b *book) *load {
 	return l
 }
 
+// scaled returns a number of the short form of the chaos, or of a run of minutes.
+func scaled[T any](short, long T) T {
+	if *chaosFlag > time.Minute {
+		return long
+	}
+	return short
+}
+
 // TestChaos: under a schedule of faults that a seed decides, nothing that was accepted is lost, wrong or there twice.
 // `make chaos` runs it for minutes.
 func TestChaos(t *testing.T) {
-	lease := 2 * time.Second
-	if *chaosFlag > time.Minute {
-		lease = 10 * time.Second
-	}
+	lease := scaled(2*time.Second, 10*time.Second)
 	faults := schedule(*seedFlag, *chaosFlag, lease)
 	t.Logf("seed %d, %s, lease %s:\n%s", *seedFlag, *chaosFlag, lease, text(faults))
 	d := prepare(t, "MILLRACE_LEASE="+lease.String())
 	c := &chaos{
 		d:          d,
-		fleet:      d.newFleet(),
+		fleet:      d.newFleet(""),
 		recoveries: &recoveries{samples: map[string][]recovery{}},
 	}
 	b := newBook()
@@ -63,11 +68,6 @@ func TestChaos(t *testing.T) {
 	c.recoveries.looking.Wait()
 	r := b.reckon(d.cluster)
 	c.fleet.stop()
-	for _, s := range c.fleet.all() {
-		if len(s.ends) > 0 {
-			t.Errorf("%s has ended without being told to: %s, log:\n%s", s.name, strings.Join(s.ends, "; "), tail(s.log.String()))
-		}
-	}
 	t.Logf("\nSeed %d: %d faults in %s with a lease of %s; all ended %s after the last one.\n\n%s\n%s",
 		*seedFlag, len(faults), *chaosFlag, lease, took.Round(10*time.Millisecond), r.table(), c.recoveries.table())
 	for _, problem := range r.problems {

@@ -57,6 +57,14 @@ func deploy(t *testing.T) *deployment {
 // prepare starts a cluster with the schema of Millrace. Settings are of the processes to be started.
 func prepare(t *testing.T, settings ...string) *deployment {
 	t.Helper()
+	d := empty(t, settings...)
+	d.migrate("")
+	return d
+}
+
+// empty starts a cluster without a schema.
+func empty(t *testing.T, settings ...string) *deployment {
+	t.Helper()
 	d := &deployment{
 		t:       t,
 		whole:   t,
@@ -64,11 +72,19 @@ func prepare(t *testing.T, settings ...string) *deployment {
 		blocks:  t.TempDir(),
 	}
 	d.env = append([]string{"MILLRACE_BLOCKS=file://" + d.blocks}, settings...)
-	migration := reexec.Command(t, append(d.env, "DATABASE_URL="+d.cluster.server.URL()), "migrate")
-	if text, err := migration.CombinedOutput(); err != nil {
-		t.Fatalf("migrate: %v, %s", err, text)
-	}
 	return d
+}
+
+// migrate makes the schema: of a program, or of this version.
+func (d *deployment) migrate(program string) {
+	d.t.Helper()
+	migration := reexec.Command(d.t, append(d.env, "DATABASE_URL="+d.cluster.server.URL()), "migrate")
+	if program != "" {
+		migration.Path = program
+	}
+	if text, err := migration.CombinedOutput(); err != nil {
+		d.t.Fatalf("migrate: %v, %s", err, text)
+	}
 }
 
 // startAPI starts an API that serves on an address.

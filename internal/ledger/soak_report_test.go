@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	plots "github.com/millrace/millrace/load"
@@ -42,24 +41,33 @@ func (s *samples) plot(t *testing.T, folder string) {
 	}
 	for file, chart := range map[string]struct {
 		title, y string
-		series   []string
+		series   [][2]string // the name in the legend, and that of the samples
 	}{
-		"soak-memory.svg": {"Memory of the processes", "MiB", []string{
-			"MiB of API", "MiB of worker 1", "MiB of worker 2", "MiB of worker 3",
+		"soak-memory.svg": {"Memory of the processes", "MiB", [][2]string{
+			{"API", "MiB of API"},
+			{"worker 1", "MiB of worker 1"},
+			{"worker 2", "MiB of worker 2"},
+			{"worker 3", "MiB of worker 3"},
 		}},
-		"soak-tables.svg": {"Tables and indexes", "MiB", []string{
-			"MiB of inline_completed", "MiB of inline_pending", "MiB of river_job", "MiB of indexes",
+		"soak-tables.svg": {"Tables of inline multiplications and jobs, indexes of all tables", "MiB", [][2]string{
+			{"completed", "MiB of inline_completed"},
+			{"pending", "MiB of inline_pending"},
+			{"jobs", "MiB of river_job"},
+			{"indexes", "MiB of indexes"},
 		}},
-		"soak-counts.svg": {"Goroutines, connections, dead rows", "number", []string{
-			"goroutines of API", "goroutines of worker 1", "connections", "thousands of dead rows",
+		"soak-counts.svg": {"Goroutines of an API and a worker, connections, dead rows", "number; dead rows in thousands", [][2]string{
+			{"API", "goroutines of API"},
+			{"worker", "goroutines of worker 1"},
+			{"connections", "connections"},
+			{"dead rows", "thousands of dead rows"},
 		}},
 	} {
 		var curves []plots.Curve
 		for _, name := range chart.series {
 			curves = append(curves, plots.Curve{
-				Name: strings.TrimPrefix(name, "MiB of "),
+				Name: name[0],
 				X:    minutes,
-				Y:    s.values[name],
+				Y:    s.values[name[1]],
 			})
 		}
 		axes := plots.Axes{
@@ -71,7 +79,7 @@ func (s *samples) plot(t *testing.T, folder string) {
 		if err := plots.WriteCurves(&svg, axes, curves); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, file), svg.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, file), svg.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
