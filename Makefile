@@ -89,7 +89,7 @@ upgrade: setup-test ## Build the version before and upgrade from it, and go back
 fuzz: setup-test ## Run each fuzz test for FUZZTIME=1000000x, so many inputs (FUZZ=pattern)
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
 	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file | grep -E '$(or $(FUZZ),.)'); do \
-	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZTIME),1000000x) $$(dirname $$file) || exit 1; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzzminimizetime 2s -fuzztime $(or $(FUZZTIME),1000000x) $$(dirname $$file) || exit 1; \
 	  done; done
 
 .PHONY: screenshots

@@ -2,9 +2,8 @@
 -- Each row belongs to a tenant. Those that binaries of the version before this one write belong to the tenant 1, which is the one
 -- that there is without authentication; other tenants get no inline multiplications while such a binary runs, because its workers
 -- would complete them without their tenant. There are no foreign keys: they would cost each row a look and a lock.
--- Multiplications come first, as in statements that read both: in the other order these and the migration wait for each other.
-ALTER TABLE multiplications  ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
 ALTER TABLE matrices         ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
+ALTER TABLE multiplications  ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
 ALTER TABLE inline_pending   ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
 ALTER TABLE inline_completed ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
 
