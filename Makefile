@@ -83,6 +83,25 @@ bench-numpy: setup-test build ## Compare large multiplications with NumPy (PYTHO
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
 	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli
 
+.PHONY: chaos
+chaos: setup-test ## Faults of all kinds in an order that SEED=1 decides, for DURATION=3m, under a mixed load, and the ledger of it
+	go test ./internal/ledger -count=1 -timeout 60m -v -run '^TestChaos$$' -args -seed=$(or $(SEED),1) -chaos=$(or $(DURATION),3m)
+
+.PHONY: soak
+soak: setup-test ## Look for what grows under a steady load, for DURATION=20m; curves in docs/images
+	go test ./internal/ledger -count=1 -timeout 300m -v -run '^TestSoak$$' -args -soak=$(or $(DURATION),20m) -docs=$(CURDIR)/docs/images
+
+.PHONY: upgrade
+upgrade: setup-test ## Build the version before and upgrade from it, and go back, under a mixed load
+	go test ./internal/ledger -count=1 -timeout 30m -v -run '^TestUpgrade$$' -args -upgrade
+
+.PHONY: fuzz
+fuzz: setup-test ## Run each fuzz test for FUZZTIME=1000000x, so many inputs (FUZZ=pattern)
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file | grep -E '$(or $(FUZZ),.)'); do \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzzminimizetime 2s -fuzztime $(or $(FUZZTIME),1000000x) $$(dirname $$file) || exit 1; \
+	  done; done
+
 .PHONY: screenshots
 screenshots: setup-test ## Take the pictures in docs/images again
 	@mkdir -p docs/images

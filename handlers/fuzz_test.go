@@ -19,12 +19,13 @@ func FuzzSubmission(f *testing.F) {
 		`{"values": [[0.1], [1e-999]]}`,
 		`{"random": {"rows": 9223372036854775807, "cols": 0}}`,
 		`[[1], [2]]`,
+		`[{"a": {"values": [[1]]}, "b": {"values": [[2]]}}, {"a": [], "priority": 0}]`,
 		"{\"\xff\": [[[",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, path := range []string{"/matrix_multiplication/", "/v1/multiplications", "/v1/matrices"} {
+		for _, path := range []string{"/matrix_multiplication/", "/v1/multiplications", "/v1/matrices", "/v1/multiplications:batch"} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(text))
 			r.Header.Set("Content-Type", jsonType)
 			w := httptest.NewRecorder()

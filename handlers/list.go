@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -96,16 +97,23 @@ func parseMatrixFilter(text string) (*uuid.UUID, error) {
 // Postgres, and its id.
 const cursorBytes = 8 + len(uuid.UUID{})
 
+// maxCursorMicros is the end of the year 9999: Postgres has no times far beyond.
+const maxCursorMicros = 253_402_300_799_999_999
+
 func formatCursor(p store.Position) string {
 	raw := binary.BigEndian.AppendUint64(make([]byte, 0, cursorBytes), uint64(p.CreatedAt.UnixMicro()))
 	return base64.RawURLEncoding.EncodeToString(append(raw, p.ID[:]...))
 }
 
 func parseCursor(text string) (*store.Position, error) {
+	unknown := fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", payload.ErrInvalid, text)
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != cursorBytes {
-		return nil, fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", payload.ErrInvalid, text)
+	if err != nil || len(raw) != cursorBytes || strings.ContainsAny(text, "\r\n") { // which the decoder ignores
+		return nil, unknown
 	}
 	micros := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the same bits
+	if micros < 0 || micros > maxCursorMicros {
+		return nil, unknown
+	}
 	return &store.Position{CreatedAt: time.UnixMicro(micros), ID: uuid.UUID(raw[8:])}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -37,19 +38,40 @@ func Up(ctx context.Context, pool *pgxpool.Pool) error {
 		_ = lock.Rollback(ctx)
 	}()
 	// The lock is that of a transaction: through a pooler, sessions do not last.
-	if _, err := lock.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+	const unbounded = "SELECT set_config('idle_in_transaction_session_timeout', '0', true), " +
+		"set_config('lock_timeout', '0', true)"
+	if _, err := lock.Exec(ctx, unbounded); err != nil {
 		return fmt.Errorf("waiting for other migrations: %w", err)
 	}
 	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockKey)); err != nil {
 		return fmt.Errorf("waiting for other migrations: %w", err)
 	}
-	if err := schema.Up(ctx, pool); err != nil {
+	if err := patiently(ctx, func() error { return schema.Up(ctx, pool) }); err != nil {
 		return fmt.Errorf("migrating the queue's tables: %w", err)
 	}
-	if err := upOurs(ctx, pool); err != nil {
+	if err := patiently(ctx, func() error { return upOurs(ctx, pool) }); err != nil {
 		return fmt.Errorf("migrating Millrace's tables: %w", err)
 	}
 	return nil
+}
+
+// lockPause is the time for others between two attempts to get the locks of a migration.
+const lockPause = 200 * time.Millisecond
+
+// patiently calls f again while a migration, whose transaction was rolled back, did not get its locks.
+func patiently(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		var server *pgconn.PgError
+		if !errors.As(err, &server) || server.Code != "55P03" && server.Code != "40P01" { // no lock in time, a deadlock
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(lockPause):
+		}
+	}
 }
 
 func upOurs(ctx context.Context, pool *pgxpool.Pool) error {

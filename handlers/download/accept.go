@@ -3,6 +3,7 @@ package download
 import (
 	"errors"
 	"fmt"
+	"math"
 	"mime"
 	"path"
 	"strconv"
@@ -52,11 +53,16 @@ func Quality(accept, kind string) float64 {
 		if level <= specific {
 			continue
 		}
-		q, err := strconv.ParseFloat(params["q"], 64)
-		if err != nil {
-			q = 1
-		}
-		best, specific = q, level
+		best, specific = weight(params["q"]), level
 	}
 	return best
+}
+
+// weight returns the weight that a parameter q says, from 0 to 1: what is no number is 1.
+func weight(text string) float64 {
+	q, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(q) {
+		return 1
+	}
+	return min(max(q, 0), 1)
 }

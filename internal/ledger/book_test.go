@@ -1,7 +1,9 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,18 +14,48 @@ type book struct {
 	mutex      sync.Mutex
 	accepted   map[string]order
 	ended      map[string]multiplication
+	deleted    map[string]bool
+	refused    map[int]int // how many requests, by status
 	complaints []error
 	checked    atomic.Int64 // results whose values are right
-	refusals   atomic.Int64 // 503 with Retry-After
 }
 
-func newBook() *book { return &book{accepted: map[string]order{}, ended: map[string]multiplication{}} }
+func newBook() *book {
+	return &book{
+		accepted: map[string]order{},
+		ended:    map[string]multiplication{},
+		deleted:  map[string]bool{},
+		refused:  map[int]int{},
+	}
+}
+
+func (b *book) refuse(status int) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.refused[status]++
+}
+
+func (b *book) delete(id string) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.deleted[id] = true
+}
+
+// refusals returns how many requests were refused with 503.
+func (b *book) refusals() int {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.refused[http.StatusServiceUnavailable]
+}
+
+// errTwice is something that happened again for the same reason.
+var errTwice = errors.New("twice")
 
 func (b *book) accept(id string, o order) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if _, twice := b.accepted[id]; twice {
-		b.complaints = append(b.complaints, fmt.Errorf("%s was accepted twice", id))
+		b.complaints = append(b.complaints, fmt.Errorf("%s was accepted %w", id, errTwice))
 	}
 	b.accepted[id] = o
 }
@@ -32,6 +64,13 @@ func (b *book) finish(id string, m multiplication) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.ended[id] = m
+}
+
+// end returns how a multiplication has ended, as its client has seen it.
+func (b *book) end(id string) multiplication {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.ended[id]
 }
 
 func (b *book) complain(err error) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,7 +24,11 @@ type cluster struct {
 	dir    string
 	server *devdb.Server
 	wire   *wire.Wire
+	direct atomic.Pointer[string] // connection string beside the wire
 }
+
+// url returns the present connection string beside the wire.
+func (c *cluster) url() string { return *c.direct.Load() }
 
 // startCluster starts a Postgres. It syncs to disk: what it loses at a crash would else not be Millrace's fault.
 func startCluster(t *testing.T) *cluster {
@@ -52,6 +57,8 @@ func (c *cluster) start() {
 		c.t.Fatal(err)
 	}
 	c.server = server
+	direct := server.URL()
+	c.direct.Store(&direct)
 	if c.wire != nil {
 		c.wire.Lead(server.URL())
 	}
@@ -139,7 +146,10 @@ func (c *cluster) killBackend() {
 }
 
 // killPostmaster kills all of Postgres with SIGKILL, and starts it again.
-func (c *cluster) killPostmaster() {
+func (c *cluster) killPostmaster() { c.restart(syscall.SIGKILL) }
+
+// restart ends Postgres with a signal, and starts it again.
+func (c *cluster) restart(signal syscall.Signal) {
 	c.t.Helper()
 	content, err := os.ReadFile(filepath.Join(c.dir, "data", "postmaster.pid"))
 	if err != nil {
@@ -150,7 +160,7 @@ func (c *cluster) killPostmaster() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	kill(c.t, pid, syscall.SIGKILL)
+	kill(c.t, pid, signal)
 	<-c.server.Done()
 	if err := c.server.Stop(); err != nil { // it lets go of the directory
 		c.t.Fatal(err)

@@ -19,10 +19,10 @@ type deployment struct {
 	t       *testing.T // the present one
 	whole   *testing.T // at whose end the processes end
 	cluster *cluster
+	blocks  string // directory of the block store
 	env     []string
 	api     *process
 	server  atomic.Pointer[string] // address of the API
-	ops     string                 // where the API has its metrics
 	workers []*process
 	all     []*process // each has a name of its own in Postgres
 }
@@ -37,26 +37,54 @@ type process struct {
 // workerCount is how many workers a deployment has.
 const workerCount = 3
 
-var addresses = regexp.MustCompile(`msg=serving api=(\S+) ops=(\S+)`)
+// The addresses of a process, in its log.
+var (
+	addresses  = regexp.MustCompile(`msg=serving api=(\S+) ops=\S+`)
+	opsAddress = regexp.MustCompile(`msg=(?:serving api=\S+|ready) ops=(\S+)`)
+)
 
 // deploy starts a cluster, an API and workers.
 func deploy(t *testing.T) *deployment {
 	t.Helper()
-	d := &deployment{
-		t:       t,
-		whole:   t,
-		cluster: startCluster(t),
-		env:     []string{"MILLRACE_BLOCKS=file://" + t.TempDir(), "MILLRACE_LEASE=" + lease.String()},
-	}
-	migration := reexec.Command(t, append(d.env, "DATABASE_URL="+d.cluster.server.URL()), "migrate")
-	if text, err := migration.CombinedOutput(); err != nil {
-		t.Fatalf("migrate: %v, %s", err, text)
-	}
+	d := prepare(t, "MILLRACE_LEASE="+lease.String())
 	d.startAPI("127.0.0.1:0")
 	for range workerCount {
 		d.startWorker()
 	}
 	return d
+}
+
+// prepare starts a cluster with the schema of Millrace. Settings are of the processes to be started.
+func prepare(t *testing.T, settings ...string) *deployment {
+	t.Helper()
+	d := empty(t, settings...)
+	d.migrate("")
+	return d
+}
+
+// empty starts a cluster without a schema.
+func empty(t *testing.T, settings ...string) *deployment {
+	t.Helper()
+	d := &deployment{
+		t:       t,
+		whole:   t,
+		cluster: startCluster(t),
+		blocks:  t.TempDir(),
+	}
+	d.env = append([]string{"MILLRACE_BLOCKS=file://" + d.blocks}, settings...)
+	return d
+}
+
+// migrate makes the schema: of a program, or of this version.
+func (d *deployment) migrate(program string) {
+	d.t.Helper()
+	migration := reexec.Command(d.t, append(d.env, "DATABASE_URL="+d.cluster.server.URL()), "migrate")
+	if program != "" {
+		migration.Path = program
+	}
+	if text, err := migration.CombinedOutput(); err != nil {
+		d.t.Fatalf("migrate: %v, %s", err, text)
+	}
 }
 
 // startAPI starts an API that serves on an address.
@@ -66,7 +94,6 @@ func (d *deployment) startAPI(address string) {
 	d.awaitLog(d.api, "msg=serving")
 	found := addresses.FindStringSubmatch(d.api.log.String())
 	d.server.Store(&found[1])
-	d.ops = found[2]
 }
 
 // killAPI kills the API with SIGKILL. Another one is to be started on its address.

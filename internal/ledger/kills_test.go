@@ -23,7 +23,7 @@ func killedAPI(d *deployment, b *book) {
 }
 
 // killedBundle kills workers that compute bundles of small multiplications.
-func killedBundle(d *deployment, _ *book) {
+func killedBundle(d *deployment, b *book) {
 	const active = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ledger%' AND state = 'active'"
 	const running = "SELECT attempted_by[array_upper(attempted_by, 1)] FROM river_job " +
 		"WHERE kind = 'multiply_inline' AND state = 'running' AND NOT attempted_by[array_upper(attempted_by, 1)] = ANY($1) " +
@@ -31,6 +31,9 @@ func killedBundle(d *deployment, _ *book) {
 	lost := []string{}
 	for range scale(2, 10) {
 		until(d.t, "a worker is in a bundle", func() bool {
+			// One silence after the other would keep workers from renewing their leases, without which they fetch no bundles.
+			checked := b.checked.Load()
+			until(d.t, "the load goes on", func() bool { return b.checked.Load() > checked })
 			d.cluster.wire.Silence()
 			defer d.cluster.wire.Speak()
 			until(d.t, "no statement is under way", func() bool { return value[int64](d.cluster, active) == 0 })

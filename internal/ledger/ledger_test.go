@@ -39,7 +39,7 @@ func TestLedger(t *testing.T) {
 			took := l.end(scale(waitTimeout, lease+10*time.Second))
 			sum := b.audit(t, d.cluster)
 			t.Logf("so far %d accepted, %d of them inline, %d checked, %d refused; %d tiles, %d attempts, %d with an error, %d crashes; "+
-				"all ended %s after the fault", sum.accepted, sum.inline, b.checked.Load(), b.refusals.Load(), sum.tiles, sum.attempts,
+				"all ended %s after the fault", sum.accepted, sum.inline, b.checked.Load(), b.refusals(), sum.tiles, sum.attempts,
 				sum.failed, sum.crashes, took.Round(10*time.Millisecond))
 			t.Logf("so far %d jobs reclaimed, %d rescued; %d leases ran out; %d attempts postponed",
 				d.logged("reclaimed a job whose fetch was lost"), d.logged("rescued a job from a lost worker"),

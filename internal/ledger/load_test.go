@@ -2,12 +2,14 @@ package ledger_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +25,8 @@ type load struct {
 	clients sync.WaitGroup
 	stop    atomic.Bool
 	cancel  context.CancelFunc
+	target  func() string // address of the API for the next request
+	repeats bool          // requests that were accepted are sent again, some of them at the same time
 }
 
 // newLoad returns a load without clients.
@@ -32,6 +36,7 @@ func (d *deployment) newLoad(b *book) *load {
 		book:   b,
 		http:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 20 + crowd}},
 		cancel: func() {},
+		target: func() string { return *d.server.Load() },
 	}
 }
 
@@ -86,9 +91,15 @@ func (l *load) run(ctx context.Context, next func() order) {
 func (l *load) order(ctx context.Context, o order) {
 	id, err := l.submit(ctx, o)
 	if err == nil {
-		err = l.follow(ctx, id, o)
+		l.finish(ctx, id, o)
+	} else if ctx.Err() == nil {
+		l.book.complain(fmt.Errorf("%s: %w", o.kind, err))
 	}
-	if err != nil && ctx.Err() == nil {
+}
+
+// finish looks at what becomes of a multiplication that was accepted.
+func (l *load) finish(ctx context.Context, id string, o order) {
+	if err := l.follow(ctx, id, o); err != nil && ctx.Err() == nil {
 		l.book.complain(fmt.Errorf("%s %s: %w", o.kind, id, err))
 	}
 }
@@ -108,7 +119,7 @@ var errUnavailable = errors.New("unavailable")
 func (l *load) request(ctx context.Context, method, path string, body []byte, headers ...string) (text []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout) // beyond the deadline of any request
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, *l.d.server.Load()+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, l.target()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -126,33 +137,50 @@ func (l *load) request(ctx context.Context, method, path string, body []byte, he
 	if text, err = io.ReadAll(response.Body); err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnavailable, err)
 	}
-	switch {
-	case response.StatusCode < http.StatusMultipleChoices:
+	if response.StatusCode < http.StatusMultipleChoices {
 		return text, nil
-	case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
-		l.book.refusals.Add(1)
+	}
+	l.book.refuse(response.StatusCode)
+	switch {
+	case retryable[response.StatusCode] && response.Header.Get("Retry-After") != "":
 		return nil, fmt.Errorf("%w: %s", errUnavailable, text)
 	case response.StatusCode == http.StatusConflict:
 		return nil, fmt.Errorf("%w: %s", errConflict, text)
+	case response.StatusCode == http.StatusNotFound:
+		return nil, fmt.Errorf("%w: %s", errMissing, text)
 	}
 	return nil, fmt.Errorf("%s %s: %s, %s", method, path, response.Status, text)
 }
 
-// errConflict is a 409.
-var errConflict = errors.New("conflict")
+// retryable are the statuses of a refusal after which a client tries again, when it is told when.
+var retryable = map[int]bool{
+	http.StatusTooManyRequests:     true,
+	http.StatusServiceUnavailable:  true,
+	http.StatusInsufficientStorage: true,
+}
+
+// errConflict is a 409, and errMissing a 404.
+var (
+	errConflict = errors.New("conflict")
+	errMissing  = errors.New("missing")
+)
 
 // insist repeats a request until there is a response that is no refusal, or the load ends.
 func (l *load) insist(
 	ctx context.Context, method, path, contentType string, body []byte, out any, headers ...string,
 ) error {
 	headers = append(headers, "Content-Type", contentType)
-	if method == http.MethodPost {
+	if method == http.MethodPost && !slices.Contains(headers, "Idempotency-Key") {
 		headers = append(headers, "Idempotency-Key", uuid.NewString())
 	}
 	for {
 		text, err := l.request(ctx, method, path, body, headers...)
 		switch {
 		case err == nil && out != nil:
+			if content, ok := out.(*[]byte); ok {
+				*content = text
+				return nil
+			}
 			return json.Unmarshal(text, out)
 		case err == nil, !errors.Is(err, errUnavailable), ctx.Err() != nil:
 			return err
@@ -188,7 +216,10 @@ func (l *load) submit(ctx context.Context, o order) (id string, err error) {
 		prefer = "wait=10"
 	}
 	var m multiplication
-	err = l.insist(ctx, http.MethodPost, "/v1/multiplications", "application/json", body, &m, "Prefer", prefer)
+	text, err := l.accepted(ctx, "/v1/multiplications", cmp.Or(o.media, "application/json"), prefer, body, idOf)
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -199,10 +230,13 @@ func (l *load) submit(ctx context.Context, o order) (id string, err error) {
 // follow waits for the end of a multiplication and checks its values.
 func (l *load) follow(ctx context.Context, id string, o order) error {
 	path := "/v1/multiplications/" + id
-	if o.regretted {
+	switch {
+	case o.regretted:
 		if err := l.regret(ctx, path); err != nil {
 			return err
 		}
+	case o.fate == cancelled:
+		return l.abandon(ctx, id, path)
 	}
 	m, err := l.await(ctx, path)
 	if err != nil {
@@ -212,15 +246,34 @@ func (l *load) follow(ctx context.Context, id string, o order) error {
 	if m.State != "completed" {
 		return nil // the audit complains
 	}
-	err = o.check(func(window string) (values [][]float64, err error) {
-		var matrix struct{ Values [][]float64 }
-		err = l.insist(ctx, http.MethodGet, path+"/result"+window, "", nil, &matrix)
-		return matrix.Values, err
-	})
-	if err == nil {
-		l.book.checked.Add(1)
+	if err := o.check(result{l, ctx, path + "/result"}); err != nil {
+		return err
 	}
-	return err
+	l.book.checked.Add(1)
+	if o.fate == deleted {
+		return l.erase(ctx, id, path)
+	}
+	return nil
+}
+
+// result is a result as a client reads it.
+type result struct {
+	load *load
+	ctx  context.Context
+	path string
+}
+
+// window reads a window of the result, or all of it.
+func (r result) window(query string) (values [][]float64, err error) {
+	var matrix struct{ Values [][]float64 }
+	err = r.load.insist(r.ctx, http.MethodGet, r.path+query, "", nil, &matrix)
+	return matrix.Values, err
+}
+
+// npy reads all of the result as a .npy file.
+func (r result) npy() (content []byte, err error) {
+	err = r.load.insist(r.ctx, http.MethodGet, r.path, "", nil, &content, "Accept", "application/x-npy")
+	return content, err
 }
 
 // await waits until a multiplication is final.
@@ -232,25 +285,4 @@ func (l *load) await(ctx context.Context, path string) (m multiplication, err er
 		}
 	}
 	return m, nil
-}
-
-// regret cancels a multiplication and retries it.
-func (l *load) regret(ctx context.Context, path string) error {
-	err := l.insist(ctx, http.MethodPost, path+"/cancel", "", nil, nil)
-	if errors.Is(err, errConflict) {
-		return nil // it was faster
-	}
-	if err != nil {
-		return err
-	}
-	if m, err := l.await(ctx, path); err != nil || m.State == "completed" {
-		return err
-	}
-	for {
-		err := l.insist(ctx, http.MethodPost, path+"/retry", "", nil, nil)
-		if !errors.Is(err, errConflict) || ctx.Err() != nil {
-			return err
-		}
-		pause(ctx, 50*time.Millisecond) // its tiles are about to stop
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,11 +19,26 @@ type order struct {
 	regretted bool // it is cancelled and retried
 	waits     bool // its request waits for the end
 	poison    bool
+	fate      fate
+	media     string // of the body; empty: JSON
 	// body returns the submission; upload stores a matrix and returns its id.
 	body func(upload func(npy []byte) (string, error)) ([]byte, error)
-	// check compares the result with the definition; read returns a window of it.
-	check func(read func(window string) ([][]float64, error)) error
+	// check compares the result with the definition.
+	check func(r result) error
 }
+
+// fate is what a client does with a multiplication.
+type fate int
+
+// The fates.
+const (
+	kept fate = iota
+	cancelled
+	deleted // when it is completed
+)
+
+// errWrong is a value that is not that of the definition.
+var errWrong = errors.New("wrong value")
 
 // integers returns a matrix of small integers, with which the arithmetic is exact.
 func integers(rows, cols int) [][]float64 {
@@ -39,7 +55,7 @@ func integers(rows, cols int) [][]float64 {
 // compare compares some rows and columns of a result with the definition.
 func compare(got, a, b [][]float64) error {
 	if len(got) != len(a) || len(got) > 0 && len(got[0]) != len(b[0]) {
-		return fmt.Errorf("wrong shape: %d rows, want %d", len(got), len(a))
+		return fmt.Errorf("%w: %d rows, want %d", errWrong, len(got), len(a))
 	}
 	for i := range got {
 		for j := range got[i] {
@@ -49,7 +65,7 @@ func compare(got, a, b [][]float64) error {
 				scale += math.Abs(a[i][l] * b[l][j])
 			}
 			if diff := math.Abs(got[i][j] - want); !(diff <= 1e-5*scale) {
-				return fmt.Errorf("wrong value: element %d, %d is %g, want %g", i, j, got[i][j], want)
+				return fmt.Errorf("%w: element %d, %d is %g, want %g", errWrong, i, j, got[i][j], want)
 			}
 		}
 	}
@@ -66,8 +82,8 @@ func small() order {
 		body: func(func([]byte) (string, error)) ([]byte, error) {
 			return json.Marshal(map[string]any{"a": map[string]any{"values": a}, "b": map[string]any{"values": b}})
 		},
-		check: func(read func(string) ([][]float64, error)) error {
-			got, err := read("")
+		check: func(r result) error {
+			got, err := r.window("")
 			if err != nil {
 				return err
 			}
@@ -107,8 +123,8 @@ func stored() order {
 			idB, err := upload(npyOf(b))
 			return []byte(fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %q}}`, idA, idB)), err
 		},
-		check: func(read func(string) ([][]float64, error)) error {
-			got, err := read("")
+		check: func(r result) error {
+			got, err := r.window("")
 			if err != nil {
 				return err
 			}
@@ -148,7 +164,11 @@ func regretted() order {
 
 // random is a multiplication of generated matrices; a window at its end, in the last tile, is checked.
 func random(kind string, m, k, n, tiles int64) order {
-	seed := rand.Int64N(1 << 40)
+	return seeded(kind, m, k, n, tiles, rand.Int64N(1<<40))
+}
+
+// seeded is random with a seed.
+func seeded(kind string, m, k, n, tiles, seed int64) order {
 	const side = 4
 	return order{
 		kind:  kind,
@@ -158,9 +178,9 @@ func random(kind string, m, k, n, tiles int64) order {
 				"b": {"random": {"rows": %d, "cols": %d, "seed": %d, "dtype": "float32"}}}`
 			return fmt.Appendf(nil, body, m, k, seed, k, n, seed+1), nil
 		},
-		check: func(read func(string) ([][]float64, error)) error {
+		check: func(r result) error {
 			for _, at := range [][2]int64{{0, 0}, {0, n - side}, {m - side, 0}, {m - side, n - side}} {
-				got, err := read(fmt.Sprintf("?rows=%d:%d&cols=%d:%d", at[0], at[0]+side, at[1], at[1]+side))
+				got, err := r.window(fmt.Sprintf("?rows=%d:%d&cols=%d:%d", at[0], at[0]+side, at[1], at[1]+side))
 				if err != nil {
 					return err
 				}

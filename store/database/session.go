@@ -21,8 +21,10 @@ var sessionSettings = append(settings{
 	{"statement_timeout", "15min"},
 }, usualTransport.settings()...)
 
-// migrationSettings are those of migrations, which may wait for others and rewrite tables.
-var migrationSettings = usualTransport.settings()
+// migrationSettings are those of migrations, which may rewrite tables. One that waits for a lock of a table keeps all
+// others from it, and may wait for a statement that waits for it: it gives up before Postgres looks for deadlocks, after
+// a second, and begins again.
+var migrationSettings = append(settings{{"lock_timeout", "500ms"}}, usualTransport.settings()...)
 
 // withoutCheck matches the versions of Postgres that refuse client_connection_check_interval, by their platforms.
 const withoutCheck = "mingw|visual c|darwin"

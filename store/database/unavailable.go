@@ -42,6 +42,7 @@ func unavailableCode(code string) bool {
 	case "25006", // read-only: a standby, or a primary that was demoted
 		"25P03", // idle in a transaction for too long: this process was frozen
 		lockNotAvailable,
+		"40001", "40P01", // others ran beside it, or a migration; what may run again has done so
 		"57014": // a statement was cancelled: it took too long
 		return true
 	}
