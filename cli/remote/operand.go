@@ -206,7 +206,7 @@ func UploadBoth(ctx context.Context, api *client.Client, a, b *Operand, log io.W
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil { //house:ignore bound each upload has bounds of its own
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	bar.Clear()

@@ -53,7 +53,8 @@ func Quality(accept, kind string) float64 {
 		if level <= specific {
 			continue
 		}
-		best, specific = weight(params["q"]), level
+		best = weight(params["q"])
+		specific = level
 	}
 	return best
 }

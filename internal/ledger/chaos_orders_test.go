@@ -165,7 +165,7 @@ func (l *load) bulk(ctx context.Context) error {
 	if err != nil || len(items) != len(orders) {
 		return fmt.Errorf("%d items, %w, want %d", len(items), err, len(orders))
 	}
-	var followers sync.WaitGroup
+	var waits sync.WaitGroup
 	for i, item := range items {
 		switch o := orders[i]; {
 		case o.kind == "invalid" && item.Status == http.StatusUnprocessableEntity:
@@ -173,10 +173,10 @@ func (l *load) bulk(ctx context.Context) error {
 			l.book.complain(fmt.Errorf("%s: %+v", o.kind, item))
 		default:
 			l.book.accept(item.ID, o)
-			followers.Go(func() { l.finish(ctx, item.ID, o) })
+			waits.Go(func() { l.finish(ctx, item.ID, o) })
 		}
 	}
-	followers.Wait()
+	waits.Wait()
 	return nil
 }
 

@@ -53,7 +53,8 @@ func TestUpgrade(t *testing.T) {
 	defer l.end(0)
 	works := func(what string) {
 		t.Helper()
-		accepted, checked := b.count(), b.checked.Load()
+		accepted := b.count()
+		checked := b.checked.Load()
 		until(t, what, func() bool { return b.count() > accepted+100 && b.checked.Load() > checked+100 })
 		t.Logf("%s: %d accepted, %d checked so far", what, b.count(), b.checked.Load())
 	}

@@ -228,8 +228,7 @@ func widenUpperHalf(x []float64) {
 	}
 }
 
-// operandPanels are the panels of one step as matrices: a of rows×depth and b of depth×cols elements. The elements of
-// C that they are added to have the leading dimension ldc.
+// operandPanels are the panels of one step: a of rows×depth and b of depth×cols, added to C of leading dimension ldc.
 type operandPanels[T matrix.Float] struct {
 	a, b              []T
 	rows, depth, cols int
