@@ -98,8 +98,8 @@ func (s *Store) deleteExpired(ctx context.Context) (ids []uuid.UUID, err error) 
 	return ids, err
 }
 
-// inBatches calls batch, which deletes up to size rows, until it deletes fewer, and returns how many it deleted. Between
-// two batches it pauses for as long as one took: what is expired can wait, and the queue cannot.
+// inBatches calls batch, which deletes up to size rows, until it deletes fewer, and returns how many it deleted.
+// Between two batches it pauses for as long as one took: what is expired can wait, and the queue cannot.
 func inBatches(ctx context.Context, size int64, batch func() (int64, error)) (int64, error) {
 	var total int64
 	for {

@@ -81,7 +81,7 @@ func (p planned) String() string {
 func schedule(seed uint64, duration, lease time.Duration) (faults []planned) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	round := []planned{}
-	gap := duration / time.Duration(max(20, duration/(4*time.Second)))
+	gap := duration / max(20, duration/(4*time.Second))
 	for at := gap; at < duration; at += gap/2 + time.Duration(random.Int64N(int64(gap))) {
 		if len(round) == 0 {
 			for _, f := range faultKinds {

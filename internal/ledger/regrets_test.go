@@ -32,10 +32,10 @@ func (l *load) regret(ctx context.Context, path string) error {
 // abandon cancels a multiplication, and wants it to stay cancelled.
 func (l *load) abandon(ctx context.Context, id, path string) error {
 	err := l.insist(ctx, http.MethodPost, path+"/cancel", "", nil, nil)
-	if err != nil && !errors.Is(err, errConflict) {
+	conflict := errors.Is(err, errConflict)
+	if err != nil && !conflict {
 		return err
 	}
-	conflict := err != nil
 	m, err := l.await(ctx, path)
 	if err != nil {
 		return err

@@ -22,8 +22,8 @@ var sessionSettings = append(settings{
 }, usualTransport.settings()...)
 
 // migrationSettings are those of migrations, which may rewrite tables. One that waits for a lock of a table keeps all
-// others from it, and may wait for a statement that waits for it: it gives up before Postgres looks for deadlocks, after
-// a second, and begins again.
+// others from it, and may wait for a statement that waits for it: it gives up before Postgres looks for deadlocks,
+// after a second, and begins again.
 var migrationSettings = append(settings{{"lock_timeout", "500ms"}}, usualTransport.settings()...)
 
 // withoutCheck matches the versions of Postgres that refuse client_connection_check_interval, by their platforms.
