@@ -9,6 +9,7 @@ package line
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -75,6 +76,9 @@ type Keeper struct {
 	weights atomic.Pointer[map[identity.TenantID]float64] // of tenants whose weight is not 1
 	reading sync.Mutex                                    // held by one call of find that reads
 
+	heads      atomic.Pointer[heads]
+	addedSmall atomic.Int64 // to queue small since its depth was read, by this process
+
 	mu    sync.Mutex
 	added map[identity.TenantID]float64 // since the line was read, by this process, in seconds of a core
 }
@@ -97,7 +101,7 @@ func New(q *db.Queries) *Keeper { return &Keeper{db: q} }
 func (k *Keeper) Look(ctx context.Context) (moved bool, err error) {
 	l, err := k.read(ctx)
 	if err == nil {
-		err = k.readWeights(ctx)
+		err = errors.Join(k.readWeights(ctx), k.readHeads(ctx))
 	}
 	if err != nil {
 		return false, err
