@@ -15,9 +15,9 @@ import (
 // overloadFactor is by how much more is asked for than the workers compute.
 const overloadFactor = 10
 
-// overloaded returns a row of a service that is asked for ten times as much as its workers compute. The capacity is what
-// they compute while nothing is asked for, from a queue that was filled before.
-func overloaded(kind func(size sizes) order10) func(*testing.T, *subject, sizes) (sample, error) {
+// overloaded returns a row of a service that is asked for ten times as much as its workers compute. The capacity is
+// what they compute while nothing is asked for, from a queue that was filled before.
+func overloaded(kind func(size sizes) demand) func(*testing.T, *subject, sizes) (sample, error) {
 	return func(t *testing.T, s *subject, size sizes) (sample, error) {
 		ctx := t.Context()
 		o := kind(size)
@@ -29,7 +29,12 @@ func overloaded(kind func(size sizes) order10) func(*testing.T, *subject, sizes)
 		before := s.own.finished(t)
 		strict.Processes = s.Processes
 		m := s.begin(ctx)
-		d := strict.flood(ctx, o, overloadFactor*capacity/float64(o.each), size.flood)
+		d := (&flood{
+			s:      strict,
+			demand: o,
+			rate:   overloadFactor * capacity / float64(o.each),
+			within: size.flood,
+		}).run(ctx)
 		n := s.own.finished(t) - before
 		result := m.end(ctx, int(n))
 		goodput := float64(n) / d.seconds
@@ -54,14 +59,15 @@ func overloaded(kind func(size sizes) order10) func(*testing.T, *subject, sizes)
 			"late by at most in seconds": d.late.Seconds(),
 		}
 		if d.others() > 0 {
-			d.err = errors.Join(d.err, fmt.Errorf("got the statuses %v, want 429 and 503 only beside what is accepted", d.statuses))
+			err := fmt.Errorf("got the statuses %v, want 429 and 503 only beside what is accepted", d.statuses)
+			d.err = errors.Join(d.err, err)
 		}
 		return result, errors.Join(d.err, s.drain(ctx, nil), s.emptied(ctx))
 	}
 }
 
-// order10 is what is submitted: a request with so many multiplications.
-type order10 struct {
+// demand is what is submitted: a request with so many multiplications.
+type demand struct {
 	path string
 	body []byte
 	each int
@@ -70,10 +76,10 @@ type order10 struct {
 }
 
 // tileOrder asks for one tile that takes some tenths of a second.
-func tileOrder(size sizes) order10 {
+func tileOrder(size sizes) demand {
 	n := size.side
 	matrix := fmt.Sprintf(`{"random": {"rows": %d, "cols": %d}}`, n, n)
-	o := order10{
+	o := demand{
 		path: "/v1/multiplications",
 		body: fmt.Appendf(nil, `{"a": %s, "b": %s}`, matrix, matrix),
 		each: 1,
@@ -96,12 +102,12 @@ func tileOrder(size sizes) order10 {
 }
 
 // smallOrder asks for a thousand of 2×2: workers compute more than an API accepts one by one.
-func smallOrder(size sizes) order10 {
+func smallOrder(size sizes) demand {
 	parts := make([]string, size.batch)
 	for i := range parts {
 		parts[i] = string(orders2[i%len(orders2)].body(`{"a":{"values":$A},"b":{"values":$B}}`))
 	}
-	return order10{
+	return demand{
 		path: "/v1/multiplications:batch",
 		body: []byte("[" + strings.Join(parts, ",") + "]"),
 		each: size.batch,
@@ -116,7 +122,8 @@ func smallOrder(size sizes) order10 {
 // strictAPI starts an API that refuses early, and returns what reaches it. Its processes count as API.
 func (s *subject) strictAPI(t *testing.T) *subject {
 	t.Helper()
-	api := s.own.start(t, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--max-queued=5s", "--max-queued-small=5s")
+	api := s.own.start(t, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
+		"--max-queued=5s", "--max-queued-small=5s")
 	until(t, "the second API serves", func() bool { return strings.Contains(api.log.String(), "msg=serving") })
 	strict := *s
 	strict.Base = addressPattern.FindStringSubmatch(api.log.String())[1]
@@ -126,7 +133,7 @@ func (s *subject) strictAPI(t *testing.T) *subject {
 
 // capacity returns how many multiplications are completed per second from a full queue, without requests, and how many
 // cores the worker uses for that.
-func (s *subject) capacity(t *testing.T, o order10) (perSecond, cores float64, err error) {
+func (s *subject) capacity(t *testing.T, o demand) (perSecond, cores float64, err error) {
 	s.stopWorker()
 	before := s.own.finished(t)
 	if err := o.fill(t.Context(), s); err != nil {
@@ -136,7 +143,7 @@ func (s *subject) capacity(t *testing.T, o order10) (perSecond, cores float64, e
 	until(t, "the worker computes", func() bool { return s.own.finished(t) > before })
 	m := s.begin(t.Context())
 	from := s.own.finished(t)
-	time.Sleep(o.calm) //house:ignore sleep for so long is measured
+	time.Sleep(o.calm)
 	n := s.own.finished(t) - from
 	result := m.end(t.Context(), int(n))
 	if found, err := s.own.unfinished(t.Context()); !found || err != nil {
@@ -181,73 +188,95 @@ const floodClients = 64
 // probeInterval is how often a small request is sent beside them.
 const probeInterval = 20 * time.Millisecond
 
-// flood submits so many requests a second, whether they are refused or not, and reads meanwhile.
-func (s *subject) flood(ctx context.Context, o order10, rate float64, within time.Duration) deluge {
-	d := deluge{statuses: map[int]int{}}
-	var mu sync.Mutex
-	note := func(err error, keep func()) {
-		mu.Lock()
-		defer mu.Unlock()
-		if keep(); err != nil && d.err == nil {
-			d.err = err
-		}
-	}
-	start := time.Now()
-	var next atomic.Int64
+// flood is a service that is asked for too much.
+type flood struct {
+	s      *subject
+	demand demand
+	rate   float64 // requests a second
+	within time.Duration
+	start  time.Time
+	next   atomic.Int64
+
+	mu sync.Mutex
+	deluge
+}
+
+// run submits so many requests a second, whether they are refused or not, and reads meanwhile.
+func (f *flood) run(ctx context.Context) deluge {
+	f.statuses = map[int]int{}
+	f.start = time.Now()
 	var group sync.WaitGroup
-	r := request(s.Base, "POST", o.path, "", o.body)
 	for range floodClients {
-		group.Go(func() {
-			c, err := dial(s.Base)
-			note(err, func() {})
-			for err == nil && ctx.Err() == nil {
-				due := time.Duration(float64(next.Add(1)-1) / rate * float64(time.Second))
-				if due >= within {
-					break
-				}
-				time.Sleep(due - time.Since(start)) //house:ignore sleep the rate is what is asked for
-				late := time.Since(start) - due
-				var status int
-				if status, _, err = c.do(r); err != nil { // the server has closed the connection
-					c.close()
-					if c, err = dial(s.Base); err == nil {
-						status, _, err = c.do(r)
-					}
-				}
-				took := time.Since(start) - due
-				note(err, func() {
-					d.statuses[status]++
-					d.latencies = append(d.latencies, took)
-					d.late = max(d.late, late)
-				})
+		group.Go(func() { f.keep(f.submit(ctx), func() {}) })
+	}
+	group.Go(func() { f.keep(f.probe(ctx), func() {}) })
+	group.Wait()
+	f.seconds = time.Since(f.start).Seconds()
+	return f.deluge
+}
+
+// keep keeps the first error, and what a function does.
+func (f *flood) keep(err error, keep func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	keep()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// submit is one client that submits.
+func (f *flood) submit(ctx context.Context) error {
+	c, err := dial(f.s.Base)
+	if err != nil {
+		return err
+	}
+	defer func() { c.close() }()
+	r := request(f.s.Base, "POST", f.demand.path, "", f.demand.body)
+	for ctx.Err() == nil {
+		due := time.Duration(float64(f.next.Add(1)-1) / f.rate * float64(time.Second))
+		if due >= f.within {
+			return nil
+		}
+		time.Sleep(due - time.Since(f.start)) // the rate is what is asked for
+		late := time.Since(f.start) - due
+		status, _, err := c.do(r)
+		if err != nil { // the server has closed the connection
+			c.close()
+			if c, err = dial(f.s.Base); err != nil {
+				return err
 			}
-			if c != nil {
-				c.close()
+			if status, _, err = c.do(r); err != nil {
+				return err
 			}
+		}
+		took := time.Since(f.start) - due
+		f.keep(nil, func() {
+			f.statuses[status]++
+			f.latencies = append(f.latencies, took)
+			f.late = max(f.late, late)
 		})
 	}
-	group.Go(func() {
-		c, err := dial(s.Base)
-		list := request(s.Base, "GET", "/v1/multiplications?limit=1", "", nil)
-		for i := 0; err == nil && ctx.Err() == nil && time.Duration(i)*probeInterval < within; i++ {
-			due := time.Duration(i) * probeInterval
-			time.Sleep(due - time.Since(start)) //house:ignore sleep the rate is what is asked for
-			sent := time.Now()
-			var status int
-			status, _, err = c.do(list)
-			took := time.Since(sent)
-			note(err, func() {
-				d.probes = append(d.probes, took)
-				d.statuses[status]++
-			})
-			if status != 200 && err == nil {
-				note(fmt.Errorf("a list got %d", status), func() {})
-			}
-			d.statuses[status]--
+	return ctx.Err()
+}
+
+// probe sends small requests meanwhile.
+func (f *flood) probe(ctx context.Context) error {
+	c, err := dial(f.s.Base)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	list := request(f.s.Base, "GET", "/v1/multiplications?limit=1", "", nil)
+	for i := 0; ctx.Err() == nil && time.Duration(i)*probeInterval < f.within; i++ {
+		time.Sleep(time.Duration(i)*probeInterval - time.Since(f.start)) // the rate is what is asked for
+		sent := time.Now()
+		status, _, err := c.do(list)
+		took := time.Since(sent)
+		if err != nil || status != 200 {
+			return fmt.Errorf("a list got %d, %w", status, err)
 		}
-		note(err, func() {})
-	})
-	group.Wait()
-	d.seconds = time.Since(start).Seconds()
-	return d
+		f.keep(nil, func() { f.probes = append(f.probes, took) })
+	}
+	return ctx.Err()
 }

@@ -19,8 +19,8 @@ type placer func(priority int16, group *[]*offer) iter.Seq2[float64, []*offer]
 // much: who queues many waits for them, and others do not.
 //
 // It is start-time fair queueing, in the time since when bundles wait: those in line stand between the first one, which
-// is worked next, and now. A tenant whose part of the workers is p gets places as far apart as if it had p of what is in
-// line; the first one that of the head. One that submits more than its part has soon places at the end. Each process
+// is worked next, and now. A tenant whose part of the workers is p gets places as far apart as if it had p of what is
+// in line; the first one that of the head. One that submits more than its part has soon places at the end. Each process
 // knows what it has accepted itself.
 type turns struct {
 	mu   sync.Mutex
