@@ -96,14 +96,10 @@ func (g *Gate) Check(t identity.TenantID, name string) error {
 // CheckAny returns an OverloadError if each submission of a tenant is refused, whatever it asks for: it need not be
 // read.
 func (g *Gate) CheckAny(t identity.TenantID) error {
-	err := g.Check(t, queue.Tiles)
-	if err == nil {
+	if err := g.Check(t, queue.Small); err == nil {
 		return nil
 	}
-	if small := g.Check(t, queue.Small); small == nil {
-		return nil
-	}
-	return err
+	return g.Check(t, queue.Tiles)
 }
 
 // Reserve reserves room in a tenant's quota of queued work for an inline multiplication. Errors: quota.Error.

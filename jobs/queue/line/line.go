@@ -66,6 +66,9 @@ type Line struct {
 
 	once sync.Once
 	end  map[uuid.UUID]float64 // see ends
+
+	summed sync.Once
+	sums   *sums // see sum
 }
 
 // Keeper keeps the line.
