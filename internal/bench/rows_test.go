@@ -59,10 +59,10 @@ var (
 		quiet:   500 * time.Millisecond,
 
 		calm:       200 * time.Millisecond,
-		flood:      500 * time.Millisecond,
-		side:       1000,
+		flood:      300 * time.Millisecond,
+		side:       500,
 		batch:      100,
-		aheadTiles: 20,
+		aheadTiles: 40,
 		aheadSmall: 20_000,
 	}
 )
