@@ -118,7 +118,7 @@ func owned(ctx context.Context, id uuid.UUID) identity.Owned {
 func (a *API) register(api huma.API, routes *auth.Routes) {
 	guard.Queries(api, "state")
 	if a.jobs != nil {
-		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), identity.From))
+		api.UseMiddleware(quotas.Limit(a.jobs.Quotas(), identity.From, a.refusals))
 	}
 
 	auth.Route(api, routes, "POST "+apidoc.SimplePath, apidoc.SubmitSimple(), a.submitSimple)

@@ -73,7 +73,7 @@ func (a *API) fail(ctx context.Context, err error) error {
 			return a.failAs(ctx, s.status, err)
 		}
 	}
-	if refused := quotas.Refused(err); refused != nil {
+	if refused := quotas.Refused(ctx, err, a.refusals); refused != nil {
 		return refused
 	}
 	if identity.Refused(err) {
@@ -104,6 +104,7 @@ func (a *API) failAs(ctx context.Context, status int, err error) error {
 	case http.StatusTooManyRequests:
 		var overload admission.OverloadError
 		if errors.As(err, &overload) {
+			a.refusals.Note(ctx, guard.Backlog, "error", err)
 			return retryAfter(status, strconv.Itoa(max(1, int(math.Ceil(overload.RetryAfter.Seconds())))), detail)
 		}
 		return retryAfter(status, soon, detail)

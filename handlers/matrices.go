@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 )
@@ -42,6 +43,9 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	defer release()
 	if first, err := a.replay(ctx, r); first != nil || err != nil {
 		return a.created(ctx, first, err)
+	}
+	if err := a.jobs.Quotas().CheckStored(ctx, identity.From(ctx).Tenant, r.body.LeastBytes()); err != nil {
+		return nil, a.fail(ctx, err)
 	}
 	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
 	defer a.discard(ctx, intake)

@@ -1,16 +1,20 @@
 package handlers_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 )
@@ -213,5 +217,68 @@ func TestQuotaOfRequests(t *testing.T) {
 	checkExceeded(t, b.ask(t, bob, http.MethodPost, "/v1/multiplications", jsonType, []byte("{")), "requests")
 	if a := b.get(t, "/v1/overview", as(alice)...).want(t, http.StatusOK); a.Header.Get("RateLimit") != "" {
 		t.Errorf("RateLimit: %s for a tenant without a quota, want none", a.Header.Get("RateLimit"))
+	}
+}
+
+// TestUploadOverQuota: a file that has no room in the quota of its tenant is refused by its head, before the client sends
+// it.
+func TestUploadOverQuota(t *testing.T) {
+	t.Parallel()
+	b := setupQuotas(t, "max_stored_bytes=300000")
+	file := someElements(200, 200).npy()
+	checkExceeded(t, b.ask(t, bob, http.MethodPost, "/v1/matrices", npyType, file), "stored-bytes")
+	conn, err := net.Dial("tcp", b.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(rawTimeout)); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = fmt.Fprintf(conn, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\n%s: %d\r\nContent-Type: %s\r\n%s\r\nContent-Length: %d\r\n\r\n",
+		tenantHeader, bob, npyType, waitsForContinue, 1_000_000) // reading reports what is wrong
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if !strings.HasPrefix(line, "HTTP/1.1 429") {
+		t.Errorf("got %q, %v, want 429 and no 100 before", line, err)
+	}
+}
+
+// TestPriorities: the priority of a client that is no administrator counts among its tenant's multiplications only,
+// unless the setting says that it counts against all.
+func TestPriorities(t *testing.T) {
+	t.Parallel()
+	for name, global := range map[string]bool{"own": false, "global": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setupTenants(t, options{idle: true, limits: handlers.Limits{GlobalPriorities: global}})
+			for _, c := range []struct{ body, jobs string }{
+				{`"b": {"random": {"rows": 2, "cols": 2}}`, "tags[1] = $1"},
+				{`"b": {"values": [[1, 2]]}`, "id = (SELECT job FROM inline_pending WHERE id::text = $1)"},
+			} {
+				a := `"a": {"random": {"rows": 2, "cols": 2}}`
+				if strings.Contains(c.body, "values") {
+					a = `"a": {"values": [[1], [2]]}`
+				}
+				want := map[identity.TenantID]int{bob: 2, 0: 1}
+				if global {
+					want[bob] = 1
+				}
+				for tenant, priority := range want {
+					body := []byte("{" + a + ", " + c.body + `, "priority": 1}`)
+					var got received
+					if tenant == bob {
+						got = b.ask(t, bob, http.MethodPost, "/v1/multiplications", jsonType, body)
+					} else {
+						got = b.post(t, "/v1/multiplications", jsonType, body)
+					}
+					m := decode[resource.Multiplication](t, got.want(t, http.StatusAccepted))
+					var of int
+					err := b.store.Pool.QueryRow(t.Context(), "SELECT priority FROM river_job WHERE "+c.jobs, m.ID).Scan(&of)
+					if err != nil || of != priority || m.Priority != 1 {
+						t.Errorf("tenant %d, %s: the job has priority %d, %v, want %d, and 1 in the response", tenant, c.body, of, err, priority)
+					}
+				}
+			}
+		})
 	}
 }

@@ -65,6 +65,11 @@ type readOrder func(context.Context, *payload.Body, *payload.Intake) (jobs.Submi
 
 // accept reads a submission and submits it. If anything is wrong, nothing of it stays.
 func (a *API) accept(ctx context.Context, r request, read readOrder) (*response, error) {
+	if r.key == "" { // one with a key may have been accepted before
+		if err := a.jobs.AdmitAny(identity.From(ctx).Tenant); err != nil {
+			return nil, err
+		}
+	}
 	release, err := r.body.Reserve(ctx, a.store)
 	if err != nil {
 		return nil, err
@@ -125,6 +130,9 @@ func (a *API) submitInline(
 }
 
 func (a *API) submitTiles(ctx context.Context, r request, order jobs.Submission) (resp *response, err error) {
+	if err := a.jobs.Admit(identity.From(ctx).Tenant, order); err != nil {
+		return nil, err
+	}
 	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		m, err := a.jobs.SubmitTx(ctx, tx, order)
 		if err != nil {

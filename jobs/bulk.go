@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/identity"
-	"github.com/millrace/millrace/jobs/accept"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -31,10 +30,7 @@ func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
 	if err != nil || ok {
 		return Order{inline: i}, err
 	}
-	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
-		return Order{}, err
-	}
-	if err := c.notOverloaded(t, queueOf(planOf(s))); err != nil {
+	if err := c.Admit(t, s); err != nil {
 		return Order{}, err
 	}
 	for _, o := range []*Operand{&s.A, &s.B} {
@@ -81,7 +77,7 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 	var err error
 	for n, o := range orders {
 		if o.Inline() {
-			if err := c.admit(o.inline); err != nil {
+			if err := c.gate.Reserve(o.inline); err != nil {
 				all[n].Err = err
 				continue
 			}
@@ -100,12 +96,12 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 	if len(offers) == 0 {
 		return all, nil
 	}
-	known, err := c.queue.AcceptTx(ctx, tx.Tx(), accept.Bundles(offers))
+	known, err := c.queue.AcceptTx(ctx, tx.Tx(), c.acceptor.Bundles(offers))
 	switch {
 	case err != nil:
 		return nil, err
 	case known:
-		tx.Tx().AfterCommit(func() { c.metrics.Submitted(queue.Small, len(offers)) })
+		tx.Tx().AfterCommit(func() { c.acceptor.Note(offers) })
 		return all, nil
 	}
 	for n, o := range orders {
@@ -122,7 +118,7 @@ func (c *Client) SubmitAllTx(ctx context.Context, tx *store.TenantTx, orders []O
 func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submission) (Accepted, error) {
 	var m Multiplication
 	err := pgx.BeginFunc(ctx, tx.Tx().Pgx(), func(pgx.Tx) (err error) { // a savepoint
-		m, err = c.submitAdmittedTx(ctx, tx, s)
+		m, err = c.SubmitTx(ctx, tx, s)
 		return err
 	})
 	var noQuota *quota.Error

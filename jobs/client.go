@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/accept"
+	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/jobs/queue/session"
@@ -29,6 +30,7 @@ type Client struct {
 	metrics   *measure.Metrics
 	acceptor  *accept.Acceptor
 	quotas    *quota.Keeper
+	gate      *admission.Gate
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
 }
@@ -50,7 +52,7 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 	var err error
 	c.queue, err = queue.New(s, c.sender, config, c.parts(engine), log)
 	c.acceptor = accept.New(c.queue, func(n int) { c.metrics.Submitted(queue.Small, n) })
-	c.quotas = quota.New(s, quota.Limits{}, c.replicas)
+	c.SetLimits(Limits{})
 	return c, err
 }
 
@@ -58,6 +60,7 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 func (c *Client) SetLimits(l Limits) {
 	c.limits = l
 	c.quotas = quota.New(c.store, l.Quotas, c.replicas)
+	c.gate = admission.New(l.Queued, c.queue, c.acceptor, c.quotas)
 }
 
 // Start begins to work jobs. The context bounds the start only; Stop ends the work.

@@ -42,7 +42,7 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
 		return inline.Multiplication{}, Multiplication{}, false, nil
 	}
-	if err := c.notOverloaded(t, queue.Small); err != nil {
+	if err := c.gate.Check(t, queue.Small); err != nil {
 		return inline.Multiplication{}, Multiplication{}, false, err
 	}
 	i := inline.Multiplication{
@@ -70,10 +70,7 @@ var ErrNotInline = accept.ErrNotInline
 // Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has
 // one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline; quota.Error.
 func (c *Client) Accept(ctx context.Context, offers ...queue.Offer) []error {
-	if c.quotas.None() {
-		return c.acceptor.Accept(ctx, offers...)
-	}
-	return c.acceptWithin(ctx, offers)
+	return c.gate.Accept(ctx, offers)
 }
 
 // bringsContent reports whether an operand comes with the submission and is small.

@@ -30,11 +30,17 @@ type Limits struct {
 	Queued      admission.Limits
 }
 
-// notOverloaded returns an admission.OverloadError if so much is queued that a submission of a tenant to a queue is
-// refused.
-func (c *Client) notOverloaded(t identity.TenantID, name string) error {
-	return c.limits.Queued.Check(c.queue, c.acceptor, t, name)
+// Admit returns an admission.OverloadError if so much is queued that a submission of a tenant is refused. It asks
+// nothing, and is to be called before a transaction begins. Errors are also those of Limits.Check.
+func (c *Client) Admit(t identity.TenantID, s Submission) error {
+	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
+		return err
+	}
+	return c.gate.Check(t, queueOf(planOf(s)))
 }
+
+// AdmitAny returns an admission.OverloadError if whatever a tenant submits is refused.
+func (c *Client) AdmitAny(t identity.TenantID) error { return c.gate.CheckAny(t) }
 
 // Check returns matrix.ErrShape when the product of a and b is not defined, and matrix.ErrTooLarge when one of the
 // three matrices, random ones too, has more than maxBytes, if that is positive, or when the multiplication exceeds a

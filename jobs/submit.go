@@ -46,21 +46,13 @@ type Submission struct {
 var ErrOlderProcesses = errors.New("the service is being updated: older processes cannot divide the inner dimension")
 
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
-// its first tiles; the others follow as these are completed. Workers are woken after the commit. Errors: those of
-// Limits.Check; admission.ErrOverloaded; blocks.ErrFull, and store.ErrNoSpace when there is no room for the result;
-// store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses; quota.Error.
+// its first tiles; the others follow as these are completed. Workers are woken after the commit. Whether too much is
+// queued is for Admit. Errors: those of Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the
+// result; store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses; quota.Error.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
 	}
-	if err := c.notOverloaded(tx.ID(), queueOf(planOf(s))); err != nil {
-		return Multiplication{}, err
-	}
-	return c.submitAdmittedTx(ctx, tx, s)
-}
-
-// submitAdmittedTx is SubmitTx for a submission for which not too much is queued.
-func (c *Client) submitAdmittedTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	m, err := c.submitTx(ctx, tx, s)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)

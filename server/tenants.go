@@ -6,35 +6,35 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/migrations"
-	"github.com/millrace/millrace/store/quota"
+	"github.com/millrace/millrace/store/tenants"
 )
 
-// Types of package quota, for the command line.
+// Types of package tenants, for the command line.
 type (
 	// Tenant is a tenant with its quotas.
-	Tenant = quota.Tenant
+	Tenant = tenants.Tenant
 	// TenantChange is what is to be different of a tenant.
-	TenantChange = quota.Change
+	TenantChange = tenants.Change
 	// Changed is a limit that may change.
-	Changed[T any] = quota.Changed[T]
+	Changed[T any] = tenants.Changed[T]
 )
 
 // ErrTenantName means that a tenant cannot have a name.
-var ErrTenantName = quota.ErrName
+var ErrTenantName = tenants.ErrName
 
 // Tenants returns all tenants.
-func Tenants(ctx context.Context, d Database) (tenants []Tenant, err error) {
+func Tenants(ctx context.Context, d Database) (all []Tenant, err error) {
 	err = d.with(ctx, func(pool *pgxpool.Pool) error {
-		tenants, err = quota.Tenants(ctx, pool)
+		all, err = tenants.List(ctx, pool)
 		return err
 	})
-	return tenants, err
+	return all, err
 }
 
 // SetTenant changes a tenant, and reports whether it was made for that.
 func SetTenant(ctx context.Context, d Database, name string, c TenantChange) (made bool, err error) {
 	err = d.with(ctx, func(pool *pgxpool.Pool) error {
-		made, err = quota.Set(ctx, pool, name, c)
+		made, err = tenants.Set(ctx, pool, name, c)
 		return err
 	})
 	return made, err

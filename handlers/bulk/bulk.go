@@ -64,6 +64,11 @@ type order struct {
 
 // Submit accepts what can be accepted of a request, and returns the outcomes.
 func (s *Service) Submit(ctx context.Context, r Request) (*Response, error) {
+	if r.Key == "" { // one with a key may have been accepted before
+		if err := s.Jobs.AdmitAny(s.Store.ID()); err != nil {
+			return nil, err
+		}
+	}
 	release, err := r.Body.ReserveOrders(ctx, s.Store.Store())
 	if err != nil {
 		return nil, err

@@ -25,6 +25,10 @@ const (
 	Memory            Reason = "memory"             // too many large transfers
 	Space             Reason = "space"              // no room in the block store
 	Database          Reason = "database"           // the database is unavailable
+	Backlog           Reason = "backlog"            // too much work is queued
+	StoredBytes       Reason = "quota_stored_bytes" // the tenant has stored too much
+	QueuedWork        Reason = "quota_queued_work"  // the tenant has queued too much
+	TenantRequests    Reason = "quota_requests"     // the tenant sends too many requests
 )
 
 // Refusals counts what is refused, and logs at most one line a second for each reason. A nil Refusals does neither.
@@ -53,6 +57,10 @@ func NewRefusals(registry prometheus.Registerer, log *slog.Logger) *Refusals {
 		Memory,
 		Space,
 		Database,
+		Backlog,
+		StoredBytes,
+		QueuedWork,
+		TenantRequests,
 	} {
 		r.total.WithLabelValues(string(reason))
 	}

@@ -76,6 +76,17 @@ func Open(r *http.Request, keyed bool, mediaTypes ...string) (*Body, error) {
 	return b, nil
 }
 
+// maxFileHead is how long the head of a .npy file is taken to be at most, in bytes.
+const maxFileHead = 64 << 10
+
+// LeastBytes returns how many bytes the matrix in the body takes at least, as far as its head tells.
+func (b *Body) LeastBytes() int64 {
+	if b.mediaType != resource.MediaNPY {
+		return 0
+	}
+	return max(0, b.size-maxFileHead)
+}
+
 // tinyBody is the size of a body that is read before memory is reserved for it, in bytes. It takes no more than the
 // buffers of its connection, so that a slow client holds nothing that others need.
 const tinyBody = 4 << 10

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/quota"
@@ -28,12 +29,20 @@ type Problem struct {
 	Violated []string `json:"violated-policies"`
 }
 
-// Refused returns the response to an error of a quota, with its Retry-After; nil for other errors.
-func Refused(err error) error {
+// reasons are those of the refusals.
+var reasons = map[string]guard.Reason{
+	quota.StoredBytes: guard.StoredBytes,
+	quota.Queued:      guard.QueuedWork,
+	quota.Requests:    guard.TenantRequests,
+}
+
+// Refused counts an error of a quota, and returns the response to it, with its Retry-After; nil for other errors.
+func Refused(ctx context.Context, err error, refusals *guard.Refusals) error {
 	var e *quota.Error
 	if !errors.As(err, &e) {
 		return nil
 	}
+	refusals.Note(ctx, reasons[e.Quota], "error", err)
 	problem := &Problem{
 		CodedProblem: *resource.NewProblem(http.StatusTooManyRequests, "quota_exceeded", e.Error()),
 		Violated:     []string{e.Quota},
@@ -49,7 +58,7 @@ func wholeSeconds(d time.Duration) string {
 
 // Limit returns a middleware that counts the requests of tenants, and refuses what is too many, before a body is read.
 func Limit(
-	keeper *quota.Keeper, principal func(context.Context) identity.Principal,
+	keeper *quota.Keeper, principal func(context.Context) identity.Principal, refusals *guard.Refusals,
 ) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
 		if keeper.None() {
@@ -65,7 +74,7 @@ func Limit(
 		}
 		if err != nil {
 			_, w := humago.Unwrap(hc)
-			resource.WriteProblem(w, Refused(err))
+			resource.WriteProblem(w, Refused(hc.Context(), err, refusals))
 			return
 		}
 		next(hc)

@@ -19,6 +19,13 @@ type sizes struct {
 	slots   []int
 	most    int // submissions in a window
 	quiet   time.Duration
+
+	calm       time.Duration // in which the capacity is measured
+	flood      time.Duration // in which ten times as much is asked for
+	side       int           // of the matrices then
+	batch      int           // small ones in a request then
+	aheadTiles int           // submitted before
+	aheadSmall int           // the same
 }
 
 var (
@@ -32,6 +39,13 @@ var (
 		slots:   []int{1, 2, 4, 8, 16, 32, 64},
 		most:    1_000_000,
 		quiet:   4 * time.Second,
+
+		calm:       10 * time.Second,
+		flood:      time.Minute,
+		side:       2000,
+		batch:      1000,
+		aheadTiles: 100,
+		aheadSmall: 1_200_000,
 	}
 	short = sizes{
 		window:  5 * time.Second,
@@ -43,6 +57,13 @@ var (
 		slots:   []int{1, 4},
 		most:    200,
 		quiet:   500 * time.Millisecond,
+
+		calm:       200 * time.Millisecond,
+		flood:      300 * time.Millisecond,
+		side:       500,
+		batch:      100,
+		aheadTiles: 40,
+		aheadSmall: 20_000,
 	}
 )
 
@@ -133,7 +154,28 @@ var rows = []row{
 		},
 		run: queued,
 	},
+	{
+		id:     "overload-tiles",
+		title:  "ten times as many tiles as the workers compute, for a minute; the latencies are those of small requests",
+		goal:   "≥ 0.95 of the capacity, p99 < 50 ms",
+		once:   true,
+		own:    true,
+		values: overloadValues,
+		run:    overloaded(tileOrder),
+	},
+	{
+		id:     "overload-small",
+		title:  "the same with batches of 1,000 of 2×2",
+		goal:   "≥ 0.95 of the capacity, p99 < 50 ms",
+		once:   true,
+		own:    true,
+		values: overloadValues,
+		run:    overloaded(smallOrder),
+	},
 }
+
+// overloadValues are what the rows of an overload are about.
+var overloadValues = []string{"goodput of the capacity", "without the generator", "requests per second", "other responses"}
 
 // accepted is the status of a submission.
 const accepted = 202

@@ -39,6 +39,7 @@ type Acceptor struct {
 	running int                 // such transactions
 	bundles bundles
 	parts   parts
+	turns   turns
 	joined  chan struct{} // offers have come
 }
 
@@ -230,7 +231,7 @@ func (a *Acceptor) acceptAlone(o *offer) {
 func (a *Acceptor) try(group []*offer, hasty bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].given), acceptTimeout)
 	defer cancel()
-	acceptance, last := a.bundles.cut(group)
+	acceptance, last := a.bundles.cut(group, a.turns.in(a.queue.Line()))
 	acceptance.Status = statusAccepted
 	acceptance.Hasty = hasty
 	accepted, err := a.queue.Accept(ctx, acceptance)
@@ -257,6 +258,7 @@ func (a *Acceptor) try(group []*offer, hasty bool) error {
 		return !ok
 	})
 	a.accepted(len(group))
+	a.queue.Line().AddSmall(len(group))
 	a.parts.add(group)
 	a.end(nil, group...)
 	a.end(refusal, refused...)

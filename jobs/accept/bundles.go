@@ -79,42 +79,62 @@ type tails [priorities + 1]struct {
 }
 
 // cut cuts a group into bundles, each of one priority and of bounded work. The first id of a new one is the smallest.
-// A bundle is open to other groups only once it has a job: note tells it.
-func (s *bundles) cut(group []*offer) (queue.Acceptance, tails) {
+// A bundle is open to other groups only once it has a job: note tells it. Those that have places before the end of the
+// line are in bundles of their own, to which nothing is added.
+func (s *bundles) cut(group []*offer, places placer) (queue.Acceptance, tails) {
 	group = slices.SortedFunc(slices.Values(group), func(x, y *offer) int { return bytes.Compare(x.ID[:], y.ID[:]) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var a queue.Acceptance
 	var last tails
+	var of []*offer
 	for priority := int16(1); priority <= priorities; priority++ {
-		current := s.open[priority]
-		var offers []queue.Offer
-		flush := func() {
-			if len(offers) > 0 {
-				a.Offers = append(a.Offers, offers)
-				a.Bundles = append(a.Bundles, current.Bundle)
-				offers = nil
-			}
-		}
+		of = of[:0]
 		for _, o := range group {
-			if urgency(o.Offer) != priority {
-				continue
+			if urgency(o.Offer) == priority {
+				of = append(of, o)
 			}
-			// A new bundle takes each id that follows: its range is not known to a worker yet.
-			if current.full() || current.count == 0 || current.Job != 0 && !current.covers(o.ID) {
-				flush()
-				current = newBundle(o)
-			}
-			current.add(o)
-			offers = append(offers, o.Offer)
-			last[priority].bundle, last[priority].offer = current, o.ID
 		}
-		flush()
+		if len(of) == 0 {
+			continue
+		}
+		for ahead, early := range places(priority, &of) {
+			cutInto(&a, bundle{}, early, ahead)
+		}
+		if len(of) == 0 {
+			continue
+		}
+		current := cutInto(&a, s.open[priority], of, 0)
+		last[priority].bundle, last[priority].offer = current, of[len(of)-1].ID
 		if current.Job != 0 {
 			s.open[priority] = current
 		}
 	}
 	return a, last
+}
+
+// cutInto adds offers to a bundle, and to others that follow it. It returns the last one.
+func cutInto(a *queue.Acceptance, current bundle, group []*offer, ahead float64) bundle {
+	var offers []queue.Offer
+	flush := func() {
+		if len(offers) > 0 {
+			a.Offers = append(a.Offers, offers)
+			a.Bundles = append(a.Bundles, current.Bundle)
+			a.Ahead = append(a.Ahead, ahead)
+			offers = nil
+		}
+	}
+	for _, o := range group {
+		// A new bundle takes each id that follows: its range is not known to a worker yet.
+		if current.full() || current.count == 0 || current.Job != 0 && !current.covers(o.ID) {
+			flush()
+			current = newBundle(o)
+		}
+		current.add(o)
+		offers = append(offers, o.Offer)
+	}
+	flush()
+	return current
 }
 
 // note remembers the jobs that the last bundles of a cut have got.

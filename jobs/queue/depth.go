@@ -124,8 +124,8 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 		d.Work = time.Duration(work * float64(time.Second))
 		depths.Queues = append(depths.Queues, d)
 		if queue == Small {
-			told.Depth = d.Depth
-			told.Small = line.NewSmallRate(Small, d.Depth, perJob, samples)
+			told.Depth = line.SmallDepth(d.Depth, found.bundles, found.inline, MaxCounted)
+			told.Small = line.NewSmallRate(Small, told.Depth, perJob, samples)
 		}
 	}
 	c.line.Tell(told)
@@ -135,6 +135,8 @@ func (c *Client) readDepths(ctx context.Context) (Depths, error) {
 // backlog is what there is to do.
 type backlog struct {
 	jobs     []db.CountJobsRow
+	inline   []db.CountInlineRow
+	bundles  float64 // jobs of queue small that wait or run
 	unqueued db.CountUnqueuedRow
 	paused   []string // queues
 }
@@ -148,6 +150,8 @@ func (c *Client) countWork(ctx context.Context, soon time.Duration) (b backlog, 
 	if err != nil {
 		return b, fmt.Errorf("counting inline multiplications: %w", err)
 	}
+	b.inline = inline
+	b.bundles = float64(newDepth(Small, b.jobs).Depth)
 	b.jobs = withInline(b.jobs, inline)
 	if b.unqueued, err = c.db.CountUnqueued(ctx, maxUnqueued); err != nil {
 		return b, fmt.Errorf("counting the tiles without jobs: %w", err)

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -143,5 +145,29 @@ func TestWork(t *testing.T) {
 	const want = 4 * 3 * 30 * time.Second // four tiles of 30 s, three times over
 	if got := b.depths(c)[Tiles].Work; (got - want).Abs() > time.Millisecond {
 		t.Errorf("got %s of work, want %s", got, want)
+	}
+}
+
+// TestDeepSmallQueue: how many small multiplications wait is told by their bundles, if they are more than are counted.
+func TestDeepSmallQueue(t *testing.T) {
+	t.Parallel()
+	counted := []db.CountInlineRow{
+		{
+			State:   db.RiverJobStateAvailable,
+			Waiting: MaxCounted - 200,
+			Jobs:    499,
+		},
+		{
+			State:   db.RiverJobStateRunning,
+			Waiting: 200,
+			Jobs:    1,
+		},
+	}
+	if got := line.SmallDepth(MaxCounted, 5000, counted, MaxCounted); got != 10*MaxCounted {
+		t.Errorf("5,000 bundles like 500 that have %d multiplications have %d, want ten times as many", MaxCounted, got)
+	}
+	counted[0].Waiting--
+	if got := line.SmallDepth(70, 5000, counted, MaxCounted); got != 70 {
+		t.Errorf("where all were counted got %d, want 70", got)
 	}
 }

@@ -40,6 +40,7 @@ type Bundle struct {
 type Acceptance struct {
 	Offers  [][]Offer // of each bundle, which has one priority; no two of all have one key
 	Bundles []Bundle  // with a job: that of a bundle that was accepted before, to which the offers are added if it waits
+	Ahead   []float64 // of each bundle: how many seconds before now its place in line is
 	Status  int       // HTTP status of the responses
 	Hasty   bool      // fail rather than wait longer than a moment for a transaction that is about to write the same key
 }
@@ -105,6 +106,7 @@ func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 		params.Lasts = append(params.Lasts, a.Bundles[i].Last)
 		params.Urgencies = append(params.Urgencies, cmp.Or(offers[0].Urgency, offers[0].Priority))
 		params.OpenJobs = append(params.OpenJobs, a.Bundles[i].Job)
+		params.Ahead = append(params.Ahead, a.Ahead[i])
 		for _, o := range offers {
 			addOffer(&params, o, first)
 			if o.Key != nil {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/keys/internal/db"
+	"github.com/millrace/millrace/store/tenants"
 )
 
 // Channel is the channel of notifications that a key or a session was revoked. Payloads are ids.
@@ -93,11 +94,12 @@ func (o Order) check(now time.Time) error {
 
 // Store keeps keys and sessions in the database.
 type Store struct {
-	db *db.Queries
+	pool *pgxpool.Pool
+	db   *db.Queries
 }
 
 // Open returns the keys in the database of a pool.
-func Open(pool *pgxpool.Pool) *Store { return &Store{db: db.New(pool)} }
+func Open(pool *pgxpool.Pool) *Store { return &Store{pool: pool, db: db.New(pool)} }
 
 // Create makes a key, and returns it with its token, which cannot be read again. Errors: ErrNoTenant, ErrInvalid.
 func (s *Store) Create(ctx context.Context, o Order) (Key, string, error) {
@@ -138,18 +140,18 @@ func (s *Store) Create(ctx context.Context, o Order) (Key, string, error) {
 
 // CreateTenant makes a tenant, unless there is one with the name. Errors: ErrInvalid.
 func (s *Store) CreateTenant(ctx context.Context, name string) error {
-	if !identity.IsTenantName(name) {
-		return fmt.Errorf("%w: the name of a tenant has 1 to 63 small letters, digits and hyphens, and does not begin "+
-			"with a hyphen; it is %.80q", ErrInvalid, name)
+	_, err := tenants.Make(ctx, s.pool, name)
+	if errors.Is(err, tenants.ErrName) {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return s.db.InsertTenant(ctx, name)
+	return err
 }
 
 // TenantName returns the name of a tenant. Errors: ErrNoTenant.
 func (s *Store) TenantName(ctx context.Context, id identity.TenantID) (string, error) {
-	name, err := s.db.GetTenantName(ctx, id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", fmt.Errorf("%w: %d", ErrNoTenant, id)
+	name, err := tenants.Name(ctx, s.pool, id)
+	if err == nil && name == "" {
+		err = fmt.Errorf("%w: %d", ErrNoTenant, id)
 	}
 	return name, err
 }

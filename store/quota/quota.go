@@ -206,13 +206,8 @@ func (k *Keeper) CheckTx(ctx context.Context, tx *store.TenantTx) error {
 		if err != nil {
 			return fmt.Errorf("adding up a quota: %w", err)
 		}
-		if used > float64(l.StoredBytes) {
-			return &Error{
-				Quota: StoredBytes,
-				Limit: float64(l.StoredBytes),
-				Used:  used,
-				Retry: storedRetry,
-			}
+		if err := storedError(float64(l.StoredBytes), used); err != nil {
+			return err
 		}
 	}
 	if l.QueuedSeconds == 0 {

@@ -9,6 +9,7 @@ package line
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -65,6 +66,9 @@ type Line struct {
 
 	once sync.Once
 	end  map[uuid.UUID]float64 // see ends
+
+	summed sync.Once
+	sums   *sums // see sum
 }
 
 // Keeper keeps the line.
@@ -74,6 +78,9 @@ type Keeper struct {
 	rates   atomic.Pointer[Rates]
 	weights atomic.Pointer[map[identity.TenantID]float64] // of tenants whose weight is not 1
 	reading sync.Mutex                                    // held by one call of find that reads
+
+	heads      atomic.Pointer[heads]
+	addedSmall atomic.Int64 // to queue small since its depth was read, by this process
 
 	mu    sync.Mutex
 	added map[identity.TenantID]float64 // since the line was read, by this process, in seconds of a core
@@ -97,7 +104,7 @@ func New(q *db.Queries) *Keeper { return &Keeper{db: q} }
 func (k *Keeper) Look(ctx context.Context) (moved bool, err error) {
 	l, err := k.read(ctx)
 	if err == nil {
-		err = k.readWeights(ctx)
+		err = errors.Join(k.readWeights(ctx), k.readHeads(ctx))
 	}
 	if err != nil {
 		return false, err

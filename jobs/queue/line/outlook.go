@@ -133,36 +133,51 @@ func (l *Line) ends() map[uuid.UUID]float64 {
 	return l.end
 }
 
+// sums is what Backlog needs to know of a line: it is called for each submission.
+type sums struct {
+	total   float64 // all work in line
+	weights float64 // of the tenants that have some
+	tenants map[identity.TenantID]end
+}
+
+// end is when all is done that a tenant has in line, and its weight.
+type end struct{ at, weight float64 }
+
+// sum sums up the line, once.
+func (l *Line) sum() *sums {
+	l.summed.Do(func() {
+		s := &sums{tenants: map[identity.TenantID]end{}}
+		ends := l.ends()
+		for _, f := range l.Flows {
+			s.total += f.rest()
+			known, ok := s.tenants[f.Tenant]
+			if !ok {
+				s.weights += f.Weight
+			}
+			s.tenants[f.Tenant] = end{at: max(known.at, ends[f.ID]), weight: f.Weight}
+		}
+		l.sums = s
+	})
+	return l.sums
+}
+
 // Backlog returns how much work is done until all is that a tenant has in line, in seconds of a core, with some that is
 // not in line yet.
 func (l *Line) Backlog(t identity.TenantID, added float64) float64 {
-	ends := l.ends()
-	weights := map[identity.TenantID]float64{}
-	end := 0.0
-	own := 0.0
-	total := added
-	for _, f := range l.Flows {
-		total += f.rest()
-		weights[f.Tenant] = f.Weight
-		if f.Tenant == t {
-			own = f.Weight
-			end = max(end, ends[f.ID])
-		}
-	}
+	s := l.sum()
+	total := s.total + added
+	own := s.tenants[t]
 	if added > 0 {
-		sum := 0.0
-		for _, w := range weights {
-			sum += w
+		weights := s.weights
+		if own.weight == 0 { // it has nothing in line yet: a weight like those of others
+			own.weight = weights / max(1, float64(len(s.tenants)))
+			weights += own.weight
 		}
-		if own == 0 { // it has nothing in line yet: a weight like those of others
-			own = sum / max(1, float64(len(weights)))
-			sum += own
-		}
-		if own > 0 {
-			added *= sum / own
+		if own.weight > 0 {
+			added *= weights / own.weight
 		}
 	}
-	return min(total, end+added)
+	return min(total, own.at+added)
 }
 
 // stream is what a tenant has in line.

@@ -66,3 +66,17 @@ func Pace(queue string, samples []db.SampleJobsRow, costs map[uuid.UUID]float64)
 	}
 	return took / cost
 }
+
+// SmallDepth returns how many multiplications wait in queue small or are computed. Of the inline ones no more than max
+// were counted: if there are more, as many are taken to be in each bundle as in those.
+func SmallDepth(depth int64, bundles float64, inline []db.CountInlineRow, max int64) int64 {
+	var waiting, jobs int64
+	for _, row := range inline {
+		waiting += row.Waiting
+		jobs += row.Jobs
+	}
+	if waiting < max || jobs == 0 {
+		return depth
+	}
+	return int64(bundles * float64(waiting) / float64(jobs))
+}

@@ -9,8 +9,11 @@ import (
 	"github.com/millrace/millrace/identity"
 )
 
-// Tell tells the keeper how fast work is done.
-func (k *Keeper) Tell(r Rates) { k.rates.Store(&r) }
+// Tell tells the keeper how fast work is done, and what waits in queue small.
+func (k *Keeper) Tell(r Rates) {
+	k.addedSmall.Store(0)
+	k.rates.Store(&r)
+}
 
 // keepRates is how long rates stand for the present.
 const keepRates = time.Minute
@@ -88,15 +91,4 @@ func (k *Keeper) Backlog(t identity.TenantID) time.Duration {
 	f := k.fleet(l)
 	f.Slots = max(1, f.Slots) // an autoscaler may have stopped all
 	return f.seconds(l.Backlog(t, added)) - time.Since(l.At)
-}
-
-// SmallBacklog returns how long the workers take until they have done what is in queue small, of whatever tenant. It
-// does not wait.
-func (k *Keeper) SmallBacklog() time.Duration {
-	r, ok := k.told()
-	l := k.last.Load()
-	if !ok || l == nil {
-		return 0
-	}
-	return r.wait(l.SmallSlots) - time.Since(r.At)
 }

@@ -1,7 +1,7 @@
 -- name: InsertBundles :many
 -- Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 -- arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
--- keys that were used before. It does nothing while a process of a version runs that does not know of such rows.
+-- keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a version runs that does not know of such rows.
 WITH known AS (
     SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < @inline_since::smallint) AS yes
 ), kept AS (
@@ -17,13 +17,13 @@ WITH known AS (
     RETURNING key
 ), wanted AS (
     SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@urgencies::smallint[]) AS priority,
-           unnest(@open_jobs::bigint[]) AS job
+           unnest(@open_jobs::bigint[]) AS job, unnest(@ahead::float8[]) AS ahead
 ), open AS (
     SELECT j.id FROM river_job j WHERE j.id = ANY(@open_jobs::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
 ), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
     SELECT @kind::text, jsonb_build_object('first', w.first, 'last', w.last), @max_attempts::smallint,
-           '{}', w.priority, @queue::text, now(), 'available'::river_job_state, '{}'
+           '{}', w.priority, @queue::text, now() - w.ahead * interval '1 second', 'available'::river_job_state, '{}'
     FROM wanted w, known
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first

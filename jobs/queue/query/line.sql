@@ -99,3 +99,14 @@ UPDATE line_keepers SET kept_at = clock_timestamp() WHERE kept_at < clock_timest
 -- name: ListWeights :many
 -- The tenants whose weight is not the default.
 SELECT id, weight FROM tenants WHERE weight <> 1 LIMIT @max_rows;
+
+-- name: ReadSmallHeads :many
+-- Since when the first job of queue small waits, in seconds, by priority.
+SELECT p.priority::smallint AS priority, greatest(0, extract(epoch FROM now() - f.scheduled_at))::float8 AS waits
+FROM unnest('{1,2,3,4}'::smallint[]) AS p(priority)
+CROSS JOIN LATERAL (
+    SELECT j.scheduled_at FROM river_job j
+    WHERE j.state = 'available' AND j.queue = 'small' AND j.priority = p.priority
+    ORDER BY j.scheduled_at, j.id
+    LIMIT 1
+) AS f;

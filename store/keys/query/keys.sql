@@ -1,9 +1,3 @@
--- name: InsertTenant :exec
-INSERT INTO tenants (name) VALUES (@name) ON CONFLICT (name) DO NOTHING;
-
--- name: GetTenantName :one
-SELECT name FROM tenants WHERE id = @id;
-
 -- name: InsertKey :one
 -- Inserts nothing when there is no such tenant.
 INSERT INTO api_keys (id, tenant_id, name, scopes, hash, expires_at)

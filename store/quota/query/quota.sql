@@ -3,22 +3,6 @@
 SELECT id, max_stored_bytes, max_queued_seconds, max_requests FROM tenants
 WHERE max_stored_bytes IS NOT NULL OR max_queued_seconds IS NOT NULL OR max_requests IS NOT NULL;
 
--- name: ListTenants :many
-SELECT id, name, weight, max_stored_bytes, max_queued_seconds, max_requests, created_at FROM tenants ORDER BY name;
-
--- name: InsertTenant :execrows
-INSERT INTO tenants (name) VALUES (@name) ON CONFLICT DO NOTHING;
-
--- name: SetTenant :execrows
--- Changes what is given: the weight unless it is 0, and the limits of which it is said. NULL is no limit of its own: the setting
--- counts.
-UPDATE tenants SET
-    weight             = CASE WHEN @weight::real > 0 THEN @weight::real ELSE weight END,
-    max_stored_bytes   = CASE WHEN @set_stored_bytes::boolean THEN sqlc.narg(stored_bytes) ELSE max_stored_bytes END,
-    max_queued_seconds = CASE WHEN @set_queued_seconds::boolean THEN sqlc.narg(queued_seconds) ELSE max_queued_seconds END,
-    max_requests       = CASE WHEN @set_requests::boolean THEN sqlc.narg(requests) ELSE max_requests END
-WHERE name = @name;
-
 -- name: LockQuota :exec
 -- Transactions that reserve something of a tenant's quota go one after the other, so that each sees the reservations before it.
 SELECT pg_advisory_xact_lock(@class::integer, @tenant_id::integer);

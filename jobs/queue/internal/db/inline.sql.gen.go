@@ -144,13 +144,13 @@ WITH known AS (
     RETURNING key
 ), wanted AS (
     SELECT unnest($20::uuid[]) AS first, unnest($21::uuid[]) AS last, unnest($22::smallint[]) AS priority,
-           unnest($23::bigint[]) AS job
+           unnest($23::bigint[]) AS job, unnest($24::float8[]) AS ahead
 ), open AS (
     SELECT j.id FROM river_job j WHERE j.id = ANY($23::bigint[]) AND j.state = 'available' FOR NO KEY UPDATE SKIP LOCKED
 ), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT $24::text, jsonb_build_object('first', w.first, 'last', w.last), $25::smallint,
-           '{}', w.priority, $26::text, now(), 'available'::river_job_state, '{}'
+    SELECT $25::text, jsonb_build_object('first', w.first, 'last', w.last), $26::smallint,
+           '{}', w.priority, $27::text, now() - w.ahead * interval '1 second', 'available'::river_job_state, '{}'
     FROM wanted w, known
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first
@@ -193,6 +193,7 @@ type InsertBundlesParams struct {
 	Lasts        []uuid.UUID
 	Urgencies    []int16
 	OpenJobs     []int64
+	Ahead        []float64
 	Kind         string
 	MaxAttempts  int16
 	Queue        string
@@ -205,7 +206,7 @@ type InsertBundlesRow struct {
 
 // Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 // arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
-// keys that were used before. It does nothing while a process of a version runs that does not know of such rows.
+// keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a version runs that does not know of such rows.
 func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([]InsertBundlesRow, error) {
 	rows, err := q.db.Query(ctx, InsertBundles,
 		arg.Ids,
@@ -231,6 +232,7 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 		arg.Lasts,
 		arg.Urgencies,
 		arg.OpenJobs,
+		arg.Ahead,
 		arg.Kind,
 		arg.MaxAttempts,
 		arg.Queue,

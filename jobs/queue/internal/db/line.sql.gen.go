@@ -298,6 +298,43 @@ func (q *Queries) ReadClocks(ctx context.Context) ([]ReadClocksRow, error) {
 	return items, nil
 }
 
+const ReadSmallHeads = `-- name: ReadSmallHeads :many
+SELECT p.priority::smallint AS priority, greatest(0, extract(epoch FROM now() - f.scheduled_at))::float8 AS waits
+FROM unnest('{1,2,3,4}'::smallint[]) AS p(priority)
+CROSS JOIN LATERAL (
+    SELECT j.scheduled_at FROM river_job j
+    WHERE j.state = 'available' AND j.queue = 'small' AND j.priority = p.priority
+    ORDER BY j.scheduled_at, j.id
+    LIMIT 1
+) AS f
+`
+
+type ReadSmallHeadsRow struct {
+	Priority int16
+	Waits    float64
+}
+
+// Since when the first job of queue small waits, in seconds, by priority.
+func (q *Queries) ReadSmallHeads(ctx context.Context) ([]ReadSmallHeadsRow, error) {
+	rows, err := q.db.Query(ctx, ReadSmallHeads)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReadSmallHeadsRow
+	for rows.Next() {
+		var i ReadSmallHeadsRow
+		if err := rows.Scan(&i.Priority, &i.Waits); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const SaveTenants = `-- name: SaveTenants :exec
 WITH now AS (
     SELECT unnest($1::integer[]) AS tenant_id, unnest($2::smallint[]) AS priority,

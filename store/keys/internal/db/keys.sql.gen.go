@@ -63,17 +63,6 @@ func (q *Queries) GetKey(ctx context.Context, id string) (GetKeyRow, error) {
 	return i, err
 }
 
-const GetTenantName = `-- name: GetTenantName :one
-SELECT name FROM tenants WHERE id = $1
-`
-
-func (q *Queries) GetTenantName(ctx context.Context, id identity.TenantID) (string, error) {
-	row := q.db.QueryRow(ctx, GetTenantName, id)
-	var name string
-	err := row.Scan(&name)
-	return name, err
-}
-
 const HasUsableKey = `-- name: HasUsableKey :one
 SELECT EXISTS (
     SELECT FROM api_keys WHERE parent IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
@@ -145,15 +134,6 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (*
 	var expires_at *time.Time
 	err := row.Scan(&expires_at)
 	return expires_at, err
-}
-
-const InsertTenant = `-- name: InsertTenant :exec
-INSERT INTO tenants (name) VALUES ($1) ON CONFLICT (name) DO NOTHING
-`
-
-func (q *Queries) InsertTenant(ctx context.Context, name string) error {
-	_, err := q.db.Exec(ctx, InsertTenant, name)
-	return err
 }
 
 const ListKeys = `-- name: ListKeys :many

@@ -7,23 +7,10 @@ package db
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/millrace/millrace/identity"
 )
-
-const InsertTenant = `-- name: InsertTenant :execrows
-INSERT INTO tenants (name) VALUES ($1) ON CONFLICT DO NOTHING
-`
-
-func (q *Queries) InsertTenant(ctx context.Context, name string) (int64, error) {
-	result, err := q.db.Exec(ctx, InsertTenant, name)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
 
 const ListLimits = `-- name: ListLimits :many
 SELECT id, max_stored_bytes, max_queued_seconds, max_requests FROM tenants
@@ -63,48 +50,6 @@ func (q *Queries) ListLimits(ctx context.Context) ([]ListLimitsRow, error) {
 	return items, nil
 }
 
-const ListTenants = `-- name: ListTenants :many
-SELECT id, name, weight, max_stored_bytes, max_queued_seconds, max_requests, created_at FROM tenants ORDER BY name
-`
-
-type ListTenantsRow struct {
-	ID               identity.TenantID
-	Name             string
-	Weight           float32
-	MaxStoredBytes   *int64
-	MaxQueuedSeconds *float64
-	MaxRequests      *float64
-	CreatedAt        time.Time
-}
-
-func (q *Queries) ListTenants(ctx context.Context) ([]ListTenantsRow, error) {
-	rows, err := q.db.Query(ctx, ListTenants)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ListTenantsRow
-	for rows.Next() {
-		var i ListTenantsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Weight,
-			&i.MaxStoredBytes,
-			&i.MaxQueuedSeconds,
-			&i.MaxRequests,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const LockQuota = `-- name: LockQuota :exec
 SELECT pg_advisory_xact_lock($1::integer, $2::integer)
 `
@@ -127,45 +72,6 @@ WHERE t.id = o.id
 // Counts the bytes of all matrices whose ids are before a given one, which is so old that no transaction will write another one.
 func (q *Queries) Recount(ctx context.Context, before uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, Recount, before)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const SetTenant = `-- name: SetTenant :execrows
-UPDATE tenants SET
-    weight             = CASE WHEN $1::real > 0 THEN $1::real ELSE weight END,
-    max_stored_bytes   = CASE WHEN $2::boolean THEN $3 ELSE max_stored_bytes END,
-    max_queued_seconds = CASE WHEN $4::boolean THEN $5 ELSE max_queued_seconds END,
-    max_requests       = CASE WHEN $6::boolean THEN $7 ELSE max_requests END
-WHERE name = $8
-`
-
-type SetTenantParams struct {
-	Weight           float32
-	SetStoredBytes   bool
-	StoredBytes      *int64
-	SetQueuedSeconds bool
-	QueuedSeconds    *float64
-	SetRequests      bool
-	Requests         *float64
-	Name             string
-}
-
-// Changes what is given: the weight unless it is 0, and the limits of which it is said. NULL is no limit of its own: the setting
-// counts.
-func (q *Queries) SetTenant(ctx context.Context, arg SetTenantParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SetTenant,
-		arg.Weight,
-		arg.SetStoredBytes,
-		arg.StoredBytes,
-		arg.SetQueuedSeconds,
-		arg.QueuedSeconds,
-		arg.SetRequests,
-		arg.Requests,
-		arg.Name,
-	)
 	if err != nil {
 		return 0, err
 	}
