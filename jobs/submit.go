@@ -47,8 +47,9 @@ var ErrOlderProcesses = errors.New("the service is being updated: older processe
 
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Whether too much is
-// queued is for Admit. Errors: those of Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for the
-// result; store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses; quota.Error.
+// queued is for Admit. Errors: those of Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for
+// the result; store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses;
+// quota.Error.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err

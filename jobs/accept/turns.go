@@ -16,7 +16,7 @@ import (
 type placer func(priority int16, group *[]*offer) iter.Seq2[float64, []*offer]
 
 // turns gives the multiplications of tenants that have little in queue small places before those of others that have
-// much: who queues many waits for them, and others do not.
+// much: a client that queues many waits for them, and others do not.
 //
 // It is start-time fair queueing, in the time since when bundles wait: those in line stand between the first one, which
 // is worked next, and now. A tenant whose part of the workers is p gets places as far apart as if it had p of what is
@@ -59,9 +59,11 @@ func (s *turns) note(priority int16, group []*offer, now time.Time) {
 	if s.last == nil || len(s.last) > maxFlows {
 		s.last = map[flow]time.Time{}
 	}
-	for i, o := range group {
-		if i == 0 || o.TenantID != group[i-1].TenantID {
-			s.last[flow{tenant: o.TenantID, priority: priority}] = now
+	noted := flow{}
+	for _, o := range group {
+		if f := (flow{tenant: o.TenantID, priority: priority}); f != noted {
+			s.last[f] = now
+			noted = f
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/store/inline"
 )
 
-// place accepts n multiplications of a tenant behind a line, and returns which part of the line the last one of them is
+// placeOf accepts n multiplications of a tenant behind a line, and returns which part of the line the last one of them is
 // behind.
 func (s *turns) placeOf(t identity.TenantID, n int, small line.Small, now time.Time) float64 {
 	group := make([]*offer, n)

@@ -4,9 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/jobs/queue/line"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // depths reads the depths of the queues.

@@ -1,7 +1,8 @@
 -- name: InsertBundles :many
 -- Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 -- arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
--- keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a version runs that does not know of such rows.
+-- keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a
+-- version runs that does not know of such rows.
 WITH known AS (
     SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < @inline_since::smallint) AS yes
 ), kept AS (

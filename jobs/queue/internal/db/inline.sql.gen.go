@@ -206,7 +206,8 @@ type InsertBundlesRow struct {
 
 // Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 // arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
-// keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a version runs that does not know of such rows.
+// keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a
+// version runs that does not know of such rows.
 func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([]InsertBundlesRow, error) {
 	rows, err := q.db.Query(ctx, InsertBundles,
 		arg.Ids,
