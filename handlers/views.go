@@ -58,24 +58,25 @@ type hubWait func(context.Context, identity.Owned, time.Duration) error
 
 // waitBy waits by a function of the hub.
 func (a *API) waitBy(ctx context.Context, by hubWait, id uuid.UUID, w Waiting) (view, error) {
-	release, err := a.held.Hold(ctx)
-	if err != nil {
-		return view{}, err
-	}
-	defer release()
-	kept, stop := auth.Keep(ctx, a.heartbeat)
-	defer stop()
 	end := time.Now().Add(w.limit)
-	v, err := a.waitOnce(kept, by, id, w.limit)
-	if left := time.Until(end); err == nil && !v.final && left > 0 {
-		return a.waitOnce(kept, a.hub.Wait, id, left) // it was retried meanwhile
+	v, err := a.waitOnce(ctx, by, id, w.limit)
+	if left := time.Until(end); err == nil && !v.final && left > 0 { // it was retried meanwhile
+		return a.waitOnce(ctx, a.hub.Wait, id, left)
 	}
 	return v, err
 }
 
 // waitOnce returns a multiplication after it has finished, or when the limit is over.
 func (a *API) waitOnce(ctx context.Context, by hubWait, id uuid.UUID, limit time.Duration) (view, error) {
-	if err := auth.Why(ctx, by(ctx, owned(ctx, id), limit)); err != nil {
+	release, err := a.held.Hold(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	kept, stop := auth.Keep(ctx, a.heartbeat)
+	err = auth.Why(kept, by(kept, owned(ctx, id), limit))
+	stop()
+	release()
+	if err != nil {
 		return view{}, err
 	}
 	return a.views.get(ctx, owned(ctx, id))

@@ -107,7 +107,7 @@ SELECT given.id::uuid FROM unnest(@ids::uuid[]) AS given(id)
 WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id AND m.content_id IS NULL);
 
 -- name: ExtendRead :exec
--- What is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
+-- No transition: what is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
 -- time has passed. The multiplication is locked before the matrix, as by each other statement.
 WITH computed AS MATERIALIZED (
     UPDATE multiplications p SET expires_at = now() + @retention::interval

@@ -103,7 +103,7 @@ WHERE m.id = $2 AND m.state = 'ready' AND m.expires_at < now() + 0.9 * $1::inter
   AND (SELECT count(*) FROM computed) >= 0
 `
 
-// What is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
+// No transition: what is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
 // time has passed. The multiplication is locked before the matrix, as by each other statement.
 func (q *Queries) ExtendRead(ctx context.Context, retention time.Duration, iD uuid.UUID) error {
 	_, err := q.db.Exec(ctx, ExtendRead, retention, iD)
