@@ -62,8 +62,8 @@ var (
 		flood:      300 * time.Millisecond,
 		side:       500,
 		batch:      100,
-		aheadTiles: 40,
-		aheadSmall: 20_000,
+		aheadTiles: 20,
+		aheadSmall: 5_000,
 	}
 )
 

@@ -13,7 +13,7 @@ import (
 // The flags of the tests that take minutes, after -args.
 var (
 	seedFlag    = flag.Uint64("seed", 1, "seed of the faults of the chaos")
-	chaosFlag   = flag.Duration("chaos", 12*time.Second, "how long there are faults")
+	chaosFlag   = flag.Duration("chaos", 8*time.Second, "how long there are faults")
 	upgradeFlag = flag.Bool("upgrade", false, "build the version before, and upgrade from it")
 	docsFlag    = flag.String("docs", "", "`folder` that gets the curves of the soak")
 	soakFlag    = flag.Duration("soak", 0, "run the soak for this `time`")
