@@ -2,7 +2,6 @@ package parts
 
 import (
 	"context"
-	"sync"
 
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/matrix"
@@ -16,9 +15,8 @@ type Early struct {
 	store *store.Store
 	m     store.MultiplicationWithMatrices
 
-	last   chan struct{} // closed when what was taken last is stored, or is not
-	mutex  sync.Mutex
-	stored int64 // rows, from the first on
+	last   chan struct{} // closed when what was taken last is stored, or is not: then the rest may be looked at
+	stored int64         // rows, from the first on
 	failed bool
 }
 
@@ -48,8 +46,6 @@ func (e *Early) Take(rows matrix.Rect, elements []byte) {
 
 // write stores rows, unless what is above them could not be stored.
 func (e *Early) write(rows matrix.Rect, elements []byte) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
 	if e.failed {
 		return
 	}
@@ -70,8 +66,6 @@ func (e *Early) Wait() {
 // Write stores what is left of a tile.
 func (e *Early) Write(ctx context.Context, tile matrix.Rect, elements []byte) error {
 	e.Wait()
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
 	if e.stored == tile.Rows {
 		return nil
 	}

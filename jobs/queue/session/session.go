@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// class is the first key of the locks of sessions, "mlrs".
-	class = 0x6d6c7273
+	// Class is the first key of the locks of sessions, "mlrs".
+	Class = 0x6d6c7273
 	// tries is how many keys are tried: each is random, and another process may have it.
 	tries = 10
 	// connectLeases is how long a connection may take to be made, in multiples of a lease: it has many round trips.
@@ -77,7 +77,7 @@ func (s *Session) lock(ctx context.Context, conn *pgx.Conn) (int32, error) {
 	}
 	for range tries {
 		key := randomKey()
-		locked, err := db.New(conn).LockSession(ctx, class, key)
+		locked, err := db.New(conn).LockSession(ctx, Class, key)
 		if err != nil {
 			return 0, err
 		}

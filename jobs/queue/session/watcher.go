@@ -13,8 +13,6 @@ const (
 	// Grace is how long a worker whose session has ended has to begin another one. One that lives does so within
 	// milliseconds.
 	Grace = 600 * time.Millisecond
-	// Class is the first key of the locks of sessions.
-	Class = class
 )
 
 // Ended is a worker whose session has ended.
@@ -55,7 +53,7 @@ func NewWatcher(q *db.Queries, me, notWorkers string, lease, grace time.Duration
 // may have.
 func (w *Watcher) Look(ctx context.Context) ([]Ended, error) {
 	rows, err := w.db.ListEnded(ctx, db.ListEndedParams{
-		Class:       class,
+		Class:       Class,
 		Me:          w.me,
 		Lease:       w.lease,
 		Maintenance: w.notWorkers,
