@@ -91,9 +91,9 @@ type summary struct {
 
 // testCancelAndRetry: a cancelled multiplication makes multiply and result fail, and can be retried.
 func (b *clientBundle) testCancelAndRetry(t *testing.T) {
-	const many = "random:20000x20000"
+	const wide, high = "random:2000x4000000", "random:4000000x2000" // minutes of work for a result that takes little space
 	out := filepath.Join(t.TempDir(), "C.npy")
-	p := start(t, b.env, "multiply", many, many, "-o", out, "--json")
+	p := start(t, b.env, "multiply", wide, high, "-o", out, "--json")
 	id := p.submitted()
 	stdout, _ := b.ok(t, "cancel", id, "--json")
 	if m := decodeJSON[client.Multiplication](t, stdout); m.State != client.MultiplicationStateCancelled {
