@@ -85,3 +85,23 @@ func (n node) whole(tables []string) (found []string) {
 	}
 	return found
 }
+
+// Conditions returns by what a statement looks rows of a table up in its indexes, by its Plan.
+func Conditions(t testing.TB, pool *pgxpool.Pool, sql, table string) []string {
+	t.Helper()
+	var plan []struct{ Plan node }
+	if err := json.Unmarshal(Plan(t, pool, sql), &plan); err != nil {
+		t.Fatal(err)
+	}
+	return plan[0].Plan.conditions(table)
+}
+
+func (n node) conditions(table string) (found []string) {
+	if n.Condition != "" && n.Table == table {
+		found = append(found, n.Condition)
+	}
+	for _, below := range n.Plans {
+		found = append(found, below.conditions(table)...)
+	}
+	return found
+}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/internal/testdb"
@@ -70,6 +71,20 @@ func TestPlansOfInline(t *testing.T) {
 		if len(whole) > 0 && !slices.Contains(readAll, name) {
 			t.Errorf("with statistics of many, %s reads all of %v, want of none", name, whole)
 		}
+	}
+}
+
+// TestOpenBundlesAreFoundByID: bundles to which multiplications are added are looked up by their ids. With statistics of
+// a time when no job waited, looking for all that wait seems to cost no more.
+func TestOpenBundlesAreFoundByID(t *testing.T) {
+	b := setup(t)
+	b.exec(`INSERT INTO river_job (kind, args, max_attempts, queue, state, finalized_at)
+		SELECT 'multiply_inline', '{}', 1, 'small', 'completed', now() FROM generate_series(1, 5000)`)
+	b.exec("ANALYZE")
+	b.exec(fill, 20_000)
+	found := testdb.Conditions(t, b.store.Pool, db.InsertBundles, "river_job")
+	if len(found) != 1 || !strings.HasPrefix(found[0], "(id = ") {
+		t.Errorf("jobs are looked up by %q, want by id", found)
 	}
 }
 

@@ -28,7 +28,7 @@ WITH wanted AS (
         JOIN line_places o ON o.multiplication_id = (x.metadata->>'multiplication_id')::uuid
         WHERE o.tenant_id = @tenant::integer AND NOT x.metadata ? 'gave_way' AND o.cost >= 2 * p.cost
         ORDER BY x.place, x.id LIMIT 1) AS f
-    JOIN river_job j ON j.id = f.id AND j.state = 'available'
+    JOIN river_job j ON j.id = f.id AND j.state::text = 'available'
     WHERE p.new
     FOR NO KEY UPDATE OF j SKIP LOCKED
 ), moved AS (
