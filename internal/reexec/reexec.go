@@ -42,6 +42,8 @@ func Command(t testing.TB, env []string, args ...string) *exec.Cmd {
 	cmd := exec.Command(exe, args...) //nolint:noctx // the test stops it by a signal
 	// What a user has set up for the program is not for tests.
 	cmd.Env = append(os.Environ(), variable+"=1", "XDG_CONFIG_HOME=/nonexistent", "MILLRACE_TOKEN=")
+	// The race detector would sleep for a second in each process that ends well, in case something still runs.
+	cmd.Env = append(cmd.Env, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }
