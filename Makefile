@@ -16,7 +16,8 @@ TOOL = go tool -modfile=tools/go.mod
 # Every package that uses Postgres starts its own: more than two at once starve each other on a small machine.
 TEST_FLAGS ?= -p 2 -timeout 10m
 
-# The race detector, where it can be built; it needs cgo.
+# The race detector, where it can be built; it needs cgo. It would sleep for a second at the end of each test binary.
+export GORACE ?= atexit_sleep_ms=0
 WITH_RACE = race=$$(scripts/setup.sh race); [ -z "$$race" ] || export CGO_ENABLED=1; set -x
 
 .PHONY: help

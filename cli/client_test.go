@@ -158,13 +158,13 @@ func (b *clientBundle) testListAndShow(t *testing.T) {
 	if shown := decodeJSON[client.Multiplication](t, stdout); shown.ID != id || shown.Result == nil {
 		t.Errorf("show printed %q, want %s with its result", stdout, id)
 	}
-	id = b.api.submit(`{"a": {"random": {"rows": 10000, "cols": 300}}, "b": {"random": {"rows": 300, "cols": 10000}}}`)
+	id = b.api.submit(fewTiles)
 	stdout, _ = b.ok(t, "show", id, "--watch", "--json")
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	last := decodeJSON[client.Event](t, lines[len(lines)-1])
-	if len(lines) < 22 || last.State != client.MultiplicationEventStateCompleted {
-		t.Errorf("show printed %d lines, the last of state %s, want at least 22, completed", len(lines), last.State)
+	if len(lines) < 6 || last.State != client.MultiplicationEventStateCompleted {
+		t.Errorf("show printed %d lines, the last of state %s, want at least 6, completed", len(lines), last.State)
 	}
 	stdout, _ = b.ok(t, "show", id, "--watch")
-	wantTexts(t, stdout, "20 of 20 completed")
+	wantTexts(t, stdout, "4 of 4 completed")
 }

@@ -37,7 +37,7 @@ func TestDrain(t *testing.T) {
 	if r := fetch(t, base+"/openapi.json"); r.StatusCode != http.StatusOK || !r.Close {
 		t.Errorf("GET /openapi.json of a draining API = %d, Close = %t, want 200, true", r.StatusCode, r.Close)
 	}
-	id := d.api.submit(manyTiles)
+	id := d.api.submit(fewTiles)
 	if err := main.wait(); err != nil {
 		t.Errorf("the API ended with %v, want success", err)
 	}

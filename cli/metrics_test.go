@@ -76,7 +76,7 @@ func observe(t *testing.T) map[string]exported {
 	d := deploy(t)
 	main := d.startAPI()
 	worker := d.startWorker()
-	d.api.completes(d.api.submit(manyTiles))
+	d.api.completes(d.api.submit(fewTiles))
 	everything, dev := startDev(t, filepath.Join(t.TempDir(), "data"))
 	devAPI := connect(t, dev.API)
 	devAPI.completes(devAPI.submit(twoByTwo))

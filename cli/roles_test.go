@@ -68,6 +68,10 @@ func (d *deployment) startWorker() *process {
 const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300, "dtype": "float32"}},
 	"b": {"random": {"rows": 300, "cols": 10000, "seed": 1, "dtype": "float32"}}}`
 
+// fewTiles is a multiplication of four tiles, for tests that only need several.
+const fewTiles = `{"a": {"random": {"rows": 5000, "cols": 300, "dtype": "float32"}},
+	"b": {"random": {"rows": 300, "cols": 4000, "seed": 1, "dtype": "float32"}}}`
+
 // TestProcessesCompareSettings: a process whose settings are not those of a living one says so when it starts.
 func TestProcessesCompareSettings(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ func TestRollback(t *testing.T) {
 	}
 	main := d.startAPI()
 	worker := d.startWorker()
-	d.api.completes(d.api.submit(manyTiles))
+	d.api.completes(d.api.submit(fewTiles))
 	for _, p := range []*process{worker, main} {
 		p.exit(syscall.SIGTERM)
 	}

@@ -48,7 +48,7 @@ func (b *clientBundle) testNoEvents(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	defer gateway.Close()
-	id := b.api.submit(manyTiles)
+	id := b.api.submit(fewTiles)
 	stdout, _ := b.ok(t, "show", id, "--watch", "--server="+gateway.URL)
-	wantTexts(t, stdout, "20 of 20 completed")
+	wantTexts(t, stdout, "4 of 4 completed")
 }
