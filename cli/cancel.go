@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/usage"
 )
 
 // cancelCommand cancels a multiplication.
@@ -12,7 +13,7 @@ type cancelCommand struct{ remote.MultiplicationFlags }
 // Help implements kong.HelpProvider.
 func (cancelCommand) Help() string {
 	return "Running tiles are told to stop; completed tiles are kept for \"millrace retry\". " +
-		"Cancelling a cancelled multiplication is not an error.\n\n" + exitCodes
+		"Cancelling a cancelled multiplication is not an error.\n\n" + usage.ExitCodes
 }
 
 // Run implements the command.

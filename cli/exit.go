@@ -21,11 +21,6 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes is what the help of the client commands says about their exit codes.
-const exitCodes = `Exit codes: 0 success; 1 failure, also of the multiplication; ` +
-	`2 a flag, an argument or a file is not valid; 3 the server is unreachable; 4 not found; ` +
-	`5 the token is missing or refused; 6 the token does not allow it; 130 interrupted.`
-
 // errInterrupted says that a command was interrupted and has printed what follows from it.
 var errInterrupted = errors.New("interrupted")
 

@@ -37,7 +37,7 @@ The output file appears when the download is complete. A download that breaks is
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
 multiplication.
 
-` + exitCodes
+` + usage.ExitCodes
 }
 
 // Run implements the command.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 )
 
@@ -21,7 +22,7 @@ func (resultCommand) Help() string {
 	return `Waits for the multiplication if it has not finished. A download that breaks is resumed, also one that an
 earlier command has left as a .part file beside the output.
 
-` + exitCodes
+` + usage.ExitCodes
 }
 
 // Run implements the command.

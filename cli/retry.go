@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/usage"
 )
 
 // retryCommand retries a multiplication.
@@ -11,7 +12,7 @@ type retryCommand struct{ remote.MultiplicationFlags }
 
 // Help implements kong.HelpProvider.
 func (retryCommand) Help() string {
-	return "Runs only the tiles that are not completed.\n\n" + exitCodes
+	return "Runs only the tiles that are not completed.\n\n" + usage.ExitCodes
 }
 
 // Run implements the command.

@@ -10,7 +10,10 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kong"
 
+	"github.com/millrace/millrace/cli/burst"
 	"github.com/millrace/millrace/cli/keys"
+	"github.com/millrace/millrace/cli/listing"
+	"github.com/millrace/millrace/cli/remote"
 	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/internal/secret"
 )
@@ -20,13 +23,13 @@ type commands struct {
 	Log LogConfig `embed:"" prefix:"log-"`
 
 	Multiply multiplyCommand `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the result."`
-	List     listCommand     `cmd:"" group:"client" help:"List multiplications, the newest first."`
+	List     listing.Command `cmd:"" group:"client" help:"List multiplications, the newest first."`
 	Show     showCommand     `cmd:"" group:"client" help:"Show a multiplication: state, progress, errors."`
 	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a multiplication that has not finished."`
 	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a multiplication that has failed or was cancelled."`
 	Result   resultCommand   `cmd:"" group:"client" help:"Download the result of a multiplication, or the rest of it."`
 	Context  contextCommand  `cmd:"" group:"client" help:"Keep the addresses of servers, and where their tokens are."`
-	Load     loadCommand     `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
+	Load     burst.Command   `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
 
 	Demo    demoCommand         `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, print the figures, clean up."`
 	Dev     devCommand          `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`
@@ -63,7 +66,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(streams{stdout, stderr}, keys.Output{Out: stdout, Err: stderr}),
+		kong.Bind(streams{stdout, stderr}, keys.Output{Out: stdout, Err: stderr}, remote.Streams{Out: stdout, Err: stderr}),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "millrace:", err)

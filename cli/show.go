@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/client"
 )
 
@@ -15,7 +16,7 @@ type showCommand struct {
 }
 
 // Help implements kong.HelpProvider.
-func (showCommand) Help() string { return exitCodes }
+func (showCommand) Help() string { return usage.ExitCodes }
 
 // Run implements the command.
 func (c *showCommand) Run(ctx context.Context, out streams) error {

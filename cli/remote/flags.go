@@ -119,6 +119,11 @@ func (f *ServerFlags) trust(transport *http.Transport) error {
 	return nil
 }
 
+// Streams are the standard output and the standard error of a command.
+type Streams struct {
+	Out, Err io.Writer
+}
+
 // MultiplicationFlags are the flags of the client commands for one multiplication.
 type MultiplicationFlags struct {
 	ServerFlags

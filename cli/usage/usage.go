@@ -14,3 +14,8 @@ func (e Error) Unwrap() error { return e.cause }
 
 // Errorf formats an Error as fmt.Errorf does.
 func Errorf(format string, args ...any) error { return Error{cause: fmt.Errorf(format, args...)} }
+
+// ExitCodes is what the help of the client commands says about their exit codes.
+const ExitCodes = `Exit codes: 0 success; 1 failure, also of the multiplication; ` +
+	`2 a flag, an argument or a file is not valid; 3 the server is unreachable; 4 not found; ` +
+	`5 the token is missing or refused; 6 the token does not allow it; 130 interrupted.`

@@ -1,4 +1,5 @@
-package cli
+// Package burst puts a server under load and measures it.
+package burst
 
 import (
 	"context"
@@ -17,8 +18,8 @@ import (
 	"github.com/millrace/millrace/load"
 )
 
-// loadCommand puts a server under load.
-type loadCommand struct {
+// Command puts a server under load.
+type Command struct {
 	remote.ServerFlags
 	Rate        float64       `short:"r" help:"Multiplications submitted per second, whether the server keeps up or not; 0: as many as --concurrency clients can." default:"0"`
 	Concurrency int           `short:"c" help:"Number of clients, each with one multiplication at a time; 0: 1, or with --rate as many as it takes, up to 2000." default:"0"`
@@ -34,12 +35,12 @@ type loadCommand struct {
 }
 
 // Help implements kong.HelpProvider.
-func (loadCommand) Help() string {
+func (Command) Help() string {
 	return `Submits multiplications, waits until each is completed, and prints percentiles. With --rate, times count from
 when a multiplication was due, not from when it could be sent: a server that stalls shows (no coordinated omission).
 Fails unless every multiplication completes.
 
-` + exitCodes
+` + usage.ExitCodes
 }
 
 const (
@@ -49,7 +50,7 @@ const (
 )
 
 // validate checks the flags and replaces the zeros that stand for a default.
-func (c *loadCommand) validate() error {
+func (c *Command) validate() error {
 	switch {
 	case !(c.Rate >= 0 && c.Rate <= 100_000): // or NaN
 		return usage.Errorf("--rate must be from 0 to 100000, it is %g", c.Rate)
@@ -74,7 +75,7 @@ func (c *loadCommand) validate() error {
 }
 
 // parseSize parses --size.
-func (c *loadCommand) parseSize() error {
+func (c *Command) parseSize() error {
 	sizes := strings.Split(c.Size, "x")
 	if len(sizes) == 1 {
 		sizes = []string{c.Size, c.Size, c.Size}
@@ -93,7 +94,7 @@ func (c *loadCommand) parseSize() error {
 }
 
 // plan returns the plan of the requests.
-func (c *loadCommand) plan() load.Plan {
+func (c *Command) plan() load.Plan {
 	p := load.Plan{
 		Rate:        c.Rate,
 		Concurrency: c.Concurrency,
@@ -107,11 +108,11 @@ func (c *loadCommand) plan() load.Plan {
 }
 
 // Run implements the command.
-func (c *loadCommand) Run(ctx context.Context, out streams) error {
+func (c *Command) Run(ctx context.Context, out remote.Streams) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	api, err := c.Connect(out.err, func(t *http.Transport) { t.MaxIdleConnsPerHost = c.Concurrency })
+	api, err := c.Connect(out.Err, func(t *http.Transport) { t.MaxIdleConnsPerHost = c.Concurrency })
 	if err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (c *loadCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out.err, "%s %s\n", c.Server, c.describe(len(requests[0].body)))
+	fmt.Fprintf(out.Err, "%s %s\n", c.Server, c.describe(len(requests[0].body)))
 	samples := load.Run(ctx, c.plan(), func(ctx context.Context, i int, accepted func()) error {
 		ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
@@ -130,7 +131,7 @@ func (c *loadCommand) Run(ctx context.Context, out streams) error {
 }
 
 // describe describes the load in one line, for requests of the given size.
-func (c *loadCommand) describe(bytes int) string {
+func (c *Command) describe(bytes int) string {
 	pace := fmt.Sprintf("%d clients", c.Concurrency)
 	if c.Rate > 0 {
 		pace = fmt.Sprintf("%g/s", c.Rate)
@@ -145,7 +146,7 @@ func (c *loadCommand) describe(bytes int) string {
 
 // multiply submits a multiplication, calls accepted, and waits until it has finished. It returns an error unless the
 // multiplication completes. The texts of the errors are few, because the report counts them.
-func (c *loadCommand) multiply(ctx context.Context, api *client.Client, r loadRequest, accepted func()) error {
+func (c *Command) multiply(ctx context.Context, api *client.Client, r request, accepted func()) error {
 	m, err := api.SubmitBody(ctx, r.contentType, strings.NewReader(r.body), int64(len(r.body)))
 	if err == nil {
 		accepted()
@@ -166,13 +167,13 @@ func (c *loadCommand) multiply(ctx context.Context, api *client.Client, r loadRe
 }
 
 // report prints the measurements and draws the plot. It returns an error unless every multiplication was completed.
-func (c *loadCommand) report(ctx context.Context, samples []load.Sample, out streams) error {
+func (c *Command) report(ctx context.Context, samples []load.Sample, out remote.Streams) error {
 	r := load.NewReport(samples)
 	var err error
 	if c.JSON {
-		err = remote.PrintJSON(out.out, r)
+		err = remote.PrintJSON(out.Out, r)
 	} else {
-		err = r.Print(out.out)
+		err = r.Print(out.Out)
 	}
 	if err != nil {
 		return err
@@ -190,7 +191,7 @@ func (c *loadCommand) report(ctx context.Context, samples []load.Sample, out str
 }
 
 // plot draws the file of --plot.
-func (c *loadCommand) plot(samples []load.Sample) error {
+func (c *Command) plot(samples []load.Sample) error {
 	if c.Plot == "" {
 		return nil
 	}

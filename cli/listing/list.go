@@ -1,4 +1,5 @@
-package cli
+// Package listing lists multiplications.
+package listing
 
 import (
 	"context"
@@ -12,25 +13,25 @@ import (
 	"github.com/millrace/millrace/client"
 )
 
-// listCommand lists multiplications.
-type listCommand struct {
+// Command lists multiplications.
+type Command struct {
 	remote.ServerFlags
 	State []string `enum:"pending,in_progress,completed,failed,cancelled" help:"Only multiplications in this state: ${enum}. May be repeated."`
 	Limit int64    `short:"n" default:"20" help:"Largest number of multiplications."`
 }
 
 // Help implements kong.HelpProvider.
-func (listCommand) Help() string { return exitCodes }
+func (Command) Help() string { return usage.ExitCodes }
 
 // maxPage is the largest page of a list that servers return.
 const maxPage = 200
 
 // Run implements the command.
-func (c *listCommand) Run(ctx context.Context, out streams) error {
+func (c *Command) Run(ctx context.Context, out remote.Streams) error {
 	if c.Limit < 1 {
 		return usage.Errorf("--limit must be at least 1, it is %d", c.Limit)
 	}
-	api, err := c.Connect(out.err)
+	api, err := c.Connect(out.Err)
 	if err != nil {
 		return err
 	}
@@ -39,13 +40,13 @@ func (c *listCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	if c.JSON {
-		return remote.PrintJSON(out.out, list)
+		return remote.PrintJSON(out.Out, list)
 	}
-	return printList(out.out, list)
+	return printList(out.Out, list)
 }
 
 // list reads pages until there are as many multiplications as --limit allows, or no more.
-func (c *listCommand) list(ctx context.Context, api *client.Client) (client.MultiplicationList, error) {
+func (c *Command) list(ctx context.Context, api *client.Client) (client.MultiplicationList, error) {
 	params := client.ListMultiplicationsParams{}
 	for _, s := range c.State {
 		params.State = append(params.State, client.ListMultiplicationsParamsState(s))

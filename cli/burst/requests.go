@@ -1,4 +1,4 @@
-package cli
+package burst
 
 import (
 	"bytes"
@@ -16,25 +16,25 @@ import (
 	"github.com/millrace/millrace/matrix/npy"
 )
 
-// loadRequest is a request that submits a multiplication.
-type loadRequest struct {
+// request is a request that submits a multiplication.
+type request struct {
 	contentType string
 	body        string
 }
 
-// loadVariants is the number of different requests of a load: consecutive ones have different operands.
-const loadVariants = 4
+// variants is the number of different requests of a load: consecutive ones have different operands.
+const variants = 4
 
-// maxLoadMemory bounds the request bodies that are kept in memory, in bytes.
-const maxLoadMemory = 256 << 20
+// maxMemory bounds the request bodies that are kept in memory, in bytes.
+const maxMemory = 256 << 20
 
 // requests prepares the requests, so that sending them costs little CPU.
-func (c *loadCommand) requests(ctx context.Context, api *client.Client) ([]loadRequest, error) {
+func (c *Command) requests(ctx context.Context, api *client.Client) ([]request, error) {
 	if err := c.checkMemory(); err != nil {
 		return nil, err
 	}
-	var requests []loadRequest
-	for variant := range uint64(loadVariants) {
+	var requests []request
+	for variant := range uint64(variants) {
 		r, err := c.request(ctx, api, 2*variant)
 		if err != nil {
 			return nil, fmt.Errorf("preparing the operands: %w", err)
@@ -45,17 +45,17 @@ func (c *loadCommand) requests(ctx context.Context, api *client.Client) ([]loadR
 }
 
 // checkMemory refuses operands that are too large to be kept in memory in the form in which they are sent.
-func (c *loadCommand) checkMemory() error {
+func (c *Command) checkMemory() error {
 	bytesPerElement := map[string]int64{"json": 20, "npy": 8, "stored": 8}[c.Operands]
 	m, k, n := c.shape[0], c.shape[1], c.shape[2]
-	if bytesPerElement > 0 && (m+n) > maxLoadMemory/loadVariants/bytesPerElement/k {
+	if bytesPerElement > 0 && (m+n) > maxMemory/variants/bytesPerElement/k {
 		return usage.Errorf("operands of this size are too large to be sent again and again, use --operands=random")
 	}
 	return nil
 }
 
 // request prepares one request. Its operands have the given seed and the next one.
-func (c *loadCommand) request(ctx context.Context, api *client.Client, seed uint64) (loadRequest, error) {
+func (c *Command) request(ctx context.Context, api *client.Client, seed uint64) (request, error) {
 	shapes := [2]matrix.Shape{
 		{
 			Rows:  c.shape[0],
@@ -84,11 +84,11 @@ func (c *loadCommand) request(ctx context.Context, api *client.Client, seed uint
 			operands[i] = fmt.Sprintf(`{"random": {"rows": %d, "cols": %d, "seed": %d}}`, shape.Rows, shape.Cols, seed)
 		}
 		if err != nil {
-			return loadRequest{}, err
+			return request{}, err
 		}
 	}
 	body := fmt.Sprintf(`{"a": %s, "b": %s, "priority": %d}`, operands[0], operands[1], c.Priority)
-	return loadRequest{contentType: "application/json", body: body}, nil
+	return request{contentType: "application/json", body: body}, nil
 }
 
 // jsonOperand returns a random matrix as an operand in JSON.
@@ -133,25 +133,25 @@ func storedOperand(ctx context.Context, api *client.Client, shape matrix.Shape, 
 }
 
 // form returns a request with a multipart form of two files.
-func (c *loadCommand) form(ctx context.Context, shapes [2]matrix.Shape, seed uint64) (loadRequest, error) {
+func (c *Command) form(ctx context.Context, shapes [2]matrix.Shape, seed uint64) (request, error) {
 	var text strings.Builder
 	w := multipart.NewWriter(&text)
 	if err := w.WriteField("priority", fmt.Sprint(c.Priority)); err != nil {
-		return loadRequest{}, err
+		return request{}, err
 	}
 	for i, name := range []string{"a", "b"} {
 		file, err := npyFile(ctx, shapes[i], seed+uint64(i))
 		if err != nil {
-			return loadRequest{}, err
+			return request{}, err
 		}
 		part, err := w.CreateFormFile(name, name+".npy")
 		if err == nil {
 			_, err = part.Write(file)
 		}
 		if err != nil {
-			return loadRequest{}, err
+			return request{}, err
 		}
 	}
 	err := w.Close() // writes the last boundary
-	return loadRequest{contentType: w.FormDataContentType(), body: text.String()}, err
+	return request{contentType: w.FormDataContentType(), body: text.String()}, err
 }
