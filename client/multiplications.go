@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 )
@@ -60,4 +61,27 @@ func (c *Client) Retry(ctx context.Context, id string) (Multiplication, error) {
 // List returns one page of multiplications, the newest first.
 func (c *Client) List(ctx context.Context, params ListMultiplicationsParams) (MultiplicationList, error) {
 	return call[MultiplicationList](ctx, c, func() (*http.Response, error) { return c.ListMultiplications(ctx, &params) })
+}
+
+// Delete deletes a multiplication and its result; one that has not finished is cancelled. A repeated request that finds
+// nothing has been preceded by one whose response was lost.
+func (c *Client) Delete(ctx context.Context, id string) error {
+	sent := 0
+	return c.retry(ctx, func() error {
+		sent++
+		response, err := c.DeleteMultiplication(ctx, id, nil)
+		if err := c.check(response, err); err != nil {
+			var problem *Error
+			if sent > 1 && errors.As(err, &problem) && problem.Status == http.StatusNotFound {
+				return nil
+			}
+			return err
+		}
+		return response.Body.Close()
+	})
+}
+
+// Overview returns the state of the system.
+func (c *Client) Overview(ctx context.Context) (Overview, error) {
+	return call[Overview](ctx, c, func() (*http.Response, error) { return c.GetOverview(ctx) })
 }
