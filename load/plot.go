@@ -41,6 +41,7 @@ func latencyChart(x axis, samples []Sample) chart {
 			completed = append(completed, point{s.Due.Seconds(), latency(s.Completed - s.Due)})
 		}
 	}
+	high50, high99 := level(completed, 0.5), level(completed, 0.99)
 	low, high := 1.0, 1000.0 // without a point
 	if all := slices.Concat(accepted, completed); len(all) > 0 {
 		low, high = decades(all)
@@ -68,8 +69,41 @@ func latencyChart(x axis, samples []Sample) chart {
 				dots:   true,
 				points: completed,
 			},
+			{
+				name:   "p50",
+				color:  "green",
+				line:   true,
+				points: across(x, high50),
+			},
+			{
+				name:   "p99",
+				color:  "gray",
+				line:   true,
+				points: across(x, high99),
+			},
 		},
 	}
+}
+
+// level returns a quantile of latencies in milliseconds, or 0 without any.
+func level(points []point, q float64) float64 {
+	if len(points) == 0 {
+		return 0
+	}
+	values := make([]float64, 0, len(points))
+	for _, p := range points {
+		values = append(values, p.y)
+	}
+	slices.Sort(values)
+	return values[max(1, int(math.Ceil(q*float64(len(values)))))-1]
+}
+
+// across returns the ends of a horizontal line through a chart, or nothing for a level of 0.
+func across(x axis, y float64) []point {
+	if y == 0 {
+		return nil
+	}
+	return []point{{x.low, y}, {x.high, y}}
 }
 
 // latency returns a latency in milliseconds, at least 0.01: a logarithmic axis has no zero.

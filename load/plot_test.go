@@ -56,6 +56,8 @@ func TestPlotShape(t *testing.T) {
 	want := []string{
 		"M64 360h0M356 360h0",                   // accepted: 10 ms, twice
 		"M64 265.3h0M356 170.7h0",               // completed: 100 ms, 1 s
+		"M64 265.3L940 265.3",                   // p50 of what was completed
+		"M64 170.7L940 170.7",                   // p99
 		"M64 551.2H356V551.2H648V584H940V584",   // due: 1, 1, 0
 		"M64 551.2H356V584H648V551.2H940V551.2", // completed: 1, 0, 1
 	}
@@ -64,7 +66,7 @@ func TestPlotShape(t *testing.T) {
 	}
 	texts := []string{
 		"<two>",
-		"latency (ms)", "10", "100", "1000", "10000", "0.0", "0.5", "1.0", "1.5", "2.0", "2.5", "3.0", "accepted", "completed",
+		"latency (ms)", "10", "100", "1000", "10000", "0.0", "0.5", "1.0", "1.5", "2.0", "2.5", "3.0", "accepted", "completed", "p50", "p99",
 		"requests per second", "0", "1", "2", "3", "4", "5", "0.0", "0.5", "1.0", "1.5", "2.0", "2.5", "3.0", "due", "completed",
 		"time since the start (s)",
 	}
@@ -82,7 +84,7 @@ func TestPlotWithoutPoints(t *testing.T) {
 		"no samples":  nil,
 		"only errors": {{Due: 2 * time.Second, Err: errors.New("x")}},
 	} {
-		if got := draw(t, name, samples).series(); len(got) != 4 || got[0] != "" || got[1] != "" {
+		if got := draw(t, name, samples).series(); len(got) != 6 || got[0] != "" || got[1] != "" {
 			t.Errorf("%s: series = %q, want no latencies", name, got)
 		}
 	}

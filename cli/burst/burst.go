@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -65,7 +66,7 @@ func (c *Command) validate() error {
 	case c.Timeout <= 0:
 		return usage.Errorf("--timeout must be more than 0, it is %s", c.Timeout)
 	case c.Plot != "" && !strings.EqualFold(filepath.Ext(c.Plot), ".svg"):
-		return usage.Errorf("--plot must name a file that ends in .svg, it is %q", c.Plot)
+		return usage.Errorf("--plot draws SVG: the name of the file must end in .svg, it is %q", c.Plot)
 	}
 	if c.Concurrency == 0 && c.Rate > 0 {
 		c.Concurrency = maxClients
@@ -122,12 +123,17 @@ func (c *Command) Run(ctx context.Context, out remote.Streams) error {
 		return err
 	}
 	fmt.Fprintf(out.Err, "%s %s\n", c.Server, c.describe(len(requests[0].body)))
+	start := time.Now()
+	progress := c.newProgress(out.Err)
 	samples := load.Run(ctx, c.plan(), func(ctx context.Context, i int, accepted func()) error {
 		ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
-		return c.multiply(ctx, api, requests[i%len(requests)], accepted)
+		err := c.multiply(ctx, api, requests[i%len(requests)], accepted)
+		progress.ended(err)
+		return err
 	})
-	return c.report(ctx, samples, out)
+	progress.stop()
+	return c.report(ctx, start, samples, out)
 }
 
 // describe describes the load in one line, for requests of the given size.
@@ -167,7 +173,7 @@ func (c *Command) multiply(ctx context.Context, api *client.Client, r request, a
 }
 
 // report prints the measurements and draws the plot. It returns an error unless every multiplication was completed.
-func (c *Command) report(ctx context.Context, samples []load.Sample, out remote.Streams) error {
+func (c *Command) report(ctx context.Context, start time.Time, samples []load.Sample, out remote.Streams) error {
 	r := load.NewReport(samples)
 	var err error
 	if c.JSON {
@@ -178,7 +184,7 @@ func (c *Command) report(ctx context.Context, samples []load.Sample, out remote.
 	if err != nil {
 		return err
 	}
-	if err := c.plot(samples); err != nil {
+	if err := c.plot(start, samples); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -190,8 +196,16 @@ func (c *Command) report(ctx context.Context, samples []load.Sample, out remote.
 	return nil
 }
 
+// host returns the server without what an address may have of secrets.
+func (c *Command) host() string {
+	if u, err := url.Parse(c.Server); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
 // plot draws the file of --plot.
-func (c *Command) plot(samples []load.Sample) error {
+func (c *Command) plot(start time.Time, samples []load.Sample) error {
 	if c.Plot == "" {
 		return nil
 	}
@@ -199,6 +213,7 @@ func (c *Command) plot(samples []load.Sample) error {
 	if err != nil {
 		return err
 	}
-	title := fmt.Sprintf("%s, %s operands", c.Size, c.Operands)
+	title := fmt.Sprintf("%d×%d times %d×%d, %s operands: %s, %s", c.shape[0], c.shape[1], c.shape[1], c.shape[2],
+		c.Operands, c.host(), start.UTC().Format("2006-01-02 15:04 UTC"))
 	return errors.Join(load.WritePlot(file, title, samples), file.Close())
 }
