@@ -18,7 +18,7 @@ func (cancelCommand) Help() string {
 
 // Run implements the command.
 func (c *cancelCommand) Run(ctx context.Context, out streams) error {
-	api, err := c.Connect(out.err)
+	api, err := c.Find(ctx, out.err)
 	if err != nil {
 		return err
 	}

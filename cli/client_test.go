@@ -44,6 +44,9 @@ func TestClient(t *testing.T) {
 	t.Run("broken events", b.testBrokenEvents)
 	t.Run("no events", b.testNoEvents)
 	t.Run("refusals", b.testRefusals)
+	t.Run("manage", b.testManage)
+	t.Run("terminal", b.testTerminal)
+	t.Run("environment", b.testEnvironment)
 	t.Run("load", b.testLoad)
 	t.Run("load refused", b.testLoadRefused)
 	p.exit(syscall.SIGTERM)
@@ -138,7 +141,7 @@ func (b *clientBundle) testListAndShow(t *testing.T) {
 	m := b.api.completes(id)
 	stdout, _ := b.ok(t, "list")
 	if lines := strings.Split(strings.TrimSpace(stdout), "\n"); len(lines) < 3 || !strings.HasPrefix(lines[0], "ID ") ||
-		!strings.HasPrefix(lines[1], id) || !strings.Contains(lines[1], "completed") || !strings.Contains(lines[1], "2×2×2") {
+		!strings.HasPrefix(lines[1], id[:13]) || !strings.Contains(lines[1], "completed") || !strings.Contains(lines[1], "2×2×2") {
 		t.Errorf("list printed %q, want a table with %s, completed, 2×2×2", stdout, id)
 	}
 	stdout, _ = b.ok(t, "list", "--json", "--limit=1")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,13 +36,18 @@ type devCommand struct {
 	Blocks    string            `help:"Block store: file (in the data directory), postgres, or file:///directory." default:"file"`
 	Retention time.Duration     `help:"How long multiplications and matrices are kept after their last use." default:"24h"`
 	Unpinned  bool              `name:"unpinned-postgres" help:"Where Postgres must be downloaded, also take a release whose digest is not known to this version; the server of the download is trusted."`
+	PrintURL  bool              `name:"print-database-url" help:"Print the connection string of the database, too; its password is in the file that it names."`
 	JSON      bool              `help:"Print the addresses as one line of JSON once everything is ready."`
 }
 
 // Run implements the command.
-func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (err error) {
+func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger, format LogConfig) (err error) {
+	c.JSON = c.JSON || format.Format == "json" // what reads the log as JSON may read this as well
 	config, err := c.config()
 	if err != nil {
+		return err
+	}
+	if err := c.checkPorts(ctx); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
@@ -59,6 +65,21 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger) (er
 	defer func() { err = errors.Join(err, db.Stop()) }()
 	config.Database.DatabaseURL = db.URL()
 	return c.serve(ctx, config, db, out, log)
+}
+
+// checkPorts returns an error that names the flag if a port is taken, before Postgres is started for nothing.
+func (c *devCommand) checkPorts(ctx context.Context) error {
+	for flag, addr := range map[string]string{"--addr": c.Addr, "--ops-addr": c.OpsAddr} {
+		var config net.ListenConfig
+		l, err := config.Listen(ctx, "tcp", addr)
+		if err != nil {
+			return fmt.Errorf("%w; choose another address with %s, port 0 is a free one", err, flag)
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // config returns the configuration of the process, except for the address of its database.
@@ -150,14 +171,21 @@ func (c *devCommand) announce(out streams, p *server.Process, db *devdb.Server, 
 		})
 		return
 	}
-	fmt.Fprintf(out.out, `Millrace is ready.
-  API      %s
-  ops      %s/metrics
-  database %s
-  kernel   %s
-`, p.APIURL(), p.OpsURL(), db.PublicURL(), p.Kernel())
+	addresses := [][2]string{{"start", p.APIURL() + "/"}, {"docs", p.APIURL() + "/docs/"}}
+	if c.RiverUI == nil || *c.RiverUI {
+		addresses = append(addresses, [2]string{"jobs", p.APIURL() + "/riverui/"})
+	}
+	addresses = append(addresses, [2]string{"API", p.APIURL() + "/v1"}, [2]string{"metrics", p.OpsURL() + "/metrics"},
+		[2]string{"kernel", p.Kernel().String()})
+	if c.PrintURL {
+		addresses = append(addresses, [2]string{"database", db.PublicURL()})
+	}
 	if token != "" {
-		fmt.Fprintf(out.out, "  key      %s\n", token)
+		addresses = append(addresses, [2]string{"key", token})
+	}
+	fmt.Fprintln(out.out, "Millrace is ready. Open its pages in a browser:")
+	for _, address := range addresses {
+		fmt.Fprintf(out.out, "  %-8s %s\n", address[0], address[1])
 	}
 	fmt.Fprintf(out.out, "Press Ctrl-C to stop. The data stays in %s.\n", c.Data)
 }

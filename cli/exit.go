@@ -38,6 +38,8 @@ func exitCode(ctx context.Context, err error) (int, string) {
 		return exitInterrupted, "interrupted"
 	case errors.As(err, &usage.Error{}), errors.As(err, &token):
 		return exitUsage, err.Error()
+	case errors.As(err, &usage.NotFound{}):
+		return exitNotFound, err.Error()
 	case errors.As(err, &unreachable):
 		return exitUnreachable, err.Error() +
 			"; set --server or MILLRACE_SERVER to its address, or start one with \"millrace dev\""

@@ -19,6 +19,7 @@ type multiplyCommand struct {
 	A           string `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
 	B           string `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
 	Batch       string `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
+	Detach      bool   `short:"d" help:"Print the id of the multiplication as soon as it is queued, and do not wait."`
 	NoWait      bool   `help:"With --batch: print the ids as soon as the multiplications are queued."`
 	Priority    int32  `default:"2" help:"1 (most urgent) to 4."`
 	OnInterrupt string `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
@@ -50,7 +51,7 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 	case c.B == "":
 		return usage.Errorf("name two matrices, or a file of orders: --batch=FILE")
 	}
-	if err := c.Check(c.JSON, out.out); err != nil {
+	if err := c.checkOutput(out.out); err != nil {
 		return err
 	}
 	if c.Priority < 1 || c.Priority > 4 {
@@ -86,6 +87,9 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	d.summary.Seconds.Upload = time.Since(start).Seconds()
+	if c.Detach {
+		return c.detach(ctx, api, a, b, out.out)
+	}
 	start = time.Now()
 	m, err := c.compute(ctx, api, a, b, log, out.err)
 	if err != nil {
@@ -93,6 +97,45 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 	}
 	d.summary.Seconds.Compute = time.Since(start).Seconds()
 	return d.run(ctx, m)
+}
+
+// checkOutput checks the flags of the output. With --detach there is none.
+func (c *multiplyCommand) checkOutput(stdout io.Writer) error {
+	if !c.Detach {
+		return c.Check(c.JSON, stdout)
+	}
+	if c.Output != "" {
+		return usage.Errorf("--detach does not wait for the result: \"millrace result ID -o %s\" downloads it", c.Output)
+	}
+	return nil
+}
+
+// detach submits the multiplication and prints its id.
+func (c *multiplyCommand) detach(ctx context.Context, api *client.Client, a, b remote.Operand, stdout io.Writer) error {
+	m, err := c.submit(ctx, api, a, b)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return remote.PrintJSON(stdout, m)
+	}
+	_, err = fmt.Fprintln(stdout, m.ID)
+	return err
+}
+
+// submit submits the multiplication.
+func (c *multiplyCommand) submit(
+	ctx context.Context, api *client.Client, a, b remote.Operand,
+) (client.Multiplication, error) {
+	m, err := api.Submit(ctx, client.Submission{
+		A:        a.Operand,
+		B:        b.Operand,
+		Priority: &c.Priority,
+	})
+	if err != nil {
+		return m, fmt.Errorf("submitting: %w", err)
+	}
+	return m, nil
 }
 
 // upload uploads the operands that are files; the same file only once.
@@ -111,13 +154,9 @@ func upload(ctx context.Context, a, b *remote.Operand, api *client.Client, log i
 func (c *multiplyCommand) compute(
 	ctx context.Context, api *client.Client, a, b remote.Operand, log, stderr io.Writer,
 ) (client.Multiplication, error) {
-	m, err := api.Submit(ctx, client.Submission{
-		A:        a.Operand,
-		B:        b.Operand,
-		Priority: &c.Priority,
-	})
+	m, err := c.submit(ctx, api, a, b)
 	if err != nil {
-		return m, fmt.Errorf("submitting: %w", err)
+		return m, err
 	}
 	id := m.ID
 	fmt.Fprintf(log, "%-10s %s\n", "submitted", id)

@@ -31,7 +31,7 @@ func (c *resultCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	log := c.Log(out.err)
-	api, err := c.Connect(log)
+	api, err := c.Find(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (retryCommand) Help() string {
 
 // Run implements the command.
 func (c *retryCommand) Run(ctx context.Context, out streams) error {
-	api, err := c.Connect(out.err)
+	api, err := c.Find(ctx, out.err)
 	if err != nil {
 		return err
 	}

@@ -11,25 +11,36 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/millrace/millrace/cli/burst"
+	"github.com/millrace/millrace/cli/completion"
 	"github.com/millrace/millrace/cli/keys"
 	"github.com/millrace/millrace/cli/listing"
+	"github.com/millrace/millrace/cli/manage"
 	"github.com/millrace/millrace/cli/remote"
 	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/internal/secret"
+	"github.com/millrace/millrace/server"
 )
 
 // commands is the grammar of the command line.
 type commands struct {
-	Log LogConfig `embed:"" prefix:"log-"`
+	Log     LogConfig        `embed:"" prefix:"log-"`
+	Current kong.VersionFlag `name:"version" help:"Print the version."`
 
 	Multiply multiplyCommand `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the result."`
 	List     listing.Command `cmd:"" group:"client" help:"List multiplications, the newest first."`
 	Show     showCommand     `cmd:"" group:"client" help:"Show a multiplication: state, progress, errors."`
+	Wait     manage.Wait     `cmd:"" group:"client" help:"Wait until multiplications have finished."`
 	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a multiplication that has not finished."`
 	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a multiplication that has failed or was cancelled."`
 	Result   resultCommand   `cmd:"" group:"client" help:"Download the result of a multiplication, or the rest of it."`
+	Delete   manage.Delete   `cmd:"" group:"client" help:"Delete multiplications and their results."`
+	Upload   manage.Upload   `cmd:"" group:"client" help:"Store matrices, and print their ids."`
+	Status   manage.Status   `cmd:"" group:"client" help:"Show the state of the server: workers, queues, version."`
 	Context  contextCommand  `cmd:"" group:"client" help:"Keep the addresses of servers, and where their tokens are."`
 	Load     burst.Command   `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
+
+	Completion completion.Command `cmd:"" group:"client" help:"Print a script that completes commands and flags in a shell."`
+	Words      completion.Words   `cmd:"" group:"client" name:"complete-words" hidden:""`
 
 	Demo    demoCommand         `cmd:"" group:"service" help:"Multiply two matrices from beginning to end on this machine, print the figures, clean up."`
 	Dev     devCommand          `cmd:"" group:"service" help:"Run everything on this machine in one process, with its own Postgres."`
@@ -56,10 +67,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("millrace"),
 		kong.Description("Distributed matrix multiplication: the service, and a client for the terminal. "+
-			"Every flag can also be set in the environment: --soft-stop is MILLRACE_SOFT_STOP."),
+			"Flags of the service can also be set in the environment: --soft-stop is MILLRACE_SOFT_STOP."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.DefaultEnvars("MILLRACE"),
+		kong.PostBuild(environment),
+		kong.DefaultEnvars("MILLRACE"), // after environment
+		kong.Vars{"version": "millrace " + server.Version()},
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "client", Title: "Client (of the server at --server, MILLRACE_SERVER, or of a context):"},
 			{Key: "service", Title: "Service:"},
@@ -72,7 +85,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "millrace:", err)
 		return exitFailed
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(complete(args))
 	if exited >= 0 { // kong has printed the help
 		return exited
 	}
@@ -83,7 +96,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	log := c.Log.logger(stderr)
 	setMemoryLimit(log)
-	err = parsed.Run(log)
+	err = parsed.Run(log, c.Log)
 	code, message := exitCode(ctx, err)
 	if code == exitInterrupted && parsed.Selected().Group.Key != "client" { // SIGTERM before the process was ready
 		return exitFailed

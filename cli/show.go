@@ -20,7 +20,7 @@ func (showCommand) Help() string { return usage.ExitCodes }
 
 // Run implements the command.
 func (c *showCommand) Run(ctx context.Context, out streams) error {
-	api, err := c.Connect(out.err)
+	api, err := c.Find(ctx, out.err)
 	if err != nil {
 		return err
 	}

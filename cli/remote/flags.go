@@ -3,6 +3,7 @@
 package remote
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -127,7 +128,17 @@ type Streams struct {
 // MultiplicationFlags are the flags of the client commands for one multiplication.
 type MultiplicationFlags struct {
 	ServerFlags
-	ID string `arg:"" name:"id" help:"Id of the multiplication, as multiply and list show it."`
+	ID string `arg:"" name:"id" help:"Id of the multiplication, or a beginning of it that no other has."`
+}
+
+// Find connects to the server, and completes the id if only its beginning is given.
+func (f *MultiplicationFlags) Find(ctx context.Context, log io.Writer) (*client.Client, error) {
+	api, err := f.Connect(log)
+	if err != nil {
+		return nil, err
+	}
+	f.ID, err = FindID(ctx, api, f.ID)
+	return api, err
 }
 
 // PrintJSON writes value as one indented JSON object.

@@ -176,6 +176,24 @@ func (o *Operand) Upload(ctx context.Context, api *client.Client, title string, 
 	return nil
 }
 
+// UploadFile uploads the .npy file or stream that an argument names.
+func UploadFile(ctx context.Context, api *client.Client, name string, log io.Writer) (client.Matrix, error) {
+	var o Operand
+	var err error
+	if name == stdinName {
+		o, err = streamOperand(ctx, name, "standard input", os.Stdin)
+	} else {
+		o, err = fileOperand(ctx, name)
+	}
+	if err != nil {
+		return client.Matrix{}, err
+	}
+	if err := o.Upload(ctx, api, "upload", log); err != nil {
+		return client.Matrix{}, err
+	}
+	return api.Matrix(ctx, *o.MatrixID)
+}
+
 // UploadBoth uploads two operands that are different files at the same time: one after the other would leave the CPUs
 // waiting, of this machine, of the server, or of both. Streams are sent one after the other, since what delivers them
 // may deliver one first.

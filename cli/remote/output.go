@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/millrace/millrace/cli/terminal"
 	"github.com/millrace/millrace/cli/usage"
 )
 
@@ -35,6 +36,9 @@ func (f OutputFlags) Check(json bool, stdout io.Writer) error {
 		return usage.Errorf("missing flags: --output=C.npy")
 	}
 	to, err := f.target(stdout)
+	if err == nil && to == toStdout && terminal.Is(stdout) {
+		return usage.Errorf("the result is binary, and standard output is a terminal: name a file, or send it through a pipe")
+	}
 	if err == nil && to == toStdout && json {
 		return usage.Errorf("--json and -o %s both write to standard output", f.Output)
 	}

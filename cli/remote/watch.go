@@ -14,9 +14,15 @@ import (
 func Watch(ctx context.Context, api *client.Client, id string, log io.Writer) (client.Multiplication, error) {
 	var bar *terminal.Bar
 	start := time.Now()
+	pace := terminal.NewPace(startOf(ctx, api, id))
 	m, err := api.Wait(ctx, id, func(e client.Event) {
 		if bar == nil {
 			bar = terminal.NewBar(log, "multiply", e.Tiles.Total, terminal.Tiles)
+		}
+		if left, ok := pace.Left(e.At, e.Tiles.Completed, e.Tiles.Total); ok {
+			bar.Remark("about " + terminal.Age(left) + " left")
+		} else {
+			bar.Remark(string(e.State))
 		}
 		bar.Set(e.Tiles.Completed)
 	})
@@ -28,6 +34,15 @@ func Watch(ctx context.Context, api *client.Client, id string, log io.Writer) (c
 		bar.Clear()
 	}
 	return m, err
+}
+
+// startOf returns when a multiplication was started, or zero if it was not, or cannot be read now.
+func startOf(ctx context.Context, api *client.Client, id string) time.Time {
+	m, err := api.Multiplication(ctx, id)
+	if err != nil || m.StartedAt == nil {
+		return time.Time{}
+	}
+	return *m.StartedAt
 }
 
 // CheckCompleted returns an error that says how to go on if a finished multiplication has no result.

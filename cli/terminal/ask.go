@@ -14,7 +14,7 @@ import (
 // Ask asks a yes-or-no question on the terminal. It returns false if w or the standard input is no terminal, if the
 // line is anything but y or yes, or on Ctrl-C.
 func Ask(w io.Writer, question string) bool {
-	if !isTerminal(w) || !term.IsTerminal(int(os.Stdin.Fd())) {
+	if !Is(w) || !term.IsTerminal(int(os.Stdin.Fd())) {
 		return false
 	}
 	interrupted := make(chan os.Signal, 1)

@@ -41,7 +41,7 @@ func NewBar(out io.Writer, title string, total int64, unit Unit) *Bar {
 		total: total,
 		shown: time.Now(),
 	}
-	if !isTerminal(out) {
+	if !Is(out) {
 		return b
 	}
 	b.bar = progressbar.NewOptions64(total,
@@ -53,12 +53,14 @@ func NewBar(out io.Writer, title string, total int64, unit Unit) *Bar {
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionSetRenderBlankState(true),
 		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetPredictTime(unit == Bytes), // the rate of tiles is that of the last ones
+		progressbar.OptionSetElapsedTime(unit == Bytes),
 	)
 	return b
 }
 
-func isTerminal(w io.Writer) bool {
+// Is reports whether w is a terminal.
+func Is(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
@@ -79,6 +81,13 @@ func (b *Bar) Set(n int64) {
 	if time.Since(b.shown) >= lineInterval && n < b.total {
 		b.shown = time.Now()
 		fmt.Fprintf(b.out, "%-10s %3.0f %%\n", b.title, 100*float64(n)/float64(b.total))
+	}
+}
+
+// Remark shows a text behind the title of a bar on a terminal.
+func (b *Bar) Remark(text string) {
+	if b.bar != nil {
+		b.bar.Describe(fmt.Sprintf("%-10s %s", b.title, text))
 	}
 }
 

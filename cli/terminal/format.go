@@ -21,3 +21,17 @@ func Time(t *time.Time) string {
 	}
 	return t.Local().Format(time.DateTime)
 }
+
+// Age writes a duration by its largest unit: 3s, 12m, 5h, 9d.
+func Age(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch d = max(0, d); {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	case d < day:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return fmt.Sprintf("%dd", d/day)
+}

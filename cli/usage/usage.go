@@ -15,6 +15,12 @@ func (e Error) Unwrap() error { return e.cause }
 // Errorf formats an Error as fmt.Errorf does.
 func Errorf(format string, args ...any) error { return Error{cause: fmt.Errorf(format, args...)} }
 
+// NotFound says that there is nothing of a name.
+type NotFound struct{ Text string }
+
+// Error implements error.
+func (e NotFound) Error() string { return e.Text }
+
 // ExitCodes is what the help of the client commands says about their exit codes.
 const ExitCodes = `Exit codes: 0 success; 1 failure, also of the multiplication; ` +
 	`2 a flag, an argument or a file is not valid; 3 the server is unreachable; 4 not found; ` +
