@@ -61,7 +61,8 @@ func Complete(root *kong.Node, line []string) []string {
 		line = []string{""}
 	}
 	last := line[len(line)-1]
-	line = append(slices.DeleteFunc(slices.Clone(line[:len(line)-1]), func(w string) bool { return w == "=" }), last) // bash
+	before := slices.DeleteFunc(slices.Clone(line[:len(line)-1]), func(w string) bool { return w == "=" }) // from bash
+	line = append(before, last)
 	node := root
 	for _, word := range line[:len(line)-1] {
 		for _, child := range node.Children {

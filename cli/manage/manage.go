@@ -23,7 +23,8 @@ type Delete struct {
 
 // Help implements kong.HelpProvider.
 func (Delete) Help() string {
-	return "Deletes each multiplication and its result. One that has not finished is cancelled first.\n\n" + usage.ExitCodes
+	return "Deletes each multiplication and its result. One that has not finished is cancelled first.\n\n" +
+		usage.ExitCodes
 }
 
 // Run implements the command.

@@ -22,15 +22,15 @@ const (
 	pageSize = 200
 )
 
-// FindID returns the id of the multiplication whose id begins with a text. A whole id is returned as it is.
+// FindID returns the id of the multiplication whose id begins with a text. A whole id, and
+// what begins none, is returned as it is: the server has the word on it.
 func FindID(ctx context.Context, api *client.Client, text string) (string, error) {
 	if _, err := uuid.Parse(text); err == nil {
 		return text, nil
 	}
 	text = strings.ToLower(text)
 	if len(text) < minPrefix || len(text) > len(uuid.Nil.String()) || strings.Trim(text, "0123456789abcdef-") != "" {
-		return "", usage.NotFound{Text: fmt.Sprintf("%q not found: an id, or %d and more of its first characters are needed; "+
-			"\"millrace list\" shows the ids", text, minPrefix)}
+		return text, nil
 	}
 	found := ""
 	params := client.ListMultiplicationsParams{Limit: new(int64(pageSize))}
@@ -48,13 +48,16 @@ func FindID(ctx context.Context, api *client.Client, text string) (string, error
 				found = m.ID
 			}
 		}
-		if n := len(page.Items); page.NextCursor == nil || found != "" && n > 0 && !strings.HasPrefix(page.Items[n-1].ID, text) {
+		n := len(page.Items)
+		if page.NextCursor == nil || found != "" && n > 0 && !strings.HasPrefix(page.Items[n-1].ID, text) {
 			break // ids begin with their time, and the list is in the order of time
 		}
 		params.Cursor = page.NextCursor
 	}
 	if found == "" {
-		return "", usage.NotFound{Text: fmt.Sprintf("%q not found: no id begins with it; \"millrace list\" shows the ids", text)}
+		return "", usage.NotFound{
+			Text: fmt.Sprintf("%q not found: no id begins with it; \"millrace list\" shows the ids", text),
+		}
 	}
 	return found, nil
 }
