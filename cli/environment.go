@@ -10,7 +10,7 @@ import (
 // clientVariables are the flags of client commands that the environment sets, too: where the server is, and the form of
 // the output. Any other one would change what a command does although its line does not say so: MILLRACE_FORCE would
 // overwrite files, MILLRACE_STATE hide multiplications.
-var clientVariables = []string{"server", "context", "token-file", "ca-file", "json", "quiet"}
+var clientVariables = []string{"server", "context", "token-file", "ca-file", "plain-token", "json", "quiet"}
 
 // demoFlags are those of the demonstration that no variable sets: MILLRACE_SIZE is not for it alone.
 var demoFlags = []string{"size", "dtype"}
