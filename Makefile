@@ -82,7 +82,8 @@ bench-numpy: setup-test build ## Compare large multiplications with NumPy (PYTHO
 
 .PHONY: ledger
 ledger: setup-test ## Keep books while Postgres and the workers are killed, frozen and cut off: about six minutes
-	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase)$$' ./internal/ledger ./cli
+	MILLRACE_LEDGER=whole go test -p 1 -count=1 -timeout 30m -v -run '^(TestLedger|TestSilentDatabase|TestSilentBehindPooler)$$' \
+	  ./internal/ledger ./cli ./internal/failover
 
 .PHONY: chaos
 chaos: setup-test ## Faults of all kinds in an order that SEED=1 decides, for DURATION=3m, under a mixed load, and the ledger of it

@@ -675,6 +675,9 @@ type Multiplication struct {
 	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
 	Result *Result `json:"result,omitempty"`
 
+	// RetentionSeconds How long it is kept after its last use, if its submission said so
+	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
 	// Shape A is m×k, B is k×n, the result is m×n
 	//
 	// Examples: {"k":2,"m":2,"n":2}
@@ -1086,6 +1089,9 @@ type Submission struct {
 
 	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
+
+	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
+	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
 }
 
 // TileCounts How many tiles of a multiplication are in which state.
@@ -1278,6 +1284,9 @@ type SubmitMultiplicationMultipartBody struct {
 
 	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
+
+	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
+	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
 }
 
 // SubmitMultiplicationParams defines parameters for SubmitMultiplication.

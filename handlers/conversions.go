@@ -19,9 +19,10 @@ func multiplicationPath(id uuid.UUID) string { return apidoc.MultiplicationsPath
 
 func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) resource.Multiplication {
 	body := resource.Multiplication{
-		ID:       m.ID.String(),
-		State:    string(m.State),
-		Priority: m.Priority,
+		ID:        m.ID.String(),
+		State:     string(m.State),
+		Priority:  m.Priority,
+		Retention: int64(m.Retention.Seconds()),
 		Shape: resource.Dimensions{
 			M: m.Plan.M,
 			K: m.Plan.K,

@@ -23,6 +23,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/retention"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -46,6 +47,7 @@ var statuses = []struct {
 	{matrix.ErrUnsupported, http.StatusUnprocessableEntity},
 	{matrix.ErrShape, http.StatusUnprocessableEntity},
 	{matrix.ErrTooLarge, http.StatusRequestEntityTooLarge},
+	{retention.ErrBounds, http.StatusUnprocessableEntity},
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrNotReady, http.StatusConflict},
 	{store.ErrBusy, http.StatusServiceUnavailable},
@@ -56,6 +58,7 @@ var statuses = []struct {
 	{store.ErrKeyUsed, http.StatusConflict},
 	{watch.ErrStopped, http.StatusServiceUnavailable},
 	{jobs.ErrOlderProcesses, http.StatusServiceUnavailable},
+	{retention.ErrUnknown, http.StatusServiceUnavailable},
 	{jobs.ErrFinished, http.StatusConflict},
 	{jobs.ErrCompleted, http.StatusConflict},
 	{jobs.ErrActive, http.StatusConflict},

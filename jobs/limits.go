@@ -3,12 +3,14 @@ package jobs
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/quota"
+	"github.com/millrace/millrace/store/retention"
 )
 
 // The priorities of a multiplication.
@@ -28,13 +30,21 @@ type Limits struct {
 	MaxReserved int64        // what unfinished results may still need in the block store; 0: most of what is free
 	Quotas      quota.Limits // of tenants that have none of their own
 	Queued      admission.Limits
+	// MaxRetention is the longest retention that a submission may ask for; 0: that of others.
+	MaxRetention time.Duration
 }
 
 // Admit returns an admission.OverloadError if so much is queued that a submission of a tenant is refused. It asks
-// nothing, and is to be called before a transaction begins. Errors are also those of Limits.Check.
+// nothing, and is to be called before a transaction begins. Errors are also those of Limits.Check, and
+// retention.ErrBounds.
 func (c *Client) Admit(t identity.TenantID, s Submission) error {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return err
+	}
+	if s.Retention != 0 {
+		if err := retention.Check(s.Retention, max(c.limits.MaxRetention, c.store.Retention)); err != nil {
+			return err
+		}
 	}
 	return c.gate.Check(t, queueOf(planOf(s)))
 }

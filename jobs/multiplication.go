@@ -39,9 +39,10 @@ type Multiplication struct {
 	Errors  []queue.Error // of attempts at its tiles, newest first, at most maxErrorsShown
 
 	CreatedAt  time.Time
-	StartedAt  *time.Time // when its first tile was started
-	FinishedAt *time.Time // set exactly while the state is final
-	ExpiresAt  time.Time  // when a finished one is deleted
+	StartedAt  *time.Time    // when its first tile was started
+	FinishedAt *time.Time    // set exactly while the state is final
+	ExpiresAt  time.Time     // when a finished one is deleted
+	Retention  time.Duration // of its own; 0: it has none
 
 	own    bool                   // of one that is being accepted: see Submission
 	inline *inline.Multiplication // if it is inline, with its contents
@@ -138,6 +139,9 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		StartedAt:      row.StartedAt,
 		FinishedAt:     row.FinishedAt,
 		ExpiresAt:      row.ExpiresAt,
+	}
+	if row.Retention != nil {
+		m.Retention = *row.Retention
 	}
 	if row.Failure != nil {
 		m.Failure = *row.Failure

@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/retention"
 )
 
 // Operand is one side of a submission: a matrix that is in the store, or one whose row is to be written with the
@@ -37,6 +38,9 @@ type Submission struct {
 	B        Operand
 	Priority int   // MinPriority to MaxPriority
 	MaxBytes int64 // of each operand and of the result; 0 means no limit
+	// Retention is how long the multiplication, its result, and the operands that come with it are kept after their last
+	// use; 0: as long as other ones.
+	Retention time.Duration
 	// Own says that the priority counts among the tenant's own multiplications only, not against those of others.
 	Own bool
 }
@@ -49,7 +53,7 @@ var ErrOlderProcesses = errors.New("the service is being updated: older processe
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Whether too much is
 // queued is for Admit. Errors: those of Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for
 // the result; store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses;
-// quota.Error.
+// retention.ErrUnknown; quota.Error.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
@@ -90,6 +94,9 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	if err == nil {
 		err = c.quotas.CheckTx(ctx, tx)
 	}
+	if err == nil && s.Retention > 0 {
+		err = setRetentionTx(ctx, tx, &accepted, s)
+	}
 	if err != nil {
 		return Multiplication{}, err
 	}
@@ -125,6 +132,19 @@ func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplica
 	}
 	row, err := tx.InsertMultiplication(ctx, m.row())
 	return newMultiplication(row), err
+}
+
+// setRetentionTx gives a new multiplication the retention that its submission asks for.
+func setRetentionTx(ctx context.Context, tx *store.TenantTx, m *Multiplication, s Submission) error {
+	fresh := []uuid.UUID{m.C.ID}
+	for _, o := range []Operand{s.A, s.B} {
+		if !o.Stored {
+			fresh = append(fresh, o.Matrix.ID)
+		}
+	}
+	m.Retention = s.Retention
+	m.ExpiresAt = m.CreatedAt.Add(s.Retention)
+	return retention.SetTx(ctx, tx, m.ID, fresh, s.Retention)
 }
 
 func planOf(s Submission) matrix.Plan {

@@ -1,11 +1,15 @@
+-- +goose NO TRANSACTION
 -- +goose Up
+-- Each statement is a transaction of its own, and can be repeated: one that held the lock of a table while it waited for that of another
+-- one would wait for transactions that wait for it, and not get both while there is much to do.
+
 -- Each row belongs to a tenant. Those that binaries of the version before this one write belong to the tenant 1, which is the one
 -- that there is without authentication; other tenants get no inline multiplications while such a binary runs, because its workers
 -- would complete them without their tenant. There are no foreign keys: they would cost each row a look and a lock.
-ALTER TABLE matrices         ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
-ALTER TABLE multiplications  ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
-ALTER TABLE inline_pending   ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
-ALTER TABLE inline_completed ADD COLUMN tenant_id integer NOT NULL DEFAULT 1;
+ALTER TABLE matrices         ADD COLUMN IF NOT EXISTS tenant_id integer NOT NULL DEFAULT 1;
+ALTER TABLE multiplications  ADD COLUMN IF NOT EXISTS tenant_id integer NOT NULL DEFAULT 1;
+ALTER TABLE inline_pending   ADD COLUMN IF NOT EXISTS tenant_id integer NOT NULL DEFAULT 1;
+ALTER TABLE inline_completed ADD COLUMN IF NOT EXISTS tenant_id integer NOT NULL DEFAULT 1;
 
 COMMENT ON COLUMN matrices.tenant_id         IS 'Whose it is. For all others there is no such matrix.';
 COMMENT ON COLUMN multiplications.tenant_id  IS 'Whose it is, and whose its matrices are.';
@@ -13,9 +17,9 @@ COMMENT ON COLUMN inline_pending.tenant_id   IS 'Whose it is.';
 COMMENT ON COLUMN inline_completed.tenant_id IS 'Whose it is.';
 
 -- Lists are of one tenant. A list of inline multiplications would otherwise read those of all tenants that are newer.
-CREATE INDEX multiplications_tenant_newest ON multiplications (tenant_id, state, created_at DESC, id DESC);
-DROP INDEX multiplications_state_newest;
-CREATE INDEX inline_completed_tenant ON inline_completed (tenant_id, id);
+CREATE INDEX IF NOT EXISTS multiplications_tenant_newest ON multiplications (tenant_id, state, created_at DESC, id DESC);
+DROP INDEX IF EXISTS multiplications_state_newest;
+CREATE INDEX IF NOT EXISTS inline_completed_tenant ON inline_completed (tenant_id, id);
 
 -- Binaries of the version before this one say ON CONFLICT (key), so that the key stays the primary key. That of another tenant than
 -- 1 begins with the tenant, between characters that the keys of clients do not have.
@@ -122,10 +126,10 @@ CREATE OR REPLACE FUNCTION expand_inline(ids uuid[], keep interval, attempts int
     RETURNING id
 $$;
 -- +goose StatementEnd
-DROP INDEX inline_completed_tenant;
-CREATE INDEX multiplications_state_newest ON multiplications (state, created_at DESC, id DESC);
-DROP INDEX multiplications_tenant_newest;
-ALTER TABLE inline_completed DROP COLUMN tenant_id;
-ALTER TABLE inline_pending   DROP COLUMN tenant_id;
-ALTER TABLE multiplications  DROP COLUMN tenant_id;
-ALTER TABLE matrices         DROP COLUMN tenant_id;
+DROP INDEX IF EXISTS inline_completed_tenant;
+CREATE INDEX IF NOT EXISTS multiplications_state_newest ON multiplications (state, created_at DESC, id DESC);
+DROP INDEX IF EXISTS multiplications_tenant_newest;
+ALTER TABLE inline_completed DROP COLUMN IF EXISTS tenant_id;
+ALTER TABLE inline_pending   DROP COLUMN IF EXISTS tenant_id;
+ALTER TABLE multiplications  DROP COLUMN IF EXISTS tenant_id;
+ALTER TABLE matrices         DROP COLUMN IF EXISTS tenant_id;

@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store/quota"
+	"github.com/millrace/millrace/store/retention"
 )
 
 // Config is the configuration of a process. The command line fills in its parts by their kong tags.
@@ -61,6 +62,7 @@ type Limits struct {
 	MaxStoredBytes   int64         `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
 	MaxQueued        time.Duration `default:"24h" help:"How long the workers may take for what a tenant has queued; further submissions get a 429. 0 is any time."`
 	MaxQueuedSmall   time.Duration `default:"5m" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
+	MaxRetention     time.Duration `default:"168h" help:"Longest retention that a submission may ask for; --retention may be asked for in any case."`
 	GlobalPriorities bool          `help:"Let the priorities of all clients count against those of other tenants. By default only those of keys with the scope admin do, and of others they count among the multiplications of their own tenant."`
 	TenantQuotas     Quotas        `embed:"" prefix:"tenant-"`
 	MaxJSONValues    int64         `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
@@ -157,6 +159,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
+	case c.Limits.MaxRetention < 0 || c.Limits.MaxRetention > retention.Most:
+		return fmt.Errorf("--max-retention must be from 0 to %s, it is %s", retention.Most, c.Limits.MaxRetention)
 	}
 	return errors.Join(c.TLS.Validate(), c.OIDC.Validate())
 }
@@ -244,6 +248,7 @@ func (l Limits) jobs() jobs.Limits {
 			QueuedSeconds: l.TenantQuotas.QueuedSeconds,
 			Requests:      l.TenantQuotas.Requests,
 		},
-		Queued: admission.Limits{Tiles: l.MaxQueued, Small: l.MaxQueuedSmall},
+		Queued:       admission.Limits{Tiles: l.MaxQueued, Small: l.MaxQueuedSmall},
+		MaxRetention: l.MaxRetention,
 	}
 }

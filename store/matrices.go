@@ -54,6 +54,7 @@ type Matrix struct {
 	ExpiresAt time.Time
 	ContentID *uuid.UUID // the matrix whose blocks hold the content, when it is another one
 	TenantID  identity.TenantID
+	Retention *time.Duration // of its own
 }
 
 func newMatrix(row db.Matrix) Matrix {
@@ -73,6 +74,7 @@ func newMatrix(row db.Matrix) Matrix {
 		ExpiresAt: row.ExpiresAt,
 		ContentID: row.ContentID,
 		TenantID:  row.TenantID,
+		Retention: row.Retention,
 	}
 }
 

@@ -42,7 +42,8 @@ type Multiplication struct {
 	TilesUnqueued  int64 // the last ones, which have no job yet
 	Batched        bool  // its jobs are enqueued in batches
 	TenantID       identity.TenantID
-	TileDepth      int64 // columns of A and rows of B in a part of a tile; 0: tiles have no parts
+	TileDepth      int64          // columns of A and rows of B in a part of a tile; 0: tiles have no parts
+	Retention      *time.Duration // of its own
 }
 
 // Plan returns how the result is cut into tiles.

@@ -27,12 +27,15 @@ func sharedSchemas() map[string]*huma.Schema {
 	}
 }
 
-// submissionSchema describes two operands and a priority.
+// submissionSchema describes two operands, a priority and a retention.
 func submissionSchema(operand *huma.Schema) *huma.Schema {
 	return objectSchema(map[string]*huma.Schema{
 		"a":        operand,
 		"b":        operand,
 		"priority": prioritySchema(),
+		"retention_seconds": describedAs("How long the multiplication, its result and the operands that come with it are kept after "+
+			"their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it "+
+			"is never an inline one", integerSchema("int64", 60, 315360000)),
 	}, "a", "b")
 }
 

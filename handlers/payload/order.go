@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/store/retention"
 )
 
 // ReadOrder reads the two operands and the priority of a multiplication, and verifies the body. The body is one of
-//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N},
-//   - a form with the .npy files a and b, and the field priority.
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N},
+//   - a form with the .npy files a and b, and the fields priority and retention_seconds.
 //
-// The priority may be absent; it is jobs.DefaultPriority then.
+// The last two may be absent. The priority is jobs.DefaultPriority then.
 //
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
@@ -43,8 +45,9 @@ func verified[T any](body *Body, read T, err error) (T, error) {
 
 // order gathers the members of a submission, which come in any sequence.
 type order struct {
-	a, b     *jobs.Operand
-	priority int // 0 if there is none
+	a, b      *jobs.Operand
+	priority  int   // 0 if there is none
+	retention int64 // in seconds; 0 if there is none
 }
 
 // submission checks that nothing is missing. a and b are the names of the operands in the body.
@@ -53,9 +56,10 @@ func (o *order) submission(a, b string) (jobs.Submission, error) {
 		return jobs.Submission{}, fmt.Errorf("%w: both %q and %q are required", ErrInvalid, a, b)
 	}
 	return jobs.Submission{
-		A:        *o.a,
-		B:        *o.b,
-		Priority: cmp.Or(o.priority, jobs.DefaultPriority),
+		A:         *o.a,
+		B:         *o.b,
+		Priority:  cmp.Or(o.priority, jobs.DefaultPriority),
+		Retention: time.Duration(o.retention) * time.Second,
 	}, nil
 }
 
@@ -74,8 +78,10 @@ func readOrder(ctx context.Context, j *jsonReader) (jobs.Submission, error) {
 			var n int64
 			n, err = j.integer(name, jobs.MinPriority, jobs.MaxPriority)
 			o.priority = int(n)
+		case "retention_seconds":
+			o.retention, err = j.integer(name, minRetention, maxRetention)
 		default:
-			err = unknownMember("the body", name, `"a", "b" and "priority"`)
+			err = unknownMember("the body", name, `"a", "b", "priority" and "retention_seconds"`)
 		}
 		if err != nil {
 			return jobs.Submission{}, err
@@ -124,11 +130,15 @@ func readForm(ctx context.Context, f *form, in *Intake) (jobs.Submission, error)
 		case name == "b" && o.b == nil:
 			o.b, err = in.readFile(ctx, part)
 		case name == "priority" && o.priority == 0:
-			o.priority, err = readPriority(part)
-		case name == "a", name == "b", name == "priority":
+			o.priority, err = readField(part, jobs.MinPriority, jobs.MaxPriority)
+		case name == "retention_seconds" && o.retention == 0:
+			var n int
+			n, err = readField(part, minRetention, maxRetention)
+			o.retention = int64(n)
+		case name == "a", name == "b", name == "priority", name == "retention_seconds":
 			err = fmt.Errorf("%w: there are two parts %q", ErrInvalid, name)
 		default:
-			err = fmt.Errorf("%w: there is no part %.60q, there are a, b and priority", ErrInvalid, name)
+			err = fmt.Errorf("%w: there is no part %.60q, there are a, b, priority and retention_seconds", ErrInvalid, name)
 		}
 		if err != nil {
 			return jobs.Submission{}, err
@@ -149,16 +159,21 @@ func (in *Intake) readFile(ctx context.Context, p *part) (*jobs.Operand, error) 
 // maxFieldBytes is the size of a field of a form that is not a file.
 const maxFieldBytes = 100
 
-// readPriority reads the field of that name.
-func readPriority(part io.Reader) (int, error) {
-	text, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
+// The bounds of any retention, in seconds. Settings narrow them.
+const (
+	minRetention = int64(retention.Least / time.Second)
+	maxRetention = int64(retention.Most / time.Second)
+)
+
+// readField reads a field that is a whole number.
+func readField(p *part, least, most int64) (int, error) {
+	text, err := io.ReadAll(io.LimitReader(p, maxFieldBytes))
 	if err != nil {
 		return 0, err
 	}
 	n, err := strconv.Atoi(string(text))
-	if err != nil || n < jobs.MinPriority || n > jobs.MaxPriority {
-		return 0, fmt.Errorf("%w: priority must be a whole number from %d to %d, it is %.40q",
-			ErrInvalid, jobs.MinPriority, jobs.MaxPriority, text)
+	if err != nil || int64(n) < least || int64(n) > most {
+		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40q", ErrInvalid, p.name, least, most, text)
 	}
 	return n, nil
 }

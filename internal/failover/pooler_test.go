@@ -11,14 +11,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/internal/wire"
 )
 
-// pooled returns a connection string that leads to a database through PgBouncer, which lends connections for one
+// pooled returns a connection string that leads to that of a database through PgBouncer, which lends connections for one
 // transaction each.
-func pooled(t *testing.T, pool *pgxpool.Pool) string {
+func pooled(t *testing.T, direct string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
@@ -26,7 +26,7 @@ func pooled(t *testing.T, pool *pgxpool.Pool) string {
 			missing(t, "pgbouncer")
 		}
 	}
-	config, err := pgconn.ParseConfig(testdb.URL(pool))
+	config, err := pgconn.ParseConfig(direct)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ default_pool_size = 8
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	pool := testdb.NewEmpty(t)
-	databaseURL := pooled(t, pool)
+	databaseURL := pooled(t, testdb.URL(pool))
 	migration := run(t, databaseURL, nil, "migrate")
 	if err := migration.cmd.Wait(); err != nil {
 		t.Fatalf("migrate: %v", err)
@@ -99,5 +99,61 @@ func TestPooler(t *testing.T) {
 	}
 	if n := count("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"); n > 0 {
 		t.Errorf("%d locks of sessions are left with the pooler, want 0", n)
+	}
+}
+
+// TestSilentBehindPooler: what Postgres and PgBouncer send to each other is lost. Each request gets a 503 that asks to come
+// back, and a process that is started meanwhile waits, although the pooler takes connections and statements. Afterwards
+// all goes on by itself. A change that had a connection
+// takes 30 s to be refused: `make ledger` runs it.
+func TestSilentBehindPooler(t *testing.T) {
+	if os.Getenv("MILLRACE_LEDGER") != "whole" {
+		t.Skip("it takes half a minute: make ledger")
+	}
+	t.Parallel()
+	pool := testdb.New(t)
+	w := wire.New(t, "127.0.0.1:0", testdb.URL(pool))
+	databaseURL := pooled(t, w.URL(testdb.URL(pool)))
+	api := serve(t, databaseURL)
+	work(t, databaseURL)
+	m := api.submit(manyTiles, "")
+	until(t, "tiles are computed", func() bool { return api.get(m.ID).Tiles.Completed > 0 })
+
+	w.Silence()
+	refused := make(chan string)
+	requests := []struct{ method, path, body, prefer string }{
+		{http.MethodGet, "/v1/multiplications", "", ""},
+		{http.MethodGet, "/v1/multiplications/" + m.ID, "", "wait=3"},
+		{http.MethodGet, "/v1/multiplications/" + m.ID + "/result", "", ""},
+		{http.MethodPost, "/v1/multiplications", small, ""},
+		{http.MethodPost, "/v1/multiplications", manyTiles, "wait=3"},
+		{http.MethodPost, "/v1/multiplications:batch", "[" + small + "]", ""},
+		{http.MethodPost, "/v1/multiplications/" + m.ID + "/retry", "", ""},
+		{http.MethodDelete, "/v1/multiplications/" + m.ID, "", ""},
+		{http.MethodGet, "/v1/overview", "", ""},
+	}
+	for _, r := range requests {
+		go func() {
+			status, _, later := api.send(r.method, r.path, r.body, r.prefer)
+			if status == http.StatusServiceUnavailable && later {
+				refused <- ""
+				return
+			}
+			refused <- fmt.Sprintf("%s %s got %d, Retry-After %t, want a 503 with it", r.method, r.path, status, later)
+		}()
+	}
+	late := run(t, databaseURL, nil, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
+	for range requests {
+		if problem := <-refused; problem != "" {
+			t.Error(problem)
+		}
+	}
+	late.awaitLog("waiting for the database")
+
+	w.Speak()
+	late.awaitLog("msg=serving")
+	api.awaitState(m.ID, "completed")
+	if got := api.submit(small, "wait=30").State; got != "completed" {
+		t.Errorf("a new multiplication is %q, want completed", got)
 	}
 }

@@ -74,15 +74,16 @@ UPDATE matrices SET digest = @digest WHERE id = @id AND digest IS NULL AND state
 
 -- name: ExtendMatrices :exec
 -- Operands live as long as the multiplication that uses them. One that is used again and again is not written each time.
-UPDATE matrices SET expires_at = now() + @retention::interval
-WHERE id = ANY(@ids::uuid[]) AND expires_at < now() + 0.99 * @retention::interval;
+UPDATE matrices SET expires_at = now() + coalesce(retention, @retention::interval)
+WHERE id = ANY(@ids::uuid[]) AND expires_at < now() + 0.99 * coalesce(retention, @retention::interval);
 
 -- name: LockReadyMatrices :many
 -- The lock keeps the sweep from deleting an operand between the look and the reference to it.
 SELECT id FROM matrices WHERE id = ANY(@ids::uuid[]) AND tenant_id = @tenant_id AND state = 'ready' FOR KEY SHARE;
 
 -- name: FinishResult :exec
-UPDATE matrices SET state = 'ready', content = @content, digest = @digest, expires_at = now() + @retention::interval
+UPDATE matrices SET
+    state = 'ready', content = @content, digest = @digest, expires_at = now() + coalesce(retention, @retention::interval)
 WHERE id = @id AND state = 'uploading';
 
 -- name: DeleteMatrix :exec
@@ -110,10 +111,17 @@ WHERE NOT EXISTS (SELECT 1 FROM matrices m WHERE m.id = given.id AND m.content_i
 -- No transition: what is read is used: the matrix, and the multiplication whose result it is, expire later. That is written when a tenth of the
 -- time has passed. The multiplication is locked before the matrix, as by each other statement.
 WITH computed AS MATERIALIZED (
-    UPDATE multiplications p SET expires_at = now() + @retention::interval
-    WHERE p.c = @id AND p.state = 'completed' AND p.expires_at < now() + 0.9 * @retention::interval
+    UPDATE multiplications p SET expires_at = now() + coalesce(p.retention, @retention::interval)
+    WHERE p.c = @id AND p.state = 'completed' AND p.expires_at < now() + 0.9 * coalesce(p.retention, @retention::interval)
     RETURNING p.id
 )
-UPDATE matrices m SET expires_at = now() + @retention::interval
-WHERE m.id = @id AND m.state = 'ready' AND m.expires_at < now() + 0.9 * @retention::interval
+UPDATE matrices m SET expires_at = now() + coalesce(m.retention, @retention::interval)
+WHERE m.id = @id AND m.state = 'ready' AND m.expires_at < now() + 0.9 * coalesce(m.retention, @retention::interval)
   AND (SELECT count(*) FROM computed) >= 0;
+
+-- name: KeepFor :exec
+-- No transition: a new multiplication, and matrices that are new with it, have a retention of their own.
+WITH kept AS (
+    UPDATE multiplications p SET retention = @retention::interval, expires_at = now() + @retention::interval WHERE p.id = @id
+)
+UPDATE matrices m SET retention = @retention::interval, expires_at = now() + @retention::interval WHERE m.id = ANY(@matrices::uuid[]);

@@ -68,14 +68,15 @@ UPDATE multiplications SET
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, @started_at),
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
-    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + @retention::interval ELSE expires_at END
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + coalesce(retention, @retention::interval) ELSE expires_at END
 WHERE id = @id AND state IN ('pending', 'in_progress')
 RETURNING *;
 
 -- name: EndMultiplication :execrows
 -- Transitions fail and cancel.
 UPDATE multiplications SET
-    state = @state, failure = @failure, finished_at = clock_timestamp(), expires_at = now() + @retention::interval
+    state = @state, failure = @failure, finished_at = clock_timestamp(),
+    expires_at = now() + coalesce(retention, @retention::interval)
 WHERE id = @id AND state IN ('pending', 'in_progress') AND @state::text IN ('failed', 'cancelled');
 
 -- name: ReopenMultiplication :execrows
@@ -84,7 +85,7 @@ UPDATE multiplications SET
     state       = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'in_progress' END,
     failure     = NULL,
     finished_at = NULL,
-    expires_at  = now() + @retention::interval
+    expires_at  = now() + coalesce(retention, @retention::interval)
 WHERE id = @id AND state IN ('failed', 'cancelled');
 
 -- name: AddJobBatch :one

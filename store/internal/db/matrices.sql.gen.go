@@ -82,8 +82,8 @@ func (q *Queries) DeleteUpload(ctx context.Context, id uuid.UUID) (int64, error)
 }
 
 const ExtendMatrices = `-- name: ExtendMatrices :exec
-UPDATE matrices SET expires_at = now() + $1::interval
-WHERE id = ANY($2::uuid[]) AND expires_at < now() + 0.99 * $1::interval
+UPDATE matrices SET expires_at = now() + coalesce(retention, $1::interval)
+WHERE id = ANY($2::uuid[]) AND expires_at < now() + 0.99 * coalesce(retention, $1::interval)
 `
 
 // Operands live as long as the multiplication that uses them. One that is used again and again is not written each time.
@@ -94,12 +94,12 @@ func (q *Queries) ExtendMatrices(ctx context.Context, retention time.Duration, i
 
 const ExtendRead = `-- name: ExtendRead :exec
 WITH computed AS MATERIALIZED (
-    UPDATE multiplications p SET expires_at = now() + $1::interval
-    WHERE p.c = $2 AND p.state = 'completed' AND p.expires_at < now() + 0.9 * $1::interval
+    UPDATE multiplications p SET expires_at = now() + coalesce(p.retention, $1::interval)
+    WHERE p.c = $2 AND p.state = 'completed' AND p.expires_at < now() + 0.9 * coalesce(p.retention, $1::interval)
     RETURNING p.id
 )
-UPDATE matrices m SET expires_at = now() + $1::interval
-WHERE m.id = $2 AND m.state = 'ready' AND m.expires_at < now() + 0.9 * $1::interval
+UPDATE matrices m SET expires_at = now() + coalesce(m.retention, $1::interval)
+WHERE m.id = $2 AND m.state = 'ready' AND m.expires_at < now() + 0.9 * coalesce(m.retention, $1::interval)
   AND (SELECT count(*) FROM computed) >= 0
 `
 
@@ -149,7 +149,8 @@ func (q *Queries) FindContent(ctx context.Context, arg FindContentParams) (FindC
 }
 
 const FinishResult = `-- name: FinishResult :exec
-UPDATE matrices SET state = 'ready', content = $1, digest = $2, expires_at = now() + $3::interval
+UPDATE matrices SET
+    state = 'ready', content = $1, digest = $2, expires_at = now() + coalesce(retention, $3::interval)
 WHERE id = $4 AND state = 'uploading'
 `
 
@@ -175,7 +176,7 @@ UPDATE matrices SET
     state = 'ready', rows = $1, digest = $2, content_id = $3, block_rows = $4,
     block_cols = $5, expires_at = now() + $6::interval
 WHERE id = $7 AND state = 'uploading'
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention
 `
 
 type FinishUploadParams struct {
@@ -216,12 +217,13 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 		&i.ContentID,
 		&i.DamagedAt,
 		&i.TenantID,
+		&i.Retention,
 	)
 	return i, err
 }
 
 const GetMatrix = `-- name: GetMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id FROM matrices WHERE id = $1 AND tenant_id = $2
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention FROM matrices WHERE id = $1 AND tenant_id = $2
 `
 
 func (q *Queries) GetMatrix(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Matrix, error) {
@@ -244,6 +246,7 @@ func (q *Queries) GetMatrix(ctx context.Context, iD uuid.UUID, tenantID identity
 		&i.ContentID,
 		&i.DamagedAt,
 		&i.TenantID,
+		&i.Retention,
 	)
 	return i, err
 }
@@ -287,7 +290,7 @@ const InsertMatrix = `-- name: InsertMatrix :one
 INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
         now() + $13::interval)
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention
 `
 
 type InsertMatrixParams struct {
@@ -340,8 +343,22 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		&i.ContentID,
 		&i.DamagedAt,
 		&i.TenantID,
+		&i.Retention,
 	)
 	return i, err
+}
+
+const KeepFor = `-- name: KeepFor :exec
+WITH kept AS (
+    UPDATE multiplications p SET retention = $1::interval, expires_at = now() + $1::interval WHERE p.id = $3
+)
+UPDATE matrices m SET retention = $1::interval, expires_at = now() + $1::interval WHERE m.id = ANY($2::uuid[])
+`
+
+// No transition: a new multiplication, and matrices that are new with it, have a retention of their own.
+func (q *Queries) KeepFor(ctx context.Context, retention time.Duration, matrices []uuid.UUID, iD uuid.UUID) error {
+	_, err := q.db.Exec(ctx, KeepFor, retention, matrices, iD)
+	return err
 }
 
 const ListContentOwners = `-- name: ListContentOwners :many
@@ -465,7 +482,7 @@ func (q *Queries) LockContent(ctx context.Context, key int64) error {
 }
 
 const LockMatrix = `-- name: LockMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id FROM matrices WHERE id = $1 AND tenant_id = $2 FOR UPDATE
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention FROM matrices WHERE id = $1 AND tenant_id = $2 FOR UPDATE
 `
 
 func (q *Queries) LockMatrix(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Matrix, error) {
@@ -488,6 +505,7 @@ func (q *Queries) LockMatrix(ctx context.Context, iD uuid.UUID, tenantID identit
 		&i.ContentID,
 		&i.DamagedAt,
 		&i.TenantID,
+		&i.Retention,
 	)
 	return i, err
 }

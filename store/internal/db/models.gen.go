@@ -52,6 +52,8 @@ type Matrix struct {
 	DamagedAt *time.Time
 	// Whose it is. For all others there is no such matrix.
 	TenantID identity.TenantID
+	// How long it is kept after its last use; NULL: as long as the settings say.
+	Retention *time.Duration
 }
 
 // Products and their outcome. Attempts, errors and schedule of the tiles are in river_job.
@@ -90,6 +92,8 @@ type Multiplication struct {
 	TenantID identity.TenantID
 	// Columns of A and rows of B in one part of a tile; the last part may have fewer. 0: tiles have no parts. If they have, tiles_total counts the parts of all tiles and a sum of parts for each.
 	TileDepth int64
+	// How long it is kept after its last use; NULL: as long as the settings say.
+	Retention *time.Duration
 }
 
 // The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.

@@ -23,7 +23,7 @@ UPDATE multiplications SET
     first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
     last_job       = greatest(last_job, $3)
 WHERE id = $4
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention
 `
 
 type AddJobBatchParams struct {
@@ -69,6 +69,7 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 		&i.Batched,
 		&i.TenantID,
 		&i.TileDepth,
+		&i.Retention,
 	)
 	return i, err
 }
@@ -128,9 +129,9 @@ UPDATE multiplications SET
     state           = CASE WHEN tiles_completed + 1 = tiles_total THEN 'completed' ELSE 'in_progress' END,
     started_at      = coalesce(started_at, $1),
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
-    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + $2::interval ELSE expires_at END
+    expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + coalesce(retention, $2::interval) ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
@@ -166,6 +167,7 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.Batched,
 		&i.TenantID,
 		&i.TileDepth,
+		&i.Retention,
 	)
 	return i, err
 }
@@ -203,7 +205,8 @@ func (q *Queries) DeleteMultiplication(ctx context.Context, id uuid.UUID) (int64
 
 const EndMultiplication = `-- name: EndMultiplication :execrows
 UPDATE multiplications SET
-    state = $1, failure = $2, finished_at = clock_timestamp(), expires_at = now() + $3::interval
+    state = $1, failure = $2, finished_at = clock_timestamp(),
+    expires_at = now() + coalesce(retention, $3::interval)
 WHERE id = $4 AND state IN ('pending', 'in_progress') AND $1::text IN ('failed', 'cancelled')
 `
 
@@ -229,7 +232,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, a.retention, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, b.retention, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id, c.retention
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -273,6 +276,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.Batched,
 		&i.Multiplication.TenantID,
 		&i.Multiplication.TileDepth,
+		&i.Multiplication.Retention,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -289,6 +293,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix.ContentID,
 		&i.Matrix.DamagedAt,
 		&i.Matrix.TenantID,
+		&i.Matrix.Retention,
 		&i.Matrix_2.ID,
 		&i.Matrix_2.Rows,
 		&i.Matrix_2.Cols,
@@ -305,6 +310,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_2.ContentID,
 		&i.Matrix_2.DamagedAt,
 		&i.Matrix_2.TenantID,
+		&i.Matrix_2.Retention,
 		&i.Matrix_3.ID,
 		&i.Matrix_3.Rows,
 		&i.Matrix_3.Cols,
@@ -321,6 +327,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Matrix_3.ContentID,
 		&i.Matrix_3.DamagedAt,
 		&i.Matrix_3.TenantID,
+		&i.Matrix_3.Retention,
 	)
 	return i, err
 }
@@ -330,7 +337,7 @@ INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, d
                              tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         $16, $17, $18, $19, $20, $21, now() + $22::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention
 `
 
 type InsertMultiplicationParams struct {
@@ -411,12 +418,13 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.Batched,
 		&i.TenantID,
 		&i.TileDepth,
+		&i.Retention,
 	)
 	return i, err
 }
 
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -464,6 +472,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.Batched,
 			&i.Multiplication.TenantID,
 			&i.Multiplication.TileDepth,
+			&i.Multiplication.Retention,
 			&i.ADType,
 			&i.BDType,
 		); err != nil {
@@ -478,7 +487,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -518,6 +527,7 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.Batched,
 			&i.TenantID,
 			&i.TileDepth,
+			&i.Retention,
 		); err != nil {
 			return nil, err
 		}
@@ -614,7 +624,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -647,12 +657,13 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.Batched,
 		&i.TenantID,
 		&i.TileDepth,
+		&i.Retention,
 	)
 	return i, err
 }
 
 const LockOwnMultiplication = `-- name: LockOwnMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
 `
 
 func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Multiplication, error) {
@@ -685,6 +696,7 @@ func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenan
 		&i.Batched,
 		&i.TenantID,
 		&i.TileDepth,
+		&i.Retention,
 	)
 	return i, err
 }
@@ -817,7 +829,7 @@ UPDATE multiplications SET
     state       = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'in_progress' END,
     failure     = NULL,
     finished_at = NULL,
-    expires_at  = now() + $1::interval
+    expires_at  = now() + coalesce(retention, $1::interval)
 WHERE id = $2 AND state IN ('failed', 'cancelled')
 `
 
