@@ -379,7 +379,7 @@ type ActiveMultiplications struct {
 
 // Batch What has become of the orders of a batch.
 //
-// Examples: {"items":[{"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200},{"problem":{"detail":"wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b","status":422,"title":"Unprocessable Entity"},"status":422}]}
+// Examples: {"items":[{"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200},{"problem":{"code":"wrong_shape","detail":"wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b","status":422,"title":"Unprocessable Entity","type":"/docs/problems/#wrong_shape"},"status":422}]}
 type Batch struct {
 	// Items One for each order, in the same order
 	//
@@ -404,7 +404,7 @@ type BatchItem struct {
 
 	// Problem Why the order is not accepted
 	//
-	// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+	// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 	Problem *Problem `json:"problem,omitempty"`
 
 	// Result Present once the state is completed, if the request has waited
@@ -897,10 +897,10 @@ type OverviewLinks struct {
 
 // Problem An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Problem struct {
-	// Code Says to programs what is wrong, if the status does not; it does not change
-	Code *string `json:"code,omitempty"`
+	// Code Says to programs what is wrong; it does not change: docs/problems.md
+	Code string `json:"code"`
 
 	// Detail What is wrong with the request, and often what to do about it
 	Detail string `json:"detail"`
@@ -910,14 +910,17 @@ type Problem struct {
 	// Examples: [{"location":"query.colour","message":"unknown query parameter","value":""}]
 	Errors []Fault `json:"errors,omitempty"`
 
+	// RequestID The id of the request, as in the header `X-Request-Id`
+	RequestID *string `json:"request_id,omitempty"`
+
 	// Status The HTTP status
 	Status int32 `json:"status"`
 
 	// Title The meaning of the status
 	Title string `json:"title"`
 
-	// Type Where the code is described; absent without a code
-	Type *string `json:"type,omitempty"`
+	// Type Where the code is described
+	Type string `json:"type"`
 
 	// ViolatedPolicies The quotas that have no room, if the code is quota_exceeded
 	//
@@ -1120,42 +1123,42 @@ type Values = [][]float64
 
 // InternalError An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type InternalError = Problem
 
 // InvalidParameter An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type InvalidParameter = Problem
 
 // OtherSite An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type OtherSite = Problem
 
 // QuotaExceeded An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type QuotaExceeded = Problem
 
 // StorageFull An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type StorageFull = Problem
 
 // Timeout An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Timeout = Problem
 
 // Unauthorized An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Unauthorized = Problem
 
 // Unavailable An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Unavailable = Problem
 
 // SubmitSimpleParams defines parameters for SubmitSimple.
@@ -4000,6 +4003,7 @@ type SubmitSimpleResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitSimpleResponse202Headers the declared response headers of an HTTP 202 response for SubmitSimple
@@ -4009,12 +4013,14 @@ type SubmitSimpleResponse202Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitSimpleResponse400Headers the declared response headers of an HTTP 400 response for SubmitSimple
 type SubmitSimpleResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse401Headers the declared response headers of an HTTP 401 response for SubmitSimple
@@ -4022,6 +4028,7 @@ type SubmitSimpleResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse403Headers the declared response headers of an HTTP 403 response for SubmitSimple
@@ -4029,18 +4036,21 @@ type SubmitSimpleResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse408Headers the declared response headers of an HTTP 408 response for SubmitSimple
 type SubmitSimpleResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse413Headers the declared response headers of an HTTP 413 response for SubmitSimple
 type SubmitSimpleResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse415Headers the declared response headers of an HTTP 415 response for SubmitSimple
@@ -4048,12 +4058,14 @@ type SubmitSimpleResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse422Headers the declared response headers of an HTTP 422 response for SubmitSimple
 type SubmitSimpleResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse429Headers the declared response headers of an HTTP 429 response for SubmitSimple
@@ -4061,12 +4073,14 @@ type SubmitSimpleResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse500Headers the declared response headers of an HTTP 500 response for SubmitSimple
 type SubmitSimpleResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse503Headers the declared response headers of an HTTP 503 response for SubmitSimple
@@ -4074,6 +4088,7 @@ type SubmitSimpleResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse507Headers the declared response headers of an HTTP 507 response for SubmitSimple
@@ -4081,6 +4096,7 @@ type SubmitSimpleResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SubmitSimpleResponse struct {
@@ -4238,6 +4254,7 @@ func (r SubmitSimpleResponse) ContentType() string {
 type ListKeysResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListKeysResponse401Headers the declared response headers of an HTTP 401 response for ListKeys
@@ -4245,6 +4262,7 @@ type ListKeysResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListKeysResponse403Headers the declared response headers of an HTTP 403 response for ListKeys
@@ -4252,12 +4270,14 @@ type ListKeysResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListKeysResponse422Headers the declared response headers of an HTTP 422 response for ListKeys
 type ListKeysResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListKeysResponse429Headers the declared response headers of an HTTP 429 response for ListKeys
@@ -4265,12 +4285,14 @@ type ListKeysResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // ListKeysResponse500Headers the declared response headers of an HTTP 500 response for ListKeys
 type ListKeysResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListKeysResponse503Headers the declared response headers of an HTTP 503 response for ListKeys
@@ -4278,6 +4300,7 @@ type ListKeysResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type ListKeysResponse struct {
@@ -4382,12 +4405,14 @@ type CreateKeyResponse201Headers struct {
 	Location        string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse400Headers the declared response headers of an HTTP 400 response for CreateKey
 type CreateKeyResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateKey
@@ -4395,6 +4420,7 @@ type CreateKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse403Headers the declared response headers of an HTTP 403 response for CreateKey
@@ -4402,24 +4428,28 @@ type CreateKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse413Headers the declared response headers of an HTTP 413 response for CreateKey
 type CreateKeyResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse415Headers the declared response headers of an HTTP 415 response for CreateKey
 type CreateKeyResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse422Headers the declared response headers of an HTTP 422 response for CreateKey
 type CreateKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse429Headers the declared response headers of an HTTP 429 response for CreateKey
@@ -4427,12 +4457,14 @@ type CreateKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CreateKeyResponse500Headers the declared response headers of an HTTP 500 response for CreateKey
 type CreateKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateKey
@@ -4440,6 +4472,7 @@ type CreateKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type CreateKeyResponse struct {
@@ -4570,6 +4603,7 @@ func (r CreateKeyResponse) ContentType() string {
 type RevokeKeyResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse401Headers the declared response headers of an HTTP 401 response for RevokeKey
@@ -4577,6 +4611,7 @@ type RevokeKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse403Headers the declared response headers of an HTTP 403 response for RevokeKey
@@ -4584,18 +4619,21 @@ type RevokeKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse404Headers the declared response headers of an HTTP 404 response for RevokeKey
 type RevokeKeyResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse422Headers the declared response headers of an HTTP 422 response for RevokeKey
 type RevokeKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse429Headers the declared response headers of an HTTP 429 response for RevokeKey
@@ -4603,12 +4641,14 @@ type RevokeKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // RevokeKeyResponse500Headers the declared response headers of an HTTP 500 response for RevokeKey
 type RevokeKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse503Headers the declared response headers of an HTTP 503 response for RevokeKey
@@ -4616,6 +4656,7 @@ type RevokeKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type RevokeKeyResponse struct {
@@ -4721,6 +4762,7 @@ func (r RevokeKeyResponse) ContentType() string {
 type GetLimitsResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse401Headers the declared response headers of an HTTP 401 response for GetLimits
@@ -4728,6 +4770,7 @@ type GetLimitsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse403Headers the declared response headers of an HTTP 403 response for GetLimits
@@ -4735,12 +4778,14 @@ type GetLimitsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse422Headers the declared response headers of an HTTP 422 response for GetLimits
 type GetLimitsResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse429Headers the declared response headers of an HTTP 429 response for GetLimits
@@ -4748,12 +4793,14 @@ type GetLimitsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetLimitsResponse500Headers the declared response headers of an HTTP 500 response for GetLimits
 type GetLimitsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse503Headers the declared response headers of an HTTP 503 response for GetLimits
@@ -4761,6 +4808,7 @@ type GetLimitsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetLimitsResponse struct {
@@ -4866,12 +4914,14 @@ type CreateMatrixResponse201Headers struct {
 	Location           string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // CreateMatrixResponse400Headers the declared response headers of an HTTP 400 response for CreateMatrix
 type CreateMatrixResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse401Headers the declared response headers of an HTTP 401 response for CreateMatrix
@@ -4879,6 +4929,7 @@ type CreateMatrixResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse403Headers the declared response headers of an HTTP 403 response for CreateMatrix
@@ -4886,18 +4937,21 @@ type CreateMatrixResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse408Headers the declared response headers of an HTTP 408 response for CreateMatrix
 type CreateMatrixResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse413Headers the declared response headers of an HTTP 413 response for CreateMatrix
 type CreateMatrixResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse415Headers the declared response headers of an HTTP 415 response for CreateMatrix
@@ -4905,12 +4959,14 @@ type CreateMatrixResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse422Headers the declared response headers of an HTTP 422 response for CreateMatrix
 type CreateMatrixResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse429Headers the declared response headers of an HTTP 429 response for CreateMatrix
@@ -4918,12 +4974,14 @@ type CreateMatrixResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CreateMatrixResponse500Headers the declared response headers of an HTTP 500 response for CreateMatrix
 type CreateMatrixResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse503Headers the declared response headers of an HTTP 503 response for CreateMatrix
@@ -4931,6 +4989,7 @@ type CreateMatrixResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CreateMatrixResponse507Headers the declared response headers of an HTTP 507 response for CreateMatrix
@@ -4938,6 +4997,7 @@ type CreateMatrixResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type CreateMatrixResponse struct {
@@ -5086,6 +5146,7 @@ func (r CreateMatrixResponse) ContentType() string {
 type DeleteMatrixResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse401Headers the declared response headers of an HTTP 401 response for DeleteMatrix
@@ -5093,6 +5154,7 @@ type DeleteMatrixResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse403Headers the declared response headers of an HTTP 403 response for DeleteMatrix
@@ -5100,18 +5162,21 @@ type DeleteMatrixResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse404Headers the declared response headers of an HTTP 404 response for DeleteMatrix
 type DeleteMatrixResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse409Headers the declared response headers of an HTTP 409 response for DeleteMatrix
 type DeleteMatrixResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse412Headers the declared response headers of an HTTP 412 response for DeleteMatrix
@@ -5119,12 +5184,14 @@ type DeleteMatrixResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse422Headers the declared response headers of an HTTP 422 response for DeleteMatrix
 type DeleteMatrixResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse429Headers the declared response headers of an HTTP 429 response for DeleteMatrix
@@ -5132,12 +5199,14 @@ type DeleteMatrixResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse500Headers the declared response headers of an HTTP 500 response for DeleteMatrix
 type DeleteMatrixResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse503Headers the declared response headers of an HTTP 503 response for DeleteMatrix
@@ -5145,6 +5214,7 @@ type DeleteMatrixResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type DeleteMatrixResponse struct {
@@ -5269,6 +5339,7 @@ type GetMatrixResponse200Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse304Headers the declared response headers of an HTTP 304 response for GetMatrix
@@ -5276,6 +5347,7 @@ type GetMatrixResponse304Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse401Headers the declared response headers of an HTTP 401 response for GetMatrix
@@ -5283,6 +5355,7 @@ type GetMatrixResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse403Headers the declared response headers of an HTTP 403 response for GetMatrix
@@ -5290,12 +5363,14 @@ type GetMatrixResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse404Headers the declared response headers of an HTTP 404 response for GetMatrix
 type GetMatrixResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse412Headers the declared response headers of an HTTP 412 response for GetMatrix
@@ -5303,12 +5378,14 @@ type GetMatrixResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse422Headers the declared response headers of an HTTP 422 response for GetMatrix
 type GetMatrixResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse429Headers the declared response headers of an HTTP 429 response for GetMatrix
@@ -5316,12 +5393,14 @@ type GetMatrixResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMatrixResponse500Headers the declared response headers of an HTTP 500 response for GetMatrix
 type GetMatrixResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse503Headers the declared response headers of an HTTP 503 response for GetMatrix
@@ -5329,6 +5408,7 @@ type GetMatrixResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMatrixResponse struct {
@@ -5458,6 +5538,7 @@ type GetMatrixContentResponse200Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetMatrixContentResponse206Headers the declared response headers of an HTTP 206 response for GetMatrixContent
@@ -5470,6 +5551,7 @@ type GetMatrixContentResponse206Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetMatrixContentResponse304Headers the declared response headers of an HTTP 304 response for GetMatrixContent
@@ -5479,6 +5561,7 @@ type GetMatrixContentResponse304Headers struct {
 	RateLimit          *string
 	RateLimitPolicy    *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetMatrixContentResponse401Headers the declared response headers of an HTTP 401 response for GetMatrixContent
@@ -5486,6 +5569,7 @@ type GetMatrixContentResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse403Headers the declared response headers of an HTTP 403 response for GetMatrixContent
@@ -5493,24 +5577,28 @@ type GetMatrixContentResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse404Headers the declared response headers of an HTTP 404 response for GetMatrixContent
 type GetMatrixContentResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse406Headers the declared response headers of an HTTP 406 response for GetMatrixContent
 type GetMatrixContentResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse409Headers the declared response headers of an HTTP 409 response for GetMatrixContent
 type GetMatrixContentResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse412Headers the declared response headers of an HTTP 412 response for GetMatrixContent
@@ -5519,6 +5607,7 @@ type GetMatrixContentResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse416Headers the declared response headers of an HTTP 416 response for GetMatrixContent
@@ -5527,12 +5616,14 @@ type GetMatrixContentResponse416Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse422Headers the declared response headers of an HTTP 422 response for GetMatrixContent
 type GetMatrixContentResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse429Headers the declared response headers of an HTTP 429 response for GetMatrixContent
@@ -5540,12 +5631,14 @@ type GetMatrixContentResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse500Headers the declared response headers of an HTTP 500 response for GetMatrixContent
 type GetMatrixContentResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse503Headers the declared response headers of an HTTP 503 response for GetMatrixContent
@@ -5553,6 +5646,7 @@ type GetMatrixContentResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMatrixContentResponse struct {
@@ -5707,6 +5801,7 @@ type ListMultiplicationsResponse200Headers struct {
 	Link            *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse304Headers the declared response headers of an HTTP 304 response for ListMultiplications
@@ -5714,6 +5809,7 @@ type ListMultiplicationsResponse304Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse401Headers the declared response headers of an HTTP 401 response for ListMultiplications
@@ -5721,6 +5817,7 @@ type ListMultiplicationsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse403Headers the declared response headers of an HTTP 403 response for ListMultiplications
@@ -5728,6 +5825,7 @@ type ListMultiplicationsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse412Headers the declared response headers of an HTTP 412 response for ListMultiplications
@@ -5735,12 +5833,14 @@ type ListMultiplicationsResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse422Headers the declared response headers of an HTTP 422 response for ListMultiplications
 type ListMultiplicationsResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse429Headers the declared response headers of an HTTP 429 response for ListMultiplications
@@ -5748,12 +5848,14 @@ type ListMultiplicationsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse500Headers the declared response headers of an HTTP 500 response for ListMultiplications
 type ListMultiplicationsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse503Headers the declared response headers of an HTTP 503 response for ListMultiplications
@@ -5761,6 +5863,7 @@ type ListMultiplicationsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type ListMultiplicationsResponse struct {
@@ -5878,6 +5981,7 @@ type SubmitMultiplicationResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitMultiplicationResponse202Headers the declared response headers of an HTTP 202 response for SubmitMultiplication
@@ -5887,12 +5991,14 @@ type SubmitMultiplicationResponse202Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitMultiplicationResponse400Headers the declared response headers of an HTTP 400 response for SubmitMultiplication
 type SubmitMultiplicationResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for SubmitMultiplication
@@ -5900,6 +6006,7 @@ type SubmitMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for SubmitMultiplication
@@ -5907,24 +6014,28 @@ type SubmitMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse408Headers the declared response headers of an HTTP 408 response for SubmitMultiplication
 type SubmitMultiplicationResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for SubmitMultiplication
 type SubmitMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse413Headers the declared response headers of an HTTP 413 response for SubmitMultiplication
 type SubmitMultiplicationResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse415Headers the declared response headers of an HTTP 415 response for SubmitMultiplication
@@ -5932,12 +6043,14 @@ type SubmitMultiplicationResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for SubmitMultiplication
 type SubmitMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for SubmitMultiplication
@@ -5945,12 +6058,14 @@ type SubmitMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for SubmitMultiplication
 type SubmitMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for SubmitMultiplication
@@ -5958,6 +6073,7 @@ type SubmitMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse507Headers the declared response headers of an HTTP 507 response for SubmitMultiplication
@@ -5965,6 +6081,7 @@ type SubmitMultiplicationResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SubmitMultiplicationResponse struct {
@@ -6131,6 +6248,7 @@ func (r SubmitMultiplicationResponse) ContentType() string {
 type DeleteMultiplicationResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for DeleteMultiplication
@@ -6138,6 +6256,7 @@ type DeleteMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for DeleteMultiplication
@@ -6145,18 +6264,21 @@ type DeleteMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for DeleteMultiplication
 type DeleteMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for DeleteMultiplication
 type DeleteMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse412Headers the declared response headers of an HTTP 412 response for DeleteMultiplication
@@ -6164,12 +6286,14 @@ type DeleteMultiplicationResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for DeleteMultiplication
 type DeleteMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for DeleteMultiplication
@@ -6177,12 +6301,14 @@ type DeleteMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for DeleteMultiplication
 type DeleteMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for DeleteMultiplication
@@ -6190,6 +6316,7 @@ type DeleteMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type DeleteMultiplicationResponse struct {
@@ -6316,6 +6443,7 @@ type GetMultiplicationResponse200Headers struct {
 	RateLimit         *string
 	RateLimitPolicy   *string
 	Vary              *string
+	XRequestID        *string
 }
 
 // GetMultiplicationResponse304Headers the declared response headers of an HTTP 304 response for GetMultiplication
@@ -6323,6 +6451,7 @@ type GetMultiplicationResponse304Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for GetMultiplication
@@ -6330,6 +6459,7 @@ type GetMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for GetMultiplication
@@ -6337,12 +6467,14 @@ type GetMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for GetMultiplication
 type GetMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse412Headers the declared response headers of an HTTP 412 response for GetMultiplication
@@ -6350,12 +6482,14 @@ type GetMultiplicationResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for GetMultiplication
 type GetMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplication
@@ -6363,12 +6497,14 @@ type GetMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for GetMultiplication
 type GetMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplication
@@ -6376,6 +6512,7 @@ type GetMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMultiplicationResponse struct {
@@ -6501,12 +6638,14 @@ type CancelMultiplicationResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // CancelMultiplicationResponse400Headers the declared response headers of an HTTP 400 response for CancelMultiplication
 type CancelMultiplicationResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for CancelMultiplication
@@ -6514,6 +6653,7 @@ type CancelMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for CancelMultiplication
@@ -6521,24 +6661,28 @@ type CancelMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for CancelMultiplication
 type CancelMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for CancelMultiplication
 type CancelMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for CancelMultiplication
 type CancelMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for CancelMultiplication
@@ -6546,12 +6690,14 @@ type CancelMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for CancelMultiplication
 type CancelMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for CancelMultiplication
@@ -6559,6 +6705,7 @@ type CancelMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type CancelMultiplicationResponse struct {
@@ -6690,18 +6837,21 @@ type GetMultiplicationEventsResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	XAccelBuffering *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse204Headers the declared response headers of an HTTP 204 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse400Headers the declared response headers of an HTTP 400 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse401Headers the declared response headers of an HTTP 401 response for GetMultiplicationEvents
@@ -6709,6 +6859,7 @@ type GetMultiplicationEventsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse403Headers the declared response headers of an HTTP 403 response for GetMultiplicationEvents
@@ -6716,24 +6867,28 @@ type GetMultiplicationEventsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse404Headers the declared response headers of an HTTP 404 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse406Headers the declared response headers of an HTTP 406 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse422Headers the declared response headers of an HTTP 422 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplicationEvents
@@ -6741,12 +6896,14 @@ type GetMultiplicationEventsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse500Headers the declared response headers of an HTTP 500 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplicationEvents
@@ -6754,6 +6911,7 @@ type GetMultiplicationEventsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMultiplicationEventsResponse struct {
@@ -6885,6 +7043,7 @@ type GetResultResponse200Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetResultResponse206Headers the declared response headers of an HTTP 206 response for GetResult
@@ -6897,6 +7056,7 @@ type GetResultResponse206Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetResultResponse304Headers the declared response headers of an HTTP 304 response for GetResult
@@ -6906,6 +7066,7 @@ type GetResultResponse304Headers struct {
 	RateLimit          *string
 	RateLimitPolicy    *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetResultResponse401Headers the declared response headers of an HTTP 401 response for GetResult
@@ -6913,6 +7074,7 @@ type GetResultResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetResultResponse403Headers the declared response headers of an HTTP 403 response for GetResult
@@ -6920,24 +7082,28 @@ type GetResultResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetResultResponse404Headers the declared response headers of an HTTP 404 response for GetResult
 type GetResultResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse406Headers the declared response headers of an HTTP 406 response for GetResult
 type GetResultResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse409Headers the declared response headers of an HTTP 409 response for GetResult
 type GetResultResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse412Headers the declared response headers of an HTTP 412 response for GetResult
@@ -6946,6 +7112,7 @@ type GetResultResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetResultResponse416Headers the declared response headers of an HTTP 416 response for GetResult
@@ -6954,12 +7121,14 @@ type GetResultResponse416Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetResultResponse422Headers the declared response headers of an HTTP 422 response for GetResult
 type GetResultResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse429Headers the declared response headers of an HTTP 429 response for GetResult
@@ -6967,12 +7136,14 @@ type GetResultResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetResultResponse500Headers the declared response headers of an HTTP 500 response for GetResult
 type GetResultResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse503Headers the declared response headers of an HTTP 503 response for GetResult
@@ -6980,6 +7151,7 @@ type GetResultResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetResultResponse struct {
@@ -7134,12 +7306,14 @@ type RetryMultiplicationResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // RetryMultiplicationResponse400Headers the declared response headers of an HTTP 400 response for RetryMultiplication
 type RetryMultiplicationResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for RetryMultiplication
@@ -7147,6 +7321,7 @@ type RetryMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for RetryMultiplication
@@ -7154,24 +7329,28 @@ type RetryMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for RetryMultiplication
 type RetryMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for RetryMultiplication
 type RetryMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for RetryMultiplication
 type RetryMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for RetryMultiplication
@@ -7179,12 +7358,14 @@ type RetryMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for RetryMultiplication
 type RetryMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for RetryMultiplication
@@ -7192,6 +7373,7 @@ type RetryMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse507Headers the declared response headers of an HTTP 507 response for RetryMultiplication
@@ -7199,6 +7381,7 @@ type RetryMultiplicationResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type RetryMultiplicationResponse struct {
@@ -7340,12 +7523,14 @@ type SubmitBatchResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitBatchResponse400Headers the declared response headers of an HTTP 400 response for SubmitBatch
 type SubmitBatchResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse401Headers the declared response headers of an HTTP 401 response for SubmitBatch
@@ -7353,6 +7538,7 @@ type SubmitBatchResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse403Headers the declared response headers of an HTTP 403 response for SubmitBatch
@@ -7360,24 +7546,28 @@ type SubmitBatchResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse406Headers the declared response headers of an HTTP 406 response for SubmitBatch
 type SubmitBatchResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse408Headers the declared response headers of an HTTP 408 response for SubmitBatch
 type SubmitBatchResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse413Headers the declared response headers of an HTTP 413 response for SubmitBatch
 type SubmitBatchResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse415Headers the declared response headers of an HTTP 415 response for SubmitBatch
@@ -7385,12 +7575,14 @@ type SubmitBatchResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse422Headers the declared response headers of an HTTP 422 response for SubmitBatch
 type SubmitBatchResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse429Headers the declared response headers of an HTTP 429 response for SubmitBatch
@@ -7398,12 +7590,14 @@ type SubmitBatchResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitBatchResponse500Headers the declared response headers of an HTTP 500 response for SubmitBatch
 type SubmitBatchResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse503Headers the declared response headers of an HTTP 503 response for SubmitBatch
@@ -7411,6 +7605,7 @@ type SubmitBatchResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitBatchResponse507Headers the declared response headers of an HTTP 507 response for SubmitBatch
@@ -7418,6 +7613,7 @@ type SubmitBatchResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SubmitBatchResponse struct {
@@ -7575,6 +7771,7 @@ func (r SubmitBatchResponse) ContentType() string {
 type GetOverviewResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse401Headers the declared response headers of an HTTP 401 response for GetOverview
@@ -7582,6 +7779,7 @@ type GetOverviewResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse403Headers the declared response headers of an HTTP 403 response for GetOverview
@@ -7589,12 +7787,14 @@ type GetOverviewResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse422Headers the declared response headers of an HTTP 422 response for GetOverview
 type GetOverviewResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse429Headers the declared response headers of an HTTP 429 response for GetOverview
@@ -7602,12 +7802,14 @@ type GetOverviewResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetOverviewResponse500Headers the declared response headers of an HTTP 500 response for GetOverview
 type GetOverviewResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
@@ -7615,6 +7817,7 @@ type GetOverviewResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetOverviewResponse struct {
@@ -7719,18 +7922,21 @@ type SignOutResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	SetCookie       *string
+	XRequestID      *string
 }
 
 // SignOutResponse403Headers the declared response headers of an HTTP 403 response for SignOut
 type SignOutResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignOutResponse422Headers the declared response headers of an HTTP 422 response for SignOut
 type SignOutResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignOutResponse429Headers the declared response headers of an HTTP 429 response for SignOut
@@ -7738,12 +7944,14 @@ type SignOutResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SignOutResponse500Headers the declared response headers of an HTTP 500 response for SignOut
 type SignOutResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignOutResponse503Headers the declared response headers of an HTTP 503 response for SignOut
@@ -7751,6 +7959,7 @@ type SignOutResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SignOutResponse struct {
@@ -7839,6 +8048,7 @@ type GetSessionResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	SetCookie       *string
+	XRequestID      *string
 }
 
 // GetSessionResponse401Headers the declared response headers of an HTTP 401 response for GetSession
@@ -7846,12 +8056,14 @@ type GetSessionResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetSessionResponse422Headers the declared response headers of an HTTP 422 response for GetSession
 type GetSessionResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetSessionResponse429Headers the declared response headers of an HTTP 429 response for GetSession
@@ -7859,12 +8071,14 @@ type GetSessionResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetSessionResponse500Headers the declared response headers of an HTTP 500 response for GetSession
 type GetSessionResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetSessionResponse503Headers the declared response headers of an HTTP 503 response for GetSession
@@ -7872,6 +8086,7 @@ type GetSessionResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetSessionResponse struct {
@@ -7967,6 +8182,7 @@ type SignInResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	SetCookie       *string
+	XRequestID      *string
 }
 
 // SignInResponse401Headers the declared response headers of an HTTP 401 response for SignIn
@@ -7974,24 +8190,28 @@ type SignInResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SignInResponse403Headers the declared response headers of an HTTP 403 response for SignIn
 type SignInResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse409Headers the declared response headers of an HTTP 409 response for SignIn
 type SignInResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse422Headers the declared response headers of an HTTP 422 response for SignIn
 type SignInResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse429Headers the declared response headers of an HTTP 429 response for SignIn
@@ -7999,12 +8219,14 @@ type SignInResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SignInResponse500Headers the declared response headers of an HTTP 500 response for SignIn
 type SignInResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse503Headers the declared response headers of an HTTP 503 response for SignIn
@@ -8012,6 +8234,7 @@ type SignInResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SignInResponse struct {
@@ -8682,6 +8905,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitSimpleResponse202Headers
@@ -8720,6 +8950,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers202 = &headers
 	case rsp.StatusCode == 400:
 		var headers SubmitSimpleResponse400Headers
@@ -8736,6 +8973,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -8761,6 +9005,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SubmitSimpleResponse403Headers
@@ -8785,6 +9036,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers SubmitSimpleResponse408Headers
@@ -8802,6 +9060,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
 		var headers SubmitSimpleResponse413Headers
@@ -8818,6 +9083,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -8843,6 +9115,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers SubmitSimpleResponse422Headers
@@ -8859,6 +9138,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -8884,6 +9170,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SubmitSimpleResponse500Headers
@@ -8900,6 +9193,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -8925,6 +9225,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers SubmitSimpleResponse507Headers
@@ -8948,6 +9255,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -9037,6 +9351,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListKeysResponse401Headers
@@ -9060,6 +9381,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -9085,6 +9413,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers ListKeysResponse422Headers
@@ -9101,6 +9436,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9126,6 +9468,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListKeysResponse500Headers
@@ -9142,6 +9491,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9166,6 +9522,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -9283,6 +9646,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateKeyResponse400Headers
@@ -9299,6 +9669,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -9324,6 +9701,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateKeyResponse403Headers
@@ -9348,6 +9732,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateKeyResponse413Headers
@@ -9364,6 +9755,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -9382,6 +9780,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateKeyResponse422Headers
@@ -9398,6 +9803,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9423,6 +9835,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateKeyResponse500Headers
@@ -9439,6 +9858,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9463,6 +9889,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -9555,6 +9988,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
 		var headers RevokeKeyResponse401Headers
@@ -9578,6 +10018,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -9603,6 +10050,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers RevokeKeyResponse404Headers
@@ -9620,6 +10074,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 422:
 		var headers RevokeKeyResponse422Headers
@@ -9636,6 +10097,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9661,6 +10129,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RevokeKeyResponse500Headers
@@ -9677,6 +10152,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9701,6 +10183,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -9790,6 +10279,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetLimitsResponse401Headers
@@ -9813,6 +10309,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -9838,6 +10341,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetLimitsResponse422Headers
@@ -9854,6 +10364,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9879,6 +10396,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetLimitsResponse500Headers
@@ -9895,6 +10419,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9919,6 +10450,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -10057,6 +10595,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateMatrixResponse400Headers
@@ -10073,6 +10618,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -10098,6 +10650,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateMatrixResponse403Headers
@@ -10122,6 +10681,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateMatrixResponse408Headers
@@ -10139,6 +10705,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateMatrixResponse413Headers
@@ -10155,6 +10728,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -10180,6 +10760,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateMatrixResponse422Headers
@@ -10196,6 +10783,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -10221,6 +10815,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateMatrixResponse500Headers
@@ -10237,6 +10838,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -10262,6 +10870,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateMatrixResponse507Headers
@@ -10285,6 +10900,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -10391,6 +11013,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteMatrixResponse401Headers
@@ -10414,6 +11043,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -10439,6 +11075,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteMatrixResponse404Headers
@@ -10456,6 +11099,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
 		var headers DeleteMatrixResponse409Headers
@@ -10472,6 +11122,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -10497,6 +11154,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers DeleteMatrixResponse422Headers
@@ -10513,6 +11177,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -10538,6 +11209,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteMatrixResponse500Headers
@@ -10554,6 +11232,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -10578,6 +11263,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -10691,6 +11383,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMatrixResponse304Headers
@@ -10714,6 +11413,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
@@ -10739,6 +11445,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers GetMatrixResponse403Headers
@@ -10763,6 +11476,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMatrixResponse404Headers
@@ -10779,6 +11499,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 412:
@@ -10804,6 +11531,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMatrixResponse422Headers
@@ -10820,6 +11554,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -10845,6 +11586,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMatrixResponse500Headers
@@ -10861,6 +11609,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -10885,6 +11640,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -11057,6 +11819,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 206:
 		var headers GetMatrixContentResponse206Headers
@@ -11116,6 +11885,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers206 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMatrixContentResponse304Headers
@@ -11154,6 +11930,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetMatrixContentResponse401Headers
@@ -11177,6 +11960,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -11202,6 +11992,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMatrixContentResponse404Headers
@@ -11218,6 +12015,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 406:
@@ -11236,6 +12040,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 409:
 		var headers GetMatrixContentResponse409Headers
@@ -11252,6 +12063,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -11284,6 +12102,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 416:
 		var headers GetMatrixContentResponse416Headers
@@ -11315,6 +12140,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers416 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMatrixContentResponse422Headers
@@ -11331,6 +12163,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -11356,6 +12195,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMatrixContentResponse500Headers
@@ -11372,6 +12218,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -11396,6 +12249,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -11509,6 +12369,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers ListMultiplicationsResponse304Headers
@@ -11532,6 +12399,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
@@ -11557,6 +12431,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers ListMultiplicationsResponse403Headers
@@ -11580,6 +12461,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 412:
@@ -11605,6 +12493,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers ListMultiplicationsResponse422Headers
@@ -11621,6 +12516,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -11646,6 +12548,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListMultiplicationsResponse500Headers
@@ -11662,6 +12571,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -11686,6 +12602,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -11845,6 +12768,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitMultiplicationResponse202Headers
@@ -11883,6 +12813,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers202 = &headers
 	case rsp.StatusCode == 400:
 		var headers SubmitMultiplicationResponse400Headers
@@ -11899,6 +12836,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -11924,6 +12868,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SubmitMultiplicationResponse403Headers
@@ -11948,6 +12899,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers SubmitMultiplicationResponse408Headers
@@ -11964,6 +12922,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -11982,6 +12947,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers SubmitMultiplicationResponse413Headers
@@ -11998,6 +12970,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -12023,6 +13002,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers SubmitMultiplicationResponse422Headers
@@ -12039,6 +13025,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -12064,6 +13057,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SubmitMultiplicationResponse500Headers
@@ -12080,6 +13080,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -12105,6 +13112,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers SubmitMultiplicationResponse507Headers
@@ -12128,6 +13142,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -12234,6 +13255,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteMultiplicationResponse401Headers
@@ -12257,6 +13285,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -12282,6 +13317,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteMultiplicationResponse404Headers
@@ -12299,6 +13341,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
 		var headers DeleteMultiplicationResponse409Headers
@@ -12315,6 +13364,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -12340,6 +13396,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers DeleteMultiplicationResponse422Headers
@@ -12356,6 +13419,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -12381,6 +13451,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteMultiplicationResponse500Headers
@@ -12397,6 +13474,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -12421,6 +13505,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -12548,6 +13639,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMultiplicationResponse304Headers
@@ -12571,6 +13669,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
@@ -12596,6 +13701,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers GetMultiplicationResponse403Headers
@@ -12620,6 +13732,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMultiplicationResponse404Headers
@@ -12636,6 +13755,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 412:
@@ -12661,6 +13787,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMultiplicationResponse422Headers
@@ -12677,6 +13810,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -12702,6 +13842,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMultiplicationResponse500Headers
@@ -12718,6 +13865,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -12742,6 +13896,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -12866,6 +14027,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers CancelMultiplicationResponse400Headers
@@ -12882,6 +14050,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -12907,6 +14082,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CancelMultiplicationResponse403Headers
@@ -12931,6 +14113,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers CancelMultiplicationResponse404Headers
@@ -12947,6 +14136,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
@@ -12965,6 +14161,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 422:
 		var headers CancelMultiplicationResponse422Headers
@@ -12981,6 +14184,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -13006,6 +14216,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CancelMultiplicationResponse500Headers
@@ -13022,6 +14239,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -13046,6 +14270,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -13159,6 +14390,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.XAccelBuffering = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 204:
 		var headers GetMultiplicationEventsResponse204Headers
@@ -13176,6 +14414,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers GetMultiplicationEventsResponse400Headers
@@ -13192,6 +14437,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -13217,6 +14469,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers GetMultiplicationEventsResponse403Headers
@@ -13241,6 +14500,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMultiplicationEventsResponse404Headers
@@ -13257,6 +14523,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 406:
@@ -13275,6 +14548,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMultiplicationEventsResponse422Headers
@@ -13291,6 +14571,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -13316,6 +14603,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMultiplicationEventsResponse500Headers
@@ -13332,6 +14626,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -13356,6 +14657,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -13528,6 +14836,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 206:
 		var headers GetResultResponse206Headers
@@ -13587,6 +14902,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers206 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetResultResponse304Headers
@@ -13625,6 +14947,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetResultResponse401Headers
@@ -13648,6 +14977,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -13673,6 +15009,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetResultResponse404Headers
@@ -13689,6 +15032,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 406:
@@ -13707,6 +15057,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 409:
 		var headers GetResultResponse409Headers
@@ -13723,6 +15080,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -13755,6 +15119,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 416:
 		var headers GetResultResponse416Headers
@@ -13786,6 +15157,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers416 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetResultResponse422Headers
@@ -13802,6 +15180,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -13827,6 +15212,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetResultResponse500Headers
@@ -13843,6 +15235,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -13867,6 +15266,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -13998,6 +15404,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers RetryMultiplicationResponse400Headers
@@ -14014,6 +15427,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14039,6 +15459,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers RetryMultiplicationResponse403Headers
@@ -14063,6 +15490,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers RetryMultiplicationResponse404Headers
@@ -14079,6 +15513,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
@@ -14097,6 +15538,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 422:
 		var headers RetryMultiplicationResponse422Headers
@@ -14113,6 +15561,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14138,6 +15593,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RetryMultiplicationResponse500Headers
@@ -14154,6 +15616,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14179,6 +15648,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers RetryMultiplicationResponse507Headers
@@ -14202,6 +15678,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -14350,6 +15833,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers SubmitBatchResponse400Headers
@@ -14366,6 +15856,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14391,6 +15888,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SubmitBatchResponse403Headers
@@ -14415,6 +15919,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 406:
 		var headers SubmitBatchResponse406Headers
@@ -14431,6 +15942,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 408:
@@ -14449,6 +15967,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
 		var headers SubmitBatchResponse413Headers
@@ -14465,6 +15990,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -14490,6 +16022,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers SubmitBatchResponse422Headers
@@ -14506,6 +16045,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14531,6 +16077,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SubmitBatchResponse500Headers
@@ -14547,6 +16100,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14572,6 +16132,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers SubmitBatchResponse507Headers
@@ -14595,6 +16162,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -14684,6 +16258,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetOverviewResponse401Headers
@@ -14707,6 +16288,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -14732,6 +16320,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetOverviewResponse422Headers
@@ -14748,6 +16343,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14773,6 +16375,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetOverviewResponse500Headers
@@ -14789,6 +16398,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14813,6 +16429,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -14898,6 +16521,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 403:
 		var headers SignOutResponse403Headers
@@ -14915,6 +16545,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers SignOutResponse422Headers
@@ -14931,6 +16568,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14956,6 +16600,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SignOutResponse500Headers
@@ -14972,6 +16623,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14996,6 +16654,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -15085,6 +16750,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetSessionResponse401Headers
@@ -15109,6 +16781,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetSessionResponse422Headers
@@ -15125,6 +16804,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -15150,6 +16836,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetSessionResponse500Headers
@@ -15166,6 +16859,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15190,6 +16890,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -15293,6 +17000,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers SignInResponse401Headers
@@ -15317,6 +17031,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SignInResponse403Headers
@@ -15333,6 +17054,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 409:
@@ -15351,6 +17079,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 422:
 		var headers SignInResponse422Headers
@@ -15367,6 +17102,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -15392,6 +17134,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SignInResponse500Headers
@@ -15408,6 +17157,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15432,6 +17188,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}

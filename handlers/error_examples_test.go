@@ -62,6 +62,7 @@ func alike(t *testing.T, problem []byte) map[string]string {
 		t.Fatal(err)
 	}
 	texts := map[string]string{}
+	delete(members, "request_id") // which no example has
 	for name, value := range members {
 		texts[name] = fmt.Sprint(value)
 		if name == "detail" {
