@@ -462,7 +462,7 @@ type EventTileCounts struct {
 
 // Fault An invalid parameter.
 //
-// Examples: {"location":"query.colour","message":"unknown query parameter","value":""}
+// Examples: {"location":"query.colour","message":"unknown query parameter, this operation has none","value":""}
 type Fault struct {
 	// Location The parameter
 	Location *string `json:"location,omitempty"`
@@ -907,7 +907,7 @@ type Problem struct {
 
 	// Errors The invalid parameters, if parameters are invalid
 	//
-	// Examples: [{"location":"query.colour","message":"unknown query parameter","value":""}]
+	// Examples: [{"location":"query.colour","message":"unknown query parameter, this operation has none","value":""}]
 	Errors []Fault `json:"errors,omitempty"`
 
 	// RequestID The id of the request, as in the header `X-Request-Id`
