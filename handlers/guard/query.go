@@ -51,6 +51,7 @@ func queryFault(raw string, lists []string, op *huma.Operation) error {
 			return &huma.ErrorDetail{
 				Location: fmt.Sprintf("query.%.100s", name),
 				Message:  "unknown query parameter, " + thereAre(known),
+				Value:    "",
 			}
 		}
 		if len(values) > 1 && !slices.Contains(lists, name) {
