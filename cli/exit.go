@@ -44,7 +44,7 @@ func exitCode(ctx context.Context, err error) (int, string) {
 		return exitUnreachable, err.Error() +
 			"; set --server or MILLRACE_SERVER to its address, or start one with \"millrace dev\""
 	case errors.As(err, &response) && response.Status == http.StatusNotFound:
-		return exitNotFound, err.Error() + "; \"millrace list\" shows the multiplications"
+		return exitNotFound, err.Error()
 	case errors.As(err, &response) && response.Status == http.StatusUnauthorized:
 		return exitNoToken, err.Error() + "; --token-file, MILLRACE_TOKEN or a context gives the token"
 	case errors.As(err, &response) && response.Status == http.StatusForbidden:

@@ -379,7 +379,7 @@ type ActiveMultiplications struct {
 
 // Batch What has become of the orders of a batch.
 //
-// Examples: {"items":[{"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200},{"problem":{"detail":"wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b","status":422,"title":"Unprocessable Entity"},"status":422}]}
+// Examples: {"items":[{"id":"01a20a2b-e14e-7d86-921d-a6528b55629e","links":{"self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"},"result":{"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true},"state":"completed","status":200},{"problem":{"code":"wrong_shape","detail":"wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b","status":422,"title":"Unprocessable Entity","type":"/docs/problems/#wrong_shape"},"status":422}]}
 type Batch struct {
 	// Items One for each order, in the same order
 	//
@@ -404,7 +404,7 @@ type BatchItem struct {
 
 	// Problem Why the order is not accepted
 	//
-	// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+	// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 	Problem *Problem `json:"problem,omitempty"`
 
 	// Result Present once the state is completed, if the request has waited
@@ -462,7 +462,7 @@ type EventTileCounts struct {
 
 // Fault An invalid parameter.
 //
-// Examples: {"location":"query.colour","message":"unknown query parameter","value":""}
+// Examples: {"location":"query.colour","message":"unknown query parameter, this operation has none","value":""}
 type Fault struct {
 	// Location The parameter
 	Location *string `json:"location,omitempty"`
@@ -900,18 +900,21 @@ type OverviewLinks struct {
 
 // Problem An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Problem struct {
-	// Code Says to programs what is wrong, if the status does not; it does not change
-	Code *string `json:"code,omitempty"`
+	// Code Says to programs what is wrong; it does not change: docs/problems.md
+	Code string `json:"code"`
 
 	// Detail What is wrong with the request, and often what to do about it
 	Detail string `json:"detail"`
 
 	// Errors The invalid parameters, if parameters are invalid
 	//
-	// Examples: [{"location":"query.colour","message":"unknown query parameter","value":""}]
+	// Examples: [{"location":"query.colour","message":"unknown query parameter, this operation has none","value":""}]
 	Errors []Fault `json:"errors,omitempty"`
+
+	// RequestID The id of the request, as in the header `X-Request-Id`
+	RequestID *string `json:"request_id,omitempty"`
 
 	// Status The HTTP status
 	Status int32 `json:"status"`
@@ -919,8 +922,8 @@ type Problem struct {
 	// Title The meaning of the status
 	Title string `json:"title"`
 
-	// Type Where the code is described; absent without a code
-	Type *string `json:"type,omitempty"`
+	// Type Where the code is described
+	Type string `json:"type"`
 
 	// ViolatedPolicies The quotas that have no room, if the code is quota_exceeded
 	//
@@ -1126,42 +1129,42 @@ type Values = [][]float64
 
 // InternalError An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type InternalError = Problem
 
 // InvalidParameter An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type InvalidParameter = Problem
 
 // OtherSite An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type OtherSite = Problem
 
 // QuotaExceeded An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type QuotaExceeded = Problem
 
 // StorageFull An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type StorageFull = Problem
 
 // Timeout An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Timeout = Problem
 
 // Unauthorized An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Unauthorized = Problem
 
 // Unavailable An error in the format of RFC 9457.
 //
-// Examples: {"detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found","status":404,"title":"Not Found"}
+// Examples: {"code":"not_found","detail":"multiplication 01a20a2b-e14e-7d86-921d-a6528b55629e: not found; it was deleted or has expired, or no response had this id","status":404,"title":"Not Found","type":"/docs/problems/#not_found"}
 type Unavailable = Problem
 
 // SubmitSimpleParams defines parameters for SubmitSimple.
@@ -4009,6 +4012,7 @@ type SubmitSimpleResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitSimpleResponse202Headers the declared response headers of an HTTP 202 response for SubmitSimple
@@ -4018,12 +4022,14 @@ type SubmitSimpleResponse202Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitSimpleResponse400Headers the declared response headers of an HTTP 400 response for SubmitSimple
 type SubmitSimpleResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse401Headers the declared response headers of an HTTP 401 response for SubmitSimple
@@ -4031,6 +4037,7 @@ type SubmitSimpleResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse403Headers the declared response headers of an HTTP 403 response for SubmitSimple
@@ -4038,18 +4045,21 @@ type SubmitSimpleResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse408Headers the declared response headers of an HTTP 408 response for SubmitSimple
 type SubmitSimpleResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse413Headers the declared response headers of an HTTP 413 response for SubmitSimple
 type SubmitSimpleResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse415Headers the declared response headers of an HTTP 415 response for SubmitSimple
@@ -4057,12 +4067,14 @@ type SubmitSimpleResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse422Headers the declared response headers of an HTTP 422 response for SubmitSimple
 type SubmitSimpleResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse429Headers the declared response headers of an HTTP 429 response for SubmitSimple
@@ -4070,12 +4082,14 @@ type SubmitSimpleResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse500Headers the declared response headers of an HTTP 500 response for SubmitSimple
 type SubmitSimpleResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse503Headers the declared response headers of an HTTP 503 response for SubmitSimple
@@ -4083,6 +4097,7 @@ type SubmitSimpleResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitSimpleResponse507Headers the declared response headers of an HTTP 507 response for SubmitSimple
@@ -4090,6 +4105,7 @@ type SubmitSimpleResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SubmitSimpleResponse struct {
@@ -4247,6 +4263,7 @@ func (r SubmitSimpleResponse) ContentType() string {
 type ListKeysResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListKeysResponse401Headers the declared response headers of an HTTP 401 response for ListKeys
@@ -4254,6 +4271,7 @@ type ListKeysResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListKeysResponse403Headers the declared response headers of an HTTP 403 response for ListKeys
@@ -4261,12 +4279,14 @@ type ListKeysResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListKeysResponse422Headers the declared response headers of an HTTP 422 response for ListKeys
 type ListKeysResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListKeysResponse429Headers the declared response headers of an HTTP 429 response for ListKeys
@@ -4274,12 +4294,14 @@ type ListKeysResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // ListKeysResponse500Headers the declared response headers of an HTTP 500 response for ListKeys
 type ListKeysResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListKeysResponse503Headers the declared response headers of an HTTP 503 response for ListKeys
@@ -4287,6 +4309,7 @@ type ListKeysResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type ListKeysResponse struct {
@@ -4391,12 +4414,14 @@ type CreateKeyResponse201Headers struct {
 	Location        string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse400Headers the declared response headers of an HTTP 400 response for CreateKey
 type CreateKeyResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateKey
@@ -4404,6 +4429,7 @@ type CreateKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse403Headers the declared response headers of an HTTP 403 response for CreateKey
@@ -4411,24 +4437,28 @@ type CreateKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse413Headers the declared response headers of an HTTP 413 response for CreateKey
 type CreateKeyResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse415Headers the declared response headers of an HTTP 415 response for CreateKey
 type CreateKeyResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse422Headers the declared response headers of an HTTP 422 response for CreateKey
 type CreateKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse429Headers the declared response headers of an HTTP 429 response for CreateKey
@@ -4436,12 +4466,14 @@ type CreateKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CreateKeyResponse500Headers the declared response headers of an HTTP 500 response for CreateKey
 type CreateKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateKey
@@ -4449,6 +4481,7 @@ type CreateKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type CreateKeyResponse struct {
@@ -4579,6 +4612,7 @@ func (r CreateKeyResponse) ContentType() string {
 type RevokeKeyResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse401Headers the declared response headers of an HTTP 401 response for RevokeKey
@@ -4586,6 +4620,7 @@ type RevokeKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse403Headers the declared response headers of an HTTP 403 response for RevokeKey
@@ -4593,18 +4628,21 @@ type RevokeKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse404Headers the declared response headers of an HTTP 404 response for RevokeKey
 type RevokeKeyResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse422Headers the declared response headers of an HTTP 422 response for RevokeKey
 type RevokeKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse429Headers the declared response headers of an HTTP 429 response for RevokeKey
@@ -4612,12 +4650,14 @@ type RevokeKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // RevokeKeyResponse500Headers the declared response headers of an HTTP 500 response for RevokeKey
 type RevokeKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RevokeKeyResponse503Headers the declared response headers of an HTTP 503 response for RevokeKey
@@ -4625,6 +4665,7 @@ type RevokeKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type RevokeKeyResponse struct {
@@ -4730,6 +4771,7 @@ func (r RevokeKeyResponse) ContentType() string {
 type GetLimitsResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse401Headers the declared response headers of an HTTP 401 response for GetLimits
@@ -4737,6 +4779,7 @@ type GetLimitsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse403Headers the declared response headers of an HTTP 403 response for GetLimits
@@ -4744,12 +4787,14 @@ type GetLimitsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse422Headers the declared response headers of an HTTP 422 response for GetLimits
 type GetLimitsResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse429Headers the declared response headers of an HTTP 429 response for GetLimits
@@ -4757,12 +4802,14 @@ type GetLimitsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetLimitsResponse500Headers the declared response headers of an HTTP 500 response for GetLimits
 type GetLimitsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetLimitsResponse503Headers the declared response headers of an HTTP 503 response for GetLimits
@@ -4770,6 +4817,7 @@ type GetLimitsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetLimitsResponse struct {
@@ -4875,12 +4923,14 @@ type CreateMatrixResponse201Headers struct {
 	Location           string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // CreateMatrixResponse400Headers the declared response headers of an HTTP 400 response for CreateMatrix
 type CreateMatrixResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse401Headers the declared response headers of an HTTP 401 response for CreateMatrix
@@ -4888,6 +4938,7 @@ type CreateMatrixResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse403Headers the declared response headers of an HTTP 403 response for CreateMatrix
@@ -4895,18 +4946,21 @@ type CreateMatrixResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse408Headers the declared response headers of an HTTP 408 response for CreateMatrix
 type CreateMatrixResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse413Headers the declared response headers of an HTTP 413 response for CreateMatrix
 type CreateMatrixResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse415Headers the declared response headers of an HTTP 415 response for CreateMatrix
@@ -4914,12 +4968,14 @@ type CreateMatrixResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse422Headers the declared response headers of an HTTP 422 response for CreateMatrix
 type CreateMatrixResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse429Headers the declared response headers of an HTTP 429 response for CreateMatrix
@@ -4927,12 +4983,14 @@ type CreateMatrixResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CreateMatrixResponse500Headers the declared response headers of an HTTP 500 response for CreateMatrix
 type CreateMatrixResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CreateMatrixResponse503Headers the declared response headers of an HTTP 503 response for CreateMatrix
@@ -4940,6 +4998,7 @@ type CreateMatrixResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CreateMatrixResponse507Headers the declared response headers of an HTTP 507 response for CreateMatrix
@@ -4947,6 +5006,7 @@ type CreateMatrixResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type CreateMatrixResponse struct {
@@ -5095,6 +5155,7 @@ func (r CreateMatrixResponse) ContentType() string {
 type DeleteMatrixResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse401Headers the declared response headers of an HTTP 401 response for DeleteMatrix
@@ -5102,6 +5163,7 @@ type DeleteMatrixResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse403Headers the declared response headers of an HTTP 403 response for DeleteMatrix
@@ -5109,18 +5171,21 @@ type DeleteMatrixResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse404Headers the declared response headers of an HTTP 404 response for DeleteMatrix
 type DeleteMatrixResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse409Headers the declared response headers of an HTTP 409 response for DeleteMatrix
 type DeleteMatrixResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse412Headers the declared response headers of an HTTP 412 response for DeleteMatrix
@@ -5128,12 +5193,14 @@ type DeleteMatrixResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse422Headers the declared response headers of an HTTP 422 response for DeleteMatrix
 type DeleteMatrixResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse429Headers the declared response headers of an HTTP 429 response for DeleteMatrix
@@ -5141,12 +5208,14 @@ type DeleteMatrixResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse500Headers the declared response headers of an HTTP 500 response for DeleteMatrix
 type DeleteMatrixResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMatrixResponse503Headers the declared response headers of an HTTP 503 response for DeleteMatrix
@@ -5154,6 +5223,7 @@ type DeleteMatrixResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type DeleteMatrixResponse struct {
@@ -5278,6 +5348,7 @@ type GetMatrixResponse200Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse304Headers the declared response headers of an HTTP 304 response for GetMatrix
@@ -5285,6 +5356,7 @@ type GetMatrixResponse304Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse401Headers the declared response headers of an HTTP 401 response for GetMatrix
@@ -5292,6 +5364,7 @@ type GetMatrixResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse403Headers the declared response headers of an HTTP 403 response for GetMatrix
@@ -5299,12 +5372,14 @@ type GetMatrixResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse404Headers the declared response headers of an HTTP 404 response for GetMatrix
 type GetMatrixResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse412Headers the declared response headers of an HTTP 412 response for GetMatrix
@@ -5312,12 +5387,14 @@ type GetMatrixResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse422Headers the declared response headers of an HTTP 422 response for GetMatrix
 type GetMatrixResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse429Headers the declared response headers of an HTTP 429 response for GetMatrix
@@ -5325,12 +5402,14 @@ type GetMatrixResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMatrixResponse500Headers the declared response headers of an HTTP 500 response for GetMatrix
 type GetMatrixResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixResponse503Headers the declared response headers of an HTTP 503 response for GetMatrix
@@ -5338,6 +5417,7 @@ type GetMatrixResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMatrixResponse struct {
@@ -5467,6 +5547,7 @@ type GetMatrixContentResponse200Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetMatrixContentResponse206Headers the declared response headers of an HTTP 206 response for GetMatrixContent
@@ -5479,6 +5560,7 @@ type GetMatrixContentResponse206Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetMatrixContentResponse304Headers the declared response headers of an HTTP 304 response for GetMatrixContent
@@ -5488,6 +5570,7 @@ type GetMatrixContentResponse304Headers struct {
 	RateLimit          *string
 	RateLimitPolicy    *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetMatrixContentResponse401Headers the declared response headers of an HTTP 401 response for GetMatrixContent
@@ -5495,6 +5578,7 @@ type GetMatrixContentResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse403Headers the declared response headers of an HTTP 403 response for GetMatrixContent
@@ -5502,24 +5586,28 @@ type GetMatrixContentResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse404Headers the declared response headers of an HTTP 404 response for GetMatrixContent
 type GetMatrixContentResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse406Headers the declared response headers of an HTTP 406 response for GetMatrixContent
 type GetMatrixContentResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse409Headers the declared response headers of an HTTP 409 response for GetMatrixContent
 type GetMatrixContentResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse412Headers the declared response headers of an HTTP 412 response for GetMatrixContent
@@ -5528,6 +5616,7 @@ type GetMatrixContentResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse416Headers the declared response headers of an HTTP 416 response for GetMatrixContent
@@ -5536,12 +5625,14 @@ type GetMatrixContentResponse416Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse422Headers the declared response headers of an HTTP 422 response for GetMatrixContent
 type GetMatrixContentResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse429Headers the declared response headers of an HTTP 429 response for GetMatrixContent
@@ -5549,12 +5640,14 @@ type GetMatrixContentResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse500Headers the declared response headers of an HTTP 500 response for GetMatrixContent
 type GetMatrixContentResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMatrixContentResponse503Headers the declared response headers of an HTTP 503 response for GetMatrixContent
@@ -5562,6 +5655,7 @@ type GetMatrixContentResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMatrixContentResponse struct {
@@ -5716,6 +5810,7 @@ type ListMultiplicationsResponse200Headers struct {
 	Link            *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse304Headers the declared response headers of an HTTP 304 response for ListMultiplications
@@ -5723,6 +5818,7 @@ type ListMultiplicationsResponse304Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse401Headers the declared response headers of an HTTP 401 response for ListMultiplications
@@ -5730,6 +5826,7 @@ type ListMultiplicationsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse403Headers the declared response headers of an HTTP 403 response for ListMultiplications
@@ -5737,6 +5834,7 @@ type ListMultiplicationsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse412Headers the declared response headers of an HTTP 412 response for ListMultiplications
@@ -5744,12 +5842,14 @@ type ListMultiplicationsResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse422Headers the declared response headers of an HTTP 422 response for ListMultiplications
 type ListMultiplicationsResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse429Headers the declared response headers of an HTTP 429 response for ListMultiplications
@@ -5757,12 +5857,14 @@ type ListMultiplicationsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse500Headers the declared response headers of an HTTP 500 response for ListMultiplications
 type ListMultiplicationsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // ListMultiplicationsResponse503Headers the declared response headers of an HTTP 503 response for ListMultiplications
@@ -5770,6 +5872,7 @@ type ListMultiplicationsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type ListMultiplicationsResponse struct {
@@ -5887,6 +5990,7 @@ type SubmitMultiplicationResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitMultiplicationResponse202Headers the declared response headers of an HTTP 202 response for SubmitMultiplication
@@ -5896,12 +6000,14 @@ type SubmitMultiplicationResponse202Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitMultiplicationResponse400Headers the declared response headers of an HTTP 400 response for SubmitMultiplication
 type SubmitMultiplicationResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for SubmitMultiplication
@@ -5909,6 +6015,7 @@ type SubmitMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for SubmitMultiplication
@@ -5916,24 +6023,28 @@ type SubmitMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse408Headers the declared response headers of an HTTP 408 response for SubmitMultiplication
 type SubmitMultiplicationResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for SubmitMultiplication
 type SubmitMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse413Headers the declared response headers of an HTTP 413 response for SubmitMultiplication
 type SubmitMultiplicationResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse415Headers the declared response headers of an HTTP 415 response for SubmitMultiplication
@@ -5941,12 +6052,14 @@ type SubmitMultiplicationResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for SubmitMultiplication
 type SubmitMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for SubmitMultiplication
@@ -5954,12 +6067,14 @@ type SubmitMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for SubmitMultiplication
 type SubmitMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for SubmitMultiplication
@@ -5967,6 +6082,7 @@ type SubmitMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitMultiplicationResponse507Headers the declared response headers of an HTTP 507 response for SubmitMultiplication
@@ -5974,6 +6090,7 @@ type SubmitMultiplicationResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SubmitMultiplicationResponse struct {
@@ -6140,6 +6257,7 @@ func (r SubmitMultiplicationResponse) ContentType() string {
 type DeleteMultiplicationResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for DeleteMultiplication
@@ -6147,6 +6265,7 @@ type DeleteMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for DeleteMultiplication
@@ -6154,18 +6273,21 @@ type DeleteMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for DeleteMultiplication
 type DeleteMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for DeleteMultiplication
 type DeleteMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse412Headers the declared response headers of an HTTP 412 response for DeleteMultiplication
@@ -6173,12 +6295,14 @@ type DeleteMultiplicationResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for DeleteMultiplication
 type DeleteMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for DeleteMultiplication
@@ -6186,12 +6310,14 @@ type DeleteMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for DeleteMultiplication
 type DeleteMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // DeleteMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for DeleteMultiplication
@@ -6199,6 +6325,7 @@ type DeleteMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type DeleteMultiplicationResponse struct {
@@ -6325,6 +6452,7 @@ type GetMultiplicationResponse200Headers struct {
 	RateLimit         *string
 	RateLimitPolicy   *string
 	Vary              *string
+	XRequestID        *string
 }
 
 // GetMultiplicationResponse304Headers the declared response headers of an HTTP 304 response for GetMultiplication
@@ -6332,6 +6460,7 @@ type GetMultiplicationResponse304Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for GetMultiplication
@@ -6339,6 +6468,7 @@ type GetMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for GetMultiplication
@@ -6346,12 +6476,14 @@ type GetMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for GetMultiplication
 type GetMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse412Headers the declared response headers of an HTTP 412 response for GetMultiplication
@@ -6359,12 +6491,14 @@ type GetMultiplicationResponse412Headers struct {
 	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for GetMultiplication
 type GetMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplication
@@ -6372,12 +6506,14 @@ type GetMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for GetMultiplication
 type GetMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplication
@@ -6385,6 +6521,7 @@ type GetMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMultiplicationResponse struct {
@@ -6510,12 +6647,14 @@ type CancelMultiplicationResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // CancelMultiplicationResponse400Headers the declared response headers of an HTTP 400 response for CancelMultiplication
 type CancelMultiplicationResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for CancelMultiplication
@@ -6523,6 +6662,7 @@ type CancelMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for CancelMultiplication
@@ -6530,24 +6670,28 @@ type CancelMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for CancelMultiplication
 type CancelMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for CancelMultiplication
 type CancelMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for CancelMultiplication
 type CancelMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for CancelMultiplication
@@ -6555,12 +6699,14 @@ type CancelMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for CancelMultiplication
 type CancelMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // CancelMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for CancelMultiplication
@@ -6568,6 +6714,7 @@ type CancelMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type CancelMultiplicationResponse struct {
@@ -6699,18 +6846,21 @@ type GetMultiplicationEventsResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	XAccelBuffering *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse204Headers the declared response headers of an HTTP 204 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse400Headers the declared response headers of an HTTP 400 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse401Headers the declared response headers of an HTTP 401 response for GetMultiplicationEvents
@@ -6718,6 +6868,7 @@ type GetMultiplicationEventsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse403Headers the declared response headers of an HTTP 403 response for GetMultiplicationEvents
@@ -6725,24 +6876,28 @@ type GetMultiplicationEventsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse404Headers the declared response headers of an HTTP 404 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse406Headers the declared response headers of an HTTP 406 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse422Headers the declared response headers of an HTTP 422 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse429Headers the declared response headers of an HTTP 429 response for GetMultiplicationEvents
@@ -6750,12 +6905,14 @@ type GetMultiplicationEventsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse500Headers the declared response headers of an HTTP 500 response for GetMultiplicationEvents
 type GetMultiplicationEventsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetMultiplicationEventsResponse503Headers the declared response headers of an HTTP 503 response for GetMultiplicationEvents
@@ -6763,6 +6920,7 @@ type GetMultiplicationEventsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetMultiplicationEventsResponse struct {
@@ -6894,6 +7052,7 @@ type GetResultResponse200Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetResultResponse206Headers the declared response headers of an HTTP 206 response for GetResult
@@ -6906,6 +7065,7 @@ type GetResultResponse206Headers struct {
 	RateLimitPolicy    *string
 	ReprDigest         *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetResultResponse304Headers the declared response headers of an HTTP 304 response for GetResult
@@ -6915,6 +7075,7 @@ type GetResultResponse304Headers struct {
 	RateLimit          *string
 	RateLimitPolicy    *string
 	Vary               *string
+	XRequestID         *string
 }
 
 // GetResultResponse401Headers the declared response headers of an HTTP 401 response for GetResult
@@ -6922,6 +7083,7 @@ type GetResultResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetResultResponse403Headers the declared response headers of an HTTP 403 response for GetResult
@@ -6929,24 +7091,28 @@ type GetResultResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetResultResponse404Headers the declared response headers of an HTTP 404 response for GetResult
 type GetResultResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse406Headers the declared response headers of an HTTP 406 response for GetResult
 type GetResultResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse409Headers the declared response headers of an HTTP 409 response for GetResult
 type GetResultResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse412Headers the declared response headers of an HTTP 412 response for GetResult
@@ -6955,6 +7121,7 @@ type GetResultResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetResultResponse416Headers the declared response headers of an HTTP 416 response for GetResult
@@ -6963,12 +7130,14 @@ type GetResultResponse416Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	Vary            *string
+	XRequestID      *string
 }
 
 // GetResultResponse422Headers the declared response headers of an HTTP 422 response for GetResult
 type GetResultResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse429Headers the declared response headers of an HTTP 429 response for GetResult
@@ -6976,12 +7145,14 @@ type GetResultResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetResultResponse500Headers the declared response headers of an HTTP 500 response for GetResult
 type GetResultResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetResultResponse503Headers the declared response headers of an HTTP 503 response for GetResult
@@ -6989,6 +7160,7 @@ type GetResultResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetResultResponse struct {
@@ -7143,12 +7315,14 @@ type RetryMultiplicationResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // RetryMultiplicationResponse400Headers the declared response headers of an HTTP 400 response for RetryMultiplication
 type RetryMultiplicationResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse401Headers the declared response headers of an HTTP 401 response for RetryMultiplication
@@ -7156,6 +7330,7 @@ type RetryMultiplicationResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse403Headers the declared response headers of an HTTP 403 response for RetryMultiplication
@@ -7163,24 +7338,28 @@ type RetryMultiplicationResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse404Headers the declared response headers of an HTTP 404 response for RetryMultiplication
 type RetryMultiplicationResponse404Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse409Headers the declared response headers of an HTTP 409 response for RetryMultiplication
 type RetryMultiplicationResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse422Headers the declared response headers of an HTTP 422 response for RetryMultiplication
 type RetryMultiplicationResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse429Headers the declared response headers of an HTTP 429 response for RetryMultiplication
@@ -7188,12 +7367,14 @@ type RetryMultiplicationResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse500Headers the declared response headers of an HTTP 500 response for RetryMultiplication
 type RetryMultiplicationResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse503Headers the declared response headers of an HTTP 503 response for RetryMultiplication
@@ -7201,6 +7382,7 @@ type RetryMultiplicationResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // RetryMultiplicationResponse507Headers the declared response headers of an HTTP 507 response for RetryMultiplication
@@ -7208,6 +7390,7 @@ type RetryMultiplicationResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type RetryMultiplicationResponse struct {
@@ -7349,12 +7532,14 @@ type SubmitBatchResponse200Headers struct {
 	PreferenceApplied  *string
 	RateLimit          *string
 	RateLimitPolicy    *string
+	XRequestID         *string
 }
 
 // SubmitBatchResponse400Headers the declared response headers of an HTTP 400 response for SubmitBatch
 type SubmitBatchResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse401Headers the declared response headers of an HTTP 401 response for SubmitBatch
@@ -7362,6 +7547,7 @@ type SubmitBatchResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse403Headers the declared response headers of an HTTP 403 response for SubmitBatch
@@ -7369,24 +7555,28 @@ type SubmitBatchResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse406Headers the declared response headers of an HTTP 406 response for SubmitBatch
 type SubmitBatchResponse406Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse408Headers the declared response headers of an HTTP 408 response for SubmitBatch
 type SubmitBatchResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse413Headers the declared response headers of an HTTP 413 response for SubmitBatch
 type SubmitBatchResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse415Headers the declared response headers of an HTTP 415 response for SubmitBatch
@@ -7394,12 +7584,14 @@ type SubmitBatchResponse415Headers struct {
 	AcceptEncoding  *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse422Headers the declared response headers of an HTTP 422 response for SubmitBatch
 type SubmitBatchResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse429Headers the declared response headers of an HTTP 429 response for SubmitBatch
@@ -7407,12 +7599,14 @@ type SubmitBatchResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitBatchResponse500Headers the declared response headers of an HTTP 500 response for SubmitBatch
 type SubmitBatchResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SubmitBatchResponse503Headers the declared response headers of an HTTP 503 response for SubmitBatch
@@ -7420,6 +7614,7 @@ type SubmitBatchResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SubmitBatchResponse507Headers the declared response headers of an HTTP 507 response for SubmitBatch
@@ -7427,6 +7622,7 @@ type SubmitBatchResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SubmitBatchResponse struct {
@@ -7584,6 +7780,7 @@ func (r SubmitBatchResponse) ContentType() string {
 type GetOverviewResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse401Headers the declared response headers of an HTTP 401 response for GetOverview
@@ -7591,6 +7788,7 @@ type GetOverviewResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse403Headers the declared response headers of an HTTP 403 response for GetOverview
@@ -7598,12 +7796,14 @@ type GetOverviewResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse422Headers the declared response headers of an HTTP 422 response for GetOverview
 type GetOverviewResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse429Headers the declared response headers of an HTTP 429 response for GetOverview
@@ -7611,12 +7811,14 @@ type GetOverviewResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetOverviewResponse500Headers the declared response headers of an HTTP 500 response for GetOverview
 type GetOverviewResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
@@ -7624,6 +7826,7 @@ type GetOverviewResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetOverviewResponse struct {
@@ -7728,18 +7931,21 @@ type SignOutResponse204Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	SetCookie       *string
+	XRequestID      *string
 }
 
 // SignOutResponse403Headers the declared response headers of an HTTP 403 response for SignOut
 type SignOutResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignOutResponse422Headers the declared response headers of an HTTP 422 response for SignOut
 type SignOutResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignOutResponse429Headers the declared response headers of an HTTP 429 response for SignOut
@@ -7747,12 +7953,14 @@ type SignOutResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SignOutResponse500Headers the declared response headers of an HTTP 500 response for SignOut
 type SignOutResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignOutResponse503Headers the declared response headers of an HTTP 503 response for SignOut
@@ -7760,6 +7968,7 @@ type SignOutResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SignOutResponse struct {
@@ -7848,6 +8057,7 @@ type GetSessionResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	SetCookie       *string
+	XRequestID      *string
 }
 
 // GetSessionResponse401Headers the declared response headers of an HTTP 401 response for GetSession
@@ -7855,12 +8065,14 @@ type GetSessionResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // GetSessionResponse422Headers the declared response headers of an HTTP 422 response for GetSession
 type GetSessionResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetSessionResponse429Headers the declared response headers of an HTTP 429 response for GetSession
@@ -7868,12 +8080,14 @@ type GetSessionResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // GetSessionResponse500Headers the declared response headers of an HTTP 500 response for GetSession
 type GetSessionResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // GetSessionResponse503Headers the declared response headers of an HTTP 503 response for GetSession
@@ -7881,6 +8095,7 @@ type GetSessionResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type GetSessionResponse struct {
@@ -7976,6 +8191,7 @@ type SignInResponse200Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	SetCookie       *string
+	XRequestID      *string
 }
 
 // SignInResponse401Headers the declared response headers of an HTTP 401 response for SignIn
@@ -7983,24 +8199,28 @@ type SignInResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+	XRequestID      *string
 }
 
 // SignInResponse403Headers the declared response headers of an HTTP 403 response for SignIn
 type SignInResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse409Headers the declared response headers of an HTTP 409 response for SignIn
 type SignInResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse422Headers the declared response headers of an HTTP 422 response for SignIn
 type SignInResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse429Headers the declared response headers of an HTTP 429 response for SignIn
@@ -8008,12 +8228,14 @@ type SignInResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 // SignInResponse500Headers the declared response headers of an HTTP 500 response for SignIn
 type SignInResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      *string
 }
 
 // SignInResponse503Headers the declared response headers of an HTTP 503 response for SignIn
@@ -8021,6 +8243,7 @@ type SignInResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      int32
+	XRequestID      *string
 }
 
 type SignInResponse struct {
@@ -8691,6 +8914,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitSimpleResponse202Headers
@@ -8729,6 +8959,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers202 = &headers
 	case rsp.StatusCode == 400:
 		var headers SubmitSimpleResponse400Headers
@@ -8745,6 +8982,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -8770,6 +9014,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SubmitSimpleResponse403Headers
@@ -8794,6 +9045,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers SubmitSimpleResponse408Headers
@@ -8811,6 +9069,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
 		var headers SubmitSimpleResponse413Headers
@@ -8827,6 +9092,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -8852,6 +9124,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers SubmitSimpleResponse422Headers
@@ -8868,6 +9147,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -8893,6 +9179,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SubmitSimpleResponse500Headers
@@ -8909,6 +9202,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -8934,6 +9234,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers SubmitSimpleResponse507Headers
@@ -8957,6 +9264,13 @@ func ParseSubmitSimpleResponse(rsp *http.Response) (*SubmitSimpleResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -9046,6 +9360,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListKeysResponse401Headers
@@ -9069,6 +9390,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -9094,6 +9422,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers ListKeysResponse422Headers
@@ -9110,6 +9445,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9135,6 +9477,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListKeysResponse500Headers
@@ -9151,6 +9500,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9175,6 +9531,13 @@ func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -9292,6 +9655,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateKeyResponse400Headers
@@ -9308,6 +9678,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -9333,6 +9710,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateKeyResponse403Headers
@@ -9357,6 +9741,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateKeyResponse413Headers
@@ -9373,6 +9764,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -9391,6 +9789,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateKeyResponse422Headers
@@ -9407,6 +9812,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9432,6 +9844,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateKeyResponse500Headers
@@ -9448,6 +9867,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9472,6 +9898,13 @@ func ParseCreateKeyResponse(rsp *http.Response) (*CreateKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -9564,6 +9997,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
 		var headers RevokeKeyResponse401Headers
@@ -9587,6 +10027,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -9612,6 +10059,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers RevokeKeyResponse404Headers
@@ -9629,6 +10083,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 422:
 		var headers RevokeKeyResponse422Headers
@@ -9645,6 +10106,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9670,6 +10138,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RevokeKeyResponse500Headers
@@ -9686,6 +10161,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9710,6 +10192,13 @@ func ParseRevokeKeyResponse(rsp *http.Response) (*RevokeKeyResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -9799,6 +10288,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetLimitsResponse401Headers
@@ -9822,6 +10318,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -9847,6 +10350,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetLimitsResponse422Headers
@@ -9863,6 +10373,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -9888,6 +10405,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetLimitsResponse500Headers
@@ -9904,6 +10428,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -9928,6 +10459,13 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -10066,6 +10604,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateMatrixResponse400Headers
@@ -10082,6 +10627,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -10107,6 +10659,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateMatrixResponse403Headers
@@ -10131,6 +10690,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateMatrixResponse408Headers
@@ -10148,6 +10714,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateMatrixResponse413Headers
@@ -10164,6 +10737,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -10189,6 +10769,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateMatrixResponse422Headers
@@ -10205,6 +10792,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -10230,6 +10824,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateMatrixResponse500Headers
@@ -10246,6 +10847,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -10271,6 +10879,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateMatrixResponse507Headers
@@ -10294,6 +10909,13 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -10400,6 +11022,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteMatrixResponse401Headers
@@ -10423,6 +11052,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -10448,6 +11084,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteMatrixResponse404Headers
@@ -10465,6 +11108,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
 		var headers DeleteMatrixResponse409Headers
@@ -10481,6 +11131,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -10506,6 +11163,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers DeleteMatrixResponse422Headers
@@ -10522,6 +11186,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -10547,6 +11218,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteMatrixResponse500Headers
@@ -10563,6 +11241,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -10587,6 +11272,13 @@ func ParseDeleteMatrixResponse(rsp *http.Response) (*DeleteMatrixResponse, error
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -10700,6 +11392,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMatrixResponse304Headers
@@ -10723,6 +11422,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
@@ -10748,6 +11454,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers GetMatrixResponse403Headers
@@ -10772,6 +11485,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMatrixResponse404Headers
@@ -10788,6 +11508,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 412:
@@ -10813,6 +11540,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMatrixResponse422Headers
@@ -10829,6 +11563,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -10854,6 +11595,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMatrixResponse500Headers
@@ -10870,6 +11618,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -10894,6 +11649,13 @@ func ParseGetMatrixResponse(rsp *http.Response) (*GetMatrixResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -11066,6 +11828,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 206:
 		var headers GetMatrixContentResponse206Headers
@@ -11125,6 +11894,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers206 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMatrixContentResponse304Headers
@@ -11163,6 +11939,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetMatrixContentResponse401Headers
@@ -11186,6 +11969,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -11211,6 +12001,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMatrixContentResponse404Headers
@@ -11227,6 +12024,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 406:
@@ -11245,6 +12049,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 409:
 		var headers GetMatrixContentResponse409Headers
@@ -11261,6 +12072,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -11293,6 +12111,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 416:
 		var headers GetMatrixContentResponse416Headers
@@ -11324,6 +12149,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers416 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMatrixContentResponse422Headers
@@ -11340,6 +12172,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -11365,6 +12204,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMatrixContentResponse500Headers
@@ -11381,6 +12227,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -11405,6 +12258,13 @@ func ParseGetMatrixContentResponse(rsp *http.Response) (*GetMatrixContentRespons
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -11518,6 +12378,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers ListMultiplicationsResponse304Headers
@@ -11541,6 +12408,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
@@ -11566,6 +12440,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers ListMultiplicationsResponse403Headers
@@ -11589,6 +12470,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 412:
@@ -11614,6 +12502,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers ListMultiplicationsResponse422Headers
@@ -11630,6 +12525,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -11655,6 +12557,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListMultiplicationsResponse500Headers
@@ -11671,6 +12580,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -11695,6 +12611,13 @@ func ParseListMultiplicationsResponse(rsp *http.Response) (*ListMultiplicationsR
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -11854,6 +12777,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 202:
 		var headers SubmitMultiplicationResponse202Headers
@@ -11892,6 +12822,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers202 = &headers
 	case rsp.StatusCode == 400:
 		var headers SubmitMultiplicationResponse400Headers
@@ -11908,6 +12845,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -11933,6 +12877,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SubmitMultiplicationResponse403Headers
@@ -11957,6 +12908,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers SubmitMultiplicationResponse408Headers
@@ -11973,6 +12931,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -11991,6 +12956,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers SubmitMultiplicationResponse413Headers
@@ -12007,6 +12979,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -12032,6 +13011,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers SubmitMultiplicationResponse422Headers
@@ -12048,6 +13034,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -12073,6 +13066,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SubmitMultiplicationResponse500Headers
@@ -12089,6 +13089,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -12114,6 +13121,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers SubmitMultiplicationResponse507Headers
@@ -12137,6 +13151,13 @@ func ParseSubmitMultiplicationResponse(rsp *http.Response) (*SubmitMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -12243,6 +13264,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteMultiplicationResponse401Headers
@@ -12266,6 +13294,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -12291,6 +13326,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers DeleteMultiplicationResponse404Headers
@@ -12308,6 +13350,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
 		var headers DeleteMultiplicationResponse409Headers
@@ -12324,6 +13373,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -12349,6 +13405,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers DeleteMultiplicationResponse422Headers
@@ -12365,6 +13428,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -12390,6 +13460,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteMultiplicationResponse500Headers
@@ -12406,6 +13483,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -12430,6 +13514,13 @@ func ParseDeleteMultiplicationResponse(rsp *http.Response) (*DeleteMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -12557,6 +13648,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetMultiplicationResponse304Headers
@@ -12580,6 +13678,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
@@ -12605,6 +13710,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers GetMultiplicationResponse403Headers
@@ -12629,6 +13741,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMultiplicationResponse404Headers
@@ -12645,6 +13764,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 412:
@@ -12670,6 +13796,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMultiplicationResponse422Headers
@@ -12686,6 +13819,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -12711,6 +13851,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMultiplicationResponse500Headers
@@ -12727,6 +13874,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -12751,6 +13905,13 @@ func ParseGetMultiplicationResponse(rsp *http.Response) (*GetMultiplicationRespo
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -12875,6 +14036,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers CancelMultiplicationResponse400Headers
@@ -12891,6 +14059,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -12916,6 +14091,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers CancelMultiplicationResponse403Headers
@@ -12940,6 +14122,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers CancelMultiplicationResponse404Headers
@@ -12956,6 +14145,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
@@ -12974,6 +14170,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 422:
 		var headers CancelMultiplicationResponse422Headers
@@ -12990,6 +14193,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -13015,6 +14225,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CancelMultiplicationResponse500Headers
@@ -13031,6 +14248,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -13055,6 +14279,13 @@ func ParseCancelMultiplicationResponse(rsp *http.Response) (*CancelMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -13168,6 +14399,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.XAccelBuffering = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 204:
 		var headers GetMultiplicationEventsResponse204Headers
@@ -13185,6 +14423,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers GetMultiplicationEventsResponse400Headers
@@ -13201,6 +14446,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -13226,6 +14478,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers GetMultiplicationEventsResponse403Headers
@@ -13250,6 +14509,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetMultiplicationEventsResponse404Headers
@@ -13266,6 +14532,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 406:
@@ -13284,6 +14557,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetMultiplicationEventsResponse422Headers
@@ -13300,6 +14580,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -13325,6 +14612,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetMultiplicationEventsResponse500Headers
@@ -13341,6 +14635,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -13365,6 +14666,13 @@ func ParseGetMultiplicationEventsResponse(rsp *http.Response) (*GetMultiplicatio
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -13537,6 +14845,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 206:
 		var headers GetResultResponse206Headers
@@ -13596,6 +14911,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers206 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetResultResponse304Headers
@@ -13634,6 +14956,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetResultResponse401Headers
@@ -13657,6 +14986,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -13682,6 +15018,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers GetResultResponse404Headers
@@ -13698,6 +15041,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 406:
@@ -13716,6 +15066,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 409:
 		var headers GetResultResponse409Headers
@@ -13732,6 +15089,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -13764,6 +15128,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 416:
 		var headers GetResultResponse416Headers
@@ -13795,6 +15166,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers416 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetResultResponse422Headers
@@ -13811,6 +15189,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -13836,6 +15221,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetResultResponse500Headers
@@ -13852,6 +15244,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -13876,6 +15275,13 @@ func ParseGetResultResponse(rsp *http.Response) (*GetResultResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -14007,6 +15413,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers RetryMultiplicationResponse400Headers
@@ -14023,6 +15436,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14048,6 +15468,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers RetryMultiplicationResponse403Headers
@@ -14072,6 +15499,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 404:
 		var headers RetryMultiplicationResponse404Headers
@@ -14088,6 +15522,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers404 = &headers
 	case rsp.StatusCode == 409:
@@ -14106,6 +15547,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 422:
 		var headers RetryMultiplicationResponse422Headers
@@ -14122,6 +15570,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14147,6 +15602,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers RetryMultiplicationResponse500Headers
@@ -14163,6 +15625,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14188,6 +15657,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers RetryMultiplicationResponse507Headers
@@ -14211,6 +15687,13 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -14359,6 +15842,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers SubmitBatchResponse400Headers
@@ -14375,6 +15865,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14400,6 +15897,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SubmitBatchResponse403Headers
@@ -14424,6 +15928,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 406:
 		var headers SubmitBatchResponse406Headers
@@ -14440,6 +15951,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers406 = &headers
 	case rsp.StatusCode == 408:
@@ -14458,6 +15976,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 413:
 		var headers SubmitBatchResponse413Headers
@@ -14474,6 +15999,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -14499,6 +16031,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers SubmitBatchResponse422Headers
@@ -14515,6 +16054,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14540,6 +16086,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SubmitBatchResponse500Headers
@@ -14556,6 +16109,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14581,6 +16141,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers SubmitBatchResponse507Headers
@@ -14604,6 +16171,13 @@ func ParseSubmitBatchResponse(rsp *http.Response) (*SubmitBatchResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
 	}
@@ -14693,6 +16267,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetOverviewResponse401Headers
@@ -14716,6 +16297,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -14741,6 +16329,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetOverviewResponse422Headers
@@ -14757,6 +16352,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14782,6 +16384,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetOverviewResponse500Headers
@@ -14798,6 +16407,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14822,6 +16438,13 @@ func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) 
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -14907,6 +16530,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 403:
 		var headers SignOutResponse403Headers
@@ -14924,6 +16554,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 422:
 		var headers SignOutResponse422Headers
@@ -14940,6 +16577,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -14965,6 +16609,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SignOutResponse500Headers
@@ -14981,6 +16632,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15005,6 +16663,13 @@ func ParseSignOutResponse(rsp *http.Response) (*SignOutResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -15094,6 +16759,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetSessionResponse401Headers
@@ -15118,6 +16790,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 422:
 		var headers GetSessionResponse422Headers
@@ -15134,6 +16813,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -15159,6 +16845,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetSessionResponse500Headers
@@ -15175,6 +16868,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15199,6 +16899,13 @@ func ParseGetSessionResponse(rsp *http.Response) (*GetSessionResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}
@@ -15302,6 +17009,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 401:
 		var headers SignInResponse401Headers
@@ -15326,6 +17040,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.WWWAuthenticate = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
 		var headers SignInResponse403Headers
@@ -15342,6 +17063,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 409:
@@ -15360,6 +17088,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 422:
 		var headers SignInResponse422Headers
@@ -15376,6 +17111,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -15401,6 +17143,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 			}
 			headers.RetryAfter = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers SignInResponse500Headers
@@ -15417,6 +17166,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15441,6 +17197,13 @@ func ParseSignInResponse(rsp *http.Response) (*SignInResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
 		}
 		response.Headers503 = &headers
 	}

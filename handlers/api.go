@@ -6,7 +6,9 @@ package handlers
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +20,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/overviews"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
@@ -79,14 +82,15 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 	}
 	a.views.api = a
 	config := apidoc.Config()
-	config.Transformers = append(config.Transformers, belowPrefix)
+	config.Transformers = append(config.Transformers, problem.Complete, belowPrefix)
 	routes := a.routes(config)
+	routes.Open().Handle("GET "+problem.DocsPath+"{$}", problem.Docs())
 	pages.Mount(routes.Open(), pages.Links{RiverUI: site.RiverUI != nil, SignIn: a.auth.On()})
-	all := site.Audit.Requests(mountRiverUI(guard.Problems(routes), site.RiverUI))
+	all := site.Audit.Requests(mountRiverUI(guard.Problems(routes, slices.Collect(maps.Keys(routes.Needs()))), site.RiverUI))
 	all = withDeadlines(all, site.Clients.Proxies, a.auth)
 	all = guard.WithHeaders(guard.SameOrigin(all, refusals))
 	all = guard.OnePath(guard.JoinLists(all), otherForms)
-	return payload.WithStallLimits(guard.CloseAfter(guard.BelowPrefix(all)), payload.StallTimeout)
+	return payload.WithStallLimits(guard.CloseAfter(guard.RequestID(guard.BelowPrefix(all))), payload.StallTimeout)
 }
 
 // otherForms are the paths of collections with or without a slash at the end, by which they are known, too.

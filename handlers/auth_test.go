@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/auth"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/keys"
 	"github.com/millrace/millrace/watch/notify"
@@ -88,11 +89,8 @@ func isPublic(op *openapi3.Operation) bool { return len((*op.Security)[0]) == 0 
 // wantChallenge checks an error of RFC 6750.
 func (a received) wantChallenge(t *testing.T, status int, code, challenge string) {
 	t.Helper()
-	problem := decode[struct {
-		Type, Code, Title, Detail string
-		Status                    int
-	}](t, a)
-	if a.StatusCode != status || problem.Code != code || !strings.HasSuffix(problem.Type, "#"+code) ||
+	problem := decode[problem.Problem](t, a)
+	if a.StatusCode != status || string(problem.Code) != code || !strings.HasSuffix(problem.Type, "#"+code) ||
 		a.Header.Get("WWW-Authenticate") != challenge {
 		t.Errorf("%s %s: %s, %q, %s, want %d, %q and the code %s", a.Request.Method, a.Request.URL.Path, a.Status,
 			a.Header.Get("WWW-Authenticate"), a.body, status, challenge, code)

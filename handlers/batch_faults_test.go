@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
 // alone returns the status and the problem that an order has as a request of its own.
-func (b *testBundle) alone(t *testing.T, order string) (int, resource.Problem) {
+func (b *testBundle) alone(t *testing.T, order string) (int, problem.Problem) {
 	t.Helper()
 	a := b.post(t, "/v1/multiplications", jsonType, []byte(order))
-	var p resource.Problem
+	var p problem.Problem
 	if a.StatusCode >= 400 {
 		if err := json.Unmarshal(a.body, &p); err != nil {
 			t.Fatal(err)
@@ -70,7 +71,7 @@ func TestBatchProblems(t *testing.T) {
 			case status < 400:
 				accepted++
 				b.status(t, item.ID)
-			case item.Problem == nil || item.Status != status || *item.Problem != problem || item.ID != "":
+			case item.Problem == nil || item.Status != status || item.Problem.Status != problem.Status || item.Problem.Detail != problem.Detail || item.ID != "":
 				t.Errorf("%s: %s has %+v, want %+v", kind, orders[i], item.Problem, problem)
 			}
 		}

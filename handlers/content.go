@@ -41,7 +41,7 @@ func (a *API) getResult(ctx context.Context, in *contentInput) (*huma.StreamResp
 	}
 	m, err := a.own(ctx).Whole(ctx, id)
 	if state := jobs.State(m.Multiplication.State); err == nil && state != jobs.Completed {
-		err = fmt.Errorf("%w: the multiplication is %s, it has no result", errConflict, state)
+		err = noResult(state)
 	}
 	if err != nil {
 		return nil, a.fail(ctx, err)

@@ -9,6 +9,8 @@ import (
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/problem"
+	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/store/database"
 )
 
@@ -32,7 +34,7 @@ func withDeadlines(next http.Handler, proxies guard.Proxies, who *auth.Auth) htt
 			deadline = readDeadline
 		}
 		ctx := database.WithBounds(r.Context(), database.Bounds{Acquire: acquireTimeout, Statement: deadline})
-		ctx = proxies.WithClient(ctx, r)
+		ctx = proxies.WithClient(logs.WithRequest(ctx, w.Header().Get(problem.RequestIDHeader)), r)
 		if !lasts(r) {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, deadline)
@@ -80,7 +82,7 @@ type retryAfterWriter struct {
 func (w *retryAfterWriter) WriteHeader(status int) {
 	if status >= http.StatusBadRequest && w.outcome.Unavailable() {
 		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", soon)
+		w.Header().Set("Retry-After", problem.Unavailable.Retry())
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

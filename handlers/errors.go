@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/quotas"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/told"
@@ -27,119 +29,130 @@ import (
 	"github.com/millrace/millrace/watch"
 )
 
-// errConflict is the fault of a request that is right at another time. Packages below report the others.
-var errConflict = errors.New("conflict")
+// errNoResult means that a multiplication has no result, or not yet.
+var errNoResult = errors.New("it has no result")
 
-// statuses is the table from error to status. The first match counts; other errors are a 503 if the database is
-// unavailable, else a 500.
-var statuses = []struct {
-	err    error
-	status int
+// noResult says what would give a multiplication in a state a result.
+func noResult(s jobs.State) error {
+	if s == jobs.Failed || s == jobs.Cancelled {
+		return fmt.Errorf("the multiplication is %s, %w; POST to its retry", s, errNoResult)
+	}
+	return fmt.Errorf("the multiplication is %s, %w yet; GET it with Prefer: wait=60, or follow its events", s, errNoResult)
+}
+
+// is returns what recognizes an error.
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+// codes is the table from error to code, which has a status. The first match counts; other errors are internal.
+var codes = []struct {
+	matches func(error) bool
+	code    problem.Code
 }{
-	{payload.ErrBadRequest, http.StatusBadRequest},
-	{payload.ErrInvalid, http.StatusUnprocessableEntity},
-	{payload.ErrTooLarge, http.StatusRequestEntityTooLarge},
-	{payload.ErrEncoding, http.StatusUnsupportedMediaType},
-	{payload.ErrMediaType, http.StatusUnsupportedMediaType},
-	{download.ErrNotAccepted, http.StatusNotAcceptable},
-	{errConflict, http.StatusConflict},
-	{matrix.ErrMalformed, http.StatusBadRequest},
-	{matrix.ErrUnsupported, http.StatusUnprocessableEntity},
-	{matrix.ErrShape, http.StatusUnprocessableEntity},
-	{matrix.ErrTooLarge, http.StatusRequestEntityTooLarge},
-	{retention.ErrBounds, http.StatusUnprocessableEntity},
-	{store.ErrNotFound, http.StatusNotFound},
-	{store.ErrNotReady, http.StatusConflict},
-	{store.ErrBusy, http.StatusServiceUnavailable},
-	{guard.ErrWaiting, http.StatusServiceUnavailable},
-	{guard.ErrClientWaiting, http.StatusTooManyRequests},
-	{admission.ErrOverloaded, http.StatusTooManyRequests},
-	{jobs.ErrInUse, http.StatusConflict},
-	{store.ErrKeyUsed, http.StatusConflict},
-	{watch.ErrStopped, http.StatusServiceUnavailable},
-	{jobs.ErrOlderProcesses, http.StatusServiceUnavailable},
-	{retention.ErrUnknown, http.StatusServiceUnavailable},
-	{jobs.ErrFinished, http.StatusConflict},
-	{jobs.ErrCompleted, http.StatusConflict},
-	{jobs.ErrActive, http.StatusConflict},
-	{blocks.ErrDamaged, http.StatusInternalServerError},
-	{blocks.ErrFull, http.StatusInsufficientStorage},
-	{store.ErrNoSpace, http.StatusInsufficientStorage},
-	{os.ErrDeadlineExceeded, http.StatusRequestTimeout},
+	{is(payload.ErrBadRequest), problem.BadRequest},
+	{is(payload.ErrInvalid), problem.Invalid},
+	{is(payload.ErrKeyReused), problem.KeyReused},
+	{is(payload.ErrTooLarge), problem.TooLarge},
+	{is(payload.ErrEncoding), problem.Encoding},
+	{is(payload.ErrMediaType), problem.MediaType},
+	{is(download.ErrNotAccepted), problem.NotAcceptable},
+	{is(errNoResult), problem.NotCompleted},
+	{is(matrix.ErrMalformed), problem.Malformed},
+	{is(matrix.ErrUnsupported), problem.Elements},
+	{is(matrix.ErrShape), problem.Shape},
+	{is(matrix.ErrTooLarge), problem.TooLarge},
+	{is(retention.ErrBounds), problem.Invalid},
+	{is(store.ErrNotFound), problem.NotFound},
+	{is(store.ErrNotReady), problem.NotReady},
+	{is(store.ErrBusy), problem.Busy},
+	{is(guard.ErrWaiting), problem.Busy},
+	{is(guard.ErrClientWaiting), problem.ManyOpen},
+	{is(admission.ErrOverloaded), problem.Overloaded},
+	{is(jobs.ErrInUse), problem.InUse},
+	{is(store.ErrKeyUsed), problem.KeyTaken},
+	{is(watch.ErrStopped), problem.Unavailable},
+	{is(jobs.ErrOlderProcesses), problem.Updating},
+	{is(retention.ErrUnknown), problem.Updating},
+	{is(jobs.ErrFinished), problem.Finished},
+	{is(jobs.ErrCompleted), problem.Finished},
+	{is(jobs.ErrActive), problem.Active},
+	{is(blocks.ErrDamaged), problem.Damaged},
+	{is(blocks.ErrFull), problem.Full},
+	{is(store.ErrNoSpace), problem.NoSpace},
+	{is(os.ErrDeadlineExceeded), problem.Timeout},
+	{quotas.Exceeded, problem.Quota},
+	{identity.Refused, problem.InvalidToken},
+	{store.Full, problem.Full},
+	{store.Unavailable, problem.Unavailable},
 }
 
-// fail returns the error that Huma responds with. An error that is not in the table is logged, and clients do not get
-// its text.
+// effects are what follows from errors beside a problem with their text, by code.
+var effects = map[problem.Code]struct {
+	reason  guard.Reason // that is counted and logged
+	says    string       // instead of the text of the error
+	hint    string       // after it
+	respond func(err error, detail string) error
+}{
+	problem.NotFound:         {hint: "it was deleted or has expired, or no response had this id"},
+	problem.NotReady:         {hint: "use it when its upload is complete"},
+	problem.InUse:            {hint: "delete those first"},
+	problem.KeyTaken:         {hint: "repeat the request for the response of the other one"},
+	problem.Encoding:         {respond: identityOnly},
+	problem.InvalidToken:     {respond: func(err error, _ string) error { return auth.Problem(err) }},
+	problem.Quota:            {respond: func(err error, _ string) error { return quotas.Problem(err) }},
+	problem.Overloaded:       {reason: guard.Backlog, respond: overloaded},
+	problem.Busy:             {reason: guard.Memory},
+	problem.NoSpace:          {reason: guard.Space},
+	problem.Full:             {reason: guard.Space, says: "the block store is full, try again later"},
+	problem.Unavailable:      {reason: guard.Database, says: "the database is not available, try again later"},
+	problem.RequestCancelled: {says: "the request was cancelled"},
+	problem.Internal:         {says: "internal error, see the log of the API"},
+}
+
+// fail returns the error that Huma responds with. What is an error of the service is logged.
 func (a *API) fail(ctx context.Context, err error) error {
-	for _, s := range statuses {
-		if errors.Is(err, s.err) {
-			return a.failAs(ctx, s.status, err)
+	code := problem.Internal
+	for _, c := range codes {
+		if c.matches(err) {
+			code = c.code
+			break
 		}
 	}
-	if refused := quotas.Refused(ctx, err, a.refusals); refused != nil {
-		return refused
+	if (code == problem.Internal || code == problem.Unavailable) && errors.Is(ctx.Err(), context.Canceled) {
+		code = problem.RequestCancelled // the client is gone
 	}
-	if identity.Refused(err) {
-		return auth.Problem(err)
+	effect := effects[code]
+	if reason := cmp.Or(effect.reason, quotas.Reason(err)); reason != "" {
+		a.refusals.Note(ctx, reason, "error", err)
 	}
-	if errors.Is(ctx.Err(), context.Canceled) { // the client is gone
-		return huma.NewError(http.StatusBadRequest, "the request was cancelled")
-	}
-	if store.Full(err) {
-		return a.fail(ctx, fmt.Errorf("%w: %w", blocks.ErrFull, err))
-	}
-	if store.Unavailable(err) {
-		a.refusals.Note(ctx, guard.Database, "error", err)
-		return tryLater("the database is not available, try again later")
-	}
-	a.log.ErrorContext(ctx, "request failed", "error", err)
-	return huma.NewError(http.StatusInternalServerError, "internal error, see the log of the API")
-}
-
-// failAs returns the error for one that is in the table.
-func (a *API) failAs(ctx context.Context, status int, err error) error {
-	detail := told.ForClients(err).Error()
-	switch status {
-	case http.StatusUnsupportedMediaType:
-		if errors.Is(err, payload.ErrEncoding) {
-			return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Accept-Encoding": {"identity"}})
-		}
-	case http.StatusTooManyRequests:
-		var overload admission.OverloadError
-		if errors.As(err, &overload) {
-			a.refusals.Note(ctx, guard.Backlog, "error", err)
-			return retryAfter(status, strconv.Itoa(max(1, int(math.Ceil(overload.RetryAfter.Seconds())))), detail)
-		}
-		return retryAfter(status, soon, detail)
-	case http.StatusServiceUnavailable:
-		if errors.Is(err, store.ErrBusy) {
-			a.refusals.Note(ctx, guard.Memory, "error", err)
-		}
-		return tryLater(detail)
-	case http.StatusInsufficientStorage:
-		a.refusals.Note(ctx, guard.Space, "error", err)
-		if !errors.Is(err, store.ErrNoSpace) {
-			detail = "the block store is full, try again later"
-		}
-		return retryAfter(status, fullRetry, detail)
-	case http.StatusInternalServerError:
+	if code.Status() == http.StatusInternalServerError {
 		a.log.ErrorContext(ctx, "request failed", "error", err)
 	}
-	return huma.NewError(status, detail)
+	detail := cmp.Or(effect.says, told.ForClients(err).Error())
+	if effect.hint != "" {
+		detail += "; " + effect.hint
+	}
+	switch {
+	case effect.respond != nil:
+		return effect.respond(err, detail)
+	case code.Retry() != "":
+		return problem.Retryable(code, detail)
+	}
+	return problem.New(code, detail)
 }
 
-// The times after which clients are asked to try again, in seconds.
-const (
-	soon      = "5"
-	fullRetry = "60" // by then a sweep has run
-)
-
-// tryLater returns a 503 for a request that may succeed soon.
-func tryLater(detail string) error {
-	return retryAfter(http.StatusServiceUnavailable, soon, detail)
+// identityOnly responds to a body in an encoding that is not supported.
+func identityOnly(_ error, detail string) error {
+	return huma.ErrorWithHeaders(problem.New(problem.Encoding, detail), http.Header{"Accept-Encoding": {"identity"}})
 }
 
-// retryAfter returns an error for a request that may succeed after some seconds.
-func retryAfter(status int, seconds, detail string) error {
-	return huma.ErrorWithHeaders(huma.NewError(status, detail), http.Header{"Retry-After": {seconds}})
+// overloaded says when so much is queued no more.
+func overloaded(err error, detail string) error {
+	retry := problem.Overloaded.Retry()
+	var overload admission.OverloadError
+	if errors.As(err, &overload) {
+		retry = strconv.Itoa(max(1, int(math.Ceil(overload.RetryAfter.Seconds()))))
+	}
+	return huma.ErrorWithHeaders(problem.New(problem.Overloaded, detail), http.Header{"Retry-After": {retry}})
 }

@@ -125,8 +125,7 @@ func (a *API) recover(ctx context.Context, r request, err error) (*response, err
 // replayOf returns a saved response for another request, which must ask for the same.
 func replayOf(first *store.IdempotencyKey, r request) (*response, error) {
 	if !bytes.Equal(first.Fingerprint, r.fingerprint()) {
-		return nil, fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s",
-			payload.ErrInvalid, first.CreatedAt.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("%w, of %s", payload.ErrKeyReused, first.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return &response{
 		status:   int(first.Status),

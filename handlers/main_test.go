@@ -161,6 +161,7 @@ func (b *testBundle) send(t testing.TB, method, path string, body io.Reader, hea
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("X-Request-Id", "test") // so that equal responses have equal texts
 	if b.token != "" {
 		r.Header.Set("Authorization", "Bearer "+b.token)
 	}
@@ -212,14 +213,19 @@ func (a received) want(t testing.TB, status int) received {
 func (a received) checkProblem(t testing.TB) {
 	t.Helper()
 	var p struct {
-		Title, Detail string
-		Status        int
+		Type, Code, Title, Detail string
+		Status                    int
+		RequestID                 string `json:"request_id"`
 	}
 	if err := json.Unmarshal(a.body, &p); err != nil {
 		t.Fatalf("%s: %v: %.300s", a.Status, err, a.body)
 	}
 	if kind := a.Header.Get("Content-Type"); kind != "application/problem+json" {
 		t.Errorf("%s is of type %q", a.Status, kind)
+	}
+	if p.Code == "" || p.Type == "" || p.RequestID != a.Header.Get("X-Request-Id") {
+		t.Errorf("%s has the code %q, the type %q and the id %q, want that in X-Request-Id, %q",
+			a.Status, p.Code, p.Type, p.RequestID, a.Header.Get("X-Request-Id"))
 	}
 	if p.Status != a.StatusCode || p.Title == "" || p.Detail == "" || len(p.Detail) > 600 {
 		t.Errorf("%s has the body %.1000s", a.Status, a.body)

@@ -78,7 +78,7 @@ func serveAPI(t *testing.T, timeout time.Duration) (*httptest.Server, *store.Sto
 		auth:   auth.New(auth.Config{}),
 	}
 	a.register(humago.New(routes, apidoc.Config()), routes)
-	server := httptest.NewServer(payload.WithStallLimits(withDeadlines(guard.Problems(routes), nil, a.auth), timeout))
+	server := httptest.NewServer(payload.WithStallLimits(withDeadlines(guard.Problems(routes, nil), nil, a.auth), timeout))
 	t.Cleanup(server.Close)
 	return server, s
 }

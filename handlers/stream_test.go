@@ -57,7 +57,7 @@ func serveStreams(t *testing.T, heartbeat time.Duration) (*httptest.Server, *API
 	}
 	a.register(humago.New(routes, apidoc.Config()), routes)
 	id := submitPending(t, a, 1)[0]
-	server := httptest.NewServer(payload.WithStallLimits(withDeadlines(guard.Problems(routes), nil, a.auth), stall))
+	server := httptest.NewServer(payload.WithStallLimits(withDeadlines(guard.Problems(routes, nil), nil, a.auth), stall))
 	t.Cleanup(server.Close)
 	t.Cleanup(hub.Stop)
 	return server, a, id

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/store"
 )
@@ -67,9 +70,35 @@ func (c *Client) endTx(ctx context.Context, tx *store.Tx, m Multiplication, e en
 	}
 	tx.AfterCommit(func() {
 		c.metrics.Ended(string(e.outcome()))
+		c.logEnd(ctx, m)
 		c.publisher.Finished(e.id)
 	})
 	return nil
+}
+
+// endTimeout bounds the look at a multiplication that has ended.
+const endTimeout = 2 * time.Second
+
+// logEnd logs that a multiplication, which is not inline, has ended: as it is by now, with the attempts at its tiles.
+func (c *Client) logEnd(ctx context.Context, m Multiplication) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	m, err := c.Get(ctx, m.Tenant, m.ID)
+	if err != nil || m.FinishedAt == nil { // deleted, or retried, or the database is unavailable
+		return
+	}
+	endOf(m).Log(ctx, c.log, slog.LevelInfo)
+}
+
+func endOf(m Multiplication) measure.End {
+	return measure.End{
+		ID:       m.ID,
+		Tenant:   int(m.Tenant),
+		State:    string(m.State),
+		Shape:    fmt.Sprintf("%d×%d×%d", m.Plan.M, m.Plan.K, m.Plan.N),
+		Lasted:   m.FinishedAt.Sub(m.CreatedAt),
+		Attempts: m.Progress.Attempts,
+	}
 }
 
 // fail ends a multiplication with a failure. It does nothing if the multiplication has finished, and waits for a

@@ -15,10 +15,9 @@ import (
 	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
-	"github.com/millrace/millrace/store/blocks"
 )
 
 // parts returns what River calls. Each client knows each kind: a leader's rescuer discards the stuck jobs of kinds
@@ -34,27 +33,10 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 		Middleware: []rivertype.Middleware{&measure.Attempts{
 			Metrics:   c.metrics,
 			TileKind:  TileArgs{}.Kind(),
-			Permanent: permanent,
+			Permanent: backoff.Permanent,
 		}},
 		Periodic: periodicJobs(),
 	}
-}
-
-// errPermanent marks errors that no other attempt can mend.
-var errPermanent = errors.New("permanent")
-
-// permanent reports whether trying again is of no use: the data are wrong or gone. Other errors are taken to be
-// transient.
-func permanent(err error) bool {
-	for _, target := range []error{
-		errPermanent, store.ErrNotFound, matrix.ErrMalformed, matrix.ErrUnsupported, matrix.ErrShape, matrix.ErrTooLarge,
-		blocks.ErrDamaged,
-	} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
 }
 
 // errorHandler fails the multiplication of a tile that will not be tried again.
@@ -65,12 +47,15 @@ type errorHandler struct {
 
 // HandleError implements river.ErrorHandler.
 func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	final := permanent(err)
+	final := backoff.Permanent(err)
 	if final || job.Attempt >= job.MaxAttempts {
 		h.fail(ctx, job, err.Error())
 	}
-	h.log.WarnContext(ctx, "job failed", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt, "permanent", final,
-		"error", told.ForLog(err))
+	level := slog.LevelWarn
+	if errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely) { // as a client, or a person, wanted
+		level = slog.LevelDebug
+	}
+	h.log.Log(ctx, level, "job failed", append(measure.Subject(job), "permanent", final, "error", told.ForLog(err))...)
 	return &river.ErrorHandlerResult{SetCancelled: final}
 }
 
@@ -81,8 +66,8 @@ func (h *errorHandler) HandlePanic(
 	if job.Attempt >= job.MaxAttempts {
 		h.fail(ctx, job, fmt.Sprintf("panic: %v", value))
 	}
-	h.log.ErrorContext(ctx, "job panicked", "job", job.ID, "kind", job.Kind, "attempt", job.Attempt,
-		"panic", told.PanicValue(value), logs.TraceKey, trace)
+	h.log.ErrorContext(ctx, "job panicked",
+		append(measure.Subject(job), "panic", told.PanicValue(value), logs.TraceKey, trace)...)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store/inline"
@@ -71,7 +73,7 @@ func (w *inlineWorker) work(ctx context.Context, job *river.Job[InlineArgs]) err
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if permanent(err) {
+			if backoff.Permanent(err) {
 				if err := w.client.fail(ctx, ending{id: i.ID, reason: told.ForClients(err).Error()}); err != nil {
 					return err
 				}
@@ -139,9 +141,32 @@ func (w *inlineWorker) complete(
 	if err != nil {
 		return fmt.Errorf("completing %d multiplications: %w", len(computed), err)
 	}
+	w.logBundle(ctx, job, computed, len(completed))
 	for _, id := range completed {
 		w.client.publisher.Finished(id)
 		w.client.metrics.Completed(queue.Small, string(Completed), inline.Time(id))
 	}
 	return nil
+}
+
+// logBundle writes one line for a bundle: thousands end in a second. That of a bundle of one is the line of each other
+// multiplication; of several, each has its line at level debug.
+func (w *inlineWorker) logBundle(
+	ctx context.Context, job *rivertype.JobRow, computed []inline.Multiplication, completed int,
+) {
+	level := slog.LevelInfo
+	if len(computed) > 1 {
+		level = slog.LevelDebug
+		w.client.log.InfoContext(ctx, "bundle ended", append(measure.Subject(job), "completed", completed)...)
+	}
+	if completed < len(computed) || !w.client.log.Enabled(ctx, level) { // some were cancelled, which have lines of their own
+		return
+	}
+	for _, i := range computed {
+		m := w.client.newInline(i)
+		m.State = Completed
+		m.FinishedAt = new(time.Now())
+		m.Progress.Attempts = int64(job.Attempt)
+		endOf(m).Log(ctx, w.client.log, level)
+	}
 }

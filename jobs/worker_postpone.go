@@ -7,6 +7,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
@@ -22,6 +23,7 @@ func (c *Client) postpone(ctx context.Context, job *rivertype.JobRow, err error)
 	if !store.Unavailable(err) && !errors.Is(err, persist.ErrUnavailable) || queue.Snoozes(job) >= maxPostponed {
 		return err
 	}
-	c.log.WarnContext(ctx, "a job is postponed until the database is available", "job", job.ID, "error", err)
+	c.log.WarnContext(ctx, "a job is postponed until the database is available",
+		append(measure.Subject(job), "error", err)...)
 	return river.JobSnooze(persist.LastPause)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/jobs/parts"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -69,7 +70,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	}
 	total := m.Multiplication.TilesTotal
 	if job.Args.Tile < 0 || job.Args.Tile >= total {
-		return fmt.Errorf("%w: tile %d of %d", errPermanent, job.Args.Tile, total)
+		return fmt.Errorf("%w: tile %d of %d", backoff.ErrPermanent, job.Args.Tile, total)
 	}
 	s := w.client.store
 	piece := m.Multiplication.Plan().Piece(job.Args.Tile)
@@ -217,6 +218,7 @@ func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Jo
 	}
 	tx.AfterCommit(func() {
 		w.client.countCompletion(newMultiplication(m))
+		w.client.logEnd(ctx, newMultiplication(m))
 		w.client.publisher.Finished(m.ID)
 	})
 	if err := w.client.queue.LeaveLineTx(ctx, tx, queue.Group{ID: m.ID}, job.Queue); err != nil {

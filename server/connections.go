@@ -210,8 +210,9 @@ const refusal = "HTTP/1.1 503 Service Unavailable\r\n" +
 	"Content-Type: application/problem+json\r\n" +
 	"Retry-After: 5\r\n" +
 	"Connection: close\r\n" +
-	"Content-Length: 93\r\n\r\n" +
-	`{"title":"Service Unavailable","status":503,"detail":"too many connections, try again later"}`
+	"Content-Length: 137\r\n\r\n" +
+	`{"type":"/docs/problems/#busy","code":"busy","title":"Service Unavailable","status":503,` +
+	`"detail":"too many connections, try again later"}`
 
 // farewellTime is how long a refused connection is open.
 const farewellTime = time.Second

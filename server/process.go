@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/handlers/audit"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/observe"
+	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix/blas"
@@ -48,6 +49,7 @@ type Process struct {
 
 // Start starts a process on a migrated database. After an error no part is left running.
 func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
+	log = logs.WithContext(log)
 	log.LogAttrs(ctx, slog.LevelInfo, "starting",
 		slog.String("role", string(c.Role)),
 		slog.String("version", Version()),

@@ -110,7 +110,7 @@ func (s *secure) shake(conn net.Conn) {
 const plaintext = "HTTP/1.1 400 Bad Request\r\n" +
 	"Content-Type: application/problem+json\r\n" +
 	"Connection: close\r\n\r\n" +
-	`{"title":"Bad Request","status":400,"detail":"this address is for https:// only"}`
+	`{"type":"/docs/problems/#bad_request","code":"bad_request","title":"Bad Request","status":400,"detail":"this address is for https:// only"}`
 
 // explain says why a handshake failed: to the client if it speaks HTTP, and else to the log.
 func (s *secure) explain(conn net.Conn, err error) {

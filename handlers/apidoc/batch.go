@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -35,16 +36,16 @@ func SubmitBatch() huma.Operation {
 			outcomes(),
 			response{status: http.StatusRequestTimeout},
 			response{status: http.StatusInsufficientStorage},
-			problem(http.StatusBadRequest, "The array is malformed, or ends too early; nothing was accepted.",
+			refusal(problem.BadRequest, "The array is malformed, or ends too early; nothing was accepted.",
 				"bad request: [17]: malformed JSON: the array does not end"),
-			problem(http.StatusNotAcceptable, "The client accepts neither form of the response.",
+			refusal(problem.NotAcceptable, "The client accepts neither form of the response.",
 				"not acceptable: batches are served as application/json or application/x-ndjson"),
-			problem(http.StatusRequestEntityTooLarge,
+			refusal(problem.TooLarge,
 				"There are more than 10,000 orders, or more than 16 MiB of operands; nothing was accepted.",
 				"request too large: a batch has at most 10000 orders, send the others in another one"),
-			problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported, or is compressed.",
+			refusal(problem.MediaType, "The body has a media type that is not supported, or is compressed.",
 				"unsupported media type: text/plain, send application/json or application/x-ndjson", "Accept-Encoding"),
-			problem(http.StatusUnprocessableEntity,
+			refusal(problem.Invalid,
 				"The body is no array, or `Idempotency-Key` has been used for a different request; nothing was accepted.",
 				"invalid request: the body must be an array of orders, it is an object"),
 		),
@@ -94,11 +95,8 @@ func exampleOrders() []any {
 func exampleBatch() resource.Batch {
 	return resource.Batch{Items: []resource.BatchItem{exampleItem(), {
 		Status: http.StatusUnprocessableEntity,
-		Problem: &resource.Problem{
-			Title:  http.StatusText(http.StatusUnprocessableEntity),
-			Status: http.StatusUnprocessableEntity,
-			Detail: "wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b",
-		},
+		Problem: problem.New(problem.Shape,
+			"wrong shape: a is 2×2 and b is 1×3, the columns of a must equal the rows of b"),
 	}}}
 }
 

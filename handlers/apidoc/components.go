@@ -1,6 +1,9 @@
 package apidoc
 
-import "github.com/millrace/millrace/handlers/resource"
+import (
+	"github.com/millrace/millrace/handlers/problem"
+	"github.com/millrace/millrace/handlers/resource"
+)
 
 // componentDocs describes the named schemas. Objects and arrays have an example.
 var componentDocs = map[string]struct {
@@ -113,7 +116,7 @@ var componentDocs = map[string]struct {
 	},
 	"Problem": {
 		"An error in the format of RFC 9457.",
-		problemExample(404, "multiplication "+exampleID+": not found"),
+		plain(problem.New(problem.NotFound, "multiplication "+exampleID+notFoundHint)),
 	},
 	"QueueState": {
 		"How many tiles of a queue are to be computed.",

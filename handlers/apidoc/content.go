@@ -5,13 +5,14 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
 // GetResult describes GET /v1/multiplications/{id}/result.
 func GetResult() huma.Operation {
-	notCompleted := problem(http.StatusConflict, "The multiplication is not completed.",
-		"conflict: the multiplication is pending, it has no result")
+	notCompleted := refusal(problem.NotCompleted, "The multiplication is not completed.",
+		"the multiplication is pending, it has no result yet; GET it with Prefer: wait=60, or follow its events")
 	return huma.Operation{
 		OperationID: "get-result",
 		Security:    needsRead,
@@ -25,8 +26,8 @@ func GetResult() huma.Operation {
 
 // GetContent describes GET /v1/matrices/{id}/content.
 func GetContent() huma.Operation {
-	notReady := problem(http.StatusConflict, "The matrix is still being uploaded.",
-		"matrix "+exampleMatrixA+": matrix is not ready")
+	notReady := refusal(problem.NotReady, "The matrix is still being uploaded.",
+		"matrix "+exampleMatrixA+": matrix is not ready; use it when its upload is complete")
 	return huma.Operation{
 		OperationID: "get-matrix-content",
 		Security:    needsRead,
@@ -63,12 +64,12 @@ func contentResponses(path string, notFound, conflict response) map[string]*huma
 		whole, part, notFound, conflict,
 		success(http.StatusNotModified, "The client has the current version.", nil,
 			"ETag", "Vary", "Content-Disposition"),
-		problem(http.StatusNotAcceptable,
+		refusal(problem.NotAcceptable,
 			"The client accepts neither form, or JSON alone and the matrix is not finite, or too large for it.",
 			"not acceptable: matrices are served as application/x-npy or application/json"),
-		problem(http.StatusPreconditionFailed, "The content does not have the ETag of `If-Match`.",
+		refusal(problem.PreconditionFailed, "The content does not have the ETag of `If-Match`.",
 			"GET "+path, "ETag", "Vary"),
-		problem(http.StatusRequestedRangeNotSatisfiable, "The range is not inside the content.",
-			"GET "+path, "Content-Range", "Vary"),
+		refusal(problem.Range, "The range is not inside the content.",
+			"the content has no such range; Content-Range says its size", "Content-Range", "Vary"),
 	)
 }

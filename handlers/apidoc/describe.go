@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -78,7 +79,7 @@ func describeResponse(c *huma.Components, code string, r *huma.Response) {
 	if shared, ok := sharedResponses[status]; ok && r.Description == "" {
 		*r = huma.Response{Ref: "#/components/responses/" + shared.name}
 		if c.Responses[shared.name] == nil {
-			c.Responses[shared.name] = shared.response(status)
+			c.Responses[shared.name] = shared.response()
 			describeHeaders(c, c.Responses[shared.name])
 		}
 		return
@@ -98,7 +99,7 @@ func describeHeaders(c *huma.Components, r *huma.Response) {
 	if r.Headers == nil {
 		r.Headers = map[string]*huma.Header{}
 	}
-	for _, name := range []string{"RateLimit", "RateLimit-Policy"} { // while the tenant has such a quota
+	for _, name := range []string{"RateLimit", "RateLimit-Policy", problem.RequestIDHeader} { // the first two while the tenant has such a quota
 		r.Headers[name] = &huma.Header{}
 	}
 	for name := range r.Headers {

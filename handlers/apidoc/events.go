@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -32,9 +33,9 @@ func GetEvents() huma.Operation {
 			success(http.StatusNoContent, "The client has received the last event.", nil),
 			noSuchMultiplication(),
 			tooManyHeld(),
-			problem(http.StatusBadRequest, "The id of the last event is not one of this stream.", "bad request: "+
+			refusal(problem.BadRequest, "The id of the last event is not one of this stream.", "bad request: "+
 				`the id of the last event must be a number from a stream of this multiplication, it is "x"`),
-			problem(http.StatusNotAcceptable, "The client does not accept `text/event-stream`.",
+			refusal(problem.NotAcceptable, "The client does not accept `text/event-stream`.",
 				"not acceptable: events are served as text/event-stream"),
 		),
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/millrace/millrace/handlers/problem"
 )
 
 // headerDocs describes the response headers by name.
@@ -97,6 +98,12 @@ func resourceHeaders() map[string]huma.Header {
 			Description: "The request headers that the response depends on.",
 			Schema:      textSchema(200),
 			Example:     "Accept",
+		},
+		problem.RequestIDHeader: {
+			Description: "The id of the request, for questions about it: the one that the request had in this header, or " +
+				"another one.",
+			Schema:  patternSchema(`^[!-~]+$`, 128),
+			Example: "5f0c2a7d9e31b846",
 		},
 		"X-Accel-Buffering": {
 			Description: "Asks a proxy not to buffer the events.",

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 )
@@ -94,11 +95,11 @@ func CreateKey() huma.Operation {
 		Responses: responses(
 			success(http.StatusCreated, "The key, with its token.", exampleNewKey(), "Location"),
 			notJSON(),
-			problem(http.StatusRequestEntityTooLarge, "The body has more than 16 KiB.",
+			refusal(problem.TooLarge, "The body has more than 16 KiB.",
 				"request body is too large limit=16384 bytes"),
-			problem(http.StatusUnsupportedMediaType, "The body is not `application/json`.",
+			refusal(problem.MediaType, "The body is not `application/json`.",
 				"unsupported media type, send application/json"),
-			coded(http.StatusUnprocessableEntity, "invalid_key",
+			refusal(problem.InvalidKey,
 				"There is no such tenant, or the request is not as described.", `no such tenant: "acme"`),
 		),
 	}
@@ -106,7 +107,7 @@ func CreateKey() huma.Operation {
 
 // notJSON describes the response to a body that is not JSON.
 func notJSON() response {
-	r := problem(http.StatusBadRequest, "The body is not JSON.", "validation failed")
+	r := refusal(problem.BadRequest, "The body is not JSON.", "validation failed")
 	r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{map[string]any{
 		"message":  "invalid character 'x' looking for beginning of value",
 		"location": "body",
@@ -142,7 +143,7 @@ func RevokeKey() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "The key is revoked.", nil),
-			coded(http.StatusNotFound, "not_found", "There is no such key.", `no such key: "`+exampleKeyID+`"`),
+			refusal(problem.NotFound, "There is no such key.", `no such key: "`+exampleKeyID+`"; GET /v1/keys lists those that there are`),
 		),
 	}
 }
@@ -172,7 +173,7 @@ func SignIn() huma.Operation {
 		DefaultStatus: http.StatusOK,
 		Responses: responses(
 			success(http.StatusOK, "The session, whose cookie is set.", exampleSession(), "Set-Cookie"),
-			coded(http.StatusConflict, "key_required", "Authentication is off, or the request has no key.",
+			refusal(problem.KeyRequired, "Authentication is off, or the request has no key.",
 				"authentication is off: there is no need to sign in"),
 		),
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -86,13 +87,13 @@ func DeleteMatrix() huma.Operation {
 			success(http.StatusNoContent, "The matrix is deleted.", nil),
 			preconditionFailed(),
 			noSuchMatrix(),
-			problem(http.StatusConflict, "The matrix is part of the multiplications in the detail, or still being uploaded.",
-				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use"),
+			refusal(problem.InUse, "The matrix is part of the multiplications in the detail, or still being uploaded.",
+				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use; delete those first"),
 		),
 	}
 }
 
 func noSuchMatrix() response {
-	return problem(http.StatusNotFound, "There is no such matrix, or it has been deleted.",
-		"matrix "+exampleMatrixA+": not found")
+	return refusal(problem.NotFound, "There is no such matrix, or it has been deleted.",
+		"matrix "+exampleMatrixA+notFoundHint)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/millrace/millrace/handlers/problem"
 )
 
 // ListMultiplications describes GET /v1/multiplications.
@@ -19,7 +20,7 @@ func ListMultiplications() huma.Operation {
 			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"),
 			notModified(),
 			preconditionFailed(),
-			problem(http.StatusUnprocessableEntity, "A parameter is unknown or has an invalid value.",
+			refusal(problem.Invalid, "A parameter is unknown or has an invalid value.",
 				`invalid request: cursor "1" is not the next_cursor of any page`),
 		),
 	}
@@ -58,7 +59,7 @@ func CancelMultiplication() huma.Operation {
 			invalidKey(),
 			usedKey(),
 			noSuchMultiplication(),
-			problem(http.StatusConflict, "The multiplication has completed or failed.",
+			refusal(problem.Finished, "The multiplication has completed or failed.",
 				"multiplication "+exampleID+" is completed: the multiplication has finished"),
 		),
 	}
@@ -78,7 +79,7 @@ func RetryMultiplication() huma.Operation {
 			invalidKey(),
 			usedKey(),
 			noSuchMultiplication(),
-			problem(http.StatusConflict, "The multiplication is neither failed nor cancelled.",
+			refusal(problem.Active, "The multiplication is neither failed nor cancelled.",
 				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
 			response{status: http.StatusInsufficientStorage},
 		),
@@ -99,27 +100,27 @@ func DeleteMultiplication() huma.Operation {
 			success(http.StatusNoContent, "The multiplication is deleted.", nil),
 			preconditionFailed(),
 			noSuchMultiplication(),
-			problem(http.StatusConflict, "The multiplication is not finished.",
+			refusal(problem.Active, "The multiplication is not finished.",
 				"multiplication "+exampleID+" is pending, cancel it first: the multiplication is still being worked on"),
 		),
 	}
 }
 
 func noSuchMultiplication() response {
-	return problem(http.StatusNotFound, "There is no such multiplication, or it has been deleted.",
-		"multiplication "+exampleID+": not found")
+	return refusal(problem.NotFound, "There is no such multiplication, or it has been deleted.",
+		"multiplication "+exampleID+notFoundHint)
 }
 
 // tooManyHeld describes the response to a client that holds too much.
 func tooManyHeld() response {
-	return problem(http.StatusTooManyRequests,
+	return refusal(problem.ManyOpen,
 		"The client has too many event streams and requests with `Prefer: wait` open.",
 		"this client has too many event streams and waits open, try again when one has ended", "Retry-After")
 }
 
 // preconditionFailed describes the response to a client that does not know the current version.
 func preconditionFailed() response {
-	return problem(http.StatusPreconditionFailed, "The resource does not have the ETag of `If-Match`.",
+	return refusal(problem.PreconditionFailed, "The resource does not have the ETag of `If-Match`.",
 		"the resource does not have the ETag of If-Match", "ETag")
 }
 
@@ -130,12 +131,12 @@ func notModified() response {
 
 // invalidKey and usedKey describe error responses to requests that have an idempotency key and no body.
 func invalidKey() response {
-	return problem(http.StatusBadRequest, "`Idempotency-Key` is invalid.",
+	return refusal(problem.BadRequest, "`Idempotency-Key` is invalid.",
 		"bad request: Idempotency-Key must have 1 to 255 printable ASCII characters")
 }
 
 func usedKey() response {
-	return problem(http.StatusUnprocessableEntity,
+	return refusal(problem.KeyReused,
 		"`Idempotency-Key` has been used for a different request, or a parameter is unknown.",
-		"invalid request: the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
+		"the Idempotency-Key has been used for another request, of 2026-01-05T09:30:00Z")
 }

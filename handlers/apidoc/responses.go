@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -33,34 +34,24 @@ func success(status int, description string, example any, headers ...string) res
 	return r
 }
 
-// problem describes an error response with an example of its detail and headers out of headerDocs.
-func problem(status int, description, detail string, headers ...string) response {
-	content := &huma.MediaType{Schema: ref("Problem"), Example: problemExample(status, detail)}
-	return response{status, huma.Response{
+// refusal describes an error response with an example of its detail and headers out of headerDocs.
+func refusal(code problem.Code, description, detail string, headers ...string) response {
+	return response{code.Status(), huma.Response{
 		Description: description,
 		Headers:     headerRefs(headers),
-		Content:     map[string]*huma.MediaType{resource.MediaProblem: content},
+		Content: map[string]*huma.MediaType{resource.MediaProblem: {
+			Schema:  ref("Problem"),
+			Example: plain(problem.New(code, detail)),
+		}},
 	}}
 }
 
-func problemExample(status int, detail string) map[string]any {
-	return map[string]any{
-		"title":  http.StatusText(status),
-		"status": status,
-		"detail": detail,
-	}
-}
-
-// coded is problem with a code.
-func coded(status int, code, description, detail string, headers ...string) response {
-	r := problem(status, description, detail, headers...)
-	r.Content[resource.MediaProblem].Example = plain(resource.NewProblem(status, code, detail))
-	return r
-}
+// notFoundHint is what the detail ends with of what is not there.
+const notFoundHint = ": not found; it was deleted or has expired, or no response had this id"
 
 // forbidden describes the response to a key without a scope.
 func forbidden(scope string) response {
-	return coded(http.StatusForbidden, "insufficient_scope", "The key does not have the scope `"+scope+
+	return refusal(problem.Scope, "The key does not have the scope `"+scope+
 		"`, or a browser sent the request for a page of another site.",
 		"this needs a key with the scope "+scope, "WWW-Authenticate")
 }
@@ -78,19 +69,14 @@ type sharedResponse struct {
 	name        string
 	description string
 	detail      string
-	code        string // of the example; may be empty
+	code        problem.Code // of the example
 	headers     []string
 }
 
-func (s sharedResponse) response(status int) *huma.Response {
-	r := problem(status, s.description, s.detail, s.headers...)
-	example := r.Content[resource.MediaProblem].Example.(map[string]any)
-	if status == http.StatusUnprocessableEntity {
-		example["errors"] = []any{exampleFault}
-	}
-	if s.code != "" {
-		example = plain(resource.NewProblem(status, s.code, s.detail)).(map[string]any)
-		r.Content[resource.MediaProblem].Example = example
+func (s sharedResponse) response() *huma.Response {
+	r := refusal(s.code, s.description, s.detail, s.headers...)
+	if s.code == problem.InvalidParameter {
+		r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
 	}
 	return &r.Response
 }
@@ -98,36 +84,41 @@ func (s sharedResponse) response(status int) *huma.Response {
 // sharedResponses are the error responses that do not depend on the operation, by status.
 var sharedResponses = map[int]sharedResponse{
 	http.StatusUnauthorized: {
+		code: problem.TokenExpired,
 		name: "Unauthorized",
 		description: "The request has no key, or one that is not valid. The codes are `authentication_required`, " +
 			"`invalid_token`, `token_expired` and `token_revoked`.",
 		detail:  "the token has expired",
-		code:    "token_expired",
 		headers: []string{"WWW-Authenticate"},
 	},
 	http.StatusForbidden: {
+		code:        problem.OtherSite,
 		name:        "OtherSite",
 		description: "A browser sent the request for a page of another site.",
 		detail:      "requests from pages of other sites are refused",
 	},
 	http.StatusRequestTimeout: {
+		code: problem.Timeout,
 		name: "Timeout",
 		description: "The client sent less than 64 KiB in 30 seconds in the middle of the body, or was too slow for the " +
 			"memory that its upload holds while others waited for it.",
 		detail: "the body cannot be read: i/o timeout",
 	},
 	http.StatusInternalServerError: {
+		code:        problem.Internal,
 		name:        "InternalError",
 		description: "An error in the server; the server's log has the details. Trying again may help.",
 		detail:      "internal error, see the log of the API",
 	},
 	http.StatusUnprocessableEntity: {
+		code: problem.InvalidParameter,
 		name: "InvalidParameter",
 		description: "A parameter is unknown, is repeated or has an invalid value, or the query is malformed or has more " +
 			"than 4,096 bytes.",
 		detail: "validation failed",
 	},
 	http.StatusTooManyRequests: {
+		code: problem.Quota,
 		name: "QuotaExceeded",
 		description: "The tenant has no room for this in one of its quotas: of requests per second, of queued work, or of " +
 			"stored bytes. `violated-policies` names it. Or so much is queued that no submission is accepted for a while: " +
@@ -137,6 +128,7 @@ var sharedResponses = map[int]sharedResponse{
 		headers: []string{"Retry-After"},
 	},
 	http.StatusServiceUnavailable: {
+		code: problem.Unavailable,
 		name: "Unavailable",
 		description: "The server has no memory left for another transfer, too many event streams and waits are open, " +
 			"or its database is unavailable. What was accepted before is safe.",
@@ -144,6 +136,7 @@ var sharedResponses = map[int]sharedResponse{
 		headers: []string{"Retry-After"},
 	},
 	http.StatusInsufficientStorage: {
+		code:        problem.Full,
 		name:        "StorageFull",
 		description: "The block store has no room for the matrix, or for the result. What was accepted before is safe.",
 		detail:      "the block store is full, try again later",

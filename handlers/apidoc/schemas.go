@@ -94,16 +94,18 @@ func problemSchema() *huma.Schema {
 	violated := arraySchema(enumSchema("requests", "queued-work", "stored-bytes"), 3)
 	violated.Examples = []any{[]any{"requests"}}
 	return objectSchema(map[string]*huma.Schema{
-		"type": describedAs("Where the code is described; absent without a code", formatSchema("uri", 200)),
-		"code": describedAs("Says to programs what is wrong, if the status does not; it does not change",
+		"type": describedAs("Where the code is described", formatSchema("uri-reference", 300)),
+		"code": describedAs("Says to programs what is wrong; it does not change: docs/problems.md",
 			patternSchema("^[a-z_]+$", 50)),
+		"request_id": describedAs("The id of the request, as in the header `X-Request-Id`",
+			patternSchema(`^[!-~]+$`, 128)),
 		"title":  describedAs("The meaning of the status", textSchema(50)),
 		"status": describedAs("The HTTP status", integerSchema("int32", 400, 599)),
 		"detail": describedAs("What is wrong with the request, and often what to do about it",
 			textSchema(resource.MaxMessage)),
 		"errors":            describedAs("The invalid parameters, if parameters are invalid", faults),
 		"violated-policies": describedAs("The quotas that have no room, if the code is quota_exceeded", violated),
-	}, "title", "status", "detail")
+	}, "type", "code", "title", "status", "detail")
 }
 
 func faultSchema() *huma.Schema {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -54,8 +55,8 @@ func SubmitMultiplication() huma.Operation {
 		Responses: responses(append(
 			bodyProblems("text/plain, send application/json or multipart/form-data", resultTooLarge, shapesDiffer),
 			submitted(), finished(),
-			problem(http.StatusConflict, "An operand is still being uploaded.",
-				"matrix "+exampleMatrixA+": matrix is not ready"),
+			refusal(problem.NotReady, "An operand is still being uploaded.",
+				"matrix "+exampleMatrixA+": matrix is not ready; use it when its upload is complete"),
 		)...),
 	}
 }
@@ -116,12 +117,12 @@ func bodyProblems(unsupported, tooLarge, invalid string) []response {
 	return []response{
 		{status: http.StatusRequestTimeout}, // these two are of sharedResponses
 		{status: http.StatusInsufficientStorage},
-		problem(http.StatusBadRequest, "The body does not match its media type, or ends too early.",
+		refusal(problem.BadRequest, "The body does not match its media type, or ends too early.",
 			"bad request: malformed JSON: unexpected EOF after offset 13"),
-		problem(http.StatusRequestEntityTooLarge, "A matrix or the result is too large for this server.", tooLarge),
-		problem(http.StatusUnsupportedMediaType, "The body has a media type that is not supported, or is compressed.",
+		refusal(problem.TooLarge, "A matrix or the result is too large for this server.", tooLarge),
+		refusal(problem.MediaType, "The body has a media type that is not supported, or is compressed.",
 			"unsupported media type: "+unsupported, "Accept-Encoding"),
-		problem(http.StatusUnprocessableEntity,
+		refusal(problem.Shape,
 			"The shapes do not match, a member is unknown, or the type of the elements is not supported.", invalid),
 	}
 }

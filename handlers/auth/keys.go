@@ -3,10 +3,10 @@ package auth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/keys"
@@ -47,7 +47,7 @@ func (a *Auth) CreateKey(ctx context.Context, in *CreateKeyInput) (*CreateKeyOut
 	}
 	key, token, err := a.Keys.Create(ctx, order)
 	if errors.Is(err, keys.ErrInvalid) || errors.Is(err, keys.ErrNoTenant) {
-		return nil, resource.NewProblem(http.StatusUnprocessableEntity, "invalid_key", err.Error())
+		return nil, problem.New(problem.InvalidKey, err.Error())
 	}
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ type RevokeKeyInput struct {
 func (a *Auth) RevokeKey(ctx context.Context, in *RevokeKeyInput) (*struct{}, error) {
 	err := a.Keys.Revoke(ctx, in.ID)
 	if errors.Is(err, keys.ErrNotFound) {
-		return nil, resource.NewProblem(http.StatusNotFound, "not_found", err.Error())
+		return nil, problem.New(problem.NotFound, err.Error()+"; GET "+apidoc.KeysPath+" lists those that there are")
 	}
 	if err == nil && a.On() {
 		a.Verifier.Forget(in.ID)

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"mime"
-	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -37,8 +38,8 @@ func onlyJSON(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		kind, _, err := mime.ParseMediaType(ctx.Header("Content-Type"))
 		if err != nil || kind != resource.MediaJSON {
-			_ = huma.WriteErr(api, ctx, http.StatusUnsupportedMediaType, // the client may be gone
-				"unsupported media type, send "+resource.MediaJSON)
+			_, w := humago.Unwrap(ctx)
+			problem.Write(w, problem.New(problem.MediaType, "unsupported media type, send "+resource.MediaJSON))
 			return
 		}
 		next(ctx)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/identity"
 )
 
@@ -46,20 +46,7 @@ func (n Need) refuses(ctx context.Context) error {
 	return nil
 }
 
-// The codes of problems, which do not change.
-const (
-	codeNoToken      = "authentication_required"
-	codeInvalidToken = "invalid_token"
-	codeExpired      = "token_expired"
-	codeRevoked      = "token_revoked"
-	codeScope        = "insufficient_scope"
-	codeUnavailable  = "unavailable"
-)
-
 const realm = `Bearer realm="millrace"`
-
-// retrySeconds is how long a client is asked to wait when its token cannot be looked up.
-const retrySeconds = "5"
 
 // Problem returns the problem, and its headers by RFC 6750, for an error of a token or of what a principal may do.
 // Other errors mean that it cannot be found out now.
@@ -67,24 +54,22 @@ func Problem(err error) error {
 	var scope scopeError
 	switch {
 	case errors.Is(err, errNoToken):
-		return challenge(http.StatusUnauthorized, codeNoToken, err.Error(), realm)
+		return challenge(problem.NoToken, err.Error(), realm)
 	case errors.As(err, &scope):
-		return challenge(http.StatusForbidden, codeScope, scope.Error(),
+		return challenge(problem.Scope, scope.Error(),
 			realm+`, error="insufficient_scope", scope="`+string(scope.scope)+`"`)
 	case !identity.Refused(err):
-		problem := resource.NewProblem(http.StatusServiceUnavailable, codeUnavailable,
-			"the key cannot be looked up now, try again later")
-		return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {retrySeconds}})
+		return problem.Retryable(problem.Unavailable, "the key cannot be looked up now, try again later")
 	}
-	code := codeInvalidToken
+	code := problem.InvalidToken
 	switch {
 	case errors.Is(err, identity.ErrExpired):
-		code = codeExpired
+		code = problem.TokenExpired
 	case errors.Is(err, identity.ErrRevoked):
-		code = codeRevoked
+		code = problem.TokenRevoked
 	}
 	detail := reason(err)
-	return challenge(http.StatusUnauthorized, code, detail,
+	return challenge(code, detail,
 		realm+`, error="invalid_token", error_description="`+detail+`"`)
 }
 
@@ -99,8 +84,8 @@ func reason(err error) string {
 }
 
 // challenge returns a problem with the header WWW-Authenticate.
-func challenge(status int, code, detail, header string) error {
-	return huma.ErrorWithHeaders(resource.NewProblem(status, code, detail), http.Header{"Www-Authenticate": {header}})
+func challenge(code problem.Code, detail, header string) error {
+	return huma.ErrorWithHeaders(problem.New(code, detail), http.Header{"Www-Authenticate": {header}})
 }
 
 // refuse responds with a problem. A browser that opens a page is sent to sign in.
@@ -114,5 +99,5 @@ func refuse(w http.ResponseWriter, r *http.Request, n Need, err error) {
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	resource.WriteProblem(w, Problem(err))
+	problem.Write(w, Problem(err))
 }

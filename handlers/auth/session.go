@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/keys"
@@ -82,8 +83,6 @@ func scopeNames(scopes []identity.Scope) []string {
 	return names
 }
 
-const codeNoKey = "key_required"
-
 // SignIn handles POST /v1/session: it makes a session of the key that the request has. The key comes in the header, as
 // everywhere: pages of other sites cannot make a browser send one.
 func (a *Auth) SignIn(ctx context.Context, _ *struct{}) (*SessionOutput, error) {
@@ -91,9 +90,9 @@ func (a *Auth) SignIn(ctx context.Context, _ *struct{}) (*SessionOutput, error) 
 	p := identity.From(ctx)
 	switch {
 	case c == nil:
-		return nil, resource.NewProblem(http.StatusConflict, codeNoKey, "authentication is off: there is no need to sign in")
+		return nil, problem.New(problem.KeyRequired, "authentication is off: there is no need to sign in")
 	case c.session || p.KeyID == "":
-		return nil, resource.NewProblem(http.StatusConflict, codeNoKey,
+		return nil, problem.New(problem.KeyRequired,
 			"a session is made with a key in Authorization: Bearer")
 	}
 	token, expires, err := a.Keys.SignIn(ctx, p.KeyID)

@@ -12,14 +12,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
-	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/store"
@@ -53,13 +50,13 @@ type Request struct {
 // outcome is what has become of an order.
 type outcome struct {
 	jobs.Accepted
-	problem *resource.Problem // in place of a multiplication
+	problem *problem.Problem // in place of a multiplication
 }
 
 // order is an order, or the problem of one that cannot be accepted.
 type order struct {
 	jobs.Order
-	problem *resource.Problem
+	problem *problem.Problem
 }
 
 // Submit accepts what can be accepted of a request, and returns the outcomes.
@@ -153,13 +150,6 @@ func (b *batch) read(ctx context.Context) error {
 }
 
 // problem describes an error of one order.
-func (s *Service) problem(ctx context.Context, err error) *resource.Problem {
-	problem := &resource.Problem{}
-	var known huma.StatusError
-	if errors.As(s.Problem(ctx, err), &known) {
-		problem.Title = http.StatusText(known.GetStatus())
-		problem.Status = known.GetStatus()
-		problem.Detail = known.Error()
-	}
-	return problem
+func (s *Service) problem(ctx context.Context, err error) *problem.Problem {
+	return problem.Of(s.Problem(ctx, err))
 }

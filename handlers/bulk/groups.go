@@ -63,8 +63,7 @@ func (b *batch) checkFingerprint() error {
 }
 
 func usedKey(first *store.IdempotencyKey) error {
-	return fmt.Errorf("%w: the Idempotency-Key has been used for another request, of %s",
-		payload.ErrInvalid, first.CreatedAt.UTC().Format(time.RFC3339))
+	return fmt.Errorf("%w, of %s", payload.ErrKeyReused, first.CreatedAt.UTC().Format(time.RFC3339))
 }
 
 // accept accepts the orders that have no outcome yet.

@@ -6,17 +6,17 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/jobs"
 )
 
 // group is what is saved of the outcomes of some orders.
 type group struct {
-	Total     int                       `json:"total"` // orders of the request
-	IDs       []uuid.UUID               `json:"ids"`   // of the multiplications; that of an order with a problem is zero
-	Bytes     []int                     `json:"bytes"` // see jobs.Accepted
-	Completed []int                     `json:"completed,omitempty"`
-	Problems  map[int]*resource.Problem `json:"problems,omitempty"`
+	Total     int                      `json:"total"` // orders of the request
+	IDs       []uuid.UUID              `json:"ids"`   // of the multiplications; that of an order with a problem is zero
+	Bytes     []int                    `json:"bytes"` // see jobs.Accepted
+	Completed []int                    `json:"completed,omitempty"`
+	Problems  map[int]*problem.Problem `json:"problems,omitempty"`
 }
 
 // newGroup returns what is to be saved of outcomes.
@@ -25,7 +25,7 @@ func newGroup(total int, outcomes []outcome) group {
 		Total:    total,
 		IDs:      make([]uuid.UUID, len(outcomes)),
 		Bytes:    make([]int, len(outcomes)),
-		Problems: map[int]*resource.Problem{},
+		Problems: map[int]*problem.Problem{},
 	}
 	for i, o := range outcomes {
 		switch {

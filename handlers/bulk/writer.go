@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 )
@@ -89,12 +90,12 @@ func (w *writer) item(o outcome, f finding) {
 	}
 }
 
-func (w *writer) problem(p *resource.Problem) {
+func (w *writer) problem(p *problem.Problem) {
 	text, err := json.Marshal(resource.BatchItem{Status: p.Status, Problem: p})
 	if err != nil {
 		w.err = err
 	}
-	w.buf = append(w.buf, text...)
+	w.buf = append(w.buf, resource.Below(w.prefix, text)...)
 }
 
 func (w *writer) multiplication(o outcome, f finding) {

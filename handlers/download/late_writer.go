@@ -3,7 +3,7 @@ package download
 import (
 	"net/http"
 
-	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/problem"
 )
 
 // LateWriter holds a response back until more of its body is there than the header of a file: what is read for it may
@@ -58,19 +58,19 @@ func (w *LateWriter) begin() error {
 
 // Finish ends the response. After an error of the body it is a problem or, if it has begun, a connection that is
 // aborted: no client may take it for whole.
-func (w *LateWriter) Finish(problem error) {
+func (w *LateWriter) Finish(err error) {
 	switch {
-	case problem == nil:
+	case err == nil:
 		_ = w.begin() // the client may be gone
 	case w.begun:
 		panic(http.ErrAbortHandler)
 	default:
-		w.fail(problem)
+		w.fail(err)
 	}
 }
 
 // fail responds with a problem instead of what was to be sent.
-func (w *LateWriter) fail(problem error) {
+func (w *LateWriter) fail(err error) {
 	header := w.Header()
 	for name := range header {
 		switch name {
@@ -79,7 +79,7 @@ func (w *LateWriter) fail(problem error) {
 			header.Del(name)
 		}
 	}
-	resource.WriteProblem(w.ResponseWriter, problem)
+	problem.Write(w.ResponseWriter, err)
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.

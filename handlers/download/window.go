@@ -14,8 +14,8 @@ import (
 
 // Window is the input of an operation that can return a part of a matrix.
 type Window struct {
-	Rows string `query:"rows" pattern:"^(-?\\d+)?:(-?\\d+)?$" doc:"Only these rows, first:end as in NumPy: 0:100 selects the first hundred, -1: the last one; what is outside of the matrix is left out" example:"0:100"`
-	Cols string `query:"cols" pattern:"^(-?\\d+)?:(-?\\d+)?$" doc:"Only these columns, first:end as in NumPy" example:"0:100"`
+	Rows string `query:"rows" pattern:"^(-?\\d+)?:(-?\\d+)?$" patternDescription:"first:end as in NumPy, such as 0:100, -10: or :" doc:"Only these rows, first:end as in NumPy: 0:100 selects the first hundred, -1: the last one; what is outside of the matrix is left out" example:"0:100"`
+	Cols string `query:"cols" pattern:"^(-?\\d+)?:(-?\\d+)?$" patternDescription:"first:end as in NumPy, such as 0:100, -10: or :" doc:"Only these columns, first:end as in NumPy" example:"0:100"`
 }
 
 // Whole reports whether the request asks for the whole matrix.

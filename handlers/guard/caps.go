@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"github.com/millrace/millrace/handlers/problem"
 )
 
 // Cap bounds how many of something there are at once: in all, and half as many of one client. So one client, or all
@@ -68,10 +70,10 @@ func (c *Cap) Taken() int {
 
 // Busy refuses a request for which there is no place.
 func Busy(w http.ResponseWriter, reason Reason) {
-	status, detail := http.StatusServiceUnavailable, "too many requests are in flight, try again later"
+	code, detail := problem.Busy, "too many requests are in flight, try again later"
 	if reason == ClientConnections {
-		status, detail = http.StatusTooManyRequests, "this client has too many requests in flight, try again later"
+		code, detail = problem.ManyOpen, "this client has too many requests in flight, try again later"
 	}
 	w.Header().Set("Retry-After", "1")
-	refuse(w, status, detail)
+	refuse(w, code, detail)
 }

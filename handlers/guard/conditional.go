@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/download"
+	"github.com/millrace/millrace/handlers/problem"
 )
 
 // Conditional is the input of an operation whose response has an ETag. The status is 412 if the response is not one
@@ -36,7 +37,7 @@ func (m Matching) Require(tag string) error {
 		}
 	}
 	return huma.ErrorWithHeaders(
-		huma.Error412PreconditionFailed("the resource does not have the ETag of If-Match"), http.Header{"ETag": {tag}})
+		problem.New(problem.PreconditionFailed, "the resource does not have the ETag of If-Match"), http.Header{"ETag": {tag}})
 }
 
 // EntityTag returns the ETag of a response with a body.

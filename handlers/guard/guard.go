@@ -11,9 +11,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/internal/logs"
 )
 
@@ -25,7 +23,7 @@ func SameOrigin(next http.Handler, refusals *Refusals) http.Handler {
 		refusals.Note(r.Context(), OtherSite,
 			"origin", logs.Text(r.Header.Get("Origin")),
 			"path", logs.Text(r.URL.Path))
-		refuse(w, http.StatusForbidden, "requests from pages of other sites are refused")
+		refuse(w, problem.OtherSite, "requests from pages of other sites are refused")
 	}))
 	return protection.Handler(next)
 }
@@ -43,7 +41,7 @@ func LocalHosts(next http.Handler, allowed []string, refusals *Refusals) http.Ha
 		name := hostname(r.Host)
 		if addr, err := netip.ParseAddr(name); !names[name] && (err != nil || !addr.Unmap().IsLoopback()) {
 			refusals.Note(r.Context(), OtherHost, "host", logs.Text(r.Host))
-			refuse(w, http.StatusMisdirectedRequest, "this address is for localhost only, see --allowed-hosts")
+			refuse(w, problem.OtherHost, "this address is for localhost only, see --allowed-hosts")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -61,7 +59,7 @@ func hostname(host string) string {
 }
 
 // refuse responds with a problem.
-func refuse(w http.ResponseWriter, status int, detail string) {
+func refuse(w http.ResponseWriter, code problem.Code, detail string) {
 	setHeaders(w.Header())
-	resource.WriteProblem(w, huma.NewError(status, detail))
+	problem.Write(w, problem.New(code, detail))
 }

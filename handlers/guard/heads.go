@@ -3,6 +3,8 @@ package guard
 import (
 	"fmt"
 	"net/http"
+
+	"github.com/millrace/millrace/handlers/problem"
 )
 
 // MaxFields is how many fields the head of a request may have. Each takes some hundred bytes of memory, also if it is
@@ -17,7 +19,7 @@ func Heads(next http.Handler) http.Handler {
 			fields += len(values)
 		}
 		if fields > MaxFields {
-			refuse(w, http.StatusRequestHeaderFieldsTooLarge,
+			refuse(w, problem.HeadTooLarge,
 				fmt.Sprintf("the request has %d header fields, at most %d are accepted", fields, MaxFields))
 			return
 		}

@@ -97,5 +97,8 @@ func (w *prefixWriter) finish() {
 	_, _ = w.ResponseWriter.Write(page) // the client may be gone
 }
 
+// Prefix returns the path below which a proxy serves the site.
+func (w *prefixWriter) Prefix() string { return w.prefix }
+
 // Unwrap lets http.ResponseController reach the server's own writer.
 func (w *prefixWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

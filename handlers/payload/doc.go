@@ -20,6 +20,8 @@ var (
 	ErrBadRequest = errors.New("bad request")
 	// ErrInvalid: the request can be read, but asks for something that is not possible.
 	ErrInvalid = errors.New("invalid request")
+	// ErrKeyReused: another request has had the idempotency key.
+	ErrKeyReused = errors.New("the Idempotency-Key has been used for another request")
 	// ErrMediaType: the body is of a type that the route does not take.
 	ErrMediaType = errors.New("unsupported media type")
 	// ErrTooLarge: the body has more than the server takes at once.

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/guard"
+	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/store/quota"
@@ -23,12 +24,6 @@ import (
 // exceeded is the type of the problem that a quota is used up.
 const exceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
-// Problem is the response to what a quota has no room for.
-type Problem struct {
-	resource.CodedProblem
-	Violated []string `json:"violated-policies"`
-}
-
 // reasons are those of the refusals.
 var reasons = map[string]guard.Reason{
 	quota.StoredBytes: guard.StoredBytes,
@@ -36,19 +31,31 @@ var reasons = map[string]guard.Reason{
 	quota.Requests:    guard.TenantRequests,
 }
 
-// Refused counts an error of a quota, and returns the response to it, with its Retry-After; nil for other errors.
-func Refused(ctx context.Context, err error, refusals *guard.Refusals) error {
+// Exceeded reports whether an error is that of a quota.
+func Exceeded(err error) bool {
+	var e *quota.Error
+	return errors.As(err, &e)
+}
+
+// Reason returns the reason of the refusal that an error of a quota is; "" for other errors.
+func Reason(err error) guard.Reason {
 	var e *quota.Error
 	if !errors.As(err, &e) {
-		return nil
+		return ""
 	}
-	refusals.Note(ctx, reasons[e.Quota], "error", err)
-	problem := &Problem{
-		CodedProblem: *resource.NewProblem(http.StatusTooManyRequests, "quota_exceeded", e.Error()),
-		Violated:     []string{e.Quota},
+	return reasons[e.Quota]
+}
+
+// Problem returns the response to an error of a quota, with its Retry-After.
+func Problem(err error) error {
+	var e *quota.Error
+	if !errors.As(err, &e) {
+		return err
 	}
-	problem.Type = exceeded
-	return huma.ErrorWithHeaders(problem, http.Header{"Retry-After": {wholeSeconds(max(e.Retry, time.Second))}})
+	p := problem.New(problem.Quota, e.Error())
+	p.Type = exceeded
+	p.Violated = []string{e.Quota}
+	return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {wholeSeconds(max(e.Retry, time.Second))}})
 }
 
 // wholeSeconds returns a duration in seconds, not less than it is.
@@ -74,7 +81,8 @@ func Limit(
 		}
 		if err != nil {
 			_, w := humago.Unwrap(hc)
-			resource.WriteProblem(w, Refused(hc.Context(), err, refusals))
+			refusals.Note(hc.Context(), Reason(err), "error", err)
+			problem.Write(w, Problem(err))
 			return
 		}
 		next(hc)

@@ -1,5 +1,7 @@
 package resource
 
+import "github.com/millrace/millrace/handlers/problem"
+
 // The media types of requests and responses.
 const (
 	MediaNPY         = "application/x-npy"
@@ -8,5 +10,5 @@ const (
 	MediaMultipart   = "multipart/form-data"
 	MediaOctetStream = "application/octet-stream" // of a request: taken for MediaNPY
 	MediaEvents      = "text/event-stream"
-	MediaProblem     = "application/problem+json"
+	MediaProblem     = problem.Media
 )

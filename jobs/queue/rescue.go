@@ -141,7 +141,7 @@ func (c *Client) rescueFrom(ctx context.Context, lost []session.Ended) ([]Rescue
 			Quarantined: row.State == db.RiverJobStateDiscarded && row.GroupID != "",
 		}
 		c.log.WarnContext(ctx, "rescued a job from a lost worker", "job", row.ID, "kind", row.Kind, "state", row.State,
-			"worker", row.Worker)
+			"worker", row.Worker, "multiplication", row.GroupID, "tile", row.Tile)
 		if row.State == db.RiverJobStateAvailable {
 			c.Wake(row.Queue)
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+
+	"github.com/riverqueue/river/rivertype"
 )
 
 // warnings passes on warnings and worse. River reports every few seconds that nothing is wrong, and each failed job,
@@ -18,19 +20,19 @@ func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 // Handle drops records of errors that are nothing but the cancellation of their context: River logs them when it is
-// stopped in the middle of a query.
+// stopped in the middle of a query, and when a client has cancelled a job, which is no fault.
 func (w warnings) Handle(ctx context.Context, r slog.Record) error {
-	if errors.Is(ctx.Err(), context.Canceled) && reportsCancellation(r) {
+	if errors.Is(ctx.Err(), context.Canceled) && reports(r, context.Canceled) || reports(r, rivertype.ErrJobCancelledRemotely) {
 		return nil
 	}
 	return w.Handler.Handle(ctx, r)
 }
 
-// reportsCancellation reports whether the error in a record is a cancellation. River logs errors, or their texts.
-func reportsCancellation(r slog.Record) (found bool) {
+// reports reports whether the error in a record is a certain one. River logs errors, or their texts.
+func reports(r slog.Record, err error) (found bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "err" || a.Key == "error" {
-			found = strings.Contains(a.Value.String(), context.Canceled.Error())
+			found = strings.Contains(a.Value.String(), err.Error())
 		}
 		return !found
 	})

@@ -1,0 +1,30 @@
+package measure
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/riverqueue/river/rivertype"
+)
+
+// TestSubject: a line about a job names its multiplication, or the range of its bundle.
+func TestSubject(t *testing.T) {
+	t.Parallel()
+	const id, last = "01a20a2b-e14e-7d86-921d-a6528b55629e", "01a20a2b-e14e-7d86-921d-a6528b55629f"
+	for args, want := range map[string]string{
+		`{"multiplication_id": "` + id + `", "tile": 3}`:  "[job 7 kind k attempt 2 multiplication " + id + " tile 3]",
+		`{"first": "` + id + `", "last": "` + last + `"}`: "[job 7 kind k attempt 2 first " + id + " last " + last + "]",
+		`{"orphans": true}`: "[job 7 kind k attempt 2]",
+		`nonsense`:          "[job 7 kind k attempt 2]",
+	} {
+		job := &rivertype.JobRow{
+			ID:          7,
+			Kind:        "k",
+			Attempt:     2,
+			EncodedArgs: []byte(args),
+		}
+		if got := fmt.Sprint(Subject(job)); got != want {
+			t.Errorf("the subject is %s, want %s", got, want)
+		}
+	}
+}
