@@ -42,6 +42,7 @@ func TestHomeShowsProgress(t *testing.T) {
 	item := `document.querySelector('li.multiplication[data-id="` + m.ID + `"]')`
 	b.sees(item + `?.classList.contains("pending")`)
 	b.sees(`document.querySelector("#queues tr:last-child td").innerText === "4"`)
+	b.sees(`document.getElementById("river-ui").href === "` + d.url + `/riverui/jobs?state=available"`)
 	d.work()
 	b.sees(item + `.classList.contains("completed") && ` + item + `.querySelector("progress").value === 1`)
 	b.sees(`document.getElementById("workers").innerText === "1" && document.getElementById("no-workers").hidden`)

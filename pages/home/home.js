@@ -9,13 +9,21 @@ const lost = new Lost();
 const poller = new Poller(poll);
 const list = new List(() => poller.now());
 
+// jobState returns the state of jobs whose list in River UI is not empty, as far as can be told.
+function jobState(queues) {
+  const some = (name) => queues.some((queue) => queue[name] > 0);
+  if (some("running")) return "running";
+  if (some("retrying")) return "retryable";
+  return some("waiting") ? "available" : "completed";
+}
+
 function showOverview(overview) {
   byId("version").textContent = overview.version;
   byId("workers").textContent = number(overview.workers);
   byId("in-progress").textContent = number(overview.multiplications.in_progress);
   byId("pending").textContent = number(overview.multiplications.pending);
   byId("no-workers").hidden = overview.workers > 0;
-  link(byId("river-ui"), overview.links.river_ui && local(overview.links.river_ui));
+  link(byId("river-ui"), overview.links.river_ui && `${local(overview.links.river_ui)}jobs?state=${jobState(overview.queues)}`);
   link(byId("metrics"), overview.ops_port && `http://${location.hostname}:${overview.ops_port}/metrics`);
   byId("queues").replaceChildren(...overview.queues.map((queue) => {
     const row = document.createElement("tr");
