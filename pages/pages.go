@@ -7,11 +7,12 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"path"
 
 	"github.com/swaggest/swgui/v5/static"
 )
 
-//go:embed favicon.svg home docs signin
+//go:embed favicon.svg shared home multiplication docs signin
 var files embed.FS
 
 // The content security policies. They allow scripts only from files of this server, connections only to this server, no
@@ -43,13 +44,21 @@ type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount adds the pages to a mux: the start page at /, the docs page at /docs/, the page to sign in at /signin/, and
+// Mount adds the pages to a mux: the start page at /, that of a multiplication at /multiplications/{id}, the docs page at /docs/, the page to sign in at /signin/, and
 // their assets.
 func Mount(mux Mux, links Links) {
 	mountFiles(mux)
 	mountSwagger(mux)
 	mux.Handle("GET /docs/{$}", newAsset(render("docs/index.html", links), "text/html; charset=utf-8", docsPolicy))
 	mux.Handle("GET /docs", RedirectTo("docs/"))
+	mux.Handle("GET /multiplications", RedirectTo("./"))
+	mux.Handle("GET /multiplications/{$}", RedirectTo("../"))
+}
+
+// assetTypes are the content types of what pages load, by the extension.
+var assetTypes = map[string]string{
+	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
 }
 
 const svg = "image/svg+xml"
@@ -58,16 +67,24 @@ const svg = "image/svg+xml"
 func mountFiles(mux Mux) {
 	for _, f := range []struct{ route, file, contentType, policy string }{
 		{"/{$}", "home/index.html", "text/html; charset=utf-8", homePolicy},
-		{"/assets/home.css", "home/home.css", "text/css; charset=utf-8", ""},
-		{"/assets/home.js", "home/home.js", "text/javascript; charset=utf-8", ""},
+		{"/multiplications/{id}", "multiplication/index.html", "text/html; charset=utf-8", homePolicy},
 		{"/signin/{$}", "signin/index.html", "text/html; charset=utf-8", homePolicy},
-		{"/assets/signin.js", "signin/signin.js", "text/javascript; charset=utf-8", ""},
-		{"/docs/docs.css", "docs/docs.css", "text/css; charset=utf-8", ""},
-		{"/docs/docs.js", "docs/docs.js", "text/javascript; charset=utf-8", ""},
 		{"/assets/favicon.svg", "favicon.svg", svg, ""},
 		{"/favicon.ico", "favicon.svg", svg, ""}, // browsers request it beside files that are not pages
 	} {
 		mux.Handle("GET "+f.route, newAsset(must(files.ReadFile(f.file)), f.contentType, f.policy))
+	}
+	for _, folder := range []string{"shared", "home", "multiplication", "signin", "docs"} {
+		route := "GET /assets/"
+		if folder == "docs" {
+			route = "GET /docs/"
+		}
+		for _, entry := range must(files.ReadDir(folder)) {
+			if contentType := assetTypes[path.Ext(entry.Name())]; contentType != "" {
+				content := must(files.ReadFile(folder + "/" + entry.Name()))
+				mux.Handle(route+entry.Name(), newAsset(content, contentType, ""))
+			}
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func TestPages(t *testing.T) {
 	mux := site(pages.Links{RiverUI: true})
 	beside := map[string]bool{"/openapi.yaml": true, "/riverui/": true} // served by package handlers
 	types := map[string]string{".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", "": "text/html"}
-	for _, page := range []string{"/", "/docs/", "/signin/"} {
+	for _, page := range []string{"/", "/docs/", "/signin/", "/multiplications/x"} {
 		w := ask(mux, http.MethodGet, page)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 			t.Fatalf("GET %s = %d, %v, want 200 with HTML", page, w.Code, w.Header())
@@ -59,7 +59,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s links to %s, which is not relative", page, link[1])
 				continue
 			}
-			target := path.Join(page, link[1])
+			target := path.Join(page[:strings.LastIndex(page, "/")+1], link[1])
 			if strings.HasSuffix(link[1], "/") && target != "/" {
 				target += "/"
 			}
@@ -79,7 +79,7 @@ func TestPolicies(t *testing.T) {
 	mux := site(pages.Links{})
 	// River UI alone may use inline styles.
 	policies := []string{strings.Replace(pages.RiverUIPolicy, "style-src 'self' 'unsafe-inline'", "", 1)}
-	for _, page := range []string{"/", "/docs/", "/signin/"} {
+	for _, page := range []string{"/", "/docs/", "/signin/", "/multiplications/x"} {
 		policies = append(policies, ask(mux, http.MethodGet, page).Header().Get("Content-Security-Policy"))
 	}
 	for _, policy := range policies {

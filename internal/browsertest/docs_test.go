@@ -6,6 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // operation is the selector of the block of a POST on the docs page.
@@ -25,7 +29,7 @@ func (b *tab) execute(path string) string {
 	response := operation(path) + " .live-responses-table .response "
 	b.click(operation(path) + " .execute")
 	b.sees(fmt.Sprintf(`/^20[02]/.test(document.querySelector('%s')?.innerText)`, response+".response-col_status"))
-	code := response + ".response-col_description code"
+	code := response + ".response-col_description :is(code, pre)"
 	return evaluate[string](b, fmt.Sprintf(`document.querySelector('%s').innerText`, code))
 }
 
@@ -52,6 +56,42 @@ func TestDocs(t *testing.T) {
 	}
 }
 
+// TestDocsShowLargeResults: a result of 1,000×1,000 elements does not stop the docs page: it asks for a small window as
+// .npy unless told otherwise, and shows the beginning of what is long. What newcomers need is first, errors are folded up.
+func TestDocsShowLargeResults(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	d.work()
+	m := d.reaches(d.submit(random("1000")).ID, "completed")
+	b := open(t)
+	b.open(d.url + "/docs/#/multiplications/get-result")
+	block := "#operations-multiplications-get-result "
+	b.click(block + ".try-out__btn")
+	b.run(chromedp.SendKeys(block+`[data-param-name="id"] input`, m.ID))
+	b.click(block + ".execute")
+	b.sees(`document.querySelector("` + block + `.request-url")?.innerText.includes("/result?rows=0%3A8&cols=0%3A8")`)
+	b.sees(`/^200/.test(document.querySelector("` + block + `.live-responses-table .response .response-col_status")?.innerText)`)
+	for _, name := range []string{"rows", "cols"} {
+		input := block + `[data-param-name="` + name + `"] input`
+		b.run(chromedp.Focus(input), chromedp.SendKeys(input, kb.End+kb.Backspace+kb.Backspace+kb.Backspace))
+	}
+	b.run(chromedp.Evaluate[chromedp.Void](`const type = document.querySelector("` + block + `.content-type-wrapper select, ` + block + `select.content-type");
+		Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value").set.call(type, "application/json");
+		type.dispatchEvent(new Event("change", {bubbles: true}))`))
+	b.click(block + ".execute")
+	began := time.Now()
+	b.sees(`document.querySelector("` + block + `.live-responses-table")?.innerText.includes("the first 64 KiB")`)
+	t.Logf("a result of 1,000×1,000 as JSON is shown after %v", time.Since(began))
+	if first := b.text(".opblock-summary"); !strings.Contains(first, "/v1/multiplications") {
+		t.Errorf("the first operation is %q, want that which submits a multiplication", first)
+	}
+	b.sees(`document.querySelectorAll("` + block + `.folded").length >= 4`)
+	if samples := evaluate[string](b, `document.querySelector("`+block+`.samples").textContent`); !strings.Contains(samples, "curl -s '"+d.url) ||
+		!strings.Contains(samples, "urllib.request") || !strings.Contains(samples, "http.NewRequest") {
+		t.Errorf("the samples are %q, want them in three languages, for %s", samples, d.url)
+	}
+}
+
 // TestDocsBehindProxy: a deep link opens its operation, also below the path of a proxy and under another host name,
 // whether or not the proxy tells that path.
 func TestDocsBehindProxy(t *testing.T) {
@@ -68,7 +108,7 @@ func TestDocsBehindProxy(t *testing.T) {
 		b.sees(`/^202/.test(document.querySelector('.live-responses-table .response .response-col_status')?.innerText)`)
 		b.open(proxy + "/")
 		b.sees(fmt.Sprintf(`document.querySelectorAll("li.multiplication").length === %d`, i+1))
-		links := evaluate[[]string](b, `[...document.querySelectorAll("header a[href], .links a[href]")].map(a => a.href)`)
+		links := evaluate[[]string](b, `[...document.querySelectorAll("header a[href], .what a[href], .links a[href]")].map(a => a.href)`)
 		if len(links) < 5 {
 			t.Errorf("the links are %v, want at least 5", links)
 		}

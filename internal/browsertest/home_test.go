@@ -42,11 +42,12 @@ func TestHomeShowsProgress(t *testing.T) {
 	item := `document.querySelector('li.multiplication[data-id="` + m.ID + `"]')`
 	b.sees(item + `?.classList.contains("pending")`)
 	b.sees(`document.querySelector("#queues tr:last-child td").innerText === "4"`)
+	b.sees(`document.getElementById("river-ui").href === "` + d.url + `/riverui/jobs?state=available"`)
 	d.work()
 	b.sees(item + `.classList.contains("completed") && ` + item + `.querySelector("progress").value === 1`)
 	b.sees(`document.getElementById("workers").innerText === "1" && document.getElementById("no-workers").hidden`)
 	for class, want := range map[string]string{
-		"self":   "/v1/multiplications/" + m.ID,
+		"page":   "/multiplications/" + m.ID,
 		"result": "/v1/multiplications/" + m.ID + "/result",
 		"jobs":   d.get(m.ID).Links.Jobs,
 	} {
@@ -85,9 +86,10 @@ func TestHomeShowsErrors(t *testing.T) {
 		t.Errorf("the status of a refused submission is %q, want none", got)
 	}
 	d.api.stop()
-	b.sees(`document.getElementById("trouble").innerText === "The API cannot be reached."`)
+	b.sees(`document.getElementById("trouble").innerText.startsWith("The API cannot be reached. What is shown is of ")`)
+	b.sees(`document.body.classList.contains("stale")`)
 	d.serve("--addr=" + strings.TrimPrefix(d.url, "http://"))
-	b.sees(`document.getElementById("trouble").hidden`)
+	b.sees(`document.getElementById("trouble").hidden && !document.body.classList.contains("stale")`)
 }
 
 // TestHomeIsNarrow: the start page fits the window of a telephone.
@@ -96,7 +98,7 @@ func TestHomeIsNarrow(t *testing.T) {
 	d := deploy(t)
 	d.submit(random("12345"))
 	b := open(t)
-	for _, width := range []int64{360, 1400} {
+	for _, width := range []int64{360, 390, 1400} {
 		b.run(chromedp.EmulateViewport(width, 800))
 		b.open(d.url)
 		b.sees(`document.querySelector("li.multiplication")`)

@@ -73,10 +73,14 @@ func TestSignIn(t *testing.T) {
 	if first != "pending" {
 		t.Errorf("the first event is %q, want pending", first)
 	}
+	b.open(d.url + "/multiplications/" + id)
+	b.click("#cancel")
+	b.sees(`document.getElementById("state").innerText === "cancelled"`)
+	b.open(d.url)
 	b.click("#sign-out")
 	b.sees(`location.pathname === "/signin/"`)
-	b.open(d.url)
-	b.sees(`location.pathname === "/signin/"`)
+	b.open(d.url + "/multiplications/" + id)
+	b.sees(`location.pathname === "/signin/" && location.search.startsWith("?next=multiplications%2F")`)
 }
 
 // TestSignInBehindProxy: the same below the path of a proxy, and with a key that is not for all: what it is not for is

@@ -1,54 +1,21 @@
-"use strict";
+import { List } from "./list.js";
+import { Lost, Poller, byId, call, link, local, number, root, session, show } from "./site.js";
 
-// The page polls the API every second while it is visible, and every 30 seconds while it is hidden.
-const VISIBLE_MS = 1000;
-const HIDDEN_MS = 30000;
-const TIMEOUT_MS = 10000;
-const NEWEST = 10;
+const DAY_MS = 86400000;
+const MOST = 200; // of a page of the API
+const FAILED_EVERY_MS = 15000;
 
-const byId = (id) => document.getElementById(id);
+const lost = new Lost();
+const poller = new Poller(poll);
+const list = new List(() => poller.now());
 
-// local makes a path of the API relative, because a proxy may serve the site below a path of its own. If the proxy has
-// told the server that path, it is part of the path of the API already.
-const site = new URL(".", location.href).pathname;
-const local = (path) => (path.startsWith(site) ? path : path.replace(/^\//, ""));
-
-// call sends a request to the API and returns the JSON of the response. It throws the problem that an error describes.
-async function call(path, options) {
-  let response;
-  try {
-    response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
-  } catch {
-    throw new Error("The API cannot be reached.");
-  }
-  if (response.status === 401) {
-    location.assign("signin/");
-    throw new Error("Sign in first.");
-  }
-  const text = await response.text();
-  let body;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new Error(`The API returned ${response.status} ${response.statusText} for ${path}.`);
-  }
-  if (!response.ok) {
-    throw new Error(`The API returned ${response.status}: ${body.detail ?? body.title ?? text}`);
-  }
-  return body;
+// jobState returns the state of jobs whose list in River UI is not empty, as far as can be told.
+function jobState(queues) {
+  const some = (name) => queues.some((queue) => queue[name] > 0);
+  if (some("running")) return "running";
+  if (some("retrying")) return "retryable";
+  return some("waiting") ? "available" : "completed";
 }
-
-function show(element, text) {
-  element.hidden = !text;
-  element.textContent = text;
-}
-
-function link(element, href) {
-  element.hidden = !href;
-  if (href) element.setAttribute("href", href);
-}
-
-const number = (n) => n.toLocaleString("en");
 
 function showOverview(overview) {
   byId("version").textContent = overview.version;
@@ -56,124 +23,50 @@ function showOverview(overview) {
   byId("in-progress").textContent = number(overview.multiplications.in_progress);
   byId("pending").textContent = number(overview.multiplications.pending);
   byId("no-workers").hidden = overview.workers > 0;
-  link(byId("river-ui"), overview.links.river_ui && local(overview.links.river_ui));
+  link(byId("river-ui"), overview.links.river_ui && `${local(overview.links.river_ui)}jobs?state=${jobState(overview.queues)}`);
   link(byId("metrics"), overview.ops_port && `http://${location.hostname}:${overview.ops_port}/metrics`);
   byId("queues").replaceChildren(...overview.queues.map((queue) => {
     const row = document.createElement("tr");
     const name = document.createElement("th");
     name.scope = "row";
-    name.textContent = queue.name;
+    name.textContent = queue.paused ? `${queue.name} (paused)` : queue.name;
     row.append(name);
     for (const n of [queue.waiting, queue.running, queue.retrying]) row.insertCell().textContent = number(n);
     return row;
   }));
 }
 
-function duration(ms) {
-  const s = Math.max(0, ms / 1000);
-  if (s < 10) return `${s.toFixed(1)} s`;
-  if (s < 90) return `${Math.round(s)} s`;
-  if (s < 5400) return `${Math.round(s / 60)} min`;
-  return s < 129600 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86400)} days`;
+let counted = 0; // when the failed ones were counted
+
+async function countFailed() {
+  if (Date.now() - counted < FAILED_EVERY_MS) return;
+  const { items } = await call(`v1/multiplications?state=failed&limit=${MOST}`);
+  counted = Date.now();
+  const failed = items.filter((m) => counted - Date.parse(m.finished_at) < DAY_MS).length;
+  byId("failed").textContent = number(failed) + (failed === MOST ? "+" : "");
+  byId("failed").classList.toggle("failed", failed > 0);
 }
-
-// age is coarse: tenths of a second would change with every poll.
-const age = (ms) => (ms < 10000 ? `${Math.max(0, Math.round(ms / 1000))} s` : duration(ms));
-
-function when(multiplication, now) {
-  const created = Date.parse(multiplication.created_at);
-  const text = `submitted ${age(now - created)} ago`;
-  if (!multiplication.finished_at) return text;
-  const took = duration(Date.parse(multiplication.finished_at) - created);
-  return multiplication.state === "completed" ? `${text}, took ${took}` : `${text}, finished after ${took}`;
-}
-
-function showMultiplication(item, multiplication, now) {
-  const part = (name) => item.querySelector("." + name);
-  const { m, k, n } = multiplication.shape;
-  const shape = `${number(m)}×${number(k)} times ${number(k)}×${number(n)}`;
-  const { total, completed, running, retrying } = multiplication.tiles;
-  item.className = `multiplication ${multiplication.state}`;
-  item.dataset.id = multiplication.id;
-  part("state").textContent = multiplication.state.replace("_", " ");
-  part("shape").textContent = shape;
-  part("when").textContent = `${multiplication.dtype}, ${when(multiplication, now)}`;
-  const bar = item.querySelector("progress");
-  bar.value = multiplication.progress;
-  bar.setAttribute("aria-label", `Progress of ${shape}`);
-  part("tiles").textContent = `${number(completed)} of ${number(total)} ${total === 1 ? "tile" : "tiles"}` +
-    (running ? `, ${number(running)} running` : "") + (retrying ? `, ${number(retrying)} retrying` : "");
-  show(part("failure"), multiplication.failure ?? "");
-  link(part("self"), `v1/multiplications/${multiplication.id}`);
-  link(part("jobs"), multiplication.links?.jobs && local(multiplication.links.jobs));
-  link(part("result"), multiplication.result && `v1/multiplications/${multiplication.id}/result`);
-  part("result").setAttribute("download", `${multiplication.id}.npy`);
-}
-
-// An element is kept as long as its multiplication is shown, so that the focus is not lost.
-const items = new Map();
-
-function showMultiplications(multiplications) {
-  const now = Date.now();
-  const shown = new Set(multiplications.map((multiplication) => multiplication.id));
-  for (const [id, item] of items) {
-    if (!shown.has(id)) {
-      item.remove();
-      items.delete(id);
-    }
-  }
-  const list = byId("multiplications");
-  multiplications.forEach((multiplication, i) => {
-    if (!items.has(multiplication.id)) {
-      items.set(multiplication.id, byId("multiplication").content.firstElementChild.cloneNode(true));
-    }
-    const item = items.get(multiplication.id);
-    showMultiplication(item, multiplication, now);
-    if (list.children[i] !== item) list.insertBefore(item, list.children[i] ?? null);
-  });
-  byId("none").hidden = multiplications.length > 0;
-}
-
-let timer;
-let polling = false;
-let pollAgain = false; // a poll was requested during a poll
 
 async function poll() {
-  clearTimeout(timer);
-  if (polling) {
-    pollAgain = true;
-    return;
-  }
-  polling = true;
   try {
-    const [overview, list] = await Promise.all([call("v1/overview"), call(`v1/multiplications?limit=${NEWEST}`)]);
-    showOverview(overview);
-    showMultiplications(list.items);
-    show(byId("trouble"), "");
+    await Promise.all([call("v1/overview").then(showOverview), list.load(), countFailed()]);
+    lost.say();
   } catch (error) {
-    show(byId("trouble"), error.message);
-  } finally {
-    polling = false;
-    timer = setTimeout(poll, pollAgain ? 0 : document.hidden ? HIDDEN_MS : VISIBLE_MS);
-    pollAgain = false;
+    lost.say(error);
   }
 }
 
 // showSession shows for whom the page acts, where that matters.
 async function showSession() {
-  try {
-    const session = await call("v1/session");
-    byId("session").hidden = !session.signed_in;
-    byId("who").textContent = `${session.name}, ${session.tenant}`;
-  } catch {
-    // The poll says what is wrong.
-  }
+  const now = await session();
+  byId("session").hidden = !now.signed_in;
+  byId("who").textContent = `${now.name}, ${now.tenant}`;
 }
 
 async function signOut() {
   try {
-    await fetch("v1/session", { method: "DELETE", signal: AbortSignal.timeout(TIMEOUT_MS) });
-    location.assign("signin/");
+    await fetch(new URL("v1/session", root), { method: "DELETE" });
+    location.assign(new URL("signin/", root));
   } catch {
     show(byId("trouble"), "The API cannot be reached.");
   }
@@ -181,32 +74,73 @@ async function signOut() {
 
 const randomSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
-async function submit(event) {
-  event.preventDefault();
-  const n = byId("size").valueAsNumber;
-  const button = event.target.querySelector("button");
-  const operand = () => ({ random: { rows: n, cols: n, seed: randomSeed() } });
+// accept waits for the response to a submission, and shows it.
+async function accept(form, request) {
+  const button = form.querySelector("button");
   button.disabled = true;
+  byId("submitted").textContent = "";
   show(byId("refused"), "");
   try {
-    const multiplication = await call("v1/multiplications", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ a: operand(), b: operand() }),
-    });
-    byId("submitted").textContent = `Submitted as ${multiplication.id}.`;
-    poll();
+    const { id } = await request();
+    const page = document.createElement("a");
+    page.href = `multiplications/${id}`;
+    page.textContent = id;
+    byId("submitted").replaceChildren("Submitted as ", page, ".");
+    list.newest();
+    poller.now();
   } catch (error) {
-    byId("submitted").textContent = "";
     show(byId("refused"), error.message);
   } finally {
     button.disabled = false;
   }
 }
 
+function submit(event) {
+  event.preventDefault();
+  const n = byId("size").valueAsNumber;
+  const operand = () => ({ random: { rows: n, cols: n, seed: randomSeed() } });
+  accept(event.target, () => call("v1/multiplications", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ a: operand(), b: operand() }),
+  }));
+}
+
+// send sends a form and shows how far it is, which fetch cannot tell.
+function send(form) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const bar = byId("uploaded");
+    request.upload.onprogress = (e) => {
+      bar.hidden = false;
+      bar.value = e.loaded / e.total;
+    };
+    request.onloadend = () => {
+      bar.hidden = true;
+      let body = {};
+      try {
+        body = JSON.parse(request.responseText);
+      } catch {
+        // The status says it.
+      }
+      if (request.status >= 200 && request.status < 300) resolve(body);
+      else if (request.status === 0) reject(new Error("The API cannot be reached, or it has refused the upload on the way."));
+      else reject(new Error(`The API returned ${request.status}: ${body.detail ?? request.statusText}`));
+    };
+    request.open("POST", new URL("v1/multiplications", root));
+    request.setRequestHeader("Accept", "application/json");
+    request.send(new FormData(form));
+  });
+}
+
+function upload(event) {
+  event.preventDefault();
+  accept(event.target, () => send(event.target));
+}
+
 byId("submit").addEventListener("submit", submit);
+byId("upload").addEventListener("submit", upload);
 byId("size").addEventListener("input", (event) => { byId("other-side").textContent = event.target.value || "?"; });
 byId("sign-out").addEventListener("click", signOut);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 showSession();
-poll();
+poller.now();
