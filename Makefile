@@ -139,6 +139,7 @@ GENERATE_KERNELS = go -C tools run ./gemmgen
 generate: need-go ## Regenerate the generated files
 	$(TOOL) sqlc generate
 	@mkdir -p bin
+	cp handlers/problem/docs.md docs/problems.md
 	go run openapi/generate.go >bin/openapi.yaml && mv bin/openapi.yaml openapi/openapi.yaml
 	$(GENERATE_CLIENT) -o client/client.gen.go openapi/openapi.yaml
 	$(GENERATE_OPERATOR_RULES) >bin/rules.yaml && mv bin/rules.yaml kustomize/components/prometheus-operator/rules.yaml

@@ -55,7 +55,7 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 	if errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely) { // as a client, or a person, wanted
 		level = slog.LevelDebug
 	}
-	h.log.Log(ctx, level, "job failed", append(measure.Subject(job), "permanent", final, "error", told.ForLog(err))...)
+	h.log.Log(ctx, level, "job failed", measure.Subject(job), "permanent", final, "error", told.ForLog(err))
 	return &river.ErrorHandlerResult{SetCancelled: final}
 }
 
@@ -67,7 +67,7 @@ func (h *errorHandler) HandlePanic(
 		h.fail(ctx, job, fmt.Sprintf("panic: %v", value))
 	}
 	h.log.ErrorContext(ctx, "job panicked",
-		append(measure.Subject(job), "panic", told.PanicValue(value), logs.TraceKey, trace)...)
+		measure.Subject(job), "panic", told.PanicValue(value), logs.TraceKey, trace)
 	return nil
 }
 

@@ -157,7 +157,7 @@ func (w *inlineWorker) logBundle(
 	level := slog.LevelInfo
 	if len(computed) > 1 {
 		level = slog.LevelDebug
-		w.client.log.InfoContext(ctx, "bundle ended", append(measure.Subject(job), "completed", completed)...)
+		w.client.log.InfoContext(ctx, "bundle ended", measure.Subject(job), "completed", completed)
 	}
 	if completed < len(computed) || !w.client.log.Enabled(ctx, level) { // some were cancelled, which have lines of their own
 		return

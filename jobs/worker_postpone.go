@@ -24,6 +24,6 @@ func (c *Client) postpone(ctx context.Context, job *rivertype.JobRow, err error)
 		return err
 	}
 	c.log.WarnContext(ctx, "a job is postponed until the database is available",
-		append(measure.Subject(job), "error", err)...)
+		measure.Subject(job), "error", err)
 	return river.JobSnooze(persist.LastPause)
 }

@@ -90,7 +90,7 @@ func (p *progress) show() {
 // stop ends the progress and removes its line from the terminal.
 func (p *progress) stop() {
 	close(p.done)
-	p.wait.Wait()
+	p.wait.Wait() //house:ignore bound what is closed ends it
 	if p.over {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}

@@ -12,7 +12,11 @@ import (
 func Problems(next http.Handler, patterns []string) http.Handler {
 	paths := pathsOf(patterns)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&problemWriter{ResponseWriter: w, request: r, paths: paths}, r)
+		next.ServeHTTP(&problemWriter{
+			ResponseWriter: w,
+			request:        r,
+			paths:          paths,
+		}, r)
 	})
 }
 

@@ -5,7 +5,7 @@ import "net/http"
 // Code says to programs what is wrong. Codes do not change; docs/problems.md says what each means.
 type Code string
 
-// The codes of what no operation decides: heads, paths and queries, and who may ask.
+// The codes of what no operation decides: heads, paths and queries, and what a token allows.
 const (
 	BadRequest         Code = "bad_request"
 	RequestCancelled   Code = "request_cancelled"

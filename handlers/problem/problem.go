@@ -117,7 +117,7 @@ func prefixOf(w http.ResponseWriter) string {
 }
 
 // Complete is a huma.Transformer that makes problems of the errors of operations, and of Huma.
-func Complete(ctx huma.Context, _ string, body any) (any, error) {
+func Complete(ctx huma.Context, _ string, body any) (any, error) { //house:ignore any Huma dictates the signature
 	err, ok := body.(error)
 	if !ok {
 		return body, nil

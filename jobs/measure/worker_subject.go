@@ -12,7 +12,7 @@ import (
 
 // Subject returns what a line of the log about a job begins with: the job, and the multiplication that it is of; for a
 // bundle the first and the last id of the range in which its multiplications are.
-func Subject(job *rivertype.JobRow) []any {
+func Subject(job *rivertype.JobRow) slog.Attr {
 	attrs := []any{"job", job.ID, "kind", job.Kind, "attempt", job.Attempt}
 	var args struct {
 		Multiplication *uuid.UUID `json:"multiplication_id"`
@@ -27,7 +27,7 @@ func Subject(job *rivertype.JobRow) []any {
 	case args.First != nil && args.Last != nil:
 		attrs = append(attrs, "first", *args.First, "last", *args.Last)
 	}
-	return attrs
+	return slog.Group("", attrs...) // without a name its members stand in the line itself
 }
 
 // End is what is logged of a multiplication that has ended.

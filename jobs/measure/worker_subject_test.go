@@ -1,7 +1,8 @@
 package measure
 
 import (
-	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/riverqueue/river/rivertype"
@@ -12,10 +13,10 @@ func TestSubject(t *testing.T) {
 	t.Parallel()
 	const id, last = "01a20a2b-e14e-7d86-921d-a6528b55629e", "01a20a2b-e14e-7d86-921d-a6528b55629f"
 	for args, want := range map[string]string{
-		`{"multiplication_id": "` + id + `", "tile": 3}`:  "[job 7 kind k attempt 2 multiplication " + id + " tile 3]",
-		`{"first": "` + id + `", "last": "` + last + `"}`: "[job 7 kind k attempt 2 first " + id + " last " + last + "]",
-		`{"orphans": true}`: "[job 7 kind k attempt 2]",
-		`nonsense`:          "[job 7 kind k attempt 2]",
+		`{"multiplication_id": "` + id + `", "tile": 3}`:  "job=7 kind=k attempt=2 multiplication=" + id + " tile=3",
+		`{"first": "` + id + `", "last": "` + last + `"}`: "job=7 kind=k attempt=2 first=" + id + " last=" + last,
+		`{"orphans": true}`: "job=7 kind=k attempt=2",
+		`nonsense`:          "job=7 kind=k attempt=2",
 	} {
 		job := &rivertype.JobRow{
 			ID:          7,
@@ -23,8 +24,10 @@ func TestSubject(t *testing.T) {
 			Attempt:     2,
 			EncodedArgs: []byte(args),
 		}
-		if got := fmt.Sprint(Subject(job)); got != want {
-			t.Errorf("the subject is %s, want %s", got, want)
+		var line strings.Builder
+		slog.New(slog.NewTextHandler(&line, nil)).Info("", Subject(job))
+		if got := line.String(); !strings.HasSuffix(got, ` msg="" `+want+"\n") {
+			t.Errorf("the line is %s, want it to end in %s", got, want)
 		}
 	}
 }

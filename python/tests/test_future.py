@@ -15,7 +15,7 @@ from millrace._progress import Bar
 from .proxy import Proxy
 from .server import WAIT_TIMEOUT, Count, server, until
 
-# Operands of a product that takes minutes, and little space: blocks are reserved for its result.
+# Operands of a multiplication that takes minutes, and little space: blocks are reserved for its result.
 LONG = millrace.random(2000, 4_000_000, 1), millrace.random(4_000_000, 2000, 1)
 
 
