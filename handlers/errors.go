@@ -37,7 +37,8 @@ func noResult(s jobs.State) error {
 	if s == jobs.Failed || s == jobs.Cancelled {
 		return fmt.Errorf("the multiplication is %s, %w; POST to its retry", s, errNoResult)
 	}
-	return fmt.Errorf("the multiplication is %s, %w yet; GET it with Prefer: wait=60, or follow its events", s, errNoResult)
+	return fmt.Errorf("the multiplication is %s, %w yet; GET it with Prefer: wait=60, or follow its events",
+		s, errNoResult)
 }
 
 // is returns what recognizes an error.

@@ -55,7 +55,7 @@ func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, e
 	if errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely) { // as a client, or a person, wanted
 		level = slog.LevelDebug
 	}
-	h.log.Log(ctx, level, "job failed", measure.Subject(job), "permanent", final, "error", told.ForLog(err))
+	h.log.With(measure.Subject(job)).Log(ctx, level, "job failed", "permanent", final, "error", told.ForLog(err))
 	return &river.ErrorHandlerResult{SetCancelled: final}
 }
 
@@ -66,8 +66,8 @@ func (h *errorHandler) HandlePanic(
 	if job.Attempt >= job.MaxAttempts {
 		h.fail(ctx, job, fmt.Sprintf("panic: %v", value))
 	}
-	h.log.ErrorContext(ctx, "job panicked",
-		measure.Subject(job), "panic", told.PanicValue(value), logs.TraceKey, trace)
+	h.log.With(measure.Subject(job)).ErrorContext(ctx, "job panicked",
+		"panic", told.PanicValue(value), logs.TraceKey, trace)
 	return nil
 }
 

@@ -157,9 +157,10 @@ func (w *inlineWorker) logBundle(
 	level := slog.LevelInfo
 	if len(computed) > 1 {
 		level = slog.LevelDebug
-		w.client.log.InfoContext(ctx, "bundle ended", measure.Subject(job), "completed", completed)
+		w.client.log.With(measure.Subject(job)).InfoContext(ctx, "bundle ended", "completed", completed)
 	}
-	if completed < len(computed) || !w.client.log.Enabled(ctx, level) { // some were cancelled, which have lines of their own
+	// Those that were cancelled meanwhile have lines of their own.
+	if completed < len(computed) || !w.client.log.Enabled(ctx, level) {
 		return
 	}
 	for _, i := range computed {

@@ -44,8 +44,8 @@ type Mux interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Mount adds the pages to a mux: the start page at /, that of a multiplication at /multiplications/{id}, the docs page at /docs/, the page to sign in at /signin/, and
-// their assets.
+// Mount adds the pages to a mux: the start page at /, that of a multiplication at /multiplications/{id}, the docs
+// page at /docs/, the page to sign in at /signin/, and their assets.
 func Mount(mux Mux, links Links) {
 	mountFiles(mux)
 	mountSwagger(mux)

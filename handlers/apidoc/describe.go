@@ -99,7 +99,8 @@ func describeHeaders(c *huma.Components, r *huma.Response) {
 	if r.Headers == nil {
 		r.Headers = map[string]*huma.Header{}
 	}
-	for _, name := range []string{"RateLimit", "RateLimit-Policy", problem.RequestIDHeader} { // the first two while the tenant has such a quota
+	// The first two are there while the tenant has such a quota.
+	for _, name := range []string{"RateLimit", "RateLimit-Policy", problem.RequestIDHeader} {
 		r.Headers[name] = &huma.Header{}
 	}
 	for name := range r.Headers {

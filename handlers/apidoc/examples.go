@@ -30,7 +30,11 @@ var (
 	exampleElements = map[string]any{"rows": 2, "cols": 2, "values": exampleValuesC}
 	exampleRandom   = map[string]any{"rows": 5000, "cols": 5000, "seed": 1, "dtype": "float64"}
 	exampleSimple   = map[string]any{"A": exampleValuesA, "B": exampleValuesB}
-	exampleFault    = map[string]any{"message": "unknown query parameter, this operation has none", "location": "query.colour", "value": ""}
+	exampleFault    = map[string]any{
+		"message":  "unknown query parameter, this operation has none",
+		"location": "query.colour",
+		"value":    "",
+	}
 )
 
 func exampleSubmission() map[string]any {

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/millrace/millrace/handlers/problem"
 )
 

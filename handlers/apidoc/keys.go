@@ -143,7 +143,8 @@ func RevokeKey() huma.Operation {
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
 			success(http.StatusNoContent, "The key is revoked.", nil),
-			refusal(problem.NotFound, "There is no such key.", `no such key: "`+exampleKeyID+`"; GET /v1/keys lists those that there are`),
+			refusal(problem.NotFound, "There is no such key.",
+				`no such key: "`+exampleKeyID+`"; GET /v1/keys lists those that there are`),
 		),
 	}
 }

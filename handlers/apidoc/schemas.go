@@ -33,8 +33,9 @@ func submissionSchema(operand *huma.Schema) *huma.Schema {
 		"a":        operand,
 		"b":        operand,
 		"priority": prioritySchema(),
-		"retention_seconds": describedAs("How long the multiplication, its result and the operands that come with it are kept after "+
-			"their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it "+
+		"retention_seconds": describedAs("How long the multiplication, its result and the operands that come with it are "+
+			"kept after their last use. As long as the server keeps others if it is left out; the server bounds it. "+
+			"A multiplication with it "+
 			"is never an inline one", integerSchema("int64", 60, 315360000)),
 	}, "a", "b")
 }

@@ -37,7 +37,8 @@ func (m Matching) Require(tag string) error {
 		}
 	}
 	return huma.ErrorWithHeaders(
-		problem.New(problem.PreconditionFailed, "the resource does not have the ETag of If-Match"), http.Header{"ETag": {tag}})
+		problem.New(problem.PreconditionFailed, "the resource does not have the ETag of If-Match"),
+		http.Header{"ETag": {tag}})
 }
 
 // EntityTag returns the ETag of a response with a body.

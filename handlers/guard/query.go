@@ -14,7 +14,8 @@ import (
 const maxQuery = 4096
 
 // Queries refuses requests to the operations of an API with a query that is too long or malformed, that has a
-// parameter which the operation does not know, or one several times, unless it is one of lists. Huma would take the first value, and drop what it cannot parse.
+// parameter which the operation does not know, or one several times, unless it is one of lists. Huma would take the
+// first value, and drop what it cannot parse.
 func Queries(api huma.API, lists ...string) {
 	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
 		if ctx.URL().RawQuery == "" {

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
@@ -26,9 +27,6 @@ func RequestID(next http.Handler) http.Handler {
 
 // newID returns an id. It must be unlike others, not secret.
 func newID() string {
-	var raw [8]byte
-	for i, n := 0, rand.Uint64(); i < len(raw); i++ { //nolint:gosec // not secret
-		raw[i] = byte(n >> (8 * i))
-	}
-	return hex.EncodeToString(raw[:])
+	//nolint:gosec // not secret
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, rand.Uint64()))
 }

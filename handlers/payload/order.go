@@ -173,7 +173,8 @@ func readField(p *part, least, most int64) (int, error) {
 	}
 	n, err := strconv.Atoi(string(text))
 	if err != nil || int64(n) < least || int64(n) > most {
-		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40q", ErrInvalid, p.name, least, most, text)
+		return 0, fmt.Errorf("%w: %s must be a whole number from %d to %d, it is %.40q",
+			ErrInvalid, p.name, least, most, text)
 	}
 	return n, nil
 }

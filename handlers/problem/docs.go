@@ -14,7 +14,8 @@ import (
 var docs string
 
 // docsPolicy is the content security policy of the page: it loads nothing.
-const docsPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'unsafe-inline'"
+const docsPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"style-src 'unsafe-inline'"
 
 const docsHead = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

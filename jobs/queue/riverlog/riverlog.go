@@ -22,7 +22,8 @@ func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle drops records of errors that are nothing but the cancellation of their context: River logs them when it is
 // stopped in the middle of a query, and when a client has cancelled a job, which is no fault.
 func (w warnings) Handle(ctx context.Context, r slog.Record) error {
-	if errors.Is(ctx.Err(), context.Canceled) && reports(r, context.Canceled) || reports(r, rivertype.ErrJobCancelledRemotely) {
+	if errors.Is(ctx.Err(), context.Canceled) && reports(r, context.Canceled) ||
+		reports(r, rivertype.ErrJobCancelledRemotely) {
 		return nil
 	}
 	return w.Handler.Handle(ctx, r)
