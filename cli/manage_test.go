@@ -27,7 +27,7 @@ func (b *clientBundle) testManage(t *testing.T) {
 	b.api.submit(twoByTwo)
 	wantFailure(t, b.env, 2, "begins the ids of several", "show", id[:4])
 	wantFailure(t, b.env, 4, "no id begins with it", "show", "fffffff")
-	wantFailure(t, b.env, 4, "millrace list", "show", "x")
+	wantFailure(t, b.env, 4, "not found", "show", "x")
 	stdout, _ = b.ok(t, "delete", short)
 	wantTexts(t, stdout, id+" is deleted")
 	wantFailure(t, b.env, 4, "not found", "show", id)

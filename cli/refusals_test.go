@@ -54,7 +54,7 @@ func (b *clientBundle) testRefusals(t *testing.T) {
 		"priority":          {[]string{"multiply", good, good, "-o", out, "--priority=5"}, 2, "--priority"},
 		"on interrupt":      {[]string{"multiply", good, good, "-o", out, "--on-interrupt=x"}, 2, "--on-interrupt"},
 		"too large":         {[]string{"multiply", "random:9000000x1", "random:1x9000000", "-o", out}, 1, "too large"},
-		"no such id":        {[]string{"show", unknown}, 4, "millrace list"},
+		"no such id":        {[]string{"show", unknown}, 4, "it was deleted or has expired"},
 		"nonsense id":       {[]string{"show", "x/../y"}, 4, "not found"},
 		"cancel nothing":    {[]string{"cancel", unknown}, 4, "not found"},
 		"retry nothing":     {[]string{"retry", unknown}, 4, "not found"},

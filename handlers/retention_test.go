@@ -59,7 +59,7 @@ func (b *testBundle) wantExpiry(t *testing.T, m resource.Multiplication, since t
 		}
 	}
 	for name, at := range times {
-		if got := at.Sub(since); got < want-time.Second || got > want+time.Minute {
+		if got := at.Sub(since); (got - want).Abs() > time.Minute {
 			t.Errorf("%s expires after %s, want %s", name, got, want)
 		}
 	}

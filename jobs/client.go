@@ -59,7 +59,7 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 // SetLimits sets the limits of submissions, before the first one; without it they are those of the zero value.
 func (c *Client) SetLimits(l Limits) {
 	c.limits = l
-	c.quotas = quota.New(c.store, l.Quotas, c.replicas)
+	c.quotas = quota.New(c.store, l.Quotas, c.replicas, c.log)
 	c.gate = admission.New(l.Queued, c.queue, c.acceptor, c.quotas)
 }
 
@@ -71,12 +71,12 @@ func (c *Client) Start(ctx context.Context) error {
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
 	c.halt = halt
 	if c.config.Lead {
-		c.refreshQuotas(ctx) // the first requests have quotas, too
+		c.quotas.Keep(ctx) // the first requests have quotas, too
 		// Not a job of River's leader: the leader may be what died, and its successor takes a while.
 		c.loops.Go(func() { loop.Every(loops, c.queue.RescueInterval(), c.rescue) })
 		c.loops.Go(func() { loop.Every(loops, session.LookInterval, c.rescueEnded) })
 		c.loops.Go(func() { loop.Every(loops, feedInterval, c.feed) })
-		c.loops.Go(func() { loop.Every(loops, quotaInterval, c.refreshQuotas) })
+		c.loops.Go(func() { loop.Every(loops, quota.Interval, c.quotas.Keep) })
 		c.loops.Go(func() { loop.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
@@ -95,3 +95,12 @@ func (c *Client) Stop() {
 
 // Queue returns the process's part in the queue.
 func (c *Client) Queue() *queue.Client { return c.queue }
+
+// Quotas returns what knows the quotas of tenants.
+func (c *Client) Quotas() *quota.Keeper { return c.quotas }
+
+// replicas returns how many processes serve clients.
+func (c *Client) replicas(ctx context.Context) (int, error) {
+	leases, err := c.queue.Leases(ctx)
+	return int(leases.Processes - leases.Workers), err
+}

@@ -37,7 +37,7 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 		return inline.Multiplication{}, Multiplication{}, false, err
 	}
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
-	result := resultShape(a.Shape(), b.Shape())
+	result := a.Shape().Times(b.Shape())
 	size := a.Shape().Bytes() + b.Shape().Bytes() + result.Bytes()
 	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
 		return inline.Multiplication{}, Multiplication{}, false, nil

@@ -63,7 +63,7 @@ func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
 	for _, m := range []struct {
 		name  string
 		shape matrix.Shape
-	}{{"a", a}, {"b", b}, {"the result", resultShape(a, b)}} {
+	}{{"a", a}, {"b", b}, {"the result", a.Times(b)}} {
 		if err := m.shape.Validate(maxBytes); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
@@ -78,15 +78,6 @@ func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
 			matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
 	}
 	return nil
-}
-
-// resultShape is the shape of the product of two matrices.
-func resultShape(a, b matrix.Shape) matrix.Shape {
-	return matrix.Shape{
-		Rows:  a.Rows,
-		Cols:  b.Cols,
-		DType: matrix.Promote(a.DType, b.DType),
-	}
 }
 
 // queueOf returns the queue of a multiplication's jobs.

@@ -161,7 +161,7 @@ func planned(s Submission) Multiplication {
 		ID:         store.NewMultiplicationID(),
 		A:          a,
 		B:          b,
-		C:          Ref{ID: store.NewID(), Shape: resultShape(a.Shape, b.Shape)},
+		C:          Ref{ID: store.NewID(), Shape: a.Shape.Times(b.Shape)},
 		Priority:   s.Priority,
 		own:        s.Own,
 		State:      Pending,

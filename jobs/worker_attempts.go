@@ -97,3 +97,17 @@ func (h *errorHandler) fail(ctx context.Context, job *rivertype.JobRow, reason s
 		h.log.ErrorContext(ctx, "failing a multiplication", "multiplication", args.MultiplicationID, "error", err)
 	}
 }
+
+// maxPostponed is how often a tile is postponed before the unavailability counts as a failure of its attempt: an error
+// that always looks like it must end at some time.
+const maxPostponed = 10_000
+
+// postpone returns what River is told of an attempt that returned err: one that ended because the database is
+// unavailable is no attempt, and the job is tried again after a pause.
+func (c *Client) postpone(ctx context.Context, job *rivertype.JobRow, err error) error {
+	if !store.Unavailable(err) && !errors.Is(err, persist.ErrUnavailable) || queue.Snoozes(job) >= maxPostponed {
+		return err
+	}
+	c.log.With(measure.Subject(job)).WarnContext(ctx, "a job is postponed until the database is available", "error", err)
+	return river.JobSnooze(persist.LastPause)
+}

@@ -14,6 +14,16 @@ type Shape struct {
 // Elements returns rows·cols.
 func (s Shape) Elements() int64 { return s.Rows * s.Cols }
 
+// Times returns the shape of the product of a matrix with this shape and one with another, whose rows are as many as the
+// columns of this one.
+func (s Shape) Times(b Shape) Shape {
+	return Shape{
+		Rows:  s.Rows,
+		Cols:  b.Cols,
+		DType: Promote(s.DType, b.DType),
+	}
+}
+
 // Bytes returns the size of the content in bytes.
 func (s Shape) Bytes() int64 { return s.Elements() * int64(s.DType.Size()) }
 

@@ -12,6 +12,7 @@ package quota
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -81,6 +82,7 @@ type Keeper struct {
 	db       *db.Queries
 	defaults Limits
 	replicas func(ctx context.Context) (int, error)
+	log      *slog.Logger
 
 	known atomic.Pointer[known] // nil while no tenant has a quota
 	// For Refresh.
@@ -100,12 +102,15 @@ type known struct {
 
 // New returns a Keeper of tenants that have the given limits, unless they have others of their own. The function
 // returns how many processes serve clients.
-func New(s *store.Store, defaults Limits, replicas func(ctx context.Context) (int, error)) *Keeper {
+func New(
+	s *store.Store, defaults Limits, replicas func(ctx context.Context) (int, error), log *slog.Logger,
+) *Keeper {
 	k := &Keeper{
 		store:    s,
 		db:       db.New(s.Pool),
 		defaults: defaults,
 		replicas: replicas,
+		log:      log,
 		buckets:  map[identity.TenantID]*bucket{},
 		inline:   map[identity.TenantID]*headroom{},
 	}
