@@ -50,6 +50,7 @@ type options struct {
 	auth    bool            // requests need a key; those of the test have one for all
 	tracer  pgx.QueryTracer // of the statements of the service; may be nil
 	limits  handlers.Limits
+	accept  jobs.Limits
 	site    handlers.Site
 }
 
@@ -95,6 +96,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 	if b.jobs, err = jobs.NewClient(b.store, tile.NewEngine(blas.Builtin()), config, log); err != nil {
 		t.Fatal(err)
 	}
+	b.jobs.SetLimits(o.accept)
 	if !o.idle {
 		if err := b.jobs.Start(t.Context()); err != nil {
 			t.Fatal(err)

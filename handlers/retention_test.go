@@ -69,8 +69,7 @@ func (b *testBundle) wantExpiry(t *testing.T, m resource.Multiplication, since t
 // cancelled and retried; in each form, and with operands of each kind.
 func TestRetentionOfRequest(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.jobs.SetLimits(jobs.Limits{MaxRetention: 100 * time.Hour})
+	b := setupWith(t, options{accept: jobs.Limits{MaxRetention: 100 * time.Hour}})
 	const long = 99 * time.Hour
 	member := `"retention_seconds": ` + strconv.Itoa(int(long.Seconds())) + `}`
 	stored := b.upload(t, someElements(260, 1030).npy())

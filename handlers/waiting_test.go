@@ -61,8 +61,11 @@ func TestWaiting(t *testing.T) {
 // be accepted. Small ones are in another queue, and what was accepted before is accepted again under its key.
 func TestOverload(t *testing.T) {
 	t.Parallel()
-	b := setupWith(t, options{idle: true, limits: handlers.Limits{MaxMatrixBytes: 4 << 30}})
-	b.jobs.SetLimits(jobs.Limits{Queued: admission.Limits{Tiles: 5 * time.Second}})
+	b := setupWith(t, options{
+		idle:   true,
+		limits: handlers.Limits{MaxMatrixBytes: 4 << 30},
+		accept: jobs.Limits{Queued: admission.Limits{Tiles: 5 * time.Second}},
+	})
 	b.exec(t, fleet)
 	const path = "/v1/multiplications"
 	first := b.keyed(t, "k", path, jsonType, []byte(tiled)).want(t, http.StatusAccepted)
