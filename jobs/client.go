@@ -56,7 +56,8 @@ func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *sl
 	return c, err
 }
 
-// SetLimits sets the limits of submissions, before Start and the first one; without it they are those of the zero value.
+// SetLimits sets the limits of submissions, before Start and the first one; without it they are those of the zero
+// value.
 func (c *Client) SetLimits(l Limits) {
 	c.limits = l
 	c.quotas = quota.New(c.store, l.Quotas, c.replicas, c.log)

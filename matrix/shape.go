@@ -14,8 +14,8 @@ type Shape struct {
 // Elements returns rows·cols.
 func (s Shape) Elements() int64 { return s.Rows * s.Cols }
 
-// Times returns the shape of the product of a matrix with this shape and one with another, whose rows are as many as the
-// columns of this one.
+// Times returns the shape of the product of a matrix with this shape and one with shape b, which has as many rows as
+// this one has columns.
 func (s Shape) Times(b Shape) Shape {
 	return Shape{
 		Rows:  s.Rows,
