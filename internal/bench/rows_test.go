@@ -19,6 +19,7 @@ type sizes struct {
 	slots   []int
 	most    int // submissions in a window
 	quiet   time.Duration
+	sync    bool // the disk is to have written what was written before
 
 	calm       time.Duration // in which the capacity is measured
 	flood      time.Duration // in which ten times as much is asked for
@@ -39,6 +40,7 @@ var (
 		slots:   []int{1, 2, 4, 8, 16, 32, 64},
 		most:    1_000_000,
 		quiet:   4 * time.Second,
+		sync:    true,
 
 		calm:       10 * time.Second,
 		flood:      time.Minute,
