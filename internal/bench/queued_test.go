@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 func queued(t *testing.T, s *subject, size sizes) (sample, error) {
 	if !s.own.inline {
 		return sample{Note: "skipped: this version has no table of small multiplications, which the row fills"}, nil
+	}
+	if _, _, err := s.rates(t, size, nil); err != nil { // connections are opened, and statements planned
+		return sample{}, err
 	}
 	empty, _, err := s.rates(t, size, nil)
 	if err != nil {
@@ -42,6 +46,9 @@ func queued(t *testing.T, s *subject, size sizes) (sample, error) {
 		return sample{}, err
 	}
 	full, result, err := s.rates(t, size, ids)
+	if err == nil {
+		err = s.empty(t)
+	}
 	if err != nil {
 		return sample{}, err
 	}
@@ -53,6 +60,22 @@ func queued(t *testing.T, s *subject, size sizes) (sample, error) {
 	}
 	result.Note = fmt.Sprintf("filled by SQL in %.0f s", filled.Seconds())
 	return result, nil
+}
+
+// empty drops what is queued, so that the next measurement finds an empty queue.
+func (s *subject) empty(t *testing.T) error {
+	s.stopWorker()
+	defer s.startWorker(t)
+	for _, sql := range []string{
+		"TRUNCATE inline_pending",
+		"DELETE FROM river_job WHERE kind = '" + queue.InlineKind + "' AND finalized_at IS NULL",
+		"VACUUM (ANALYZE) river_job",
+	} {
+		if _, err := s.own.pool.Exec(t.Context(), sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rates returns how many are submitted, shown and computed per second, and the CPU time of one of each. The sample is
@@ -67,6 +90,9 @@ func (s *subject) rates(t *testing.T, size sizes, ids []uuid.UUID) (map[string]f
 		return result
 	}
 	s.stopWorker()
+	if size.sync {
+		syscall.Sync() // what was written before is not written back meanwhile
+	}
 	m := s.begin(ctx)
 	r := drive(plan{
 		base:     s.Base,

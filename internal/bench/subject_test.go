@@ -94,7 +94,8 @@ func deploy(t *testing.T, name, file string, config devdb.Config, env ...string)
 	}
 	s := &subject{adapter: millraceAdapter(name), own: d}
 	s.connect(t)
-	api := d.start(t, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
+	// One worker that stood still tells little about how fast a million will be computed.
+	api := d.start(t, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--max-queued-small=0")
 	until(t, "the API serves", func() bool { return strings.Contains(api.log.String(), "msg=serving") })
 	s.Base = addressPattern.FindStringSubmatch(api.log.String())[1]
 	s.Processes["API"] = []int{api.cmd.Process.Pid}
