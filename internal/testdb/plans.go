@@ -62,14 +62,20 @@ func Plan(t testing.TB, pool *pgxpool.Pool, sql string, settings ...string) []by
 	return plan
 }
 
-// WholeTables returns which of some tables a statement reads from one end to the other by its Plan.
-func WholeTables(t testing.TB, pool *pgxpool.Pool, sql string, tables ...string) []string {
+// rootOf returns the node of a statement's Plan that all others are below.
+func rootOf(t testing.TB, pool *pgxpool.Pool, sql string) node {
 	t.Helper()
 	var plan []struct{ Plan node }
 	if err := json.Unmarshal(Plan(t, pool, sql), &plan); err != nil {
 		t.Fatal(err)
 	}
-	whole := plan[0].Plan.whole(tables)
+	return plan[0].Plan
+}
+
+// WholeTables returns which of some tables a statement reads from one end to the other by its Plan.
+func WholeTables(t testing.TB, pool *pgxpool.Pool, sql string, tables ...string) []string {
+	t.Helper()
+	whole := rootOf(t, pool, sql).whole(tables)
 	slices.Sort(whole)
 	return slices.Compact(whole)
 }
@@ -89,11 +95,7 @@ func (n node) whole(tables []string) (found []string) {
 // Conditions returns by what a statement looks rows of a table up in its indexes, by its Plan.
 func Conditions(t testing.TB, pool *pgxpool.Pool, sql, table string) []string {
 	t.Helper()
-	var plan []struct{ Plan node }
-	if err := json.Unmarshal(Plan(t, pool, sql), &plan); err != nil {
-		t.Fatal(err)
-	}
-	return plan[0].Plan.conditions(table)
+	return rootOf(t, pool, sql).conditions(table)
 }
 
 func (n node) conditions(table string) (found []string) {
