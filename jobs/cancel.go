@@ -81,6 +81,9 @@ const endTimeout = 2 * time.Second
 
 // logEnd logs that a multiplication, which is not inline, has ended: as it is by now, with the attempts at its tiles.
 func (c *Client) logEnd(ctx context.Context, m Multiplication) {
+	if !c.log.Enabled(ctx, slog.LevelInfo) { // nothing is read for a line that is not written
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	m, err := c.Get(ctx, m.Tenant, m.ID)

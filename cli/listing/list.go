@@ -29,9 +29,6 @@ type Command struct {
 // Help implements kong.HelpProvider.
 func (Command) Help() string { return usage.ExitCodes }
 
-// maxPage is the largest page of a list that servers return.
-const maxPage = 200
-
 // Run implements the command.
 func (c *Command) Run(ctx context.Context, out remote.Streams) error {
 	if c.Limit < 1 {
@@ -106,7 +103,7 @@ func (c *Command) list(ctx context.Context, api *client.Client) (client.Multipli
 	}
 	list := client.MultiplicationList{Items: []client.Multiplication{}}
 	for {
-		params.Limit = new(min(c.Limit-int64(len(list.Items)), maxPage))
+		params.Limit = new(min(c.Limit-int64(len(list.Items)), remote.MaxPage))
 		page, err := api.List(ctx, params)
 		if err != nil {
 			return list, err

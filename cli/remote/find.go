@@ -18,8 +18,8 @@ const (
 	minPrefix = 4
 	// maxSearched is how many pages of the list are searched.
 	maxSearched = 50
-	// pageSize is the largest page that servers return.
-	pageSize = 200
+	// MaxPage is the largest page of a list that servers return.
+	MaxPage = 200
 )
 
 // FindID returns the id of the multiplication whose id begins with a text. A whole id, and
@@ -33,7 +33,7 @@ func FindID(ctx context.Context, api *client.Client, text string) (string, error
 		return text, nil
 	}
 	found := ""
-	params := client.ListMultiplicationsParams{Limit: new(int64(pageSize))}
+	params := client.ListMultiplicationsParams{Limit: new(int64(MaxPage))}
 	for range maxSearched {
 		page, err := api.List(ctx, params)
 		if err != nil {
