@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"os"
-	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -150,10 +148,9 @@ func identityOnly(_ error, detail string) error {
 
 // overloaded says when so much is queued no more.
 func overloaded(err error, detail string) error {
-	retry := problem.Overloaded.Retry()
 	var overload admission.OverloadError
 	if errors.As(err, &overload) {
-		retry = strconv.Itoa(max(1, int(math.Ceil(overload.RetryAfter.Seconds()))))
+		return problem.After(problem.New(problem.Overloaded, detail), overload.RetryAfter)
 	}
-	return huma.ErrorWithHeaders(problem.New(problem.Overloaded, detail), http.Header{"Retry-After": {retry}})
+	return problem.Retryable(problem.Overloaded, detail)
 }

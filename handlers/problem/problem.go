@@ -6,8 +6,11 @@ package problem
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -53,6 +56,16 @@ func OfStatus(status int, detail string) *Problem {
 // Retryable returns a problem that time mends, with its Retry-After.
 func Retryable(code Code, detail string) error {
 	return huma.ErrorWithHeaders(New(code, detail), http.Header{"Retry-After": {code.Retry()}})
+}
+
+// After returns a problem with a Retry-After that is as long as a duration, and at least a second.
+func After(p *Problem, d time.Duration) error {
+	return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {Seconds(max(d, time.Second))}})
+}
+
+// Seconds returns a duration in whole seconds, not less than it is.
+func Seconds(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
 }
 
 // Error implements error.

@@ -6,9 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -55,12 +52,7 @@ func Problem(err error) error {
 	p := problem.New(problem.Quota, e.Error())
 	p.Type = exceeded
 	p.Violated = []string{e.Quota}
-	return huma.ErrorWithHeaders(p, http.Header{"Retry-After": {wholeSeconds(max(e.Retry, time.Second))}})
-}
-
-// wholeSeconds returns a duration in seconds, not less than it is.
-func wholeSeconds(d time.Duration) string {
-	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
+	return problem.After(p, e.Retry)
 }
 
 // Limit returns a middleware that counts the requests of tenants, and refuses what is too many, before a body is read.
@@ -75,9 +67,9 @@ func Limit(
 		rate, limited, err := keeper.Take(principal(hc.Context()).Tenant, time.Now())
 		if limited {
 			hc.SetHeader("RateLimit-Policy",
-				fmt.Sprintf(`"%s";q=%d;w=%s`, quota.Requests, rate.Quota, wholeSeconds(rate.Window)))
+				fmt.Sprintf(`"%s";q=%d;w=%s`, quota.Requests, rate.Quota, problem.Seconds(rate.Window)))
 			hc.SetHeader("RateLimit",
-				fmt.Sprintf(`"%s";r=%d;t=%s`, quota.Requests, rate.Remaining, wholeSeconds(rate.Reset)))
+				fmt.Sprintf(`"%s";r=%d;t=%s`, quota.Requests, rate.Remaining, problem.Seconds(rate.Reset)))
 		}
 		if err != nil {
 			_, w := humago.Unwrap(hc)
