@@ -32,6 +32,7 @@ type meter struct {
 	times   times
 	commits int64
 	wal     int64
+	ended   time.Time
 	waits   map[string]float64
 	names   map[string]float64
 	halt    context.CancelFunc
@@ -96,10 +97,24 @@ func (m *meter) look(ctx context.Context) {
 
 // end ends the measurement of n multiplications and returns what they took.
 func (m *meter) end(ctx context.Context, n int) sample {
-	seconds := time.Since(m.began).Seconds()
-	used := m.s.cpuTimes().since(m.times)
+	m.stop(ctx)
+	return m.of(n)
+}
+
+// stop ends the measurement. The numbers of the meter are then what was taken meanwhile.
+func (m *meter) stop(ctx context.Context) {
+	m.ended = time.Now()
+	m.times = m.s.cpuTimes().since(m.times)
 	m.halt()
 	<-m.done
+	commits, wal := m.s.counters(ctx)
+	m.commits = commits - m.commits
+	m.wal = wal - m.wal
+}
+
+// of returns what n multiplications took if these were the ones that were measured.
+func (m *meter) of(n int) sample {
+	seconds := m.ended.Sub(m.began).Seconds()
 	s := sample{
 		PerSecond: float64(n) / seconds,
 		Micros:    map[string]float64{},
@@ -107,18 +122,22 @@ func (m *meter) end(ctx context.Context, n int) sample {
 		Waits:     portions(m.waits),
 		Names:     portions(m.names),
 	}
-	for part, t := range used {
+	for part, t := range m.times {
 		s.Cores[part] = t.Seconds() / seconds
 		if n > 0 && part != partOthers && part != partStolen {
 			s.Micros[part] = float64(t.Microseconds()) / float64(n)
 		}
 	}
-	commits, wal := m.s.counters(ctx)
 	if n > 0 {
-		s.Commits = float64(commits-m.commits) / float64(n)
-		s.WAL = float64(wal-m.wal) / float64(n)
+		s.Commits = float64(m.commits) / float64(n)
+		s.WAL = float64(m.wal) / float64(n)
 	}
 	return s
+}
+
+// total is the CPU time of one in the service and in Postgres, in µs.
+func (s sample) total() float64 {
+	return s.Micros[partPostgres] + s.Micros["API"] + s.Micros["worker"]
 }
 
 // portions divides numbers by their sum.

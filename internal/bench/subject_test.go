@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -168,9 +169,9 @@ func (s *subject) stopWorker() {
 }
 
 // number returns the number that a statement selects.
-func (d *deployment) number(t *testing.T, sql string) (n int64) {
+func (d *deployment) number(t *testing.T, sql string, args ...any) (n int64) {
 	t.Helper()
-	if err := d.pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+	if err := d.pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return n
@@ -187,6 +188,18 @@ func (d *deployment) finished(t *testing.T) int64 {
 		sql = "SELECT (" + sql + ") + (SELECT count(*) FROM inline_completed)"
 	}
 	return d.number(t, sql)
+}
+
+// finishedWithin returns how many small multiplications were completed in a time.
+func (d *deployment) finishedWithin(t *testing.T, from, to time.Time) int {
+	t.Helper()
+	return int(d.number(t, "SELECT count(*) FROM inline_completed WHERE finished_at >= $1 AND finished_at < $2", from, to))
+}
+
+// waits reports whether a small multiplication is not completed.
+func (d *deployment) waits(t *testing.T, id uuid.UUID) bool {
+	t.Helper()
+	return d.number(t, "SELECT count(*) FROM inline_pending WHERE id = $1", id) > 0
 }
 
 // completions returns how many were completed by when, in steps of 50 ms since a time.
