@@ -9,6 +9,9 @@ import io
 import json
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -16,6 +19,12 @@ from .server import server
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHOWN_SERVER = "http://127.0.0.1:8080"
+
+# A command that fails ends a block, and so does a problem that the server responds with.
+PREAMBLE = """
+set -eu
+curl() { command curl --fail-with-body -H "Authorization: Bearer $MILLRACE_TOKEN" "$@"; }
+"""
 
 
 class DocsTest(unittest.TestCase):
@@ -56,6 +65,45 @@ class DocsTest(unittest.TestCase):
             found += len(blocks)
             self.run_blocks(name, blocks)
         self.assertGreater(found, 1)
+
+    def run_commands(self, name, block, folder):
+        """Run the lines of a shell in a folder, as if they were pasted there."""
+        block = block.replace(SHOWN_SERVER, server().url)
+        with self.subTest(name + ": " + block[:60]):
+            done = subprocess.run(
+                ["bash", "-c", PREAMBLE + block],
+                capture_output=True,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                timeout=120,
+            )
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            for line in re.findall(r"^# (.*)$", block, re.M):
+                for part in re.findall(r"\[\[.*\]\]", line):
+                    self.assertIn(part.replace(" ", ""), done.stdout.replace(" ", ""))
+
+    @unittest.skipUnless(shutil.which("bash") and shutil.which("curl"), "no bash or curl")
+    def test_commands(self):
+        os.mkdir("bin")
+        os.symlink(os.environ["MILLRACE_BINARY"], "bin/millrace")
+        os.symlink(sys.executable, "bin/python3")
+        self.addCleanup(os.environ.update, PATH=os.environ["PATH"])
+        os.environ["PATH"] = os.path.abspath("bin") + os.pathsep + os.environ["PATH"]
+        found = 0
+        for name in ("../README.md", "../docs/api.md", "../docs/cli.md"):
+            path = os.path.join(ROOT, name)
+            if not os.path.exists(path):  # in an sdist
+                continue
+            with open(path, encoding="utf-8") as file:
+                blocks = re.findall(r"^(<!-- not run.*\n)?```sh\n(.*?)^```$", file.read(), re.M | re.S)
+            os.mkdir(os.path.basename(name))
+            for skip, block in blocks:
+                if not skip:
+                    found += 1
+                    self.run_commands(name, block, os.path.basename(name))
+        if os.path.exists(os.path.join(ROOT, "../README.md")):
+            self.assertGreater(found, 5)
 
     def test_notebooks(self):
         names = glob.glob(os.path.join(ROOT, "examples", "*.ipynb"))
