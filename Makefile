@@ -45,13 +45,11 @@ test: test-millrace test-tools test-python ## Run all tests
 
 .PHONY: test-millrace
 test-millrace: setup-test
-	go vet ./...
 	@$(WITH_RACE); go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
 
 # -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
 .PHONY: test-tools
 test-tools: setup-test
-	go -C tools vet ./...
 	@$(WITH_RACE); go -C tools test $$race -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: test-python
@@ -154,6 +152,12 @@ check-generate: need-go ## Check that the generated files are current
 	  { echo "kustomize/components/prometheus-operator/rules.yaml is stale: make generate" >&2; exit 1; }
 	$(GENERATE_KERNELS) -check ../matrix
 
+# A change that is meant to break clients is named in openapi/breaks.txt, and described in the changelog.
+.PHONY: check-api
+check-api: need-go ## Compare the description of the API with that of the last release, and name what breaks clients
+	go -C tools/apidiff tool oasdiff breaking --fail-on WARN --err-ignore ../../openapi/breaks.txt --warn-ignore ../../openapi/breaks.txt \
+	  ../../openapi/released.yaml ../../openapi/openapi.yaml
+
 .PHONY: check-rules
 check-rules: ## Check and test the alert rules, and check the dashboard
 	@promtool=$$(scripts/setup.sh promtool) || exit 1; [ -n "$$promtool" ] || exit 0; \
@@ -165,12 +169,16 @@ check-manifests: need-go ## Build kustomize/ in many combinations and check it a
 	@scripts/check-manifests.sh
 
 .PHONY: check
-check: lint check-generate check-rules check-manifests test ## Run all checks of CI
+check: lint check-generate check-api check-rules check-manifests test ## Run all checks of CI
 
 .PHONY: image
 image: build ## Build the container image millrace:local (TAG=version, ARGS='--platform linux/arm64')
 	docker build --build-arg VERSION="$$(bin/millrace version | cut -d ' ' -f 2)" \
 	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" -t millrace:$(or $(TAG),local) $(ARGS) .
+
+.PHONY: release
+release: need-go ## Build what is published, into bin/release/: binaries, wheel, image, checksums (VERSION=v0.1.0 PLATFORMS=linux/amd64)
+	@VERSION=$(VERSION) PLATFORMS="$(PLATFORMS)" OUT=$(OUT) scripts/release.sh
 
 .PHONY: clean
 clean: ## Delete build outputs (not the data in .millrace/)
