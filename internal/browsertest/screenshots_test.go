@@ -40,6 +40,10 @@ func TestScreenshots(t *testing.T) {
 	b.sees(`document.querySelector(".in_progress progress").value > 0.15`)
 	b.picture("start")
 
+	b.open(d.url + "/multiplications/" + busy.ID)
+	b.sees(`document.querySelector("#reasons").innerText.includes("should end")`)
+	b.picture("multiplication")
+
 	b.open(d.url + busy.Links.Jobs + "&state=completed")
 	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 5`)
 	b.picture("riverui")
