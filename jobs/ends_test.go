@@ -85,12 +85,14 @@ func TestEndsAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	completed := b.submit(c, 5, 6, 7)
+	inlined := b.accept(c, b.offer(c, 2, 3, 4, 1))[0]
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for id, want := range map[uuid.UUID][]string{
 		cancelled: {"level=INFO", "state=cancelled", "shape=3×4×5", "seconds=", "tenant=1"},
-		completed: {"level=INFO", "state=completed", "shape=5×6×7", "seconds=", "attempts=1"},
+		completed: {"level=INFO", "state=completed", "shape=5×6×7", "seconds=", "attempts=1", "tenant=1"},
+		inlined:   {"level=INFO", "state=completed", "shape=2×3×4", "seconds=", "attempts=1", "tenant=1"},
 	} {
 		line := log.wait(t, id)
 		for _, text := range want {

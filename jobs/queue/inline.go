@@ -194,6 +194,7 @@ func (c *Client) Waiting(ctx context.Context, b Bundle) ([]inline.Multiplication
 	for i, row := range rows {
 		waiting[i] = inline.Multiplication{
 			ID:       row.ID,
+			TenantID: row.TenantID,
 			Job:      b.Job,
 			M:        int64(row.M),
 			K:        int64(row.K),

@@ -49,7 +49,7 @@ SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @inline_sin
 
 -- name: ListBundle :many
 -- The multiplications of a bundle that wait.
-SELECT id, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending
+SELECT id, tenant_id, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending
 WHERE id BETWEEN @first::uuid AND @last::uuid AND job = @job
 ORDER BY id;
 

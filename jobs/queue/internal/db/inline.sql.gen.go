@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/millrace/millrace/identity"
 )
 
 const CompleteBundle = `-- name: CompleteBundle :many
@@ -270,13 +271,14 @@ func (q *Queries) KnowInline(ctx context.Context, inlineSince int16) (bool, erro
 }
 
 const ListBundle = `-- name: ListBundle :many
-SELECT id, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending
+SELECT id, tenant_id, m, k, n, a_float32, b_float32, checksum, operands FROM inline_pending
 WHERE id BETWEEN $1::uuid AND $2::uuid AND job = $3
 ORDER BY id
 `
 
 type ListBundleRow struct {
 	ID       uuid.UUID
+	TenantID identity.TenantID
 	M        int16
 	K        int16
 	N        int16
@@ -298,6 +300,7 @@ func (q *Queries) ListBundle(ctx context.Context, first uuid.UUID, last uuid.UUI
 		var i ListBundleRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.TenantID,
 			&i.M,
 			&i.K,
 			&i.N,
