@@ -75,7 +75,7 @@ func (s *server) createFrom(ctx context.Context, template string) (string, error
 		return "", err
 	}
 	name := "test_" + strconv.FormatInt(s.databases.Add(1), 10)
-	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+name+" STRATEGY file_copy TEMPLATE "+template); err != nil {
 		return "", fmt.Errorf("create a database: %w", err)
 	}
 	return name, nil
@@ -94,7 +94,7 @@ func (s *server) createTemplate(ctx context.Context) error {
 	if err := s.ensure(); err != nil {
 		return err
 	}
-	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+templateName+" TEMPLATE template0"); err != nil {
+	if _, err := s.admin.Exec(ctx, "CREATE DATABASE "+templateName+" STRATEGY file_copy TEMPLATE template0"); err != nil {
 		return fmt.Errorf("create the template database: %w", err)
 	}
 	pool, err := s.connect(ctx, templateName)
