@@ -20,6 +20,7 @@ type apiCommand struct {
 	server.Access
 	server.Hosts
 	server.Clients
+	server.Webhooks
 	TLS      certificate.Files `embed:""`
 	OIDC     oidc.Settings     `embed:""`
 	Addr     string            `default:":8080" help:"Address of the API."`
@@ -41,6 +42,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Access:   c.Access,
 		Hosts:    c.Hosts,
 		Clients:  c.Clients,
+		Webhooks: c.Webhooks,
 		TLS:      c.TLS,
 		OIDC:     c.OIDC,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},

@@ -27,6 +27,7 @@ type devCommand struct {
 	server.Access
 	server.Hosts
 	server.Clients
+	server.Webhooks
 	server.Keeping
 	TLS       certificate.Files `embed:""`
 	OIDC      oidc.Settings     `embed:""`
@@ -91,16 +92,17 @@ func (c *devCommand) config() (server.Config, error) {
 			Retention: c.Retention,
 			Keeping:   c.Keeping,
 		},
-		Limits:  c.Limits,
-		Pages:   c.Pages,
-		Access:  c.Access,
-		Hosts:   c.Hosts,
-		Clients: c.Clients,
-		TLS:     c.TLS,
-		OIDC:    c.OIDC,
-		Work:    c.Work,
-		Addr:    c.Addr,
-		OpsAddr: c.OpsAddr,
+		Limits:   c.Limits,
+		Pages:    c.Pages,
+		Access:   c.Access,
+		Hosts:    c.Hosts,
+		Clients:  c.Clients,
+		Webhooks: c.Webhooks,
+		TLS:      c.TLS,
+		OIDC:     c.OIDC,
+		Work:     c.Work,
+		Addr:     c.Addr,
+		OpsAddr:  c.OpsAddr,
 	}
 	if c.Blocks == "file" {
 		dir, err := filepath.Abs(filepath.Join(c.Data, "blocks"))

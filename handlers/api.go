@@ -22,6 +22,7 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/quotas"
+	"github.com/millrace/millrace/handlers/webhooks"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/pages"
@@ -147,8 +148,17 @@ func (a *API) register(api huma.API, routes *auth.Routes) {
 	auth.Route(api, routes, "GET /v1/limits", apidoc.GetLimits(), a.getLimits)
 
 	a.auth.Register(api, routes, a.fail)
+	a.webhooks().Register(api, routes)
 
 	apidoc.Describe(api.OpenAPI())
+}
+
+// webhooks returns the operations on webhooks. Without jobs they can be described only.
+func (a *API) webhooks() *webhooks.Webhooks {
+	if a.jobs == nil {
+		return webhooks.New(a.store, nil, a.fail)
+	}
+	return webhooks.New(a.store, a.jobs.Webhooks(), a.fail)
 }
 
 // OpenAPI returns the description of the API as YAML, OpenAPI 3.1. It is the same for every build of one source.

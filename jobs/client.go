@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/jobs/queue/session"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -30,6 +31,7 @@ type Client struct {
 	metrics   *measure.Metrics
 	acceptor  *accept.Acceptor
 	quotas    *quota.Keeper
+	webhooks  *deliver.Room
 	gate      *admission.Gate
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
@@ -39,11 +41,12 @@ type Client struct {
 // it may be nil in a process that does not work.
 func NewClient(s *store.Store, engine *tile.Engine, config queue.Config, log *slog.Logger) (*Client, error) {
 	c := &Client{
-		store:   s,
-		sender:  notify.NewSender(s.Pool, log),
-		config:  config,
-		log:     log,
-		metrics: measure.New(config, finalStates()),
+		store:    s,
+		sender:   notify.NewSender(s.Pool, log),
+		config:   config,
+		log:      log,
+		metrics:  measure.New(config, finalStates()),
+		webhooks: deliver.New(s, config.Webhooks, config.Lead, config.Metrics, log),
 	}
 	if engine != nil {
 		measure.Panels(engine, config)
@@ -78,6 +81,7 @@ func (c *Client) Start(ctx context.Context) error {
 		c.loops.Go(func() { loop.Every(loops, session.LookInterval, c.rescueEnded) })
 		c.loops.Go(func() { loop.Every(loops, feedInterval, c.feed) })
 		c.loops.Go(func() { loop.Every(loops, quota.Interval, c.quotas.Keep) })
+		c.loops.Go(func() { loop.Every(loops, deliver.Interval, c.webhooks.Keep) })
 		c.loops.Go(func() { loop.Every(loops, reconcileInterval, c.reconcileJustNow) })
 	}
 	return nil
@@ -99,6 +103,9 @@ func (c *Client) Queue() *queue.Client { return c.queue }
 
 // Quotas returns what knows the quotas of tenants.
 func (c *Client) Quotas() *quota.Keeper { return c.quotas }
+
+// Webhooks returns what sends the messages of webhooks.
+func (c *Client) Webhooks() *deliver.Room { return c.webhooks }
 
 // replicas returns how many processes serve clients.
 func (c *Client) replicas(ctx context.Context) (int, error) {

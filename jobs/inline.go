@@ -30,7 +30,7 @@ const maxInlineBytes = 3 * store.MaxInline
 // admission.ErrOverloaded.
 func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
-	if s.Retention > 0 || !bringsContent(s.A) || !bringsContent(s.B) {
+	if s.Retention > 0 || c.webhooks.TellsSmall(t) || !bringsContent(s.A) || !bringsContent(s.B) {
 		return inline.Multiplication{}, Multiplication{}, false, nil
 	}
 	if err := c.limits.Check(a.Shape(), b.Shape(), s.MaxBytes); err != nil {
@@ -64,7 +64,7 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 }
 
 // ErrNotInline means that inline multiplications are not accepted, because a process of a version runs that does not
-// know of them. Nothing was written: the multiplication is to be submitted as any other.
+// know of them, or a webhook tells of small ones. Nothing was written: the multiplication is to be submitted as any other.
 var ErrNotInline = accept.ErrNotInline
 
 // Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has

@@ -27,6 +27,7 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 	river.AddWorker(workers, &tileWorker{client: c, engine: engine})
 	river.AddWorker(workers, &inlineWorker{client: c, engine: engine})
 	river.AddWorker(workers, &sweepWorker{client: c})
+	c.webhooks.AddTo(workers)
 	return queue.Parts{
 		Workers: workers,
 		Errors:  &errorHandler{client: c, log: c.log},
@@ -36,6 +37,7 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 			Permanent: backoff.Permanent,
 		}},
 		Periodic: periodicJobs(),
+		Queues:   c.webhooks.Queues(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store/quota"
 	"github.com/millrace/millrace/store/retention"
@@ -31,6 +32,7 @@ type Config struct {
 	Access   Access // to the API
 	Hosts    Hosts
 	Clients  Clients           // of the API
+	Webhooks Webhooks          // that the API sends
 	TLS      certificate.Files // of the API
 	OIDC     oidc.Settings     // of the API
 	Work     Work              // an API uses SoftStop, its grace period, and Lease only
@@ -113,6 +115,21 @@ func (c Clients) handlers(refusals *guard.Refusals) handlers.Clients {
 	}
 }
 
+// Webhooks says what the process sends to the receivers of webhooks, and where to.
+type Webhooks struct {
+	WebhookConcurrency int            `default:"16" help:"How many messages of webhooks the process sends at once, half of them to one receiver; 0 is none."`
+	WebhookAllow       []netip.Prefix `help:"Networks that webhooks may call besides public addresses, and by HTTP without TLS, like 10.1.0.0/16."`
+}
+
+// deliver returns the part of the configuration that is about sending. There, 0 is the default.
+func (w Webhooks) deliver() deliver.Config {
+	config := deliver.Config{Concurrency: w.WebhookConcurrency, Allow: w.WebhookAllow}
+	if config.Concurrency == 0 {
+		config.Concurrency = -1
+	}
+	return config
+}
+
 // Work says how a process works on tiles.
 type Work struct {
 	BLAS     string        `name:"blas" help:"Kernel: a file (a BLAS library), builtin, avx512, avx2, neon or gonum; empty for the fastest of this machine."`
@@ -155,6 +172,8 @@ func (c Config) Validate() error {
 	case c.Clients.MaxConnections < 0 || c.Clients.MaxWaiting < 0:
 		return fmt.Errorf("--max-connections and --max-waiting must not be negative, they are %d and %d",
 			c.Clients.MaxConnections, c.Clients.MaxWaiting)
+	case c.Webhooks.WebhookConcurrency < 0:
+		return fmt.Errorf("--webhook-concurrency must not be negative, it is %d", c.Webhooks.WebhookConcurrency)
 	case c.LastScrape < 0:
 		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
 	case c.Storage.Retention < time.Minute:
@@ -221,6 +240,7 @@ func (c Config) jobs() queue.Config {
 			"retention": c.Storage.Retention.String(),
 			"lease":     c.Work.Lease.String(),
 		},
+		Webhooks: c.Webhooks.deliver(),
 	}
 }
 

@@ -30,6 +30,14 @@ var componentDocs = map[string]struct {
 		"The type of a matrix's elements.",
 		nil,
 	},
+	"Delivery": {
+		"A message of a webhook, and what has become of it.",
+		exampleDelivery(),
+	},
+	"DeliveryList": {
+		"A page of deliveries.",
+		resource.DeliveryList{Items: []resource.Delivery{exampleDelivery()}, NextCursor: "1718"},
+	},
 	"Dimensions": {
 		"The dimensions of a multiplication: A is m×k, B is k×n, the result is m×n.",
 		examplePending().Shape,
@@ -93,6 +101,10 @@ var componentDocs = map[string]struct {
 	"NewKey": {
 		"A key that was just made, with its token.",
 		exampleNewKey(),
+	},
+	"NewWebhook": {
+		"A webhook, with a secret that is new.",
+		exampleNewWebhook(),
 	},
 	"NewMatrix": {
 		"A matrix to store: numbers, or the description of a random matrix.",
@@ -166,5 +178,17 @@ var componentDocs = map[string]struct {
 	"Values": {
 		"Rows of numbers, all of the same length.",
 		exampleValuesA,
+	},
+	"Webhook": {
+		"Where messages about the multiplications of a tenant are sent.",
+		exampleWebhook(),
+	},
+	"WebhookList": {
+		"Webhooks.",
+		resource.WebhookList{Items: []resource.Webhook{exampleWebhook()}},
+	},
+	"WebhookOrder": {
+		"What a webhook is to be.",
+		exampleWebhookOrder(),
 	},
 }

@@ -53,6 +53,7 @@ func Config() huma.Config {
 		{Name: matricesTag, Description: "Matrices that are stored once and used in any number of multiplications."},
 		{Name: multiplicationsTag, Description: "Submit multiplications, watch them, and download their results."},
 		{Name: overviewTag, Description: "The state of the system."},
+		{Name: webhooksTag, Description: "Receivers that are told when multiplications end."},
 	}
 	c.Formats = formats()
 	c.Components.SecuritySchemes = securitySchemes()

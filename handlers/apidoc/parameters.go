@@ -104,6 +104,15 @@ func queryParameters() map[string]huma.Param {
 			Schema:  patternSchema(`^[A-Za-z0-9_-]*$`, 32),
 		},
 		"limit": {Example: 50},
+		"before": {
+			Example: "1718",
+			Schema:  patternSchema(`^\d*$`, 19),
+		},
+		"delivery_id": {
+			Description: "The id of the delivery.",
+			Example:     exampleDeliveryID,
+			Schema:      idSchema(),
+		},
 		"state": {
 			Schema: arraySchema(enumSchema("pending", "in_progress", "completed", "failed", "cancelled"), 5),
 		},
@@ -119,6 +128,13 @@ func idDocs(route string) huma.Param {
 		return huma.Param{
 			Description: "The id of the matrix.",
 			Example:     exampleMatrixA,
+			Schema:      idSchema(),
+		}
+	}
+	if strings.HasPrefix(route, WebhooksPath) {
+		return huma.Param{
+			Description: "The id of the webhook.",
+			Example:     exampleWebhookID,
 			Schema:      idSchema(),
 		}
 	}

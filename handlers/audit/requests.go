@@ -9,7 +9,7 @@ import (
 )
 
 // administers are the paths below which each change is an act.
-var administers = []string{"/v1/keys", "/v1/tenants", "/v1/session", "/riverui/"}
+var administers = []string{"/v1/keys", "/v1/tenants", "/v1/session", "/v1/webhooks", "/riverui/"}
 
 // told is the path below which the bodies of requests say what they are about.
 const told = "/riverui/"

@@ -21,6 +21,7 @@ import (
 
 	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/jobs/queue/backoff"
+	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/jobs/queue/riverlog"
@@ -75,6 +76,7 @@ type Config struct {
 	Timeout  time.Duration         // how long a tile may take; 0: MaxTileTimeout
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 	Settings map[string]string     // what all processes must agree on, by the name of the flag
+	Webhooks deliver.Config        // of a process that leads
 }
 
 // Parts are what River calls: the workers of the kinds of jobs, and what observes them.
@@ -82,7 +84,8 @@ type Parts struct {
 	Workers    *river.Workers
 	Errors     river.ErrorHandler
 	Middleware []rivertype.Middleware
-	Periodic   []*river.PeriodicJob // enqueued by the leader
+	Periodic   []*river.PeriodicJob         // enqueued by the leader
+	Queues     map[string]river.QueueConfig // besides those of tiles and of the maintenance
 }
 
 // Client is a process's part in the queue.
@@ -176,7 +179,7 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		CompletedJobRetentionPeriod: c.store.Retention + c.store.Retention/4,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
-		Queues:                      map[string]river.QueueConfig{},
+		Queues:                      parts.Queues,
 		LeaderElectionDisabled:      !c.config.Lead,
 		PollOnly:                    database.Pooled(c.store.Pool),
 	}

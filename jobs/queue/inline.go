@@ -167,9 +167,10 @@ func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
 	p.Priorities = append(p.Priorities, o.Priority)
 }
 
-// KnowInline reports whether each process that runs understands the inline multiplications of an acceptance.
+// KnowInline reports whether each process that runs understands the inline multiplications of an acceptance, and none
+// of their tenants has a webhook that tells of them.
 func (c *Client) KnowInline(ctx context.Context, a Acceptance) (bool, error) {
-	return c.db.KnowInline(ctx, a.since())
+	return c.db.KnowInline(ctx, a.since(), c.bundleParams(a).Tenants)
 }
 
 // since returns the schema version from which on processes understand the inline multiplications.

@@ -2,10 +2,11 @@
 -- Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 -- arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
 -- keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a
--- version runs that does not know of such rows. The cast of the state keeps Postgres from reading all jobs of that state: it does
+-- version runs that does not know of such rows, or if a webhook of one of the tenants tells of them. The cast of the state keeps Postgres from reading all jobs of that state: it does
 -- so where its statistics say that there are none, which are of a time before many came.
 WITH known AS (
-    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < @inline_since::smallint) AS yes
+    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < @inline_since::smallint)
+       AND NOT EXISTS (SELECT FROM webhooks h WHERE h.small AND h.disabled_at IS NULL AND h.tenant_id = ANY(@tenants::integer[])) AS yes
 ), kept AS (
     INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
     SELECT x.key, x.fingerprint, @status::smallint, x.location, x.body, clock_timestamp() + @retention::interval
@@ -44,8 +45,10 @@ WHERE x.key = '' OR x.key IN (SELECT key FROM kept)
 RETURNING id, job;
 
 -- name: KnowInline :one
--- Whether each process understands inline multiplications, which came with schema version inline_since.
-SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @inline_since::smallint))::boolean;
+-- Whether each process understands inline multiplications, which came with schema version inline_since, and no webhook of the tenants
+-- tells of them.
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < @inline_since::smallint)
+    AND NOT EXISTS (SELECT FROM webhooks h WHERE h.small AND h.disabled_at IS NULL AND h.tenant_id = ANY(@tenants::integer[])))::boolean;
 
 -- name: ListBundle :many
 -- The multiplications of a bundle that wait.

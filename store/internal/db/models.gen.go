@@ -104,3 +104,48 @@ type MultiplicationEvent struct {
 	State            string
 	TilesCompleted   int64
 }
+
+type Webhook struct {
+	ID       uuid.UUID
+	TenantID identity.TenantID
+	Url      string
+	Name     string
+	// In which states multiplications end that it tells of.
+	States []string
+	// Whether it tells of small multiplications, too. While there is one, none of its tenant is inline.
+	Small bool
+	// Key of the signatures.
+	Secret []byte
+	// The one before, which signs as well until old_secret_until.
+	OldSecret      []byte
+	OldSecretUntil *time.Time
+	CreatedAt      time.Time
+	// When an attempt has failed first since one has succeeded; NULL: none.
+	FailingSince *time.Time
+	DisabledAt   *time.Time
+	// Why nothing is sent any more, since disabled_at.
+	DisabledBecause *string
+}
+
+type WebhookDelivery struct {
+	ID uuid.UUID
+	// Their order.
+	Seq              int64
+	WebhookID        uuid.UUID
+	MultiplicationID uuid.UUID
+	EndedAs          string
+	EndedAt          time.Time
+	State            string
+	Attempts         int32
+	// Those before it was replayed, which do not count against the most that there are.
+	AttemptsBefore int32
+	// Of the response to the last attempt; NULL: there was none.
+	Status *int16
+	// Why the last attempt has failed; NULL: it has not.
+	Error       *string
+	CreatedAt   time.Time
+	AttemptedAt *time.Time
+	// When it is tried again; NULL: as soon as possible, or not at all.
+	NextAt     *time.Time
+	FinishedAt *time.Time
+}

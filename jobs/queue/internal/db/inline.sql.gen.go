@@ -131,7 +131,8 @@ func (q *Queries) ExpandInline(ctx context.Context, ids []uuid.UUID, retention t
 
 const InsertBundles = `-- name: InsertBundles :many
 WITH known AS (
-    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < $13::smallint) AS yes
+    SELECT NOT EXISTS (SELECT FROM workers w WHERE w.schema_version < $13::smallint)
+       AND NOT EXISTS (SELECT FROM webhooks h WHERE h.small AND h.disabled_at IS NULL AND h.tenant_id = ANY($12::integer[])) AS yes
 ), kept AS (
     INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at)
     SELECT x.key, x.fingerprint, $14::smallint, x.location, x.body, clock_timestamp() + $15::interval
@@ -208,7 +209,7 @@ type InsertBundlesRow struct {
 // Accepts inline multiplications: a job for each bundle, the rows with their operands, and the responses to requests with keys. All
 // arrays of rows have one length, and so have those of bundles and those of keys. It returns the ids of the rows; the others have
 // keys that were used before. A bundle stands in line as if it had come some seconds ago. It does nothing while a process of a
-// version runs that does not know of such rows. The cast of the state keeps Postgres from reading all jobs of that state: it does
+// version runs that does not know of such rows, or if a webhook of one of the tenants tells of them. The cast of the state keeps Postgres from reading all jobs of that state: it does
 // so where its statistics say that there are none, which are of a time before many came.
 func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([]InsertBundlesRow, error) {
 	rows, err := q.db.Query(ctx, InsertBundles,
@@ -259,12 +260,14 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 }
 
 const KnowInline = `-- name: KnowInline :one
-SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $1::smallint))::boolean
+SELECT (NOT EXISTS (SELECT 1 FROM workers w WHERE w.schema_version < $1::smallint)
+    AND NOT EXISTS (SELECT FROM webhooks h WHERE h.small AND h.disabled_at IS NULL AND h.tenant_id = ANY($2::integer[])))::boolean
 `
 
-// Whether each process understands inline multiplications, which came with schema version inline_since.
-func (q *Queries) KnowInline(ctx context.Context, inlineSince int16) (bool, error) {
-	row := q.db.QueryRow(ctx, KnowInline, inlineSince)
+// Whether each process understands inline multiplications, which came with schema version inline_since, and no webhook of the tenants
+// tells of them.
+func (q *Queries) KnowInline(ctx context.Context, inlineSince int16, tenants []int32) (bool, error) {
+	row := q.db.QueryRow(ctx, KnowInline, inlineSince, tenants)
 	var column_1 bool
 	err := row.Scan(&column_1)
 	return column_1, err
