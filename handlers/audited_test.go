@@ -51,6 +51,10 @@ func TestAudit(t *testing.T) {
 	b.send(t, http.MethodPost, "/riverui/api/jobs/retry", strings.NewReader(ids), jsonBody...).want(t, http.StatusNotFound)
 	want("a retry in River UI", `action="change in River UI"`, "on=/riverui/api/jobs/retry", "outcome=failed", "12345")
 
+	hook := strings.NewReader(`{"url": "https://example.com/?token=of-the-receiver"}`)
+	b.do(t, http.MethodPost, "/v1/webhooks", hook, jsonBody...).want(t, http.StatusCreated)
+	want("a webhook", `action="POST /v1/webhooks"`, "on=/v1/webhooks", "outcome=done")
+
 	b.send(t, http.MethodPost, "/v1/matrices", strings.NewReader("[[1]]"), append(jsonBody, "Origin", "https://evil.example")...)
 	if got := log.String(); got != "" {
 		t.Errorf("a refused upload: %s, want no line", got)

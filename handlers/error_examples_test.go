@@ -100,6 +100,11 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	locked := setupWith(t, options{idle: true, auth: true})
 	expired := locked.expiredKey(t)
 	others := locked.keysOfOthers(t)
+	const webhooks = "/v1/webhooks"
+	hook, delivery := idle.hookWithDelivery(t)
+	for range 19 {
+		post(webhooks, jsonType, `{"url": "https://example.com/", "small": false}`)().want(t, http.StatusCreated)
+	}
 	faults := map[string]func() received{
 		"create-key 400": post("/v1/keys", jsonType, `x`),
 		"create-key 413": post("/v1/keys", jsonType, strings.Repeat(" ", 17<<10)),
@@ -108,6 +113,21 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		"list-keys 422":  send(idle, http.MethodGet, "/v1/keys?colour=red"),
 		"revoke-key 404": send(idle, http.MethodDelete, "/v1/keys/0aB3dE5gH7"),
 		"sign-in 409":    send(idle, http.MethodPost, "/v1/session"),
+
+		"create-webhook 400":        post(webhooks, jsonType, `x`),
+		"create-webhook 409":        post(webhooks, jsonType, `{"url": "https://example.com/"}`),
+		"create-webhook 413":        post(webhooks, jsonType, strings.Repeat(" ", 17<<10)),
+		"create-webhook 415":        post(webhooks, "text/plain", `1`),
+		"create-webhook 422":        post(webhooks, jsonType, `{"url": "https://x:y@example.com/"}`),
+		"list-webhooks 422":         send(idle, http.MethodGet, webhooks+"?colour=red"),
+		"get-webhook 404":           send(idle, http.MethodGet, webhooks+nothing),
+		"delete-webhook 404":        send(idle, http.MethodDelete, webhooks+nothing),
+		"rotate-webhook-secret 404": send(idle, http.MethodPost, webhooks+nothing+"/rotate"),
+		"enable-webhook 404":        send(idle, http.MethodPost, webhooks+nothing+"/enable"),
+		"list-deliveries 404":       send(idle, http.MethodGet, webhooks+nothing+"/deliveries"),
+		"list-deliveries 422":       send(idle, http.MethodGet, webhooks+"/"+hook+"/deliveries?before=99999999999999999999"),
+		"replay-delivery 404":       send(idle, http.MethodPost, webhooks+"/"+hook+"/deliveries"+nothing+"/replay"),
+		"replay-delivery 409":       send(idle, http.MethodPost, webhooks+"/"+hook+"/deliveries/"+delivery+"/replay"),
 
 		"submit-simple 400": post("/matrix_multiplication/", jsonType, `{"A": [[1, 2]`),
 		"submit-simple 413": post("/matrix_multiplication/", jsonType, `{"A": [`+column+`], "B": [`+row+`]}`),
@@ -172,6 +192,11 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		"get-matrix":                {http.MethodGet, matrices + nothing},
 		"delete-matrix":             {http.MethodDelete, matrices + nothing},
 		"revoke-key":                {http.MethodDelete, "/v1/keys/0aB3dE5gH7"},
+		"get-webhook":               {http.MethodGet, webhooks + nothing},
+		"delete-webhook":            {http.MethodDelete, webhooks + nothing},
+		"rotate-webhook-secret":     {http.MethodPost, webhooks + nothing + "/rotate"},
+		"enable-webhook":            {http.MethodPost, webhooks + nothing + "/enable"},
+		"replay-delivery":           {http.MethodPost, webhooks + nothing + "/deliveries" + nothing + "/replay"},
 		"get-session":               {http.MethodGet, "/v1/session"},
 		"sign-in":                   {http.MethodPost, "/v1/session"},
 		"sign-out":                  {http.MethodDelete, "/v1/session"},

@@ -99,7 +99,7 @@ func (b *testBundle) furnish(t *testing.T, tenant identity.TenantID) possessions
 func (b *testBundle) whole(t *testing.T) string {
 	t.Helper()
 	tables := []string{"matrices", "blocks", "multiplications", "multiplication_events", "inline_pending", "inline_completed",
-		"idempotency_keys", "job_batches", "(SELECT * FROM river_job WHERE queue IN ('small', 'tiles'))", "tenants"}
+		"idempotency_keys", "job_batches", "webhooks", "webhook_deliveries", "(SELECT * FROM river_job WHERE queue IN ('small', 'tiles'))", "tenants"}
 	var parts []string
 	for _, table := range tables {
 		parts = append(parts, "(SELECT md5(string_agg(x::text, ',' ORDER BY x::text)) FROM "+table+" AS x)")
@@ -165,6 +165,27 @@ func attempts(multiplication bool) map[string][]attempt {
 	return all
 }
 
+// webhookAttempts is attempts for a webhook, and for a delivery of it.
+func webhookAttempts(delivery string) map[string][]attempt {
+	const webhook = "/v1/webhooks/" + placeholder
+	return map[string][]attempt{
+		"GET /v1/webhooks":              {{path: "/v1/webhooks"}},
+		"POST /v1/webhooks":             nil, // it names nothing
+		"GET /v1/webhooks/{id}":         {{path: webhook}},
+		"DELETE /v1/webhooks/{id}":      {{path: webhook}},
+		"POST /v1/webhooks/{id}/rotate": {{path: webhook + "/rotate"}},
+		"POST /v1/webhooks/{id}/enable": {{path: webhook + "/enable"}},
+		"GET /v1/webhooks/{id}/deliveries": {
+			{path: webhook + "/deliveries"},
+			{path: webhook + "/deliveries?delivery_state=pending&limit=1"},
+		},
+		"POST /v1/webhooks/{id}/deliveries/{delivery_id}/replay": {
+			{path: webhook + "/deliveries/" + delivery + "/replay"},
+			{path: webhook + "/deliveries/" + placeholder + "/replay"},
+		},
+	}
+}
+
 // told is what a client learns from a response, apart from the id that it has sent and the time.
 func told(a received, id string) string {
 	header := maps.Clone(a.Header)
@@ -182,6 +203,7 @@ func TestTenants(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, options{})
 	mine := b.furnish(t, alice)
+	hook, delivery := b.hookWithDelivery(t, as(alice)...)
 	before := b.whole(t)
 	ask := func(operation string, a attempt, id string) string {
 		t.Helper()
@@ -197,9 +219,9 @@ func TestTenants(t *testing.T) {
 		return told(r, id)
 	}
 	walked := map[string]bool{}
-	walk := func(multiplication bool, ids []string) {
+	walkAll := func(attempts map[string][]attempt, ids []string) {
 		t.Helper()
-		for operation, tries := range attempts(multiplication) {
+		for operation, tries := range attempts {
 			walked[operation] = true
 			for _, try := range tries {
 				for _, id := range ids {
@@ -211,6 +233,11 @@ func TestTenants(t *testing.T) {
 			}
 		}
 	}
+	walk := func(multiplication bool, ids []string) {
+		t.Helper()
+		walkAll(attempts(multiplication), ids)
+	}
+	walkAll(webhookAttempts(delivery), []string{hook, delivery, mine.multiplications[0]})
 	walk(true, mine.multiplications)
 	walk(false, mine.matrices)
 	// As if they were of the other kind.

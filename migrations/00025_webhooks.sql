@@ -3,7 +3,7 @@
 -- Webhooks tell receivers what has become of multiplications. Each statement is a transaction of its own, as in 00014.
 CREATE TABLE IF NOT EXISTS webhooks (
     id               uuid        PRIMARY KEY,
-    tenant_id        integer     NOT NULL REFERENCES tenants,
+    tenant_id        integer     NOT NULL,
     url              text        NOT NULL CHECK (octet_length(url) BETWEEN 1 AND 2000),
     name             text        NOT NULL CHECK (char_length(name) <= 100),
     states           text[]      NOT NULL CHECK (states <@ ARRAY['completed', 'failed', 'cancelled'] AND cardinality(states) > 0),

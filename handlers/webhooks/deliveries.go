@@ -15,7 +15,7 @@ import (
 )
 
 type deliveriesInput struct {
-	byID
+	ByID
 	Delivery string `query:"delivery_state" enum:"pending,delivered,failed" doc:"Only deliveries in this state" example:"failed"`
 	Limit    int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of deliveries in the page"`
 	Before   string `query:"before" doc:"next_cursor of the previous page, with the same filter"`
@@ -49,7 +49,7 @@ func (w *Webhooks) listDeliveries(ctx context.Context, in *deliveriesInput) (*de
 }
 
 type replayInput struct {
-	byID
+	ByID
 	Delivery string `path:"delivery_id"`
 }
 

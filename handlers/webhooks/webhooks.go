@@ -57,8 +57,9 @@ func failing[I, O any](
 ) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
+		var status huma.StatusError
 		switch {
-		case err == nil:
+		case err == nil, errors.As(err, &status):
 		case errors.Is(err, webhooks.ErrInvalid):
 			err = problem.New(problem.Invalid, err.Error())
 		case errors.Is(err, webhooks.ErrMany), errors.Is(err, webhooks.ErrNotReplayed):
@@ -77,12 +78,12 @@ func (w *Webhooks) own(ctx context.Context) store.Tenant {
 	return w.store.For(identity.From(ctx).Tenant)
 }
 
-// byID is a request for a webhook. An id that is none leads to a 404, as one that is unknown.
-type byID struct {
+// ByID is a request for a webhook. An id that is none leads to a 404, as one that is unknown.
+type ByID struct {
 	ID string `path:"id"`
 }
 
-func (in byID) id() uuid.UUID {
+func (in ByID) id() uuid.UUID {
 	id, _ := uuid.Parse(in.ID)
 	return id
 }
@@ -142,13 +143,13 @@ type oneOutput struct {
 }
 
 // get handles GET /v1/webhooks/{id}.
-func (w *Webhooks) get(ctx context.Context, in *byID) (*oneOutput, error) {
+func (w *Webhooks) get(ctx context.Context, in *ByID) (*oneOutput, error) {
 	one, err := webhooks.Get(ctx, w.own(ctx), in.id())
 	return &oneOutput{Body: body(one)}, err
 }
 
 // delete handles DELETE /v1/webhooks/{id}.
-func (w *Webhooks) delete(ctx context.Context, in *byID) (*struct{}, error) {
+func (w *Webhooks) delete(ctx context.Context, in *ByID) (*struct{}, error) {
 	return nil, webhooks.Delete(ctx, w.own(ctx), in.id())
 }
 
@@ -157,13 +158,13 @@ type newOutput struct {
 }
 
 // rotate handles POST /v1/webhooks/{id}/rotate.
-func (w *Webhooks) rotate(ctx context.Context, in *byID) (*newOutput, error) {
+func (w *Webhooks) rotate(ctx context.Context, in *ByID) (*newOutput, error) {
 	one, secret, err := webhooks.Rotate(ctx, w.own(ctx), in.id())
 	return &newOutput{Body: resource.NewWebhook{Webhook: body(one), Secret: secret.Text()}}, err
 }
 
 // enable handles POST /v1/webhooks/{id}/enable.
-func (w *Webhooks) enable(ctx context.Context, in *byID) (*oneOutput, error) {
+func (w *Webhooks) enable(ctx context.Context, in *ByID) (*oneOutput, error) {
 	one, err := webhooks.Enable(ctx, w.own(ctx), in.id())
 	return &oneOutput{Body: body(one)}, err
 }

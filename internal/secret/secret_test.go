@@ -24,6 +24,8 @@ func TestRedact(t *testing.T) {
 		"mr_" + hidden:                "mr_…",
 		"a " + key + " and " + key:    "a mr_0123456789_… and mr_0123456789_…",
 		"eyJhbGciOiJSUzI1NiJ9.eyJz.x": "eyJ…",
+		"whsec_" + hidden[:43] + "=":  "whsec_…",
+		"the prefix whsec_ is short":  "the prefix whsec_ is short",
 		"params_of_a_request mr_x":    "params_of_a_request mr_x",
 		"millrace_streams_total_bytes_of_everything": "millrace_streams_total_bytes_of_everything",
 	} {

@@ -3,6 +3,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -26,8 +27,8 @@ const (
 	DefaultConcurrency = 16
 	// cooldown is the shortest time between two looks for jobs, and so bounds how many are put off for receivers that are
 	// slow. Nothing wakes the queue: polling is what a message waits for.
-	cooldown = 50 * time.Millisecond
-	poll     = 500 * time.Millisecond
+	cooldown    = 50 * time.Millisecond
+	defaultPoll = 500 * time.Millisecond
 	// Interval is how often Keep must be called.
 	Interval = time.Second
 	// keepTimeout bounds what Keep reads.
@@ -42,6 +43,7 @@ const (
 type Config struct {
 	Concurrency int            // messages at once; 0: DefaultConcurrency; less: none
 	Allow       []netip.Prefix // networks that may be called besides public ones
+	Poll        time.Duration  // between two looks for messages; 0: defaultPoll
 }
 
 // Room is a process's part in sending messages.
@@ -85,7 +87,7 @@ func (r *Room) Queues() map[string]river.QueueConfig {
 		queues[Queue] = river.QueueConfig{
 			MaxWorkers:        r.config.Concurrency,
 			FetchCooldown:     cooldown,
-			FetchPollInterval: poll,
+			FetchPollInterval: cmp.Or(r.config.Poll, defaultPoll),
 		}
 	}
 	return queues
