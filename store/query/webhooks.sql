@@ -88,11 +88,11 @@ UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT 
 -- at once.
 UPDATE webhooks SET
     failing_since    = coalesce(failing_since, now()),
-    disabled_at      = CASE WHEN @gone::boolean OR failing_since < now() - @patience::interval THEN now() END,
+    disabled_at      = CASE WHEN @gone::boolean OR failing_since < now() - @max_failing::interval THEN now() END,
     disabled_because = CASE WHEN @gone::boolean THEN 'the receiver responded with 410 (Gone)'
-                            WHEN failing_since < now() - @patience::interval THEN 'each attempt has failed for days' END
+                            WHEN failing_since < now() - @max_failing::interval THEN 'each attempt has failed for days' END
 WHERE id = @id AND disabled_at IS NULL
-  AND (failing_since IS NULL OR @gone::boolean OR failing_since < now() - @patience::interval)
+  AND (failing_since IS NULL OR @gone::boolean OR failing_since < now() - @max_failing::interval)
 RETURNING (disabled_at IS NOT NULL)::boolean AS disabled;
 
 -- name: DeleteExpiredDeliveries :execrows

@@ -125,8 +125,8 @@ func (a Attempt) state() string {
 	return Pending
 }
 
-// Patience is for how long a receiver may fail before its webhook is disabled: longer than a delivery is tried.
-const Patience = 5 * 24 * time.Hour
+// MaxFailing is for how long a receiver may fail before its webhook is disabled: longer than a delivery is tried.
+const MaxFailing = 5 * 24 * time.Hour
 
 // Record writes what has become of an attempt. A webhook whose receiver is gone, or has failed for long, is disabled
 // with that. It reports whether it was.
@@ -150,7 +150,7 @@ func Record(ctx context.Context, s *store.Store, d Delivery, a Attempt) (disable
 		if a.Error == "" {
 			return q.NoteSuccess(ctx, d.Webhook)
 		}
-		noted, err := q.NoteFailure(ctx, a.Gone, Patience, d.Webhook)
+		noted, err := q.NoteFailure(ctx, a.Gone, MaxFailing, d.Webhook)
 		disabled = len(noted) > 0 && noted[0]
 		return err
 	})
