@@ -168,4 +168,3 @@ func TestSlowReceiver(t *testing.T) {
 		t.Error("the receiver got a second message while the first was under way, want one at a time of two")
 	}
 }
-

@@ -158,4 +158,3 @@ func (b *testBundle) hurry() {
 	b.untilCount(0, "SELECT count(*) FROM river_job WHERE kind = 'deliver_webhook' AND state = 'running'")
 	b.exec("UPDATE river_job SET scheduled_at = now(), state = 'available' WHERE kind = 'deliver_webhook' AND finalized_at IS NULL")
 }
-

@@ -380,8 +380,8 @@ RETURNING (disabled_at IS NOT NULL)::boolean AS disabled
 
 // Disables a webhook at once, or after it has failed for a time. It writes nothing that is written already: many attempts may fail
 // at once.
-func (q *Queries) NoteFailure(ctx context.Context, gone bool, patience time.Duration, iD uuid.UUID) ([]bool, error) {
-	rows, err := q.db.Query(ctx, NoteFailure, gone, patience, iD)
+func (q *Queries) NoteFailure(ctx context.Context, gone bool, maxFailing time.Duration, iD uuid.UUID) ([]bool, error) {
+	rows, err := q.db.Query(ctx, NoteFailure, gone, maxFailing, iD)
 	if err != nil {
 		return nil, err
 	}
