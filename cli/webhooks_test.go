@@ -17,6 +17,7 @@ func TestWebhookSurvives(t *testing.T) {
 	ids := make(chan string)
 	respond := make(chan int)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection would not be noticed
 		ids <- r.Header.Get("webhook-id")
 		select {
 		case status := <-respond:

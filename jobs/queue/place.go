@@ -8,6 +8,7 @@ import (
 
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/store"
@@ -26,7 +27,7 @@ const (
 func (c *Client) promote(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, promoteTimeout)
 	defer cancel()
-	queues, err := c.db.Promote(ctx, Names(), promoteBatch)
+	queues, err := c.db.Promote(ctx, append(Names(), deliver.Queue), promoteBatch)
 	if err != nil && ctx.Err() == nil {
 		c.log.WarnContext(ctx, "promoting jobs whose pause has ended", "error", err)
 	}
