@@ -14,8 +14,8 @@ import (
 // stops between two attempts.
 func TestWebhookSurvives(t *testing.T) {
 	t.Parallel()
-	ids := make(chan string)
-	respond := make(chan int)
+	ids := make(chan string, 100)
+	respond := make(chan int, 1)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection would not be noticed
 		ids <- r.Header.Get("webhook-id")
@@ -26,17 +26,28 @@ func TestWebhookSurvives(t *testing.T) {
 		}
 	}))
 	t.Cleanup(receiver.Close)
+	next := func() (id string) {
+		t.Helper()
+		until(t, "the receiver gets a message", func() bool {
+			select {
+			case id = <-ids:
+			default:
+			}
+			return id != ""
+		})
+		return id
+	}
 	d := deploy(t)
 	d.env = append(d.env, "MILLRACE_LEASE=1s", "MILLRACE_WEBHOOK_ALLOW=127.0.0.0/8")
 	first := d.startAPI()
 	d.postJSON("/v1/webhooks", `{"url": "`+receiver.URL+`", "small": false}`)
 	id := d.api.submit(fewTiles)
 	d.postJSON("/v1/multiplications/"+id+"/cancel", "")
-	message := <-ids
+	message := next()
 	first.signal(syscall.SIGKILL)
 	_ = first.wait()
 	second := d.startAPI()
-	if again := <-ids; again != message {
+	if again := next(); again != message {
 		t.Errorf("the second attempt has the id %s, want that of the first, %s", again, message)
 	}
 	respond <- http.StatusInternalServerError
@@ -44,7 +55,7 @@ func TestWebhookSurvives(t *testing.T) {
 	second.exit(syscall.SIGTERM)
 	d.exec("UPDATE river_job SET state = 'available', scheduled_at = now() WHERE kind = 'deliver_webhook'")
 	third := d.startAPI()
-	if again := <-ids; again != message {
+	if again := next(); again != message {
 		t.Errorf("the third attempt has the id %s, want that of the first, %s", again, message)
 	}
 	respond <- http.StatusNoContent

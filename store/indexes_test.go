@@ -18,19 +18,21 @@ func TestIndexes(t *testing.T) {
 	t.Parallel()
 	pool := testdb.New(t)
 	statements := map[string]string{
-		"idempotency_keys_expires_at":   db.DeleteExpiredIdempotencyKeys,
-		"inline_completed_tenant":       db.PageInlineCompleted,
-		"matrices_content_id":           db.ContentIsShared,
-		"matrices_digest":               db.FindContent,
-		"matrices_expires_at":           db.DeleteExpiredMatrices,
-		"multiplications_a":             db.PageByMatrix,
-		"multiplications_active":        db.CountActiveMultiplications,
-		"multiplications_b":             db.PageByMatrix,
-		"multiplications_c":             db.PageByMatrix,
-		"multiplications_expires_at":    db.DeleteExpiredMultiplications,
-		"multiplications_growing":       db.SumReserved,
-		"multiplications_tenant_newest": db.PageByState,
-		"multiplications_unqueued":      db.ListStarved,
+		"idempotency_keys_expires_at":    db.DeleteExpiredIdempotencyKeys,
+		"inline_completed_tenant":        db.PageInlineCompleted,
+		"matrices_content_id":            db.ContentIsShared,
+		"matrices_digest":                db.FindContent,
+		"matrices_expires_at":            db.DeleteExpiredMatrices,
+		"multiplications_a":              db.PageByMatrix,
+		"multiplications_active":         db.CountActiveMultiplications,
+		"multiplications_b":              db.PageByMatrix,
+		"multiplications_c":              db.PageByMatrix,
+		"multiplications_expires_at":     db.DeleteExpiredMultiplications,
+		"multiplications_growing":        db.SumReserved,
+		"multiplications_tenant_newest":  db.PageByState,
+		"multiplications_unqueued":       db.ListStarved,
+		"webhook_deliveries_due":         db.CountOverdueDeliveries,
+		"webhook_deliveries_finished_at": db.DeleteExpiredDeliveries,
 	}
 	rows, err := pool.Query(t.Context(), `SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 		JOIN pg_class t ON t.oid = i.indrelid
