@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestWebhookSurvives: a message is sent although the API is killed in the middle of an attempt, and although another one
-// stops between two attempts.
+// TestWebhookSurvives: a message is sent although the API is killed in the middle of an attempt, and although another
+// one stops between two attempts.
 func TestWebhookSurvives(t *testing.T) {
 	t.Parallel()
 	ids := make(chan string, 100)

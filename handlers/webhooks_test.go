@@ -41,7 +41,8 @@ func (b *testBundle) hookWithDelivery(t testing.TB, headers ...string) (hook, de
 	return hook, list.Items[0].ID
 }
 
-// TestWebhooks: a webhook is made, shown, listed, rotated, enabled and deleted; its secret is shown when it is new only.
+// TestWebhooks: a webhook is made, shown, listed, rotated, enabled and deleted; its secret is shown when it is new
+// only.
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})

@@ -15,8 +15,8 @@ import (
 	"github.com/millrace/millrace/store/webhooks"
 )
 
-// TestWebhookFailures: whatever a receiver does, a message is tried again, later and later, until it is taken; it is the
-// same message, and what the receiver did is told without what is behind it.
+// TestWebhookFailures: whatever a receiver does, a message is tried again, later and later, until it is taken; it is
+// the same message, and what the receiver did is told without what is behind it.
 func TestWebhookFailures(t *testing.T) {
 	b := setup(t)
 	huge := func(w http.ResponseWriter, _ *http.Request) {

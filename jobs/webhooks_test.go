@@ -188,8 +188,8 @@ func TestWebhookRotation(t *testing.T) {
 	}
 }
 
-// TestWebhookAddresses: what is not public is not called, by whatever name, unless it is allowed, and a certificate that
-// is not valid is not trusted.
+// TestWebhookAddresses: what is not public is not called, by whatever name, unless it is allowed, and a certificate
+// that is not valid is not trusted.
 func TestWebhookAddresses(t *testing.T) {
 	t.Parallel()
 	plain := receive(t)

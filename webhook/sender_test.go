@@ -26,8 +26,8 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// TestSilentReceivers: a receiver that accepts connections and says nothing, or sends a response that does not end, is not
-// waited for longer than an attempt may take.
+// TestSilentReceivers: a receiver that accepts connections and says nothing, or sends a response that does not end,
+// is not waited for longer than an attempt may take.
 func TestSilentReceivers(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

@@ -73,10 +73,10 @@ func CreateWebhook() huma.Operation {
 		OperationID: "create-webhook",
 		Tags:        []string{webhooksTag},
 		Summary:     "Make a webhook",
-		Description: "From now on the url gets a message when a multiplication of the tenant ends that was submitted after " +
-			"this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and " +
-			"the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three " +
-			"days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.",
+		Description: "From now on the url gets a message when a multiplication of the tenant ends that was submitted " +
+			"after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the " +
+			"time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried " +
+			"again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.",
 		Security:      needsSubmit,
 		MaxBodyBytes:  16 << 10,
 		DefaultStatus: http.StatusCreated,
@@ -146,8 +146,8 @@ func RotateWebhook() huma.Operation {
 		OperationID: "rotate-webhook-secret",
 		Tags:        []string{webhooksTag},
 		Summary:     "Give a webhook a new secret",
-		Description: "For 24 hours messages have two signatures, by the new secret and by the one before, so that the receiver " +
-			"can change over. The response has the new secret, which is shown once.",
+		Description: "For 24 hours messages have two signatures, by the new secret and by the one before, so that the " +
+			"receiver can change over. The response has the new secret, which is shown once.",
 		Security: needsSubmit,
 		Responses: responses(
 			success(http.StatusOK, "The webhook, with its new secret.", exampleNewWebhook()),
@@ -162,8 +162,8 @@ func EnableWebhook() huma.Operation {
 		OperationID: "enable-webhook",
 		Tags:        []string{webhooksTag},
 		Summary:     "Enable a webhook that was disabled",
-		Description: "A webhook is disabled when its receiver responds with 410, or has failed for five days. Messages that " +
-			"are new from now on are sent again; earlier ones can be replayed.",
+		Description: "A webhook is disabled when its receiver responds with 410, or has failed for five days. Messages " +
+			"that are new from now on are sent again; earlier ones can be replayed.",
 		Security: needsSubmit,
 		Responses: responses(
 			success(http.StatusOK, "The webhook, which is enabled.", exampleWebhook()),
