@@ -132,6 +132,7 @@ func TestParameterExamples(t *testing.T) {
 	b := setup(t)
 	operand := `{"values": ` + someElements(100, 100).json() + `}`
 	m := b.complete(t, b.submit(t, `{"a": `+operand+`, "b": `+operand+`}`).ID)
+	hook := b.hook(t, `{"url": "https://example.com/hooks"}`).ID
 	sent := 0
 	for _, route := range describedAPI(t).routes {
 		if route.Method != http.MethodGet {
@@ -140,6 +141,9 @@ func TestParameterExamples(t *testing.T) {
 		id := m.ID
 		if strings.HasPrefix(route.Path, "/v1/matrices") {
 			id = m.Result.MatrixID
+		}
+		if strings.HasPrefix(route.Path, hooksPath) {
+			id = hook
 		}
 		path := strings.ReplaceAll(route.Path, "{id}", id)
 		for _, p := range route.Operation.Parameters {
