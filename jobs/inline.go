@@ -64,7 +64,7 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 }
 
 // ErrNotInline means that inline multiplications are not accepted, because a process of a version runs that does not
-// know of them, or a webhook tells of small ones. Nothing was written: the multiplication is to be submitted as any other.
+// know of them, or a webhook tells of them. Nothing was written: the multiplication is to be submitted as any other.
 var ErrNotInline = accept.ErrNotInline
 
 // Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has

@@ -18,6 +18,7 @@ const (
 
 	exampleWebhookID  = "01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47"
 	exampleDeliveryID = "5b0f3c1e-8a6d-4f27-9e41-d2c7b8a95f03"
+	exampleSigningKey = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 )
 
 func exampleWebhook() resource.Webhook {
@@ -35,7 +36,7 @@ func exampleWebhook() resource.Webhook {
 func exampleNewWebhook() resource.NewWebhook {
 	return resource.NewWebhook{
 		Webhook: exampleWebhook(),
-		Secret:  "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=",
+		Secret:  "whsec_" + exampleSigningKey,
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 	"regexp"
 )
 
-// tokens matches those of keys and sessions, whole or in part, secrets of webhooks, and JWTs. What remains of a key tells which one it was.
+// tokens matches those of keys and sessions, whole or in part, secrets of webhooks, and JWTs. What remains of a key
+// tells which one it was.
 var tokens = regexp.MustCompile(`(m[rs]_)([0-9A-Za-z]{10}_)[0-9A-Za-z]+` +
 	`|\b(m[rs]_)[0-9A-Za-z_]{20,}` +
 	`|\b(whsec_)[0-9A-Za-z+/=]{20,}` +
