@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -149,13 +148,13 @@ func TestWebhookThatGivesUp(t *testing.T) {
 func TestSlowReceiver(t *testing.T) {
 	b := setup(t)
 	release := make(chan struct{})
-	t.Cleanup(sync.OnceFunc(func() { close(release) }))
 	slow := receive(t)
 	slow.always = func(http.ResponseWriter, *http.Request) { <-release }
 	fast := receive(t)
 	b.hook(slow.URL)
 	b.hook(fast.URL)
 	c := b.sends(2)
+	t.Cleanup(func() { close(release) }) // before the receiver, and what sends to it, wait for the response
 	const n = 4
 	for range n {
 		b.ends(b.submit(c, 3, 2, 3), jobs.Completed)
