@@ -18,7 +18,7 @@ import (
 	"github.com/millrace/millrace/handlers/observe"
 	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/ui"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/server/certificate"
@@ -36,7 +36,7 @@ type Process struct {
 	store    *store.Store
 	kernel   *blas.Choice // nil in an API
 	jobs     *jobs.Client
-	ui       *queue.UI  // nil without River UI
+	ui       *ui.UI     // nil without River UI
 	hub      *watch.Hub // nil in a worker
 	keyring  *keyring   // nil where requests need no key
 	refusals *guard.Refusals
