@@ -98,6 +98,6 @@ func TestHeadersOfPages(t *testing.T) {
 		if !strings.Contains(policy, "script-src 'self'") || !strings.Contains(policy, "frame-ancestors 'none'") {
 			t.Errorf("%s: policy %q, want one of a page", path, policy)
 		}
-		a.wantRestricted(t, policy, pages.ReferrerPolicy, cache)
+		a.wantRestricted(t, policy, "same-origin", cache)
 	}
 }

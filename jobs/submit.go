@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/internal/tracing"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/retention"
@@ -58,7 +59,9 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
 	}
+	ctx, span := tracing.Start(ctx, "submit")
 	m, err := c.submitTx(ctx, tx, s)
+	traceSubmission(ctx, span, m, err)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}

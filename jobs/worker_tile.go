@@ -65,6 +65,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	if err != nil || State(m.Multiplication.State) == Completed {
 		return err
 	}
+	trace(ctx, newMultiplication(m.Multiplication))
 	if err := w.start(ctx, job, m.Multiplication); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
 	defer t.Release()
-	w.client.metrics.Tile(t.Stats)
+	w.client.metrics.Tile(ctx, t.Stats)
 	return w.finish(ctx, job, m, piece, t.Bytes(), write)
 }
 

@@ -84,7 +84,9 @@ func TestRiverUIRetries(t *testing.T) {
 	d.work()
 	m = d.reaches(m.ID, "failed")
 	b := open(t, riverUIMessage, "Failed to load resource")
-	discarded := func() bool { return evaluate[string](b, `location.pathname + location.search`) == "/riverui/jobs?state=discarded" }
+	discarded := func() bool {
+		return evaluate[string](b, `location.pathname + location.search`) == "/riverui/jobs?state=discarded"
+	}
 	until(t, "it opens on the jobs that have failed, unless the sweep runs just then", func() bool {
 		b.open(d.url + "/riverui")
 		return discarded()
