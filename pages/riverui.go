@@ -8,7 +8,10 @@ import (
 	"strings"
 )
 
-// FrameRiverUI returns River UI with a bar above its pages that leads back to the others.
+// FrameRiverUI returns River UI with a bar above its pages that leads back to the others. It and riverui/ rely on what
+// River UI does not promise: the ends of the head and of what is before the element root in its page, the configuration
+// in it, the paths and parameters of its pages, the API of its jobs, and two classes of its style sheet. The tests of
+// River UI in Chromium fail when that changes.
 func FrameRiverUI(ui http.Handler) http.Handler {
 	frame := must(template.ParseFS(files, "riverui/*.html"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
