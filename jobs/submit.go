@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/internal/tracing"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/retention"
@@ -61,7 +62,7 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	}
 	ctx, span := tracing.Start(ctx, "submit")
 	m, err := c.submitTx(ctx, tx, s)
-	traceSubmission(ctx, span, m, err)
+	measure.TraceSubmission(span, tx.ID(), m.row(), err)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}

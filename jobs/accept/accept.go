@@ -91,13 +91,7 @@ func (a *Acceptor) Accept(ctx context.Context, offers ...queue.Offer) []error {
 			errs[i] = ctx.Err()
 		}
 	}
-	if span.On() {
-		if len(offers) == 1 {
-			o := offers[0]
-			measure.Trace(ctx, o.ID, o.TenantID, o.M, o.K, o.N)
-		}
-		measure.TraceSubmission(span, queue.Small, len(offers), int64(len(offers)), errors.Join(errs...))
-	}
+	measure.TraceOffers(span, offers, errs)
 	return errs
 }
 

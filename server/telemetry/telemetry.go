@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -76,11 +77,20 @@ func Open(ctx context.Context, p Process, log *slog.Logger) (*Traces, error) {
 	sampled := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSpanProcessor(batches))
 	always := sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithSpanProcessor(batches),
 		sdk.WithSampler(sdk.AlwaysSample()))
-	log.InfoContext(ctx, "traces are sent to a collector")
+	log.InfoContext(ctx, "traces are sent to a collector", "collector", hostOf(endpoint()))
 	return &Traces{
 		tracer:    tracing.NewTracer(sampled, always),
 		providers: []*sdk.TracerProvider{sampled, always},
 	}, nil
+}
+
+// hostOf returns the host of an address, whose other parts may have a password or a token.
+func hostOf(address string) string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return parsed.Host
 }
 
 // describe returns what is told of the process; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, and win. The
