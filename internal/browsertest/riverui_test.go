@@ -83,7 +83,7 @@ func TestRiverUIRetries(t *testing.T) {
 	m, putBack := d.submitDoomed()
 	d.work()
 	m = d.reaches(m.ID, "failed")
-	b := open(t, riverUIMessage, "Failed to load resource")
+	b := open(t, riverUIMessage, "Failed to load resource", "Failed to fetch")
 	discarded := func() bool {
 		return evaluate[string](b, `location.pathname + location.search`) == "/riverui/jobs?state=discarded"
 	}
