@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace/millrace/pages"
 )
 
 // wantRestricted checks the headers that restrict browsers and caches.
