@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 // wantRestricted checks the headers that restrict browsers and caches.
