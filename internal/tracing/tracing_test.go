@@ -22,7 +22,7 @@ type key struct{ n int }
 func request() context.Context {
 	ctx := context.Background()
 	for n := range 10 {
-		ctx = context.WithValue(ctx, key{n}, n)
+		ctx = context.WithValue(ctx, key{n}, n) //nolint:fatcontext // it is meant to be deep
 	}
 	return ctx
 }
