@@ -1,5 +1,5 @@
-// Package pages serves the start page, the docs page and the page where browsers sign in, and frames River UI. Every file is embedded in
-// the binary; no page loads anything from another server.
+// Package pages serves the start page, the docs page and the page where browsers sign in, and frames River UI. Every
+// file is embedded in the binary; no page loads anything from another server.
 package pages
 
 import (

@@ -1,6 +1,6 @@
-// Package tracing is all that the service knows of OpenTelemetry: spans below the one that a context has, and what leads
-// from a job to the submission of its multiplication. Where nothing is recorded, each of its functions does nothing and
-// allocates nothing. Package server/telemetry decides what is recorded, and where it is sent.
+// Package tracing is all that the service knows of OpenTelemetry: spans below the one that a context has, and what
+// leads from a job to the submission of its multiplication. Where nothing is recorded, each of its functions does
+// nothing and allocates nothing. Package server/telemetry decides what is recorded, and where it is sent.
 package tracing
 
 import (
