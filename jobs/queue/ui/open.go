@@ -26,7 +26,7 @@ var shown = []rivertype.JobState{
 // that run, which often are none.
 func (u *UI) opens(r *http.Request) bool {
 	isList := r.URL.Path == u.prefix+"/" || r.URL.Path == u.prefix+"/jobs"
-	return isList && r.URL.RawQuery == "" && r.Method == http.MethodGet &&
+	return isList && r.URL.RawQuery == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
 		(r.Header.Get("Accept") == "" || strings.Contains(r.Header.Get("Accept"), "text/html"))
 }
 
@@ -34,7 +34,7 @@ func (u *UI) opens(r *http.Request) bool {
 // of running ones if there are no jobs, or the counts cannot be read.
 func (u *UI) fullest(r *http.Request) rivertype.JobState {
 	counts := r.Clone(r.Context())
-	counts.URL.Path, counts.URL.RawPath = u.prefix+"/api/states", ""
+	counts.Method, counts.URL.Path, counts.URL.RawPath = http.MethodGet, u.prefix+"/api/states", ""
 	response := recorder{header: http.Header{}}
 	u.handler.ServeHTTP(&response, counts)
 	var states map[rivertype.JobState]struct{ Count int }
