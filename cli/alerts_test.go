@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -44,12 +45,26 @@ type dashboard struct {
 		Title      string
 		DataSource struct{ UID string }
 		GridPos    struct{ X, Y, W, H int }
-		Targets    []struct {
+		Links      []struct{ Title string }
+
+		FieldConfig struct {
+			Defaults  struct{ Thresholds thresholds }
+			Overrides []struct {
+				Properties []struct {
+					ID    string
+					Value json.RawMessage
+				}
+			}
+		}
+		Targets []struct {
 			Expr       string
 			DataSource struct{ UID string }
 		}
 	}
 }
+
+// thresholds are the values from which on a panel has another colour; the first step has none.
+type thresholds struct{ Steps []struct{ Value *float64 } }
 
 func readDashboard(t *testing.T) dashboard {
 	t.Helper()
@@ -90,6 +105,56 @@ func TestDashboard(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDashboardThresholds: where the colour of a panel changes, an alert says so. The panel links to its entry in the
+// runbook, and has its limit.
+func TestDashboardThresholds(t *testing.T) {
+	t.Parallel()
+	rules := read(t, "kustomize/components/prometheus/rules.yaml")
+	compared := 0
+	for _, p := range readDashboard(t).Panels {
+		all := []thresholds{p.FieldConfig.Defaults.Thresholds}
+		for _, o := range p.FieldConfig.Overrides {
+			for _, property := range o.Properties {
+				var own thresholds
+				if property.ID == "thresholds" && json.Unmarshal(property.Value, &own) == nil {
+					all = append(all, own)
+				}
+			}
+		}
+		for _, of := range all {
+			for _, step := range of.Steps {
+				if step.Value == nil {
+					continue
+				}
+				compared++
+				if len(p.Links) != 1 {
+					t.Fatalf("%q has a threshold and %d links, want one to an alert", p.Title, len(p.Links))
+				}
+				if want := limitOf(t, rules, p.Links[0].Title); *step.Value != want {
+					t.Errorf("%q changes its colour at %g, want %g as %s", p.Title, *step.Value, want, p.Links[0].Title)
+				}
+			}
+		}
+	}
+	if compared < 8 {
+		t.Errorf("%d thresholds were compared, want at least 8", compared)
+	}
+}
+
+// limitOf returns the number that the expression of an alert compares with.
+func limitOf(t *testing.T, rules, alert string) float64 {
+	t.Helper()
+	found := regexp.MustCompile(`(?s)- alert: ` + alert + `\n.*?[<>] ([0-9.]+)\n\s+(?:for|labels):`).FindStringSubmatch(rules)
+	if found == nil {
+		t.Fatalf("there is no alert %s that compares with a number", alert)
+	}
+	limit, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return limit
 }
 
 // TestDashboardExpressions checks with promtool that the queries of the panels are PromQL. make check-rules sets

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/millrace/millrace/pages"
 )
 
 // wantRestricted checks the headers that restrict browsers and caches.
@@ -98,6 +96,6 @@ func TestHeadersOfPages(t *testing.T) {
 		if !strings.Contains(policy, "script-src 'self'") || !strings.Contains(policy, "frame-ancestors 'none'") {
 			t.Errorf("%s: policy %q, want one of a page", path, policy)
 		}
-		a.wantRestricted(t, policy, pages.ReferrerPolicy, cache)
+		a.wantRestricted(t, policy, "same-origin", cache)
 	}
 }

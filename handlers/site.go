@@ -46,11 +46,6 @@ func mountRiverUI(api, ui http.Handler) *auth.Routes {
 	}
 	ui = withRetryAfter(ui)
 	routes.Handle("GET "+RiverUIPrefix, auth.Public, pages.RedirectTo("riverui/"))
-	routes.Handle(riverUIPath, auth.Scoped(identity.ScopeAdmin).Page(), http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Security-Policy", pages.RiverUIPolicy)
-			w.Header().Set("Referrer-Policy", pages.ReferrerPolicy)
-			ui.ServeHTTP(w, r)
-		}))
+	routes.Handle(riverUIPath, auth.Scoped(identity.ScopeAdmin).Page(), pages.FrameRiverUI(ui))
 	return routes
 }

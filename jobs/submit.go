@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/internal/tracing"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/retention"
@@ -58,7 +60,9 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
 	}
+	ctx, span := tracing.Start(ctx, "submit")
 	m, err := c.submitTx(ctx, tx, s)
+	measure.TraceSubmission(span, tx.ID(), m.row(), err)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}

@@ -31,11 +31,11 @@ func (c *Client) parts(engine *tile.Engine) queue.Parts {
 	return queue.Parts{
 		Workers: workers,
 		Errors:  &errorHandler{client: c, log: c.log},
-		Middleware: []rivertype.Middleware{&measure.Attempts{
+		Middleware: measure.Middleware(&measure.Attempts{
 			Metrics:   c.metrics,
 			TileKind:  TileArgs{}.Kind(),
 			Permanent: backoff.Permanent,
-		}},
+		}, c.config.Tracer),
 		Periodic: periodicJobs(),
 		Queues:   c.webhooks.Queues(),
 	}

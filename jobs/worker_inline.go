@@ -120,7 +120,7 @@ func (w *inlineWorker) compute(ctx context.Context, i inline.Multiplication) ([]
 		return nil, err
 	}
 	defer t.Release()
-	w.client.metrics.Tile(t.Stats)
+	w.client.metrics.Tile(ctx, t.Stats)
 	return append([]byte(nil), t.Bytes()...), nil
 }
 

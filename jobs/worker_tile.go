@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/told"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/parts"
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
@@ -65,6 +66,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	if err != nil || State(m.Multiplication.State) == Completed {
 		return err
 	}
+	measure.Trace(ctx, m.Multiplication)
 	if err := w.start(ctx, job, m.Multiplication); err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 		return fmt.Errorf("multiplying tile %d: %w", job.Args.Tile, err)
 	}
 	defer t.Release()
-	w.client.metrics.Tile(t.Stats)
+	w.client.metrics.Tile(ctx, t.Stats)
 	return w.finish(ctx, job, m, piece, t.Bytes(), write)
 }
 

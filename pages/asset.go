@@ -59,7 +59,7 @@ func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-cache")
 	if a.policy != "" {
 		header.Set("Content-Security-Policy", a.policy)
-		header.Set("Referrer-Policy", ReferrerPolicy)
+		header.Set("Referrer-Policy", referrerPolicy)
 	}
 	if a.compressed != nil {
 		header.Set("Vary", "Accept-Encoding")

@@ -1,5 +1,5 @@
-// Package pages serves the start page, the docs page and the page where browsers sign in. Every file is embedded in
-// the binary; no page loads anything from another server.
+// Package pages serves the start page, the docs page and the page where browsers sign in, and frames River UI. Every
+// file is embedded in the binary; no page loads anything from another server.
 package pages
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 )
 
-//go:embed favicon.svg shared home multiplication docs signin
+//go:embed favicon.svg shared home multiplication docs signin riverui
 var files embed.FS
 
 // The content security policies. They allow scripts only from files of this server, connections only to this server, no
@@ -26,12 +26,12 @@ const (
 	// docsPolicy allows data: URLs, from which Swagger UI draws its icons in its style sheet.
 	docsPolicy = common + "style-src 'self'; img-src 'self' data:"
 
-	// RiverUIPolicy is the policy of River UI, which package handlers mounts. Its messages contain style elements.
-	RiverUIPolicy = common + "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+	// riverUIPolicy is the policy of River UI. Its messages contain style elements.
+	riverUIPolicy = common + "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
 
-// ReferrerPolicy is that of pages: requests for the API name the page.
-const ReferrerPolicy = "same-origin"
+// referrerPolicy is that of pages: requests for the API name the page.
+const referrerPolicy = "same-origin"
 
 // Links selects the optional links of the pages.
 type Links struct {
@@ -74,7 +74,7 @@ func mountFiles(mux Mux) {
 	} {
 		mux.Handle("GET "+f.route, newAsset(must(files.ReadFile(f.file)), f.contentType, f.policy))
 	}
-	for _, folder := range []string{"shared", "home", "multiplication", "signin", "docs"} {
+	for _, folder := range []string{"shared", "home", "multiplication", "signin", "docs", "riverui"} {
 		route := "GET /assets/"
 		if folder == "docs" {
 			route = "GET /docs/"

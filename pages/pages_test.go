@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,7 +79,8 @@ func TestPolicies(t *testing.T) {
 	t.Parallel()
 	mux := site(pages.Links{})
 	// River UI alone may use inline styles.
-	policies := []string{strings.Replace(pages.RiverUIPolicy, "style-src 'self' 'unsafe-inline'", "", 1)}
+	framed := ask(pages.FrameRiverUI(http.NotFoundHandler()), http.MethodGet, "/riverui/").Header().Get("Content-Security-Policy")
+	policies := []string{strings.Replace(framed, "style-src 'self' 'unsafe-inline'", "", 1)}
 	for _, page := range []string{"/", "/docs/", "/signin/", "/multiplications/x"} {
 		policies = append(policies, ask(mux, http.MethodGet, page).Header().Get("Content-Security-Policy"))
 	}
@@ -163,5 +165,53 @@ func TestCaching(t *testing.T) {
 				t.Errorf("HEAD %s = %d, %v, want the headers of GET", file, head.Code, head.Header())
 			}
 		}
+	}
+}
+
+// TestFrameRiverUI: pages of River UI get the bar, with references that are relative to them; all else is as it was.
+func TestFrameRiverUI(t *testing.T) {
+	t.Parallel()
+	const page, script = `<html><head></head><body><div id="root"></div></body></html>`, `</head>`
+	ui := pages.FrameRiverUI(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "60")
+		switch r.URL.Path {
+		case "/riverui/x.js":
+			w.Header().Set("Content-Type", "text/javascript")
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = w.Write([]byte(script))
+			return
+		case "/riverui/error":
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(page))
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(http.StatusOK)
+		if r.Method != http.MethodHead {
+			_, _ = w.Write([]byte(page))
+		}
+	}))
+	w := ask(ui, http.MethodGet, "/riverui/jobs/17")
+	got := w.Body.String()
+	for _, want := range []string{
+		`href="../../assets/riverui.css">`, `<script type="module" src="../../assets/riverui.js"></script>` + "\n</head>",
+		`<a id="millrace-start" href="../../">`, `<div id="root"></div></body>`,
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("the page is %s, want %s in it once", got, want)
+		}
+	}
+	if length := w.Header().Get("Content-Length"); length != strconv.Itoa(len(got)) {
+		t.Errorf("Content-Length %s of %d bytes", length, len(got))
+	}
+	if w := ask(ui, http.MethodHead, "/riverui/"); w.Code != http.StatusOK || w.Header().Get("Content-Length") != "" {
+		t.Errorf("HEAD: status %d, Content-Length %q, want 200 and none", w.Code, w.Header().Get("Content-Length"))
+	}
+	if w := ask(ui, http.MethodGet, "/riverui/x.js"); w.Code != http.StatusAccepted || w.Body.String() != script {
+		t.Errorf("the script is %d %q, want it as it was", w.Code, w.Body)
+	}
+	if w := ask(ui, http.MethodGet, "/riverui/error"); w.Code != http.StatusNotFound || w.Body.String() != page {
+		t.Errorf("the error is %d %q, want it as it was", w.Code, w.Body)
 	}
 }

@@ -18,10 +18,11 @@ import (
 	"github.com/millrace/millrace/handlers/observe"
 	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/ui"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/server/certificate"
+	"github.com/millrace/millrace/server/telemetry"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/installation"
 	"github.com/millrace/millrace/watch"
@@ -36,12 +37,13 @@ type Process struct {
 	store    *store.Store
 	kernel   *blas.Choice // nil in an API
 	jobs     *jobs.Client
-	ui       *queue.UI  // nil without River UI
+	ui       *ui.UI     // nil without River UI
 	hub      *watch.Hub // nil in a worker
 	keyring  *keyring   // nil where requests need no key
 	refusals *guard.Refusals
 	draining *draining
 	ready    *readiness
+	traces   *telemetry.Traces // nil where none are sent
 	pair     *certificate.Pair // nil without TLS
 	api      *listener         // nil in a worker
 	ops      *listener
@@ -69,6 +71,11 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 		draining: newDraining(),
 	}
 	p.refusals = guard.NewRefusals(p.registry, log)
+	about := telemetry.Process{Role: string(c.Role), Version: Version()}
+	var err error
+	if p.traces, err = telemetry.Open(ctx, about, log); err != nil {
+		return nil, err
+	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
@@ -143,6 +150,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 	}
 	config := p.config.jobs()
 	config.Metrics = p.registry
+	config.Tracer = p.traces.Tracer()
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
 	}
@@ -161,7 +169,8 @@ func (p *Process) startAPI(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, tcp.Close())
 	}
-	p.api = serve(ctx, tcp, p.apiListening(), p.draining.closing(observe.Requests(api, p.registry)))
+	handler := p.draining.closing(p.traces.Requests(observe.Requests(api, p.registry)))
+	p.api = serve(ctx, tcp, p.apiListening(), handler)
 	p.api.gracePeriod = p.config.Work.SoftStop
 	return nil
 }
@@ -251,6 +260,7 @@ func (p *Process) stop() error {
 		}
 		errs = append(errs, p.ops.stop())
 	}
+	p.traces.Stop(p.log)
 	if p.ready != nil {
 		p.ready.stop()
 	}

@@ -79,6 +79,7 @@ func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Re
 		m.requests.WithLabelValues(route, method, resp.class()).Inc()
 		m.received.WithLabelValues(route, method).Observe(float64(body.bytes))
 		m.sent.WithLabelValues(route, method).Observe(float64(resp.bytes))
+		trace(inner.Context(), r, route, resp, body.bytes)
 		if !waits(r, resp.Header()) {
 			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
 		}

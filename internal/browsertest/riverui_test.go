@@ -75,23 +75,59 @@ func (d *deployment) submitDoomed() (m multiplication, putBack func()) {
 	return m, putBack
 }
 
-// TestRiverUIRetries: River UI shows a job that has failed, and its button Retry makes the multiplication complete.
+// TestRiverUIRetries: River UI opens on a list with jobs, here of one that has failed, whose button Retry makes the
+// multiplication complete. The bar leads to the multiplication and to the start page, and says when the server is lost.
 func TestRiverUIRetries(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	m, putBack := d.submitDoomed()
 	d.work()
 	m = d.reaches(m.ID, "failed")
-	b := open(t, riverUIMessage)
-	b.open(d.url + "/riverui")
-	b.open(d.url + "/riverui/jobs?state=discarded&tags=" + m.ID)
-	job := `a[href*="` + m.Links.Jobs + `"]`
+	b := open(t, riverUIMessage, "Failed to load resource", "Failed to fetch")
+	discarded := func() bool {
+		return evaluate[string](b, `location.pathname + location.search`) == "/riverui/jobs?state=discarded"
+	}
+	until(t, "it opens on the jobs that have failed, unless the sweep runs just then", func() bool {
+		b.open(d.url + "/riverui")
+		return discarded()
+	})
+	job := `#root a[href*="` + m.Links.Jobs + `"]`
+	b.sees(`document.querySelector('` + job + `')`)
+	until(t, "its own link opens the same list", func() bool {
+		b.click(`#root a[href$="/riverui/queues"] svg`)
+		b.sees(`location.pathname === "/riverui/queues" && document.getElementById("millrace-multiplication").hidden`)
+		b.click(`#root a[href$="/riverui/jobs"] svg`)
+		b.sees(`location.pathname === "/riverui/jobs" && document.querySelector("#root a[href*='/jobs?state=']")`)
+		return discarded()
+	})
 	b.click(job)
 	b.sees(`document.body.innerText.includes("block missing")`)
+	b.belowBar()
 	putBack()
 	b.click(`//button[contains(., "Retry")]`)
 	d.reaches(m.ID, "completed")
-	b.sees(`document.body.innerText.includes("Completed")`)
+	b.sees(`document.getElementById("root").innerText.includes("Completed")`)
+	b.click("#millrace-multiplication")
+	b.sees(`location.href === "` + d.url + "/multiplications/" + m.ID + `" && document.getElementById("state").innerText === "completed"`)
+	b.open(d.url + "/riverui/jobs/17")
+	if got := evaluate[string](b, `document.getElementById("millrace-start").href`); got != d.url+"/" {
+		t.Errorf("the bar leads to %s, want %s/", got, d.url)
+	}
+	d.api.stop()
+	b.sees(`document.getElementById("millrace-lost").innerText.startsWith("The server cannot be reached.")`)
+}
+
+// belowBar fails the test if anything of River UI stays where the bar is.
+func (b *tab) belowBar() {
+	b.t.Helper()
+	covered := evaluate[[]string](b, `[...document.querySelectorAll("#root *")].filter(e => {
+		const stays = ["fixed", "sticky"].includes(getComputedStyle(e).position) && e.checkVisibility();
+		return stays && e.getBoundingClientRect().top < document.getElementById("millrace").getBoundingClientRect().bottom - 1 &&
+			getComputedStyle(e).pointerEvents !== "none";
+	}).map(e => e.className)`)
+	if len(covered) > 0 || !evaluate[bool](b, `document.elementFromPoint(innerWidth / 2, 5).closest("#millrace") !== null`) {
+		b.t.Errorf("the bar and these parts of River UI cover each other: %q", covered)
+	}
 }
 
 // TestRiverUIListsJobs: the link of a multiplication leads to a list of its jobs only.
@@ -113,22 +149,27 @@ func TestRiverUIListsJobs(t *testing.T) {
 }
 
 // TestRiverUIBehindProxy: below the path of a proxy that tells it, a click on the start page leads to the jobs in River
-// UI, whose pages load and whose links stay below that path.
+// UI, whose pages load and whose links stay below that path, as those of the bar do. Where the proxy does not tell its
+// path, the page says so.
 func TestRiverUIBehindProxy(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	m := d.submit(random("2700"))
 	proxy := below(t, "/tools/millrace", d.url, true)
-	b := open(t, riverUIMessage)
+	b := open(t, riverUIMessage, "Refused to apply style from", "Failed to load resource")
 	b.open(proxy + "/")
 	b.click(`li.multiplication[data-id="` + m.ID + `"] .jobs`)
 	b.sees(`document.querySelectorAll('[href*="/riverui/jobs/"]').length >= 4`)
-	links := evaluate[[]string](b, `[...document.querySelectorAll("a[href]")].map(a => a.href)`)
+	links := evaluate[[]string](b, `[...document.querySelectorAll("#root a[href]")].map(a => a.href)`)
 	for _, link := range links {
 		if !strings.HasPrefix(link, proxy+"/riverui") {
 			t.Errorf("a link is %s, want it below %s/riverui", link, proxy)
 		}
 	}
+	b.sees(`document.getElementById("millrace-start").href === "` + proxy + `/"`)
+	b.sees(`document.getElementById("millrace-multiplication").href === "` + proxy + `/multiplications/` + m.ID + `"`)
 	b.open(proxy + "/riverui")
-	b.sees(`location.href.startsWith("` + proxy + `/riverui/") && document.querySelector('[href*="/riverui/queues"]')`)
+	b.sees(`location.href === "` + proxy + `/riverui/jobs?state=available" && document.querySelector('[href*="/riverui/queues"]')`)
+	b.open(below(t, "/tools/millrace", d.url, false) + "/riverui/jobs/17")
+	b.sees(`document.getElementById("millrace-path").innerText.includes("X-Forwarded-Prefix: /tools/millrace with")`)
 }

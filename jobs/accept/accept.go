@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millrace/millrace/internal/tracing"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/database"
@@ -69,6 +71,7 @@ type offer struct {
 // Accept accepts inline multiplications: their rows and their jobs are committed when it returns nil. The result has
 // one error for each: store.ErrKeyUsed when the key was used before; ErrNotInline.
 func (a *Acceptor) Accept(ctx context.Context, offers ...queue.Offer) []error {
+	ctx, span := tracing.Start(ctx, "submit")
 	joined := make([]*offer, len(offers))
 	for i, o := range offers {
 		joined[i] = &offer{
@@ -88,6 +91,7 @@ func (a *Acceptor) Accept(ctx context.Context, offers ...queue.Offer) []error {
 			errs[i] = ctx.Err()
 		}
 	}
+	measure.TraceOffers(span, offers, errs)
 	return errs
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/internal/tracing"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/inline"
@@ -22,6 +23,8 @@ const (
 	// openTime is for how long multiplications are added to a bundle that waits. It bounds the range of ids in which those
 	// of a bundle are, and so how many others are read with them.
 	openTime = 50 * time.Millisecond
+	// maxOrigins is how many submissions the trace of a bundle leads to: the first ones that are recorded.
+	maxOrigins = 8
 	// priorities is how many there are; the first is 1.
 	priorities = 4
 )
@@ -116,8 +119,14 @@ func (s *bundles) cut(group []*offer, places placer) (queue.Acceptance, tails) {
 // cutInto adds offers to a bundle, and to others that follow it. It returns the last one.
 func cutInto(a *queue.Acceptance, current bundle, group []*offer, ahead float64) bundle {
 	var offers []queue.Offer
+	var origins []string
 	flush := func() {
 		if len(offers) > 0 {
+			if len(origins) > 0 {
+				a.Origins = append(a.Origins, make([]string, len(a.Bundles)-len(a.Origins))...)
+				a.Origins = append(a.Origins, tracing.Join(origins))
+				origins = nil
+			}
 			a.Offers = append(a.Offers, offers)
 			a.Bundles = append(a.Bundles, current.Bundle)
 			a.Ahead = append(a.Ahead, ahead)
@@ -132,6 +141,9 @@ func cutInto(a *queue.Acceptance, current bundle, group []*offer, ahead float64)
 		}
 		current.add(o)
 		offers = append(offers, o.Offer)
+		if origin := tracing.Origin(o.given); origin != "" && len(origins) < maxOrigins {
+			origins = append(origins, origin)
+		}
 	}
 	flush()
 	return current

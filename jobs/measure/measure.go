@@ -2,6 +2,7 @@
 package measure
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -121,7 +122,8 @@ func (m *Metrics) addTiles(factory promauto.Factory, config queue.Config) {
 }
 
 // Tile counts what a tile has cost.
-func (m *Metrics) Tile(s tile.Stats) {
+func (m *Metrics) Tile(ctx context.Context, s tile.Stats) {
+	traceTile(ctx, s)
 	m.flops.Add(s.FLOPs)
 	m.inKernel.Add(s.Kernel.Seconds())
 	m.inReading.Add(s.Waiting.Seconds())

@@ -20,6 +20,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/loop"
+	"github.com/millrace/millrace/internal/tracing"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
@@ -75,6 +76,7 @@ type Config struct {
 	Grace    time.Duration         // how long one may be without a session; 0: session.Grace
 	Timeout  time.Duration         // how long a tile may take; 0: MaxTileTimeout
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
+	Tracer   *tracing.Tracer       // begins the traces of jobs; nil: there are none
 	Settings map[string]string     // what all processes must agree on, by the name of the flag
 	Webhooks deliver.Config        // of a process that leads
 }

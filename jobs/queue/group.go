@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/internal/tracing"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/database"
@@ -49,6 +50,8 @@ func (o Order) share() float32 { return float32(cmp.Or(o.Share, 1)) }
 type metadata struct {
 	MultiplicationID uuid.UUID `json:"multiplication_id"`
 	Title            string    `json:"product"`
+	// Origin is that of tracing: it leads to the submission, if that is recorded.
+	Origin string `json:"traceparent,omitempty"`
 }
 
 // EnqueueTx enqueues a job for each of some tiles, from first to last, and returns them as a group. Their tag is the id
@@ -60,7 +63,11 @@ func (c *Client) EnqueueTx(
 	if first > last {
 		return group, nil
 	}
-	text, err := json.Marshal(metadata{MultiplicationID: id, Title: o.Title})
+	text, err := json.Marshal(metadata{
+		MultiplicationID: id,
+		Title:            o.Title,
+		Origin:           tracing.Origin(ctx),
+	})
 	if err != nil {
 		return group, err
 	}

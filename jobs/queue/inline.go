@@ -41,6 +41,7 @@ type Acceptance struct {
 	Offers  [][]Offer // of each bundle, which has one priority; no two of all have one key
 	Bundles []Bundle  // with a job: that of a bundle that was accepted before, to which the offers are added if it waits
 	Ahead   []float64 // of each bundle: how many seconds before now its place in line is
+	Origins []string  // of tracing, of each bundle that needs a job; those that are left out at the end have none
 	Status  int       // HTTP status of the responses
 	Hasty   bool      // fail rather than wait longer than a moment for a transaction that is about to write the same key
 }
@@ -98,6 +99,7 @@ func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 		Kind:        InlineKind,
 		MaxAttempts: MaxAttempts,
 		Queue:       Small,
+		Origins:     a.Origins,
 	}
 	var keys []*store.IdempotencyKey
 	for i, offers := range a.Offers {

@@ -7,6 +7,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/millrace/millrace/internal/tracing"
 )
 
 // The operations of a block store that are observed.
@@ -71,8 +74,32 @@ func kindOf(s Store) string {
 	return "other"
 }
 
+// operation is one that has begun.
+type operation struct {
+	name  string
+	start time.Time
+	span  tracing.Span
+}
+
+// begin begins an operation on blocks of a matrix.
+func (o *observed) begin(ctx context.Context, name string, matrix uuid.UUID) (context.Context, operation) {
+	op := operation{name: name, start: time.Now()}
+	if !tracing.Of(ctx).On() {
+		return ctx, op
+	}
+	ctx, op.span = tracing.Start(ctx, "block "+name)
+	op.span.Set(attribute.String("millrace.matrix.id", matrix.String()),
+		attribute.String("millrace.block_store", kindOf(o.Store)))
+	return ctx, op
+}
+
 // done observes an operation, unless its caller gave it up: that says nothing about the store.
-func (o *observed) done(ctx context.Context, op string, start time.Time, bytes int, err error) {
+func (o *observed) done(ctx context.Context, began operation, bytes int, err error) {
+	if began.span.On() {
+		began.span.Set(attribute.Int("millrace.bytes", bytes))
+		began.span.End(err)
+	}
+	op, start := began.name, began.start
 	switch {
 	case err == nil:
 		o.seconds[op].Observe(time.Since(start).Seconds())
@@ -86,40 +113,40 @@ func (o *observed) done(ctx context.Context, op string, start time.Time, bytes i
 
 // Put implements Store.
 func (o *observed) Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
-	start := time.Now()
+	ctx, op := o.begin(ctx, opWrite, matrix)
 	err := o.Store.Put(ctx, matrix, index, data)
-	o.done(ctx, opWrite, start, len(data), err)
+	o.done(ctx, op, len(data), err)
 	return err
 }
 
 // Read implements Store.
 func (o *observed) Read(ctx context.Context, b Block, offset int64, dst []byte) error {
-	start := time.Now()
+	ctx, op := o.begin(ctx, opRead, b.Matrix)
 	err := o.Store.Read(ctx, b, offset, dst)
-	o.done(ctx, opRead, start, len(dst), err)
+	o.done(ctx, op, len(dst), err)
 	return err
 }
 
 // Delete implements Store.
 func (o *observed) Delete(ctx context.Context, matrix uuid.UUID) error {
-	start := time.Now()
+	ctx, op := o.begin(ctx, opDelete, matrix)
 	err := o.Store.Delete(ctx, matrix)
-	o.done(ctx, opDelete, start, 0, err)
+	o.done(ctx, op, 0, err)
 	return err
 }
 
 // DeleteRange implements Store.
 func (o *observed) DeleteRange(ctx context.Context, matrix uuid.UUID, first, last int64) error {
-	start := time.Now()
+	ctx, op := o.begin(ctx, opDelete, matrix)
 	err := o.Store.DeleteRange(ctx, matrix, first, last)
-	o.done(ctx, opDelete, start, 0, err)
+	o.done(ctx, op, 0, err)
 	return err
 }
 
 // Discard implements Store.
 func (o *observed) Discard(ctx context.Context, matrix uuid.UUID) error {
-	start := time.Now()
+	ctx, op := o.begin(ctx, opDelete, matrix)
 	err := o.Store.Discard(ctx, matrix)
-	o.done(ctx, opDelete, start, 0, err)
+	o.done(ctx, op, 0, err)
 	return err
 }

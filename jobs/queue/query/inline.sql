@@ -20,13 +20,14 @@ WITH known AS (
     RETURNING key
 ), wanted AS (
     SELECT unnest(@firsts::uuid[]) AS first, unnest(@lasts::uuid[]) AS last, unnest(@urgencies::smallint[]) AS priority,
-           unnest(@open_jobs::bigint[]) AS job, unnest(@ahead::float8[]) AS ahead
+           unnest(@open_jobs::bigint[]) AS job, unnest(@ahead::float8[]) AS ahead, unnest(@origins::text[]) AS origin
 ), open AS (
     SELECT j.id FROM river_job j WHERE j.id = ANY(@open_jobs::bigint[]) AND j.state::text = 'available' FOR NO KEY UPDATE SKIP LOCKED
 ), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
     SELECT @kind::text, jsonb_build_object('first', w.first, 'last', w.last), @max_attempts::smallint,
-           '{}', w.priority, @queue::text, now() - w.ahead * interval '1 second', 'available'::river_job_state, '{}'
+           CASE WHEN w.origin <> '' THEN jsonb_build_object('traceparent', w.origin) ELSE '{}' END,
+           w.priority, @queue::text, now() - w.ahead * interval '1 second', 'available'::river_job_state, '{}'
     FROM wanted w, known
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first

@@ -146,13 +146,14 @@ WITH known AS (
     RETURNING key
 ), wanted AS (
     SELECT unnest($20::uuid[]) AS first, unnest($21::uuid[]) AS last, unnest($22::smallint[]) AS priority,
-           unnest($23::bigint[]) AS job, unnest($24::float8[]) AS ahead
+           unnest($23::bigint[]) AS job, unnest($24::float8[]) AS ahead, unnest($25::text[]) AS origin
 ), open AS (
     SELECT j.id FROM river_job j WHERE j.id = ANY($23::bigint[]) AND j.state::text = 'available' FOR NO KEY UPDATE SKIP LOCKED
 ), created AS (
     INSERT INTO river_job (kind, args, max_attempts, metadata, priority, queue, scheduled_at, state, tags)
-    SELECT $25::text, jsonb_build_object('first', w.first, 'last', w.last), $26::smallint,
-           '{}', w.priority, $27::text, now() - w.ahead * interval '1 second', 'available'::river_job_state, '{}'
+    SELECT $26::text, jsonb_build_object('first', w.first, 'last', w.last), $27::smallint,
+           CASE WHEN w.origin <> '' THEN jsonb_build_object('traceparent', w.origin) ELSE '{}' END,
+           w.priority, $28::text, now() - w.ahead * interval '1 second', 'available'::river_job_state, '{}'
     FROM wanted w, known
     WHERE known.yes AND w.job NOT IN (SELECT id FROM open)
     RETURNING id, (args->>'first')::uuid AS first
@@ -196,6 +197,7 @@ type InsertBundlesParams struct {
 	Urgencies    []int16
 	OpenJobs     []int64
 	Ahead        []float64
+	Origins      []string
 	Kind         string
 	MaxAttempts  int16
 	Queue        string
@@ -237,6 +239,7 @@ func (q *Queries) InsertBundles(ctx context.Context, arg InsertBundlesParams) ([
 		arg.Urgencies,
 		arg.OpenJobs,
 		arg.Ahead,
+		arg.Origins,
 		arg.Kind,
 		arg.MaxAttempts,
 		arg.Queue,

@@ -1,4 +1,5 @@
-package queue
+// Package ui serves River UI: pages to look at jobs, and to retry, cancel and delete them.
+package ui
 
 import (
 	"context"
@@ -7,11 +8,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 
-	"github.com/riverqueue/river/rivertype"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"riverqueue.com/riverui"
 
 	"github.com/millrace/millrace/jobs/queue/riverlog"
@@ -30,11 +31,11 @@ type UI struct {
 	stop    context.CancelFunc
 }
 
-// NewUI returns River UI for a server that serves it below prefix.
-func (c *Client) NewUI(prefix string) (*UI, error) {
-	log := slog.New(unlessCancelled{riverlog.New(c.log).Handler()})
+// New returns River UI of a client for a server that serves it below prefix.
+func New(client *river.Client[pgx.Tx], prefix string, log *slog.Logger) (*UI, error) {
+	log = slog.New(unlessCancelled{riverlog.New(log).Handler()})
 	handler, err := riverui.NewHandler(&riverui.HandlerOpts{
-		Endpoints: riverui.NewEndpoints(c.river, nil),
+		Endpoints: riverui.NewEndpoints(client, nil),
 		Logger:    log,
 		Prefix:    prefix,
 	})
@@ -57,6 +58,11 @@ func (u *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			u.log.Error("starting River UI", "error", err)
 		}
 	})
+	if u.opens(r) {
+		w.Header().Set("Location", "jobs?state="+string(u.fullest(r)))
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	if u.isAsset(r.URL.Path) {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
@@ -97,32 +103,4 @@ func (h unlessCancelled) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (h unlessCancelled) WithGroup(name string) slog.Handler {
 	return unlessCancelled{h.Handler.WithGroup(name)}
-}
-
-// JobState is the state of a job, as River names it.
-type JobState = rivertype.JobState
-
-// The states of jobs that JobsPage shows.
-const (
-	JobAvailable = rivertype.JobStateAvailable
-	JobCancelled = rivertype.JobStateCancelled
-	JobCompleted = rivertype.JobStateCompleted
-	JobDiscarded = rivertype.JobStateDiscarded
-	JobRetryable = rivertype.JobStateRetryable
-	JobRunning   = rivertype.JobStateRunning
-)
-
-// JobsPage returns where River UI shows the jobs of a group, below the path at which it is mounted: the page of the
-// job when there is only one, which is found by its id, however many there are; else the list of jobs with the
-// group's tag in one state, since River UI shows one state at a time. No index has the tags, so the queue narrows
-// down where they are looked for. It is empty when there are no jobs.
-func JobsPage(g Group, queue string, state JobState) string {
-	switch {
-	case g.First > g.Last:
-		return ""
-	case g.First == g.Last:
-		return fmt.Sprintf("jobs/%d", g.First)
-	}
-	query := url.Values{"queue": {queue}, "tags": {g.ID.String()}, "state": {string(state)}}
-	return "jobs?" + query.Encode()
 }
