@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store/quota"
@@ -41,6 +42,8 @@ type Config struct {
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
 	Drain   time.Duration // how long the process still accepts requests after the order to stop
 
+	StopWithin time.Duration // how long after that order the process is killed; 0 if that is not known
+
 	LastScrape time.Duration // how long /metrics is served after the last tile, unless it is scraped before
 }
 
@@ -48,6 +51,8 @@ type Config struct {
 type Storage struct {
 	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, or file:///directory, which all processes must share."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
+
+	RetentionMayDiffer bool `help:"Start although other processes have another retention: while all are being given a new one."`
 	Keeping
 }
 
@@ -174,8 +179,8 @@ func (c Config) Validate() error {
 			c.Clients.MaxConnections, c.Clients.MaxWaiting)
 	case c.Webhooks.WebhookConcurrency < 0:
 		return fmt.Errorf("--webhook-concurrency must not be negative, it is %d", c.Webhooks.WebhookConcurrency)
-	case c.LastScrape < 0:
-		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
+	case c.LastScrape < 0 || c.StopWithin < 0:
+		return fmt.Errorf("--last-scrape and --stop-within must not be negative, they are %s and %s", c.LastScrape, c.StopWithin)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	case c.Limits.MaxRetention < 0 || c.Limits.MaxRetention > retention.Most:
@@ -233,14 +238,45 @@ func (c Config) jobs() queue.Config {
 		Tiles:    c.Work.tiles(),
 		Small:    c.Work.small(),
 		SoftStop: c.Work.SoftStop,
+		HardStop: c.hardStop(),
 		Lease:    c.Work.Lease,
 		Timeout:  c.Work.TileTimeout,
-		Settings: map[string]string{
-			"blocks":    c.Storage.Blocks,
-			"retention": c.Storage.Retention.String(),
-			"lease":     c.Work.Lease.String(),
-		},
+		Settings: c.agreed(),
 		Webhooks: c.Webhooks.deliver(),
+	}
+}
+
+// maintenanceStop is how long the jobs of an API, which are sweeps, may take to end after they were interrupted.
+const maintenanceStop = 5 * time.Second
+
+// hardStop returns how long jobs may take to end after they were interrupted; 0 is the queue's default.
+func (c Config) hardStop() time.Duration {
+	if c.Role.works() {
+		return 0
+	}
+	return maintenanceStop
+}
+
+// agreed returns the settings that all processes must agree on. Leases that differ do no harm: each is told with its
+// row.
+func (c Config) agreed() []agreed.Setting {
+	return []agreed.Setting{
+		{
+			Name:    "blocks",
+			Value:   c.Storage.Blocks,
+			Instead: "to move the blocks, stop all processes first",
+		},
+		{
+			Name:      "retention",
+			Value:     c.Storage.Retention.String(),
+			MayDiffer: c.Storage.RetentionMayDiffer,
+			Instead:   "to change it while others run, start with --retention-may-differ",
+		},
+		{
+			Name:      "lease",
+			Value:     c.Work.Lease.String(),
+			MayDiffer: true,
+		},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -103,6 +104,26 @@ func whileUnavailable(ctx context.Context, wait Wait, log *slog.Logger, f func(c
 		}
 		select {
 		case <-ctx.Done():
+		case <-time.After(connectInterval):
+		}
+	}
+}
+
+// whileDiffering calls f until it returns another error than agreed.ErrDiffers, for a lease and a half: a process
+// that was killed is one that lives until its lease has run out.
+func whileDiffering(ctx context.Context, lease time.Duration, log *slog.Logger, f func() error) error {
+	begin := time.Now()
+	for said := false; ; said = true {
+		err := f()
+		if !errors.Is(err, agreed.ErrDiffers) || time.Since(begin) > lease*3/2 {
+			return err
+		}
+		if !said {
+			log.WarnContext(ctx, "waiting for processes that are configured differently", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-time.After(connectInterval):
 		}
 	}

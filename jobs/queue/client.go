@@ -20,6 +20,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/millrace/millrace/internal/loop"
+	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
@@ -75,7 +76,7 @@ type Config struct {
 	Grace    time.Duration         // how long one may be without a session; 0: session.Grace
 	Timeout  time.Duration         // how long a tile may take; 0: MaxTileTimeout
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
-	Settings map[string]string     // what all processes must agree on, by the name of the flag
+	Settings []agreed.Setting      // what all processes must agree on
 	Webhooks deliver.Config        // of a process that leads
 }
 
@@ -109,6 +110,7 @@ type Client struct {
 	stuck     chan struct{} // closed when a computation hangs
 	hangs     sync.Once
 	stop      sync.Once
+	leased    bool               // whether a lease was taken
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
 }
@@ -222,12 +224,14 @@ func clientID(works bool) string {
 	return fmt.Sprintf("%s%.60s-%d-%s", role, host, os.Getpid(), rand.Text()[:8])
 }
 
-// Start begins to work jobs. The context bounds the start only; Stop ends the work.
+// Start begins to work jobs. The context bounds the start only; Stop ends the work. After an error, among them
+// agreed.ErrDiffers, it may be called again.
 func (c *Client) Start(ctx context.Context) error {
 	if err := c.renewLease(ctx); err != nil { // before the first job is fetched
 		return fmt.Errorf("taking a lease: %w", err)
 	}
-	if err := c.compareSettings(ctx); err != nil {
+	c.leased = true
+	if err := agreed.Join(ctx, c.db, c.id, c.config.Lease, c.config.Settings, c.log); err != nil {
 		return err
 	}
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
@@ -258,12 +262,14 @@ func (c *Client) Start(ctx context.Context) error {
 // when the lease is released. What is known to hang is not waited for. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
-		if c.halt == nil {
+		if !c.leased {
 			return
 		}
-		c.stopRiver()
-		c.halt()
-		c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
+		if c.halt != nil {
+			c.stopRiver()
+			c.halt()
+			c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
 		c.releaseLease(ctx)
