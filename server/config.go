@@ -15,7 +15,6 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/server/certificate"
 	"github.com/millrace/millrace/store/quota"
@@ -243,40 +242,6 @@ func (c Config) jobs() queue.Config {
 		Timeout:  c.Work.TileTimeout,
 		Settings: c.agreed(),
 		Webhooks: c.Webhooks.deliver(),
-	}
-}
-
-// maintenanceStop is how long the jobs of an API, which are sweeps, may take to end after they were interrupted.
-const maintenanceStop = 5 * time.Second
-
-// hardStop returns how long jobs may take to end after they were interrupted; 0 is the queue's default.
-func (c Config) hardStop() time.Duration {
-	if c.Role.works() {
-		return 0
-	}
-	return maintenanceStop
-}
-
-// agreed returns the settings that all processes must agree on. Leases that differ do no harm: each is told with its
-// row.
-func (c Config) agreed() []agreed.Setting {
-	return []agreed.Setting{
-		{
-			Name:    "blocks",
-			Value:   c.Storage.Blocks,
-			Instead: "to move the blocks, stop all processes first",
-		},
-		{
-			Name:      "retention",
-			Value:     c.Storage.Retention.String(),
-			MayDiffer: c.Storage.RetentionMayDiffer,
-			Instead:   "to change it while others run, start with --retention-may-differ",
-		},
-		{
-			Name:      "lease",
-			Value:     c.Work.Lease.String(),
-			MayDiffer: true,
-		},
 	}
 }
 

@@ -215,3 +215,26 @@ func Migrate(ctx context.Context, d Database, wait Wait, log *slog.Logger) error
 	}
 	return nil
 }
+
+// agreed returns the settings that all processes must agree on. Leases that differ do no harm: each is told with its
+// row.
+func (c Config) agreed() []agreed.Setting {
+	return []agreed.Setting{
+		{
+			Name:    "blocks",
+			Value:   c.Storage.Blocks,
+			Instead: "to move the blocks, stop all processes first",
+		},
+		{
+			Name:      "retention",
+			Value:     c.Storage.Retention.String(),
+			MayDiffer: c.Storage.RetentionMayDiffer,
+			Instead:   "to change it while others run, start with --retention-may-differ",
+		},
+		{
+			Name:      "lease",
+			Value:     c.Work.Lease.String(),
+			MayDiffer: true,
+		},
+	}
+}

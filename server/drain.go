@@ -93,3 +93,14 @@ func (c Config) warnOfStop(ctx context.Context, log *slog.Logger) {
 			"drain", c.Drain, "soft_stop", c.Work.SoftStop, "may_need", needs, "stop_within", c.StopWithin)
 	}
 }
+
+// maintenanceStop is how long the jobs of an API, which are sweeps, may take to end after they were interrupted.
+const maintenanceStop = 5 * time.Second
+
+// hardStop returns how long jobs may take to end after they were interrupted; 0 is the queue's default.
+func (c Config) hardStop() time.Duration {
+	if c.Role.works() {
+		return 0
+	}
+	return maintenanceStop
+}
