@@ -11,6 +11,8 @@ GOFLAGS += -buildvcs=false
 export GOFLAGS
 VCS = $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
+comma := ,
+
 TOOL = go tool -modfile=tools/go.mod
 
 # Every package that uses Postgres starts its own: more than two at once starve each other on a small machine.
@@ -171,10 +173,19 @@ check-manifests: need-go ## Build kustomize/ in many combinations and check it a
 .PHONY: check
 check: lint check-generate check-api check-rules check-manifests test ## Run all checks of CI
 
+BUILD_IMAGE = --build-arg VERSION="$$(bin/millrace version | cut -d ' ' -f 2)" \
+  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)"
+
+# Without attestations, which some versions of kind cannot load.
 .PHONY: image
 image: build ## Build the container image millrace:local (TAG=version, ARGS='--platform linux/arm64')
-	docker build --build-arg VERSION="$$(bin/millrace version | cut -d ' ' -f 2)" \
-	  --build-arg REVISION="$$(git rev-parse HEAD 2>/dev/null)" -t millrace:$(or $(TAG),local) $(ARGS) .
+	BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build $(BUILD_IMAGE) -t millrace:$(or $(TAG),local) $(ARGS) .
+
+.PHONY: push
+push: build ## Build the image for amd64 and arm64 and push it, with an SBOM and provenance (IMAGE=your/millrace TAG=v0.1.0)
+	@[ -n "$(IMAGE)" ] && [ -n "$(TAG)" ] || { echo "make push IMAGE=your/millrace TAG=v0.1.0" >&2; exit 1; }
+	docker buildx build $(BUILD_IMAGE) --platform $(or $(PLATFORM),linux/amd64$(comma)linux/arm64) --sbom=true --provenance=mode=max \
+	  -t $(IMAGE):$(TAG) --push $(ARGS) .
 
 .PHONY: release
 release: need-go ## Build what is published, into bin/release/: binaries, wheel, image, checksums (VERSION=v0.1.0 PLATFORMS=linux/amd64)

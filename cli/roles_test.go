@@ -72,26 +72,42 @@ const manyTiles = `{"a": {"random": {"rows": 10000, "cols": 300, "dtype": "float
 const fewTiles = `{"a": {"random": {"rows": 5000, "cols": 300, "dtype": "float32"}},
 	"b": {"random": {"rows": 300, "cols": 4000, "seed": 1, "dtype": "float32"}}}`
 
-// TestProcessesCompareSettings: a process whose settings are not those of a living one says so when it starts.
-func TestProcessesCompareSettings(t *testing.T) {
+// TestProcessesAgree: a process refuses to start beside one that lives and has another block store or retention, but
+// for a retention that one of them says may differ. A lease that differs is a warning.
+func TestProcessesAgree(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
+	d.env = append(d.env, "MILLRACE_LEASE=1s")
 	main := d.startAPI()
-	same := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0")
-	same.untilLogs("msg=ready")
-	other := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--retention=72h", "--lease=11s", "--blocks=postgres")
-	other.untilLogs("msg=ready")
-	if got := same.stderr.String() + main.stderr.String(); strings.Contains(got, "configured differently") {
-		t.Errorf("got %q, want no difference", got)
+	worker := func(env ...string) *process {
+		return start(t, append(d.env[:len(d.env):len(d.env)], env...), "worker", "--ops-addr=127.0.0.1:0")
 	}
-	for _, want := range []string{
-		"setting=blocks value=postgres others=file://",
-		"setting=lease value=11s others=10s",
-		"setting=retention value=72h0m0s others=24h0m0s",
+	for _, c := range []struct{ setting, want string }{
+		{"MILLRACE_BLOCKS=postgres", "--blocks is postgres, and in 1 running processes, such as api@"},
+		{"MILLRACE_RETENTION=72h", "--retention is 72h0m0s, and in 1 running processes, such as api@"},
 	} {
-		wantTexts(t, other.stderr.String(), `msg="this process is configured differently" `+want)
+		refused := worker(c.setting)
+		if err := refused.wait(); err == nil {
+			t.Errorf("%s: the worker ended with success, want a failure", c.setting)
+		}
+		wantTexts(t, refused.stderr.String(), c.want, "all processes must agree")
 	}
-	for _, p := range []*process{other, same, main} {
+	same := worker()
+	same.untilLogs("msg=ready")
+	other := worker("MILLRACE_LEASE=2s")
+	other.untilLogs("msg=ready")
+	wantTexts(t, other.stderr.String(), `msg="this process is configured differently" setting=lease value=2s others=1s`)
+	changed := worker("MILLRACE_RETENTION=72h", "MILLRACE_RETENTION_MAY_DIFFER=true")
+	changed.untilLogs("msg=ready")
+	wantTexts(t, changed.stderr.String(), "setting=retention value=72h0m0s others=24h0m0s")
+	main.exit(syscall.SIGTERM)
+	same.exit(syscall.SIGTERM)
+	other.exit(syscall.SIGTERM)
+	back := d.startAPI() // to the retention before, in the middle of the rollout
+	for _, p := range []*process{back, changed} {
+		if got := p.stderr.String(); strings.Contains(got, "setting=blocks") {
+			t.Errorf("got %q, want no difference of blocks", got)
+		}
 		p.exit(syscall.SIGTERM)
 	}
 	var left int

@@ -1,4 +1,9 @@
 // Package migrations brings a database to the schema that this binary works with: River's tables, then ours.
+//
+// An index on a large table is made by CREATE INDEX CONCURRENTLY, in a file of its own with `-- +goose NO
+// TRANSACTION`: it waits for others, so `SET lock_timeout = 0` comes first and RESET last, and one that was
+// interrupted leaves an index that is no use, so DROP INDEX CONCURRENTLY IF EXISTS comes before it.
+// TestConcurrentIndex has an example.
 package migrations
 
 import (
@@ -6,8 +11,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -27,35 +34,69 @@ const lockKey = 0x6d696c6c72616365 // "millrace"
 const unlockTimeout = 10 * time.Second
 
 // Up applies every migration that the database does not have yet. It is safe to call twice and by several at once.
-func Up(ctx context.Context, pool *pgxpool.Pool) error {
-	lock, err := pool.Begin(ctx)
+func Up(ctx context.Context, pool *pgxpool.Pool) error { return up(ctx, pool, files) }
+
+// up is Up with the migrations in some files.
+func up(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
+	lock, err := acquire(ctx, pool)
 	if err != nil {
-		return fmt.Errorf("connecting: %w", err)
-	}
-	defer func() { // a cancelled context must not leave the lock with a connection of the pool
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
-		defer cancel()
-		_ = lock.Rollback(ctx)
-	}()
-	// The lock is that of a transaction: through a pooler, sessions do not last.
-	const unbounded = "SELECT set_config('idle_in_transaction_session_timeout', '0', true), " +
-		"set_config('lock_timeout', '0', true)"
-	if _, err := lock.Exec(ctx, unbounded); err != nil {
 		return fmt.Errorf("waiting for other migrations: %w", err)
 	}
-	if _, err := lock.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockKey)); err != nil {
-		return fmt.Errorf("waiting for other migrations: %w", err)
-	}
+	defer release(ctx, lock)
 	if err := patiently(ctx, func() error { return schema.Up(ctx, pool) }); err != nil {
 		return fmt.Errorf("migrating the queue's tables: %w", err)
 	}
-	if err := patiently(ctx, func() error { return upOurs(ctx, pool) }); err != nil {
+	if err := patiently(ctx, func() error { return upOurs(ctx, pool, files) }); err != nil {
 		return fmt.Errorf("migrating Millrace's tables: %w", err)
 	}
 	return nil
 }
 
-// lockPause is the time for others between two attempts to get the locks of a migration.
+// acquire returns a transaction that has the lock. It asks again and again instead of waiting: a statement that waits
+// has a snapshot, and CREATE INDEX CONCURRENTLY, in the migration of the process that has the lock, would wait for
+// its end. Postgres would see no deadlock, since that process migrates on another connection.
+func acquire(ctx context.Context, pool *pgxpool.Pool) (pgx.Tx, error) {
+	for {
+		lock, err := tryLock(ctx, pool)
+		if lock != nil || err != nil {
+			return lock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+// tryLock returns a transaction that has the lock, or nil if another one has it.
+func tryLock(ctx context.Context, pool *pgxpool.Pool) (pgx.Tx, error) {
+	// The lock is that of a transaction: through a pooler, sessions do not last. This isolation has no snapshot between
+	// two statements.
+	lock, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return nil, err
+	}
+	const try = "SELECT set_config('idle_in_transaction_session_timeout', '0', true), pg_try_advisory_xact_lock($1)"
+	var unbounded string
+	var locked bool
+	// By the simple protocol: with the other one the portal, and its snapshot, would stay until the next statement.
+	err = lock.QueryRow(ctx, try, pgx.QueryExecModeSimpleProtocol, int64(lockKey)).Scan(&unbounded, &locked)
+	if err != nil || !locked {
+		release(ctx, lock)
+		return nil, err
+	}
+	return lock, nil
+}
+
+// release ends the transaction that has the lock. A cancelled context must not leave it with a connection of the pool.
+func release(ctx context.Context, lock pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+	defer cancel()
+	_ = lock.Rollback(ctx) // otherwise its connection ends, and the lock with it
+}
+
+// lockPause is the time between two attempts to get the lock of all migrations, or those of one.
 const lockPause = 200 * time.Millisecond
 
 // patiently calls f again while a migration, whose transaction was rolled back, did not get its locks.
@@ -74,15 +115,15 @@ func patiently(ctx context.Context, f func() error) error {
 	}
 }
 
-func upOurs(ctx context.Context, pool *pgxpool.Pool) error {
-	return withOurs(pool, func(p *goose.Provider) error {
+func upOurs(ctx context.Context, pool *pgxpool.Pool, files fs.FS) error {
+	return withOurs(pool, files, func(p *goose.Provider) error {
 		_, err := p.Up(ctx)
 		return err
 	})
 }
 
 // withOurs gives f the migrations of Millrace's own tables.
-func withOurs(pool *pgxpool.Pool, f func(*goose.Provider) error) error {
+func withOurs(pool *pgxpool.Pool, files fs.FS, f func(*goose.Provider) error) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer func() { _ = db.Close() }()
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files)
@@ -105,7 +146,7 @@ func Check(ctx context.Context, pool *pgxpool.Pool) error {
 	if pending {
 		return ErrPending
 	}
-	err = withOurs(pool, func(p *goose.Provider) (err error) {
+	err = withOurs(pool, files, func(p *goose.Provider) (err error) {
 		pending, err = p.HasPending(ctx)
 		return err
 	})

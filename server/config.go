@@ -41,6 +41,8 @@ type Config struct {
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
 	Drain   time.Duration // how long the process still accepts requests after the order to stop
 
+	StopWithin time.Duration // how long after that order the process is killed; 0 if that is not known
+
 	LastScrape time.Duration // how long /metrics is served after the last tile, unless it is scraped before
 }
 
@@ -48,6 +50,8 @@ type Config struct {
 type Storage struct {
 	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, or file:///directory, which all processes must share."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
+
+	RetentionMayDiffer bool `help:"Start although other processes have another retention: while all are being given a new one."`
 	Keeping
 }
 
@@ -174,8 +178,8 @@ func (c Config) Validate() error {
 			c.Clients.MaxConnections, c.Clients.MaxWaiting)
 	case c.Webhooks.WebhookConcurrency < 0:
 		return fmt.Errorf("--webhook-concurrency must not be negative, it is %d", c.Webhooks.WebhookConcurrency)
-	case c.LastScrape < 0:
-		return fmt.Errorf("--last-scrape must not be negative, it is %s", c.LastScrape)
+	case c.LastScrape < 0 || c.StopWithin < 0:
+		return fmt.Errorf("--last-scrape and --stop-within must not be negative, they are %s and %s", c.LastScrape, c.StopWithin)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	case c.Limits.MaxRetention < 0 || c.Limits.MaxRetention > retention.Most:
@@ -233,13 +237,10 @@ func (c Config) jobs() queue.Config {
 		Tiles:    c.Work.tiles(),
 		Small:    c.Work.small(),
 		SoftStop: c.Work.SoftStop,
+		HardStop: c.hardStop(),
 		Lease:    c.Work.Lease,
 		Timeout:  c.Work.TileTimeout,
-		Settings: map[string]string{
-			"blocks":    c.Storage.Blocks,
-			"retention": c.Storage.Retention.String(),
-			"lease":     c.Work.Lease.String(),
-		},
+		Settings: c.agreed(),
 		Webhooks: c.Webhooks.deliver(),
 	}
 }

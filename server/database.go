@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
@@ -108,6 +109,26 @@ func whileUnavailable(ctx context.Context, wait Wait, log *slog.Logger, f func(c
 	}
 }
 
+// whileDiffering calls f until it returns another error than agreed.ErrDiffers, for a lease and a half: a process
+// that was killed is one that lives until its lease has run out.
+func whileDiffering(ctx context.Context, lease time.Duration, log *slog.Logger, f func() error) error {
+	begin := time.Now()
+	for said := false; ; said = true {
+		err := f()
+		if !errors.Is(err, agreed.ErrDiffers) || time.Since(begin) > lease*3/2 {
+			return err
+		}
+		if !said {
+			log.WarnContext(ctx, "waiting for processes that are configured differently", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(connectInterval):
+		}
+	}
+}
+
 func attempt(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -193,4 +214,27 @@ func Migrate(ctx context.Context, d Database, wait Wait, log *slog.Logger) error
 		return fmt.Errorf("migrating: %w", err)
 	}
 	return nil
+}
+
+// agreed returns the settings that all processes must agree on. Leases that differ do no harm: each is told with its
+// row.
+func (c Config) agreed() []agreed.Setting {
+	return []agreed.Setting{
+		{
+			Name:    "blocks",
+			Value:   c.Storage.Blocks,
+			Instead: "to move the blocks, stop all processes first",
+		},
+		{
+			Name:      "retention",
+			Value:     c.Storage.Retention.String(),
+			MayDiffer: c.Storage.RetentionMayDiffer,
+			Instead:   "to change it while others run, start with --retention-may-differ",
+		},
+		{
+			Name:      "lease",
+			Value:     c.Work.Lease.String(),
+			MayDiffer: true,
+		},
+	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -66,4 +67,40 @@ func (d *draining) run(period time.Duration, log *slog.Logger) {
 		log.Info("draining", "for", period)
 		time.Sleep(period) // no event says that the endpoints are updated
 	}
+}
+
+const (
+	// storing is how long a worker may need after its soft stop: a computed tile is stored for up to 30 s (storeTimeout in
+	// jobs/worker_tile.go), and 5 s are left for the rest.
+	storing = 30*time.Second + 5*time.Second
+	// cleaning is how long an API may need after its soft stop: its last job ends and its lease is released in 15 s, its
+	// operators' endpoints and its connections in 7 s.
+	cleaning = 15*time.Second + 7*time.Second
+)
+
+// stopTime is how long the process may need from the order to stop to its end.
+func (c Config) stopTime() time.Duration {
+	if c.Role.works() {
+		return c.Drain + c.Work.SoftStop + storing
+	}
+	return c.Drain + c.Work.SoftStop + cleaning
+}
+
+// warnOfStop says if the process may be killed before it has stopped.
+func (c Config) warnOfStop(ctx context.Context, log *slog.Logger) {
+	if needs := c.stopTime(); c.StopWithin > 0 && needs > c.StopWithin {
+		log.WarnContext(ctx, "the process may be killed while it stops: raise the time that it is given, and --stop-within",
+			"drain", c.Drain, "soft_stop", c.Work.SoftStop, "may_need", needs, "stop_within", c.StopWithin)
+	}
+}
+
+// maintenanceStop is how long the jobs of an API, which are sweeps, may take to end after they were interrupted.
+const maintenanceStop = 5 * time.Second
+
+// hardStop returns how long jobs may take to end after they were interrupted; 0 is the queue's default.
+func (c Config) hardStop() time.Duration {
+	if c.Role.works() {
+		return 0
+	}
+	return maintenanceStop
 }

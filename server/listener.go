@@ -45,15 +45,6 @@ type listening struct {
 	log            *slog.Logger
 }
 
-// listen starts to serve handler.
-func listen(ctx context.Context, c listening, handler http.Handler) (*listener, error) {
-	tcp, err := c.bind(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return serve(ctx, tcp, c, handler), nil
-}
-
 // bind takes the address. Clients wait until serve.
 func (c listening) bind(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig

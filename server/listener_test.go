@@ -144,3 +144,12 @@ func TestHosts(t *testing.T) {
 		}
 	}
 }
+
+// listen starts to serve handler.
+func listen(ctx context.Context, c listening, handler http.Handler) (*listener, error) {
+	tcp, err := c.bind(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return serve(ctx, tcp, c, handler), nil
+}

@@ -64,6 +64,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	if c.Role.serves() {
 		collectLess()
 	}
+	c.warnOfStop(ctx, log)
 	p := &Process{
 		config:   c,
 		log:      log,
@@ -97,8 +98,7 @@ func (p *Process) start(ctx context.Context) (err error) {
 		return err
 	}
 	p.ready = newReadiness(p.pool, p.draining)
-	ops := opsHandler(p.ready, p.registry, p.draining)
-	if p.ops, err = listen(ctx, p.opsListening(), ops); err != nil {
+	if err := p.startOps(ctx); err != nil {
 		return err
 	}
 	if err := waitForDatabase(ctx, p.pool, p.config.Wait, p.log); err != nil {
@@ -155,7 +155,9 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 		return err
 	}
 	p.jobs.SetLimits(p.config.Limits.jobs())
-	return whileUnavailable(ctx, p.config.Wait, p.log, p.jobs.Start)
+	return whileDiffering(ctx, p.config.Work.Lease, p.log, func() error {
+		return whileUnavailable(ctx, p.config.Wait, p.log, p.jobs.Start)
+	})
 }
 
 // startAPI starts the API and the pages beside it. The address is taken first: whether requests need a key depends on
@@ -237,8 +239,12 @@ func (p *Process) wait(ctx context.Context) error {
 }
 
 // stop stops the parts that have started, in the reverse order: first no new work comes in, then the present work ends.
+// The requests and the jobs of a process end side by side, so that both have the whole grace period.
 func (p *Process) stop() error {
 	var errs []error
+	if p.jobs != nil {
+		go p.jobs.Queue().Stop() // for which p.jobs.Stop waits, after the requests: their notifications are still sent
+	}
 	if p.hub != nil { // before the API, which would wait for its waiters and subscribers
 		p.hub.Stop()
 	}

@@ -22,10 +22,12 @@ const waitTimeout = time.Minute
 
 // process is a running millrace.
 type process struct {
-	t     *testing.T
-	log   *reexec.Log
-	ended chan struct{}
-	code  int // valid when it has ended
+	t      *testing.T
+	log    *reexec.Log // standard error
+	out    *reexec.Log // standard output
+	signal func(os.Signal) error
+	ended  chan struct{}
+	code   int // valid when it has ended
 }
 
 // start starts a millrace, which is killed at the end of the test if it still runs.
@@ -34,13 +36,16 @@ func start(t *testing.T, env []string, args ...string) *process {
 	p := &process{
 		t:     t,
 		log:   &reexec.Log{},
+		out:   &reexec.Log{},
 		ended: make(chan struct{}),
 	}
 	cmd := reexec.Command(t, env, args...)
 	cmd.Stderr = p.log
+	cmd.Stdout = p.out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p.signal = cmd.Process.Signal
 	go func() {
 		defer close(p.ended)
 		_ = cmd.Wait()

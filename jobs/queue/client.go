@@ -21,6 +21,7 @@ import (
 
 	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/internal/tracing"
+	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
@@ -77,7 +78,7 @@ type Config struct {
 	Timeout  time.Duration         // how long a tile may take; 0: MaxTileTimeout
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 	Tracer   *tracing.Tracer       // begins the traces of jobs; nil: there are none
-	Settings map[string]string     // what all processes must agree on, by the name of the flag
+	Settings []agreed.Setting      // what all processes must agree on
 	Webhooks deliver.Config        // of a process that leads
 }
 
@@ -111,6 +112,7 @@ type Client struct {
 	stuck     chan struct{} // closed when a computation hangs
 	hangs     sync.Once
 	stop      sync.Once
+	leased    bool               // whether a lease was taken
 	halt      context.CancelFunc // ends the loops
 	loops     sync.WaitGroup
 }
@@ -224,12 +226,14 @@ func clientID(works bool) string {
 	return fmt.Sprintf("%s%.60s-%d-%s", role, host, os.Getpid(), rand.Text()[:8])
 }
 
-// Start begins to work jobs. The context bounds the start only; Stop ends the work.
+// Start begins to work jobs. The context bounds the start only; Stop ends the work. After an error, among them
+// agreed.ErrDiffers, it may be called again.
 func (c *Client) Start(ctx context.Context) error {
 	if err := c.renewLease(ctx); err != nil { // before the first job is fetched
 		return fmt.Errorf("taking a lease: %w", err)
 	}
-	if err := c.compareSettings(ctx); err != nil {
+	c.leased = true
+	if err := agreed.Join(ctx, c.db, c.id, c.config.Lease, c.config.Settings, c.log); err != nil {
 		return err
 	}
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))
@@ -260,12 +264,14 @@ func (c *Client) Start(ctx context.Context) error {
 // when the lease is released. What is known to hang is not waited for. It may be called twice, or without Start.
 func (c *Client) Stop() {
 	c.stop.Do(func() {
-		if c.halt == nil {
+		if !c.leased {
 			return
 		}
-		c.stopRiver()
-		c.halt()
-		c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
+		if c.halt != nil {
+			c.stopRiver()
+			c.halt()
+			c.loops.Wait() //house:ignore bound halt ends the contexts of their statements
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 		defer cancel()
 		c.releaseLease(ctx)
@@ -285,18 +291,6 @@ func (c *Client) stopRiver() {
 		c.log.Error("stopping the queue; jobs that still run are left to other workers", "error", err)
 	}
 }
-
-// jobStuck is called when a job has not ended although its time is over and it was told to: it holds its slot for good.
-func (c *Client) jobStuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
-	c.log.ErrorContext(ctx, "a job hangs and cannot be interrupted", "job", job.ID, "kind", job.Kind)
-	c.hands.hang(job.ID)
-	c.hangs.Do(func() { close(c.stuck) })
-	return river.JobStuckHandlerResult{}
-}
-
-// Stuck returns a channel that is closed when a job hangs that cannot be interrupted. The process should end: only that
-// frees the slot, and makes the job one of a lost worker.
-func (c *Client) Stuck() <-chan struct{} { return c.stuck }
 
 // Wake tells workers that there are jobs in a queue. It must be called after the transaction that put them there.
 func (c *Client) Wake(queue string) { c.sender.Send(insertChannel, wakePayload(queue)) }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -200,3 +201,15 @@ func (h *hands) hasLease() bool {
 	defer h.mutex.Unlock()
 	return time.Now().Before(h.until)
 }
+
+// jobStuck is called when a job has not ended although its time is over and it was told to: it holds its slot for good.
+func (c *Client) jobStuck(ctx context.Context, job river.JobStuckHandlerParams) river.JobStuckHandlerResult {
+	c.log.ErrorContext(ctx, "a job hangs and cannot be interrupted", "job", job.ID, "kind", job.Kind)
+	c.hands.hang(job.ID)
+	c.hangs.Do(func() { close(c.stuck) })
+	return river.JobStuckHandlerResult{}
+}
+
+// Stuck returns a channel that is closed when a job hangs that cannot be interrupted. The process should end: only that
+// frees the slot, and makes the job one of a lost worker.
+func (c *Client) Stuck() <-chan struct{} { return c.stuck }

@@ -103,8 +103,11 @@ func TestKEDAHasTheNumbersOfTheHPA(t *testing.T) {
 
 // triggerOf returns the metadata with which a trigger of KEDA means the same as a metric of an HPA.
 func triggerOf(metric autoscaling.MetricSpec) map[string]string {
-	if metric.External == nil {
-		return map[string]string{"value": strconv.Itoa(int(*metric.Resource.Target.AverageUtilization))}
+	if c := metric.ContainerResource; c != nil {
+		return map[string]string{
+			"containerName": c.Container,
+			"value":         strconv.Itoa(int(*c.Target.AverageUtilization)),
+		}
 	}
 	queue := metric.External.Metric.Selector.MatchLabels["queue"]
 	return map[string]string{
@@ -139,6 +142,9 @@ func TestGracePeriods(t *testing.T) {
 	if got := compose.Millrace.Environment["MILLRACE_SOFT_STOP"]; got != softStop.String() {
 		t.Errorf("MILLRACE_SOFT_STOP of compose.yaml = %s, want %s", got, softStop)
 	}
+	if got := compose.Millrace.Environment["MILLRACE_STOP_WITHIN"]; got != compose.Millrace.Grace {
+		t.Errorf("MILLRACE_STOP_WITHIN of compose.yaml = %s, want %s, its stop_grace_period", got, compose.Millrace.Grace)
+	}
 	if got, want := compose.Millrace.Grace, strconv.Itoa(int(grace.Seconds()))+"s"; got != want {
 		t.Errorf("stop_grace_period of compose.yaml = %s, want %s", got, want)
 	}
@@ -159,19 +165,6 @@ func setting(t *testing.T, name string) time.Duration {
 	}
 	t.Fatalf("%s has no %s", path, name)
 	return 0
-}
-
-// TestWorkersUseWhatTheyRequest: the HPA measures CPU in per cent of the request, which says how busy a worker is
-// only if the limit is the same. Go takes its parallelism from the limit.
-func TestWorkersUseWhatTheyRequest(t *testing.T) {
-	t.Parallel()
-	var worker apps.Deployment
-	readStrict(t, "kustomize/overlays/worker/deployment.yaml", &worker)
-	resources := worker.Spec.Template.Spec.Containers[0].Resources
-	request, limit := resources.Requests.Cpu(), resources.Limits.Cpu()
-	if request.Cmp(*limit) != 0 || limit.IsZero() {
-		t.Errorf("CPU request of the workers = %s, want the limit, %s, and more than 0", request, limit)
-	}
 }
 
 // TestComposeHasLimits: the containers of compose.yaml have the limits of the pods.
@@ -206,27 +199,5 @@ func TestDashboardIsJSON(t *testing.T) {
 	const path = "kustomize/components/grafana/dashboard.json"
 	if !json.Valid(read(t, path)) {
 		t.Errorf("%s is not valid JSON", path)
-	}
-}
-
-// TestPostgresReplicatesSynchronously: a failover of CloudNativePG loses nothing that was committed.
-func TestPostgresReplicatesSynchronously(t *testing.T) {
-	t.Parallel()
-	var cluster struct {
-		Spec struct {
-			Instances  int
-			PostgreSQL struct {
-				Synchronous struct {
-					Number         int
-					DataDurability string
-				}
-			}
-		}
-	}
-	readYAML(t, "kustomize/components/cloudnative-pg/cluster.yaml", &cluster)
-	s := cluster.Spec.PostgreSQL.Synchronous
-	if s.Number < 1 || s.Number >= cluster.Spec.Instances-1 || s.DataDurability != "required" {
-		t.Errorf("synchronous = %+v with %d instances, want a required replica, and one that may fail",
-			s, cluster.Spec.Instances)
 	}
 }

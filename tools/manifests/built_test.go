@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,13 @@ import (
 
 // object has the fields that all objects have in common, and the text of one.
 type object struct {
-	Kind     string
-	Metadata struct{ Name, Namespace string }
-	text     []byte
+	APIVersion string
+	Kind       string
+	Metadata   struct {
+		Name, Namespace     string
+		Labels, Annotations map[string]string
+	}
+	text []byte
 }
 
 // built calls f with the objects of each build of scripts/check-manifests.sh whose name matches a pattern.
@@ -85,9 +90,18 @@ func TestPodsAreRestricted(t *testing.T) {
 			if template == nil {
 				continue
 			}
-			if s := template.Spec.SecurityContext; s == nil || !is(s.RunAsNonRoot) || s.RunAsUser == nil || *s.RunAsUser == 0 ||
+			s := template.Spec.SecurityContext
+			if s == nil || !is(s.RunAsNonRoot) ||
 				s.SeccompProfile == nil || s.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault {
-				t.Errorf("security context of %s = %v, want a restricted one", o.Metadata.Name, s)
+				t.Fatalf("security context of %s = %v, want a restricted one", o.Metadata.Name, s)
+			}
+			// OpenShift gives each namespace users of its own, and refuses pods that choose one.
+			if strings.Contains(t.Name(), "openshift") {
+				if s.RunAsUser != nil || s.RunAsGroup != nil || s.FSGroup != nil {
+					t.Errorf("security context of %s = %v, want no user or group", o.Metadata.Name, s)
+				}
+			} else if s.RunAsUser == nil || *s.RunAsUser == 0 {
+				t.Errorf("user of %s = %v, want a number that is not root's", o.Metadata.Name, s.RunAsUser)
 			}
 			for _, c := range append(template.Spec.InitContainers, template.Spec.Containers...) {
 				checkContainer(t, o.Metadata.Name, c)
@@ -224,6 +238,9 @@ func TestStopsInTime(t *testing.T) {
 			}
 			c := template.Spec.Containers[0]
 			set := settings[c.EnvFrom[0].ConfigMapRef.Name]
+			if c.EnvFrom[0].ConfigMapRef.Optional != nil || len(set) == 0 {
+				t.Errorf("the ConfigMap of %s = %v, want one", o.Metadata.Name, set)
+			}
 			for _, env := range c.Env {
 				if strings.HasPrefix(env.Name, "MILLRACE_") {
 					t.Errorf("%s sets %s beside its ConfigMap, which then has no effect", o.Metadata.Name, env.Name)
@@ -235,6 +252,9 @@ func TestStopsInTime(t *testing.T) {
 			if err != nil || stopErr != nil || drain+softStop >= grace {
 				t.Errorf("%s: drain %s and soft stop %s (%v, %v), want less than %s",
 					o.Metadata.Name, drain, softStop, err, stopErr, grace)
+			}
+			if got := set["MILLRACE_STOP_WITHIN"]; got != strconv.Itoa(int(grace.Seconds()))+"s" {
+				t.Errorf("%s: MILLRACE_STOP_WITHIN = %s, want %s as its pods have", o.Metadata.Name, got, grace)
 			}
 			if isAPI := set["MILLRACE_DRAIN"] != ""; isAPI != strings.HasSuffix(o.Metadata.Name, "-api") {
 				t.Errorf("%s: drains = %t, want an API, and only that, to drain", o.Metadata.Name, isAPI)

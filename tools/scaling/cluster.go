@@ -11,7 +11,8 @@ import (
 // Model has the parameters of the simulated cluster.
 type Model struct {
 	Slots         [queues]int   // concurrency of a worker: jobs that it works at once
-	Cores         int           // CPU request and limit of a worker
+	Cores         int           // CPU limit of a worker
+	Request       int64         // its CPU request, in thousandths of a core
 	DatabaseCores float64       // of Postgres; the jobs of a queue share them, first come, first served
 	PodStart      time.Duration // from the decision to a running worker, without a pull; up to half more by chance
 	NodePods      int           // pods that fit on the existing nodes; 0: all
@@ -29,6 +30,7 @@ func DefaultModel() Model {
 	return Model{
 		Slots:         [queues]int{small: 16, tiles: 2},
 		Cores:         2,
+		Request:       1800,
 		DatabaseCores: 4,
 		PodStart:      4 * time.Second,
 		NodeStart:     90 * time.Second,
@@ -118,7 +120,7 @@ func (c *cluster) sync() {
 	for _, p := range c.pods {
 		if !p.draining {
 			seen.Existing++
-			seen.Pods = append(seen.Pods, p.seen(int64(1000*c.model.Cores)))
+			seen.Pods = append(seen.Pods, p.seen(c.model.Request))
 		}
 	}
 	c.scale(c.controller.Sync(c.now, seen))

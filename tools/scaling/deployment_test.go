@@ -20,8 +20,9 @@ func TestModelIsWhatIsShipped(t *testing.T) {
 	}
 	resources := worker.Spec.Template.Spec.Containers[0].Resources
 	request, limit := resources.Requests.Cpu().MilliValue(), resources.Limits.Cpu().MilliValue()
-	if want := int64(1000 * model.Cores); request != want || limit != want {
-		t.Errorf("CPU request and limit of a worker = %dm and %dm, want %dm as in the model", request, limit, want)
+	if wantLimit := int64(1000 * model.Cores); request != model.Request || limit != wantLimit {
+		t.Errorf("CPU request and limit of a worker = %dm and %dm, want %dm and %dm as in the model",
+			request, limit, model.Request, wantLimit)
 	}
 	if model.Slots[tiles] != model.Cores {
 		t.Errorf("slots for tiles in the model = %d, want %d, one for each core", model.Slots[tiles], model.Cores)

@@ -29,13 +29,13 @@ func TestShippedManifest(t *testing.T) {
 		switch {
 		case m.External != nil && m.External.Target.Type == autoscaling.AverageValueMetricType:
 			got = append(got, m.External.Metric.Name+" "+m.External.Metric.Selector.MatchLabels["queue"])
-		case m.Resource != nil && m.Resource.Target.Type == autoscaling.UtilizationMetricType:
-			got = append(got, string(m.Resource.Name))
+		case m.ContainerResource != nil && m.ContainerResource.Target.Type == autoscaling.UtilizationMetricType:
+			got = append(got, m.ContainerResource.Container+" "+string(m.ContainerResource.Name))
 		default:
 			t.Errorf("metric of a type that is not simulated: %+v", m)
 		}
 	}
-	if want := []string{MetricName + " tiles", MetricName + " small", "cpu"}; !slices.Equal(got, want) {
+	if want := []string{MetricName + " tiles", MetricName + " small", "millrace cpu"}; !slices.Equal(got, want) {
 		t.Errorf("metrics of the HPA = %q, want %q", got, want)
 	}
 }
@@ -51,7 +51,8 @@ func TestOneWorkerAtATime(t *testing.T) {
 	}
 }
 
-const cpuMetric = `{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}`
+const cpuMetric = `{type: ContainerResource,
+    containerResource: {name: cpu, container: millrace, target: {type: Utilization, averageUtilization: 50}}}`
 
 func TestReadHPADefaults(t *testing.T) {
 	t.Parallel()

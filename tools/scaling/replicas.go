@@ -34,9 +34,9 @@ func replicasForMetric(now time.Duration, m autoscaling.MetricSpec, seen Observa
 	case m.Type == autoscaling.ExternalMetricSourceType && m.External.Target.AverageValue != nil:
 		milli, ok := seen.External(m.External.Metric)
 		return replicasForTotal(milli, m.External.Target.AverageValue.MilliValue(), seen.Existing), ok
-	case m.Type == autoscaling.ResourceMetricSourceType && m.Resource.Name == "cpu" &&
-		m.Resource.Target.AverageUtilization != nil:
-		return replicasForCPU(now, *m.Resource.Target.AverageUtilization, seen)
+	case m.Type == autoscaling.ContainerResourceMetricSourceType && m.ContainerResource.Name == "cpu" &&
+		m.ContainerResource.Target.AverageUtilization != nil:
+		return replicasForCPU(now, *m.ContainerResource.Target.AverageUtilization, seen)
 	}
 	panic("scaling: a kind of metric that is not simulated: " + string(m.Type))
 }

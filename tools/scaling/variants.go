@@ -33,8 +33,8 @@ func Variants() []Variant {
 		{"without CPU", withoutCPU},
 		{"2 tiles per worker, without CPU", both(tilesTarget(2), withoutCPU)},
 		{"32 tiles per worker, without CPU", both(tilesTarget(32), withoutCPU)},
-		{"CPU at 50 %", cpuTarget(50)},
-		{"CPU at 90 %", cpuTarget(90)},
+		{"CPU at 55 %", cpuTarget(55)},
+		{"CPU at 100 %", cpuTarget(100)},
 		{"up: no window", up(0, pods(20, 15))},
 		{"up: no window, Kubernetes' default policies", up(0, pods(4, 15), percent(100))},
 		{"up: window, Kubernetes' default policies", up(20, pods(4, 15), percent(100))},
@@ -80,7 +80,7 @@ func tilesTarget(n int64) change {
 func withoutCPU(spec *autoscaling.HorizontalPodAutoscalerSpec, _ *Model) {
 	var others []autoscaling.MetricSpec
 	for _, m := range spec.Metrics {
-		if m.Resource == nil {
+		if m.ContainerResource == nil {
 			others = append(others, m)
 		}
 	}
@@ -90,8 +90,8 @@ func withoutCPU(spec *autoscaling.HorizontalPodAutoscalerSpec, _ *Model) {
 func cpuTarget(percent int32) change {
 	return func(spec *autoscaling.HorizontalPodAutoscalerSpec, _ *Model) {
 		for _, m := range spec.Metrics {
-			if m.Resource != nil {
-				m.Resource.Target.AverageUtilization = &percent
+			if m.ContainerResource != nil {
+				m.ContainerResource.Target.AverageUtilization = &percent
 			}
 		}
 	}

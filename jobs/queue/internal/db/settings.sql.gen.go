@@ -12,25 +12,43 @@ import (
 )
 
 const ListOtherSettings = `-- name: ListOtherSettings :many
-SELECT theirs.name, theirs.value, min(theirs.process)::text AS process, count(*)::bigint AS processes
-FROM process_settings mine
+SELECT theirs.name, theirs.value, min(theirs.process)::text AS process, count(*)::bigint AS processes,
+       bool_and(EXISTS (SELECT FROM process_settings allowed
+                        WHERE allowed.process = theirs.process AND allowed.name = $1::text || theirs.name))::boolean AS allowed
+FROM (SELECT unnest($2::text[]) AS name, unnest($3::text[]) AS value) AS mine
 JOIN process_settings theirs ON theirs.name = mine.name AND theirs.value <> mine.value
 JOIN workers w ON w.id = theirs.process
-WHERE mine.process = $1 AND w.renewed_at > now() - $2::interval
+WHERE theirs.process <> $4 AND coalesce(w.expires_at, w.renewed_at + $5::interval) > now()
 GROUP BY theirs.name, theirs.value
 ORDER BY theirs.name, theirs.value
 `
+
+type ListOtherSettingsParams struct {
+	Allowed string
+	Names   []string
+	Values  []string
+	Process string
+	Lease   time.Duration
+}
 
 type ListOtherSettingsRow struct {
 	Name      string
 	Value     string
 	Process   string
 	Processes int64
+	Allowed   bool
 }
 
-// What other processes with a current lease have set differently: for each setting and value, one of them and how many there are.
-func (q *Queries) ListOtherSettings(ctx context.Context, process string, lease time.Duration) ([]ListOtherSettingsRow, error) {
-	rows, err := q.db.Query(ctx, ListOtherSettings, process, lease)
+// What other processes with a current lease have set differently: for each setting and value, one of them, how many there are, and
+// whether each of them has said that it may differ.
+func (q *Queries) ListOtherSettings(ctx context.Context, arg ListOtherSettingsParams) ([]ListOtherSettingsRow, error) {
+	rows, err := q.db.Query(ctx, ListOtherSettings,
+		arg.Allowed,
+		arg.Names,
+		arg.Values,
+		arg.Process,
+		arg.Lease,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +61,7 @@ func (q *Queries) ListOtherSettings(ctx context.Context, process string, lease t
 			&i.Value,
 			&i.Process,
 			&i.Processes,
+			&i.Allowed,
 		); err != nil {
 			return nil, err
 		}
