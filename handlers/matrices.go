@@ -47,7 +47,7 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	if err := a.jobs.Quotas().CheckStored(ctx, identity.From(ctx).Tenant, r.body.LeastBytes()); err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
+	intake := a.newIntake(ctx)
 	defer a.discard(ctx, intake)
 	operand, err := payload.ReadMatrix(ctx, r.body, intake)
 	if err != nil {
