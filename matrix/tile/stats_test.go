@@ -13,13 +13,13 @@ import (
 func TestEngineNonFiniteLate(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(7, 8))
-	const k, n = 2500, 5
-	a := randomMatrix[float64](rnd, 40, k)
+	const k, n = 2500, 70
+	a := randomMatrix[float64](rnd, 120, k)
 	engine := NewEngine(blas.Builtin())
 	for _, at := range []int{1, 0, 600, 1000, 2400} { // from the second on in the memory of the one before
 		b := randomMatrix[float64](rnd, k, n)
 		b.elements[at*n+3] = math.NaN()
-		tile, err := engine.MultiplyTile(t.Context(), a, b, matrix.Rect{Rows: 40, Cols: n}, matrix.Float64)
+		tile, err := engine.MultiplyTile(t.Context(), a, b, matrix.Rect{Rows: 120, Cols: n}, matrix.Float64)
 		if err != nil {
 			t.Fatalf("a NaN in row %d: %v", at, err)
 		}
