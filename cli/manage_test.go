@@ -15,13 +15,14 @@ func (b *clientBundle) testManage(t *testing.T) {
 	file := writeMatrix(t, 30, 20, matrix.Float64, false)
 	stdout, _ := b.ok(t, "upload", file)
 	matrixID := strings.TrimSpace(stdout)
-	stdout, _ = b.ok(t, "multiply", "id:"+matrixID, "random:20x41", "--detach")
+	stdout, _ = b.ok(t, "multiply", "id:"+matrixID, "random:20x41", "--detach", "--retention", "2m")
 	id := strings.TrimSpace(stdout)
 	short := id[:len(id)-4]
 	stdout, _ = b.ok(t, "wait", short)
 	wantTexts(t, stdout, id+" is completed")
 	stdout, _ = b.ok(t, "show", strings.ToUpper(short), "--json")
-	if m := decodeJSON[client.Multiplication](t, stdout); m.ID != id || m.A.MatrixID != matrixID || m.Shape.N != 41 {
+	if m := decodeJSON[client.Multiplication](t, stdout); m.ID != id || m.A.MatrixID != matrixID || m.Shape.N != 41 ||
+		m.RetentionSeconds == nil || *m.RetentionSeconds != 120 {
 		t.Errorf("show %s printed %q, want %s", short, stdout, id)
 	}
 	b.api.submit(twoByTwo)
@@ -37,6 +38,7 @@ func (b *clientBundle) testManage(t *testing.T) {
 		t.Errorf("status --json: %d workers, want 1", o.Workers)
 	}
 	wantFailure(t, b.env, 2, "--detach", "multiply", "random:2x2", "random:2x2", "--detach", "-o", "C.npy")
+	wantFailure(t, b.env, 2, "number of seconds", "multiply", "random:2x2", "random:2x2", "--detach", "--retention", "1ms")
 	b.testCancelledWait(t)
 }
 

@@ -16,13 +16,14 @@ import (
 type multiplyCommand struct {
 	remote.ServerFlags
 	remote.OutputFlags
-	A           string `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
-	B           string `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
-	Batch       string `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
-	Detach      bool   `short:"d" help:"Print the id of the multiplication as soon as it is queued, and do not wait."`
-	NoWait      bool   `help:"With --batch: print the ids as soon as the multiplications are queued."`
-	Priority    int32  `default:"2" help:"1 (most urgent) to 4."`
-	OnInterrupt string `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
+	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
+	B           string        `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
+	Batch       string        `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
+	Detach      bool          `short:"d" help:"Print the id of the multiplication as soon as it is queued, and do not wait."`
+	NoWait      bool          `help:"With --batch: print the ids as soon as the multiplications are queued."`
+	Priority    int32         `default:"2" help:"1 (most urgent) to 4."`
+	Retention   time.Duration `placeholder:"DURATION" help:"How long the multiplication and its result are kept after their last use, like 1h. Without it, as long as the server keeps others."`
+	OnInterrupt string        `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
 }
 
 // Help implements kong.HelpProvider.
@@ -56,6 +57,9 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 	}
 	if c.Priority < 1 || c.Priority > 4 {
 		return usage.Errorf("--priority must be 1 to 4, it is %d", c.Priority)
+	}
+	if c.Retention < 0 || c.Retention%time.Second != 0 {
+		return usage.Errorf("--retention must be a number of seconds, like 90s, it is %s", c.Retention)
 	}
 	log := c.Log(out.err)
 	api, err := c.Connect(log)
@@ -127,11 +131,16 @@ func (c *multiplyCommand) detach(ctx context.Context, api *client.Client, a, b r
 func (c *multiplyCommand) submit(
 	ctx context.Context, api *client.Client, a, b remote.Operand,
 ) (client.Multiplication, error) {
-	m, err := api.Submit(ctx, client.Submission{
+	order := client.Submission{
 		A:        a.Operand,
 		B:        b.Operand,
 		Priority: &c.Priority,
-	})
+	}
+	if c.Retention > 0 {
+		seconds := int64(c.Retention / time.Second)
+		order.RetentionSeconds = &seconds
+	}
+	m, err := api.Submit(ctx, order)
 	if err != nil {
 		return m, fmt.Errorf("submitting: %w", err)
 	}

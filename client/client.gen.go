@@ -1535,6 +1535,9 @@ type CreateMatrixJSONBody struct {
 
 // CreateMatrixParams defines parameters for CreateMatrix.
 type CreateMatrixParams struct {
+	// RetentionSeconds How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it.
+	RetentionSeconds *int64 `form:"retention_seconds,omitempty" json:"retention_seconds,omitempty"`
+
 	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 
@@ -3114,6 +3117,33 @@ func NewCreateMatrixRequestWithBody(server string, params *CreateMatrixParams, c
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.RetentionSeconds != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "retention_seconds", *params.RetentionSeconds, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)

@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/identity"
 )
 
 // DigestParams are the headers of RFC 9530 with the digest of the request's body. Package payload reads them.
@@ -36,4 +38,13 @@ func (b *StreamedBody) request(mediaTypes ...string) (request, error) {
 	}
 	r.body, err = payload.Open(b.http, r.key != "", mediaTypes...)
 	return r, err
+}
+
+// newIntake returns an Intake of the matrices of a request, which are received while their tenant has room for them.
+func (a *API) newIntake(ctx context.Context) *payload.Intake {
+	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
+	intake.Bound(func(ctx context.Context, bytes int64) error {
+		return a.jobs.Quotas().CheckStored(ctx, identity.From(ctx).Tenant, bytes)
+	})
+	return intake
 }

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/guard"
@@ -34,6 +36,8 @@ type testBundle struct {
 	store   *store.Store
 	jobs    *jobs.Client
 	hub     *watch.Hub
+
+	refusals *prometheus.Registry // with the metric of what is refused
 
 	keys     *keys.Store
 	verifier *keys.Verifier // nil without authentication
@@ -117,6 +121,8 @@ func setupWith(t testing.TB, o options) *testBundle {
 		o.site.Auth = b.lock(t, o.site.Clients)
 	}
 	b.hub.Start(t.Context())
+	b.refusals = prometheus.NewRegistry()
+	o.site.Clients.Refusals = cmp.Or(o.site.Clients.Refusals, guard.NewRefusals(b.refusals, log))
 	b.handler = handlers.New(b.store, b.jobs, b.hub, o.limits, o.site, log)
 	b.server = httptest.NewUnstartedServer(b.handler)
 	b.server.Listener = guard.Linger(b.server.Listener)
@@ -124,6 +130,24 @@ func setupWith(t testing.TB, o options) *testBundle {
 	t.Cleanup(b.server.Close)
 	t.Cleanup(b.hub.Stop) // before the server, whose Close waits for the waiters
 	return b
+}
+
+// refused returns how often the service counted a refusal for a reason.
+func (b *testBundle) refused(t *testing.T, reason guard.Reason) float64 {
+	t.Helper()
+	families, err := b.refusals.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if m.GetLabel()[0].GetValue() == string(reason) {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no metric counts refusals by %s", reason)
+	return 0
 }
 
 // logWriter fails the test when the service logs an error: no request of a test may cause one.

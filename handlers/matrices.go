@@ -2,7 +2,11 @@ package handlers
 
 import (
 	"context"
+	"math"
 	"net/http"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/guard"
@@ -11,6 +15,7 @@ import (
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/retention"
 )
 
 type matrixInput struct {
@@ -30,8 +35,17 @@ type createdOutput struct {
 	Body rendered[resource.Matrix]
 }
 
+type matrixUpload struct {
+	StreamedBody
+	Retention int64 `query:"retention_seconds" minimum:"60" doc:"How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it."`
+}
+
 // createMatrix handles POST /v1/matrices.
-func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutput, error) {
+func (a *API) createMatrix(ctx context.Context, in *matrixUpload) (*createdOutput, error) {
+	keep := time.Duration(min(in.Retention, math.MaxInt64/int64(time.Second))) * time.Second
+	if err := a.jobs.CheckRetention(keep); err != nil {
+		return nil, a.fail(ctx, err)
+	}
 	r, err := in.request(resource.MediaNPY, resource.MediaJSON)
 	if err != nil {
 		return nil, a.fail(ctx, err)
@@ -47,24 +61,29 @@ func (a *API) createMatrix(ctx context.Context, in *StreamedBody) (*createdOutpu
 	if err := a.jobs.Quotas().CheckStored(ctx, identity.From(ctx).Tenant, r.body.LeastBytes()); err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
+	intake := a.newIntake(ctx)
 	defer a.discard(ctx, intake)
 	operand, err := payload.ReadMatrix(ctx, r.body, intake)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	resp, err := a.storeMatrix(ctx, r, operand, intake)
+	resp, err := a.storeMatrix(ctx, r, operand, intake, keep)
 	return a.created(ctx, resp, err)
 }
 
-// storeMatrix writes the row of a matrix and saves the response in one transaction.
+// storeMatrix writes the row of a matrix, with a retention of its own if that is not 0, and saves the response in one
+// transaction.
 func (a *API) storeMatrix(
-	ctx context.Context, r request, operand jobs.Operand, intake *payload.Intake,
+	ctx context.Context, r request, operand jobs.Operand, intake *payload.Intake, keep time.Duration,
 ) (resp *response, err error) {
 	err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		m, err := operand.WriteTx(ctx, tx)
 		if err == nil {
 			err = a.jobs.Quotas().CheckTx(ctx, tx)
+		}
+		if err == nil && keep > 0 {
+			m.ExpiresAt = m.CreatedAt.Add(keep)
+			err = retention.SetTx(ctx, tx, uuid.Nil, []uuid.UUID{m.ID}, keep)
 		}
 		if err != nil {
 			return err

@@ -1,18 +1,15 @@
 package handlers_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/millrace/millrace/handlers"
 	"github.com/millrace/millrace/handlers/resource"
@@ -217,29 +214,6 @@ func TestQuotaOfRequests(t *testing.T) {
 	checkExceeded(t, b.ask(t, bob, http.MethodPost, "/v1/multiplications", jsonType, []byte("{")), "requests")
 	if a := b.get(t, "/v1/overview", as(alice)...).want(t, http.StatusOK); a.Header.Get("RateLimit") != "" {
 		t.Errorf("RateLimit: %s for a tenant without a quota, want none", a.Header.Get("RateLimit"))
-	}
-}
-
-// TestUploadOverQuota: a file that has no room in the quota of its tenant is refused by its head, before the client sends
-// it.
-func TestUploadOverQuota(t *testing.T) {
-	t.Parallel()
-	b := setupQuotas(t, "max_stored_bytes=300000")
-	file := someElements(200, 200).npy()
-	checkExceeded(t, b.ask(t, bob, http.MethodPost, "/v1/matrices", npyType, file), "stored-bytes")
-	conn, err := net.Dial("tcp", b.server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(rawTimeout)); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = fmt.Fprintf(conn, "POST /v1/matrices HTTP/1.1\r\nHost: x\r\n%s: %d\r\nContent-Type: %s\r\n%s\r\nContent-Length: %d\r\n\r\n",
-		tenantHeader, bob, npyType, waitsForContinue, 1_000_000) // reading reports what is wrong
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	if !strings.HasPrefix(line, "HTTP/1.1 429") {
-		t.Errorf("got %q, %v, want 429 and no 100 before", line, err)
 	}
 }
 

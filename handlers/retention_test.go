@@ -98,6 +98,32 @@ func TestRetentionOfRequest(t *testing.T) {
 	}
 }
 
+// TestRetentionOfMatrix: a matrix that is uploaded may have a retention of its own, within the bounds of others.
+func TestRetentionOfMatrix(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	post := func(query string) received {
+		return b.post(t, "/v1/matrices?retention_seconds="+query, npyType, someElements(2, 3).npy())
+	}
+	m := decode[resource.Matrix](t, post("120").want(t, http.StatusCreated))
+	if kept := m.ExpiresAt.Sub(m.CreatedAt); kept != 2*time.Minute {
+		t.Errorf("it is said to be kept for %s, want 2 minutes", kept)
+	}
+	b.get(t, "/v1/matrices/"+m.ID+"/content").want(t, http.StatusOK) // which is a use
+	var left time.Duration
+	const sql = "SELECT expires_at - now() FROM matrices WHERE id = $1"
+	if err := b.store.Pool.QueryRow(t.Context(), sql, m.ID).Scan(&left); err != nil {
+		t.Fatal(err)
+	}
+	if left > 2*time.Minute || left < time.Minute {
+		t.Errorf("it expires in %s, want 2 minutes", left)
+	}
+	longer := strconv.Itoa(int(b.store.Retention.Seconds()) + 1)
+	for _, seconds := range []string{longer, "59", "-1", "9223372036854775807", "x"} {
+		post(seconds).want(t, http.StatusUnprocessableEntity)
+	}
+}
+
 // TestRetentionOfCancelled: one that is cancelled, and retried, keeps its retention.
 func TestRetentionOfCancelled(t *testing.T) {
 	t.Parallel()

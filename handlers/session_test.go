@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/store/keys"
 )
 
 // signIn makes a session of a key, and returns its cookie.
@@ -76,6 +77,56 @@ func TestSessionEndsWithKey(t *testing.T) {
 	b.do(t, http.MethodDelete, "/v1/keys/"+key.ID, nil).want(t, http.StatusNoContent)
 	b.get(t, overview, with(cookie)...).want(t, http.StatusUnauthorized)
 	b.get(t, overview, "Authorization", "Bearer "+read).want(t, http.StatusUnauthorized)
+}
+
+// TestSessionExpires: a session ends by itself, also if its key lasts longer.
+func TestSessionExpires(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true, auth: true})
+	_, read := b.key(t, 10*keys.SessionLife, identity.ScopeRead)
+	cookie := b.signIn(t, read)
+	if life := int(keys.SessionLife.Seconds()); cookie.MaxAge > life || cookie.MaxAge < life/2 {
+		t.Errorf("the cookie lasts %d s, want %d", cookie.MaxAge, life)
+	}
+	b.exec(t, "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE parent IS NOT NULL")
+	a := b.get(t, overview, with(cookie)...).want(t, http.StatusUnauthorized)
+	if !strings.Contains(string(a.body), "token_expired") {
+		t.Errorf("after the end of a session got %s, want token_expired", a.body)
+	}
+	b.get(t, overview, "Authorization", "Bearer "+read).want(t, http.StatusOK)
+}
+
+// TestSessionOfOtherSites: a page of another site that makes a browser send its cookie changes nothing, whatever it may
+// say without being asked first.
+func TestSessionOfOtherSites(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true, auth: true})
+	key, admin := b.key(t, time.Hour, identity.ScopeAdmin)
+	cookie := b.signIn(t, admin)
+	for _, from := range [][]string{
+		nil,
+		{"Origin", "https://other.example"},
+		{"Origin", "null"},
+		{"Origin", b.server.URL + ".other.example"},
+		{"Sec-Fetch-Site", "cross-site"},
+		{"Sec-Fetch-Site", "same-site", "Origin", "https://other.example"},
+	} {
+		for _, request := range []struct{ method, path, kind, body string }{
+			{http.MethodPost, "/v1/multiplications", "text/plain", `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`},
+			{http.MethodPost, "/v1/multiplications", "multipart/form-data; boundary=x", "--x--"},
+			{http.MethodPost, "/v1/keys", "application/x-www-form-urlencoded", `{"name": "x", "scopes": ["read"]}`},
+			{http.MethodDelete, "/v1/keys/" + key.ID, "", ""},
+			{http.MethodDelete, "/v1/session", "", ""},
+		} {
+			headers := with(cookie, append([]string{"Content-Type", request.kind}, from...)...)
+			a := b.do(t, request.method, request.path, strings.NewReader(request.body), headers...)
+			refused := a.StatusCode == http.StatusUnauthorized || a.StatusCode == http.StatusForbidden
+			if !refused && request.path != "/v1/session" { // which then only deletes the cookie of the response
+				t.Errorf("%s %s with %q: %s, want 401 or 403", request.method, request.path, from, a.Status)
+			}
+		}
+	}
+	b.get(t, overview, with(cookie)...).want(t, http.StatusOK)
 }
 
 // TestSecureCookie: behind TLS the cookie is for TLS only, and one without that is not accepted. What a client says of

@@ -78,7 +78,7 @@ func (a *API) accept(ctx context.Context, r request, read readOrder) (*response,
 	if first, err := a.replay(ctx, r); first != nil || err != nil {
 		return first, err
 	}
-	intake := payload.NewIntake(a.own(ctx), a.limits.MaxMatrixBytes)
+	intake := a.newIntake(ctx)
 	defer a.discard(ctx, intake)
 	order, err := read(ctx, r.body, intake)
 	if err != nil {

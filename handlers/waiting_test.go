@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers"
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/admission"
@@ -76,6 +77,9 @@ func TestOverload(t *testing.T) {
 		t.Errorf("Retry-After is %q, want some 15 seconds", refused.Header.Get("Retry-After"))
 	}
 	b.batch(t, jsonType, "["+tiled+"]").want(t, http.StatusTooManyRequests)
+	if got := b.refused(t, guard.Backlog); got != 2 {
+		t.Errorf("%v requests are counted as refused, want 2", got)
+	}
 	b.keyed(t, "k", path, jsonType, []byte(tiled)).want(t, http.StatusAccepted)
 	b.submit(t, `{"a": {"values": [[1]]}, "b": {"values": [[1]]}}`)
 	b.cancel(t, id).want(t, http.StatusOK)

@@ -41,12 +41,18 @@ func (c *Client) Admit(t identity.TenantID, s Submission) error {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return err
 	}
-	if s.Retention != 0 {
-		if err := retention.Check(s.Retention, max(c.limits.MaxRetention, c.store.Retention)); err != nil {
-			return err
-		}
+	if err := c.CheckRetention(s.Retention); err != nil {
+		return err
 	}
 	return c.gate.Check(t, queueOf(planOf(s)))
+}
+
+// CheckRetention returns retention.ErrBounds for one that a request may not ask for; 0 is none.
+func (c *Client) CheckRetention(d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	return retention.Check(d, max(c.limits.MaxRetention, c.store.Retention))
 }
 
 // AdmitAny returns an admission.OverloadError if whatever a tenant submits is refused.

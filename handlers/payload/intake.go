@@ -20,6 +20,10 @@ type Intake struct {
 	maxBytes int64
 	buffer   int // see expect
 	uploads  []*store.Upload
+
+	room  func(ctx context.Context, bytes int64) error // nil: there is
+	bytes int64                                        // of the matrices, as far as is known
+	asked int64                                        // bytes for which room was asked
 }
 
 // NewIntake returns an Intake of a tenant's matrices of at most maxBytes each; 0 or less means no limit.
@@ -50,6 +54,24 @@ func (in *Intake) Discard() error {
 		errs = append(errs, u.Abort())
 	}
 	return errors.Join(errs...)
+}
+
+// Bound makes an Intake ask whether there is room for its matrices, as soon as it is known that they have so many bytes
+// at least. What has no room is not received.
+func (in *Intake) Bound(room func(ctx context.Context, bytes int64) error) { in.room = room }
+
+// roomStep is how many bytes more than those that have room are received before it is asked again, at least: asking
+// costs a statement.
+const roomStep = 64 << 10
+
+// take asks for room for more bytes, if that is worth it.
+func (in *Intake) take(ctx context.Context, bytes int64) error {
+	in.bytes += bytes
+	if in.room == nil || in.bytes < in.asked+max(roomStep, in.asked/4) {
+		return nil
+	}
+	in.asked = in.bytes
+	return in.room(ctx, in.bytes)
 }
 
 // begin begins to store a matrix, whose elements come in Fortran order if fortran is set.
@@ -89,6 +111,9 @@ func (in *Intake) readNPY(ctx context.Context, r io.Reader, size int64) (*jobs.O
 	if want := header.FileBytes(); size >= 0 && size != want {
 		return nil, fmt.Errorf("%w: a .npy file of %s has %d bytes, the body has %d",
 			matrix.ErrMalformed, header.Shape, want, size)
+	}
+	if err := in.take(ctx, header.Shape.Bytes()); err != nil {
+		return nil, err
 	}
 	u := in.begin(ctx, header.Shape, header.Fortran, store.FromUpload)
 	if _, err := io.CopyBuffer(onlyWriter{u}, file, make([]byte, in.buffer)); err != nil {

@@ -108,7 +108,11 @@ func (j *jsonReader) values(ctx context.Context, at string) (*jobs.Operand, erro
 				u.Reserved(reserved)
 			}
 		}
-		if _, err := u.Write(matrix.AsBytes(row)); err != nil {
+		text := matrix.AsBytes(row)
+		if err := j.intake.take(ctx, int64(len(text))); err != nil {
+			return nil, err
+		}
+		if _, err := u.Write(text); err != nil {
 			return nil, err
 		}
 	}

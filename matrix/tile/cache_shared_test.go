@@ -36,3 +36,25 @@ func TestSharedPanelsStayRight(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestLimitOfPanels: no more is held than is allowed, also while tiles are in work.
+func TestLimitOfPanels(t *testing.T) {
+	t.Parallel()
+	const limit = 12 * cachePanel
+	c := newCacheTest(t, 2, 2, limit)
+	var most atomic.Int64
+	c.a.hook = func(context.Context) error {
+		most.Store(max(most.Load(), c.engine.Cache().Bytes))
+		return nil
+	}
+	for row := range int64(2) {
+		for col := range int64(2) {
+			if err := c.multiply(t.Context(), row, col); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if most.Load() > limit || most.Load() <= limit/2 {
+		t.Errorf("up to %d bytes are held, want most of %d", most.Load(), limit)
+	}
+}

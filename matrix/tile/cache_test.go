@@ -260,6 +260,7 @@ func TestReadForAnother(t *testing.T) {
 		if err := <-other; err != nil {
 			t.Errorf("fails %t: the other tile ends with %v, want no error", fails, err)
 		}
+		checkUnused(t, c.engine)
 		cancel()
 	}
 }
@@ -274,6 +275,10 @@ func TestKeptPanelsAreGivenUp(t *testing.T) {
 		}
 		if s := c.engine.Cache(); s.Bytes != 20*cachePanel {
 			t.Errorf("%d bytes are held, want all 20 panels", s.Bytes)
+		}
+		checkUnused(t, c.engine)
+		if c.engine.cache.idle == nil {
+			t.Error("nothing is to give the panels up")
 		}
 		c.engine.cache.empty()
 		if s := c.engine.Cache(); s.Bytes != 0 {

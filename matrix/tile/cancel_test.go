@@ -17,24 +17,46 @@ import (
 
 var errEnough = errors.New("enough")
 
+// TestEngineCancelledWhileComputing: the context is looked at between the calls of the kernel in a step, also in the
+// last one, and in stages.
 func TestEngineCancelledWhileComputing(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	ctx, cancel := context.WithCancelCause(context.Background())
-	// The first panel takes five calls.
-	random := matrix.NewRandom(matrix.Shape{
-		Rows:  20_000,
-		Cols:  20_000,
-		DType: matrix.Float64,
-	}, 1)
-	calls := 0
-	kernel := hookedKernel{Kernel: noKernel{}, hook: func(int, int, []float64, int) {
-		if calls++; calls == 3 {
-			cancel(errEnough)
+	for _, tt := range []struct {
+		inner int64
+		taker Taker
+	}{{inner: 20_000}, {inner: 1000}, {inner: 1000, taker: &taken{}}} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		random := func(rows, cols int64) matrix.Source {
+			return matrix.NewRandom(matrix.Shape{
+				Rows:  rows,
+				Cols:  cols,
+				DType: matrix.Float64,
+			}, 1)
 		}
-	}}
-	_, err := NewEngine(kernel).MultiplyTile(ctx, random, random, matrix.Rect{Rows: 500, Cols: 2048}, matrix.Float64)
-	if !errors.Is(err, errEnough) || calls != 3 {
-		t.Errorf("MultiplyTile() = %v after %d calls, want %v after 3", err, calls, errEnough)
+		calls := 0
+		kernel := hookedKernel{Kernel: noKernel{}, hook: func(m, _ int, _ []float64, _ int) {
+			if calls++; m > 128 {
+				t.Errorf("the first call has %d rows, want it short", m)
+			}
+			cancel(errEnough)
+		}}
+		engine := NewEngine(kernel)
+		rect := matrix.Rect{Rows: 500, Cols: 4096}
+		_, err := engine.MultiplyTo(ctx, random(500, tt.inner), random(tt.inner, 4096), rect, matrix.Float64, 1, tt.taker)
+		if !errors.Is(err, errEnough) || calls != 1 {
+			t.Errorf("%+v: MultiplyTo() = %v after %d calls, want %v after 1", tt, err, calls, errEnough)
+		}
+		checkUnused(t, engine)
+	}
+}
+
+// checkUnused fails the test if panels are in use, although no tile is in work.
+func checkUnused(t *testing.T, e *Engine) {
+	t.Helper()
+	e.cache.mu.Lock()
+	defer e.cache.mu.Unlock()
+	if e.cache.inUse != 0 {
+		t.Errorf("%d panels are in use when no tile is in work", e.cache.inUse)
 	}
 }
 
@@ -74,9 +96,11 @@ func TestEngineCancelledBefore(t *testing.T) {
 		Cols:  10,
 		DType: matrix.Float64,
 	}, 1)
-	_, err := NewEngine(blas.Builtin()).MultiplyTile(ctx, random, random, matrix.Rect{Rows: 9, Cols: 9}, matrix.Float64)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("MultiplyTile() = %v, want %v", err, context.Canceled)
+	for _, rect := range []matrix.Rect{{Rows: 9, Cols: 9}, {}} {
+		_, err := NewEngine(blas.Builtin()).MultiplyTile(ctx, random, random, rect, matrix.Float64)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("MultiplyTile() of %v = %v, want %v", rect, err, context.Canceled)
+		}
 	}
 }
 

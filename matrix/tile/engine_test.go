@@ -195,10 +195,12 @@ func TestEngineFindsFaults(t *testing.T) {
 				count++
 			}}
 			whole := matrix.Rect{Rows: 2561, Cols: 3}
-			_, err := NewEngine(kernel).MultiplyTile(t.Context(), a, b, whole, matrix.Float64)
+			engine := NewEngine(kernel)
+			_, err := engine.MultiplyTile(t.Context(), a, b, whole, matrix.Float64)
 			if !errors.Is(err, ErrCheck) {
 				t.Errorf("%s in call %d of %d: %v, want %v", name, call, count, err, ErrCheck)
 			}
+			checkUnused(t, engine)
 		}
 	}
 }

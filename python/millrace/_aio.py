@@ -37,10 +37,19 @@ class AsyncClient:
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS, "millrace")
 
     async def matmul(
-        self, a: Operand, b: Operand, *, out: Out = None, priority: Optional[int] = None, keep: bool = False
+        self,
+        a: Operand,
+        b: Operand,
+        *,
+        out: Out = None,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        keep: bool = False,
     ) -> NDArray[Any]:
         """Multiply two matrices, as ``Client.matmul``. If the task is cancelled, so is the multiplication."""
-        submitted = self._threads.submit(self.sync.submit, a, b, priority=priority)
+        submitted = self._threads.submit(
+            self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds
+        )
         try:
             future = await asyncio.wrap_future(submitted)
             await future.finished()
@@ -52,19 +61,35 @@ class AsyncClient:
             await self._run(self.sync.quietly, future.delete)
         return result
 
-    async def submit(self, a: Operand, b: Operand, *, priority: Optional[int] = None) -> Future:
+    async def submit(
+        self, a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+    ) -> Future:
         """Queue a multiplication, as ``Client.submit``. The future can be awaited."""
-        return await self._run(self.sync.submit, a, b, priority=priority)
+        return await self._run(self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds)
 
-    async def submit_many(self, pairs: Iterable[Sequence[Operand]], *, priority: Optional[int] = None) -> List[Future]:
+    async def submit_many(
+        self,
+        pairs: Iterable[Sequence[Operand]],
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+    ) -> List[Future]:
         """Queue many multiplications, as ``Client.submit_many``. The futures can be awaited."""
-        return await self._run(self.sync.submit_many, pairs, priority=priority)
+        return await self._run(
+            self.sync.submit_many, pairs, priority=priority, retention_seconds=retention_seconds
+        )
 
     async def map(
-        self, a: Iterable[Operand], b: Iterable[Operand], *, priority: Optional[int] = None, chunk: int = 500
+        self,
+        a: Iterable[Operand],
+        b: Iterable[Operand],
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        chunk: int = 500,
     ) -> AsyncIterator[NDArray[Any]]:
         """Multiply pairs of matrices, as ``Client.map``: ``async for c in client.map(a, b)``."""
-        results = self.sync.map(a, b, priority=priority, chunk=chunk)
+        results = self.sync.map(a, b, priority=priority, retention_seconds=retention_seconds, chunk=chunk)
         while True:
             result: Optional[NDArray[Any]] = await self._run(lambda: next(results, None))
             if result is None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ._errors import Error, RequestError, ServerError, UnreachableError, from_problem
 from ._future import Future
 from ._operands import check_shapes, resolve
-from ._submission import operand_json
+from ._submission import Options, operand_json
 from ._retry import Attempts
 from ._connection import BytesBody
 
@@ -127,7 +127,7 @@ def _refused(client: "Caller", error: Error) -> Future:
     return future
 
 
-def _batches(client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optional[int], most: int) -> Iterator[_Batch]:
+def _batches(client: "Caller", pairs: Iterable[Sequence[Any]], chosen: Options, most: int) -> Iterator[_Batch]:
     """Encode pairs, and divide them into batches."""
     batch = _Batch()
     for pair in pairs:
@@ -136,27 +136,26 @@ def _batches(client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optiona
             yield batch
             batch = _Batch()
         try:
-            batch.add(*_order(client, a, b, priority))
+            batch.add(*_order(client, a, b, chosen))
         except RequestError as error:
             batch.orders.append(error)
     if batch.orders:
         yield batch
 
 
-def _order(client: "Caller", a: Any, b: Any, priority: Optional[int]) -> Tuple[bytes, List["Matrix"]]:
+def _order(client: "Caller", a: Any, b: Any, chosen: Options) -> Tuple[bytes, List["Matrix"]]:
     operands = resolve(a, "a"), resolve(b, "b")
     check_shapes(*operands)
     uploads: List["Matrix"] = []
     order: Dict[str, Any] = {name: operand_json(client, o, name, uploads) for name, o in zip("ab", operands)}
-    if priority is not None:
-        order["priority"] = priority
+    order.update(chosen)
     return json.dumps(order, allow_nan=False, separators=(",", ":")).encode(), uploads
 
 
-def submit_many(client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optional[int]) -> List[Future]:
+def submit_many(client: "Caller", pairs: Iterable[Sequence[Any]], chosen: Options) -> List[Future]:
     """See Client.submit_many."""
     futures: List[Future] = []
-    for batch in _batches(client, pairs, priority, MAX_ORDERS):
+    for batch in _batches(client, pairs, chosen, MAX_ORDERS):
         begun = batch.futures(client, wait=False)
         threading.Thread(target=batch.watch, args=(client, begun), name="millrace-batch", daemon=True).start()
         futures += begun
@@ -164,11 +163,11 @@ def submit_many(client: "Caller", pairs: Iterable[Sequence[Any]], priority: Opti
 
 
 def map_pairs(
-    client: "Caller", pairs: Iterable[Sequence[Any]], priority: Optional[int], chunk: int
+    client: "Caller", pairs: Iterable[Sequence[Any]], chosen: Options, chunk: int
 ) -> Iterator[NDArray[Any]]:
     """See Client.map."""
     begun: Deque["concurrent.futures.Future[List[Future]]"] = collections.deque()
-    for batch in _batches(client, pairs, priority, max(1, min(chunk, MAX_ORDERS))):
+    for batch in _batches(client, pairs, chosen, max(1, min(chunk, MAX_ORDERS))):
         begun.append(_begin(client, batch))
         if len(begun) > AHEAD:
             yield from _results(client, begun.popleft().result())

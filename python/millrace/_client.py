@@ -17,6 +17,7 @@ from ._errors import CancelledError, Error, FailedError
 from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand, Random, check_shapes, reference, resolve, result_type
+from ._submission import options
 from ._token import Path, Token, TokenSource
 from ._transport import Transport
 
@@ -78,6 +79,7 @@ class Client(Caller):
         *,
         out: Out = None,
         priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
         timeout: Optional[float] = None,
         keep: bool = False,
     ) -> NDArray[Any]:
@@ -93,6 +95,9 @@ class Client(Caller):
             write.
         priority : int, optional
             From 1, the most urgent, to 4; 2 by default.
+        retention_seconds : int, optional
+            How long the multiplication, its result and the operands that are sent with it are kept on the server after
+            their last use; as long as the server keeps others by default. Operands that are uploaded first are.
         timeout : float, optional
             Seconds to wait for the multiplication; it is cancelled then.
         keep : bool
@@ -123,7 +128,7 @@ class Client(Caller):
         if isinstance(out, np.ndarray):
             check_out(out, (m, n), result_type(*operands))
         wait = FIRST_WAIT if timeout is None else max(0, min(FIRST_WAIT, math.ceil(timeout)))
-        future = _submission.submit(self, *operands, priority, wait)
+        future = _submission.submit(self, *operands, options(priority, retention_seconds), wait)
         try:
             result = future.result(timeout, out=out)
         except (FailedError, CancelledError):
@@ -141,12 +146,14 @@ class Client(Caller):
             self.quietly(future.delete)
         return result
 
-    def submit(self, a: Operand, b: Operand, *, priority: Optional[int] = None) -> Future:
+    def submit(
+        self, a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+    ) -> Future:
         """Queue a multiplication, and return at once.
 
         Parameters
         ----------
-        a, b, priority
+        a, b, priority, retention_seconds
             As of ``matmul``.
 
         Returns
@@ -161,9 +168,16 @@ class Client(Caller):
         QuotaError, TooBusyError, StorageFullError
             The server does not accept more for now.
         """
-        return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), priority, 0)
+        chosen = options(priority, retention_seconds)
+        return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), chosen, 0)
 
-    def submit_many(self, pairs: Iterable[Sequence[Operand]], *, priority: Optional[int] = None) -> List[Future]:
+    def submit_many(
+        self,
+        pairs: Iterable[Sequence[Operand]],
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+    ) -> List[Future]:
         """Queue many multiplications, up to 10,000 in a request.
 
         Parameters
@@ -176,10 +190,16 @@ class Client(Caller):
         list of Future
             One for each pair, in their order. That of a pair that the server refuses has the reason as its exception.
         """
-        return _batch.submit_many(self, pairs, priority)
+        return _batch.submit_many(self, pairs, options(priority, retention_seconds))
 
     def map(
-        self, a: Iterable[Operand], b: Iterable[Operand], *, priority: Optional[int] = None, chunk: int = 500
+        self,
+        a: Iterable[Operand],
+        b: Iterable[Operand],
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        chunk: int = 500,
     ) -> Iterator[NDArray[Any]]:
         """Multiply pairs of matrices, like ``map(matmul, a, b)``, many in a request.
 
@@ -196,7 +216,7 @@ class Client(Caller):
         Error
             In the place of its result, if one fails.
         """
-        return _batch.map_pairs(self, zip(a, b), priority, chunk)
+        return _batch.map_pairs(self, zip(a, b), options(priority, retention_seconds), chunk)
 
     def upload(self, value: Operand) -> Matrix:
         """Store a matrix on the server, to use it in several multiplications.

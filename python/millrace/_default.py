@@ -50,6 +50,7 @@ def matmul(
     *,
     out: Out = None,
     priority: Optional[int] = None,
+    retention_seconds: Optional[int] = None,
     timeout: Optional[float] = None,
     keep: bool = False,
 ) -> NDArray[Any]:
@@ -64,24 +65,35 @@ def matmul(
     ndarray, shape (m, n)
         Of float32 if both operands are, else of float64.
     """
-    return default_client().matmul(a, b, out=out, priority=priority, timeout=timeout, keep=keep)
+    return default_client().matmul(
+        a, b, out=out, priority=priority, retention_seconds=retention_seconds, timeout=timeout, keep=keep
+    )
 
 
-def submit(a: Operand, b: Operand, *, priority: Optional[int] = None) -> Future:
+def submit(
+    a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+) -> Future:
     """Queue a multiplication, and return at once: see ``Client.submit``."""
-    return default_client().submit(a, b, priority=priority)
+    return default_client().submit(a, b, priority=priority, retention_seconds=retention_seconds)
 
 
-def submit_many(pairs: Iterable[Sequence[Operand]], *, priority: Optional[int] = None) -> List[Future]:
+def submit_many(
+    pairs: Iterable[Sequence[Operand]], *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+) -> List[Future]:
     """Queue many multiplications: see ``Client.submit_many``."""
-    return default_client().submit_many(pairs, priority=priority)
+    return default_client().submit_many(pairs, priority=priority, retention_seconds=retention_seconds)
 
 
 def map(
-    a: Iterable[Operand], b: Iterable[Operand], *, priority: Optional[int] = None, chunk: int = 500
+    a: Iterable[Operand],
+    b: Iterable[Operand],
+    *,
+    priority: Optional[int] = None,
+    retention_seconds: Optional[int] = None,
+    chunk: int = 500,
 ) -> Iterator[NDArray[Any]]:
     """Multiply pairs of matrices, many in a request: see ``Client.map``."""
-    return default_client().map(a, b, priority=priority, chunk=chunk)
+    return default_client().map(a, b, priority=priority, retention_seconds=retention_seconds, chunk=chunk)
 
 
 def upload(value: Operand) -> Matrix:

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import os
 import struct
-from typing import Any, Callable, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,9 +156,9 @@ class ArrayBody(Body):
 
 
 class FormBody(Body):
-    """Two arrays as files of a form, and the priority."""
+    """Two arrays as files of a form, and what is chosen besides."""
 
-    def __init__(self, a: NDArray[Any], b: NDArray[Any], priority: Optional[int]) -> None:
+    def __init__(self, a: NDArray[Any], b: NDArray[Any], chosen: Dict[str, int]) -> None:
         boundary = os.urandom(16).hex()
         self.content_type = "multipart/form-data; boundary=" + boundary
         self._parts = []
@@ -168,8 +168,8 @@ class FormBody(Body):
             body.is_stored_form = False  # the response has no digests of them
             self._parts.append((head.encode() + b"Content-Type: application/x-npy\r\n\r\n", body))
         tail = ""
-        if priority is not None:
-            tail = f'--{boundary}\r\nContent-Disposition: form-data; name="priority"\r\n\r\n{priority}\r\n'
+        for name, value in chosen.items():
+            tail += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         self._tail = f"{tail}--{boundary}--\r\n".encode()
         self.length = len(self._tail) + sum(len(head) + body.length + 2 for head, body in self._parts)
 

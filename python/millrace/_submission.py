@@ -14,6 +14,8 @@ from ._npy import ArrayBody, FormBody
 from ._operands import FORM_BYTES, INLINE_BYTES, JSON_BYTES, Random, Resolved, check_shapes, numbers, reference
 from ._connection import Body
 
+Options = Dict[str, int]
+
 SMALL = 2e9  # multiplications of fewer operations are waited for by their submission
 
 
@@ -28,13 +30,13 @@ def upload_array(caller: Caller, array: NDArray[Any], label: str) -> Matrix:
     return matrix
 
 
-def submit(caller: Caller, a: Resolved, b: Resolved, priority: Optional[int], wait: int) -> Future:
+def submit(caller: Caller, a: Resolved, b: Resolved, chosen: Options, wait: int) -> Future:
     """Queue a multiplication. If it is small, the response may wait some seconds for its result."""
     m, k, n = check_shapes(a, b)
     headers = {"Prefer": f"wait={wait}"} if wait and 2.0 * m * k * n <= SMALL else {}
     uploads: List[Matrix] = []
     try:
-        content, body = _order(caller, a, b, priority, uploads)
+        content, body = _order(caller, a, b, chosen, uploads)
         info = caller.call("POST", "/v1/multiplications", content, headers, body)
     except BaseException:
         for matrix in uploads:
@@ -46,18 +48,18 @@ def submit(caller: Caller, a: Resolved, b: Resolved, priority: Optional[int], wa
 
 
 def _order(
-    caller: Caller, a: Resolved, b: Resolved, priority: Optional[int], uploads: List[Matrix]
+    caller: Caller, a: Resolved, b: Resolved, chosen: Options, uploads: List[Matrix]
 ) -> Tuple[Any, Optional[Body]]:
     """The body of a submission: JSON or a form. What is too large for both is uploaded."""
     if not isinstance(a, (Matrix, Random)) and not isinstance(b, (Matrix, Random)):
         left, right = numbers(a, JSON_BYTES), numbers(b, JSON_BYTES)
         if left is None or right is None:
             if a.nbytes + b.nbytes <= FORM_BYTES:
-                return None, FormBody(a, b, priority)
+                return None, FormBody(a, b, chosen)
         else:
-            return with_priority({"a": left, "b": right}, priority), None
+            return {"a": left, "b": right, **chosen}, None
     order = {name: operand_json(caller, o, name, uploads) for name, o in (("a", a), ("b", b))}
-    return with_priority(order, priority), None
+    return {**order, **chosen}, None
 
 
 def operand_json(caller: Caller, operand: Resolved, name: str, uploads: List[Matrix]) -> Dict[str, Any]:
@@ -71,6 +73,7 @@ def operand_json(caller: Caller, operand: Resolved, name: str, uploads: List[Mat
     return reference(uploads[-1])
 
 
-def with_priority(order: Dict[str, Any], priority: Optional[int]) -> Dict[str, Any]:
-    """Add a priority to an order."""
-    return order if priority is None else {**order, "priority": priority}
+def options(priority: Optional[int], retention_seconds: Optional[int]) -> Options:
+    """What is chosen for a multiplication, as its order has it."""
+    chosen = {"priority": priority, "retention_seconds": retention_seconds}
+    return {name: value for name, value in chosen.items() if value is not None}

@@ -27,7 +27,7 @@ class FutureTest(unittest.TestCase):
     def test_result(self):
         a = np.random.default_rng(1).random((200, 100))
         called = threading.Event()
-        future = self.client.submit(a, a.T, priority=1)
+        future = self.client.submit(a, a.T, priority=1, retention_seconds=120)
         future.add_done_callback(lambda f: called.set())
         np.testing.assert_allclose(future.result(60), a @ a.T)
         self.assertTrue(called.wait(60))
@@ -36,6 +36,7 @@ class FutureTest(unittest.TestCase):
         self.assertIsNone(future.exception())
         self.assertFalse(future.cancel())
         self.assertEqual(future.refresh()["priority"], 1)
+        self.assertEqual(future.refresh()["retention_seconds"], 120)
         first = future.result()
         self.assertIs(future.result(), first)
         again = self.client.future(future.id)

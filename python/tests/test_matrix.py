@@ -118,6 +118,8 @@ class BatchTest(unittest.TestCase):
             with self.assertRaisesRegex(millrace.ShapeError, text):
                 futures[n].result()
         self.assertEqual(futures[0].refresh()["priority"], 3)
+        (kept,) = self.client.submit_many([(single, single)], retention_seconds=90)
+        self.assertEqual(kept.refresh()["retention_seconds"], 90)
         self.assertEqual(self.client.submit_many([]), [])
 
     def test_refused_by_server(self):

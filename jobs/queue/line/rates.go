@@ -31,22 +31,49 @@ func (r Rates) wait(slots float64) time.Duration {
 	return time.Duration(min(float64(r.Depth)/max(rate, 1e-9), maxOutlook) * float64(time.Second))
 }
 
-// crowded is a depth of queue small at which its workers have been busy for the last bundles.
-const crowded = 5000
+const (
+	// crowded is a depth of queue small at which its workers have been busy for the last bundles.
+	crowded = 5000
+
+	// assumedInBundle is what a bundle takes longer for each multiplication, in seconds, while no large one was computed.
+	assumedInBundle = 50e-6
+)
+
+// bundles are some jobs of queue small.
+type bundles struct{ jobs, multiplications, seconds, busy float64 }
+
+func (b bundles) size() float64 { return max(1, b.multiplications/max(1, b.jobs)) }
 
 // NewSmallRate returns the rate of a queue of small jobs: that of a slot, or, if many jobs wait, that which all slots
-// had in the last bundles, when they shared CPUs and the database.
-func NewSmallRate(queue string, depth int64, perJob float64, samples []db.SampleJobsRow) (r SmallRate) {
-	r.OfSlot = 1 / max(perJob, 1e-9)
-	var jobs, span float64
+// had in the last bundles, when they shared CPUs and the database. If those that wait are much larger than those that
+// were computed, after a quiet time, it is that of a slot, and a multiplication more in a bundle costs next to nothing.
+func NewSmallRate(queue string, depth int64, perJob float64, samples []db.SampleJobsRow) SmallRate {
+	var done, next, most bundles
 	for _, s := range samples {
-		if s.Queue == queue && s.Finished && s.Span > span {
-			jobs = float64(s.Jobs)
-			span = s.Span
+		if s.Queue != queue {
+			continue
+		}
+		sum := &next
+		if s.Finished {
+			sum = &done
+		}
+		sum.jobs += float64(s.Bundles)
+		sum.multiplications += float64(s.Jobs)
+		sum.seconds += s.Seconds
+		if s.Finished && s.Busy > most.busy {
+			most = bundles{multiplications: float64(s.Jobs), busy: s.Busy}
 		}
 	}
-	if depth >= crowded && span > 0 {
-		r.OfAll = jobs / span
+	if size := next.size(); size > 2*done.size() {
+		first := perJob
+		if done.jobs > 0 {
+			first = done.seconds / done.jobs
+		}
+		return SmallRate{OfSlot: size / max(first+(size-done.size())*assumedInBundle, 1e-9)}
+	}
+	r := SmallRate{OfSlot: 1 / max(perJob, 1e-9)}
+	if depth >= crowded && most.busy > 0 {
+		r.OfAll = most.multiplications / most.busy
 	}
 	return r
 }

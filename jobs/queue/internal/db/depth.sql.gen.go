@@ -123,24 +123,30 @@ func (q *Queries) ListOldest(ctx context.Context, queues []string) ([]ListOldest
 }
 
 const SampleJobs = `-- name: SampleJobs :many
-SELECT q.queue::text AS queue, true AS finished, coalesce((done.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000')::uuid AS group_id,
-       sum(coalesce((done.args->>'multiplications')::int, 1))::bigint AS jobs,
+SELECT done.queue::text AS queue, true AS finished, done.group_id::uuid AS group_id, sum(done.multiplications)::bigint AS jobs,
+       count(*)::bigint AS bundles,
        coalesce(sum(extract(epoch FROM done.finalized_at - done.attempted_at)), 0)::float8 AS seconds,
-       coalesce(extract(epoch FROM max(done.finalized_at) - min(done.finalized_at)), 0)::float8 AS span
-FROM unnest($1::text[]) AS q(queue)
-CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
-CROSS JOIN LATERAL (
-    SELECT j.args, j.attempted_at, j.finalized_at FROM river_job j
-    WHERE j.state = 'completed' AND j.queue = q.queue AND j.priority = p.priority
-      -- Those of the version before have places that are times.
-      AND j.scheduled_at < CASE q.queue WHEN 'tiles' THEN '2000-01-01 00:00:00+00'::timestamptz ELSE 'infinity' END
-    ORDER BY j.scheduled_at DESC, j.id DESC
-    LIMIT 50
+       coalesce(sum(extract(epoch FROM greatest('0', done.finalized_at - greatest(done.before,
+           done.attempted_at - CASE WHEN done.before IS NULL THEN interval '0' ELSE '100 milliseconds' END)))), 0)::float8 AS busy
+FROM (SELECT q.queue, x.id, x.attempted_at, x.finalized_at, x.multiplications, x.group_id, max(x.finalized_at) OVER (PARTITION BY q.queue, x.group_id ORDER BY x.attempted_at, x.id
+                                                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+      FROM unnest($1::text[]) AS q(queue)
+      CROSS JOIN unnest('{1,2,3,4}'::smallint[]) AS p(priority)
+      CROSS JOIN LATERAL (
+          SELECT j.id, j.attempted_at, j.finalized_at, coalesce((j.args->>'multiplications')::int, 1) AS multiplications,
+                 coalesce((j.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000') AS group_id
+          FROM river_job j
+          WHERE j.state = 'completed' AND j.queue = q.queue AND j.priority = p.priority
+            -- Those of the version before have places that are times.
+            AND j.scheduled_at < CASE q.queue WHEN 'tiles' THEN '2000-01-01 00:00:00+00'::timestamptz ELSE 'infinity' END
+          ORDER BY j.scheduled_at DESC, j.id DESC
+          LIMIT 50
+      ) AS x
 ) AS done
 GROUP BY 1, 3
 UNION ALL
 SELECT q.queue::text, false, coalesce((next.args->>'multiplication_id')::uuid, '00000000-0000-0000-0000-000000000000')::uuid,
-       sum(coalesce((next.args->>'multiplications')::int, 1))::bigint, 0::float8, 0::float8
+       sum(coalesce((next.args->>'multiplications')::int, 1))::bigint, count(*)::bigint, 0::float8, 0::float8
 FROM unnest($1::text[]) AS q(queue)
 CROSS JOIN unnest('{available,running}'::river_job_state[]) AS s(state)
 CROSS JOIN LATERAL (
@@ -157,12 +163,15 @@ type SampleJobsRow struct {
 	Finished bool
 	GroupID  uuid.UUID
 	Jobs     int64
+	Bundles  int64
 	Seconds  float64
-	Span     float64
+	Busy     float64
 }
 
 // Which groups the next jobs in line, and those that were completed lately, are of, and how long the latter took: a few hundred
-// jobs of each queue, however many there are, and in which time they were completed. Those that compute several multiplications are of no group, and count as so many.
+// jobs of each queue, however many there are. Those that compute several multiplications are of no group, and count as so many;
+// bundles are such jobs themselves. Busy is the time in which any of them ran: workers that had nothing to do for longer than
+// they take to fetch were idle.
 func (q *Queries) SampleJobs(ctx context.Context, queues []string) ([]SampleJobsRow, error) {
 	rows, err := q.db.Query(ctx, SampleJobs, queues)
 	if err != nil {
@@ -177,8 +186,9 @@ func (q *Queries) SampleJobs(ctx context.Context, queues []string) ([]SampleJobs
 			&i.Finished,
 			&i.GroupID,
 			&i.Jobs,
+			&i.Bundles,
 			&i.Seconds,
-			&i.Span,
+			&i.Busy,
 		); err != nil {
 			return nil, err
 		}
