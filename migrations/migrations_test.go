@@ -104,6 +104,6 @@ func TestConcurrentIndex(t *testing.T) {
 func until(t *testing.T, holds func() bool) {
 	t.Helper()
 	for !holds() {
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // what a session waits for sends no signal
 	}
 }

@@ -238,3 +238,20 @@ func (c Config) agreed() []agreed.Setting {
 		},
 	}
 }
+
+// closeTimeout bounds how long the end of a process waits for connections that are in use: a tile that hangs keeps
+// them.
+const closeTimeout = 5 * time.Second
+
+func (p *Process) closePool() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+		p.log.Warn("connections to the database are still in use", "connections", p.pool.Stat().AcquiredConns())
+	}
+}

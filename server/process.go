@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -274,23 +273,6 @@ func (p *Process) stop() error {
 		p.closePool()
 	}
 	return errors.Join(errs...)
-}
-
-// closeTimeout bounds how long the end of a process waits for connections that are in use: a tile that hangs keeps
-// them.
-const closeTimeout = 5 * time.Second
-
-func (p *Process) closePool() {
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		p.pool.Close()
-	}()
-	select {
-	case <-closed:
-	case <-time.After(closeTimeout):
-		p.log.Warn("connections to the database are still in use", "connections", p.pool.Stat().AcquiredConns())
-	}
 }
 
 // APIURL returns the address of the API; the process must not be a worker.

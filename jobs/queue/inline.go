@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -173,18 +172,6 @@ func addOffer(p *db.InsertBundlesParams, o Offer, first uuid.UUID) {
 // of their tenants has a webhook that tells of them.
 func (c *Client) KnowInline(ctx context.Context, a Acceptance) (bool, error) {
 	return c.db.KnowInline(ctx, a.since(), c.bundleParams(a).Tenants)
-}
-
-// since returns the schema version from which on processes understand the inline multiplications.
-func (a Acceptance) since() int16 {
-	for _, offers := range a.Offers {
-		for _, o := range offers {
-			if o.TenantID != identity.DefaultTenant {
-				return inline.SinceTenants
-			}
-		}
-	}
-	return inline.Since
 }
 
 // Waiting returns the multiplications of a bundle that wait, with their operands.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
 )
 
 // AcceptTx is Accept for offers without keys and bundles without jobs, in a transaction of the caller. It reports
@@ -21,4 +23,16 @@ func (c *Client) AcceptTx(ctx context.Context, tx *store.Tx, a Acceptance) (know
 	}
 	tx.AfterCommit(func() { c.Wake(Small) })
 	return true, nil
+}
+
+// since returns the schema version from which on processes understand the inline multiplications.
+func (a Acceptance) since() int16 {
+	for _, offers := range a.Offers {
+		for _, o := range offers {
+			if o.TenantID != identity.DefaultTenant {
+				return inline.SinceTenants
+			}
+		}
+	}
+	return inline.Since
 }

@@ -23,7 +23,7 @@ const (
 		"b": {"random": {"rows": 30, "cols": 4000, "seed": 1, "dtype": "float32"}}}`
 	small = `{"a": {"values": [[1, 2]]}, "b": {"values": [[3], [4]]}}`
 
-	// The traces of the clients, with the spans in which they send their requests.
+	// tilesTrace and those after it are of the clients, with the span in which they send their requests.
 	tilesTrace   = "0af7651916cd43dd8448eb211c80319c"
 	smallTrace   = "1af7651916cd43dd8448eb211c80319c"
 	unwanted     = "2af7651916cd43dd8448eb211c80319c"

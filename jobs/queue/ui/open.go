@@ -34,7 +34,9 @@ func (u *UI) opens(r *http.Request) bool {
 // of running ones if there are no jobs, or the counts cannot be read.
 func (u *UI) fullest(r *http.Request) rivertype.JobState {
 	counts := r.Clone(r.Context())
-	counts.Method, counts.URL.Path, counts.URL.RawPath = http.MethodGet, u.prefix+"/api/states", ""
+	counts.Method = http.MethodGet
+	counts.URL.Path = u.prefix + "/api/states"
+	counts.URL.RawPath = ""
 	response := recorder{header: http.Header{}}
 	u.handler.ServeHTTP(&response, counts)
 	var states map[rivertype.JobState]struct{ Count int }
