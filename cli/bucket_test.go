@@ -51,7 +51,7 @@ func TestBlocksInABucket(t *testing.T) {
 	}
 	checkSquare(t, output, n)
 	away.Store(true)
-	next := d.api.submit(fmt.Sprintf(`{"a": {"id": %q}, "b": {"id": %q}}`, m.ID, m.ID))
+	next := d.api.submit(fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %q}}`, m.ID, m.ID))
 	worker.untilLogs("a job is postponed")
 	away.Store(false)
 	if m := d.completesNow(next); m.Attempts != 1 || len(m.Errors) != 0 {

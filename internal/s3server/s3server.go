@@ -34,8 +34,8 @@ var current struct {
 	stop    func()
 }
 
-// Start returns host and port of a server, which ends when no test uses it any more. The environment has its credentials
-// from then on.
+// Start returns host and port of a server, which ends when no test uses it any more. From then on the environment has
+// its credentials.
 func Start(t testing.TB) string {
 	t.Helper()
 	current.mutex.Lock()
@@ -124,7 +124,8 @@ func build() (string, error) {
 	}
 	partial := fmt.Sprintf("%s.%d", path, os.Getpid())
 	defer func() { _ = os.Remove(partial) }()
-	command := exec.Command("go", "build", "-o", partial, "./s3server") //nolint:gosec,noctx // a bounded build
+	//nolint:gosec,noctx // a build with constant arguments
+	command := exec.Command("go", "build", "-ldflags=-s -w", "-o", partial, "./s3server")
 	command.Dir = tools
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the S3 server: %w\n%s", err, out)
