@@ -25,7 +25,9 @@ func TestBlocksInABucket(t *testing.T) {
 	t.Parallel()
 	bucket := s3server.Start(t)
 	var away atomic.Bool
-	proxy := &httputil.ReverseProxy{Director: func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", bucket }}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = "http", bucket
+	}}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if away.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -50,8 +52,12 @@ func TestBlocksInABucket(t *testing.T) {
 		t.Fatalf("multiply: code %d, %q, want 0", code, stderr)
 	}
 	checkSquare(t, output, n)
+	unread, err := d.api.Upload(t.Context(), writeMatrix(t, n, n+1, matrix.Float64, false), func(int64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
 	away.Store(true)
-	next := d.api.submit(fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %q}}`, m.ID, m.ID))
+	next := d.api.submit(fmt.Sprintf(`{"a": {"matrix_id": %q}, "b": {"matrix_id": %q}}`, m.ID, unread.ID))
 	worker.untilLogs("a job is postponed")
 	away.Store(false)
 	if m := d.completesNow(next); m.Attempts != 1 || len(m.Errors) != 0 {

@@ -28,7 +28,9 @@ func TestPanelsFromS3AreReadAtOnce(t *testing.T) {
 	var now, most int
 	enough := make(chan struct{})
 	server := s3server.Start(t)
-	proxy := &httputil.ReverseProxy{Director: func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", server }}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = "http", server
+	}}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			mutex.Lock()

@@ -124,7 +124,7 @@ func build() (string, error) {
 	}
 	partial := fmt.Sprintf("%s.%d", path, os.Getpid())
 	defer func() { _ = os.Remove(partial) }()
-	//nolint:gosec,noctx // a build with constant arguments
+	//nolint:noctx // a build with constant arguments
 	command := exec.Command("go", "build", "-ldflags=-s -w", "-o", partial, "./s3server")
 	command.Dir = tools
 	if out, err := command.CombinedOutput(); err != nil {
@@ -141,7 +141,7 @@ func serve(binary string) (address string, stop func(), err error) {
 	}
 	address = listener.Addr().String()
 	_ = listener.Close()
-	command := exec.Command(binary, address, Bucket) //nolint:gosec,noctx // ends with its standard input
+	command := exec.Command(binary, address, Bucket) //nolint:noctx // ends with its standard input
 	var said bytes.Buffer
 	command.Stderr = &said
 	input, err := command.StdinPipe()
@@ -159,7 +159,9 @@ func serve(binary string) (address string, stop func(), err error) {
 			_ = conn.Close()
 			return address, func() {
 				_ = input.Close()
-				<-ended
+				if err := <-ended; err != nil {
+					_, _ = fmt.Fprintln(os.Stderr, "s3server:", err, &said)
+				}
 			}, nil
 		}
 		select {
