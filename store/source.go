@@ -68,17 +68,8 @@ func takeScratch(n int64) *[]byte {
 // ReadRect implements matrix.Source. Of each block it reads the rows that are wanted, whole: they are contiguous. Where
 // each read waits for another machine, several blocks are on their way at a time.
 func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) error {
-	readers := blocks.Readers(s.blocks)
-	if readers == 1 {
-		for index := range s.grid.Overlapping(r) {
-			if err := s.readBlock(ctx, index, r, dst); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(readers)
+	group.SetLimit(blocks.Readers(s.blocks))
 	for index := range s.grid.Overlapping(r) {
 		group.Go(func() error { return s.readBlock(ctx, index, r, dst) })
 	}
@@ -90,12 +81,8 @@ func (s *blockSource) readBlock(ctx context.Context, index int64, r matrix.Rect,
 	size := int64(s.dtype.Size())
 	block := s.grid.Block(index)
 	part := block.Intersect(r)
-	rows := matrix.Rect{
-		Row:  part.Row,
-		Col:  block.Col,
-		Rows: part.Rows,
-		Cols: block.Cols,
-	}
+	rows := block
+	rows.Row, rows.Rows = part.Row, part.Rows
 	offset := (rows.Row - block.Row) * block.Cols * size
 	if rows.Col == r.Col && rows.Cols == r.Cols { // as wide as what is wanted: no detour
 		at := (rows.Row - r.Row) * r.Cols * size
