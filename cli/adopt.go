@@ -10,7 +10,7 @@ import (
 // adoptCommand makes a database and a block store belong together.
 type adoptCommand struct {
 	server.Database
-	Blocks string `default:"postgres" help:"Block store: postgres, or file:///directory."`
+	Blocks string `default:"postgres" help:"Block store: postgres, file:///directory or s3://bucket/prefix."`
 	New    bool   `help:"Give them a new identity: for a copy of a database whose original stays in use."`
 }
 

@@ -104,7 +104,7 @@ var effects = map[problem.Code]struct {
 	problem.Busy:             {reason: guard.Memory},
 	problem.NoSpace:          {reason: guard.Space},
 	problem.Full:             {reason: guard.Space, says: "the block store is full, try again later"},
-	problem.Unavailable:      {reason: guard.Database, says: "the database is not available, try again later"},
+	problem.Unavailable:      {reason: guard.Database, says: "database or block store are not available, try again later"},
 	problem.RequestCancelled: {says: "the request was cancelled"},
 	problem.Internal:         {says: "internal error, see the log of the API"},
 }

@@ -110,6 +110,7 @@ func (c *Client) postpone(ctx context.Context, job *rivertype.JobRow, err error)
 	if !store.Unavailable(err) && !errors.Is(err, persist.ErrUnavailable) || queue.Snoozes(job) >= maxPostponed {
 		return err
 	}
-	c.log.With(measure.Subject(job)).WarnContext(ctx, "a job is postponed until the database is available", "error", err)
+	c.log.With(measure.Subject(job)).WarnContext(ctx, "a job is postponed until database and block store are available",
+		"error", err)
 	return river.JobSnooze(persist.LastPause)
 }

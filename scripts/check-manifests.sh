@@ -33,7 +33,7 @@ combine() {
   shift
   {
     echo "namespace: $namespace"
-    echo 'resources: [../../../kustomize/overlays/api, ../../../kustomize/overlays/worker]'
+    echo 'resources: [../../../kustomize/overlays/settings, ../../../kustomize/overlays/api, ../../../kustomize/overlays/worker]'
     echo 'components:'
     for component in "$@"; do
       echo "  - ../../../kustomize/components/$component"

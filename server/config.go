@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/server/certificate"
+	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/quota"
 	"github.com/millrace/millrace/store/retention"
 )
@@ -48,7 +49,7 @@ type Config struct {
 
 // Storage says where the contents of matrices are kept, and for how long.
 type Storage struct {
-	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, or file:///directory, which all processes must share."`
+	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, file:///directory, which all processes must share, or s3://bucket/prefix?endpoint=…&region=…."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
 
 	RetentionMayDiffer bool `help:"Start although other processes have another retention: while all are being given a new one."`
@@ -65,7 +66,7 @@ type Keeping struct {
 type Limits struct {
 	MaxMatrixBytes   int64         `default:"68719476736" help:"Largest matrix that is accepted or computed, random ones too, in bytes."`
 	MaxTiles         int64         `default:"50000" help:"Largest multiplication, in tiles."`
-	MaxStoredBytes   int64         `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB with --blocks=postgres."`
+	MaxStoredBytes   int64         `default:"0" help:"How many bytes the results of unfinished multiplications may still need in the block store; 0 is 80 % of what is free there, or 64 GiB where that is not known, in postgres and in a bucket."`
 	MaxQueued        time.Duration `default:"24h" help:"How long the workers may take for what a tenant has queued; further submissions get a 429. 0 is any time."`
 	MaxQueuedSmall   time.Duration `default:"5m" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
 	MaxRetention     time.Duration `default:"168h" help:"Longest retention that a submission may ask for; --retention may be asked for in any case."`
@@ -192,7 +193,7 @@ func (c Config) Validate() error {
 func (c Config) LogValue() slog.Value {
 	attrs := []slog.Attr{
 		slog.Any("database", c.Database),
-		slog.String("blocks", c.Storage.Blocks),
+		slog.String("blocks", blocks.Redact(c.Storage.Blocks)),
 		slog.Duration("retention", c.Storage.Retention),
 		slog.String("ops_addr", c.OpsAddr),
 		slog.Duration("soft_stop", c.Work.SoftStop),

@@ -65,31 +65,30 @@ func takeScratch(n int64) *[]byte {
 	return buf
 }
 
-// ReadRect implements matrix.Source. Of each block it reads the rows that are wanted, whole: they are contiguous.
+// ReadRect implements matrix.Source. Of each block it reads the rows that are wanted, whole: they are contiguous. Where
+// each read waits for another machine, several blocks are on their way at a time.
 func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) error {
-	size := int64(s.dtype.Size())
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(blocks.Readers(s.blocks))
 	for index := range s.grid.Overlapping(r) {
-		block := s.grid.Block(index)
-		part := block.Intersect(r)
-		rows := matrix.Rect{
-			Row:  part.Row,
-			Col:  block.Col,
-			Rows: part.Rows,
-			Cols: block.Cols,
-		}
-		offset := (rows.Row - block.Row) * block.Cols * size
-		if rows.Col == r.Col && rows.Cols == r.Cols { // as wide as what is wanted: no detour
-			at := (rows.Row - r.Row) * r.Cols * size
-			if err := s.read(ctx, index, offset, dst[at:at+rows.Elements()*size]); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := s.readPart(ctx, index, offset, dst, r, rows, part); err != nil {
-			return err
-		}
+		group.Go(func() error { return s.readBlock(ctx, index, r, dst) })
 	}
-	return nil
+	return group.Wait()
+}
+
+// readBlock reads what a block has of r, which dst holds.
+func (s *blockSource) readBlock(ctx context.Context, index int64, r matrix.Rect, dst []byte) error {
+	size := int64(s.dtype.Size())
+	block := s.grid.Block(index)
+	part := block.Intersect(r)
+	rows := block
+	rows.Row, rows.Rows = part.Row, part.Rows
+	offset := (rows.Row - block.Row) * block.Cols * size
+	if rows.Col == r.Col && rows.Cols == r.Cols { // as wide as what is wanted: no detour
+		at := (rows.Row - r.Row) * r.Cols * size
+		return s.read(ctx, index, offset, dst[at:at+rows.Elements()*size])
+	}
+	return s.readPart(ctx, index, offset, dst, r, rows, part)
 }
 
 // read reads a part of a block.

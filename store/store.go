@@ -79,8 +79,10 @@ func NewID() uuid.UUID { return inline.NewID() }
 func NewMultiplicationID() uuid.UUID { return inline.NewOtherID() }
 
 // Unavailable reports whether err means that the database cannot be reached, does not respond in time, takes no writes,
-// or is shutting down or starting up. The condition passes; what was committed is safe.
-func Unavailable(err error) bool { return database.Unavailable(err) }
+// is shutting down or starting up, or that the block store is unavailable. It passes; what was committed is safe.
+func Unavailable(err error) bool {
+	return database.Unavailable(err) || errors.Is(err, blocks.ErrUnavailable)
+}
 
 // Full reports whether err means that there is no room for what was to be written, in the block store or in the
 // database. The condition passes.

@@ -132,7 +132,7 @@ var sharedResponses = map[int]sharedResponse{
 		name: "Unavailable",
 		description: "The server has no memory left for another transfer, too many event streams and waits are open, " +
 			"or its database is unavailable. What was accepted before is safe.",
-		detail:  "the database is not available, try again later",
+		detail:  "database or block store are not available, try again later",
 		headers: []string{"Retry-After"},
 	},
 	http.StatusInsufficientStorage: {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/millrace/millrace/store/blocks/s3"
 )
 
 // ErrMissing means that a block is not, or not yet, in the block store. It may be transient.
@@ -17,6 +19,9 @@ var ErrMissing = errors.New("block missing")
 
 // ErrFull means that there is no room for what was to be written. The condition passes.
 var ErrFull = errors.New("the block store is full")
+
+// ErrUnavailable means that the block store could not be reached, or did not respond in time. The condition passes.
+var ErrUnavailable = errors.New("the block store is unavailable")
 
 // Block names a block.
 type Block struct {
@@ -72,14 +77,44 @@ func AllOwners(ctx context.Context, s Store) ([]uuid.UUID, error) {
 	return all, err
 }
 
-// Open returns the block store that address names: "postgres" (in the database of pool) or "file:///directory".
+// Open returns the block store that address names: "postgres" (in the database of pool), "file:///directory" or
+// "s3://bucket/prefix?…". Errors do not repeat an address that may have a secret in it.
 func Open(address string, pool *pgxpool.Pool) (Store, error) {
 	if address == "postgres" {
 		return NewPostgres(pool), nil
+	}
+	if s3.IsAddress(address) {
+		parsed, err := s3.ParseAddress(address)
+		if err != nil {
+			return nil, err
+		}
+		bucket, err := s3.Open(parsed)
+		if err != nil {
+			return nil, err
+		}
+		return NewS3(bucket), nil
 	}
 	u, err := url.Parse(address)
 	if err == nil && u.Scheme == "file" && u.Host == "" && strings.HasPrefix(u.Path, "/") {
 		return NewFile(u.Path)
 	}
-	return nil, fmt.Errorf("block store %q: use postgres or file:///absolute/directory", address)
+	return nil, fmt.Errorf("block store %q: use postgres, file:///absolute/directory or s3://bucket/prefix", address)
+}
+
+// Redact returns the address of a block store without what may be a secret in it, for logs.
+func Redact(address string) string { return s3.Redact(address) }
+
+// readers is how many blocks are read at once where each read is a request to another machine, which takes longer than
+// the bytes on the way: enough for the panels of a tile to be there in about two of them.
+const readers = 8
+
+// Readers returns how many blocks of a part of a matrix are best read at once.
+func Readers(s Store) int {
+	if o, ok := s.(*observed); ok {
+		s = o.Store
+	}
+	if _, ok := s.(*S3); ok {
+		return readers
+	}
+	return 1
 }

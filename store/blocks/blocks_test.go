@@ -16,18 +16,21 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace/millrace/internal/s3server"
 	"github.com/millrace/millrace/store/blocks"
 )
 
 // TestBlocks is the one conformance suite of all block stores.
 func TestBlocks(t *testing.T) {
 	t.Parallel()
+	s3server.Start(t) // one for all
 	for _, backend := range []struct {
 		name string
 		open func(t *testing.T) (blocks.Store, disk)
 	}{
 		{"postgres", openPostgres},
 		{"file", openFile},
+		{"s3", openS3},
 	} {
 		t.Run(backend.name, func(t *testing.T) {
 			t.Parallel()
@@ -278,7 +281,7 @@ func TestFileBlocksLeavesNoTemporaryFiles(t *testing.T) {
 
 func TestOpenBlocks(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"", "file", "file://relative/dir", "s3://bucket", "postgres://x"} {
+	for _, address := range []string{"", "file", "file://relative/dir", "s3://", "s3://bucket?what=1", "postgres://x"} {
 		if _, err := blocks.Open(address, nil); err == nil {
 			t.Errorf("%q is accepted", address)
 		}

@@ -70,6 +70,8 @@ func kindOf(s Store) string {
 		return "postgres"
 	case *File:
 		return "file"
+	case *S3:
+		return "s3"
 	}
 	return "other"
 }

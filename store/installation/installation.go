@@ -161,4 +161,7 @@ func Adopt(ctx context.Context, s *store.Store, renew bool) (uuid.UUID, error) {
 	return id, setMark(ctx, s, id)
 }
 
-var _ identified = (*blocks.File)(nil)
+var (
+	_ identified = (*blocks.File)(nil)
+	_ identified = (*blocks.S3)(nil)
+)
