@@ -180,7 +180,8 @@ func (c Config) Validate() error {
 	case c.Webhooks.WebhookConcurrency < 0:
 		return fmt.Errorf("--webhook-concurrency must not be negative, it is %d", c.Webhooks.WebhookConcurrency)
 	case c.LastScrape < 0 || c.StopWithin < 0:
-		return fmt.Errorf("--last-scrape and --stop-within must not be negative, they are %s and %s", c.LastScrape, c.StopWithin)
+		return fmt.Errorf("--last-scrape and --stop-within must not be negative, they are %s and %s",
+			c.LastScrape, c.StopWithin)
 	case c.Storage.Retention < time.Minute:
 		return fmt.Errorf("--retention must be at least 1m, it is %s", c.Storage.Retention)
 	case c.Limits.MaxRetention < 0 || c.Limits.MaxRetention > retention.Most:

@@ -154,6 +154,7 @@ func serve(binary string) (address string, stop func(), err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	for {
+		//house:ignore bound refused or accepted at once
 		conn, err := net.Dial("tcp", address) //nolint:noctx // refused or accepted at once
 		if err == nil {
 			_ = conn.Close()

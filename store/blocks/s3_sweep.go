@@ -70,7 +70,7 @@ func (s *S3) Discard(ctx context.Context, matrix uuid.UUID) error {
 				return err
 			})
 		}
-		if err := group.Wait(); err != nil { //house:ignore bound each request has tryTimeout, and there are few tries
+		if err := group.Wait(); err != nil {
 			return err
 		}
 		return s.bucket.Delete(ctx, keys)

@@ -47,7 +47,7 @@ func (b *Bucket) put(ctx context.Context, key string, parts [][]byte, isNew bool
 	}
 	options := minio.PutObjectOptions{
 		ServerSideEncryption: b.sse,
-		DisableContentSha256: true, // a checksum is enough: who could change what is sent could change what is read
+		DisableContentSha256: true, // a checksum is enough: what could change the body could change the checksum
 		UserMetadata: map[string]string{
 			"x-amz-checksum-crc32c": base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc)),
 		},
