@@ -72,7 +72,7 @@ func (t *test) coversLines(file string, first, last int) bool {
 // change, also when it is stopped.
 func (l *lab) prepare(ctx context.Context) error {
 	binary := filepath.Join(l.dir, "covered.test")
-	if _, err := l.build(ctx, binary, "-cover", "-coverpkg=./"+l.folder); err != nil {
+	if err := l.build(ctx, binary, "-cover", "-coverpkg=./"+l.folder); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(binary) //#nosec G304 -- just built
@@ -84,7 +84,7 @@ func (l *lab) prepare(ctx context.Context) error {
 		return err
 	}
 	cache = filepath.Join(cache, "millrace-mutate", fmt.Sprintf("%x.json", sha256.Sum256(text)))
-	known, err := os.ReadFile(cache) //#nosec G304 -- written below
+	known, err := os.ReadFile(cache) //#nosec G304 G703 -- written below
 	if err == nil {
 		err = json.Unmarshal(known, &l.tests)
 	}
@@ -106,7 +106,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	if text, err = json.Marshal(l.tests); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(cache), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(cache), 0o700); err != nil { //#nosec G703 -- as above
 		return err
 	}
 	return errors.Join(stopped, os.WriteFile(cache, text, 0o600))

@@ -62,7 +62,8 @@ func (t tally) tried() int { return t[killed] + t[timedOut] + t[excused] + t[liv
 func (t tally) String() string {
 	rate := 100 * float64(t[killed]+t[timedOut]) / float64(max(t.tried(), 1))
 	return fmt.Sprintf("%.1f %% killed: %d by a failure, %d by their time; %d lived (%d of them accepted), "+
-		"%d not executed, %d more not valid", rate, t[killed], t[timedOut], t[lived]+t[excused], t[excused], t[uncovered], t[invalid])
+		"%d not executed, %d more not valid",
+		rate, t[killed], t[timedOut], t[lived]+t[excused], t[excused], t[uncovered], t[invalid])
 }
 
 // try tries mutants, several at once.
@@ -127,7 +128,7 @@ func (l *lab) tryOne(ctx context.Context, dir string, m *mutant) (outcome, error
 	if err := errors.Join(os.WriteFile(changed, m.text, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return 0, err
 	}
-	if _, err := l.build(ctx, binary, "-overlay", overlay); err != nil {
+	if err := l.build(ctx, binary, "-overlay", overlay); err != nil {
 		return invalid, ctx.Err()
 	}
 	for _, some := range [][]*test{tests[:min(quickTests, len(tests))], tests[min(quickTests, len(tests)):]} {
@@ -177,7 +178,7 @@ func (l *lab) exec(ctx context.Context, binary string, args ...string) ([]byte, 
 }
 
 // build builds the tests of the package.
-func (l *lab) build(ctx context.Context, binary string, flags ...string) ([]byte, error) {
+func (l *lab) build(ctx context.Context, binary string, flags ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, buildTime)
 	defer cancel()
 	args := slices.Concat([]string{"test", "-c", "-vet=off", "-trimpath", "-o", binary}, flags)
@@ -187,9 +188,9 @@ func (l *lab) build(ctx context.Context, binary string, flags ...string) ([]byte
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PWD="+l.root)
 	output, err := cmd.CombinedOutput()
 	if err != nil {
-		return output, fmt.Errorf("%w\n%s", err, output)
+		return fmt.Errorf("%w\n%s", err, output)
 	}
-	return output, nil
+	return nil
 }
 
 // covering returns the tests that execute a mutant: its block, or its function if it is in none, like a case.

@@ -113,7 +113,7 @@ func run(ctx context.Context, w io.Writer, o options) error {
 // so it has more than the options ask for: try ends when enough have been.
 func sample(all []*mutant, o options, match *regexp.Regexp) *queue {
 	all = append([]*mutant(nil), all...)
-	rnd := rand.New(rand.NewPCG(o.seed, 0))
+	rnd := rand.New(rand.NewPCG(o.seed, 0)) //#nosec G404 -- a sample that can be repeated
 	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	q := &queue{left: o.count}
 	for _, m := range all[min(o.skip, len(all)):] {
