@@ -109,7 +109,7 @@ func (l *lab) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(cache), 0o700); err != nil { //#nosec G703 -- as above
 		return err
 	}
-	return errors.Join(stopped, os.WriteFile(cache, text, 0o600))
+	return errors.Join(stopped, os.WriteFile(cache, text, 0o600)) //#nosec G703 -- as above
 }
 
 // profileAll runs each test alone. Those that fail without a change are told, and not used.

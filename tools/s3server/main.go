@@ -39,7 +39,7 @@ func run() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(directory)) }()
-	if err := os.Mkdir(filepath.Join(directory, os.Args[2]), 0o700); err != nil { //#nosec G703 -- of the tests that start it
+	if err := os.Mkdir(filepath.Join(directory, os.Args[2]), 0o700); err != nil { //#nosec G703 -- of tests
 		return err
 	}
 	backend, err := posix.New(directory, meta.XattrMeta{}, posix.PosixOpts{CopyObjectThreshold: 5 << 30})
