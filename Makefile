@@ -22,6 +22,10 @@ TEST_FLAGS ?= -p 2 -timeout 10m
 export GORACE ?= atexit_sleep_ms=0
 WITH_RACE = race=$$(scripts/setup.sh race); [ -z "$$race" ] || export CGO_ENABLED=1; set -x
 
+# Packages that test millrace as processes, without the race detector, which costs these twice the time: what runs in the processes
+# is tested with it by the packages below, and by internal/ledger, which starts processes, too.
+PROCESSES = /millrace/(cli|internal/browsertest)$$
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +51,8 @@ test: test-millrace test-tools test-python ## Run all tests
 
 .PHONY: test-millrace
 test-millrace: setup-test
-	@$(WITH_RACE); go build $$race ./... && go test $$race $(TEST_FLAGS) ./...
+	@$(WITH_RACE); go test $$race $(TEST_FLAGS) $$(go list ./... | grep -vE '$(PROCESSES)') && \
+	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(PROCESSES)')
 
 # -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
 .PHONY: test-tools

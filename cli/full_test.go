@@ -163,10 +163,13 @@ func TestStopDuringUpload(t *testing.T) {
 		until(t, "blocks are written", func() bool { return len(d.blockDirs()) == 1 })
 		p.signal(syscall.SIGTERM)
 		p.untilLogs("msg=stopping")
+		ended := make(chan error, 1)
+		go func() { ended <- p.wait() }()
 		if signals == 2 {
-			p.signal(syscall.SIGTERM)
+			// A second signal that comes at once may be taken for the first.
+			until(t, "it ends", func() bool { return p.cmd.Process.Signal(syscall.SIGTERM) != nil })
 		}
-		err = p.wait()
+		err = <-ended
 		_ = send.Close()
 		if left := d.blockDirs(); signals == 1 && (err != nil || len(left) > 0) {
 			t.Errorf("%s: %v, blocks of %v are left, want success and none", name, err, left)

@@ -66,6 +66,7 @@ const keyID = "0aB3dE5gH7"
 // requestsOfEachKind returns requests of each kind, most of them about a multiplication.
 func requestsOfEachKind(id string) []request {
 	multiplication := "/v1/multiplications/" + id
+	webhook := "/v1/webhooks/" + id
 	return []request{
 		{method: "GET", path: "/v1/multiplications"},
 		{method: "GET", path: multiplication},
@@ -88,6 +89,14 @@ func requestsOfEachKind(id string) []request {
 		{method: "GET", path: "/v1/keys"},
 		{method: "POST", path: "/v1/keys", body: `{"name": "x", "scopes": ["read"]}`},
 		{method: "DELETE", path: "/v1/keys/" + keyID},
+		{method: "GET", path: "/v1/webhooks"},
+		{method: "POST", path: "/v1/webhooks", body: `{"url": "https://example.com/hooks"}`},
+		{method: "GET", path: webhook},
+		{method: "DELETE", path: webhook},
+		{method: "POST", path: webhook + "/rotate"},
+		{method: "POST", path: webhook + "/enable"},
+		{method: "GET", path: webhook + "/deliveries"},
+		{method: "POST", path: webhook + "/deliveries/" + id + "/replay"},
 		{method: "GET", path: "/riverui/api/queues?limit=20"},
 		{method: "GET", path: "/riverui/api/jobs?limit=20"},
 		{method: "PUT", path: "/riverui/api/queues/tiles/pause"},
@@ -106,7 +115,9 @@ func wantEachOperation(t *testing.T, server, id string, requests []request) {
 	for path, operations := range description.Paths {
 		for method := range operations {
 			is := func(q request) bool {
-				return strings.EqualFold(q.method, method) && (q.path == strings.ReplaceAll(path, "{id}", id) || q.path == strings.ReplaceAll(path, "{id}", keyID))
+				path := strings.ReplaceAll(path, "{delivery_id}", id)
+				return strings.EqualFold(q.method, method) &&
+					(q.path == strings.ReplaceAll(path, "{id}", id) || q.path == strings.ReplaceAll(path, "{id}", keyID))
 			}
 			if path == "/v1/session" { // there are none without authentication
 				continue

@@ -1535,7 +1535,7 @@ type CreateMatrixJSONBody struct {
 
 // CreateMatrixParams defines parameters for CreateMatrix.
 type CreateMatrixParams struct {
-	// RetentionSeconds How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it.
+	// RetentionSeconds How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it
 	RetentionSeconds *int64 `form:"retention_seconds,omitempty" json:"retention_seconds,omitempty"`
 
 	// IdempotencyKey Chosen by the client for this request, and sent again when the client retries it. A request is accepted once, and its retries get the first response again, for as long as matrices are kept. A different request with the same key is rejected (422).

@@ -37,7 +37,7 @@ type createdOutput struct {
 
 type matrixUpload struct {
 	StreamedBody
-	Retention int64 `query:"retention_seconds" minimum:"60" doc:"How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it."`
+	Retention int64 `query:"retention_seconds" minimum:"60" doc:"How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it" example:"86400"`
 }
 
 // createMatrix handles POST /v1/matrices.

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
 	"github.com/millrace/millrace/identity"
@@ -62,28 +61,7 @@ func (c *Client) AdmitAny(t identity.TenantID) error { return c.gate.CheckAny(t)
 // three matrices, random ones too, has more than maxBytes, if that is positive, or when the multiplication exceeds a
 // limit.
 func (l Limits) Check(a, b matrix.Shape, maxBytes int64) error {
-	if a.Cols != b.Rows {
-		return fmt.Errorf("%w: a is %d×%d and b is %d×%d, the columns of a must equal the rows of b",
-			matrix.ErrShape, a.Rows, a.Cols, b.Rows, b.Cols)
-	}
-	for _, m := range []struct {
-		name  string
-		shape matrix.Shape
-	}{{"a", a}, {"b", b}, {"the result", a.Times(b)}} {
-		if err := m.shape.Validate(maxBytes); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
-		}
-	}
-	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
-	if maxTiles := cmp.Or(l.MaxTiles, DefaultMaxTiles); plan.Pieces() > maxTiles {
-		return fmt.Errorf("%w: the multiplication would take %d tiles, at most %d are allowed",
-			matrix.ErrTooLarge, plan.Pieces(), maxTiles)
-	}
-	if maxK := plan.MaxK(); plan.K > maxK {
-		return fmt.Errorf("%w: the inner dimension is %d, at most %d is allowed for a result of %d×%d",
-			matrix.ErrTooLarge, plan.K, maxK, plan.M, plan.N)
-	}
-	return nil
+	return admission.Fits(a, b, maxBytes, cmp.Or(l.MaxTiles, DefaultMaxTiles))
 }
 
 // queueOf returns the queue of a multiplication's jobs.

@@ -126,7 +126,7 @@ func TestDashboardNamesItsInstallation(t *testing.T) {
 		}
 	}
 	readYAML(t, "kustomize/components/grafana/dashboard.json", &dashboard)
-	series := regexp.MustCompile(`\b(millrace|river|go|process)_\w+(\{[^}]*\})?`)
+	series := regexp.MustCompile(`\b(millrace|river|go|process)_\w+(\{(?:[^}"]|"[^"]*")*\})?`)
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
 			for _, found := range series.FindAllStringSubmatch(target.Expr, -1) {
