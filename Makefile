@@ -51,8 +51,8 @@ test: test-millrace test-tools test-python ## Run all tests
 
 .PHONY: test-millrace
 test-millrace: setup-test
-	@$(WITH_RACE); go test $$race $(TEST_FLAGS) $$(go list ./... | grep -vE '$(PROCESSES)') && \
-	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(PROCESSES)')
+	@$(WITH_RACE); failed=; go test $$race $(TEST_FLAGS) $$(go list ./... | grep -vE '$(PROCESSES)') || failed=1; \
+	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(PROCESSES)') || failed=1; [ -z "$$failed" ]
 
 # -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
 .PHONY: test-tools
