@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"log/slog"
 	"os"
 	"sync"
@@ -183,10 +184,11 @@ func (c *Client) riverConfig(parts Parts) *river.Config {
 		CompletedJobRetentionPeriod: c.store.Retention + c.store.Retention/4,
 		CancelledJobRetentionPeriod: 2 * c.store.Retention,
 		DiscardedJobRetentionPeriod: 2 * c.store.Retention,
-		Queues:                      parts.Queues,
+		Queues:                      map[string]river.QueueConfig{},
 		LeaderElectionDisabled:      !c.config.Lead,
 		PollOnly:                    database.Pooled(c.store.Pool),
 	}
+	maps.Copy(config.Queues, parts.Queues) // which may be nil
 	if c.config.Work {
 		config.Queues[Small] = river.QueueConfig{
 			MaxWorkers:        c.config.Small,
