@@ -108,6 +108,7 @@ func TestDocsBehindProxy(t *testing.T) {
 		b.sees(`/^202/.test(document.querySelector('.live-responses-table .response .response-col_status')?.innerText)`)
 		b.open(proxy + "/")
 		b.sees(fmt.Sprintf(`document.querySelectorAll("li.multiplication").length === %d`, i+1))
+		b.sees(`document.querySelector("#river-ui[href]") !== null`) // it comes with the overview
 		links := evaluate[[]string](b, `[...document.querySelectorAll("header a[href], .what a[href], .links a[href]")].map(a => a.href)`)
 		if len(links) < 5 {
 			t.Errorf("the links are %v, want at least 5", links)
