@@ -141,8 +141,10 @@ func cutInto(a *queue.Acceptance, current bundle, group []*offer, ahead float64)
 		}
 		current.add(o)
 		offers = append(offers, o.Offer)
-		if origin := tracing.Origin(o.given); origin != "" && len(origins) < maxOrigins {
-			origins = append(origins, origin)
+		if len(origins) < maxOrigins {
+			if origin := tracing.Origin(o.given); origin != "" {
+				origins = append(origins, origin)
+			}
 		}
 	}
 	flush()

@@ -10,22 +10,32 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
+// subject is what a job is about, as the arguments of the kinds say it.
+type subject struct {
+	Multiplication *uuid.UUID `json:"multiplication_id"`
+	Tile           int64      `json:"tile"`
+	First          *uuid.UUID `json:"first"`
+	Last           *uuid.UUID `json:"last"`
+}
+
+// subjectOf returns what a job is about; the zero value if it is about no multiplication.
+func subjectOf(job *rivertype.JobRow) subject {
+	var s subject
+	if json.Unmarshal(job.EncodedArgs, &s) != nil {
+		return subject{}
+	}
+	return s
+}
+
 // Subject returns what a line of the log about a job begins with: the job, and the multiplication that it is of; for a
 // bundle the first and the last id of the range in which its multiplications are.
 func Subject(job *rivertype.JobRow) slog.Attr {
 	attrs := []any{"job", job.ID, "kind", job.Kind, "attempt", job.Attempt}
-	var args struct {
-		Multiplication *uuid.UUID `json:"multiplication_id"`
-		Tile           int64      `json:"tile"`
-		First          *uuid.UUID `json:"first"`
-		Last           *uuid.UUID `json:"last"`
-	}
-	switch err := json.Unmarshal(job.EncodedArgs, &args); {
-	case err != nil:
-	case args.Multiplication != nil:
-		attrs = append(attrs, "multiplication", *args.Multiplication, "tile", args.Tile)
-	case args.First != nil && args.Last != nil:
-		attrs = append(attrs, "first", *args.First, "last", *args.Last)
+	switch about := subjectOf(job); {
+	case about.Multiplication != nil:
+		attrs = append(attrs, "multiplication", *about.Multiplication, "tile", about.Tile)
+	case about.First != nil && about.Last != nil:
+		attrs = append(attrs, "first", *about.First, "last", *about.Last)
 	}
 	return slog.Group("", attrs...) // without a name its members stand in the line itself
 }

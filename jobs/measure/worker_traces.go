@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/google/uuid"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"go.opentelemetry.io/otel/attribute"
@@ -55,20 +54,13 @@ func attributesOf(job *rivertype.JobRow) []attribute.KeyValue {
 		attribute.String("millrace.queue", job.Queue),
 		attribute.Int("millrace.attempt", job.Attempt),
 	}
-	var args struct {
-		Multiplication *uuid.UUID `json:"multiplication_id"`
-		Tile           int64      `json:"tile"`
-		First          *uuid.UUID `json:"first"`
-		Last           *uuid.UUID `json:"last"`
-	}
-	switch err := json.Unmarshal(job.EncodedArgs, &args); {
-	case err != nil:
-	case args.Multiplication != nil:
-		attrs = append(attrs, attribute.String(multiplicationID, args.Multiplication.String()),
-			attribute.Int64("millrace.tile", args.Tile))
-	case args.First != nil && args.Last != nil:
-		attrs = append(attrs, attribute.String("millrace.bundle.first", args.First.String()),
-			attribute.String("millrace.bundle.last", args.Last.String()))
+	switch about := subjectOf(job); {
+	case about.Multiplication != nil:
+		attrs = append(attrs, attribute.String(multiplicationID, about.Multiplication.String()),
+			attribute.Int64("millrace.tile", about.Tile))
+	case about.First != nil && about.Last != nil:
+		attrs = append(attrs, attribute.String("millrace.bundle.first", about.First.String()),
+			attribute.String("millrace.bundle.last", about.Last.String()))
 	}
 	return attrs
 }
