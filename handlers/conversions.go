@@ -41,8 +41,8 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		Attempts:   m.Progress.Attempts,
 		Errors:     make([]resource.TileError, len(m.Errors)),
 		CreatedAt:  m.CreatedAt.UTC(),
-		StartedAt:  utc(m.StartedAt),
-		FinishedAt: utc(m.FinishedAt),
+		StartedAt:  resource.UTC(m.StartedAt),
+		FinishedAt: resource.UTC(m.FinishedAt),
 		Links:      a.multiplicationLinks(ctx, m),
 	}
 	if m.State == jobs.Failed {
@@ -57,7 +57,7 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		}
 	}
 	if m.State.Final() {
-		body.ExpiresAt = utc(&m.ExpiresAt)
+		body.ExpiresAt = resource.UTC(&m.ExpiresAt)
 	}
 	if m.State == jobs.Completed {
 		body.Result = newResult(m.ID, m.C)
@@ -179,13 +179,6 @@ func progress(completed, total int64) float64 {
 		return 1
 	}
 	return float64(completed) / float64(total)
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	return new(t.UTC())
 }
 
 // micros returns a time in UTC with the precision of Postgres.

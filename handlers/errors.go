@@ -24,6 +24,7 @@ import (
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/retention"
+	"github.com/millrace/millrace/store/webhooks"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -73,6 +74,10 @@ var codes = []struct {
 	{is(watch.ErrStopped), problem.Unavailable},
 	{is(jobs.ErrOlderProcesses), problem.Updating},
 	{is(retention.ErrUnknown), problem.Updating},
+	{is(webhooks.ErrInvalid), problem.Invalid},
+	{is(webhooks.ErrMany), problem.Conflict},
+	{is(webhooks.ErrNotReplayed), problem.Conflict},
+	{is(webhooks.ErrOlder), problem.Updating},
 	{is(jobs.ErrFinished), problem.Finished},
 	{is(jobs.ErrCompleted), problem.Finished},
 	{is(jobs.ErrActive), problem.Active},

@@ -102,7 +102,7 @@ func (t Tenant) Whole(ctx context.Context, id uuid.UUID) (MultiplicationWithMatr
 	case i == nil:
 		m, err := t.store.ForAll().MultiplicationWithMatrices(ctx, id)
 		if err == nil && m.Multiplication.TenantID != t.id {
-			return MultiplicationWithMatrices{}, notFound(pgx.ErrNoRows, "multiplication", id)
+			return MultiplicationWithMatrices{}, NotFound(pgx.ErrNoRows, "multiplication", id)
 		}
 		return m, err
 	}
@@ -128,14 +128,14 @@ func (t Tenant) inlineContents(ctx context.Context, id uuid.UUID) (*inline.Multi
 func (t Tenant) findInlineMatrix(ctx context.Context, id uuid.UUID) (Matrix, error) {
 	owner, part, ok := inline.Owner(id)
 	if !ok {
-		return Matrix{}, notFound(pgx.ErrNoRows, "matrix", id)
+		return Matrix{}, NotFound(pgx.ErrNoRows, "matrix", id)
 	}
 	i, err := t.inlineContents(ctx, owner)
 	switch {
 	case err != nil:
 		return Matrix{}, fmt.Errorf("reading matrix %s: %w", id, err)
 	case i == nil:
-		return Matrix{}, notFound(pgx.ErrNoRows, "matrix", id)
+		return Matrix{}, NotFound(pgx.ErrNoRows, "matrix", id)
 	}
 	return inlineMatrix(*i, part, t.store.Retention)
 }

@@ -128,7 +128,7 @@ func visible(id uuid.UUID, row db.Matrix, err error) (Matrix, error) {
 	if err == nil && m.State == Removed {
 		err = pgx.ErrNoRows
 	}
-	return m, notFound(err, "matrix", id)
+	return m, NotFound(err, "matrix", id)
 }
 
 // Contents returns the contents of those of the given matrices that live in their rows and are not damaged.

@@ -141,7 +141,7 @@ type MultiplicationWithMatrices struct {
 func (all All) MultiplicationWithMatrices(ctx context.Context, id uuid.UUID) (MultiplicationWithMatrices, error) {
 	row, err := all.store.db.GetMultiplicationWithMatrices(ctx, id)
 	if err != nil {
-		return MultiplicationWithMatrices{}, notFound(err, "multiplication", id)
+		return MultiplicationWithMatrices{}, NotFound(err, "multiplication", id)
 	}
 	return MultiplicationWithMatrices{
 		Multiplication: Multiplication(row.Multiplication),
@@ -222,7 +222,7 @@ func (tx *Tx) insertMultiplication(ctx context.Context, m Multiplication) (Multi
 // multiplication is locked before those of its jobs, so that transactions do not deadlock. Errors: ErrNotFound.
 func (tx *Tx) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
 	row, err := tx.db.LockMultiplication(ctx, id)
-	return Multiplication(row), notFound(err, "multiplication", id)
+	return Multiplication(row), NotFound(err, "multiplication", id)
 }
 
 // CountTile counts one more tile of an active multiplication as completed, and returns the multiplication as it is
@@ -288,7 +288,7 @@ func (tx *Tx) AddJobBatch(ctx context.Context, id uuid.UUID, tiles, first, last 
 		LastJob:  last,
 		ID:       id,
 	})
-	return Multiplication(row), notFound(err, "multiplication", id)
+	return Multiplication(row), NotFound(err, "multiplication", id)
 }
 
 // Starved returns up to limit active multiplications that have tiles without jobs, although at most few of their tiles

@@ -91,10 +91,10 @@ func Full(err error) bool {
 	return errors.Is(err, blocks.ErrFull) || errors.As(err, &server) && server.Code == "53100"
 }
 
-// notFound turns the driver's error for an empty result into ErrNotFound.
-func notFound(err error, what string, id any) error {
+// NotFound turns the driver's error for an empty result into ErrNotFound.
+func NotFound(err error, what string, id uuid.UUID) error {
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("%s %v: %w", what, id, ErrNotFound)
+		return fmt.Errorf("%s %s: %w", what, id, ErrNotFound)
 	}
 	return err
 }

@@ -116,7 +116,7 @@ func (tx *TenantTx) LockMatrix(ctx context.Context, id uuid.UUID) (Matrix, error
 // LockMultiplication is Tx.LockMultiplication for one of the tenant's. Errors: ErrNotFound.
 func (tx *TenantTx) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
 	row, err := tx.tx.db.LockOwnMultiplication(ctx, id, tx.id)
-	return Multiplication(row), notFound(err, "multiplication", id)
+	return Multiplication(row), NotFound(err, "multiplication", id)
 }
 
 // LockInline is Tx.LockInline for those of the tenant.

@@ -153,7 +153,7 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	}
 	u.copied = p.ContentID != nil
 	row, err := tx.db.FinishUpload(ctx, p)
-	return newMatrix(row), notFound(err, "upload", p.ID)
+	return newMatrix(row), NotFound(err, "upload", p.ID)
 }
 
 // contentLock returns the key of the advisory lock under which uploads of a content end that are of one tenant. Of the

@@ -108,16 +108,9 @@ func newKey(k keys.Key, now time.Time) resource.Key {
 		Scopes:     scopeNames(k.Scopes),
 		State:      k.State(now),
 		CreatedAt:  k.Created.UTC(),
-		ExpiresAt:  utc(k.Expires),
-		RevokedAt:  utc(k.Revoked),
-		LastUsedAt: utc(k.LastUsed),
+		ExpiresAt:  resource.UTC(k.Expires),
+		RevokedAt:  resource.UTC(k.Revoked),
+		LastUsedAt: resource.UTC(k.LastUsed),
 	}
 	return body
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	return new(t.UTC())
 }

@@ -48,16 +48,17 @@ func onlyJSON(api huma.API) func(huma.Context, func(huma.Context)) {
 
 // Register adds the operations on keys and sessions. Errors that do not say what to respond are given to fail.
 func (a *Auth) Register(api huma.API, routes *Routes, fail func(context.Context, error) error) {
-	Route(api, routes, "POST "+apidoc.KeysPath, apidoc.CreateKey(), failing(fail, a.CreateKey))
-	Route(api, routes, "GET "+apidoc.KeysPath, apidoc.ListKeys(), failing(fail, a.ListKeys))
-	Route(api, routes, "DELETE "+apidoc.KeysPath+"/{id}", apidoc.RevokeKey(), failing(fail, a.RevokeKey))
+	Route(api, routes, "POST "+apidoc.KeysPath, apidoc.CreateKey(), Failing(fail, a.CreateKey))
+	Route(api, routes, "GET "+apidoc.KeysPath, apidoc.ListKeys(), Failing(fail, a.ListKeys))
+	Route(api, routes, "DELETE "+apidoc.KeysPath+"/{id}", apidoc.RevokeKey(), Failing(fail, a.RevokeKey))
 
-	Route(api, routes, "GET "+apidoc.SessionPath, apidoc.GetSession(), failing(fail, a.GetSession))
-	Route(api, routes, "POST "+apidoc.SessionPath, apidoc.SignIn(), failing(fail, a.SignIn))
-	Route(api, routes, "DELETE "+apidoc.SessionPath, apidoc.SignOut(), failing(fail, a.SignOut))
+	Route(api, routes, "GET "+apidoc.SessionPath, apidoc.GetSession(), Failing(fail, a.GetSession))
+	Route(api, routes, "POST "+apidoc.SessionPath, apidoc.SignIn(), Failing(fail, a.SignIn))
+	Route(api, routes, "DELETE "+apidoc.SessionPath, apidoc.SignOut(), Failing(fail, a.SignOut))
 }
 
-func failing[I, O any](
+// Failing gives the errors of a handler that do not say what to respond to fail.
+func Failing[I, O any](
 	fail func(context.Context, error) error, handler func(context.Context, *I) (*O, error),
 ) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {

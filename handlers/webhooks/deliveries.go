@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -76,15 +75,8 @@ func deliveryBody(d webhooks.Delivery) resource.Delivery {
 		Status:           d.Status,
 		Error:            d.Error,
 		CreatedAt:        d.CreatedAt.UTC(),
-		AttemptedAt:      utc(d.AttemptedAt),
-		NextAt:           utc(d.NextAt),
-		FinishedAt:       utc(d.FinishedAt),
+		AttemptedAt:      resource.UTC(d.AttemptedAt),
+		NextAt:           resource.UTC(d.NextAt),
+		FinishedAt:       resource.UTC(d.FinishedAt),
 	}
-}
-
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	return new(t.UTC())
 }

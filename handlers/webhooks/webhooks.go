@@ -3,14 +3,13 @@ package webhooks
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/auth"
-	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/deliver"
@@ -41,36 +40,14 @@ func (w *Webhooks) Register(api huma.API, routes *auth.Routes) {
 		one      = apidoc.WebhooksPath + "/{id}"
 		delivery = one + "/deliveries/{delivery_id}"
 	)
-	auth.Route(api, routes, "POST "+apidoc.WebhooksPath, apidoc.CreateWebhook(), failing(w, w.create))
-	auth.Route(api, routes, "GET "+apidoc.WebhooksPath, apidoc.ListWebhooks(), failing(w, w.list))
-	auth.Route(api, routes, "GET "+one, apidoc.GetWebhook(), failing(w, w.get))
-	auth.Route(api, routes, "DELETE "+one, apidoc.DeleteWebhook(), failing(w, w.delete))
-	auth.Route(api, routes, "POST "+one+"/rotate", apidoc.RotateWebhook(), failing(w, w.rotate))
-	auth.Route(api, routes, "POST "+one+"/enable", apidoc.EnableWebhook(), failing(w, w.enable))
-	auth.Route(api, routes, "GET "+one+"/deliveries", apidoc.ListDeliveries(), failing(w, w.listDeliveries))
-	auth.Route(api, routes, "POST "+delivery+"/replay", apidoc.ReplayDelivery(), failing(w, w.replay))
-}
-
-// failing gives the errors of a handler the problems that clients get.
-func failing[I, O any](
-	w *Webhooks, handler func(context.Context, *I) (*O, error),
-) func(context.Context, *I) (*O, error) {
-	return func(ctx context.Context, in *I) (*O, error) {
-		out, err := handler(ctx, in)
-		var status huma.StatusError
-		switch {
-		case err == nil, errors.As(err, &status):
-		case errors.Is(err, webhooks.ErrInvalid):
-			err = problem.New(problem.Invalid, err.Error())
-		case errors.Is(err, webhooks.ErrMany), errors.Is(err, webhooks.ErrNotReplayed):
-			err = problem.New(problem.Conflict, err.Error())
-		case errors.Is(err, webhooks.ErrOlder):
-			err = problem.Retryable(problem.Updating, err.Error())
-		default:
-			err = w.fail(ctx, err)
-		}
-		return out, err
-	}
+	auth.Route(api, routes, "POST "+apidoc.WebhooksPath, apidoc.CreateWebhook(), auth.Failing(w.fail, w.create))
+	auth.Route(api, routes, "GET "+apidoc.WebhooksPath, apidoc.ListWebhooks(), auth.Failing(w.fail, w.list))
+	auth.Route(api, routes, "GET "+one, apidoc.GetWebhook(), auth.Failing(w.fail, w.get))
+	auth.Route(api, routes, "DELETE "+one, apidoc.DeleteWebhook(), auth.Failing(w.fail, w.delete))
+	auth.Route(api, routes, "POST "+one+"/rotate", apidoc.RotateWebhook(), auth.Failing(w.fail, w.rotate))
+	auth.Route(api, routes, "POST "+one+"/enable", apidoc.EnableWebhook(), auth.Failing(w.fail, w.enable))
+	auth.Route(api, routes, "GET "+one+"/deliveries", apidoc.ListDeliveries(), auth.Failing(w.fail, w.listDeliveries))
+	auth.Route(api, routes, "POST "+delivery+"/replay", apidoc.ReplayDelivery(), auth.Failing(w.fail, w.replay))
 }
 
 // own returns the part of the store that a request may see and use.
@@ -106,7 +83,7 @@ func (w *Webhooks) create(ctx context.Context, in *createInput) (*createOutput, 
 		Small:  in.Body.Small == nil || *in.Body.Small,
 	}
 	if err := w.room.Check(order.URL); err != nil {
-		return nil, problem.New(problem.Invalid, webhooks.ErrInvalid.Error()+": "+err.Error())
+		return nil, fmt.Errorf("%w: %w", webhooks.ErrInvalid, err)
 	}
 	made, secret, err := webhooks.Create(ctx, w.own(ctx), order)
 	if err != nil {
@@ -179,9 +156,9 @@ func body(w webhooks.Webhook) resource.Webhook {
 		Small:           w.Small,
 		State:           "enabled",
 		CreatedAt:       w.CreatedAt.UTC(),
-		OldSecretUntil:  utc(w.OldSecretUntil),
-		FailingSince:    utc(w.FailingSince),
-		DisabledAt:      utc(w.DisabledAt),
+		OldSecretUntil:  resource.UTC(w.OldSecretUntil),
+		FailingSince:    resource.UTC(w.FailingSince),
+		DisabledAt:      resource.UTC(w.DisabledAt),
 		DisabledBecause: w.DisabledBecause,
 	}
 	switch {

@@ -104,7 +104,7 @@ func Replay(ctx context.Context, t store.Tenant, webhook, id uuid.UUID) (Deliver
 	if err == nil && replayErr != nil {
 		return Delivery{}, ErrNotReplayed
 	}
-	return newDelivery(row), found(err, "delivery", id)
+	return newDelivery(row), store.NotFound(err, "delivery", id)
 }
 
 // Attempt is what has become of an attempt at a delivery.

@@ -25,7 +25,7 @@ type Due struct {
 func GetDue(ctx context.Context, s *store.Store, id uuid.UUID) (Due, error) {
 	row, err := db.New(s.Pool).GetPendingDelivery(ctx, id)
 	if err != nil {
-		return Due{}, found(err, "delivery", id)
+		return Due{}, store.NotFound(err, "delivery", id)
 	}
 	w := row.Webhook
 	due := Due{

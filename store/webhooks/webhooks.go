@@ -114,10 +114,13 @@ func Create(ctx context.Context, t store.Tenant, o Order) (Webhook, webhook.Secr
 	var row db.Webhook
 	err := t.InTx(ctx, func(tx *store.TenantTx) error {
 		q := db.New(tx.Tx().Pgx())
-		if known, err := q.AllKnow(ctx, since); err != nil || !known {
-			return errors.Join(err, ErrOlder)
+		known, err := q.AllKnow(ctx, since)
+		if err == nil && !known {
+			err = ErrOlder
 		}
-		err := q.LockWebhooksOf(ctx, int32(t.ID()))
+		if err == nil {
+			err = q.LockWebhooksOf(ctx, int32(t.ID()))
+		}
 		if err == nil {
 			row, err = q.InsertWebhook(ctx, db.InsertWebhookParams{
 				ID:       store.NewID(),
@@ -157,7 +160,7 @@ func List(ctx context.Context, t store.Tenant) ([]Webhook, error) {
 // Get returns a webhook. Errors: store.ErrNotFound.
 func Get(ctx context.Context, t store.Tenant, id uuid.UUID) (Webhook, error) {
 	row, err := queries(t).GetWebhook(ctx, t.ID(), id)
-	return newWebhook(row), found(err, "webhook", id)
+	return newWebhook(row), store.NotFound(err, "webhook", id)
 }
 
 // Delete deletes a webhook with its deliveries, of which none is sent any more. Errors: store.ErrNotFound.
@@ -166,7 +169,7 @@ func Delete(ctx context.Context, t store.Tenant, id uuid.UUID) error {
 	if err == nil && n == 0 {
 		err = pgx.ErrNoRows
 	}
-	return found(err, "webhook", id)
+	return store.NotFound(err, "webhook", id)
 }
 
 // Rotate gives a webhook a new secret, and returns it. The one before signs as well for a time, and the one before that
@@ -179,22 +182,14 @@ func Rotate(ctx context.Context, t store.Tenant, id uuid.UUID) (Webhook, webhook
 		TenantID: t.ID(),
 		ID:       id,
 	})
-	return newWebhook(row), secret, found(err, "webhook", id)
+	return newWebhook(row), secret, store.NotFound(err, "webhook", id)
 }
 
 // Enable has messages sent again that are new from now on. It does nothing to a webhook that is enabled. Errors:
 // store.ErrNotFound.
 func Enable(ctx context.Context, t store.Tenant, id uuid.UUID) (Webhook, error) {
 	row, err := queries(t).EnableWebhook(ctx, t.ID(), id)
-	return newWebhook(row), found(err, "webhook", id)
+	return newWebhook(row), store.NotFound(err, "webhook", id)
 }
 
 func queries(t store.Tenant) *db.Queries { return db.New(t.Store().Pool) }
-
-// found turns the driver's error for an empty result into store.ErrNotFound.
-func found(err error, what string, id uuid.UUID) error {
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("%s %s: %w", what, id, store.ErrNotFound)
-	}
-	return err
-}
