@@ -65,7 +65,7 @@ class Reply:
         conn, self._conn = self._conn, None
         if conn is None:
             return
-        whole = self.raw.isclosed()
+        whole = self.raw.isclosed() and not self.raw.length  # it also closes where the body ends too soon
         self.raw.close()
         self._transport.put(conn, whole and not self.raw.will_close)
 

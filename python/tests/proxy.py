@@ -20,7 +20,8 @@ class Proxy:
     Attributes
     ----------
     cut_down, cut_up : list of int
-        After how many bytes of responses, or of requests, the next connections with as many are reset: one each.
+        After how many bytes of responses the next connections with as many end, or of requests, are reset: one each. A
+        reset would take from a client what has arrived and was not read.
     lose : bytes or None
         The next response to a request that begins so is not forwarded: the connection is reset.
     hold : bytes or None
@@ -77,6 +78,18 @@ class Proxy:
             for source, target, down in ((client, upstream, False), (upstream, client, True)):
                 threading.Thread(target=self._forward, args=(source, target, down, state), daemon=True).start()
 
+    def _end(self, upstream, client):
+        """End the connection after what was forwarded. The other direction goes on until the client has noticed."""
+        if self._context is not None:
+            return False  # TLS would take the end for an attack
+        try:
+            client.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        _reset(upstream)
+        self._open.discard(upstream)
+        return True
+
     def _forward(self, source, target, down, state):
         """Forward one direction until it ends."""
         cuts = self.cut_down if down else self.cut_up
@@ -97,6 +110,8 @@ class Proxy:
                 break
             if cuts and total >= cuts[0]:
                 cuts.pop(0)
+                if down and self._end(source, target):
+                    return
                 break
             held = held or bool(down and self.hold and self.hold in content)
             try:
