@@ -18,7 +18,7 @@ const (
 	pollInterval = time.Second
 	// acceptedPause is what a multiplication has for its end before it is read because a client waits for it.
 	acceptedPause = 20 * time.Millisecond
-	// readTimeout bounds one read while the database does not respond.
+	// readTimeout bounds one read, and the start of a subscription, while the database does not respond.
 	readTimeout = 10 * time.Second
 )
 

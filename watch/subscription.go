@@ -23,8 +23,11 @@ type Subscription struct {
 
 // Subscribe begins a subscription after the event of a number, 0 for the first. After a number that there is not yet it
 // begins with the newest event. Close ends it. Errors:
-// store.ErrNotFound when the tenant has none of that id; ErrStopped when the hub does not run; those of ctx.
+// store.ErrNotFound when the tenant has none of that id; ErrStopped when the hub does not run; those of ctx;
+// context.DeadlineExceeded when the database does not respond.
 func (h *Hub) Subscribe(ctx context.Context, o identity.Owned, after int64) (*Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout) // of reads two may follow each other: one may be under way
+	defer cancel()
 	w := &waiter{
 		tenant: o.Tenant,
 		wants:  wantRow,
