@@ -33,9 +33,9 @@ func (b *clientBundle) testManage(t *testing.T) {
 	wantTexts(t, stdout, id+" is deleted")
 	wantFailure(t, b.env, 4, "not found", "show", id)
 	stdout, _ = b.ok(t, "status")
-	wantTexts(t, stdout, b.server(), "workers", "queue tiles")
-	if o := decodeJSON[client.Overview](t, first(b.ok(t, "status", "--json"))); o.Workers != 1 {
-		t.Errorf("status --json: %d workers, want 1", o.Workers)
+	wantTexts(t, stdout, b.server(), "workers", "queue tiles", "GFLOP/s a core")
+	if o := decodeJSON[client.Overview](t, first(b.ok(t, "status", "--json"))); o.Workers != 1 || len(o.Kernels) != 1 {
+		t.Errorf("status --json: %d workers with %d kernels, want 1, 1", o.Workers, len(o.Kernels))
 	}
 	wantFailure(t, b.env, 2, "--detach", "multiply", "random:2x2", "random:2x2", "--detach", "-o", "C.npy")
 	wantFailure(t, b.env, 2, "number of seconds", "multiply", "random:2x2", "random:2x2", "--detach", "--retention", "1ms")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/client"
 	"github.com/millrace/millrace/internal/testdb"
 )
 
@@ -131,8 +132,25 @@ func TestWorkersShareAMultiplication(t *testing.T) {
 	if m.Tiles.Total != 20 || m.Attempts != 20 || shared != 2 {
 		t.Errorf("%d tiles, %d attempts, %d workers, want 20, 20, 2", m.Tiles.Total, m.Attempts, shared)
 	}
+	wantKernels(t, decodeJSON[client.Overview](t, fetchText(t, d.server+"/v1/overview")), int64(len(workers)))
 	for _, p := range append(workers, main) {
 		p.exit(syscall.SIGTERM)
+	}
+}
+
+// wantKernels checks that the overview of an API without a worker shows what each worker computes with. On a busy
+// machine two may find another kernel fastest.
+func wantKernels(t *testing.T, o client.Overview, workers int64) {
+	t.Helper()
+	var told int64
+	for _, k := range o.Kernels {
+		told += k.Workers
+		if k.Name == "" || k.SlowestGflops <= 0 || k.FastestGflops < k.SlowestGflops {
+			t.Errorf("a kernel is %+v, want a name and a rate", k)
+		}
+	}
+	if o.Kernel != nil || told != workers {
+		t.Errorf("the overview shows %v, and kernels of %d workers, want none of its own, and those of %d", o.Kernel, told, workers)
 	}
 }
 

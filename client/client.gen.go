@@ -710,6 +710,27 @@ type Kernel struct {
 	Version *string `json:"version,omitempty"`
 }
 
+// Kernels defines model for Kernels.
+type Kernels struct {
+	// Core As that of kernel
+	Core *string `json:"core,omitempty"`
+
+	// FastestGflops Those of the fastest
+	FastestGflops float64 `json:"fastest_gflops"`
+
+	// Name built-in, or the name of a BLAS library
+	Name string `json:"name"`
+
+	// SlowestGflops GFLOP/s on one core in float64 that the slowest of these workers has measured at its start: it is on a slower CPU than the others, or had to share it
+	SlowestGflops float64 `json:"slowest_gflops"`
+
+	// Version As that of kernel
+	Version *string `json:"version,omitempty"`
+
+	// Workers Processes
+	Workers int64 `json:"workers"`
+}
+
 // Key A key of the API.
 //
 // Examples: {"created_at":"2026-01-05T09:30:00.125Z","expires_at":"2026-04-05T09:30:00.125Z","id":"0aB3dE5gH7","last_used_at":"2026-01-05T10:30:00.125Z","name":"nightly run","scopes":["read","submit"],"state":"valid","tenant":"default"}
@@ -1116,12 +1137,17 @@ type Outlook struct {
 
 // Overview The state of the system, and links to its pages.
 //
-// Examples: {"kernel":{"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"},"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
+// Examples: {"kernel":{"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"},"kernels":null,"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
 	// Kernel What computes tiles in the process that responds; absent if it is an API without a worker
 	//
 	// Examples: {"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"}
 	Kernel *Kernel `json:"kernel,omitempty"`
+
+	// Kernels What the workers compute tiles with, those of most processes first. Workers of a version before this member are not among them
+	//
+	// Examples: [null]
+	Kernels []Kernels `json:"kernels"`
 
 	// Links Paths of pages.
 	//

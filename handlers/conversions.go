@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/jobs/queue/fleet"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -146,6 +147,7 @@ func (a *API) overviewBody(p identity.Principal, seen jobs.Overview, at time.Tim
 		Queues:          []resource.QueueState{},
 		Multiplications: resource.ActiveMultiplications(seen.Active[p.Tenant]),
 		Kernel:          a.site.Kernel,
+		Kernels:         kernelsBody(seen.Kernels),
 		Links:           resource.OverviewLinks{Docs: docsPath, OpenAPI: "/openapi.json"},
 	}
 	if !p.May(identity.ScopeAdmin) {
@@ -168,6 +170,21 @@ func (a *API) overviewBody(p identity.Principal, seen jobs.Overview, at time.Tim
 	}
 	if a.site.RiverUI != nil {
 		body.Links.RiverUI = riverUIPath
+	}
+	return body
+}
+
+func kernelsBody(all []fleet.Kernels) []resource.Kernels {
+	body := make([]resource.Kernels, len(all))
+	for i, k := range all {
+		body[i] = resource.Kernels{
+			Name:    k.Name,
+			Version: k.Version,
+			Core:    k.Core,
+			Slowest: k.GFLOPS,
+			Fastest: k.Fastest,
+			Workers: k.Workers,
+		}
 	}
 	return body
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/jobs/queue/fleet"
 	"github.com/millrace/millrace/store"
 )
 
@@ -14,6 +15,7 @@ type Overview struct {
 	Queues  []queue.Counts
 	Active  map[identity.TenantID]store.Active
 	Workers int64 // processes that compute tiles
+	Kernels []fleet.Kernels
 }
 
 // Overview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to
@@ -32,7 +34,8 @@ func (c *Client) Overview(ctx context.Context) (Overview, error) {
 		return o, fmt.Errorf("counting the workers: %w", err)
 	}
 	o.Workers = leases.Workers
-	return o, nil
+	o.Kernels, err = c.queue.Kernels(ctx)
+	return o, err
 }
 
 // JobsPage returns where River UI shows the jobs of the multiplication, below the path at which it is mounted: those

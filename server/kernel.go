@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/jobs/queue/fleet"
 	"github.com/millrace/millrace/matrix/blas"
 )
 
@@ -61,16 +62,30 @@ func measured(all []blas.Measured) string {
 // rounded rounds a rate to one decimal, which is more than a measurement of some milliseconds tells.
 func rounded(gflops float64) float64 { return math.Round(10*gflops) / 10 }
 
-// ofSite returns what the overview tells about the kernel, nothing in an API.
-func ofSite(choice *blas.Choice) *resource.Kernel {
+// told returns what a process tells others of its kernel, nil in an API.
+func told(choice *blas.Choice) *fleet.Kernel {
 	if choice == nil {
 		return nil
 	}
 	d := describe(choice.Kernel)
-	return &resource.Kernel{
+	return &fleet.Kernel{
 		Name:    d.Kernel,
 		Version: d.Version,
 		Core:    d.Core,
 		GFLOPS:  rounded(choice.GFLOPS),
+	}
+}
+
+// ofSite returns what the overview tells about the kernel of the process, nothing in an API.
+func ofSite(choice *blas.Choice) *resource.Kernel {
+	k := told(choice)
+	if k == nil {
+		return nil
+	}
+	return &resource.Kernel{
+		Name:    k.Name,
+		Version: k.Version,
+		Core:    k.Core,
+		GFLOPS:  k.GFLOPS,
 	}
 }

@@ -150,6 +150,7 @@ func (p *Process) startJobs(ctx context.Context) (err error) {
 	config := p.config.jobs()
 	config.Metrics = p.registry
 	config.Tracer = p.traces.Tracer()
+	config.Kernel = told(p.kernel)
 	if p.jobs, err = jobs.NewClient(p.store, engine, config, p.log); err != nil {
 		return err
 	}

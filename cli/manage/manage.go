@@ -137,14 +137,33 @@ func (c *Status) Run(ctx context.Context, out remote.Streams) error {
 	return c.print(out.Out, overview)
 }
 
+// describe returns what workers compute with, in one line.
+func describe(k client.Kernels) string {
+	rate := fmt.Sprintf("%.1f", k.SlowestGflops)
+	if k.FastestGflops > k.SlowestGflops {
+		rate += fmt.Sprintf(" to %.1f", k.FastestGflops)
+	}
+	text := k.Name
+	for _, part := range []*string{k.Core, k.Version} {
+		if part != nil {
+			text += " " + *part
+		}
+	}
+	text += ", " + rate + " GFLOP/s a core"
+	if k.Workers > 1 {
+		text += fmt.Sprintf(", %d workers", k.Workers)
+	}
+	return text
+}
+
 func (c *Status) print(w io.Writer, o client.Overview) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(table, name+"\t"+format+"\n", args...) }
 	line("server", "%s", c.Server)
 	line("version", "%s, up for %s", o.Version, terminal.Age(o.ObservedAt.Sub(o.StartedAt)))
 	line("workers", "%d", o.Workers)
-	if o.Kernel != nil {
-		line("kernel", "%s %s, %.1f GFLOP/s a core", o.Kernel.Name, o.Kernel.Version, o.Kernel.Gflops)
+	for _, k := range o.Kernels {
+		line("kernel", "%s", describe(k))
 	}
 	line("multiplications", "%d in progress, %d pending", o.Multiplications.InProgress, o.Multiplications.Pending)
 	for _, queue := range o.Queues {

@@ -11,6 +11,7 @@ type Overview struct {
 	Queues          []QueueState          `json:"queues" nullable:"false" maxItems:"2"`
 	Multiplications ActiveMultiplications `json:"multiplications" doc:"Those that are not finished"`
 	Kernel          *Kernel               `json:"kernel,omitempty" doc:"What computes tiles in the process that responds; absent if it is an API without a worker"`
+	Kernels         []Kernels             `json:"kernels" nullable:"false" maxItems:"20" doc:"What the workers compute tiles with, those of most processes first. Workers of a version before this member are not among them"`
 	OpsPort         int                   `json:"ops_port,omitempty" minimum:"1" maximum:"65535" doc:"Port of /metrics, /livez and /readyz of the API process that responds"`
 	Links           OverviewLinks         `json:"links"`
 }
@@ -21,6 +22,16 @@ type Kernel struct {
 	Version string  `json:"version,omitempty" doc:"Of the library; that of Millrace for the built-in one; absent if the library does not tell" pattern:"\\S" maxLength:"100"`
 	Core    string  `json:"core,omitempty" doc:"The instruction set, or the CPU that the library computes for; absent if it does not tell" pattern:"\\S" maxLength:"100"`
 	GFLOPS  float64 `json:"gflops" minimum:"0" doc:"GFLOP/s on one core in float64, measured at the start"`
+}
+
+// Kernels describes the kernels of the workers that have the same.
+type Kernels struct {
+	Name    string  `json:"name" doc:"built-in, or the name of a BLAS library" pattern:"\\S" maxLength:"100"`
+	Version string  `json:"version,omitempty" doc:"As that of kernel" pattern:"\\S" maxLength:"100"`
+	Core    string  `json:"core,omitempty" doc:"As that of kernel" pattern:"\\S" maxLength:"100"`
+	Slowest float64 `json:"slowest_gflops" minimum:"0" doc:"GFLOP/s on one core in float64 that the slowest of these workers has measured at its start: it is on a slower CPU than the others, or had to share it"`
+	Fastest float64 `json:"fastest_gflops" minimum:"0" doc:"Those of the fastest"`
+	Workers int64   `json:"workers" doc:"Processes"`
 }
 
 // QueueState counts the tiles of one queue that are to be computed.

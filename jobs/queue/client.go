@@ -25,6 +25,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/deliver"
+	"github.com/millrace/millrace/jobs/queue/fleet"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
 	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/jobs/queue/riverlog"
@@ -80,6 +81,7 @@ type Config struct {
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 	Tracer   *tracing.Tracer       // begins the traces of jobs; nil: there are none
 	Settings []agreed.Setting      // what all processes must agree on
+	Kernel   *fleet.Kernel         // what the process computes with; nil: it does not work
 	Webhooks deliver.Config        // of a process that leads
 }
 
@@ -235,7 +237,7 @@ func (c *Client) Start(ctx context.Context) error {
 		return fmt.Errorf("taking a lease: %w", err)
 	}
 	c.leased = true
-	if err := agreed.Join(ctx, c.db, c.id, c.config.Lease, c.config.Settings, c.log); err != nil {
+	if err := c.join(ctx); err != nil {
 		return err
 	}
 	loops, halt := context.WithCancel(context.WithoutCancel(ctx))

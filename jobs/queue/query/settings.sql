@@ -14,3 +14,14 @@ JOIN workers w ON w.id = theirs.process
 WHERE theirs.process <> @process AND coalesce(w.expires_at, w.renewed_at + @lease::interval) > now()
 GROUP BY theirs.name, theirs.value
 ORDER BY theirs.name, theirs.value;
+
+-- name: ListKernels :many
+-- What the processes with a current lease compute with: each kind, and how many have it.
+SELECT coalesce(told.kernel->>'name', '')::text AS name, coalesce(told.kernel->>'version', '')::text AS version,
+       coalesce(told.kernel->>'core', '')::text AS core, min((told.kernel->>'gflops')::float8)::float8 AS slowest,
+       max((told.kernel->>'gflops')::float8)::float8 AS fastest, count(*)::bigint AS workers
+FROM (SELECT s.value::jsonb AS kernel FROM process_settings s JOIN workers w ON w.id = s.process
+      WHERE s.name = @name AND coalesce(w.expires_at, w.renewed_at + @lease::interval) > now()) AS told
+GROUP BY 1, 2, 3
+ORDER BY workers DESC, name, version, core
+LIMIT @kinds::int;

@@ -11,6 +11,54 @@ import (
 	"time"
 )
 
+const ListKernels = `-- name: ListKernels :many
+SELECT coalesce(told.kernel->>'name', '')::text AS name, coalesce(told.kernel->>'version', '')::text AS version,
+       coalesce(told.kernel->>'core', '')::text AS core, min((told.kernel->>'gflops')::float8)::float8 AS slowest,
+       max((told.kernel->>'gflops')::float8)::float8 AS fastest, count(*)::bigint AS workers
+FROM (SELECT s.value::jsonb AS kernel FROM process_settings s JOIN workers w ON w.id = s.process
+      WHERE s.name = $1 AND coalesce(w.expires_at, w.renewed_at + $2::interval) > now()) AS told
+GROUP BY 1, 2, 3
+ORDER BY workers DESC, name, version, core
+LIMIT $3::int
+`
+
+type ListKernelsRow struct {
+	Name    string
+	Version string
+	Core    string
+	Slowest float64
+	Fastest float64
+	Workers int64
+}
+
+// What the processes with a current lease compute with: each kind, and how many have it.
+func (q *Queries) ListKernels(ctx context.Context, name string, lease time.Duration, kinds int32) ([]ListKernelsRow, error) {
+	rows, err := q.db.Query(ctx, ListKernels, name, lease, kinds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListKernelsRow
+	for rows.Next() {
+		var i ListKernelsRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Version,
+			&i.Core,
+			&i.Slowest,
+			&i.Fastest,
+			&i.Workers,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListOtherSettings = `-- name: ListOtherSettings :many
 SELECT theirs.name, theirs.value, min(theirs.process)::text AS process, count(*)::bigint AS processes,
        bool_and(EXISTS (SELECT FROM process_settings allowed
