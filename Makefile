@@ -68,6 +68,12 @@ test-python: setup-test build ## Run the tests of the Python package (TESTS=test
 wheel: ## Build the wheel and the sdist of the Python package into python/dist/
 	@python3 python/build_backend.py python/dist
 
+# QEMU does not start programs that a program starts, as one of the tests does.
+.PHONY: test-arm64
+test-arm64: need-go ## Run the tests of the arithmetic for arm64 on QEMU (Debian: qemu-user-static, libc6-arm64-cross)
+	GOARCH=arm64 CGO_ENABLED=0 go test -short -skip '^TestEnvironmentReachesLibraries$$' $(TEST_FLAGS) \
+	  -exec 'qemu-aarch64-static -L /usr/aarch64-linux-gnu' ./matrix/...
+
 .PHONY: bench
 bench: setup-test ## Run the benchmarks (BENCH=pattern)
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
