@@ -11,7 +11,7 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
-	"github.com/millrace/millrace/jobs/queue/fleet"
+	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/watch"
 )
@@ -174,7 +174,7 @@ func (a *API) overviewBody(p identity.Principal, seen jobs.Overview, at time.Tim
 	return body
 }
 
-func kernelsBody(all []fleet.Kernels) []resource.Kernels {
+func kernelsBody(all []kernels.Kind) []resource.Kernels {
 	body := make([]resource.Kernels, len(all))
 	for i, k := range all {
 		body[i] = resource.Kernels{

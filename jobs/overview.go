@@ -6,7 +6,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/jobs/queue/fleet"
+	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/store"
 )
 
@@ -15,7 +15,7 @@ type Overview struct {
 	Queues  []queue.Counts
 	Active  map[identity.TenantID]store.Active
 	Workers int64 // processes that compute tiles
-	Kernels []fleet.Kernels
+	Kernels []kernels.Kind
 }
 
 // Overview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to

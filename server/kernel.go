@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/jobs/queue/fleet"
+	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/matrix/blas"
 )
 
@@ -63,12 +63,12 @@ func measured(all []blas.Measured) string {
 func rounded(gflops float64) float64 { return math.Round(10*gflops) / 10 }
 
 // told returns what a process tells others of its kernel, nil in an API.
-func told(choice *blas.Choice) *fleet.Kernel {
+func told(choice *blas.Choice) *kernels.Own {
 	if choice == nil {
 		return nil
 	}
 	d := describe(choice.Kernel)
-	return &fleet.Kernel{
+	return &kernels.Own{
 		Name:    d.Kernel,
 		Version: d.Version,
 		Core:    d.Core,

@@ -25,8 +25,8 @@ import (
 	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/jobs/queue/deliver"
-	"github.com/millrace/millrace/jobs/queue/fleet"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/jobs/queue/riverlog"
 	"github.com/millrace/millrace/jobs/queue/session"
@@ -81,7 +81,7 @@ type Config struct {
 	Metrics  prometheus.Registerer // where the metrics are registered; nil: nowhere
 	Tracer   *tracing.Tracer       // begins the traces of jobs; nil: there are none
 	Settings []agreed.Setting      // what all processes must agree on
-	Kernel   *fleet.Kernel         // what the process computes with; nil: it does not work
+	Kernel   *kernels.Own          // what the process computes with; nil: it does not work
 	Webhooks deliver.Config        // of a process that leads
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/jobs/queue/agreed"
-	"github.com/millrace/millrace/jobs/queue/fleet"
 	"github.com/millrace/millrace/jobs/queue/internal/db"
+	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/jobs/queue/session"
 	"github.com/millrace/millrace/store"
 )
@@ -89,14 +89,14 @@ func (c *Client) renewal() db.RenewLeaseParams {
 func (c *Client) join(ctx context.Context) error {
 	err := agreed.Join(ctx, c.db, c.id, c.config.Lease, c.config.Settings, c.log)
 	if err == nil && c.config.Kernel != nil {
-		err = fleet.Tell(ctx, c.db, c.id, *c.config.Kernel)
+		err = kernels.Tell(ctx, c.db, c.id, *c.config.Kernel)
 	}
 	return err
 }
 
 // Kernels returns what the processes compute with that have renewed their lease in time.
-func (c *Client) Kernels(ctx context.Context) ([]fleet.Kernels, error) {
-	return fleet.List(ctx, c.db, c.config.Lease)
+func (c *Client) Kernels(ctx context.Context) ([]kernels.Kind, error) {
+	return kernels.List(ctx, c.db, c.config.Lease)
 }
 
 // forgive takes back the crashes of jobs that were counted while the lease had run out or the session had ended: this

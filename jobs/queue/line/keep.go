@@ -111,7 +111,11 @@ func (l *Line) moves(tenants map[tenant]crowd) []move {
 		if f.Step > 0 {
 			m.by = max(m.step/f.Step, f.Step/m.step) - 1
 		}
-		if m.by > tolerance {
+		tolerated := tolerance
+		if f.Waiting == 1 {
+			tolerated = toleranceOfOne
+		}
+		if m.by > tolerated {
 			all = append(all, m)
 		}
 	}

@@ -34,6 +34,9 @@ const (
 	maxMoved = 5000
 	// tolerance is by which part the distance of tiles may be wrong.
 	tolerance = 0.03
+	// toleranceOfOne is the same for the last tile that waits of a multiplication: there is no next one at a distance,
+	// and where many multiplications of a tile each come and go, each look would move all of them.
+	toleranceOfOne = 0.25
 )
 
 // Cost returns what a tile that is not computed yet is taken to cost, in seconds of a core, as quotas count it. Only
