@@ -18,6 +18,10 @@ var (
 	ErrRange = errors.New("the object is too short")
 	// ErrFull means that a quota of the store is used up.
 	ErrFull = errors.New("a quota of the bucket is used up")
+	// ErrForbidden means that the store does not allow what was asked for.
+	ErrForbidden = errors.New("the store refuses it")
+	// ErrChanged means that an object is not the one any more that was to be read.
+	ErrChanged = errors.New("the object has changed")
 	// ErrUnavailable means that the store could not be reached, or could not respond, however often it was asked.
 	ErrUnavailable = errors.New("the bucket is unavailable")
 )
@@ -56,7 +60,7 @@ func explain(err error) (meaning error, again bool) {
 	switch {
 	case slices.Contains(fullCodes, code), status == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w: %w", ErrFull, refusal), false
-	case code == minio.NoSuchKey:
+	case code == minio.NoSuchKey, code == minio.NoSuchVersion:
 		return ErrMissing, false
 	case code == minio.PreconditionFailed, status == http.StatusPreconditionFailed:
 		return errExists, false
@@ -67,6 +71,8 @@ func explain(err error) (meaning error, again bool) {
 	case slices.Contains(passing, code), status == http.StatusTooManyRequests, status == http.StatusRequestTimeout,
 		status >= http.StatusInternalServerError:
 		return refusal, true
+	case status == http.StatusForbidden:
+		return fmt.Errorf("%w: %w", ErrForbidden, refusal), false
 	}
 	return refusal, false
 }

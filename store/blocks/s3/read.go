@@ -3,9 +3,7 @@ package s3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -15,27 +13,7 @@ import (
 // with the object's size. It calls f again when the bytes end too soon, or f has another error that a try may mend.
 // Errors: ErrMissing, ErrRange if there are no such bytes, ErrUnavailable; those of f that are Final.
 func (b *Bucket) Get(ctx context.Context, key string, from, to int64, f func(body io.Reader, size int64) error) error {
-	return retry(ctx, func(ctx context.Context) error {
-		var options minio.GetObjectOptions
-		options.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
-		body, info, header, err := b.client.GetObject(ctx, b.address.Bucket, b.key(key), options)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = body.Close() }()
-		size := info.Size
-		if text := header.Get("Content-Range"); text != "" {
-			_, total, _ := strings.Cut(text, "/")
-			if size, err = strconv.ParseInt(total, 10, 64); err != nil {
-				return fmt.Errorf("response with Content-Range %q", text)
-			}
-		} else if size <= from { // of an empty object there is no part
-			return ErrRange
-		} else if from > 0 {
-			return fmt.Errorf("ranges: %w", errUnsupported)
-		}
-		return f(body, size)
-	})
+	return b.GetVersion(ctx, key, Version{}, from, to, func(body io.Reader, info Info) error { return f(body, info.Size) })
 }
 
 // final is an error that another try does not mend.
