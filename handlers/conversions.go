@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -46,6 +47,9 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		FinishedAt: resource.UTC(m.FinishedAt),
 		Links:      a.multiplicationLinks(ctx, m),
 	}
+	if m.Output != nil {
+		body.Output = &resource.Output{S3: newObject(m.Output.Ref, m.Output.ETag)}
+	}
 	if m.State == jobs.Failed {
 		body.Failure = resource.Bounded(m.Failure)
 	}
@@ -64,6 +68,15 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		body.Result = newResult(m.ID, m.C)
 	}
 	return body
+}
+
+func newObject(r objects.Ref, etag string) resource.Object {
+	return resource.Object{
+		Bucket:  r.Bucket,
+		Key:     r.Key,
+		Version: r.Version,
+		ETag:    etag,
+	}
 }
 
 func newMatrixRef(r jobs.Ref) resource.MatrixRef {
@@ -129,6 +142,10 @@ func newMatrixBody(m store.Matrix) resource.Matrix {
 		Bytes:     m.Shape().Bytes(),
 		CreatedAt: m.CreatedAt.UTC(),
 		ExpiresAt: m.ExpiresAt.UTC(),
+	}
+	if m.Object != nil {
+		object := newObject(m.Object.Ref, m.Object.ETag)
+		body.S3 = &object
 	}
 	if m.Digest != nil {
 		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)

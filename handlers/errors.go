@@ -23,6 +23,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/objects"
+	"github.com/millrace/millrace/store/outputs"
 	"github.com/millrace/millrace/store/retention"
 	"github.com/millrace/millrace/store/webhooks"
 	"github.com/millrace/millrace/watch"
@@ -52,6 +54,12 @@ var codes = []struct {
 }{
 	{is(payload.ErrBadRequest), problem.BadRequest},
 	{is(payload.ErrInvalid), problem.Invalid},
+	{is(objects.ErrName), problem.Invalid},
+	{is(objects.ErrNotAllowed), problem.NotAllowed},
+	{is(objects.ErrMissing), problem.NoObject},
+	{is(objects.ErrRefused), problem.Refused},
+	{is(objects.ErrChanged), problem.Changed},
+	{is(objects.ErrUnavailable), problem.NoStore},
 	{is(payload.ErrKeyReused), problem.KeyReused},
 	{is(payload.ErrTooLarge), problem.TooLarge},
 	{is(payload.ErrEncoding), problem.Encoding},
@@ -74,6 +82,7 @@ var codes = []struct {
 	{is(watch.ErrStopped), problem.Unavailable},
 	{is(jobs.ErrOlderProcesses), problem.Updating},
 	{is(retention.ErrUnknown), problem.Updating},
+	{is(outputs.ErrUnknown), problem.Updating},
 	{is(webhooks.ErrInvalid), problem.Invalid},
 	{is(webhooks.ErrMany), problem.Conflict},
 	{is(webhooks.ErrNotReplayed), problem.Conflict},

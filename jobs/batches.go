@@ -30,10 +30,14 @@ const (
 	feedLimit = 100
 )
 
-// batchDue returns how many tiles of a multiplication are to be enqueued now.
+// batchDue returns how many tiles of a multiplication are to be enqueued now. The last one of those with an output,
+// which writes it, waits for all others.
 func batchDue(m Multiplication) int64 {
 	if m.State.Final() || m.TilesTotal-m.TilesUnqueued-m.TilesCompleted > fewTiles {
 		return 0
+	}
+	if m.Output != nil && m.TilesCompleted < m.TilesTotal-1 {
+		return max(0, min(batchTiles, m.TilesUnqueued-1))
 	}
 	return min(batchTiles, m.TilesUnqueued)
 }

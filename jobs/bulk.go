@@ -136,18 +136,8 @@ func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submissi
 // spelledOut returns the submission of an inline multiplication that cannot be accepted as such.
 func spelledOut(i inline.Multiplication) Submission {
 	operand := func(p inline.Part) Operand {
-		shape := i.Shape(p)
 		content, _ := i.Content(p) // which cannot be damaged yet
-		return Operand{Matrix: store.Matrix{
-			ID:      store.NewID(),
-			Rows:    shape.Rows,
-			Cols:    shape.Cols,
-			DType:   shape.DType,
-			Source:  store.FromInline,
-			State:   store.Ready,
-			Content: content,
-			Digest:  store.Digest(shape, content),
-		}}
+		return Operand{Matrix: store.NewContent(i.Shape(p), content)}
 	}
 	return Submission{
 		A:        operand(inline.PartA),

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
+	"github.com/millrace/millrace/store/objects"
 )
 
 // Multiplication is one accepted request for C = A·B, A being m×k and B k×n, and what becomes of it. Its result is
@@ -43,6 +44,7 @@ type Multiplication struct {
 	FinishedAt *time.Time    // set exactly while the state is final
 	ExpiresAt  time.Time     // when a finished one is deleted
 	Retention  time.Duration // of its own; 0: it has none
+	Output     *objects.Output
 
 	own    bool                   // of one that is being accepted: see Submission
 	inline *inline.Multiplication // if it is inline, with its contents
@@ -139,6 +141,7 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		StartedAt:      row.StartedAt,
 		FinishedAt:     row.FinishedAt,
 		ExpiresAt:      row.ExpiresAt,
+		Output:         row.Output,
 	}
 	if row.Retention != nil {
 		m.Retention = *row.Retention
@@ -172,5 +175,6 @@ func (m Multiplication) row() store.Multiplication {
 		LastJob:       m.Jobs.Last,
 		StartedAt:     m.StartedAt,
 		FinishedAt:    m.FinishedAt,
+		Output:        m.Output,
 	}
 }

@@ -2,40 +2,17 @@ package jobs
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/jobs/measure"
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/jobs/queue/kernels"
-	"github.com/millrace/millrace/store"
 )
 
 // Overview is what there is to do, and how many processes do it.
-type Overview struct {
-	Queues  []queue.Counts
-	Active  map[identity.TenantID]store.Active
-	Workers int64 // processes that compute tiles
-	Kernels []kernels.Kind
-}
+type Overview = measure.Overview
 
-// Overview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to
-// a bound, and not with the finished ones.
+// Overview reads the state of the whole system.
 func (c *Client) Overview(ctx context.Context) (Overview, error) {
-	var o Overview
-	var err error
-	if o.Queues, err = c.queue.Counts(ctx); err != nil {
-		return o, err
-	}
-	if o.Active, err = c.store.CountActive(ctx); err != nil {
-		return o, fmt.Errorf("counting the active multiplications: %w", err)
-	}
-	leases, err := c.queue.Leases(ctx)
-	if err != nil {
-		return o, fmt.Errorf("counting the workers: %w", err)
-	}
-	o.Workers = leases.Workers
-	o.Kernels, err = c.queue.Kernels(ctx)
-	return o, err
+	return measure.ReadOverview(ctx, c.queue, c.store)
 }
 
 // JobsPage returns where River UI shows the jobs of the multiplication, below the path at which it is mounted: those

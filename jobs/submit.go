@@ -13,8 +13,11 @@ import (
 
 	"github.com/millrace/millrace/internal/tracing"
 	"github.com/millrace/millrace/jobs/measure"
+	"github.com/millrace/millrace/jobs/parts"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/objects"
+	"github.com/millrace/millrace/store/outputs"
 	"github.com/millrace/millrace/store/retention"
 )
 
@@ -31,6 +34,11 @@ func (o Operand) WriteTx(ctx context.Context, tx *store.TenantTx) (store.Matrix,
 	if o.Upload != nil {
 		return o.Upload.FinishTx(ctx, tx.Tx())
 	}
+	if o.Matrix.Object != nil {
+		if err := outputs.KnownTx(ctx, tx.Tx()); err != nil {
+			return store.Matrix{}, err
+		}
+	}
 	return tx.InsertMatrix(ctx, o.Matrix)
 }
 
@@ -43,6 +51,8 @@ type Submission struct {
 	// Retention is how long the multiplication, its result, and the operands that come with it are kept after their last
 	// use; 0: as long as other ones.
 	Retention time.Duration
+	// Output is where the result is written to, besides the block store; nil: nowhere.
+	Output *objects.Output
 	// Own says that the priority counts among the tenant's own multiplications only, not against those of others.
 	Own bool
 }
@@ -55,7 +65,7 @@ var ErrOlderProcesses = errors.New("the service is being updated: older processe
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Whether too much is
 // queued is for Admit. Errors: those of Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for
 // the result; store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses;
-// retention.ErrUnknown; quota.Error.
+// retention.ErrUnknown; outputs.ErrUnknown; quota.Error.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
@@ -73,12 +83,18 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	m := planned(s)
 	m.Tenant = tx.ID()
+	if s.Output != nil || s.A.Matrix.Object != nil || s.B.Matrix.Object != nil {
+		if err := outputs.KnownTx(ctx, tx.Tx()); err != nil {
+			return Multiplication{}, err
+		}
+	}
 	if m.Plan.Parts() > 1 {
 		if known, err := tx.Tx().KnowParts(ctx); err != nil || !known {
 			return Multiplication{}, cmp.Or(err, ErrOlderProcesses)
 		}
 	}
-	if result := resultMatrix(m); result.InBlocks() {
+	result := parts.Result(m.C.ID, m.C.Shape, m.Plan, m.TilesTotal)
+	if result.InBlocks() {
 		if err := c.store.CheckSpace(0); err != nil { // Reserve is about how much the result takes
 			return Multiplication{}, err
 		}
@@ -86,7 +102,7 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	if err := c.writeOperandsTx(ctx, tx, s); err != nil {
 		return Multiplication{}, err
 	}
-	if _, err := tx.InsertMatrix(ctx, resultMatrix(m)); err != nil {
+	if _, err := tx.InsertMatrix(ctx, result); err != nil {
 		return Multiplication{}, err
 	}
 	if m.TilesTotal > 0 {
@@ -110,9 +126,9 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 }
 
 // enqueueTx writes the row of a new multiplication and enqueues its tiles: all of them if they are few, or if a process
-// runs that would not enqueue the others.
+// runs that would not enqueue the others. The job that writes an output is enqueued when the others are counted.
 func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplication) (Multiplication, error) {
-	batched := false
+	batched := m.Output != nil
 	if m.TilesTotal > batchTiles {
 		var err error
 		if batched, err = tx.Tx().KnowBatches(ctx); err != nil {
@@ -128,7 +144,7 @@ func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplica
 		}
 		accepted := newMultiplication(row)
 		accepted.own = m.own
-		return c.enqueueBatchTx(ctx, tx.Tx(), accepted, batchTiles)
+		return c.enqueueBatchTx(ctx, tx.Tx(), accepted, batchDue(accepted))
 	}
 	var err error
 	if m.Jobs, err = c.queue.EnqueueTx(ctx, tx.Tx(), m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
@@ -171,6 +187,10 @@ func planned(s Submission) Multiplication {
 		State:      Pending,
 		Plan:       plan,
 		TilesTotal: plan.Pieces(),
+		Output:     s.Output,
+	}
+	if m.Output != nil {
+		m.TilesTotal++ // to write it
 	}
 	if m.TilesTotal == 0 {
 		now := time.Now()
@@ -198,28 +218,6 @@ func (c *Client) writeOperandsTx(ctx context.Context, tx *store.TenantTx, s Subm
 		return err
 	}
 	return tx.UseMatrices(ctx, stored)
-}
-
-// resultMatrix returns the result of a new multiplication: in blocks, unless one small tile is all of it.
-func resultMatrix(m Multiplication) store.Matrix {
-	c := store.Matrix{
-		ID:     m.C.ID,
-		Rows:   m.C.Shape.Rows,
-		Cols:   m.C.Shape.Cols,
-		DType:  m.C.Shape.DType,
-		Source: store.FromMultiplication,
-		State:  store.Uploading,
-	}
-	if m.State == Completed {
-		c.State = store.Ready
-		c.Digest = store.Digest(c.Shape(), nil)
-	}
-	if m.TilesTotal > 1 || c.Shape().Bytes() > store.MaxInline {
-		grid := m.Plan.Grid()
-		c.BlockRows = grid.BlockRows
-		c.BlockCols = grid.BlockCols
-	}
-	return c
 }
 
 // countSubmission counts a multiplication that was accepted. One without elements is completed with that.

@@ -2,15 +2,16 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/riverqueue/river"
 
 	"github.com/millrace/millrace/jobs/parts"
+	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/outputs"
 )
 
 // sum adds up the parts of a tile, and waits without losing an attempt until all are there. Their jobs tell: a block
@@ -34,17 +35,23 @@ func (w *tileWorker) sum(
 	return w.finish(ctx, job, m, piece, sum, write)
 }
 
-// cleanParts deletes parts that are of no more use after a piece was completed, or late. What it cannot delete goes
-// with the result.
-func (w *tileWorker) cleanParts(
-	ctx context.Context, m store.MultiplicationWithMatrices, piece matrix.Piece, completion error,
-) {
-	if m.Multiplication.TileDepth == 0 || completion != nil && !errors.Is(completion, errSuperseded) {
-		return
+// output writes the result of a multiplication to its output, when all tiles are counted: the last job of those that have
+// one. If people have deleted jobs, some may have to be computed again, which it waits for.
+func (w *tileWorker) output(
+	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices,
+) error {
+	if m.Multiplication.TilesCompleted < m.Multiplication.TilesTotal-1 {
+		return river.JobSnooze(parts.Pause(queue.Snoozes(job.JobRow)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
+	written, err := outputs.Write(ctx, w.client.store, m)
+	if err != nil {
+		return fmt.Errorf("writing the result to its output: %w", err)
+	}
+	result := storedResult{output: &written}
+	if !m.C.InBlocks() { // it has no elements
+		result.digest = store.Digest(m.C.Shape(), nil)
+	}
+	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
-	if err := parts.Clean(ctx, w.client.store, m, piece, completion == nil); err != nil {
-		w.client.log.WarnContext(ctx, "deleting parts of tiles", "multiplication", m.Multiplication.ID, "error", err)
-	}
+	return w.complete(ctx, job, m, parts.Last(), result)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/database"
+	"github.com/millrace/millrace/store/outputs"
 )
 
 const (
@@ -66,7 +67,7 @@ func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error
 		errs[0] = fmt.Errorf("reconciling multiplications: %w", err)
 	}
 	swept, err := w.client.store.SweepExpired(ctx)
-	errs[1] = errors.Join(err, w.client.quotas.Recount(ctx), w.client.webhooks.Sweep(ctx))
+	errs[1] = errors.Join(err, w.client.quotas.Recount(ctx), w.client.webhooks.Sweep(ctx), outputs.Sweep(ctx, w.client.store))
 	if job.Args.Orphans {
 		orphans, err := w.client.store.SweepOrphans(ctx)
 		swept.Orphans = orphans.Orphans

@@ -21,6 +21,8 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/objects"
+	"github.com/millrace/millrace/store/outputs"
 )
 
 // resumePause is how long a job that was retried by hand waits for the other tiles of its multiplication to stop.
@@ -73,6 +75,9 @@ func (w *tileWorker) work(ctx context.Context, job *river.Job[TileArgs]) error {
 	total := m.Multiplication.TilesTotal
 	if job.Args.Tile < 0 || job.Args.Tile >= total {
 		return fmt.Errorf("%w: tile %d of %d", backoff.ErrPermanent, job.Args.Tile, total)
+	}
+	if m.Multiplication.Output != nil && job.Args.Tile == total-1 {
+		return w.output(ctx, job, m)
 	}
 	s := w.client.store
 	piece := m.Multiplication.Plan().Piece(job.Args.Tile)
@@ -159,10 +164,17 @@ func (w *tileWorker) finish(
 		result.content = c
 		result.digest = store.Digest(m.C.Shape(), c)
 	}
+	return w.complete(ctx, job, m, piece, result)
+}
+
+// complete counts a piece that is stored.
+func (w *tileWorker) complete(
+	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices, piece matrix.Piece, r storedResult,
+) error {
 	err := persist.Do(ctx, func(ctx context.Context) error {
-		return w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, result) })
+		return w.client.store.InTx(ctx, func(tx *store.Tx) error { return w.completeTx(ctx, tx, job, r) })
 	})
-	w.cleanParts(ctx, m, piece, err)
+	parts.CleanAfter(ctx, w.client.store, m, piece, err == nil || errors.Is(err, errSuperseded), err == nil, w.client.log)
 	if errors.Is(err, errSuperseded) {
 		// The multiplication was cancelled meanwhile: a job that River called completed would be missing when it is
 		// retried. Or another worker has done the same tile: then the job is completed, and stays so.
@@ -191,6 +203,7 @@ func (w *tileWorker) waitForRoom(ctx context.Context, job *river.Job[TileArgs], 
 type storedResult struct {
 	content []byte
 	digest  []byte
+	output  *objects.Output // that was written, by the last job
 }
 
 // completeTx counts the tile and completes its job, and enqueues more tiles if few are left; the last tile completes
@@ -199,6 +212,11 @@ type storedResult struct {
 // It accepts the tile from a worker whose job was given to another one meanwhile: the tile is as good as the other's,
 // the job is completed once, and the count stays exact.
 func (w *tileWorker) completeTx(ctx context.Context, tx *store.Tx, job *river.Job[TileArgs], r storedResult) error {
+	if r.output != nil {
+		if err := outputs.SaveTx(ctx, tx, job.Args.MultiplicationID, *r.output); err != nil {
+			return err
+		}
+	}
 	m, active, err := tx.CountTile(ctx, job.Args.MultiplicationID, job.AttemptedAt)
 	if err != nil {
 		return err

@@ -13,12 +13,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue/agreed"
 	"github.com/millrace/millrace/migrations"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/installation"
+	"github.com/millrace/millrace/store/objects"
+	"github.com/millrace/millrace/store/tenants"
 )
 
 // Database says where Postgres is.
@@ -171,6 +174,10 @@ func (s Storage) openStore(pool *pgxpool.Pool) (*store.Store, error) {
 		return nil, err
 	}
 	opened := store.Open(pool, b, s.Retention)
+	name := func(ctx context.Context, id identity.TenantID) (string, error) { return tenants.Name(ctx, pool, id) }
+	if opened.Objects, err = objects.Open(s.S3Allow, s.Blocks, name); err != nil {
+		return nil, err
+	}
 	opened.MinFreeBytes = s.MinFreeBytes
 	opened.SweepAll = s.SweepAllOrphans
 	return opened, nil
@@ -220,6 +227,11 @@ func Migrate(ctx context.Context, d Database, wait Wait, log *slog.Logger) error
 // row.
 func (c Config) agreed() []agreed.Setting {
 	return []agreed.Setting{
+		{
+			Name:      "s3-allow",
+			Value:     strings.Join(c.Storage.S3Allow, " "),
+			MayDiffer: true,
+		},
 		{
 			Name:    "blocks",
 			Value:   c.Storage.Blocks,

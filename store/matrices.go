@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/internal/db"
+	"github.com/millrace/millrace/store/objects"
 )
 
 // MaxInline is the size in bytes up to which a content lives in its matrix's row.
@@ -35,6 +36,7 @@ const (
 	FromInline         MatrixSource = "inline"
 	FromRandom         MatrixSource = "random"
 	FromMultiplication MatrixSource = "product"
+	FromObject         MatrixSource = "s3"
 )
 
 // Matrix is a row of table matrices: an operand or a result. The content of one that is ready does not change.
@@ -54,7 +56,8 @@ type Matrix struct {
 	ExpiresAt time.Time
 	ContentID *uuid.UUID // the matrix whose blocks hold the content, when it is another one
 	TenantID  identity.TenantID
-	Retention *time.Duration // of its own
+	Retention *time.Duration   // of its own
+	Object    *objects.Operand // that has the content, in a bucket of a user
 }
 
 func newMatrix(row db.Matrix) Matrix {
@@ -75,6 +78,7 @@ func newMatrix(row db.Matrix) Matrix {
 		ContentID: row.ContentID,
 		TenantID:  row.TenantID,
 		Retention: row.Retention,
+		Object:    row.Object,
 	}
 }
 
@@ -89,6 +93,20 @@ func NewRandom(shape matrix.Shape, seed uint64) Matrix {
 		Source: FromRandom,
 		State:  Ready,
 		Seed:   &bits,
+	}
+}
+
+// NewContent returns a new matrix whose content lives in its row.
+func NewContent(shape matrix.Shape, content []byte) Matrix {
+	return Matrix{
+		ID:      NewID(),
+		Rows:    shape.Rows,
+		Cols:    shape.Cols,
+		DType:   shape.DType,
+		Source:  FromInline,
+		State:   Ready,
+		Content: content,
+		Digest:  Digest(shape, content),
 	}
 }
 
@@ -179,6 +197,7 @@ func insertMatrix(ctx context.Context, q *db.Queries, m Matrix, life time.Durati
 		Seed:      m.Seed,
 		Content:   m.Content,
 		Digest:    m.Digest,
+		Object:    m.Object,
 		Life:      life,
 	})
 	return newMatrix(row), err

@@ -13,6 +13,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/internal/db"
+	"github.com/millrace/millrace/store/objects"
 )
 
 // Multiplication is a row of table multiplications. Package jobs says what its states mean and which may follow which.
@@ -44,6 +45,7 @@ type Multiplication struct {
 	TenantID       identity.TenantID
 	TileDepth      int64          // columns of A and rows of B in a part of a tile; 0: tiles have no parts
 	Retention      *time.Duration // of its own
+	Output         *objects.Output
 }
 
 // Plan returns how the result is cut into tiles.
@@ -213,6 +215,7 @@ func (tx *Tx) insertMultiplication(ctx context.Context, m Multiplication) (Multi
 		LastJob:       m.LastJob,
 		StartedAt:     m.StartedAt,
 		FinishedAt:    m.FinishedAt,
+		Output:        m.Output,
 		Retention:     tx.store.Retention,
 	})
 	return Multiplication(row), err

@@ -16,6 +16,8 @@ func (s *Store) Source(m Matrix) matrix.Source {
 	switch {
 	case m.Seed != nil:
 		return matrix.NewRandom(m.Shape(), uint64(*m.Seed)) //nolint:gosec // the same 64 bits
+	case m.Object != nil:
+		return s.Objects.Source(m.TenantID, m.Shape(), *m.Object)
 	case m.InBlocks():
 		return &blockSource{
 			id:     m.BlockOwner(),

@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
+	"github.com/millrace/millrace/store/objects"
 )
 
 var (
@@ -27,13 +28,14 @@ var (
 )
 
 // SchemaVersion is the newest migration that this version understands. Processes tell it with their lease.
-const SchemaVersion = 25
+const SchemaVersion = 28
 
 // Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs
 // several in one transaction.
 type Store struct {
 	Pool      *pgxpool.Pool
 	Blocks    blocks.Store
+	Objects   *objects.Room // of users; nil: none
 	Retention time.Duration // how long matrices and multiplications are kept after their last use
 
 	UploadLife   time.Duration // how long an upload is kept that nothing renews

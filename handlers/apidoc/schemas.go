@@ -16,9 +16,11 @@ func sharedSchemas() map[string]*huma.Schema {
 		"DType":            enumSchema("float64", "float32"),
 		"Values":           resource.Rows{}.Schema(nil),
 		"RandomMatrix":     randomSchema(),
-		"Operand":          operandSchema("matrix_id", "values", "random"),
-		"NewMatrix":        operandSchema("values", "random"),
-		"Submission":       submissionSchema(ref("Operand")),
+		"Operand":          operandSchema("matrix_id", "values", "random", "s3"),
+		"NewMatrix":        operandSchema("values", "random", "s3"),
+		"ObjectToRead":     objectToReadSchema(),
+		"ObjectToWrite":    objectSchema(bucketAndKey(), "bucket", "key"),
+		"Submission":       withOutput(submissionSchema(ref("Operand"))),
 		"SimpleSubmission": objectSchema(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
 		"Elements":         elementsSchema(),
 		"StreamedEvent":    streamedEventSchema(),
@@ -52,6 +54,7 @@ func operandSchema(members ...string) *huma.Schema {
 		"matrix_id": describedAs("The id of a stored matrix", idSchema()),
 		"values":    ref("Values"),
 		"random":    ref("RandomMatrix"),
+		"s3":        ref("ObjectToRead"),
 	}
 	s := objectSchema(map[string]*huma.Schema{})
 	for _, name := range members {
@@ -60,6 +63,30 @@ func operandSchema(members ...string) *huma.Schema {
 	s.MinProperties = new(1)
 	s.MaxProperties = new(1)
 	return s
+}
+
+// withOutput adds where the result is written to.
+func withOutput(s *huma.Schema) *huma.Schema {
+	s.Properties["output"] = describedAs("Where the result is written to as a .npy file, in a bucket that the settings of "+
+		"the server allow. It replaces what is there. The multiplication is completed when it is written",
+		objectSchema(map[string]*huma.Schema{"s3": ref("ObjectToWrite")}, "s3"))
+	return s
+}
+
+func bucketAndKey() map[string]*huma.Schema {
+	return map[string]*huma.Schema{
+		"bucket": textSchema(255),
+		"key":    textSchema(1024),
+	}
+}
+
+// objectToReadSchema describes a .npy file in a bucket.
+func objectToReadSchema() *huma.Schema {
+	s := objectSchema(bucketAndKey(), "bucket", "key")
+	s.Properties["version"] = describedAs("The id of a version, in a bucket that keeps versions; the newest if it is "+
+		"left out", textSchema(1024))
+	return describedAs("A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of "+
+		"it is read when it is needed, and the multiplication fails if it was replaced or deleted", s)
 }
 
 func randomSchema() *huma.Schema {

@@ -42,7 +42,8 @@ func SubmitMultiplication() huma.Operation {
 		Summary:     "Multiply two matrices",
 		Description: "Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits " +
 			"for the result, and contains it in `result.values` if it is small. Operands are stored matrices, " +
-			"numbers, random matrices, which are neither uploaded nor stored, or .npy files.",
+			"numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are " +
+			"read where they are.",
 		DefaultStatus: http.StatusAccepted,
 		RequestBody: &huma.RequestBody{
 			Description: "The operands as JSON or as .npy files.",
@@ -78,6 +79,9 @@ func submissionJSON() *huma.MediaType {
 		return map[string]any{"random": map[string]any{"rows": 5000, "cols": 5000, "seed": seed}}
 	}
 	stored := func(id string) map[string]any { return map[string]any{"matrix_id": id} }
+	object := func(key string) map[string]any {
+		return map[string]any{"s3": map[string]any{"bucket": "data", "key": key}}
+	}
 	return &huma.MediaType{
 		Schema: ref("Submission"),
 		Examples: map[string]*huma.Example{
@@ -92,6 +96,15 @@ func submissionJSON() *huma.MediaType {
 			"stored": {
 				Summary: "Stored matrices",
 				Value:   map[string]any{"a": stored(exampleMatrixA), "b": stored(exampleMatrixB)},
+			},
+			"objects": {
+				Summary:     "Objects in buckets",
+				Description: "The buckets must be allowed by the settings of the server.",
+				Value: map[string]any{
+					"a":      object("inputs/a.npy"),
+					"b":      object("inputs/b.npy"),
+					"output": object("results/c.npy"),
+				},
 			},
 		},
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-const operandForms = `"matrix_id", "values" or "random"`
+const operandForms = `"matrix_id", "values", "random" or "s3"`
 
-// operand reads an object with one of the three forms of an operand. at names its place in the body, for errors.
+// operand reads an object with one of the four forms of an operand. at names its place in the body, for errors.
 func (j *jsonReader) operand(ctx context.Context, at string) (*jobs.Operand, error) {
 	var o *jobs.Operand
 	for name, err := range j.members(at) {
@@ -32,6 +32,8 @@ func (j *jsonReader) operand(ctx context.Context, at string) (*jobs.Operand, err
 			o, err = j.values(ctx, at+".values")
 		case name == "random":
 			o, err = j.random(at + ".random")
+		case name == "s3":
+			o, err = j.inBucket(ctx, at+".s3")
 		default:
 			err = unknownMember(at, name, operandForms)
 		}

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/jobs"
+	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/store/retention"
 )
 
 // ReadOrder reads the two operands and the priority of a multiplication, and verifies the body. The body is one of
-//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N},
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}},
 //   - a form with the .npy files a and b, and the fields priority and retention_seconds.
 //
-// The last two may be absent. The priority is jobs.DefaultPriority then.
+// All but the operands may be absent. The priority is jobs.DefaultPriority then.
 //
 // Errors are ErrBadRequest, ErrInvalid, those of package matrix and of the store.
 func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
@@ -48,6 +49,7 @@ type order struct {
 	a, b      *jobs.Operand
 	priority  int   // 0 if there is none
 	retention int64 // in seconds; 0 if there is none
+	output    *objects.Output
 }
 
 // submission checks that nothing is missing. a and b are the names of the operands in the body.
@@ -60,6 +62,7 @@ func (o *order) submission(a, b string) (jobs.Submission, error) {
 		B:         *o.b,
 		Priority:  cmp.Or(o.priority, jobs.DefaultPriority),
 		Retention: time.Duration(o.retention) * time.Second,
+		Output:    o.output,
 	}, nil
 }
 
@@ -80,8 +83,10 @@ func readOrder(ctx context.Context, j *jsonReader) (jobs.Submission, error) {
 			o.priority = int(n)
 		case "retention_seconds":
 			o.retention, err = j.integer(name, minRetention, maxRetention)
+		case "output":
+			o.output, err = j.output(ctx, name)
 		default:
-			err = unknownMember("the body", name, `"a", "b", "priority" and "retention_seconds"`)
+			err = unknownMember("the body", name, `"a", "b", "priority", "retention_seconds" and "output"`)
 		}
 		if err != nil {
 			return jobs.Submission{}, err

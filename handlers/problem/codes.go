@@ -32,6 +32,10 @@ const (
 // The codes of operations.
 const (
 	Malformed    Code = "malformed_content"
+	NotAllowed   Code = "object_not_allowed"
+	NoObject     Code = "object_missing"
+	Refused      Code = "object_refused"
+	Changed      Code = "object_changed"
 	NotFound     Code = "not_found"
 	Conflict     Code = "conflict"
 	NotCompleted Code = "not_completed"
@@ -56,6 +60,7 @@ const (
 	Internal    Code = "internal_error"
 	Damaged     Code = "content_damaged"
 	Unavailable Code = "unavailable"
+	NoStore     Code = "object_store_unavailable"
 	Busy        Code = "busy"
 	Updating    Code = "updating"
 	Full        Code = "storage_full"
@@ -73,6 +78,7 @@ var statuses = map[Code]int{
 	TokenRevoked:       http.StatusUnauthorized,
 	Scope:              http.StatusForbidden,
 	OtherSite:          http.StatusForbidden,
+	NotAllowed:         http.StatusForbidden,
 	NotFound:           http.StatusNotFound,
 	NoSuchPath:         http.StatusNotFound,
 	MethodNotAllowed:   http.StatusMethodNotAllowed,
@@ -82,6 +88,7 @@ var statuses = map[Code]int{
 	NotCompleted:       http.StatusConflict,
 	NotReady:           http.StatusConflict,
 	InUse:              http.StatusConflict,
+	Changed:            http.StatusConflict,
 	Finished:           http.StatusConflict,
 	Active:             http.StatusConflict,
 	KeyTaken:           http.StatusConflict,
@@ -94,6 +101,8 @@ var statuses = map[Code]int{
 	OtherHost:          http.StatusMisdirectedRequest,
 	InvalidParameter:   http.StatusUnprocessableEntity,
 	Invalid:            http.StatusUnprocessableEntity,
+	NoObject:           http.StatusUnprocessableEntity,
+	Refused:            http.StatusUnprocessableEntity,
 	Shape:              http.StatusUnprocessableEntity,
 	Elements:           http.StatusUnprocessableEntity,
 	KeyReused:          http.StatusUnprocessableEntity,
@@ -105,6 +114,7 @@ var statuses = map[Code]int{
 	Internal:           http.StatusInternalServerError,
 	Damaged:            http.StatusInternalServerError,
 	Unavailable:        http.StatusServiceUnavailable,
+	NoStore:            http.StatusServiceUnavailable,
 	Busy:               http.StatusServiceUnavailable,
 	Updating:           http.StatusServiceUnavailable,
 	Full:               http.StatusInsufficientStorage,

@@ -14,7 +14,8 @@ type Matrix struct {
 	DType matrix.DType `json:"dtype" enum:"float64,float32"`
 	State string       `json:"state" enum:"uploading,ready"`
 	//house:ignore words "product" is a value of the API
-	Source    string    `json:"source" enum:"upload,inline,random,product" doc:"How the matrix was made"`
+	Source    string    `json:"source" enum:"upload,inline,random,product,s3" doc:"How the matrix was made"`
+	S3        *Object   `json:"s3,omitempty" doc:"The object that has the elements, if they are read where they are"`
 	Bytes     int64     `json:"bytes" doc:"Size of the elements"`
 	Digest    string    `json:"digest,omitempty" pattern:"^sha-256:[0-9a-f]{64}$" maxLength:"72" doc:"SHA-256 of the content as .npy, row-major and little-endian, as np.save writes it"`
 	CreatedAt time.Time `json:"created_at"`

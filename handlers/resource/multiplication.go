@@ -28,6 +28,7 @@ type Multiplication struct {
 	ExpiresAt  *time.Time          `json:"expires_at,omitempty" doc:"When the multiplication and its result will be deleted"`
 	Waiting    *Outlook            `json:"waiting,omitempty" doc:"What it waits for, of one that has not finished. The ETag is not about it."`
 	Result     *Result             `json:"result,omitempty" doc:"Present once the state is completed"`
+	Output     *Output             `json:"output,omitempty" doc:"Where the result is written to as a .npy file, if its submission said so. It is there once the state is completed; to write it counts as a tile"`
 	Links      MultiplicationLinks `json:"links"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -101,6 +102,28 @@ func Clean(
 	}
 	return nil
 }
+
+// cleanTimeout bounds how long an attempt deletes parts.
+const cleanTimeout = 10 * time.Second
+
+// CleanAfter is Clean after a piece was counted, or was late; unless it is over, neither is known. What it cannot delete
+// goes with the result.
+func CleanAfter(
+	ctx context.Context, s *store.Store, m store.MultiplicationWithMatrices, piece matrix.Piece, over, counted bool,
+	log *slog.Logger,
+) {
+	if m.Multiplication.TileDepth == 0 || !over {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, cleanTimeout)
+	defer cancel()
+	if err := Clean(ctx, s, m, piece, counted); err != nil {
+		log.WarnContext(ctx, "deleting parts of tiles", "multiplication", m.Multiplication.ID, "error", err)
+	}
+}
+
+// Last returns what stands for the last piece of a multiplication, after which no part is of use.
+func Last() matrix.Piece { return matrix.Piece{Part: 1} }
 
 // Write stores a part. To do so twice is harmless.
 func (t Tile) Write(ctx context.Context, part int64, content []byte) error {

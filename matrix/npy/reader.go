@@ -106,7 +106,7 @@ func (r *Reader) readDecoded(p []byte) int {
 	}
 	n := r.have / from
 	if bad := r.decode(p[:n*to], r.raw[:n*from]); bad >= 0 {
-		r.err = r.inexact(r.decoded+int64(bad), r.raw[bad*from:])
+		r.err = r.header.inexact(r.decoded+int64(bad), r.raw[bad*from:])
 		n = bad
 		r.have = 0
 	} else {
@@ -151,13 +151,13 @@ func (r *Reader) promise() string {
 }
 
 // inexact returns the error for element i in file order, whose bytes are at the start of raw, little endian.
-func (r *Reader) inexact(i int64, raw []byte) error {
-	row, col := i/r.header.Shape.Cols, i%r.header.Shape.Cols
-	if r.header.Fortran {
-		row, col = i%r.header.Shape.Rows, i/r.header.Shape.Rows
+func (h Header) inexact(i int64, raw []byte) error {
+	row, col := i/h.Shape.Cols, i%h.Shape.Cols
+	if h.Fortran {
+		row, col = i%h.Shape.Rows, i/h.Shape.Rows
 	}
 	value := fmt.Sprint(binary.LittleEndian.Uint64(raw))
-	if r.header.element.kind == 'i' {
+	if h.element.kind == 'i' {
 		value = fmt.Sprint(int64(binary.LittleEndian.Uint64(raw))) //nolint:gosec // the same 64 bits
 	}
 	return fmt.Errorf("%w: element [%d, %d] is the integer %s, float64 holds integers exactly up to ±2⁵³",

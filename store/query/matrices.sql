@@ -1,6 +1,6 @@
 -- name: InsertMatrix :one
-INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
-VALUES (@id, @tenant_id, @rows, @cols, @dtype, @source, @state, @block_rows, @block_cols, @seed, @content, @digest,
+INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, object, expires_at)
+VALUES (@id, @tenant_id, @rows, @cols, @dtype, @source, @state, @block_rows, @block_cols, @seed, @content, @digest, @object,
         now() + @life::interval)
 RETURNING *;
 

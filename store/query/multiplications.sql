@@ -1,8 +1,9 @@
 -- name: InsertMultiplication :one
 INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
-                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, expires_at)
+                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, output, expires_at)
 VALUES (@id, @tenant_id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tile_depth, @tiles_total,
-        @tiles_unqueued, @batched, @first_job, @last_job, @started_at, @finished_at, now() + @retention::interval)
+        @tiles_unqueued, @batched, @first_job, @last_job, @started_at, @finished_at, @output,
+        now() + @retention::interval)
 RETURNING *;
 
 -- name: ListMultiplications :many
@@ -101,9 +102,11 @@ WHERE id = @id
 RETURNING *;
 
 -- name: ListStarved :many
--- Active multiplications whose next batch of jobs should have been enqueued: few of the enqueued tiles are left.
+-- Active multiplications whose next batch of jobs should have been enqueued: few of the enqueued tiles are left. The last job of one
+-- with an output is due when all others are done.
 SELECT id FROM multiplications
 WHERE tiles_unqueued > 0 AND state IN ('pending', 'in_progress')
+  AND (output IS NULL OR tiles_unqueued > 1 OR tiles_completed = tiles_total - 1)
   AND tiles_total - tiles_unqueued - tiles_completed <= @few::bigint
 LIMIT @max_rows;
 

@@ -6,6 +6,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/objects"
 )
 
 // ErrPermanent marks errors that no other attempt can mend.
@@ -22,6 +23,9 @@ func Permanent(err error) bool {
 		matrix.ErrShape,
 		matrix.ErrTooLarge,
 		blocks.ErrDamaged,
+		objects.ErrChanged,
+		objects.ErrMissing,
+		objects.ErrRefused,
 	} {
 		if errors.Is(err, target) {
 			return true

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/objects"
 	"time"
 )
 
@@ -176,7 +177,7 @@ UPDATE matrices SET
     state = 'ready', rows = $1, digest = $2, content_id = $3, block_rows = $4,
     block_cols = $5, expires_at = now() + $6::interval
 WHERE id = $7 AND state = 'uploading'
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention, object
 `
 
 type FinishUploadParams struct {
@@ -218,12 +219,13 @@ func (q *Queries) FinishUpload(ctx context.Context, arg FinishUploadParams) (Mat
 		&i.DamagedAt,
 		&i.TenantID,
 		&i.Retention,
+		&i.Object,
 	)
 	return i, err
 }
 
 const GetMatrix = `-- name: GetMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention FROM matrices WHERE id = $1 AND tenant_id = $2
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention, object FROM matrices WHERE id = $1 AND tenant_id = $2
 `
 
 func (q *Queries) GetMatrix(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Matrix, error) {
@@ -247,6 +249,7 @@ func (q *Queries) GetMatrix(ctx context.Context, iD uuid.UUID, tenantID identity
 		&i.DamagedAt,
 		&i.TenantID,
 		&i.Retention,
+		&i.Object,
 	)
 	return i, err
 }
@@ -287,10 +290,10 @@ func (q *Queries) HealContents(ctx context.Context, arg HealContentsParams) (int
 }
 
 const InsertMatrix = `-- name: InsertMatrix :one
-INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-        now() + $13::interval)
-RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention
+INSERT INTO matrices (id, tenant_id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, object, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+        now() + $14::interval)
+RETURNING id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention, object
 `
 
 type InsertMatrixParams struct {
@@ -306,6 +309,7 @@ type InsertMatrixParams struct {
 	Seed      *int64
 	Content   []byte
 	Digest    []byte
+	Object    *objects.Operand
 	Life      time.Duration
 }
 
@@ -323,6 +327,7 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		arg.Seed,
 		arg.Content,
 		arg.Digest,
+		arg.Object,
 		arg.Life,
 	)
 	var i Matrix
@@ -344,6 +349,7 @@ func (q *Queries) InsertMatrix(ctx context.Context, arg InsertMatrixParams) (Mat
 		&i.DamagedAt,
 		&i.TenantID,
 		&i.Retention,
+		&i.Object,
 	)
 	return i, err
 }
@@ -482,7 +488,7 @@ func (q *Queries) LockContent(ctx context.Context, key int64) error {
 }
 
 const LockMatrix = `-- name: LockMatrix :one
-SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention FROM matrices WHERE id = $1 AND tenant_id = $2 FOR UPDATE
+SELECT id, rows, cols, dtype, source, state, block_rows, block_cols, seed, content, digest, created_at, expires_at, content_id, damaged_at, tenant_id, retention, object FROM matrices WHERE id = $1 AND tenant_id = $2 FOR UPDATE
 `
 
 func (q *Queries) LockMatrix(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Matrix, error) {
@@ -506,6 +512,7 @@ func (q *Queries) LockMatrix(ctx context.Context, iD uuid.UUID, tenantID identit
 		&i.DamagedAt,
 		&i.TenantID,
 		&i.Retention,
+		&i.Object,
 	)
 	return i, err
 }

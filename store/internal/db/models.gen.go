@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/objects"
 )
 
 // Answers to accepted requests that came with a key, each written in the transaction that did the work: there is no key of a request that is still in progress.
@@ -54,6 +55,8 @@ type Matrix struct {
 	TenantID identity.TenantID
 	// How long it is kept after its last use; NULL: as long as the settings say.
 	Retention *time.Duration
+	// The object that has the elements, with its ETag, and how they are in it; NULL: they are elsewhere.
+	Object *objects.Operand
 }
 
 // Products and their outcome. Attempts, errors and schedule of the tiles are in river_job.
@@ -94,6 +97,8 @@ type Multiplication struct {
 	TileDepth int64
 	// How long it is kept after its last use; NULL: as long as the settings say.
 	Retention *time.Duration
+	// The object that the result is written to, by a job of its own, which counts as a tile; NULL: none.
+	Output *objects.Output
 }
 
 // The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.
@@ -103,6 +108,16 @@ type MultiplicationEvent struct {
 	At               time.Time
 	State            string
 	TilesCompleted   int64
+}
+
+// Uploads of results that are under way, or whose process has died.
+type ObjectUpload struct {
+	MultiplicationID uuid.UUID
+	Upload           string
+	TenantID         identity.TenantID
+	Bucket           string
+	Key              string
+	BegunAt          time.Time
 }
 
 type Webhook struct {

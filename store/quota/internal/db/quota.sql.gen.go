@@ -64,7 +64,7 @@ const Recount = `-- name: Recount :execrows
 UPDATE tenants t SET counted_bytes = coalesce(c.bytes, 0), counted_before = $1::uuid
 FROM tenants o LEFT JOIN (
     SELECT m.tenant_id, sum(m.rows * m.cols * CASE m.dtype WHEN 'float64' THEN 8 ELSE 4 END)::bigint AS bytes FROM matrices m
-    WHERE m.id < $1::uuid AND m.source <> 'random'
+    WHERE m.id < $1::uuid AND m.source NOT IN ('random', 's3')
     GROUP BY m.tenant_id) AS c ON c.tenant_id = o.id
 WHERE t.id = o.id
 `
@@ -167,11 +167,11 @@ func (q *Queries) SumQueuedOfAll(ctx context.Context) ([]SumQueuedOfAllRow, erro
 const SumStored = `-- name: SumStored :one
 SELECT (t.counted_bytes + coalesce((
     SELECT sum(m.rows::float8 * m.cols * CASE m.dtype WHEN 'float64' THEN 8 ELSE 4 END) FROM matrices m
-    WHERE m.id >= t.counted_before AND m.tenant_id = t.id AND m.source <> 'random'), 0))::float8 AS bytes
+    WHERE m.id >= t.counted_before AND m.tenant_id = t.id AND m.source NOT IN ('random', 's3')), 0))::float8 AS bytes
 FROM tenants t WHERE t.id = $1
 `
 
-// The bytes of a tenant's matrices: what a sweep has counted, and what came since. Random ones take none, and those whose upload
+// The bytes of a tenant's matrices: what a sweep has counted, and what came since. Random ones and objects in buckets take none, and those whose upload
 // does not know its rows yet are counted when it does.
 func (q *Queries) SumStored(ctx context.Context, id identity.TenantID) (float64, error) {
 	row := q.db.QueryRow(ctx, SumStored, id)
