@@ -173,6 +173,7 @@ const (
 	Inline  MatrixSource = "inline"
 	Product MatrixSource = "product"
 	Random  MatrixSource = "random"
+	S3      MatrixSource = "s3"
 	Upload  MatrixSource = "upload"
 )
 
@@ -184,6 +185,8 @@ func (e MatrixSource) Valid() bool {
 	case Product:
 		return true
 	case Random:
+		return true
+	case S3:
 		return true
 	case Upload:
 		return true
@@ -842,6 +845,9 @@ type Matrix struct {
 	ID        string    `json:"id"`
 	Rows      int64     `json:"rows"`
 
+	// S3 The object that has the elements, if they are read where they are
+	S3 *Object `json:"s3,omitempty"`
+
 	// Source How the matrix was made
 	Source MatrixSource `json:"source"`
 	State  MatrixState  `json:"state"`
@@ -903,6 +909,9 @@ type Multiplication struct {
 	//
 	// Examples: {"events":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/events","jobs":"/riverui/jobs/17","self":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e"}
 	Links MultiplicationLinks `json:"links"`
+
+	// Output Where the result is written to as a .npy file, if its submission said so. It is there once the state is completed; to write it counts as a tile
+	Output *Output `json:"output,omitempty"`
 
 	// Priority 1 is the most urgent
 	Priority int64 `json:"priority"`
@@ -1045,6 +1054,9 @@ type NewMatrix struct {
 	// Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 	Random *RandomMatrix `json:"random,omitempty"`
 
+	// S3 A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted
+	S3 *ObjectToRead `json:"s3,omitempty"`
+
 	// Values Rows of numbers, all of the same length.
 	//
 	// Examples: [[1,2],[3,4]]
@@ -1097,6 +1109,33 @@ type NewWebhookState string
 // NewWebhookStates defines model for NewWebhook.States.
 type NewWebhookStates string
 
+// Object defines model for Object.
+type Object struct {
+	Bucket string `json:"bucket"`
+
+	// Etag Of the content; absent until it is written
+	Etag *string `json:"etag,omitempty"`
+	Key  string  `json:"key"`
+
+	// Version Its id, where the bucket keeps versions
+	Version *string `json:"version,omitempty"`
+}
+
+// ObjectToRead A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted
+type ObjectToRead struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+
+	// Version The id of a version, in a bucket that keeps versions; the newest if it is left out
+	Version *string `json:"version,omitempty"`
+}
+
+// ObjectToWrite defines model for ObjectToWrite.
+type ObjectToWrite struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+}
+
 // Operand A factor of a multiplication: a stored matrix, numbers, or a random matrix.
 //
 // Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
@@ -1108,6 +1147,9 @@ type Operand struct {
 	//
 	// Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 	Random *RandomMatrix `json:"random,omitempty"`
+
+	// S3 A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted
+	S3 *ObjectToRead `json:"s3,omitempty"`
 
 	// Values Rows of numbers, all of the same length.
 	//
@@ -1133,6 +1175,11 @@ type Outlook struct {
 
 	// TilesAhead Tiles of others that begin before its next one. The line is fair: others may come in between
 	TilesAhead int64 `json:"tiles_ahead"`
+}
+
+// Output defines model for Output.
+type Output struct {
+	S3 Object `json:"s3"`
 }
 
 // Overview The state of the system, and links to its pages.
@@ -1380,6 +1427,11 @@ type Submission struct {
 	//
 	// Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 	B Operand `json:"b"`
+
+	// Output Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written
+	Output *struct {
+		S3 ObjectToWrite `json:"s3"`
+	} `json:"output,omitempty"`
 
 	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`
@@ -2042,7 +2094,7 @@ type ClientInterface interface {
 
 	// SubmitMultiplicationWithBody Multiply two matrices
 	//
-	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2051,7 +2103,7 @@ type ClientInterface interface {
 
 	// SubmitMultiplication Multiply two matrices
 	//
-	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2461,7 +2513,7 @@ func (c *Operations) ListMultiplications(ctx context.Context, params *ListMultip
 
 // SubmitMultiplicationWithBody Multiply two matrices
 //
-// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2480,7 +2532,7 @@ func (c *Operations) SubmitMultiplicationWithBody(ctx context.Context, params *S
 
 // SubmitMultiplication Multiply two matrices
 //
-// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4837,7 +4889,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 	//
-	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4846,7 +4898,7 @@ type ClientWithResponsesInterface interface {
 
 	// SubmitMultiplicationWithResponse Multiply two matrices
 	//
-	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10969,7 +11021,7 @@ func (c *ClientWithResponses) ListMultiplicationsWithResponse(ctx context.Contex
 
 // SubmitMultiplicationWithBodyWithResponse Multiply two matrices
 //
-// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10984,7 +11036,7 @@ func (c *ClientWithResponses) SubmitMultiplicationWithBodyWithResponse(ctx conte
 
 // SubmitMultiplicationWithResponse Multiply two matrices
 //
-// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, or .npy files.
+// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

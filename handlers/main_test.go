@@ -24,6 +24,7 @@ import (
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/keys"
+	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -56,6 +57,7 @@ type options struct {
 	limits  handlers.Limits
 	accept  jobs.Limits
 	site    handlers.Site
+	objects *objects.Room
 }
 
 var testLimits = handlers.Limits{MaxMatrixBytes: 64 << 20, MaxJSONValues: 100_000}
@@ -86,6 +88,7 @@ func setupWith(t testing.TB, o options) *testBundle {
 		o.site.Version = "test"
 	}
 	b := &testBundle{store: store.Open(pool, contents, time.Hour)}
+	b.store.Objects = o.objects
 	log := o.log
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(&logWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))

@@ -19,7 +19,7 @@ var (
 	// ErrFull means that a quota of the store is used up.
 	ErrFull = errors.New("a quota of the bucket is used up")
 	// ErrForbidden means that the store does not allow what was asked for.
-	ErrForbidden = errors.New("the store refuses it")
+	ErrForbidden = errors.New("forbidden")
 	// ErrChanged means that an object is not the one any more that was to be read.
 	ErrChanged = errors.New("the object has changed")
 	// ErrUnavailable means that the store could not be reached, or could not respond, however often it was asked.
