@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -82,5 +84,58 @@ func checkSquare(t *testing.T, path string, n int) {
 		if got := math.Float64frombits(binary.LittleEndian.Uint64(content[8*(at[0]*n+at[1]):])); got != want {
 			t.Errorf("element %v = %g, want %g", at, got, want)
 		}
+	}
+}
+
+// TestKilledOutput: operands and output of a command are in a bucket. A worker that is killed while it writes leaves
+// nothing to see; the next one writes the object, and aborts what the first has begun.
+func TestKilledOutput(t *testing.T) {
+	t.Parallel()
+	proxy, raw := s3server.NewProxy(t), s3server.Raw(t)
+	prefix := uuid.NewString()
+	const n = 700
+	file, err := os.ReadFile(writeMatrix(t, n, n, matrix.Float64, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s3server.Put(t, raw, prefix+"/a.npy", file)
+	d := deploy(t)
+	allowed := strings.Replace(proxy.Address, "?", "/"+prefix+"?", 1) + "=read,write"
+	d.env = append(d.env, "MILLRACE_S3_ALLOW=elsewhere=read "+allowed)
+	d.startAPI()
+	writing := make(chan struct{}, 10)
+	proxy.Set(func(_ int, w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		if r.Method == http.MethodPut {
+			_, _ = io.Copy(io.Discard, r.Body)
+			writing <- struct{}{}
+			<-r.Context().Done()
+			return
+		}
+		pass.ServeHTTP(w, r)
+	})
+	worker := d.startWorker()
+	object := func(name string) string { return "s3://" + s3server.Bucket + "/" + prefix + "/" + name }
+	id, stderr, code := run(t, d.env, "multiply", "--detach", "--server="+d.server, object("a.npy"), object("a.npy"),
+		"-o", object("c.npy"))
+	if code != 0 {
+		t.Fatalf("multiply: code %d, %q, want 0", code, stderr)
+	}
+	<-writing
+	worker.exit(os.Kill)
+	if got, _ := s3server.Get(t, raw, prefix+"/c.npy"); got != nil || s3server.Uploads(t, raw, prefix) != 1 {
+		t.Errorf("after the kill there is an object of %d bytes, and %d uploads, want none and one", len(got),
+			s3server.Uploads(t, raw, prefix))
+	}
+	proxy.Set(nil)
+	d.startWorker()
+	d.completesNow(strings.TrimSpace(id))
+	got, _ := s3server.Get(t, raw, prefix+"/c.npy")
+	output := filepath.Join(t.TempDir(), "C.npy")
+	if err := os.WriteFile(output, got, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checkSquare(t, output, n)
+	if left := s3server.Uploads(t, raw, prefix); left != 0 {
+		t.Errorf("%d uploads are left, want none", left)
 	}
 }

@@ -16,7 +16,7 @@ import (
 type multiplyCommand struct {
 	remote.ServerFlags
 	remote.OutputFlags
-	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], or id:MATRIX_ID for a matrix on the server."`
+	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], id:MATRIX_ID for a matrix on the server, or s3://BUCKET/KEY for a .npy file in a bucket that the server may read."`
 	B           string        `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
 	Batch       string        `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
 	Detach      bool          `short:"d" help:"Print the id of the multiplication as soon as it is queued, and do not wait."`
@@ -38,6 +38,8 @@ is repeated; a line that is refused is printed with its problem, and costs no ot
 The output file appears when the download is complete. A download that breaks is resumed; one that is interrupted
 leaves a .part file, from which "millrace result" resumes. Ctrl-C during the computation asks whether to cancel the
 multiplication.
+
+With -o s3://BUCKET/KEY the server writes the result to a bucket, and nothing is downloaded.
 
 ` + usage.ExitCodes
 }
@@ -105,6 +107,10 @@ func (c *multiplyCommand) Run(ctx context.Context, out streams) error {
 
 // checkOutput checks the flags of the output. With --detach there is none.
 func (c *multiplyCommand) checkOutput(stdout io.Writer) error {
+	if c.InBucket() {
+		_, _, err := remote.ParseObject(c.Output)
+		return err
+	}
 	if !c.Detach {
 		return c.Check(c.JSON, stdout)
 	}
@@ -139,6 +145,13 @@ func (c *multiplyCommand) submit(
 	if c.Retention > 0 {
 		seconds := int64(c.Retention / time.Second)
 		order.RetentionSeconds = &seconds
+	}
+	if c.InBucket() {
+		bucket, key, err := remote.ParseObject(c.Output)
+		if err != nil {
+			return client.Multiplication{}, err
+		}
+		order.Output = &client.NewOutput{S3: client.ObjectToWrite{Bucket: bucket, Key: key}}
 	}
 	m, err := api.Submit(ctx, order)
 	if err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -86,7 +87,12 @@ func (d *delivery) run(ctx context.Context, m client.Multiplication) error {
 	d.summary.State = string(m.State)
 	d.summary.Multiplication = m
 	err := remote.CheckCompleted(m)
-	if err == nil {
+	switch {
+	case err != nil:
+	case d.output.InBucket():
+		d.summary.Output = d.output.Output
+		_, err = fmt.Fprintf(d.log, "%-10s %s\n", "written", d.output.Output)
+	default:
 		err = d.download(ctx, m)
 	}
 	if d.json {

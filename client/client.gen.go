@@ -1063,6 +1063,11 @@ type NewMatrix struct {
 	Values *Values `json:"values,omitempty"`
 }
 
+// NewOutput Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written
+type NewOutput struct {
+	S3 ObjectToWrite `json:"s3"`
+}
+
 // NewWebhook A webhook, with a secret that is new.
 //
 // Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
@@ -1429,9 +1434,7 @@ type Submission struct {
 	B Operand `json:"b"`
 
 	// Output Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written
-	Output *struct {
-		S3 ObjectToWrite `json:"s3"`
-	} `json:"output,omitempty"`
+	Output *NewOutput `json:"output,omitempty"`
 
 	// Priority 1 is the most urgent; 2 if it is left out
 	Priority *int32 `json:"priority,omitempty"`

@@ -33,7 +33,7 @@ type Operand struct {
 }
 
 // ParseOperand parses an argument: the path of a .npy file or of a pipe that delivers one, - for the standard input,
-// random:ROWSxCOLS[:SEED], or id:MATRIX_ID. It finds out the shape, so that CheckShapes can refuse the operands before
+// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY. But for that of an object, it finds out the shape, so that CheckShapes can refuse the operands before
 // anything is uploaded.
 func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
 	if text, ok := strings.CutPrefix(arg, "random:"); ok {
@@ -55,10 +55,32 @@ func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand,
 			shape:   shape,
 		}, nil
 	}
+	if strings.HasPrefix(arg, objectPrefix) {
+		bucket, key, err := ParseObject(arg)
+		return Operand{
+			Operand: client.Operand{S3: &client.ObjectToRead{Bucket: bucket, Key: key}},
+			name:    arg,
+		}, err
+	}
 	if arg == stdinName {
 		return streamOperand(ctx, arg, "standard input", os.Stdin)
 	}
 	return fileOperand(ctx, arg)
+}
+
+// objectPrefix begins the name of an object in a bucket that the server reads or writes.
+const objectPrefix = "s3://"
+
+// InBucket reports whether an output is an object in a bucket.
+func (f OutputFlags) InBucket() bool { return strings.HasPrefix(f.Output, objectPrefix) }
+
+// ParseObject parses s3://BUCKET/KEY. The key is what follows, as it is.
+func ParseObject(arg string) (bucket, key string, err error) {
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(arg, objectPrefix), "/")
+	if bucket == "" || key == "" {
+		err = usage.Errorf("%s: an object in a bucket is s3://BUCKET/KEY", arg)
+	}
+	return bucket, key, err
 }
 
 // streamOperand reads the header of a stream.
@@ -143,8 +165,11 @@ func fileOperand(ctx context.Context, path string) (Operand, error) {
 	}, nil
 }
 
-// CheckShapes returns an error unless the product A·B of two operands is defined.
+// CheckShapes returns an error unless the product A·B of two operands is defined, as far as their shapes are known.
 func CheckShapes(a, b Operand) error {
+	if a.S3 != nil || b.S3 != nil {
+		return nil
+	}
 	if a.shape.Cols != b.shape.Rows {
 		return usage.Errorf("%s is %d×%d and %s is %d×%d: the columns of the first must equal the rows of the second",
 			a.name, a.shape.Rows, a.shape.Cols, b.name, b.shape.Rows, b.shape.Cols)

@@ -19,6 +19,7 @@ func sharedSchemas() map[string]*huma.Schema {
 		"Operand":          operandSchema("matrix_id", "values", "random", "s3"),
 		"NewMatrix":        operandSchema("values", "random", "s3"),
 		"ObjectToRead":     objectToReadSchema(),
+		"NewOutput":        newOutputSchema(),
 		"ObjectToWrite":    objectSchema(bucketAndKey(), "bucket", "key"),
 		"Submission":       withOutput(submissionSchema(ref("Operand"))),
 		"SimpleSubmission": objectSchema(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
@@ -67,10 +68,14 @@ func operandSchema(members ...string) *huma.Schema {
 
 // withOutput adds where the result is written to.
 func withOutput(s *huma.Schema) *huma.Schema {
-	s.Properties["output"] = describedAs("Where the result is written to as a .npy file, in a bucket that the settings of "+
+	s.Properties["output"] = ref("NewOutput")
+	return s
+}
+
+func newOutputSchema() *huma.Schema {
+	return describedAs("Where the result is written to as a .npy file, in a bucket that the settings of "+
 		"the server allow. It replaces what is there. The multiplication is completed when it is written",
 		objectSchema(map[string]*huma.Schema{"s3": ref("ObjectToWrite")}, "s3"))
-	return s
 }
 
 func bucketAndKey() map[string]*huma.Schema {
