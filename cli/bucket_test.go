@@ -121,7 +121,8 @@ func TestKilledOutput(t *testing.T) {
 		t.Fatalf("multiply: code %d, %q, want 0", code, stderr)
 	}
 	<-writing
-	worker.exit(os.Kill)
+	worker.signal(os.Kill)
+	_ = worker.wait()
 	if got, _ := s3server.Get(t, raw, prefix+"/c.npy"); got != nil || s3server.Uploads(t, raw, prefix) != 1 {
 		t.Errorf("after the kill there is an object of %d bytes, and %d uploads, want none and one", len(got),
 			s3server.Uploads(t, raw, prefix))
