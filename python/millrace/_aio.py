@@ -100,6 +100,10 @@ class AsyncClient:
         """Store a matrix on the server, as ``Client.upload``."""
         return await self._run(self.sync.upload, value)
 
+    async def in_bucket(self, bucket: str, key: str, version: Optional[str] = None) -> Matrix:
+        """Make a matrix of an object in a bucket, as ``Client.in_bucket``."""
+        return await self._run(self.sync.in_bucket, bucket, key, version)
+
     async def future(self, id: str) -> Future:
         """Return the future of a multiplication that was submitted before."""
         return await self._run(self.sync.future, id)

@@ -252,6 +252,31 @@ class Client(Caller):
         """Return a stored matrix. Raises NotFoundError."""
         return Matrix(self, self.call("GET", f"/v1/matrices/{quote(id)}"))
 
+    def in_bucket(self, bucket: str, key: str, version: Optional[str] = None) -> Matrix:
+        """Make a matrix of a .npy file in a bucket that the settings of the server allow. It is not copied.
+
+        Parameters
+        ----------
+        bucket, key : str
+            The object. If it is replaced or deleted, what uses the matrix fails.
+        version : str, optional
+            The id of a version, in a bucket that keeps versions; the newest if it is left out.
+
+        Returns
+        -------
+        Matrix
+            An operand of as many multiplications as are wanted.
+
+        Raises
+        ------
+        PermissionDeniedError
+            The settings of the server do not allow it.
+        RequestError
+            There is no such object, its store refuses it, or it is no .npy file: ``code`` says which.
+        """
+        named = {"bucket": bucket, "key": key, **({} if version is None else {"version": version})}
+        return Matrix(self, self.call("POST", "/v1/matrices", {"s3": named}))
+
     def future(self, id: str) -> Future:
         """Return the future of a multiplication that was submitted before, by any client. Raises NotFoundError."""
         return Future(self, self.call("GET", f"/v1/multiplications/{quote(id)}"))

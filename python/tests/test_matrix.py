@@ -132,6 +132,11 @@ class BatchTest(unittest.TestCase):
             self.assertEqual(caught.exception.status, 422)
             np.testing.assert_array_equal(futures[1].result(60), np.eye(2))
 
+    def test_in_bucket(self):
+        with self.assertRaisesRegex(millrace.PermissionDeniedError, "s3-allow") as caught:
+            self.client.in_bucket("data", "inputs/a.npy")
+        self.assertEqual(caught.exception.code, "object_not_allowed")
+
     def test_map(self):
         a = np.random.default_rng(2).random((70, 5, 4))
         b = np.random.default_rng(3).random((70, 4, 6))

@@ -63,14 +63,15 @@ var (
 	ErrUnavailable = errors.New("its store is unavailable")
 )
 
-// named returns an error of a bucket as one of an object.
-func named(ref Ref, err error) error {
+// named returns an error of a bucket as one of an object. What ended because its caller gave it up, a process that stops
+// say, is none of the object.
+func named(ctx context.Context, ref Ref, err error) error {
 	kind := ErrRefused
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled):
-		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	case errors.Is(err, s3.ErrMissing):
 		return fmt.Errorf("%s: %w", ref, ErrMissing)
 	case errors.Is(err, s3.ErrChanged):

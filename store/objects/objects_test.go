@@ -387,15 +387,16 @@ func TestBrokenOutputs(t *testing.T) {
 	if !errors.Is(err, objects.ErrRefused) {
 		t.Errorf("denied: error %v, want ErrRefused", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	stopped := errors.New("the process stops")
+	ctx, cancel := context.WithCancelCause(t.Context())
 	err = write(ctx, "cancelled", func(_ int, w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		if isPart(r) {
-			cancel()
+			cancel(stopped)
 		}
 		pass.ServeHTTP(w, r)
 	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: error %v, want Canceled", err)
+	if !errors.Is(err, stopped) || errors.Is(err, objects.ErrRefused) {
+		t.Errorf("cancelled: error %v, want its cause alone", err)
 	}
 	err = write(t.Context(), "aborted", func(_ int, w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		if isPart(r) {

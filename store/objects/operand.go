@@ -31,18 +31,18 @@ func (r *Room) Open(
 	if err != nil {
 		return o, s, err
 	}
-	ctx, cancel := context.WithTimeout(s3.Hasty(ctx), clientTimeout)
+	asking, cancel := context.WithTimeout(s3.Hasty(ctx), clientTimeout)
 	defer cancel()
 	var head []byte
 	var info s3.Info
 	version := s3.Version{ID: ref.Version}
-	err = bucket.GetVersion(ctx, ref.Key, version, 0, headBytes, func(body io.Reader, i s3.Info) (err error) {
+	err = bucket.GetVersion(asking, ref.Key, version, 0, headBytes, func(body io.Reader, i s3.Info) (err error) {
 		info = i
 		head, err = io.ReadAll(body)
 		return err
 	})
 	if err != nil && !errors.Is(err, s3.ErrRange) { // an empty object is no .npy file
-		return o, s, named(ref, err)
+		return o, s, named(ctx, ref, err)
 	}
 	file, err := npy.NewReader(bytes.NewReader(head), maxBytes)
 	if err != nil {

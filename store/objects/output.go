@@ -38,13 +38,13 @@ func (r *Room) Check(ctx context.Context, t identity.TenantID, ref Ref) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(s3.Hasty(ctx), clientTimeout)
+	asking, cancel := context.WithTimeout(s3.Hasty(ctx), clientTimeout)
 	defer cancel()
-	upload, err := bucket.Begin(ctx, ref.Key)
+	upload, err := bucket.Begin(asking, ref.Key)
 	if err == nil {
-		err = bucket.Abort(ctx, ref.Key, upload)
+		err = bucket.Abort(asking, ref.Key, upload)
 	}
-	return named(ref, err)
+	return named(ctx, ref, err)
 }
 
 // Journal keeps the uploads that are under way, so that those are aborted later whose process has died.
@@ -66,7 +66,7 @@ func (r *Room) Write(
 	key := o.Key
 	upload, err := bucket.Begin(ctx, key)
 	if err != nil {
-		return o, named(o.Ref, err)
+		return o, named(ctx, o.Ref, err)
 	}
 	err = journal.Begun(ctx, upload)
 	var info s3.Info
@@ -91,7 +91,7 @@ func (r *Room) Abort(ctx context.Context, t identity.TenantID, ref Ref, upload s
 	if err != nil {
 		return err
 	}
-	return named(ref, bucket.Abort(ctx, ref.Key, upload))
+	return named(ctx, ref, bucket.Abort(ctx, ref.Key, upload))
 }
 
 // put uploads the parts of a file: they are read one after the other, while those before are on their way.
@@ -125,12 +125,12 @@ func put(
 		group.Go(func() (err error) {
 			parts[i], err = bucket.PutPart(putting, ref.Key, upload, int(i)+1, data)
 			free <- buffer
-			return named(ref, err)
+			return named(putting, ref, err)
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return s3.Info{}, err
 	}
 	info, err := bucket.Complete(ctx, ref.Key, upload, slices.Clip(parts))
-	return info, named(ref, err)
+	return info, named(ctx, ref, err)
 }

@@ -186,5 +186,5 @@ func (r reading) read(ctx context.Context, p piece) error {
 	case errors.Is(err, s3.ErrMissing):
 		return fmt.Errorf("%s: %w: it was deleted", r.source.operand.Ref, ErrChanged)
 	}
-	return named(r.source.operand.Ref, err)
+	return named(ctx, r.source.operand.Ref, err)
 }
