@@ -8,12 +8,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue/kernels"
 	"github.com/millrace/millrace/store"
-	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/watch"
 )
 
@@ -45,10 +45,8 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		CreatedAt:  m.CreatedAt.UTC(),
 		StartedAt:  resource.UTC(m.StartedAt),
 		FinishedAt: resource.UTC(m.FinishedAt),
+		Output:     payload.Output(m.Output),
 		Links:      a.multiplicationLinks(ctx, m),
-	}
-	if m.Output != nil {
-		body.Output = &resource.Output{S3: newObject(m.Output.Ref, m.Output.ETag)}
 	}
 	if m.State == jobs.Failed {
 		body.Failure = resource.Bounded(m.Failure)
@@ -68,15 +66,6 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		body.Result = newResult(m.ID, m.C)
 	}
 	return body
-}
-
-func newObject(r objects.Ref, etag string) resource.Object {
-	return resource.Object{
-		Bucket:  r.Bucket,
-		Key:     r.Key,
-		Version: r.Version,
-		ETag:    etag,
-	}
 }
 
 func newMatrixRef(r jobs.Ref) resource.MatrixRef {
@@ -139,13 +128,10 @@ func newMatrixBody(m store.Matrix) resource.Matrix {
 		DType:     m.DType,
 		State:     string(m.State),
 		Source:    string(m.Source),
+		S3:        payload.Object(m.Object),
 		Bytes:     m.Shape().Bytes(),
 		CreatedAt: m.CreatedAt.UTC(),
 		ExpiresAt: m.ExpiresAt.UTC(),
-	}
-	if m.Object != nil {
-		object := newObject(m.Object.Ref, m.Object.ETag)
-		body.S3 = &object
 	}
 	if m.Digest != nil {
 		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)

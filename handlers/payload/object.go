@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/objects"
@@ -55,6 +56,27 @@ func (j *jsonReader) output(ctx context.Context, at string) (*objects.Output, er
 		return nil, fmt.Errorf("%w: %s must have \"s3\"", ErrInvalid, at)
 	}
 	return o, nil
+}
+
+// Object returns an operand that is in a bucket as clients read it; nil for none.
+func Object(o *objects.Operand) *resource.Object {
+	if o == nil {
+		return nil
+	}
+	return &resource.Object{
+		Bucket:  o.Bucket,
+		Key:     o.Key,
+		Version: o.Version,
+		ETag:    o.ETag,
+	}
+}
+
+// Output returns where a result is written to as clients read it; nil for nowhere.
+func Output(o *objects.Output) *resource.Output {
+	if o == nil {
+		return nil
+	}
+	return &resource.Output{S3: *Object(&objects.Operand{Ref: o.Ref, ETag: o.ETag})}
 }
 
 // object reads the name of an object, with that of a version if there may be one. A batch has none: its orders would
