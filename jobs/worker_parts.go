@@ -35,8 +35,8 @@ func (w *tileWorker) sum(
 	return w.finish(ctx, job, m, piece, sum, write)
 }
 
-// output writes the result of a multiplication to its output, when all tiles are counted: the last job of those that have
-// one. If people have deleted jobs, some may have to be computed again, which it waits for.
+// output writes the result of a multiplication to its output, when all tiles are counted: the last job of those that
+// have one. If people have deleted jobs, some may have to be computed again, which it waits for.
 func (w *tileWorker) output(
 	ctx context.Context, job *river.Job[TileArgs], m store.MultiplicationWithMatrices,
 ) error {

@@ -67,7 +67,8 @@ func (w *sweepWorker) Work(ctx context.Context, job *river.Job[SweepArgs]) error
 		errs[0] = fmt.Errorf("reconciling multiplications: %w", err)
 	}
 	swept, err := w.client.store.SweepExpired(ctx)
-	errs[1] = errors.Join(err, w.client.quotas.Recount(ctx), w.client.webhooks.Sweep(ctx), outputs.Sweep(ctx, w.client.store))
+	errs[1] = errors.Join(err, w.client.quotas.Recount(ctx), w.client.webhooks.Sweep(ctx),
+		outputs.Sweep(ctx, w.client.store))
 	if job.Args.Orphans {
 		orphans, err := w.client.store.SweepOrphans(ctx)
 		swept.Orphans = orphans.Orphans

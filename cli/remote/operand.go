@@ -33,8 +33,8 @@ type Operand struct {
 }
 
 // ParseOperand parses an argument: the path of a .npy file or of a pipe that delivers one, - for the standard input,
-// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY. But for that of an object, it finds out the shape, so that CheckShapes can refuse the operands before
-// anything is uploaded.
+// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY. But for that of an object, it finds out the shape, so
+// that CheckShapes can refuse the operands before anything is uploaded.
 func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
 	if text, ok := strings.CutPrefix(arg, "random:"); ok {
 		return randomOperand(arg, text)

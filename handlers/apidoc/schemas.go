@@ -90,8 +90,8 @@ func objectToReadSchema() *huma.Schema {
 	s := objectSchema(bucketAndKey(), "bucket", "key")
 	s.Properties["version"] = describedAs("The id of a version, in a bucket that keeps versions; the newest if it is "+
 		"left out", textSchema(1024))
-	return describedAs("A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of "+
-		"it is read when it is needed, and the multiplication fails if it was replaced or deleted", s)
+	return describedAs("A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed "+
+		"of it is read when it is needed, and the multiplication fails if it was replaced or deleted", s)
 }
 
 func randomSchema() *huma.Schema {

@@ -18,8 +18,8 @@ type Overview struct {
 	Kernels []kernels.Kind
 }
 
-// ReadOverview reads the state of the whole system. The cost grows with the multiplications that are not finished, up to
-// a bound, and not with the finished ones.
+// ReadOverview reads the state of the whole system. The cost grows with the multiplications that are not finished, up
+// to a bound, and not with the finished ones.
 func ReadOverview(ctx context.Context, q *queue.Client, s *store.Store) (Overview, error) {
 	var o Overview
 	var err error

@@ -106,8 +106,8 @@ func Clean(
 // cleanTimeout bounds how long an attempt deletes parts.
 const cleanTimeout = 10 * time.Second
 
-// CleanAfter is Clean after a piece was counted, or was late; unless it is over, neither is known. What it cannot delete
-// goes with the result.
+// CleanAfter is Clean after a piece was counted, or was late; unless it is over, neither is known. What it cannot
+// delete goes with the result.
 func CleanAfter(
 	ctx context.Context, s *store.Store, m store.MultiplicationWithMatrices, piece matrix.Piece, over, counted bool,
 	log *slog.Logger,

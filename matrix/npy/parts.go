@@ -82,7 +82,7 @@ func (p Parts) Read(r io.Reader, first int64, dst []byte) error {
 // whole fills p. Where nothing is left, that is too early.
 func whole(r io.Reader, p []byte) error {
 	_, err := io.ReadFull(r, p)
-	if err == io.EOF { //nolint:errorlint // ReadFull returns it as it is
+	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {

@@ -63,8 +63,8 @@ var (
 	ErrUnavailable = errors.New("its store is unavailable")
 )
 
-// named returns an error of a bucket as one of an object. What ended because its caller gave it up, a process that stops
-// say, is none of the object.
+// named returns an error of a bucket as one of an object. What ended because its caller gave it up, a process that
+// stops say, is none of the object.
 func named(ctx context.Context, ref Ref, err error) error {
 	kind := ErrRefused
 	switch {
@@ -80,7 +80,7 @@ func named(ctx context.Context, ref Ref, err error) error {
 		errors.Is(err, s3.ErrFull):
 		kind = ErrUnavailable
 	}
-	return fmt.Errorf("%s: %w: %s", ref, kind, told.ForClients(err))
+	return fmt.Errorf("%s: %w: %s", ref, kind, told.ForClients(err).Error())
 }
 
 // Room is what a process may reach of buckets. A nil Room reaches none. It is safe for concurrent use.

@@ -103,8 +103,8 @@ const (
 	forgotten = 7 * 24 * time.Hour
 )
 
-// Sweep aborts uploads of multiplications that have ended, whose processes have died. An error of one keeps it from none
-// of the others.
+// Sweep aborts uploads of multiplications that have ended, whose processes have died. An error of one keeps it from
+// none of the others.
 func Sweep(ctx context.Context, s *store.Store) error {
 	ended, err := db.New(s.Pool).ListEndedObjectUploads(ctx, sweepRows)
 	errs := []error{err}

@@ -96,8 +96,9 @@ func (b *Bucket) PutPart(ctx context.Context, key, upload string, number int, da
 		DisableContentSha256: true,
 	}
 	part := Part{Number: number}
+	bucket, whole := b.address.Bucket, b.key(key)
 	err := retryLarge(ctx, body.size, func(ctx context.Context) error {
-		put, err := b.client.PutObjectPart(ctx, b.address.Bucket, b.key(key), upload, number, body.reader(), body.size, options)
+		put, err := b.client.PutObjectPart(ctx, bucket, whole, upload, number, body.reader(), body.size, options)
 		part.ETag = put.ETag
 		return err
 	})
@@ -114,8 +115,9 @@ func (b *Bucket) Complete(ctx context.Context, key, upload string, parts []Part)
 		all[i] = minio.CompletePart{PartNumber: p.Number, ETag: p.ETag}
 	}
 	var info Info
+	bucket, whole := b.address.Bucket, b.key(key)
 	err := retryLarge(ctx, completeBytes, func(ctx context.Context) error {
-		made, err := b.client.CompleteMultipartUpload(ctx, b.address.Bucket, b.key(key), upload, all, minio.PutObjectOptions{})
+		made, err := b.client.CompleteMultipartUpload(ctx, bucket, whole, upload, all, minio.PutObjectOptions{})
 		info.ETag, info.Version = made.ETag, made.VersionID
 		return err
 	})
