@@ -13,6 +13,7 @@ func parameterDocs() map[string]huma.Param {
 	docs := conditionDocs()
 	maps.Copy(docs, headerParameters())
 	maps.Copy(docs, queryParameters())
+	maps.Copy(docs, uploadParameters())
 	return docs
 }
 
@@ -127,6 +128,13 @@ func idDocs(route string) huma.Param {
 	if strings.HasPrefix(route, MatricesPath) {
 		return huma.Param{
 			Description: "The id of the matrix.",
+			Example:     exampleMatrixA,
+			Schema:      idSchema(),
+		}
+	}
+	if strings.HasPrefix(route, UploadsPath) {
+		return huma.Param{
+			Description: "The id of the upload.",
 			Example:     exampleMatrixA,
 			Schema:      idSchema(),
 		}

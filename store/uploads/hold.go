@@ -33,6 +33,8 @@ type Hold struct {
 	token    uuid.UUID
 	ctx      context.Context //nolint:containedctx // it ends with the hold
 	end      context.CancelCauseFunc
+	wanted   context.Context //nolint:containedctx // see Wanted
+	stop     context.CancelCauseFunc
 }
 
 // Begin begins to append to an upload, at its offset. Errors: store.ErrNotFound, ErrHeld, ErrCompleted, an OffsetError.
@@ -63,12 +65,17 @@ func Begin(ctx context.Context, t store.Tenant, id uuid.UUID, offset int64) (*Ho
 		return nil, err
 	}
 	h.ctx, h.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	h.wanted, h.stop = context.WithCancelCause(h.ctx)
 	go h.renew()
 	return h, nil
 }
 
-// Context ends when the upload is not held any more, or is to be released.
+// Context ends when the upload is not held any more.
 func (h *Hold) Context() context.Context { return h.ctx }
+
+// Wanted ends when nothing more is to be received: also when the client asks how far the upload has come. What has come
+// can be saved as long as Context lasts.
+func (h *Hold) Wanted() context.Context { return h.wanted }
 
 // renew renews the hold until it ends.
 func (h *Hold) renew() {
@@ -84,10 +91,13 @@ func (h *Hold) renew() {
 			Holder: h.token,
 		})
 		switch {
-		case err == nil && interrupted, none(err):
+		case none(err):
 			h.end(ErrLost)
 		case err == nil:
 			renewed = began
+			if interrupted {
+				h.stop(ErrLost)
+			}
 		case time.Since(renewed) > patience:
 			h.end(fmt.Errorf("renewing the hold of an upload: %w", err))
 		}
