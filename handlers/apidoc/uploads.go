@@ -17,6 +17,9 @@ const (
 	exampleOffset      = 256_000_128
 )
 
+// uploadState are the headers that say how far an upload has come.
+var uploadState = []string{"Upload-Offset", "Upload-Complete", "Upload-Length", "Upload-Limit"}
+
 func exampleUpload() resource.PartialUpload {
 	return resource.PartialUpload{
 		ID:        exampleMatrixA,
@@ -28,16 +31,14 @@ func exampleUpload() resource.PartialUpload {
 // GetUpload describes HEAD /v1/uploads/{id}.
 func GetUpload() huma.Operation {
 	return huma.Operation{
-		OperationID: "get-upload",
-		Security:    needsSubmit,
-		Tags:        []string{matricesTag},
-		Summary:     "Ask where an upload goes on",
-		Description: "A request that still appends to the upload is ended, and what has come is saved: the client that asks " +
-			"has lost it. An upload is deleted an hour after the last byte.",
+		OperationID:   "get-upload",
+		Security:      needsSubmit,
+		Tags:          []string{matricesTag},
+		Summary:       "Ask where an upload goes on",
+		Description:   "A request that still appends is ended, and what has come is saved: the client that asks has lost it.",
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
-			success(http.StatusNoContent, "How far the upload has come. When it is complete, the matrix has its id.", nil,
-				"Upload-Offset", "Upload-Complete", "Upload-Length", "Upload-Limit"),
+			success(http.StatusNoContent, "How far it has come. When it is complete, the matrix has its id.", nil, uploadState...),
 			noSuchUpload(),
 			uploadHeld(),
 		),
@@ -64,18 +65,15 @@ func AppendUpload() huma.Operation {
 			},
 		},
 		Responses: responses(
-			success(http.StatusCreated, "The upload is complete, and the matrix is stored.", exampleMatrix(),
-				"Location", "Upload-Offset", "Upload-Complete", "Upload-Length", "Upload-Limit"),
-			success(http.StatusNoContent, "The upload goes on at `Upload-Offset`.", nil,
-				"Upload-Offset", "Upload-Complete", "Upload-Length", "Upload-Limit"),
+			success(http.StatusCreated, "The upload is complete.", exampleMatrix(), append(uploadState, "Location")...),
+			success(http.StatusNoContent, "The upload goes on at `Upload-Offset`.", nil, uploadState...),
 			refusal(problem.BadRequest, "A header is missing, or the body does not fit to the length of the file or to its "+
 				"digest; or the file is no .npy file: then the upload is deleted.",
 				"the request cannot be read: Upload-Offset must say where the body begins in the file"),
 			noSuchUpload(),
 			refusal(problem.UploadOffset, "The request does not begin where the upload goes on (`upload_offset`); another "+
 				"request appends to it (`upload_held`); or it is complete (`upload_completed`).",
-				"the upload goes on at byte "+strconv.Itoa(exampleOffset)+", the request is about byte 0",
-			),
+				"the upload goes on at byte "+strconv.Itoa(exampleOffset)+", the request is about byte 0"),
 			refusal(problem.TooLarge, "The matrix has more bytes than this server accepts.",
 				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"),
 			refusal(problem.MediaType, "The body is not `application/partial-upload`.",
@@ -111,7 +109,7 @@ func noSuchUpload() response {
 
 func uploadBegun() response {
 	r := success(http.StatusAccepted, "The upload has begun, and goes on at `Location`.", exampleUpload(),
-		"Location", "Idempotent-Replayed", "Upload-Offset", "Upload-Complete", "Upload-Length", "Upload-Limit")
+		append(uploadState, "Location", "Idempotent-Replayed")...)
 	r.Content[resource.MediaJSON].Schema = ref("PartialUpload")
 	return r
 }
