@@ -75,7 +75,9 @@ func (p *proxy) pass(conn *net.TCPConn) {
 	})
 	if limit := p.takeCut(); limit > 0 {
 		if n, _ := io.CopyN(io.MultiWriter(server, p), conn, limit); n == limit {
-			p.onBreak(p)
+			if p.onBreak != nil {
+				p.onBreak(p)
+			}
 			_ = conn.SetLinger(0)
 			_ = conn.Close()
 		}
@@ -114,6 +116,13 @@ func (p *proxy) respond(conn *net.TCPConn, server net.Conn) {
 		p.onBreak(p)
 	}
 	_ = conn.SetLinger(0) // so that Close resets the connection
+}
+
+// cut resets the next connection after a number of bytes to the server.
+func (p *proxy) cut(after int64) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.cutAfter = after
 }
 
 // takeCut returns cutAfter to the first connection.

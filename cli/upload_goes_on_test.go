@@ -37,9 +37,7 @@ func TestUploadOutlivesAPI(t *testing.T) {
 		defer p.mutex.Unlock()
 		p.target = strings.TrimPrefix(d.server, "http://")
 	})
-	p.mutex.Lock()
-	p.cutAfter = cut
-	p.mutex.Unlock()
+	p.cut(cut)
 	stdout, stderr, code := run(t, []string{"MILLRACE_SERVER=" + p.url()}, "upload", file)
 	if code != 0 {
 		t.Fatalf("upload: code %d, %s, want 0", code, stderr)
@@ -54,4 +52,23 @@ func TestUploadOutlivesAPI(t *testing.T) {
 		t.Errorf("%d bytes were sent of a file of %d that was cut after %d, want what was lost twice", sent, len(content), cut)
 	}
 	second.exit(syscall.SIGTERM)
+}
+
+// testBrokenUpload: an upload whose connection breaks goes on.
+func (b *clientBundle) testBrokenUpload(t *testing.T) {
+	file := writeMatrix(t, 1024, 1024, matrix.Float64, false)
+	p := startProxy(t, b.server(), nil)
+	p.cut(5 << 20)
+	id, stderr := b.ok(t, "upload", file, "--server="+p.url())
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := b.api.Matrix(t.Context(), strings.TrimSpace(id))
+	if want := fmt.Sprintf("sha-256:%x", sha256.Sum256(content)); err != nil || m.Digest == nil || *m.Digest != want {
+		t.Errorf("got %+v, %v, want the digest %s", m, err, want)
+	}
+	if !p.sent("HEAD /v1/uploads/") || !strings.Contains(stderr, "again") {
+		t.Errorf("the upload did not break, or its client did not ask where it goes on: %s", stderr)
+	}
 }

@@ -2252,7 +2252,7 @@ type ClientInterface interface {
 
 	// GetUpload Ask where an upload goes on
 	//
-	// A request that still appends to the upload is ended, and what has come is saved: the client that asks has lost it. An upload is deleted an hour after the last byte.
+	// A request that still appends is ended, and what has come is saved: the client that asks has lost it.
 	//
 	// Corresponds with HEAD /v1/uploads/{id} (the `GetUpload` operationId).
 	GetUpload(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2848,7 +2848,7 @@ func (c *Operations) CancelUpload(ctx context.Context, id string, reqEditors ...
 
 // GetUpload Ask where an upload goes on
 //
-// A request that still appends to the upload is ended, and what has come is saved: the client that asks has lost it. An upload is deleted an hour after the last byte.
+// A request that still appends is ended, and what has come is saved: the client that asks has lost it.
 //
 // Corresponds with HEAD /v1/uploads/{id} (the `GetUpload` operationId).
 func (c *Operations) GetUpload(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5327,7 +5327,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetUploadWithResponse Ask where an upload goes on
 	//
-	// A request that still appends to the upload is ended, and what has come is saved: the client that asks has lost it. An upload is deleted an hour after the last byte.
+	// A request that still appends is ended, and what has come is saved: the client that asks has lost it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10204,6 +10204,8 @@ type AppendUploadResponse408Headers struct {
 type AppendUploadResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      int32
+	UploadOffset    *int64
 	XRequestID      *string
 }
 
@@ -12229,7 +12231,7 @@ func (c *ClientWithResponses) CancelUploadWithResponse(ctx context.Context, id s
 
 // GetUploadWithResponse Ask where an upload goes on
 //
-// A request that still appends to the upload is ended, and what has come is saved: the client that asks has lost it. An upload is deleted an hour after the last byte.
+// A request that still appends is ended, and what has come is saved: the client that asks has lost it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -21988,6 +21990,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.UploadOffset = &value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string

@@ -73,7 +73,8 @@ func AppendUpload() huma.Operation {
 			noSuchUpload(),
 			refusal(problem.UploadOffset, "The request does not begin where the upload goes on (`upload_offset`); another "+
 				"request appends to it (`upload_held`); or it is complete (`upload_completed`).",
-				"the upload goes on at byte "+strconv.Itoa(exampleOffset)+", the request is about byte 0"),
+				"the upload goes on at byte "+strconv.Itoa(exampleOffset)+", the request is about byte 0",
+				"Retry-After", "Upload-Offset"),
 			refusal(problem.TooLarge, "The matrix has more bytes than this server accepts.",
 				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"),
 			refusal(problem.MediaType, "The body is not `application/partial-upload`.",

@@ -136,9 +136,9 @@ func told(err error) error {
 		p.Type = mismatch
 		p.Expected = &offset.Want
 		p.Provided = &offset.Got
-		return huma.ErrorWithHeaders(p, http.Header{"Upload-Offset": {fmt.Sprint(offset.Want)}})
+		return huma.ErrorWithHeaders(p, http.Header{"Upload-Offset": {fmt.Sprint(offset.Want)}, "Retry-After": {"0"}})
 	case errors.Is(err, uploads.ErrCompleted):
-		return problem.New(problem.UploadCompleted, err.Error())
+		return huma.ErrorWithHeaders(problem.New(problem.UploadCompleted, err.Error()), http.Header{"Retry-After": {"0"}})
 	case errors.Is(err, uploads.ErrLost):
 		return problem.After(problem.New(problem.UploadHeld, uploads.ErrLost.Error()), 0)
 	}
