@@ -10283,7 +10283,7 @@ type AppendUploadResponse struct {
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *Problem
 	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationProblemJSON422 *Problem
+	ApplicationProblemJSON422 *InvalidParameter
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *QuotaExceeded
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -10370,7 +10370,7 @@ func (r AppendUploadResponse) GetApplicationProblemJSON415() *Problem {
 }
 
 // GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
-func (r AppendUploadResponse) GetApplicationProblemJSON422() *Problem {
+func (r AppendUploadResponse) GetApplicationProblemJSON422() *InvalidParameter {
 	return r.ApplicationProblemJSON422
 }
 
@@ -21686,7 +21686,7 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 		response.ApplicationProblemJSON415 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
+		var dest InvalidParameter
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

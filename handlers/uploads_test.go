@@ -346,3 +346,40 @@ func TestUnfinishedUploadsExpire(t *testing.T) {
 		t.Errorf("%d rows and blocks of %v are left, %v, want none", rows, owners, err)
 	}
 }
+
+// uploadAttempts is attempts for an upload.
+func uploadAttempts() map[string][]attempt {
+	const upload = "/v1/uploads/" + placeholder
+	headers := []string{"Content-Type", partType, "Upload-Offset", "0", "Upload-Complete", "?1"}
+	return map[string][]attempt{
+		"HEAD /v1/uploads/{id}":   {{path: upload}},
+		"PATCH /v1/uploads/{id}":  {{path: upload, body: "x", headers: headers}},
+		"DELETE /v1/uploads/{id}": {{path: upload}},
+	}
+}
+
+// uploadProvocations returns requests that cause the described errors of uploads.
+func uploadProvocations(t *testing.T, b *testBundle) map[string]func() received {
+	const nothing = "/v1/uploads/01a20a2b-e14e-7d86-921d-a6528b55629e"
+	path, held := b.begin(t, 60<<20), b.begin(t, 60<<20)
+	b.exec(t, `UPDATE uploads SET held_until = now() + interval '5 seconds' WHERE id = $1`, held[len("/v1/uploads/"):])
+	send := func(method, path string) func() received {
+		return func() received { return b.do(t, method, path, nil) }
+	}
+	patch := func(path, kind, offset, body string) func() received {
+		return func() received {
+			return b.do(t, http.MethodPatch, path, strings.NewReader(body), "Content-Type", kind, "Upload-Offset", offset,
+				"Upload-Complete", "?0")
+		}
+	}
+	return map[string]func() received{
+		"get-upload 404":    send(http.MethodHead, nothing),
+		"get-upload 409":    send(http.MethodHead, held),
+		"cancel-upload 404": send(http.MethodDelete, nothing),
+		"append-upload 400": patch(path, partType, "first", "x"),
+		"append-upload 404": patch(nothing, partType, "0", "x"),
+		"append-upload 409": patch(path, partType, "33554560", "x"),
+		"append-upload 413": patch(path, partType, "0", string(npyFile("<f8", "False", "(3000, 3000)", nil))),
+		"append-upload 415": patch(path, "text/plain", "0", "x"),
+	}
+}

@@ -14,7 +14,7 @@ import (
 const (
 	exampleUploadLimit = "max-size=2147549184, min-size=1048576, min-append-size=67108864, max-age=3600"
 	exampleLength      = 800_000_128
-	exampleOffset      = 256_000_128
+	exampleOffset      = 33_554_560
 )
 
 // uploadState are the headers that say how far an upload has come.
@@ -69,19 +69,14 @@ func AppendUpload() huma.Operation {
 			success(http.StatusNoContent, "The upload goes on at `Upload-Offset`.", nil, uploadState...),
 			refusal(problem.BadRequest, "A header is missing, or the body does not fit to the length of the file or to its "+
 				"digest; or the file is no .npy file: then the upload is deleted.",
-				"the request cannot be read: Upload-Offset must say where the body begins in the file"),
+				"bad request: Upload-Offset must say where the body begins in the file"),
 			noSuchUpload(),
-			refusal(problem.UploadOffset, "The request does not begin where the upload goes on (`upload_offset`); another "+
-				"request appends to it (`upload_held`); or it is complete (`upload_completed`).",
-				"the upload goes on at byte "+strconv.Itoa(exampleOffset)+", the request is about byte 0",
-				"Retry-After", "Upload-Offset"),
+			uploadConflict(),
 			refusal(problem.TooLarge, "The matrix has more bytes than this server accepts.",
 				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes"),
 			refusal(problem.MediaType, "The body is not `application/partial-upload`.",
 				"unsupported media type: text/plain, send application/partial-upload"),
 			response{status: http.StatusRequestTimeout},
-			refusal(problem.Elements, "The elements are not numbers that are multiplied, or a parameter is invalid.",
-				"unsupported: elements of type <c16, use float64, float32 or integers"),
 			response{status: http.StatusInsufficientStorage},
 		),
 	}
@@ -112,6 +107,17 @@ func uploadBegun() response {
 	r := success(http.StatusAccepted, "The upload has begun, and goes on at `Location`.", exampleUpload(),
 		append(uploadState, "Location", "Idempotent-Replayed")...)
 	r.Content[resource.MediaJSON].Schema = ref("PartialUpload")
+	return r
+}
+
+func uploadConflict() response {
+	r := refusal(problem.UploadOffset, "The request does not begin where the upload goes on (`upload_offset`); another "+
+		"request appends to it (`upload_held`); or it is complete (`upload_completed`).",
+		"the upload goes on at byte 0, the request is about byte "+strconv.Itoa(exampleOffset), "Retry-After", "Upload-Offset")
+	example := r.Content[resource.MediaProblem].Example.(map[string]any) //nolint:forcetypeassert // as plain makes it
+	example["type"] = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset"
+	example["expected-offset"] = 0
+	example["provided-offset"] = exampleOffset
 	return r
 }
 
