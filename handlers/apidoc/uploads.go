@@ -38,7 +38,8 @@ func GetUpload() huma.Operation {
 		Description:   "A request that still appends is ended, and what has come is saved: the client that asks has lost it.",
 		DefaultStatus: http.StatusNoContent,
 		Responses: responses(
-			success(http.StatusNoContent, "How far it has come. When it is complete, the matrix has its id.", nil, uploadState...),
+			success(http.StatusNoContent, "How far it has come. When it is complete, the matrix has its id.", nil,
+				uploadState...),
 			noSuchUpload(),
 			uploadHeld(),
 		),
@@ -99,7 +100,7 @@ func CancelUpload() huma.Operation {
 }
 
 func noSuchUpload() response {
-	return refusal(problem.NotFound, "There is no such upload: it was cancelled, or an hour has passed since its last byte.",
+	return refusal(problem.NotFound, "There is no such upload: it was cancelled, or is over since an hour.",
 		"upload "+exampleMatrixA+notFoundHint)
 }
 
@@ -113,7 +114,7 @@ func uploadBegun() response {
 func uploadConflict() response {
 	r := refusal(problem.UploadOffset, "The request does not begin where the upload goes on (`upload_offset`); another "+
 		"request appends to it (`upload_held`); or it is complete (`upload_completed`).",
-		"the upload goes on at byte 0, the request is about byte "+strconv.Itoa(exampleOffset), "Retry-After", "Upload-Offset")
+		"the upload goes on at byte 0, the request is about byte 33554560", "Retry-After", "Upload-Offset")
 	example := r.Content[resource.MediaProblem].Example.(map[string]any) //nolint:forcetypeassert // as plain makes it
 	example["type"] = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset"
 	example["expected-offset"] = 0

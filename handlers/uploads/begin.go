@@ -76,7 +76,9 @@ func (u *Uploads) Order(ctx context.Context, p *Params, retention time.Duration)
 func (o Order) Fingerprint() string { return fmt.Sprintf("?upload=%d&digest=%s", o.Length, o.digests) }
 
 // BeginTx makes the upload of an order. It returns its path, and what clients are told of it.
-func (u *Uploads) BeginTx(ctx context.Context, tx *store.TenantTx, o Order) (path string, body resource.PartialUpload, err error) {
+func (u *Uploads) BeginTx(
+	ctx context.Context, tx *store.TenantTx, o Order,
+) (path string, body resource.PartialUpload, err error) {
 	up, err := uploads.CreateTx(ctx, tx, o.Length, o.digests, o.retention)
 	return apidoc.UploadsPath + "/" + up.ID.String(), resource.PartialUpload{
 		ID:        up.ID.String(),

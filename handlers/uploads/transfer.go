@@ -95,8 +95,8 @@ func (t *transfer) run(ctx context.Context) (*store.Matrix, error) {
 
 // hopeless reports whether an error says that a file is no matrix.
 func hopeless(err error) bool {
-	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) || errors.Is(err, matrix.ErrShape) ||
-		errors.Is(err, matrix.ErrTooLarge)
+	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) ||
+		errors.Is(err, matrix.ErrShape) || errors.Is(err, matrix.ErrTooLarge)
 }
 
 // open reads the head of the file, if that has not come before, and goes on with the upload.
