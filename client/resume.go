@@ -72,7 +72,7 @@ func (r *resumable) begin(ctx context.Context) error {
 		response, err := r.client.CreateMatrixWithBody(ctx, params, mediaNPY, http.NoBody, key)
 		if err == nil && response.StatusCode == http.StatusBadRequest { // it has taken the request for an empty file
 			_ = response.Body.Close()
-			return nil, errNotResumable
+			return nil, &permanentError{errNotResumable}
 		}
 		return response, err
 	})
