@@ -5,6 +5,7 @@ import (
 	_ "embed" // about.md
 
 	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/millrace/millrace/handlers/resource"
 )
 

@@ -55,7 +55,7 @@ func (t *transfer) Read(p []byte) (int, error) {
 	if t.head != nil {
 		t.head.Write(p[:n])
 	}
-	if err == io.EOF && !t.part.last { //nolint:errorlint // io.Reader's EOF is never wrapped
+	if err == io.EOF && !t.part.last {
 		err = errPaused
 	}
 	return n, err
