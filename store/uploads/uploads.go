@@ -1,8 +1,8 @@
 // Package uploads keeps uploads that go on after a break, in this process or in another one.
 //
 // The file of an upload is cut into blocks while it comes, as that of any other one. From time to time all blocks
-// before a place are in the block store: that place is written into the row of the upload, with what it takes to go on behind
-// it. What came after the last such place is lost when the connection breaks, and is sent again.
+// before a place are in the block store: that place is written into the row of the upload, with what it takes to go on
+// behind it. What came after the last such place is lost when the connection breaks, and is sent again.
 //
 // One request at a time appends: it holds the upload by a lease, which it renews. A request that has lost its lease
 // writes no more blocks: one that has begun ends before the lease does.
