@@ -80,9 +80,11 @@ func (u *Uploads) receive(ctx context.Context, in *appendInput, p part) (*append
 		part:    p,
 	}
 	m, err := t.run(ctx)
-	if cause := context.Cause(hold.Wanted()); err != nil && errors.Is(cause, uploads.ErrLost) {
-		u.clean(ctx, hold.ID)
-		err = cause
+	if cause := context.Cause(hold.Wanted()); err != nil && cause != nil {
+		if errors.Is(cause, uploads.ErrLost) {
+			u.clean(ctx, hold.ID)
+		}
+		err = cause // that the body could not be read follows from it
 	}
 	if err != nil {
 		return nil, told(err)
