@@ -114,6 +114,7 @@ func TestUploadGoesOn(t *testing.T) {
 	other := b.replica(t)
 	apis := []*testBundle{b, other}
 	ints, ofInts := intFile(1400, 700)
+	rows, columns := someElements(600, 1024), someElements(600, 500)
 	long := newElements(1, 2_200_000) // in blocks of one row
 	long.data = someElements(2200, 1000).data
 	long = long.float32()
@@ -121,9 +122,8 @@ func TestUploadGoesOn(t *testing.T) {
 		file []byte
 		want elements
 	}{
-		"rows":      {someElements(700, 1024).npy(), someElements(700, 1024)},
-		"columns":   {someElements(600, 500).fortran(), someElements(600, 500)},
-		"float32":   {someElements(900, 1100).float32().npy(), someElements(900, 1100).float32()},
+		"rows":      {rows.npy(), rows},
+		"columns":   {columns.fortran(), columns},
 		"integers":  {ints, ofInts},
 		"long rows": {long.npy(), long},
 	} {
@@ -244,7 +244,7 @@ func TestUploadConflicts(t *testing.T) {
 func TestUploadsThatCannotGoOn(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	file := someElements(700, 1024).npy()
+	file, _ := zeros()
 	wrong := "sha-256=:" + strings.Repeat("A", 43) + "=:"
 	for name, c := range map[string]struct {
 		headers []string
@@ -287,7 +287,7 @@ func TestUploadsThatCannotGoOn(t *testing.T) {
 func TestUploadIsBegunOnce(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true})
-	file := someElements(700, 1024).npy()
+	file, _ := zeros()
 	headers := map[string]string{
 		"Content-Type":    npyType,
 		"Upload-Complete": "?0",
@@ -313,17 +313,22 @@ func TestUploadIsBegunOnce(t *testing.T) {
 	begin().want(t, http.StatusUnprocessableEntity)
 }
 
-// TestUnfinishedUploadsExpire: an upload that does not go on is swept with its blocks when its time is over, and counts
-// as stored until then.
-func TestUnfinishedUploadsExpire(t *testing.T) {
-	t.Parallel()
-	b := setupWith(t, options{idle: true})
+// zeros returns a .npy file of several stripes.
+func zeros() ([]byte, matrix.Shape) {
 	shape := matrix.Shape{
 		Rows:  700,
 		Cols:  1024,
 		DType: matrix.Float64,
 	}
-	file := append(npy.AppendHeader(nil, shape), make([]byte, shape.Bytes())...)
+	return append(npy.AppendHeader(nil, shape), make([]byte, shape.Bytes())...), shape
+}
+
+// TestUnfinishedUploadsExpire: an upload that does not go on is swept with its blocks when its time is over, and counts
+// as stored until then.
+func TestUnfinishedUploadsExpire(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	file, shape := zeros()
 	path := b.begin(t, len(file))
 	b.cut(t, path, 0, file[:len(file)-1], 1)
 	if got := decode[resource.Limits](t, b.get(t, "/v1/limits")); got.StoredBytes.Used != float64(shape.Bytes()) {
