@@ -35,6 +35,7 @@ func TestClient(t *testing.T) {
 	t.Run("interrupted stream", b.testInterruptedStream)
 	t.Run("output in place", b.testOutputInPlace)
 	t.Run("interrupted pipe", b.testInterruptedPipe)
+	t.Run("broken upload", b.testBrokenUpload)
 	t.Run("broken download", b.testBrokenDownload)
 	t.Run("partial file", b.testPartialFile)
 	t.Run("damaged download", b.testDamagedDownload)

@@ -19,6 +19,7 @@ type proxy struct {
 	breakAfter []int64 // the number of bytes after which connections are reset, in their order; later ones hold
 	onBreak    func(*proxy)
 	broken     int
+	cutAfter   int64 // the number of bytes to the server after which the first connection is reset; 0: none
 	damage     int64 // the offset of the byte that is changed in what the server sends on a connection; 0: none
 }
 
@@ -72,6 +73,15 @@ func (p *proxy) pass(conn *net.TCPConn) {
 		defer func() { _ = conn.Close() }()
 		p.respond(conn, server)
 	})
+	if limit := p.takeCut(); limit > 0 {
+		if n, _ := io.CopyN(io.MultiWriter(server, p), conn, limit); n == limit {
+			if p.onBreak != nil {
+				p.onBreak(p)
+			}
+			_ = conn.SetLinger(0)
+			_ = conn.Close()
+		}
+	}
 	_, _ = io.Copy(io.MultiWriter(server, p), conn)
 	_ = server.Close()
 	responses.Wait()
@@ -106,6 +116,22 @@ func (p *proxy) respond(conn *net.TCPConn, server net.Conn) {
 		p.onBreak(p)
 	}
 	_ = conn.SetLinger(0) // so that Close resets the connection
+}
+
+// cut resets the next connection after a number of bytes to the server.
+func (p *proxy) cut(after int64) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.cutAfter = after
+}
+
+// takeCut returns cutAfter to the first connection.
+func (p *proxy) takeCut() int64 {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	limit := p.cutAfter
+	p.cutAfter = 0
+	return limit
 }
 
 // damageAt changes the byte at an offset of what the server sends, on connections from now on.

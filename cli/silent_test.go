@@ -19,13 +19,13 @@ import (
 )
 
 // request is a request to an API.
-type request struct{ method, path, body, prefer string }
+type request struct{ method, path, body, prefer, kind, offset string }
 
 // deadline is how long a response may take when the database does not respond: the deadline of its class, what it was
 // asked to wait for, and some time for a busy machine.
 func (q request) deadline() time.Duration {
 	d := 30 * time.Second
-	if q.method == http.MethodGet {
+	if q.method == http.MethodGet || q.method == http.MethodHead {
 		d = 10 * time.Second
 	}
 	if q.prefer != "" {
@@ -46,6 +46,11 @@ func (q request) send(ctx context.Context, server string) error {
 	r.Header.Set("Content-Type", "application/json")
 	if q.prefer != "" {
 		r.Header.Set("Prefer", q.prefer)
+	}
+	if q.offset != "" {
+		r.Header.Set("Content-Type", q.kind)
+		r.Header.Set("Upload-Offset", q.offset)
+		r.Header.Set("Upload-Complete", "?1")
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -84,6 +89,9 @@ func requestsOfEachKind(id string) []request {
 		{method: "GET", path: "/v1/matrices/" + id},
 		{method: "DELETE", path: "/v1/matrices/" + id},
 		{method: "GET", path: "/v1/matrices/" + id + "/content"},
+		{method: "HEAD", path: "/v1/uploads/" + id},
+		{method: "PATCH", path: "/v1/uploads/" + id, body: "x", kind: "application/partial-upload", offset: "0"},
+		{method: "DELETE", path: "/v1/uploads/" + id},
 		{method: "GET", path: "/v1/overview"},
 		{method: "GET", path: "/v1/limits"},
 		{method: "GET", path: "/v1/keys"},

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,8 +13,8 @@ import (
 
 const mediaNPY = "application/x-npy"
 
-// Upload stores a .npy file as a matrix. It calls progress with the number of bytes that the current attempt has
-// sent; a retry starts again at zero.
+// Upload stores a .npy file as a matrix. It calls progress with the number of bytes that have been sent. A retry of a
+// file of 4 MiB or more goes on behind what the server has, else it starts again at zero.
 func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)) (Matrix, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -23,6 +24,21 @@ func (c *Client) Upload(ctx context.Context, path string, progress func(n int64)
 	info, err := file.Stat()
 	if err != nil {
 		return Matrix{}, err
+	}
+	if info.Size() >= resumableFrom {
+		r := resumable{
+			client:   c,
+			file:     file,
+			size:     info.Size(),
+			progress: progress,
+		}
+		m, err := r.run(ctx)
+		if err == nil {
+			return m, nil
+		}
+		if !errors.Is(err, errNotResumable) {
+			return m, fmt.Errorf("uploading %s: %w", path, err)
+		}
 	}
 	key := idempotent()
 	m, err := call[Matrix](ctx, c, func() (*http.Response, error) {

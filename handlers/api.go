@@ -22,6 +22,7 @@ import (
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/quotas"
+	"github.com/millrace/millrace/handlers/uploads"
 	"github.com/millrace/millrace/handlers/webhooks"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
@@ -139,7 +140,7 @@ func (a *API) register(api huma.API, routes *auth.Routes) {
 	auth.Route(api, routes, "GET /v1/multiplications/{id}/events", apidoc.GetEvents(), a.getEvents)
 	auth.Route(api, routes, "GET /v1/multiplications/{id}/result", apidoc.GetResult(), a.getResult)
 
-	auth.Route(api, routes, "POST /v1/matrices", apidoc.CreateMatrix(), a.createMatrix)
+	auth.Route(api, routes, "POST /v1/matrices", apidoc.CreateMatrix(), auth.Failing(a.fail, a.createMatrix))
 	auth.Route(api, routes, "GET /v1/matrices/{id}", apidoc.GetMatrix(), a.getMatrix)
 	auth.Route(api, routes, "DELETE /v1/matrices/{id}", apidoc.DeleteMatrix(), a.deleteMatrix)
 	auth.Route(api, routes, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)
@@ -149,6 +150,7 @@ func (a *API) register(api huma.API, routes *auth.Routes) {
 
 	a.auth.Register(api, routes, a.fail)
 	a.webhooks().Register(api, routes)
+	a.uploads().Register(api, routes)
 
 	apidoc.Describe(api.OpenAPI())
 }
@@ -159,6 +161,11 @@ func (a *API) webhooks() *webhooks.Webhooks {
 		return webhooks.New(a.store, nil, a.fail)
 	}
 	return webhooks.New(a.store, a.jobs.Webhooks(), a.fail)
+}
+
+// uploads returns the operations on uploads that go on.
+func (a *API) uploads() *uploads.Uploads {
+	return uploads.New(a.store, a.jobs, a.limits.MaxMatrixBytes, a.fail)
 }
 
 // OpenAPI returns the description of the API as YAML, OpenAPI 3.1. It is the same for every build of one source.

@@ -41,20 +41,16 @@ func withDeadlines(next http.Handler, proxies guard.Proxies, who *auth.Auth) htt
 			defer cancel()
 		}
 		ctx = who.Identify(ctx, r)
-		serveCopy(ctx, next, w, r)
+		guard.ServeCopy(ctx, next, w, r)
 	})
-}
-
-// serveCopy has next serve a copy of a request, with another context, and keeps the route that it matches.
-func serveCopy(ctx context.Context, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	inner := r.WithContext(ctx)
-	defer func() { r.Pattern = inner.Pattern }() // also after a panic
-	next.ServeHTTP(w, inner)
 }
 
 // lasts reports whether it is for the client how long a request takes.
 func lasts(r *http.Request) bool {
 	path := r.URL.Path // the one form that guard.OnePath leaves
+	if r.Method == http.MethodPatch {
+		return strings.HasPrefix(path, apidoc.UploadsPath+"/")
+	}
 	if r.Method == http.MethodPost {
 		return path == apidoc.SimplePath || path == apidoc.MultiplicationsPath || path == apidoc.BatchPath ||
 			path == apidoc.MatricesPath
@@ -63,29 +59,3 @@ func lasts(r *http.Request) bool {
 	return waits || strings.HasSuffix(path, "/events") || strings.HasSuffix(path, "/result") ||
 		strings.HasSuffix(path, "/content")
 }
-
-// withRetryAfter wraps a handler that hides the errors of its statements: when the database is unavailable its errors
-// become a 503 that asks to try again.
-func withRetryAfter(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, outcome := database.WithOutcome(r.Context())
-		serveCopy(ctx, next, &retryAfterWriter{ResponseWriter: w, outcome: outcome}, r)
-	})
-}
-
-type retryAfterWriter struct {
-	http.ResponseWriter
-	outcome *database.Outcome
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (w *retryAfterWriter) WriteHeader(status int) {
-	if status >= http.StatusBadRequest && w.outcome.Unavailable() {
-		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", problem.Unavailable.Retry())
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets http.ResponseController reach the server's own writer.
-func (w *retryAfterWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -47,7 +47,7 @@ func TestRequestExamples(t *testing.T) {
 	stored := b.upload(t, someElements(2, 2).npy())
 	sent := 0
 	for pattern, route := range describedAPI(t).routes {
-		if route.Operation.RequestBody == nil {
+		if route.Operation.RequestBody == nil || route.Method == http.MethodPatch { // a part is one of a file: TestUploadGoesOn
 			continue
 		}
 		for kind, content := range route.Operation.RequestBody.Value.Content {

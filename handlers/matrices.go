@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/uploads"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
@@ -32,12 +34,19 @@ type createdOutput struct {
 	Status   int
 	Location string `header:"Location"`
 	Replayed
+	uploads.State
 	Body rendered[resource.Matrix]
 }
 
 type matrixUpload struct {
 	StreamedBody
+	uploads.Params
 	Retention int64 `query:"retention_seconds" minimum:"60" doc:"How long the matrix is kept after its last use. As long as the server keeps others if it is left out; the server bounds it" example:"86400"`
+}
+
+// Resolve implements huma.Resolver.
+func (in *matrixUpload) Resolve(ctx huma.Context) []error {
+	return append(in.StreamedBody.Resolve(ctx), in.Params.Resolve(ctx)...)
 }
 
 // createMatrix handles POST /v1/matrices.
@@ -45,6 +54,9 @@ func (a *API) createMatrix(ctx context.Context, in *matrixUpload) (*createdOutpu
 	keep := time.Duration(min(in.Retention, math.MaxInt64/int64(time.Second))) * time.Second
 	if err := a.jobs.CheckRetention(keep); err != nil {
 		return nil, a.fail(ctx, err)
+	}
+	if in.Partial() {
+		return a.beginUpload(ctx, in, keep)
 	}
 	r, err := in.request(resource.MediaNPY, resource.MediaJSON)
 	if err != nil {
@@ -71,6 +83,41 @@ func (a *API) createMatrix(ctx context.Context, in *matrixUpload) (*createdOutpu
 	return a.created(ctx, resp, err)
 }
 
+// beginUpload begins an upload that goes on in later requests. Its idempotency key is about that, not about the file.
+func (a *API) beginUpload(ctx context.Context, in *matrixUpload, keep time.Duration) (*createdOutput, error) {
+	u := a.uploads()
+	order, err := u.Order(ctx, &in.Params, keep)
+	if err != nil {
+		return nil, err
+	}
+	r, err := in.IdempotencyParam.request()
+	if err != nil {
+		return nil, err
+	}
+	r.path += order.Fingerprint()
+	resp, err := a.replay(ctx, r)
+	if err == nil && resp == nil {
+		err = a.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
+			path, body, err := u.BeginTx(ctx, tx, order)
+			if err == nil {
+				resp, err = newResponse(http.StatusAccepted, path, body)
+			}
+			if err != nil {
+				return err
+			}
+			return saveTx(ctx, tx, r, resp)
+		})
+		if err != nil {
+			resp, err = a.recover(ctx, r, err)
+		}
+	}
+	out, err := a.created(ctx, resp, err)
+	if err == nil {
+		out.State, err = u.First(ctx, order, out.Location, resp.replayed)
+	}
+	return out, err
+}
+
 // storeMatrix writes the row of a matrix, with a retention of its own if that is not 0, and saves the response in one
 // transaction.
 func (a *API) storeMatrix(
@@ -88,7 +135,7 @@ func (a *API) storeMatrix(
 		if err != nil {
 			return err
 		}
-		resp, err = newResponse(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), newMatrixBody(m))
+		resp, err = newResponse(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), uploads.MatrixBody(m))
 		if err != nil {
 			return err
 		}
@@ -124,7 +171,7 @@ func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &matrixOutput{Body: newMatrixBody(m)}
+	out := &matrixOutput{Body: uploads.MatrixBody(m)}
 	if out.ETag, err = guard.EntityTag(out.Body); err == nil {
 		err = in.Compare(out.ETag)
 	}
@@ -142,7 +189,7 @@ func (a *API) deleteMatrix(ctx context.Context, in *deleteInput) (*struct{}, err
 		if err != nil {
 			return nil, a.fail(ctx, err)
 		}
-		tag, err := guard.EntityTag(newMatrixBody(m))
+		tag, err := guard.EntityTag(uploads.MatrixBody(m))
 		if err == nil {
 			err = in.Require(tag)
 		}

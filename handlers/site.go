@@ -44,7 +44,7 @@ func mountRiverUI(api, ui http.Handler) *auth.Routes {
 	if ui == nil {
 		return routes
 	}
-	ui = withRetryAfter(ui)
+	ui = guard.WithRetryAfter(ui)
 	routes.Handle("GET "+RiverUIPrefix, auth.Public, pages.RedirectTo("riverui/"))
 	routes.Handle(riverUIPath, auth.Scoped(identity.ScopeAdmin).Page(), pages.FrameRiverUI(ui))
 	return routes

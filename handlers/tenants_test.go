@@ -203,6 +203,7 @@ func TestTenants(t *testing.T) {
 	b := setupTenants(t, options{})
 	mine := b.furnish(t, alice)
 	hook, delivery := b.hookWithDelivery(t, as(alice)...)
+	upload := strings.TrimPrefix(b.begin(t, 2<<20, as(alice)...), "/v1/uploads/")
 	before := b.whole(t)
 	ask := func(operation string, a attempt, id string) string {
 		t.Helper()
@@ -238,6 +239,7 @@ func TestTenants(t *testing.T) {
 	}
 	walkAll(webhookAttempts(delivery), []string{hook})
 	walkAll(webhookAttempts(placeholder), []string{delivery, mine.multiplications[0]})
+	walkAll(uploadAttempts(), []string{upload, mine.matrices[0]})
 	walk(true, mine.multiplications)
 	walk(false, mine.matrices)
 	// As if they were of the other kind.

@@ -94,6 +94,39 @@ func (s *Striper) Write(p []byte) (int, error) {
 	return written, s.err
 }
 
+// Next returns how many bytes are missing to the next place where no block is partial: there another Striper can go on.
+// It is 0 at the end of the content. The number of rows must be known.
+func (s *Striper) Next() int64 {
+	total := s.grid.Rows * s.grid.Cols * s.size
+	line := s.arrival.Cols * s.size
+	if line == 0 {
+		return 0
+	}
+	if s.arrival.BlockRows > 1 {
+		stripe := s.arrival.BlockRows * line
+		return min((s.total/stripe+1)*stripe, total) - s.total
+	}
+	block := s.arrival.BlockCols * s.size
+	into := s.total % line
+	return min((into/block+1)*block, line, total-s.total+into) - into
+}
+
+// Skip goes to the end of the first bytes of the content, whose blocks were emitted by another Striper: a place that
+// Next tells. Nothing must have been written.
+func (s *Striper) Skip(bytes int64) {
+	line := s.arrival.Cols * s.size
+	if bytes <= 0 || line == 0 {
+		return
+	}
+	s.total = bytes
+	s.stripe = (bytes/line + s.arrival.BlockRows - 1) / s.arrival.BlockRows
+	s.startStripe()
+	if into := bytes % line; s.arrival.BlockRows == 1 && into > 0 {
+		s.block = into / (s.arrival.BlockCols * s.size)
+		s.left = s.lineBytes()
+	}
+}
+
 // Close ends the content. If the number of rows was unknown, it emits the rest of the last stripe. If the content ends
 // within a row, or before the grid is full, the error wraps ErrMalformed. A second Close returns the same error.
 func (s *Striper) Close() error {

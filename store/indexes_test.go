@@ -31,6 +31,7 @@ func TestIndexes(t *testing.T) {
 		"multiplications_growing":        db.SumReserved,
 		"multiplications_tenant_newest":  db.PageByState,
 		"multiplications_unqueued":       db.ListStarved,
+		"uploads_expires_at":             db.DeleteExpiredUploads,
 		"webhook_deliveries_due":         db.CountOverdueDeliveries,
 		"webhook_deliveries_finished_at": db.DeleteExpiredDeliveries,
 	}

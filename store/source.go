@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/blocks/cut"
 )
 
 // Source returns the content of a matrix, wherever it is: generated, in its row, or in the block store.
@@ -134,7 +135,7 @@ func (s *Store) WriteRect(ctx context.Context, m Matrix, r matrix.Rect, content 
 	size := int64(m.DType.Size())
 	grid := m.Grid()
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(blockWriters)
+	group.SetLimit(cut.Writers)
 	for index := range grid.Overlapping(r) {
 		group.Go(func() error {
 			block := grid.Block(index)

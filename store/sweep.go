@@ -38,9 +38,9 @@ type Swept struct {
 }
 
 // SweepExpired deletes expired multiplications, then the expired matrices that no multiplication needs, and expired
-// idempotency keys. An error of one part keeps it from none of the others.
+// idempotency keys and uploads. An error of one part keeps it from none of the others.
 func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
-	var errs [4]error
+	var errs [5]error
 	swept.Multiplications, errs[0] = inBatches(ctx, sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredMultiplications(ctx, sweepBatch)
 	})
@@ -51,7 +51,8 @@ func (s *Store) SweepExpired(ctx context.Context) (swept Swept, err error) {
 	swept.Keys, errs[2] = inBatches(ctx, sweepBatch, func() (int64, error) {
 		return s.db.DeleteExpiredIdempotencyKeys(ctx, sweepBatch)
 	})
-	for i, what := range []string{"multiplications", "matrices", "keys", "inline multiplications"} {
+	_, errs[4] = inBatches(ctx, sweepBatch, func() (int64, error) { return s.db.DeleteExpiredUploads(ctx, sweepBatch) })
+	for i, what := range []string{"multiplications", "matrices", "keys", "inline multiplications", "uploads"} {
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("deleting expired %s: %w", what, errs[i])
 		}

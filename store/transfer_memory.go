@@ -5,6 +5,7 @@ import (
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
+	"github.com/millrace/millrace/store/blocks/cut"
 	"github.com/millrace/millrace/store/memory"
 )
 
@@ -115,7 +116,7 @@ func uploadMemory(shape matrix.Shape, fortran bool) int64 {
 	if min(grid.BlockRows, grid.BlockCols) == 1 {
 		stripe = block // one block at a time
 	}
-	n := (stripe + (blockWriters+1)*block) * int64(shape.DType.Size())
+	n := (stripe + (cut.Writers+1)*block) * int64(shape.DType.Size())
 	if shape.Rows >= 0 {
 		return min(n, shape.Bytes()+block*int64(shape.DType.Size()))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/internal/loop"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
+	"github.com/millrace/millrace/store/blocks/cut"
 	"github.com/millrace/millrace/store/memory"
 )
 
@@ -26,7 +27,7 @@ type Upload struct {
 	fortran  bool
 	head     []byte
 	held     memory.Chunks // what follows head while it is not known how the hash begins
-	blocks   *blockWriter  // nil while the content is small
+	blocks   *cut.Writer   // nil while the content is small
 	release  func()        // gives back the memory, if some is reserved
 	reserved bool
 	digest   hash.Hash   // nil when the content does not come in the order in which it is hashed
@@ -158,7 +159,7 @@ func (u *Upload) spill() error {
 	u.renew()
 	u.matrix.BlockRows = grid.BlockRows
 	u.matrix.BlockCols = grid.BlockCols
-	u.blocks = newBlockWriter(u.ctx, u.store.Blocks, u.matrix, grid, u.fortran)
+	u.blocks = cut.NewWriter(u.ctx, u.store.Blocks, row.ID, grid, row.DType, u.fortran)
 	if _, err := u.blocks.Write(u.head); err != nil {
 		return err
 	}

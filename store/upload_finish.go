@@ -213,7 +213,7 @@ func (u *Upload) Abort() error {
 	if u.blocks == nil {
 		return nil
 	}
-	u.blocks.abort()
+	u.blocks.Abort()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTimeout)
 	defer cancel()
 	n, err := u.store.db.DeleteUpload(ctx, u.matrix.ID)

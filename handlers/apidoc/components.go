@@ -126,6 +126,10 @@ var componentDocs = map[string]struct {
 		"What an unfinished multiplication waits for. Its times are estimates.",
 		exampleOutlook(),
 	},
+	"PartialUpload": {
+		"An upload that goes on in later requests.",
+		exampleUpload(),
+	},
 	"Problem": {
 		"An error in the format of RFC 9457.",
 		plain(problem.New(problem.NotFound, "multiplication "+exampleID+notFoundHint)),

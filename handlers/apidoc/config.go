@@ -5,6 +5,8 @@ import (
 	_ "embed" // about.md
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/millrace/millrace/handlers/resource"
 )
 
 // version is the version of the API, not of a binary: clients of 1.x work with each later 1.x.
@@ -16,6 +18,7 @@ const (
 	MultiplicationsPath = "/v1/multiplications"
 	BatchPath           = MultiplicationsPath + ":batch"
 	MatricesPath        = "/v1/matrices"
+	UploadsPath         = "/v1/uploads"
 	KeysPath            = "/v1/keys"
 	SessionPath         = "/v1/session"
 )
@@ -55,7 +58,7 @@ func Config() huma.Config {
 		{Name: overviewTag, Description: "The state of the system."},
 		{Name: webhooksTag, Description: "Receivers that are told when multiplications end."},
 	}
-	c.Formats = formats()
+	c.Formats = resource.Formats()
 	c.Components.SecuritySchemes = securitySchemes()
 	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
 	c.DocsPath = ""                       // Huma's page loads scripts from a CDN

@@ -21,7 +21,7 @@ func Describe(o *huma.OpenAPI) {
 	o.Components.Headers = map[string]*huma.Header{}
 	o.Components.Responses = map[string]*huma.Response{}
 	for _, item := range o.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete, item.Head} {
 			if op != nil {
 				describeOperation(o.Components, op)
 			}
@@ -115,6 +115,7 @@ func describeSchemas(registry huma.Registry) {
 	for _, streamed := range []reflect.Type{ // of which Huma knows nothing
 		reflect.TypeFor[resource.MultiplicationEvent](),
 		reflect.TypeFor[resource.Batch](),
+		reflect.TypeFor[resource.PartialUpload](),
 	} {
 		registry.Schema(streamed, true, "")
 	}

@@ -14,6 +14,7 @@ func headerDocs() map[string]huma.Header {
 	maps.Copy(docs, resourceHeaders())
 	maps.Copy(docs, quotaHeaders())
 	maps.Copy(docs, keyHeaders())
+	maps.Copy(docs, uploadHeaders())
 	return docs
 }
 

@@ -18,7 +18,9 @@ func CreateMatrix() huma.Operation {
 		Summary:     "Upload a matrix",
 		Description: "A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and " +
 			"Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or " +
-			"the description of a random matrix.",
+			"the description of a random matrix.\n\n" +
+			"With `Upload-Complete: ?0` the request begins an upload that goes on after a break: see " +
+			"`PATCH " + UploadsPath + "/{id}`. It may be empty.",
 		DefaultStatus: http.StatusCreated,
 		RequestBody: &huma.RequestBody{
 			Description: "The matrix. `application/octet-stream` is read as `application/x-npy`.",
@@ -33,6 +35,7 @@ func CreateMatrix() huma.Operation {
 				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes",
 				"wrong shape: ragged rows, the body[1] has 1 numbers and the body[0] has 2"),
 			success(http.StatusCreated, "The matrix is stored.", exampleMatrix(), "Location", "Idempotent-Replayed"),
+			uploadBegun(),
 		)...),
 	}
 }

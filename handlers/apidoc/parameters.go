@@ -13,6 +13,7 @@ func parameterDocs() map[string]huma.Param {
 	docs := conditionDocs()
 	maps.Copy(docs, headerParameters())
 	maps.Copy(docs, queryParameters())
+	maps.Copy(docs, uploadParameters())
 	return docs
 }
 
@@ -124,23 +125,18 @@ const tagsPattern = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
 
 // idDocs describes the path parameter of the routes of one resource.
 func idDocs(route string) huma.Param {
-	if strings.HasPrefix(route, MatricesPath) {
-		return huma.Param{
-			Description: "The id of the matrix.",
-			Example:     exampleMatrixA,
-			Schema:      idSchema(),
-		}
-	}
-	if strings.HasPrefix(route, WebhooksPath) {
-		return huma.Param{
-			Description: "The id of the webhook.",
-			Example:     exampleWebhookID,
-			Schema:      idSchema(),
-		}
+	what, example := "multiplication", exampleID
+	switch {
+	case strings.HasPrefix(route, MatricesPath):
+		what, example = "matrix", exampleMatrixA
+	case strings.HasPrefix(route, UploadsPath):
+		what, example = "upload", exampleMatrixA
+	case strings.HasPrefix(route, WebhooksPath):
+		what, example = "webhook", exampleWebhookID
 	}
 	return huma.Param{
-		Description: "The id of the multiplication.",
-		Example:     exampleID,
+		Description: "The id of the " + what + ".",
+		Example:     example,
 		Schema:      idSchema(),
 	}
 }

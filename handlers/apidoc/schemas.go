@@ -3,6 +3,7 @@ package apidoc
 import (
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/schema"
 	"github.com/millrace/millrace/handlers/resource"
 )
 
@@ -23,10 +24,10 @@ func sharedSchemas() map[string]*huma.Schema {
 		"ObjectToWrite":    objectSchema(bucketAndKey(), "bucket", "key"),
 		"Submission":       withOutput(submissionSchema(ref("Operand"))),
 		"SimpleSubmission": objectSchema(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
-		"Elements":         elementsSchema(),
-		"StreamedEvent":    streamedEventSchema(),
-		"Problem":          problemSchema(),
-		"Fault":            faultSchema(),
+		"Elements":         schema.Elements(ref),
+		"StreamedEvent":    schema.StreamedEvent(ref),
+		"Problem":          schema.Problem(ref),
+		"Fault":            schema.Fault(),
 	}
 }
 
@@ -105,50 +106,6 @@ func randomSchema() *huma.Schema {
 	}, "rows", "cols")
 }
 
-func elementsSchema() *huma.Schema {
-	return objectSchema(map[string]*huma.Schema{
-		"rows":   countSchema(),
-		"cols":   countSchema(),
-		"values": ref("Values"),
-	}, "rows", "cols", "values")
-}
-
-func streamedEventSchema() *huma.Schema {
-	return objectSchema(map[string]*huma.Schema{
-		"id":    describedAs("Counts from 1 without gaps; for Last-Event-ID", countSchema()),
-		"event": describedAs("What has changed", enumSchema("state", "progress")),
-		"data":  ref("MultiplicationEvent"),
-	}, "id", "event", "data")
-}
-
-// problemSchema describes an error in the format of RFC 9457.
-func problemSchema() *huma.Schema {
-	faults := arraySchema(ref("Fault"), 100)
-	violated := arraySchema(enumSchema("requests", "queued-work", "stored-bytes"), 3)
-	violated.Examples = []any{[]any{"requests"}}
-	return objectSchema(map[string]*huma.Schema{
-		"type": describedAs("Where the code is described", formatSchema("uri-reference", 300)),
-		"code": describedAs("Says to programs what is wrong; it does not change: docs/problems.md",
-			patternSchema("^[a-z_]+$", 50)),
-		"request_id": describedAs("The id of the request, as in the header `X-Request-Id`",
-			patternSchema(`^[!-~]+$`, 128)),
-		"title":  describedAs("The meaning of the status", textSchema(50)),
-		"status": describedAs("The HTTP status", integerSchema("int32", 400, 599)),
-		"detail": describedAs("What is wrong with the request, and often what to do about it",
-			textSchema(resource.MaxMessage)),
-		"errors":            describedAs("The invalid parameters, if parameters are invalid", faults),
-		"violated-policies": describedAs("The quotas that have no room, if the code is quota_exceeded", violated),
-	}, "type", "code", "title", "status", "detail")
-}
-
-func faultSchema() *huma.Schema {
-	return objectSchema(map[string]*huma.Schema{
-		"message":  describedAs("What is wrong", textSchema(resource.MaxMessage)),
-		"location": describedAs("The parameter", textSchema(200)),
-		"value":    {Description: "The invalid value"},
-	})
-}
-
 // npySchema describes a body that is a .npy file.
 func npySchema() *huma.Schema {
 	return describedAs("A .npy file, as np.save writes it", binarySchema())
@@ -156,63 +113,16 @@ func npySchema() *huma.Schema {
 
 func binarySchema() *huma.Schema { return formatSchema("binary", maxFileBytes) }
 
-func objectSchema(properties map[string]*huma.Schema, required ...string) *huma.Schema {
-	return &huma.Schema{
-		Type:                 huma.TypeObject,
-		Properties:           properties,
-		Required:             required,
-		AdditionalProperties: false,
-	}
-}
-
-func describedAs(description string, s *huma.Schema) *huma.Schema {
-	s.Description = description
-	return s
-}
-
-func idSchema() *huma.Schema { return formatSchema("uuid", 36) }
-
-// countSchema describes an integer whose bounds Describe adds.
-func countSchema() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
-}
-
-func integerSchema(format string, low, high float64) *huma.Schema {
-	return &huma.Schema{
-		Type:    huma.TypeInteger,
-		Format:  format,
-		Minimum: &low,
-		Maximum: &high,
-	}
-}
-
-func arraySchema(items *huma.Schema, length int) *huma.Schema {
-	return &huma.Schema{
-		Type:     huma.TypeArray,
-		Items:    items,
-		MaxItems: &length,
-	}
-}
-
-func formatSchema(format string, length int) *huma.Schema {
-	return &huma.Schema{
-		Type:      huma.TypeString,
-		Format:    format,
-		MaxLength: &length,
-	}
-}
-
-func enumSchema(values ...any) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Enum: values}
-}
-
-// textSchema describes text of at most length characters that is not blank.
-func textSchema(length int) *huma.Schema { return patternSchema(`\S`, length) }
-
-func patternSchema(pattern string, length int) *huma.Schema {
-	return &huma.Schema{
-		Type:      huma.TypeString,
-		Pattern:   pattern,
-		MaxLength: &length,
-	}
-}
+// The words of which schemas are made.
+var (
+	objectSchema  = schema.Object
+	describedAs   = schema.Described
+	idSchema      = schema.ID
+	countSchema   = schema.Count
+	integerSchema = schema.Integer
+	arraySchema   = schema.Array
+	formatSchema  = schema.Format
+	enumSchema    = schema.Enum
+	textSchema    = schema.Text
+	patternSchema = schema.Pattern
+)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"mime"
+	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,8 +29,10 @@ func Route[I, O any](
 	}
 	routes.Declare(pattern, NeedOf(&op))
 	huma.Register(api, op, handler)
-	if body != nil {
-		api.OpenAPI().Paths[op.Path].Post.RequestBody = body
+	if item := api.OpenAPI().Paths[op.Path]; body != nil && op.Method == http.MethodPatch {
+		item.Patch.RequestBody = body
+	} else if body != nil {
+		item.Post.RequestBody = body
 	}
 }
 

@@ -50,6 +50,10 @@ const (
 	Elements     Code = "unsupported_elements"
 	KeyReused    Code = "idempotency_key_reused"
 	InvalidKey   Code = "invalid_key"
+
+	UploadOffset    Code = "upload_offset"
+	UploadHeld      Code = "upload_held"
+	UploadCompleted Code = "upload_completed"
 )
 
 // The codes of what the service cannot do now, or has done wrong.
@@ -93,6 +97,9 @@ var statuses = map[Code]int{
 	Active:             http.StatusConflict,
 	KeyTaken:           http.StatusConflict,
 	KeyRequired:        http.StatusConflict,
+	UploadOffset:       http.StatusConflict,
+	UploadHeld:         http.StatusConflict,
+	UploadCompleted:    http.StatusConflict,
 	PreconditionFailed: http.StatusPreconditionFailed,
 	TooLarge:           http.StatusRequestEntityTooLarge,
 	MediaType:          http.StatusUnsupportedMediaType,

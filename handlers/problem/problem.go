@@ -32,6 +32,8 @@ type Problem struct {
 	RequestID string              `json:"request_id,omitempty"`
 	Errors    []*huma.ErrorDetail `json:"errors,omitempty"`            // of parameters
 	Violated  []string            `json:"violated-policies,omitempty"` // quotas
+	Expected  *int64              `json:"expected-offset,omitempty"`   // of an upload
+	Provided  *int64              `json:"provided-offset,omitempty"`
 }
 
 // New returns a problem.

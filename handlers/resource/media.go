@@ -8,6 +8,7 @@ const (
 	MediaJSON        = "application/json"
 	MediaNDJSON      = "application/x-ndjson" // a JSON text on each line
 	MediaMultipart   = "multipart/form-data"
+	MediaPart        = "application/partial-upload"
 	MediaOctetStream = "application/octet-stream" // of a request: taken for MediaNPY
 	MediaEvents      = "text/event-stream"
 	MediaProblem     = problem.Media

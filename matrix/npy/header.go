@@ -40,6 +40,9 @@ func (h Header) ContentBytes() int64 { return h.Shape.Elements() * int64(h.eleme
 // FileBytes returns the exact size of the file in bytes, header and elements.
 func (h Header) FileBytes() int64 { return h.headBytes + h.ContentBytes() }
 
+// Offset returns where the first elements end in the file, in bytes.
+func (h Header) Offset(elements int64) int64 { return h.headBytes + elements*int64(h.element.size) }
+
 // maxContent is the largest size of the elements for which FileBytes does not overflow.
 const maxContent = math.MaxInt64 - maxHeader - alignment
 

@@ -51,6 +51,12 @@ func NewReader(r io.Reader, maxBytes int64) (*Reader, error) {
 // Header returns the header of the file.
 func (r *Reader) Header() Header { return r.header }
 
+// Skip goes on behind the first elements, which what it reads from does not have any more. Nothing must have been read.
+func (r *Reader) Skip(elements int64) {
+	r.left -= elements * int64(r.header.element.size)
+	r.decoded = elements
+}
+
 // Read returns the next bytes of the elements, and io.EOF after the last one if the file ends there. The error wraps
 // matrix.ErrMalformed if the content is shorter or longer than the header says, and matrix.ErrUnsupported for an
 // integer that float64 does not represent exactly.

@@ -120,6 +120,30 @@ type ObjectUpload struct {
 	BegunAt          time.Time
 }
 
+type Upload struct {
+	ID       uuid.UUID
+	TenantID identity.TenantID
+	// How many bytes the file has.
+	Length int64
+	// How many of them are safe: the blocks that they fill are in the block store.
+	Received int64
+	// What it takes to go on behind them: the head of the file, and the states of the digests.
+	Progress []byte
+	// The Repr-Digest that the file must have; empty: any.
+	Digests string
+	// How long the matrix will be kept after its last use; NULL: as long as the settings say.
+	Retention *time.Duration
+	// The request that appends, until held_until: no other one does before.
+	Holder    *uuid.UUID
+	HeldUntil *time.Time
+	// The request that appends is to end, since its client asks how far it has come.
+	Interrupted bool
+	// The matrix is ready. The row stays for a client that has not got the response.
+	Completed bool
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
 type Webhook struct {
 	ID       uuid.UUID
 	TenantID identity.TenantID

@@ -1,4 +1,4 @@
-package apidoc
+package resource
 
 import (
 	"io"
@@ -11,8 +11,8 @@ type Rendered interface {
 	Rendered() ([]byte, error)
 }
 
-// formats returns the one format of the API, by its media type and by the suffix of others.
-func formats() map[string]huma.Format {
+// Formats returns the one format of the API, by its media type and by the suffix of others.
+func Formats() map[string]huma.Format {
 	f := huma.Format{
 		Marshal:   writeJSON,
 		Unmarshal: huma.DefaultJSONFormat.Unmarshal,

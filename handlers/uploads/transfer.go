@@ -1,0 +1,238 @@
+package uploads
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/millrace/millrace/handlers/payload"
+	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/uploads"
+)
+
+const (
+	// saveStep is how much is received, at least, until the next place is saved from which the upload can go on: what is
+	// on its way to the block store is waited for.
+	saveStep = 16 << 20
+	// buffer is the size of the pieces in which a file is stored, in bytes.
+	buffer = 256 << 10
+	// saveTimeout bounds how long a place is saved when the client is gone.
+	saveTimeout = 20 * time.Second
+)
+
+// errPaused means that a part of a file has ended that is not the last one.
+var errPaused = errors.New("the part of the file has ended")
+
+// transfer is the reception of one part of a file.
+type transfer struct {
+	uploads *Uploads
+	hold    *uploads.Hold
+	part    part
+
+	whole   *payload.Whole
+	head    *bytes.Buffer // that the head of the file is copied to; nil behind it
+	header  npy.Header
+	upload  *store.Upload
+	written int64 // bytes of the content
+
+	offset   int64 // the last place from which the upload can go on
+	progress uploads.Progress
+}
+
+// Read implements io.Reader for the file: it returns errPaused where the part ends.
+func (t *transfer) Read(p []byte) (int, error) {
+	if ctx := t.hold.Wanted(); ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	n, err := t.part.body.Reader().Read(p)
+	_, _ = t.whole.Write(p[:n])
+	if t.head != nil {
+		t.head.Write(p[:n])
+	}
+	if err == io.EOF && !t.part.last {
+		err = errPaused
+	}
+	return n, err
+}
+
+// run receives the part. It returns the matrix when the file is complete. What has come is kept, unless no matrix can
+// become of the file.
+func (t *transfer) run(ctx context.Context) (*store.Matrix, error) {
+	began, first := t.hold.Offset, t.hold.Progress
+	file, err := t.open(ctx)
+	if err == nil {
+		err = t.receive(file)
+	}
+	switch {
+	case err == nil:
+	case hopeless(err):
+		return nil, t.giveUp(ctx, err)
+	case t.upload != nil:
+		if e := t.suspend(ctx); e != nil {
+			err = e
+		}
+	}
+	if err == nil || errors.Is(err, errPaused) {
+		if e := t.part.body.Verify(); e != nil {
+			_ = t.back(ctx, began, first) // the file's own digest tells, or its matrix's
+			return nil, e
+		}
+	}
+	if errors.Is(err, errPaused) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t.finish(ctx)
+}
+
+// hopeless reports whether an error says that a file is no matrix.
+func hopeless(err error) bool {
+	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) ||
+		errors.Is(err, matrix.ErrShape) || errors.Is(err, matrix.ErrTooLarge)
+}
+
+// open reads the head of the file, if that has not come before, and goes on with the upload.
+func (t *transfer) open(ctx context.Context) (file *npy.Reader, err error) {
+	t.offset = t.hold.Offset
+	t.progress = t.hold.Progress
+	if t.whole, err = payload.ParseWhole(t.hold.Digests); err != nil {
+		return nil, err
+	}
+	var src io.Reader = t
+	if fresh := t.offset == 0; fresh {
+		t.head = &bytes.Buffer{}
+	} else {
+		if err := t.whole.Restore(t.progress.Hashes); err != nil {
+			return nil, err
+		}
+		src = io.MultiReader(bytes.NewReader(t.progress.Head), t)
+	}
+	if file, err = npy.NewReader(src, t.uploads.maxBytes); err != nil {
+		return nil, err
+	}
+	t.header = file.Header()
+	shape := t.header.Shape
+	if t.head != nil {
+		t.progress = uploads.Progress{Head: t.head.Bytes()}
+		t.head = nil
+		if want := t.header.FileBytes(); want != t.hold.Length {
+			return nil, fmt.Errorf("%w: a .npy file of %s has %d bytes, the upload has %d", matrix.ErrMalformed, shape, want,
+				t.hold.Length)
+		}
+		err = t.uploads.jobs.Quotas().CheckStored(ctx, identity.From(ctx).Tenant, shape.Bytes())
+		if err != nil {
+			return nil, err
+		}
+	}
+	t.written = t.progress.Mark.Bytes
+	file.Skip(t.elements())
+	t.upload, err = t.uploads.own(ctx).ContinueUpload(
+		t.hold.Context(), t.hold.ID, shape, t.header.Fortran, t.progress.Mark, uploads.Life)
+	return file, err
+}
+
+// elements returns how many elements were written.
+func (t *transfer) elements() int64 { return t.written / int64(t.header.Shape.DType.Size()) }
+
+// receive writes the elements into blocks, and saves how far it has come from time to time.
+func (t *transfer) receive(file *npy.Reader) error {
+	pieces := make([]byte, buffer)
+	for n := t.upload.Next(); n > 0; n = t.upload.Next() {
+		written, err := io.CopyBuffer(struct{ io.Writer }{t.upload}, io.LimitReader(file, n), pieces)
+		t.written += written
+		if err != nil {
+			return err
+		}
+		if err := t.reach(); err != nil {
+			return err
+		}
+		if t.offset-t.hold.Offset < saveStep && t.offset < t.hold.Length {
+			continue
+		}
+		if err := t.save(t.hold.Context()); err != nil {
+			return err
+		}
+	}
+	if n, err := file.Read(pieces[:1]); n > 0 || !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// reach notes a place from which the upload can go on.
+func (t *transfer) reach() error {
+	mark, err := t.upload.Mark(t.written)
+	if err != nil {
+		return err
+	}
+	states, err := t.whole.States()
+	t.progress.Mark = mark
+	t.progress.Hashes = states
+	t.offset = t.header.Offset(t.elements())
+	return err
+}
+
+// save saves the place that was noted last, when all blocks before it are in the block store.
+func (t *transfer) save(ctx context.Context) error {
+	if t.offset == t.hold.Offset {
+		return nil
+	}
+	if err := t.upload.Flush(); err != nil {
+		return err
+	}
+	return t.hold.Save(ctx, t.offset, t.progress)
+}
+
+// suspend keeps what has come for the next part.
+func (t *transfer) suspend(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	defer t.upload.Suspend()
+	return t.save(ctx)
+}
+
+// back makes the upload go on where it did before a part that is not what its digest says.
+func (t *transfer) back(ctx context.Context, offset int64, progress uploads.Progress) error {
+	if t.upload != nil {
+		t.upload.Suspend()
+	}
+	if offset == t.hold.Offset {
+		return nil
+	}
+	return t.hold.Save(ctx, offset, progress)
+}
+
+// giveUp deletes the upload of a file of which no matrix can become, and returns why. What it leaves is swept.
+func (t *transfer) giveUp(ctx context.Context, err error) error {
+	if t.upload != nil {
+		_ = t.upload.Abort()
+	}
+	_ = uploads.Cancel(ctx, t.uploads.own(ctx), t.hold.ID)
+	return err
+}
+
+// finish ends the upload of a file that is complete.
+func (t *transfer) finish(ctx context.Context) (*store.Matrix, error) {
+	if err := t.whole.Verify(); err != nil {
+		return nil, t.giveUp(ctx, err)
+	}
+	defer t.upload.Suspend()
+	if _, err := t.upload.Close(); err != nil {
+		return nil, err
+	}
+	m, err := t.uploads.complete(ctx, t.hold, t.upload)
+	if err != nil {
+		return nil, err
+	}
+	t.hold.Offset = t.hold.Length
+	_ = t.upload.DropCopy() // what it leaves is swept
+	return &m, nil
+}

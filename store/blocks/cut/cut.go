@@ -1,0 +1,92 @@
+// Package cut writes a stream of elements into a block store.
+package cut
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/store/blocks"
+)
+
+// Writers is how many blocks of one matrix are written at a time, while the next ones are filled.
+const Writers = 4
+
+// PutTimeout is how long one block may take to be written, unless a Writer has another limit.
+const PutTimeout = 30 * time.Second
+
+// Writer cuts elements into blocks and stores them, several at a time.
+type Writer struct {
+	*matrix.Striper
+	group   *errgroup.Group
+	pending sync.WaitGroup  // blocks that are not in the store yet
+	ctx     context.Context //nolint:containedctx // a Writer lives as long as the request that makes it, as an io.Writer
+	cancel  context.CancelFunc
+
+	// PutTimeout is how long one block may take to be written.
+	PutTimeout time.Duration
+}
+
+// NewWriter returns a Writer of the blocks of a matrix, whose elements come in Fortran order if fortran is set.
+func NewWriter(
+	ctx context.Context, store blocks.Store, owner uuid.UUID, grid matrix.Grid, dtype matrix.DType, fortran bool,
+) *Writer {
+	ctx, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(Writers)
+	w := &Writer{
+		group:      group,
+		ctx:        ctx,
+		cancel:     cancel,
+		PutTimeout: PutTimeout,
+	}
+	w.Striper = matrix.NewStriper(grid, dtype, fortran, func(index int64, block []byte) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		w.pending.Add(1)
+		group.Go(func() error {
+			defer w.pending.Done()
+			defer w.Recycle(block)
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			// A write that has begun is brought to its end. The database may still commit a statement that was cancelled,
+			// perhaps after Abort has deleted the other blocks.
+			putting, done := context.WithTimeout(context.WithoutCancel(ctx), w.PutTimeout)
+			defer done()
+			return store.Put(putting, owner, index, block)
+		})
+		return nil
+	})
+	return w
+}
+
+// Flush waits until all blocks are in the store that are complete.
+func (w *Writer) Flush() error {
+	w.pending.Wait() //house:ignore bound each write has PutTimeout
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	return nil
+}
+
+// Close writes what is left and returns how many rows there were.
+func (w *Writer) Close() (int64, error) {
+	defer w.cancel()
+	err := w.Striper.Close()
+	if e := w.group.Wait(); e != nil { //house:ignore bound each write has PutTimeout
+		err = e // the cause; what the striper said follows from it
+	}
+	return w.Rows(), err
+}
+
+// Abort gives up what is not written yet.
+func (w *Writer) Abort() {
+	w.cancel()
+	_ = w.group.Wait() //house:ignore bound each write has PutTimeout
+}
