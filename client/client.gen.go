@@ -628,6 +628,9 @@ type Delivery struct {
 	// Status Of the response to the last attempt; absent if there was none
 	Status *int64       `json:"status,omitempty"`
 	Type   DeliveryType `json:"type"`
+
+	// URL Where it is sent to, if a submission has named it; absent if that is the url of the webhook
+	URL *string `json:"url,omitempty"`
 }
 
 // DeliveryState Pending: it is to be sent, for the first time or again. Failed: it is not tried any more, unless it is replayed
@@ -934,6 +937,9 @@ type Multiplication struct {
 	//
 	// Examples: {"estimated_end":"2026-01-05T09:30:45.125Z","estimated_start":"2026-01-05T09:30:30.125Z","tiles_ahead":12}
 	Waiting *Outlook `json:"waiting,omitempty"`
+
+	// Webhook Where its end is told, if its submission said so
+	Webhook *string `json:"webhook,omitempty"`
 }
 
 // MultiplicationState defines model for Multiplication.State.
@@ -1053,7 +1059,7 @@ type NewMatrix struct {
 
 // NewWebhook A webhook, with a secret that is new.
 //
-// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
+// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
 type NewWebhook struct {
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1072,6 +1078,9 @@ type NewWebhook struct {
 
 	// OldSecretUntil Until when messages have a signature by the secret before, too; absent if they do not
 	OldSecretUntil *time.Time `json:"old_secret_until,omitempty"`
+
+	// OnlyNamed Whether it tells of those multiplications only whose submissions name it by its url, be they small or not
+	OnlyNamed bool `json:"only_named"`
 
 	// Secret The key of the signatures. It is shown once.
 	Secret string `json:"secret"`
@@ -1386,6 +1395,9 @@ type Submission struct {
 
 	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// Webhook Where a message is sent when the multiplication ends: the url of a webhook that was made with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it is never an inline one
+	Webhook *string `json:"webhook,omitempty"`
 }
 
 // TileCounts How many tiles of a multiplication are in which state.
@@ -1420,7 +1432,7 @@ type Values = [][]float64
 
 // Webhook Where messages about the multiplications of a tenant are sent.
 //
-// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
+// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
 type Webhook struct {
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1439,6 +1451,9 @@ type Webhook struct {
 
 	// OldSecretUntil Until when messages have a signature by the secret before, too; absent if they do not
 	OldSecretUntil *time.Time `json:"old_secret_until,omitempty"`
+
+	// OnlyNamed Whether it tells of those multiplications only whose submissions name it by its url, be they small or not
+	OnlyNamed bool `json:"only_named"`
 
 	// Small Whether it tells of small multiplications, too
 	Small bool `json:"small"`
@@ -1463,11 +1478,11 @@ type WebhookStates string
 
 // WebhookList Webhooks.
 //
-// Examples: {"items":[{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]}
+// Examples: {"items":[{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]}
 type WebhookList struct {
 	// Items The oldest first
 	//
-	// Examples: [{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]
+	// Examples: [{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]
 	Items []Webhook `json:"items"`
 }
 
@@ -1477,6 +1492,9 @@ type WebhookList struct {
 type WebhookOrder struct {
 	// Name What people call it
 	Name *string `json:"name,omitempty"`
+
+	// OnlyNamed Whether it tells of those multiplications only whose submissions name it by its url, be they small or not. Others of the tenant are as fast as without it
+	OnlyNamed *bool `json:"only_named,omitempty"`
 
 	// Small Whether it tells of small multiplications, too: true if it is left out. While a tenant has such a webhook, its small multiplications are accepted as any other, about ten times as slowly
 	Small *bool `json:"small,omitempty"`
@@ -1659,6 +1677,9 @@ type SubmitMultiplicationMultipartBody struct {
 
 	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// Webhook Where a message is sent when the multiplication ends: the url of a webhook that was made with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it is never an inline one
+	Webhook *string `json:"webhook,omitempty"`
 }
 
 // SubmitMultiplicationParams defines parameters for SubmitMultiplication.
@@ -2165,7 +2186,7 @@ type ClientInterface interface {
 
 	// CreateWebhookWithBody Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2174,7 +2195,7 @@ type ClientInterface interface {
 
 	// CreateWebhook Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2734,7 +2755,7 @@ func (c *Operations) ListWebhooks(ctx context.Context, reqEditors ...RequestEdit
 
 // CreateWebhookWithBody Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2753,7 +2774,7 @@ func (c *Operations) CreateWebhookWithBody(ctx context.Context, contentType stri
 
 // CreateWebhook Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4982,7 +5003,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithBodyWithResponse Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4991,7 +5012,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithResponse Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11204,7 +11225,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, reqE
 
 // CreateWebhookWithBodyWithResponse Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11219,7 +11240,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 
 // CreateWebhookWithResponse Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -46,6 +46,9 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		FinishedAt: resource.UTC(m.FinishedAt),
 		Links:      a.multiplicationLinks(ctx, m),
 	}
+	if m.Webhook != nil {
+		body.Webhook = *m.Webhook
+	}
 	if m.State == jobs.Failed {
 		body.Failure = resource.Bounded(m.Failure)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/quota"
+	"github.com/millrace/millrace/store/webhooks"
 )
 
 // Order is a submission that is accepted together with others.
@@ -68,6 +69,9 @@ var ofOrder = []error{
 	store.ErrNotFound,
 	store.ErrNoSpace,
 	blocks.ErrFull,
+	webhooks.ErrInvalid,
+	webhooks.ErrUnknown,
+	webhooks.ErrDisabled,
 }
 
 // SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.

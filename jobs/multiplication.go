@@ -43,6 +43,7 @@ type Multiplication struct {
 	FinishedAt *time.Time    // set exactly while the state is final
 	ExpiresAt  time.Time     // when a finished one is deleted
 	Retention  time.Duration // of its own; 0: it has none
+	Webhook    *string       // the url of the one that its submission names
 
 	own    bool                   // of one that is being accepted: see Submission
 	inline *inline.Multiplication // if it is inline, with its contents
@@ -139,6 +140,7 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		StartedAt:      row.StartedAt,
 		FinishedAt:     row.FinishedAt,
 		ExpiresAt:      row.ExpiresAt,
+		Webhook:        row.Webhook,
 	}
 	if row.Retention != nil {
 		m.Retention = *row.Retention

@@ -4,6 +4,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/webhook"
 )
 
 // maxFileBytes is the limit of a server unless it is configured otherwise.
@@ -27,7 +28,7 @@ func sharedSchemas() map[string]*huma.Schema {
 	}
 }
 
-// submissionSchema describes two operands, a priority and a retention.
+// submissionSchema describes two operands, a priority, a retention and a webhook.
 func submissionSchema(operand *huma.Schema) *huma.Schema {
 	return objectSchema(map[string]*huma.Schema{
 		"a":        operand,
@@ -37,7 +38,20 @@ func submissionSchema(operand *huma.Schema) *huma.Schema {
 			"kept after their last use. As long as the server keeps others if it is left out; the server bounds it. "+
 			"A multiplication with it "+
 			"is never an inline one", integerSchema("int64", 60, 315360000)),
+		"webhook": webhookSchema(),
 	}, "a", "b")
+}
+
+// webhookSchema describes the url that a submission names.
+func webhookSchema() *huma.Schema {
+	return describedAs("Where a message is sent when the multiplication ends: the url of a webhook that was made with "+
+		"`only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it "+
+		"is never an inline one", &huma.Schema{
+		Type:      huma.TypeString,
+		Format:    "uri",
+		MinLength: new(1),
+		MaxLength: new(webhook.MaxURL),
+	})
 }
 
 // prioritySchema describes a priority. Its default, like those of other members of requests, is text: generators of

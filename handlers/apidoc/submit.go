@@ -57,6 +57,8 @@ func SubmitMultiplication() huma.Operation {
 			submitted(), finished(),
 			refusal(problem.NotReady, "An operand is still being uploaded.",
 				"matrix "+exampleMatrixA+": matrix is not ready; use it when its upload is complete"),
+			refusal(problem.Conflict, "The webhook that it names is disabled.",
+				"submitting: webhook "+exampleWebhookID+": the webhook is disabled: enable it first"),
 		)...),
 	}
 }
