@@ -62,10 +62,18 @@ class AsyncClient:
         return result
 
     async def submit(
-        self, a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+        self,
+        a: Operand,
+        b: Operand,
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        webhook: Optional[str] = None,
     ) -> Future:
         """Queue a multiplication, as ``Client.submit``. The future can be awaited."""
-        return await self._run(self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds)
+        return await self._run(
+            self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds, webhook=webhook
+        )
 
     async def submit_many(
         self,

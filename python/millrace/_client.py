@@ -147,7 +147,13 @@ class Client(Caller):
         return result
 
     def submit(
-        self, a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+        self,
+        a: Operand,
+        b: Operand,
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        webhook: Optional[str] = None,
     ) -> Future:
         """Queue a multiplication, and return at once.
 
@@ -155,6 +161,9 @@ class Client(Caller):
         ----------
         a, b, priority, retention_seconds
             As of ``matmul``.
+        webhook : str, optional
+            Where the server sends a message when the multiplication ends: the url of a webhook that was made with
+            ``only_named``, to which parameters may be added.
 
         Returns
         -------
@@ -168,7 +177,7 @@ class Client(Caller):
         QuotaError, TooBusyError, StorageFullError
             The server does not accept more for now.
         """
-        chosen = options(priority, retention_seconds)
+        chosen = options(priority, retention_seconds, webhook)
         return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), chosen, 0)
 
     def submit_many(
