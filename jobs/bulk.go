@@ -69,9 +69,6 @@ var ofOrder = []error{
 	store.ErrNotFound,
 	store.ErrNoSpace,
 	blocks.ErrFull,
-	webhooks.ErrInvalid,
-	webhooks.ErrUnknown,
-	webhooks.ErrDisabled,
 }
 
 // SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.
@@ -126,7 +123,7 @@ func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submissi
 		return err
 	})
 	var noQuota *quota.Error
-	if err != nil && (errors.As(err, &noQuota) ||
+	if err != nil && (errors.As(err, &noQuota) || webhooks.NotNamed(err) ||
 		slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) })) {
 		return Accepted{Err: err}, nil
 	}

@@ -24,6 +24,11 @@ var (
 	ErrDisabled = errors.New("the webhook is disabled: enable it first")
 )
 
+// NotNamed reports whether an error of NameTx is about what the submission names, not about the service.
+func NotNamed(err error) bool {
+	return errors.Is(err, ErrInvalid) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrDisabled)
+}
+
 // NameTx has the webhook with a url, to which parameters may be added, tell of a new multiplication. Errors: ErrInvalid,
 // ErrUnknown, ErrDisabled, ErrOlder.
 func NameTx(ctx context.Context, tx *store.TenantTx, multiplication uuid.UUID, url string) error {
