@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"encoding/hex"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,24 +116,6 @@ func newEventBody(e watch.Event, row store.Multiplication) resource.Multiplicati
 	}
 	if jobs.State(e.State) == jobs.Completed {
 		body.Result = newResult(row.ID, jobs.Ref{ID: row.C, Shape: row.ResultShape()})
-	}
-	return body
-}
-
-func newMatrixBody(m store.Matrix) resource.Matrix {
-	body := resource.Matrix{
-		ID:        m.ID.String(),
-		Rows:      m.Rows,
-		Cols:      m.Cols,
-		DType:     m.DType,
-		State:     string(m.State),
-		Source:    string(m.Source),
-		Bytes:     m.Shape().Bytes(),
-		CreatedAt: m.CreatedAt.UTC(),
-		ExpiresAt: m.ExpiresAt.UTC(),
-	}
-	if m.Digest != nil {
-		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)
 	}
 	return body
 }

@@ -108,6 +108,15 @@ class AsyncClient:
         """Store a matrix on the server, as ``Client.upload``."""
         return await self._run(self.sync.upload, value)
 
+    async def matrices(self, source: Optional[str] = None) -> AsyncIterator[Matrix]:
+        """List the stored matrices, as ``Client.matrices``: ``async for m in client.matrices()``."""
+        listed = self.sync.matrices(source)
+        while True:
+            matrix: Optional[Matrix] = await self._run(lambda: next(listed, None))
+            if matrix is None:
+                return
+            yield matrix
+
     async def future(self, id: str) -> Future:
         """Return the future of a multiplication that was submitted before."""
         return await self._run(self.sync.future, id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 from numpy.typing import NDArray
@@ -260,6 +260,29 @@ class Client(Caller):
     def matrix(self, id: str) -> Matrix:
         """Return a stored matrix. Raises NotFoundError."""
         return Matrix(self, self.call("GET", f"/v1/matrices/{quote(id)}"))
+
+    def matrices(self, source: Optional[str] = None) -> Iterator[Matrix]:
+        """List the stored matrices, the newest first.
+
+        Parameters
+        ----------
+        source : {"upload", "inline", "random", "product"}, optional
+            Only those that were made in this way; the results of multiplications are products.
+
+        Yields
+        ------
+        Matrix
+            Those that are ready. The operands and results of small multiplications that came in one request are not
+            among them.
+        """
+        query = {"limit": "200"} if source is None else {"limit": "200", "source": source}
+        while True:
+            page = self.call("GET", "/v1/matrices?" + urlencode(query))
+            for item in page["items"]:
+                yield Matrix(self, item)
+            if "next_cursor" not in page:
+                return
+            query["cursor"] = page["next_cursor"]
 
     def future(self, id: str) -> Future:
         """Return the future of a multiplication that was submitted before, by any client. Raises NotFoundError."""
