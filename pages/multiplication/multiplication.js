@@ -155,8 +155,12 @@ let grid; // of the tiles, as it was read last
 // showGrid reads the states of the tiles, unless the multiplication has finished and they are those of its end.
 async function showGrid(m) {
   if (grid?.state === m.state && final(m.state)) return;
-  grid = await call(`${path}/tiles`);
-  byId("places").textContent = draw(byId("grid"), grid);
+  try {
+    grid = await call(`${path}/tiles`);
+    byId("places").textContent = draw(byId("grid"), grid);
+  } catch (error) {
+    if (error.status !== 404) throw error; // an API of the version before has none, and what was deleted is noticed by poll
+  }
 }
 
 let gone = false;
