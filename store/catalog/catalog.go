@@ -42,7 +42,7 @@ func Page(
 		}
 	}
 	rows, err := db.New(t.Store().Pool).PageMatrices(ctx, db.PageMatricesParams{
-		Tenant:   int64(t.ID()),
+		Tenant:   int32(t.ID()),
 		Sources:  sources,
 		Before:   from.CreatedAt,
 		BeforeID: from.ID,

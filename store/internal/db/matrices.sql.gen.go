@@ -558,7 +558,7 @@ const PageMatrices = `-- name: PageMatrices :many
 SELECT page.id, page.rows, page.cols, page.dtype, page.source, page.digest, page.created_at, page.expires_at FROM unnest($1::text[]) AS wanted(source)
 CROSS JOIN LATERAL (
     SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.created_at, m.expires_at FROM matrices m
-    WHERE m.tenant_id::bigint = $2::bigint AND m.source = wanted.source AND m.state = 'ready'
+    WHERE CASE WHEN m.state = 'ready' THEN m.tenant_id END = $2::integer AND m.source = wanted.source
       AND (m.created_at, m.id) < ($3::timestamptz, $4::uuid) AND m.created_at >= $5::timestamptz
     ORDER BY m.created_at DESC, m.id DESC
     LIMIT $6
@@ -569,7 +569,7 @@ LIMIT $6
 
 type PageMatricesParams struct {
 	Sources  []string
-	Tenant   int64
+	Tenant   int32
 	Before   time.Time
 	BeforeID uuid.UUID
 	Since    time.Time
@@ -588,7 +588,7 @@ type PageMatricesRow struct {
 }
 
 // One page of those of a tenant that are ready, newest first: the newest of each source, and the newest of those. Each source is one
-// walk along the index matrices_tenant_newest, whose first column is the cast.
+// walk along the index matrices_tenant_newest, whose first column is the expression.
 func (q *Queries) PageMatrices(ctx context.Context, arg PageMatricesParams) ([]PageMatricesRow, error) {
 	rows, err := q.db.Query(ctx, PageMatrices,
 		arg.Sources,
