@@ -81,7 +81,8 @@ func (d *demo) step(title, format string, args ...any) {
 func (d *demo) run(ctx context.Context) (err error) {
 	fmt.Fprintf(d.out, "Millrace %s: A·B of two %d×%d %s matrices, %.1f MB each\n",
 		server.Version(), d.shape.Rows, d.shape.Cols, d.shape.DType, terminal.Megabytes(d.shape.Bytes()))
-	if d.dev, err = startDev(ctx, d.dir, "--blocks="+d.Blocks, "--blas="+d.BLAS, fmt.Sprintf("--auth=%t", d.Auth)); err != nil {
+	flags := []string{"--blocks=" + d.Blocks, "--blas=" + d.BLAS, fmt.Sprintf("--auth=%t", d.Auth)}
+	if d.dev, err = startDev(ctx, d.dir, flags...); err != nil {
 		return err
 	}
 	defer func() {

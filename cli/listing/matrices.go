@@ -24,8 +24,8 @@ type Matrices struct {
 
 // Help implements kong.HelpProvider.
 func (Matrices) Help() string {
-	return `Ids are whole: "millrace multiply id:MATRIX_ID B.npy" takes one. The operands and results of small multiplications
-whose operands came with the submission are not listed.
+	return `Ids are whole: "millrace multiply id:MATRIX_ID B.npy" takes one. The operands and results of small
+multiplications whose operands came with the submission are not listed.
 
 ` + usage.ExitCodes
 }

@@ -44,8 +44,8 @@ func ListMatrices() huma.Operation {
 		Security:    needsRead,
 		Tags:        []string{matricesTag},
 		Summary:     "List matrices",
-		Description: "Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there is " +
-			"none. Operands and results of multiplications are among them, but not those of small ones whose operands came " +
+		Description: "Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there " +
+			"is none. Operands and results of multiplications are among them, but not those of small ones whose operands came " +
 			"with the submission.",
 		Responses: responses(
 			success(http.StatusOK, "One page.", exampleMatrices(), "ETag", "Link"),

@@ -54,8 +54,8 @@ func GetTiles() huma.Operation {
 		Security:    needsRead,
 		Tags:        []string{multiplicationsTag},
 		Summary:     "Get the states of tiles by their places",
-		Description: "A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second old " +
-			"at most; that of a multiplication with very many tiles may be older.",
+		Description: "A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second " +
+			"old at most; that of a multiplication with very many tiles may be older.",
 		Responses: responses(
 			success(http.StatusOK, "The grid.", exampleTileGrid()),
 			noSuchMultiplication(),

@@ -4,7 +4,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/resource"
-	"github.com/millrace/millrace/webhook"
 )
 
 // maxFileBytes is the limit of a server unless it is configured otherwise.
@@ -50,7 +49,7 @@ func webhookSchema() *huma.Schema {
 		Type:      huma.TypeString,
 		Format:    "uri",
 		MinLength: new(1),
-		MaxLength: new(webhook.MaxURL),
+		MaxLength: new(2000),
 	})
 }
 

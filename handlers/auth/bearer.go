@@ -37,8 +37,8 @@ func bearer(r *http.Request) string {
 // Verify returns for whom a token speaks. It is an identity.Verifier's.
 type Verify func(ctx context.Context, token string) (identity.Principal, error)
 
-// Admits reports whether a request has a bearer token for a scope, and responds otherwise, in plain text. It is for what
-// is served beside the API, where there are no sessions.
+// Admits reports whether a request has a bearer token for a scope, and responds otherwise, in plain text. It is for
+// what is served beside the API, where there are no sessions.
 func Admits(w http.ResponseWriter, r *http.Request, verify Verify, scope identity.Scope) bool {
 	w.Header().Set("Cache-Control", "no-store")
 	var principal identity.Principal
@@ -49,7 +49,8 @@ func Admits(w http.ResponseWriter, r *http.Request, verify Verify, scope identit
 	}
 	switch {
 	case token == "":
-		err = challenge(problem.NoToken, "this needs a key with the scope "+string(scope)+": Authorization: Bearer mr_…", realm)
+		err = challenge(problem.NoToken,
+			"this needs a key with the scope "+string(scope)+": Authorization: Bearer mr_…", realm)
 	case err != nil:
 		err = Problem(err)
 	case !principal.May(scope):

@@ -1,4 +1,5 @@
-// Package grids reads the states of the tiles of multiplications by their places in the results, once for many requests.
+// Package grids reads the states of the tiles of multiplications by their places in the results, once for many
+// requests.
 package grids
 
 import (

@@ -29,8 +29,8 @@ func NotNamed(err error) bool {
 	return errors.Is(err, ErrInvalid) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrDisabled)
 }
 
-// NameTx has the webhook with a url, to which parameters may be added, tell of a new multiplication. Errors: ErrInvalid,
-// ErrUnknown, ErrDisabled, ErrOlder.
+// NameTx has the webhook with a url, to which parameters may be added, tell of a new multiplication. Errors:
+// ErrInvalid, ErrUnknown, ErrDisabled, ErrOlder.
 func NameTx(ctx context.Context, tx *store.TenantTx, multiplication uuid.UUID, url string) error {
 	if err := webhook.CheckURL(url); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
