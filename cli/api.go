@@ -21,6 +21,7 @@ type apiCommand struct {
 	server.Hosts
 	server.Clients
 	server.Webhooks
+	server.Stopping
 	TLS      certificate.Files `embed:""`
 	OIDC     oidc.Settings     `embed:""`
 	Addr     string            `default:":8080" help:"Address of the API."`
@@ -28,8 +29,6 @@ type apiCommand struct {
 	Lease    time.Duration     `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
 	Drain    time.Duration     `default:"0s" help:"How long to accept new requests after SIGTERM, reporting not ready, until load balancers have stopped sending them."`
 	SoftStop time.Duration     `default:"25s" help:"Grace period: how long requests may take to finish after that."`
-
-	StopWithin time.Duration `default:"0s" help:"How long after SIGTERM the process is killed, in Kubernetes terminationGracePeriodSeconds: it warns if it may need longer. 0 is not known."`
 }
 
 // Run implements the command.
@@ -52,6 +51,6 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		OpsAddr:  c.OpsAddr,
 		Drain:    c.Drain,
 
-		StopWithin: c.StopWithin,
+		Stopping: c.Stopping,
 	}, log)
 }

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/millrace/millrace/internal/reexec"
+	"github.com/millrace/millrace/internal/testtls"
 )
 
 // attack is what many clients do at once.
@@ -29,6 +33,8 @@ type attack struct {
 	text    string // follows the head as often as repeat says
 	repeat  int
 	unread  bool // the clients do not read the response
+	secure  bool // they come by TLS, whose buffers count, too
+	half    bool // they send nothing more, and say so
 }
 
 const postJSON = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -62,6 +68,7 @@ func attacks() map[string]attack {
 			route:   "/v1/matrices",
 			head:    "GET /v1/matrices/%s/content HTTP/1.1\r\nHost: localhost\r\n\r\n",
 			unread:  true,
+			secure:  true,
 		},
 		"bodies of 20 MB": {
 			clients: 200,
@@ -88,9 +95,19 @@ func attacks() map[string]attack {
 			head: "GET /v1/multiplications/%s/events HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("x", 30<<10) +
 				"\r\n\r\n",
 			unread: true,
+			secure: true,
+		},
+		"bodies that end too early": {
+			clients: 200,
+			head:    fmt.Sprintf(postJSON, "/v1/matrices", 20_000_000, "[[1"),
+			text:    strings.Repeat(",1", 1000),
+			repeat:  100,
+			secure:  true,
+			half:    true,
 		},
 		"headers of parts": {
 			clients: 60,
+			secure:  true,
 			head:    form + "--x\r\nX-Long: ",
 			text:    strings.Repeat("x", 1000),
 			repeat:  9000,
@@ -112,12 +129,23 @@ func TestMemoryUnderAttack(t *testing.T) {
 	d := deploy(t)
 	d.env = append(hugeLimits(d.env), "GOMEMLIMIT=691MiB")
 	binary := plainBinary(t)
+	authority := testtls.New(t)
+	cert, key := authority.Issue(t.TempDir(), time.Now().Add(time.Hour))
 	for name, a := range attacks() {
 		t.Run(name, func(t *testing.T) {
 			d := *d
 			d.t = t
-			api := d.startPlain(binary)
-			took := d.underAttack(a)
+			var flags []string
+			target := target{deployment: &d, client: &http.Client{Timeout: 10 * time.Second}}
+			if a.secure {
+				flags = []string{"--tls-cert=" + cert, "--tls-key=" + key}
+				target.config = authority.Config()
+				transport := &http.Transport{TLSClientConfig: target.config}
+				defer transport.CloseIdleConnections()
+				target.client.Transport = transport
+			}
+			api := d.startPlain(binary, flags...)
+			took := target.underAttack(a)
 			peak := api.residentMiB("VmHWM")
 			t.Logf("at most %d MiB; the small request took %v", peak, took)
 			if peak >= maxMiB {
@@ -145,13 +173,14 @@ func plainBinary(t *testing.T) string {
 }
 
 // startPlain starts an API that is the given program, or the test binary.
-func (d *deployment) startPlain(binary string) *process {
+func (d *deployment) startPlain(binary string, flags ...string) *process {
 	d.t.Helper()
-	if binary == "" {
-		return d.startAPI()
+	args := append([]string{"api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, flags...)
+	cmd := reexec.Command(d.t, d.env, args...)
+	if binary != "" {
+		cmd = exec.Command(binary, args...)
+		cmd.Env = append(os.Environ(), d.env...)
 	}
-	cmd := exec.Command(binary, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
-	cmd.Env = append(os.Environ(), d.env...)
 	p := startCommand(d.t, cmd)
 	p.untilLogs("msg=serving")
 	d.server = apiAddress.FindStringSubmatch(p.stderr.String())[1]
@@ -161,8 +190,31 @@ func (d *deployment) startPlain(binary string) *process {
 // attackTime is how long an attack lasts that has not come to its end.
 const attackTime = 4 * time.Second
 
+// target is an API that is attacked, and how it is reached.
+type target struct {
+	*deployment
+	client *http.Client
+	config *tls.Config // nil: without TLS
+}
+
+// dial returns a connection. A handshake that fails is one of the attack's requests that is refused.
+func (d target) dial() net.Conn {
+	d.t.Helper()
+	_, addr, _ := strings.Cut(d.server, "://")
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if d.config == nil {
+		return conn
+	}
+	config := d.config.Clone()
+	config.ServerName = "127.0.0.1"
+	return tls.Client(conn, config)
+}
+
 // underAttack attacks the API, and returns how long a small request took meanwhile.
-func (d *deployment) underAttack(a attack) time.Duration {
+func (d target) underAttack(a attack) time.Duration {
 	d.t.Helper()
 	text := bytes.Repeat([]byte(a.text), a.repeat) // one for all
 	head := a.head
@@ -173,10 +225,7 @@ func (d *deployment) underAttack(a attack) time.Duration {
 	var done atomic.Int64
 	var conns []net.Conn
 	for range a.clients {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(d.server, "http://"))
-		if err != nil {
-			d.t.Fatal(err)
-		}
+		conn := d.dial()
 		conns = append(conns, conn)
 		clients.Go(func() {
 			if status := a.run(conn, head, text); slices.Contains(harmless, status) {
@@ -204,10 +253,17 @@ var harmless = []string{"404", "405", "406", "409", "415", "421", "500"}
 // run is what one client does until its connection is closed. It returns the status of the response, "" without one.
 func (a attack) run(conn net.Conn, head string, text []byte) string {
 	if a.unread {
-		_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		below := conn
+		if secure, ok := conn.(*tls.Conn); ok {
+			below = secure.NetConn()
+		}
+		_ = below.(*net.TCPConn).SetReadBuffer(4 << 10)
 	}
 	_, _ = io.WriteString(conn, head) // it may be refused at any time
 	_, _ = conn.Write(text)
+	if a.half {
+		_ = conn.(interface{ CloseWrite() error }).CloseWrite()
+	}
 	line := make([]byte, len("HTTP/1.1 200"))
 	if _, err := io.ReadFull(conn, line); err != nil {
 		return ""
@@ -216,9 +272,9 @@ func (a attack) run(conn net.Conn, head string, text []byte) string {
 }
 
 // create sends a POST, and returns the id of what it has made.
-func (d *deployment) create(path, body string) string {
+func (d target) create(path, body string) string {
 	d.t.Helper()
-	response, err := http.Post(d.server+path, "application/json", strings.NewReader(body))
+	response, err := d.client.Post(d.server+path, "application/json", strings.NewReader(body))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -231,11 +287,10 @@ func (d *deployment) create(path, body string) string {
 }
 
 // small submits a small multiplication, which must be accepted or put off, and returns how long that took.
-func (d *deployment) small() time.Duration {
+func (d target) small() time.Duration {
 	d.t.Helper()
 	begin := time.Now()
-	client := http.Client{Timeout: 10 * time.Second}
-	response, err := client.Post(d.server+"/v1/multiplications", "application/json", bytes.NewBufferString(twoByTwo))
+	response, err := d.client.Post(d.server+"/v1/multiplications", "application/json", bytes.NewBufferString(twoByTwo))
 	var refused *net.OpError
 	switch {
 	case errors.As(err, &refused):

@@ -3,9 +3,12 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,7 +28,10 @@ type devLine struct {
 // startDev runs `millrace dev` on free ports.
 func startDev(t *testing.T, data string, flags ...string) (*process, devLine) {
 	t.Helper()
-	args := append([]string{"dev", "--json", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data=" + data}, flags...)
+	args := append([]string{"dev", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data=" + data}, flags...)
+	if !slices.Contains(flags, "--log-format=json") { // with which the line is JSON, too
+		args = append(args, "--json")
+	}
 	p := start(t, nil, args...)
 	line, err := p.stdout.ReadString('\n')
 	if err != nil {
@@ -44,7 +50,7 @@ const twoByTwo = `{"a": {"values": [[1,2],[3,4]]}, "b": {"values": [[5,6],[7,8]]
 func TestDev(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	p, dev := startDev(t, data)
+	p, dev := startDev(t, data, "--log-format=json")
 	if dev.PID != p.cmd.Process.Pid {
 		t.Errorf("pid = %d, want %d", dev.PID, p.cmd.Process.Pid)
 	}
@@ -130,11 +136,43 @@ func TestDevKilled(t *testing.T) {
 		return err != nil
 	})
 
-	p, dev = startDev(t, data, "--lease=1s")
-	if tiles := connect(t, dev.API).completes(id).Tiles; tiles.Completed != tiles.Total {
+	p = start(t, nil, "dev", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data="+data, "--lease=1s")
+	if tiles := connect(t, wantBanner(t, p)).completes(id).Tiles; tiles.Completed != tiles.Total {
 		t.Errorf("%d tiles are completed, want %d", tiles.Completed, tiles.Total)
 	}
 	p.exit(os.Interrupt)
+}
+
+// wantBanner checks what dev prints for people: the addresses of its pages, and nothing of its database. It returns the
+// address of the API.
+func wantBanner(t *testing.T, p *process) (api string) {
+	t.Helper()
+	var banner strings.Builder
+	for !strings.Contains(banner.String(), "Press Ctrl-C") {
+		line, err := p.stdout.ReadString('\n')
+		if err != nil {
+			t.Fatalf("dev printed %q, %v, want its banner\n%s", &banner, err, p.stderr)
+		}
+		banner.WriteString(line)
+	}
+	pages := regexp.MustCompile(`(?m)^  (start|docs|jobs|API|metrics) +(http://127\.0\.0\.1:\d+)(/.*)$`)
+	found := map[string]string{}
+	for _, page := range pages.FindAllStringSubmatch(banner.String(), -1) {
+		found[page[1]] = page[3]
+		if page[1] == "start" {
+			api = page[2]
+		}
+	}
+	want := map[string]string{"start": "/", "docs": "/docs/", "jobs": "/riverui/", "API": "/v1", "metrics": "/metrics"}
+	if !maps.Equal(found, want) || strings.Contains(banner.String(), "postgres") {
+		t.Errorf("dev printed %q, want %v and nothing of Postgres", &banner, want)
+	}
+	for _, page := range []string{"start", "docs", "jobs"} {
+		if got := fetch(t, api+found[page]).StatusCode; got != http.StatusOK {
+			t.Errorf("GET %s = %d, want 200", found[page], got)
+		}
+	}
+	return api
 }
 
 func TestDevRefuses(t *testing.T) {
@@ -161,7 +199,7 @@ func TestDevRefuses(t *testing.T) {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, flags := range [][]string{{"-n", "700"}, {"-n", "300", "--dtype=float32", "--blocks=postgres", "--blas=builtin"}} {
+	for _, flags := range [][]string{{"-n", "700"}, {"-n", "300", "--dtype=float32", "--blocks=postgres", "--blas=builtin", "--auth"}} {
 		stdout, stderr, code := run(t, []string{"TMPDIR=" + dir}, append([]string{"demo"}, flags...)...)
 		if code != 0 || !strings.Contains(stdout, "C equals A·B") || !strings.Contains(stdout, "GFLOP/s a core") {
 			t.Errorf("demo %v: code %d, want 0 and the figures\n%s\n%s", flags, code, stdout, stderr)

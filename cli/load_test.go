@@ -30,7 +30,11 @@ func (b *clientBundle) testLoad(t *testing.T) {
 		t.Errorf("the plot is %.100q, %v, want an SVG", image, err)
 	}
 	stdout, _ := b.ok(t, "load", "--duration=200ms", "--concurrency=2")
-	wantTexts(t, stdout, "to completed")
+	wantTexts(t, stdout, "to completed", "p50", "p99")
+	term := startInTerminal(t, b.env, "load", "--rate=2", "--count=3") // which takes two lines of the progress
+	_ = term.cmd.Wait()
+	<-term.done
+	wantTexts(t, term.screen.String(), " s of 3 multiplications: ", "/s, 0 failed", "\r\x1b[K", "to completed")
 }
 
 // testLoadRefused: load fails if multiplications do not complete, and says why; mistakes in the flags have their exit

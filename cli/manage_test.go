@@ -15,6 +15,13 @@ func (b *clientBundle) testManage(t *testing.T) {
 	file := writeMatrix(t, 30, 20, matrix.Float64, false)
 	stdout, _ := b.ok(t, "upload", file)
 	matrixID := strings.TrimSpace(stdout)
+	stdout, _ = b.ok(t, "matrices", "--source=upload", "--limit=1")
+	wantTexts(t, stdout, matrixID+"  30×20  float64  upload ")
+	all := decodeJSON[client.MatrixList](t, first(b.ok(t, "matrices", "--json")))
+	if len(all.Items) == 0 || all.Items[0].ID != matrixID {
+		t.Errorf("the matrices are %+v, want %s first", all.Items, matrixID)
+	}
+	wantFailure(t, b.env, 2, "--limit", "matrices", "--limit=0")
 	stdout, _ = b.ok(t, "multiply", "id:"+matrixID, "random:20x41", "--detach", "--retention", "2m")
 	id := strings.TrimSpace(stdout)
 	short := id[:len(id)-4]
@@ -39,6 +46,7 @@ func (b *clientBundle) testManage(t *testing.T) {
 	}
 	wantFailure(t, b.env, 2, "--detach", "multiply", "random:2x2", "random:2x2", "--detach", "-o", "C.npy")
 	wantFailure(t, b.env, 2, "number of seconds", "multiply", "random:2x2", "random:2x2", "--detach", "--retention", "1ms")
+	wantFailure(t, b.env, 1, "only_named", "multiply", "random:2x2", "random:2x2", "--detach", "--webhook=https://example.com/hooks")
 	b.testCancelledWait(t)
 }
 

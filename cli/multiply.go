@@ -23,6 +23,7 @@ type multiplyCommand struct {
 	NoWait      bool          `help:"With --batch: print the ids as soon as the multiplications are queued."`
 	Priority    int32         `default:"2" help:"1 (most urgent) to 4."`
 	Retention   time.Duration `placeholder:"DURATION" help:"How long the multiplication and its result are kept after their last use, like 1h. Without it, as long as the server keeps others."`
+	Webhook     string        `placeholder:"URL" help:"The url of a webhook that is told when the multiplication ends: one that was made with only_named, to which parameters may be added."`
 	OnInterrupt string        `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
 }
 
@@ -152,6 +153,9 @@ func (c *multiplyCommand) submit(
 			return client.Multiplication{}, err
 		}
 		order.Output = &client.NewOutput{S3: client.ObjectToWrite{Bucket: bucket, Key: key}}
+	}
+	if c.Webhook != "" {
+		order.Webhook = &c.Webhook
 	}
 	m, err := api.Submit(ctx, order)
 	if err != nil {

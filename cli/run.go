@@ -26,18 +26,19 @@ type commands struct {
 	Log     LogConfig        `embed:"" prefix:"log-"`
 	Current kong.VersionFlag `name:"version" help:"Print the version."`
 
-	Multiply multiplyCommand `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the result."`
-	List     listing.Command `cmd:"" group:"client" help:"List multiplications, the newest first."`
-	Show     showCommand     `cmd:"" group:"client" help:"Show a multiplication: state, progress, errors."`
-	Wait     manage.Wait     `cmd:"" group:"client" help:"Wait until multiplications have finished."`
-	Cancel   cancelCommand   `cmd:"" group:"client" help:"Cancel a multiplication that has not finished."`
-	Retry    retryCommand    `cmd:"" group:"client" help:"Retry a multiplication that has failed or was cancelled."`
-	Result   resultCommand   `cmd:"" group:"client" help:"Download the result of a multiplication, or the rest of it."`
-	Delete   manage.Delete   `cmd:"" group:"client" help:"Delete multiplications and their results."`
-	Upload   manage.Upload   `cmd:"" group:"client" help:"Store matrices, and print their ids."`
-	Status   manage.Status   `cmd:"" group:"client" help:"Show the state of the server: workers, queues, version."`
-	Context  contextCommand  `cmd:"" group:"client" help:"Keep the addresses of servers, and where their tokens are."`
-	Load     burst.Command   `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
+	Multiply multiplyCommand  `cmd:"" group:"client" help:"Multiply two matrices: upload them, wait, download the result."`
+	List     listing.Command  `cmd:"" group:"client" help:"List multiplications, the newest first."`
+	Show     showCommand      `cmd:"" group:"client" help:"Show a multiplication: state, progress, errors."`
+	Wait     manage.Wait      `cmd:"" group:"client" help:"Wait until multiplications have finished."`
+	Cancel   cancelCommand    `cmd:"" group:"client" help:"Cancel a multiplication that has not finished."`
+	Retry    retryCommand     `cmd:"" group:"client" help:"Retry a multiplication that has failed or was cancelled."`
+	Result   resultCommand    `cmd:"" group:"client" help:"Download the result of a multiplication, or the rest of it."`
+	Delete   manage.Delete    `cmd:"" group:"client" help:"Delete multiplications and their results."`
+	Upload   manage.Upload    `cmd:"" group:"client" help:"Store matrices, and print their ids."`
+	Matrices listing.Matrices `cmd:"" group:"client" help:"List matrices on the server, the newest first."`
+	Status   manage.Status    `cmd:"" group:"client" help:"Show the state of the server: workers, queues, version."`
+	Context  contextCommand   `cmd:"" group:"client" help:"Keep the addresses of servers, and where their tokens are."`
+	Load     burst.Command    `cmd:"" group:"client" help:"Submit many multiplications and measure how long they take."`
 
 	Completion completion.Command `cmd:"" group:"client" help:"Print a script that completes commands and flags in a shell."`
 	Words      completion.Words   `cmd:"" group:"client" name:"complete-words" hidden:""`

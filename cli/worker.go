@@ -15,7 +15,7 @@ type workerCommand struct {
 	server.Storage
 	server.Work
 	server.Hosts
-	StopWithin time.Duration `default:"0s" help:"How long after SIGTERM the process is killed, in Kubernetes terminationGracePeriodSeconds: it warns if it may need longer. 0 is not known."`
+	server.Stopping
 	OpsAddr    string        `default:":9090" help:"Address of /metrics, /livez and /readyz."`
 	LastScrape time.Duration `default:"0s" help:"How long to serve /metrics after the last tile, unless it is scraped before. As long as the interval of scrapes, or what is counted at the end is lost."`
 }
@@ -32,6 +32,6 @@ func (c *workerCommand) Run(ctx context.Context, log *slog.Logger) error {
 		OpsAddr:  c.OpsAddr,
 
 		LastScrape: c.LastScrape,
-		StopWithin: c.StopWithin,
+		Stopping:   c.Stopping,
 	}, log)
 }

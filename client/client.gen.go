@@ -170,25 +170,25 @@ func (e KeyOrderScopes) Valid() bool {
 
 // Defines values for MatrixSource.
 const (
-	Inline  MatrixSource = "inline"
-	Product MatrixSource = "product"
-	Random  MatrixSource = "random"
-	S3      MatrixSource = "s3"
-	Upload  MatrixSource = "upload"
+	MatrixSourceInline  MatrixSource = "inline"
+	MatrixSourceProduct MatrixSource = "product"
+	MatrixSourceRandom  MatrixSource = "random"
+	MatrixSourceS3      MatrixSource = "s3"
+	MatrixSourceUpload  MatrixSource = "upload"
 )
 
 // Valid indicates whether the value is a known member of the MatrixSource enum.
 func (e MatrixSource) Valid() bool {
 	switch e {
-	case Inline:
+	case MatrixSourceInline:
 		return true
-	case Product:
+	case MatrixSourceProduct:
 		return true
-	case Random:
+	case MatrixSourceRandom:
 		return true
-	case S3:
+	case MatrixSourceS3:
 		return true
-	case Upload:
+	case MatrixSourceUpload:
 		return true
 	default:
 		return false
@@ -429,6 +429,33 @@ func (e StreamedEventEvent) Valid() bool {
 	}
 }
 
+// Defines values for TileGridState.
+const (
+	TileGridStateCancelled  TileGridState = "cancelled"
+	TileGridStateCompleted  TileGridState = "completed"
+	TileGridStateFailed     TileGridState = "failed"
+	TileGridStateInProgress TileGridState = "in_progress"
+	TileGridStatePending    TileGridState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the TileGridState enum.
+func (e TileGridState) Valid() bool {
+	switch e {
+	case TileGridStateCancelled:
+		return true
+	case TileGridStateCompleted:
+		return true
+	case TileGridStateFailed:
+		return true
+	case TileGridStateInProgress:
+		return true
+	case TileGridStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WebhookState.
 const (
 	WebhookStateDisabled WebhookState = "disabled"
@@ -486,6 +513,30 @@ func (e WebhookOrderStates) Valid() bool {
 	case WebhookOrderStatesCompleted:
 		return true
 	case WebhookOrderStatesFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListMatricesParamsSource.
+const (
+	ListMatricesParamsSourceInline  ListMatricesParamsSource = "inline"
+	ListMatricesParamsSourceProduct ListMatricesParamsSource = "product"
+	ListMatricesParamsSourceRandom  ListMatricesParamsSource = "random"
+	ListMatricesParamsSourceUpload  ListMatricesParamsSource = "upload"
+)
+
+// Valid indicates whether the value is a known member of the ListMatricesParamsSource enum.
+func (e ListMatricesParamsSource) Valid() bool {
+	switch e {
+	case ListMatricesParamsSourceInline:
+		return true
+	case ListMatricesParamsSourceProduct:
+		return true
+	case ListMatricesParamsSourceRandom:
+		return true
+	case ListMatricesParamsSourceUpload:
 		return true
 	default:
 		return false
@@ -667,6 +718,9 @@ type Delivery struct {
 	// Status Of the response to the last attempt; absent if there was none
 	Status *int64       `json:"status,omitempty"`
 	Type   DeliveryType `json:"type"`
+
+	// URL Where it is sent to, if a submission has named it; absent if that is the url of the webhook
+	URL *string `json:"url,omitempty"`
 }
 
 // DeliveryState Pending: it is to be sent, for the first time or again. Failed: it is not tried any more, unless it is replayed
@@ -895,6 +949,19 @@ type MatrixSource string
 // MatrixState defines model for Matrix.State.
 type MatrixState string
 
+// MatrixList One page of matrices.
+//
+// Examples: {"items":[{"bytes":32,"cols":2,"created_at":"2026-01-05T09:30:00.125Z","digest":"sha-256:6bf26c717fafc0212fce4b0f71fdbb3508f43ceb3e6d5c7d626ddecd5ed91844","dtype":"float64","expires_at":"2026-01-06T09:30:00.125Z","id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2,"source":"upload","state":"ready"}],"next_cursor":"AAY3lFD_4EgBogor4U59hpIdplKLVWKe"}
+type MatrixList struct {
+	// Items Newest first
+	//
+	// Examples: [{"bytes":32,"cols":2,"created_at":"2026-01-05T09:30:00.125Z","digest":"sha-256:6bf26c717fafc0212fce4b0f71fdbb3508f43ceb3e6d5c7d626ddecd5ed91844","dtype":"float64","expires_at":"2026-01-06T09:30:00.125Z","id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2,"source":"upload","state":"ready"}]
+	Items []Matrix `json:"items"`
+
+	// NextCursor The cursor of the next page; absent on the last one
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
 // MatrixRef A matrix of a multiplication.
 //
 // Examples: {"cols":2,"dtype":"float64","matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47","rows":2}
@@ -979,6 +1046,9 @@ type Multiplication struct {
 	//
 	// Examples: {"estimated_end":"2026-01-05T09:30:45.125Z","estimated_start":"2026-01-05T09:30:30.125Z","tiles_ahead":12}
 	Waiting *Outlook `json:"waiting,omitempty"`
+
+	// Webhook Where its end is told, if its submission said so
+	Webhook *string `json:"webhook,omitempty"`
 }
 
 // MultiplicationState defines model for Multiplication.State.
@@ -1106,7 +1176,7 @@ type NewOutput struct {
 
 // NewWebhook A webhook, with a secret that is new.
 //
-// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
+// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
 type NewWebhook struct {
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1125,6 +1195,9 @@ type NewWebhook struct {
 
 	// OldSecretUntil Until when messages have a signature by the secret before, too; absent if they do not
 	OldSecretUntil *time.Time `json:"old_secret_until,omitempty"`
+
+	// OnlyNamed Whether it tells of those multiplications only whose submissions name it by its url, be they small or not
+	OnlyNamed bool `json:"only_named"`
 
 	// Secret The key of the signatures. It is shown once.
 	Secret string `json:"secret"`
@@ -1497,6 +1570,9 @@ type Submission struct {
 
 	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// Webhook Where a message is sent when the multiplication ends: the url of a webhook that was made with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it is never an inline one
+	Webhook *string `json:"webhook,omitempty"`
 }
 
 // TileCounts How many tiles of a multiplication are in which state.
@@ -1524,6 +1600,31 @@ type TileError struct {
 	Tile    int64     `json:"tile"`
 }
 
+// TileGrid The states of the tiles of a multiplication by their places in the result.
+//
+// Examples: {"cells":["ccrr","cr.."],"cols":4,"observed_at":"2026-01-05T09:30:00.125Z","rows":2,"state":"in_progress"}
+type TileGrid struct {
+	// Cells A line for each row of tiles with a letter for each tile, from the upper left corner of the result on: c completed, r running, e retrying, f failed, and a point for one that is not computed. With more than 64 rows or columns a letter is about several neighbours: f, e or r if one of them is, else c, p if some are completed, or a point
+	//
+	// Examples: ["ccrr","cr.."]
+	Cells []string `json:"cells"`
+
+	// Cols Tiles in a row of the result
+	Cols int64 `json:"cols"`
+
+	// ObservedAt When this was read: many clients that ask at the same time share it
+	ObservedAt time.Time `json:"observed_at"`
+
+	// Rows Tiles in a column of the result
+	Rows int64 `json:"rows"`
+
+	// State Of the multiplication, when this was read
+	State TileGridState `json:"state"`
+}
+
+// TileGridState Of the multiplication, when this was read
+type TileGridState string
+
 // Values Rows of numbers, all of the same length.
 //
 // Examples: [[1,2],[3,4]]
@@ -1531,7 +1632,7 @@ type Values = [][]float64
 
 // Webhook Where messages about the multiplications of a tenant are sent.
 //
-// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
+// Examples: {"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}
 type Webhook struct {
 	CreatedAt time.Time `json:"created_at"`
 
@@ -1550,6 +1651,9 @@ type Webhook struct {
 
 	// OldSecretUntil Until when messages have a signature by the secret before, too; absent if they do not
 	OldSecretUntil *time.Time `json:"old_secret_until,omitempty"`
+
+	// OnlyNamed Whether it tells of those multiplications only whose submissions name it by its url, be they small or not
+	OnlyNamed bool `json:"only_named"`
 
 	// Small Whether it tells of small multiplications, too
 	Small bool `json:"small"`
@@ -1574,11 +1678,11 @@ type WebhookStates string
 
 // WebhookList Webhooks.
 //
-// Examples: {"items":[{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]}
+// Examples: {"items":[{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]}
 type WebhookList struct {
 	// Items The oldest first
 	//
-	// Examples: [{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]
+	// Examples: [{"created_at":"2026-01-05T09:30:00.125Z","id":"01a20a2b-e14f-7a3c-b0d5-8c1f6e2a9d47","name":"nightly run","only_named":false,"small":true,"state":"enabled","states":["completed","failed"],"url":"https://example.com/hooks/millrace"}]
 	Items []Webhook `json:"items"`
 }
 
@@ -1588,6 +1692,9 @@ type WebhookList struct {
 type WebhookOrder struct {
 	// Name What people call it
 	Name *string `json:"name,omitempty"`
+
+	// OnlyNamed Whether it tells of those multiplications only whose submissions name it by its url, be they small or not. Others of the tenant are as fast as without it
+	OnlyNamed *bool `json:"only_named,omitempty"`
 
 	// Small Whether it tells of small multiplications, too: true if it is left out. While a tenant has such a webhook, its small multiplications are accepted as any other, about ten times as slowly
 	Small *bool `json:"small,omitempty"`
@@ -1664,6 +1771,33 @@ type ListKeysParams struct {
 	// Tenant Only the keys of this tenant
 	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
+
+// ListMatricesParams defines parameters for ListMatrices.
+type ListMatricesParams struct {
+	// Source Only matrices that were made in this way: product is the result of a multiplication
+	Source *ListMatricesParamsSource `form:"source,omitempty" json:"source,omitempty"`
+
+	// CreatedSince Only matrices created at this time or later
+	CreatedSince *time.Time `form:"created_since,omitempty" json:"created_since,omitempty"`
+
+	// CreatedBefore Only matrices created before this time
+	CreatedBefore *time.Time `form:"created_before,omitempty" json:"created_before,omitempty"`
+
+	// Limit Maximum number of matrices in the page
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page, with the same filters
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfMatch The ETag of the resource as the client knows it; returns 412, and does nothing, if it is another one
+	IfMatch *string `json:"If-Match,omitempty"`
+
+	// IfNoneMatch The ETag of the response that the client has; returns 304 if it is still current
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// ListMatricesParamsSource defines parameters for ListMatrices.
+type ListMatricesParamsSource string
 
 // CreateMatrixJSONBody defines parameters for CreateMatrix.
 type CreateMatrixJSONBody struct {
@@ -1779,6 +1913,9 @@ type SubmitMultiplicationMultipartBody struct {
 
 	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// Webhook Where a message is sent when the multiplication ends: the url of a webhook that was made with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it is never an inline one
+	Webhook *string `json:"webhook,omitempty"`
 }
 
 // SubmitMultiplicationParams defines parameters for SubmitMultiplication.
@@ -2130,6 +2267,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/limits (the `GetLimits` operationId).
 	GetLimits(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListMatrices List matrices
+	//
+	// Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. Operands and results of multiplications are among them, but not those of small ones whose operands came with the submission.
+	//
+	// Corresponds with GET /v1/matrices (the `ListMatrices` operationId).
+	ListMatrices(ctx context.Context, params *ListMatricesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateMatrixWithBody Upload a matrix
 	//
 	// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
@@ -2244,6 +2388,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplication(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetTiles Get the states of tiles by their places
+	//
+	// A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second old at most; that of a multiplication with very many tiles may be older.
+	//
+	// Corresponds with GET /v1/multiplications/{id}/tiles (the `GetTiles` operationId).
+	GetTiles(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SubmitBatchWithBody Multiply many pairs of matrices
 	//
 	// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
@@ -2330,7 +2481,7 @@ type ClientInterface interface {
 
 	// CreateWebhookWithBody Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2339,7 +2490,7 @@ type ClientInterface interface {
 
 	// CreateWebhook Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2506,6 +2657,23 @@ func (c *Operations) RevokeKey(ctx context.Context, id string, reqEditors ...Req
 // Corresponds with GET /v1/limits (the `GetLimits` operationId).
 func (c *Operations) GetLimits(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetLimitsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMatrices List matrices
+//
+// Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. Operands and results of multiplications are among them, but not those of small ones whose operands came with the submission.
+//
+// Corresponds with GET /v1/matrices (the `ListMatrices` operationId).
+func (c *Operations) ListMatrices(ctx context.Context, params *ListMatricesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMatricesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2770,6 +2938,23 @@ func (c *Operations) RetryMultiplication(ctx context.Context, id string, params 
 	return c.Client.Do(req)
 }
 
+// GetTiles Get the states of tiles by their places
+//
+// A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second old at most; that of a multiplication with very many tiles may be older.
+//
+// Corresponds with GET /v1/multiplications/{id}/tiles (the `GetTiles` operationId).
+func (c *Operations) GetTiles(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTilesRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SubmitBatchWithBody Multiply many pairs of matrices
 //
 // Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
@@ -2956,7 +3141,7 @@ func (c *Operations) ListWebhooks(ctx context.Context, reqEditors ...RequestEdit
 
 // CreateWebhookWithBody Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2975,7 +3160,7 @@ func (c *Operations) CreateWebhookWithBody(ctx context.Context, contentType stri
 
 // CreateWebhook Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3332,6 +3517,134 @@ func NewGetLimitsRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListMatricesRequest constructs an http.Request for the ListMatrices method
+func NewListMatricesRequest(server string, params *ListMatricesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/matrices")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "source", *params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedSince != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_since", *params.CreatedSince, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CreatedBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "created_before", *params.CreatedBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+		if params.IfNoneMatch != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -4391,6 +4704,40 @@ func NewRetryMultiplicationRequest(server string, id string, params *RetryMultip
 	return req, nil
 }
 
+// NewGetTilesRequest constructs an http.Request for the GetTiles method
+func NewGetTilesRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/multiplications/%s/tiles", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewSubmitBatchRequest calls the generic SubmitBatch builder with application/json body
 func NewSubmitBatchRequest(server string, params *SubmitBatchParams, body SubmitBatchJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5175,6 +5522,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/limits (the `GetLimits` operationId).
 	GetLimitsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLimitsResponse, error)
 
+	// ListMatricesWithResponse List matrices
+	//
+	// Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. Operands and results of multiplications are among them, but not those of small ones whose operands came with the submission.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/matrices (the `ListMatrices` operationId).
+	ListMatricesWithResponse(ctx context.Context, params *ListMatricesParams, reqEditors ...RequestEditorFn) (*ListMatricesResponse, error)
+
 	// CreateMatrixWithBodyWithResponse Upload a matrix
 	//
 	// A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
@@ -5309,6 +5665,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/multiplications/{id}/retry (the `RetryMultiplication` operationId).
 	RetryMultiplicationWithResponse(ctx context.Context, id string, params *RetryMultiplicationParams, reqEditors ...RequestEditorFn) (*RetryMultiplicationResponse, error)
 
+	// GetTilesWithResponse Get the states of tiles by their places
+	//
+	// A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second old at most; that of a multiplication with very many tiles may be older.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/multiplications/{id}/tiles (the `GetTiles` operationId).
+	GetTilesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetTilesResponse, error)
+
 	// SubmitBatchWithBodyWithResponse Multiply many pairs of matrices
 	//
 	// Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
@@ -5409,7 +5774,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithBodyWithResponse Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5418,7 +5783,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithResponse Make a webhook
 	//
-	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+	// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6386,6 +6751,185 @@ func (r GetLimitsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetLimitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMatricesResponse200Headers the declared response headers of an HTTP 200 response for ListMatrices
+type ListMatricesResponse200Headers struct {
+	ETag            string
+	Link            *string
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse304Headers the declared response headers of an HTTP 304 response for ListMatrices
+type ListMatricesResponse304Headers struct {
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse401Headers the declared response headers of an HTTP 401 response for ListMatrices
+type ListMatricesResponse401Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse403Headers the declared response headers of an HTTP 403 response for ListMatrices
+type ListMatricesResponse403Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse412Headers the declared response headers of an HTTP 412 response for ListMatrices
+type ListMatricesResponse412Headers struct {
+	ETag            string
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse422Headers the declared response headers of an HTTP 422 response for ListMatrices
+type ListMatricesResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse429Headers the declared response headers of an HTTP 429 response for ListMatrices
+type ListMatricesResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+	XRequestID      *string
+}
+
+// ListMatricesResponse500Headers the declared response headers of an HTTP 500 response for ListMatrices
+type ListMatricesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// ListMatricesResponse503Headers the declared response headers of an HTTP 503 response for ListMatrices
+type ListMatricesResponse503Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+	XRequestID      *string
+}
+
+type ListMatricesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MatrixList
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Problem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *QuotaExceeded
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListMatricesResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListMatricesResponse304Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListMatricesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListMatricesResponse403Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *ListMatricesResponse412Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *ListMatricesResponse422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListMatricesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListMatricesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListMatricesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListMatricesResponse) GetJSON200() *MatrixList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON412() *Problem {
+	return r.ApplicationProblemJSON412
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON422() *Problem {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON429() *QuotaExceeded {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListMatricesResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListMatricesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMatricesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMatricesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMatricesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9022,6 +9566,172 @@ func (r RetryMultiplicationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RetryMultiplicationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTilesResponse200Headers the declared response headers of an HTTP 200 response for GetTiles
+type GetTilesResponse200Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetTilesResponse401Headers the declared response headers of an HTTP 401 response for GetTiles
+type GetTilesResponse401Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetTilesResponse403Headers the declared response headers of an HTTP 403 response for GetTiles
+type GetTilesResponse403Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetTilesResponse404Headers the declared response headers of an HTTP 404 response for GetTiles
+type GetTilesResponse404Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetTilesResponse422Headers the declared response headers of an HTTP 422 response for GetTiles
+type GetTilesResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetTilesResponse429Headers the declared response headers of an HTTP 429 response for GetTiles
+type GetTilesResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+	XRequestID      *string
+}
+
+// GetTilesResponse500Headers the declared response headers of an HTTP 500 response for GetTiles
+type GetTilesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	XRequestID      *string
+}
+
+// GetTilesResponse503Headers the declared response headers of an HTTP 503 response for GetTiles
+type GetTilesResponse503Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      int32
+	XRequestID      *string
+}
+
+type GetTilesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TileGrid
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthorized
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Problem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *Problem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *InvalidParameter
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *QuotaExceeded
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalError
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTilesResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetTilesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetTilesResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetTilesResponse404Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetTilesResponse422Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTilesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetTilesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetTilesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetTilesResponse) GetJSON200() *TileGrid {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON401() *Unauthorized {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON403() *Problem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON404() *Problem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON422() *InvalidParameter {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON429() *QuotaExceeded {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON500() *InternalError {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetTilesResponse) GetApplicationProblemJSON503() *Unavailable {
+	return r.ApplicationProblemJSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetTilesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTilesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTilesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTilesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11953,6 +12663,21 @@ func (c *ClientWithResponses) GetLimitsWithResponse(ctx context.Context, reqEdit
 	return ParseGetLimitsResponse(rsp)
 }
 
+// ListMatricesWithResponse List matrices
+//
+// Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. Operands and results of multiplications are among them, but not those of small ones whose operands came with the submission.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/matrices (the `ListMatrices` operationId).
+func (c *ClientWithResponses) ListMatricesWithResponse(ctx context.Context, params *ListMatricesParams, reqEditors ...RequestEditorFn) (*ListMatricesResponse, error) {
+	rsp, err := c.ListMatrices(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMatricesResponse(rsp)
+}
+
 // CreateMatrixWithBodyWithResponse Upload a matrix
 //
 // A .npy file, which is read as a stream: format versions 1 to 3, little and big endian, C and Fortran order, float64, float32 and the integers that float64 represents exactly. Or JSON: numbers, or the description of a random matrix.
@@ -12171,6 +12896,21 @@ func (c *ClientWithResponses) RetryMultiplicationWithResponse(ctx context.Contex
 	return ParseRetryMultiplicationResponse(rsp)
 }
 
+// GetTilesWithResponse Get the states of tiles by their places
+//
+// A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second old at most; that of a multiplication with very many tiles may be older.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/multiplications/{id}/tiles (the `GetTiles` operationId).
+func (c *ClientWithResponses) GetTilesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetTilesResponse, error) {
+	rsp, err := c.GetTiles(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTilesResponse(rsp)
+}
+
 // SubmitBatchWithBodyWithResponse Multiply many pairs of matrices
 //
 // Accepts up to 10,000 multiplications in one request. The body is read to its end before anything is accepted: a response with an error means that nothing was accepted, unless the request has an `Idempotency-Key`, with which it may be repeated. Otherwise the status is 200, and the response has one item for each order, in the same order: the id of a multiplication, or the problem for which a request for that order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed array that of the whole request. Lines without an order are ignored.
@@ -12331,7 +13071,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, reqE
 
 // CreateWebhookWithBodyWithResponse Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12346,7 +13086,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 
 // CreateWebhookWithResponse Make a webhook
 //
-// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
+// From now on the url gets a message when a multiplication of the tenant ends that was submitted after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The response has the secret, which is shown once. A tenant has 20 webhooks at most.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14119,6 +14859,359 @@ func ParseGetLimitsResponse(rsp *http.Response) (*GetLimitsResponse, error) {
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetLimitsResponse503Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMatricesResponse parses an HTTP response from a ListMatricesWithResponse call
+func ParseListMatricesResponse(rsp *http.Response) (*ListMatricesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMatricesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MatrixList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest QuotaExceeded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListMatricesResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListMatricesResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListMatricesResponse401Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListMatricesResponse403Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 412:
+		var headers ListMatricesResponse412Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 422:
+		var headers ListMatricesResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListMatricesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListMatricesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListMatricesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -19484,6 +20577,304 @@ func ParseRetryMultiplicationResponse(rsp *http.Response) (*RetryMultiplicationR
 			headers.XRequestID = &value
 		}
 		response.Headers507 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTilesResponse parses an HTTP response from a GetTilesWithResponse call
+func ParseGetTilesResponse(rsp *http.Response) (*GetTilesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTilesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TileGrid
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest InvalidParameter
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest QuotaExceeded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTilesResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetTilesResponse401Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetTilesResponse403Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetTilesResponse404Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetTilesResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTilesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetTilesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetTilesResponse503Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil

@@ -63,6 +63,11 @@ func (c *Client) List(ctx context.Context, params ListMultiplicationsParams) (Mu
 	return call[MultiplicationList](ctx, c, func() (*http.Response, error) { return c.ListMultiplications(ctx, &params) })
 }
 
+// Matrices returns one page of matrices, the newest first.
+func (c *Client) Matrices(ctx context.Context, params ListMatricesParams) (MatrixList, error) {
+	return call[MatrixList](ctx, c, func() (*http.Response, error) { return c.ListMatrices(ctx, &params) })
+}
+
 // Delete deletes a multiplication and its result; one that has not finished is cancelled. A repeated request that finds
 // nothing has been preceded by one whose response was lost.
 func (c *Client) Delete(ctx context.Context, id string) error {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/auth"
+	"github.com/millrace/millrace/handlers/catalog"
+	"github.com/millrace/millrace/handlers/grids"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/overviews"
 	"github.com/millrace/millrace/handlers/payload"
@@ -49,6 +51,7 @@ type API struct {
 	site      Site
 	started   time.Time
 	overviews *overviews.Reader
+	grids     *grids.Reader
 	views     views
 	log       *slog.Logger
 	heartbeat time.Duration // of event streams
@@ -72,6 +75,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		site:      site,
 		started:   time.Now(),
 		overviews: overviews.New(c),
+		grids:     grids.New(c),
 		log:       log,
 		heartbeat: heartbeat,
 		lifetime:  lifetime,
@@ -139,8 +143,10 @@ func (a *API) register(api huma.API, routes *auth.Routes) {
 	auth.Route(api, routes, "POST /v1/multiplications/{id}/retry", apidoc.RetryMultiplication(), a.retryMultiplication)
 	auth.Route(api, routes, "GET /v1/multiplications/{id}/events", apidoc.GetEvents(), a.getEvents)
 	auth.Route(api, routes, "GET /v1/multiplications/{id}/result", apidoc.GetResult(), a.getResult)
+	auth.Route(api, routes, "GET /v1/multiplications/{id}/tiles", apidoc.GetTiles(), a.getTiles)
 
 	auth.Route(api, routes, "POST /v1/matrices", apidoc.CreateMatrix(), auth.Failing(a.fail, a.createMatrix))
+	catalog.Register(api, routes, a.store, a.fail)
 	auth.Route(api, routes, "GET /v1/matrices/{id}", apidoc.GetMatrix(), a.getMatrix)
 	auth.Route(api, routes, "DELETE /v1/matrices/{id}", apidoc.DeleteMatrix(), a.deleteMatrix)
 	auth.Route(api, routes, "GET /v1/matrices/{id}/content", apidoc.GetContent(), a.getContent)

@@ -47,6 +47,9 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		Output:     payload.Output(m.Output),
 		Links:      a.multiplicationLinks(ctx, m),
 	}
+	if m.Webhook != nil {
+		body.Webhook = *m.Webhook
+	}
 	if m.State == jobs.Failed {
 		body.Failure = resource.Bounded(m.Failure)
 	}

@@ -151,6 +151,8 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		"submit-batch 422": post(batchPath, jsonType, `{}`),
 
 		"list-multiplications 422": send(idle, http.MethodGet, multiplications+"?cursor=1"),
+		"list-matrices 422":        send(idle, http.MethodGet, matrices+"?cursor=1"),
+		"get-tiles 404":            send(idle, http.MethodGet, multiplications+nothing+"/tiles"),
 
 		"create-matrix 400": post(matrices, jsonType, `{"values": [[1, 2]`),
 		"create-matrix 413": post(matrices, npyType, huge),
@@ -193,6 +195,7 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 		"get-multiplication":        {http.MethodGet, multiplications + nothing},
 		"delete-multiplication":     {http.MethodDelete, multiplications + nothing},
 		"get-multiplication-events": {http.MethodGet, multiplications + nothing + "/events"},
+		"get-tiles":                 {http.MethodGet, multiplications + nothing + "/tiles"},
 		"get-matrix":                {http.MethodGet, matrices + nothing},
 		"delete-matrix":             {http.MethodDelete, matrices + nothing},
 		"revoke-key":                {http.MethodDelete, "/v1/keys/0aB3dE5gH7"},
@@ -212,6 +215,7 @@ func provocations(t *testing.T, idle, busy *testBundle) map[string]func() receiv
 	}
 	for name, call := range map[string]struct{ method, path string }{
 		"list-multiplications":  {http.MethodGet, multiplications},
+		"list-matrices":         {http.MethodGet, matrices},
 		"get-multiplication":    {http.MethodGet, multiplications + "/" + done.ID},
 		"delete-multiplication": {http.MethodDelete, multiplications + "/" + done.ID},
 		"get-matrix":            {http.MethodGet, matrices + "/" + done.Result.MatrixID},

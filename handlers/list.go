@@ -2,17 +2,15 @@ package handlers
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/cursor"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -48,11 +46,7 @@ type listOutput struct {
 // listMultiplications handles GET /v1/multiplications.
 func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutput, error) {
 	filter := jobs.Filter{States: in.States, Filter: store.Filter{Since: in.Since, Before: in.Before}}
-	var behind *store.Position
-	var err error
-	if in.Cursor != "" {
-		behind, err = parseCursor(in.Cursor)
-	}
+	behind, err := cursor.Parse(in.Cursor)
 	if err == nil && in.Matrix != "" {
 		filter.Matrix, err = parseMatrixFilter(in.Matrix)
 	}
@@ -69,20 +63,13 @@ func (a *API) listMultiplications(ctx context.Context, in *listInput) (*listOutp
 		out.Body.Items[i] = a.multiplicationBody(ctx, m)
 	}
 	if next != nil {
-		out.Body.NextCursor = formatCursor(*next)
-		out.Link = in.nextLink(out.Body.NextCursor)
+		out.Body.NextCursor = cursor.Format(*next)
+		out.Link = cursor.Link(apidoc.MultiplicationsPath, in.url, out.Body.NextCursor)
 	}
 	if out.ETag, err = guard.EntityTag(out.Body); err == nil {
 		err = in.Compare(out.ETag)
 	}
 	return out, err
-}
-
-// nextLink returns the Link header of RFC 8288 for the next page.
-func (in *listInput) nextLink(cursor string) string {
-	query := in.url.Query()
-	query.Set("cursor", cursor)
-	return fmt.Sprintf(`<%s?%s>; rel="next"`, apidoc.MultiplicationsPath, query.Encode())
 }
 
 func parseMatrixFilter(text string) (*uuid.UUID, error) {
@@ -91,29 +78,4 @@ func parseMatrixFilter(text string) (*uuid.UUID, error) {
 		return nil, fmt.Errorf("%w: matrix_id: there is no matrix %.60q", payload.ErrInvalid, text)
 	}
 	return &id, nil
-}
-
-// cursorBytes is the length of a cursor: when the last multiplication of a page was created, in microseconds as in
-// Postgres, and its id.
-const cursorBytes = 8 + len(uuid.UUID{})
-
-// maxCursorMicros is the end of the year 9999: Postgres has no times far beyond.
-const maxCursorMicros = 253_402_300_799_999_999
-
-func formatCursor(p store.Position) string {
-	raw := binary.BigEndian.AppendUint64(make([]byte, 0, cursorBytes), uint64(p.CreatedAt.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(append(raw, p.ID[:]...))
-}
-
-func parseCursor(text string) (*store.Position, error) {
-	unknown := fmt.Errorf("%w: cursor %.60q is not the next_cursor of any page", payload.ErrInvalid, text)
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != cursorBytes || strings.ContainsAny(text, "\r\n") { // which the decoder ignores
-		return nil, unknown
-	}
-	micros := int64(binary.BigEndian.Uint64(raw)) //nolint:gosec // the same bits
-	if micros < 0 || micros > maxCursorMicros {
-		return nil, unknown
-	}
-	return &store.Position{CreatedAt: time.UnixMicro(micros), ID: uuid.UUID(raw[8:])}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/catalog"
 	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
@@ -135,7 +136,7 @@ func (a *API) storeMatrix(
 		if err != nil {
 			return err
 		}
-		resp, err = newResponse(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), uploads.MatrixBody(m))
+		resp, err = newResponse(http.StatusCreated, apidoc.MatricesPath+"/"+m.ID.String(), catalog.Body(m))
 		if err != nil {
 			return err
 		}
@@ -171,7 +172,7 @@ func (a *API) getMatrix(ctx context.Context, in *matrixInput) (*matrixOutput, er
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	out := &matrixOutput{Body: uploads.MatrixBody(m)}
+	out := &matrixOutput{Body: catalog.Body(m)}
 	if out.ETag, err = guard.EntityTag(out.Body); err == nil {
 		err = in.Compare(out.ETag)
 	}
@@ -189,7 +190,7 @@ func (a *API) deleteMatrix(ctx context.Context, in *deleteInput) (*struct{}, err
 		if err != nil {
 			return nil, a.fail(ctx, err)
 		}
-		tag, err := guard.EntityTag(uploads.MatrixBody(m))
+		tag, err := guard.EntityTag(catalog.Body(m))
 		if err == nil {
 			err = in.Require(tag)
 		}

@@ -62,6 +62,23 @@ func (a *API) getMultiplication(ctx context.Context, in *multiplicationInput) (*
 	return out, in.Compare(v.etag)
 }
 
+type tilesOutput struct {
+	Body resource.TileGrid
+}
+
+// getTiles handles GET /v1/multiplications/{id}/tiles.
+func (a *API) getTiles(ctx context.Context, in *IDParam) (*tilesOutput, error) {
+	id, err := in.parseID("multiplication")
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	grid, err := a.grids.Get(ctx, owned(ctx, id))
+	if err != nil {
+		return nil, a.fail(ctx, err)
+	}
+	return &tilesOutput{Body: grid}, nil
+}
+
 type deleteInput struct {
 	IDParam
 	guard.Matching

@@ -73,7 +73,7 @@ func render[T any](v T) rendered[T] {
 	return rendered[T]{text, err}
 }
 
-// Rendered implements resource.Rendered.
+// Rendered implements format.Rendered.
 func (r rendered[T]) Rendered() ([]byte, error) { return r.text, r.err }
 
 // MarshalJSON implements json.Marshaler.

@@ -45,6 +45,15 @@ func TestTenantsLists(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the list has %v, want %v", got, want)
 	}
+	matrix := func(tenant identity.TenantID) string {
+		a := b.do(t, http.MethodPost, "/v1/matrices", strings.NewReader("[[1]]"), append(as(tenant), "Content-Type", jsonType)...)
+		return decode[resource.Matrix](t, a.want(t, http.StatusCreated)).ID
+	}
+	hers, own := matrix(alice), matrix(bob)
+	listed := b.get(t, "/v1/matrices", as(bob)...).want(t, http.StatusOK).body
+	if !bytes.Contains(listed, []byte(own)) || bytes.Contains(listed, []byte(hers)) {
+		t.Errorf("the matrices are %s, want %s, and not %s of another tenant", listed, own, hers)
+	}
 	for _, query := range []string{"", "&state=pending", "&matrix_id=" + his.A.MatrixID} {
 		if got, _ := b.listOf(t, bob, query); !slices.Equal(got, []string{his.ID}) {
 			t.Errorf("%q: the list has %v, want %s", query, got, his.ID)

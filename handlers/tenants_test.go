@@ -142,6 +142,7 @@ func attempts(multiplication bool) map[string][]attempt {
 			plain(multiplicationPath + "/events?last_event_id=100")},
 		"GET /v1/multiplications/{id}/result": {plain(multiplicationPath + "/result"), plain(multiplicationPath+"/result", "Accept", npyType),
 			plain(multiplicationPath+"/result", "Range", "bytes=0-10"), plain(multiplicationPath+"/result", "If-None-Match", "*")},
+		"GET /v1/multiplications/{id}/tiles": {plain(multiplicationPath + "/tiles")},
 	}
 	if !multiplication {
 		all = map[string][]attempt{
@@ -156,7 +157,7 @@ func attempts(multiplication bool) map[string][]attempt {
 		}
 	}
 	for _, operation := range []string{
-		"POST /matrix_multiplication/", "POST /v1/matrices", "GET /v1/overview", "GET /v1/limits",
+		"POST /matrix_multiplication/", "POST /v1/matrices", "GET /v1/matrices", "GET /v1/overview", "GET /v1/limits",
 		// Keys are for administrators, which have those of all tenants, and sessions have no ids.
 		"POST /v1/keys", "GET /v1/keys", "DELETE /v1/keys/{id}", "POST /v1/session", "GET /v1/session", "DELETE /v1/session",
 	} {

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -143,4 +144,54 @@ func TestDeliveries(t *testing.T) {
 	if d := decode[resource.Delivery](t, a); d.State != "pending" || d.ID != failed[0].ID {
 		t.Errorf("replayed %+v, want that it is pending", d)
 	}
+}
+
+// TestNamedWebhooks: a submission of each form may name a webhook that tells of it.
+func TestNamedWebhooks(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	const url = "https://example.com/hooks"
+	made := b.hook(t, `{"url": "`+url+`", "only_named": true}`)
+	if !made.OnlyNamed || made.Small {
+		t.Errorf("made %+v, want one that tells of those that name it", made)
+	}
+	submit := func(webhook string, headers ...string) received {
+		body := strings.Replace(randoms(2, 2, 2), "{", fmt.Sprintf(`{"webhook": %q, `, webhook), 1)
+		headers = append([]string{"Content-Type", jsonType}, headers...)
+		return b.do(t, http.MethodPost, "/v1/multiplications", strings.NewReader(body), headers...)
+	}
+	first := submit(url+"?run=17", "Idempotency-Key", "named").want(t, http.StatusAccepted)
+	again := submit(url+"?run=17", "Idempotency-Key", "named").want(t, http.StatusAccepted)
+	m := decode[resource.Multiplication](t, first)
+	if m.Webhook != url+"?run=17" || string(again.body) != string(first.body) {
+		t.Errorf("submitted %s, and %s again, want the same with its webhook", first.body, again.body)
+	}
+	if got := decode[resource.Multiplication](t, b.get(t, m.Links.Self)); got.Webhook != m.Webhook {
+		t.Errorf("got the webhook %q, want %q", got.Webhook, m.Webhook)
+	}
+	one := newElements(1, 1, 2).npy()
+	contentType, body := form(t, part{"a", one}, part{"b", one}, part{"webhook", []byte(url)})
+	a := b.do(t, http.MethodPost, "/v1/multiplications", bytes.NewReader(body), "Content-Type", contentType)
+	if got := decode[resource.Multiplication](t, a.want(t, http.StatusAccepted)); got.Webhook != url {
+		t.Errorf("the form has the webhook %q, want %q", got.Webhook, url)
+	}
+	b.do(t, http.MethodPost, m.Links.Self+"/cancel", nil).want(t, http.StatusOK)
+	list := decode[resource.DeliveryList](t, b.get(t, hooksPath+"/"+made.ID+"/deliveries").want(t, http.StatusOK))
+	if len(list.Items) != 1 || list.Items[0].URL != m.Webhook {
+		t.Errorf("got the deliveries %+v, want one to %s", list.Items, m.Webhook)
+	}
+	for webhook, want := range map[string]string{
+		"":                              "leave it out",
+		"https://example.com/":          "only_named",
+		url + "?a#b":                    "fragment",
+		url + strings.Repeat("x", 2000): "2000",
+	} {
+		if a := submit(webhook).want(t, http.StatusUnprocessableEntity); !strings.Contains(string(a.body), want) {
+			t.Errorf("%.60q: %s, want %q in it", webhook, a.body, want)
+		}
+	}
+	if _, err := b.store.Pool.Exec(t.Context(), "UPDATE webhooks SET disabled_at = now(), disabled_because = 'x'"); err != nil {
+		t.Fatal(err)
+	}
+	submit(url).want(t, http.StatusConflict)
 }

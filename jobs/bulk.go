@@ -2,19 +2,15 @@ package jobs
 
 import (
 	"context"
-	"errors"
-	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
-	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/inline"
-	"github.com/millrace/millrace/store/quota"
 )
 
 // Order is a submission that is accepted together with others.
@@ -59,15 +55,6 @@ type Accepted struct {
 	State State
 	Bytes int // that it takes to read it with its result, if that is small
 	Err   error
-}
-
-// ofOrder are the errors of a submission for which the transaction is not to be rolled back.
-var ofOrder = []error{
-	matrix.ErrShape,
-	matrix.ErrTooLarge,
-	store.ErrNotFound,
-	store.ErrNoSpace,
-	blocks.ErrFull,
 }
 
 // SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.
@@ -121,9 +108,7 @@ func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submissi
 		m, err = c.SubmitTx(ctx, tx, s)
 		return err
 	})
-	var noQuota *quota.Error
-	if err != nil && (errors.As(err, &noQuota) ||
-		slices.ContainsFunc(ofOrder, func(known error) bool { return errors.Is(err, known) })) {
+	if err != nil && admission.OfOrder(err) {
 		return Accepted{Err: err}, nil
 	}
 	accepted := Accepted{ID: m.ID, State: m.State}

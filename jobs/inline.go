@@ -30,7 +30,8 @@ const maxInlineBytes = 3 * store.MaxInline
 // admission.ErrOverloaded.
 func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
-	if s.Retention > 0 || s.Output != nil || c.webhooks.TellsSmall(t) || !bringsContent(s.A) || !bringsContent(s.B) {
+	if s.Retention > 0 || s.Output != nil || s.Webhook != "" || c.webhooks.TellsSmall(t) ||
+		!bringsContent(s.A) || !bringsContent(s.B) {
 		return inline.Multiplication{}, Multiplication{}, false, nil
 	}
 	if err := c.limits.Check(a.Shape(), b.Shape(), s.MaxBytes); err != nil {

@@ -45,6 +45,7 @@ type Multiplication struct {
 	ExpiresAt  time.Time     // when a finished one is deleted
 	Retention  time.Duration // of its own; 0: it has none
 	Output     *objects.Output
+	Webhook    *string       // the url of the one that its submission names
 
 	own    bool                   // of one that is being accepted: see Submission
 	inline *inline.Multiplication // if it is inline, with its contents
@@ -142,6 +143,7 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		FinishedAt:     row.FinishedAt,
 		ExpiresAt:      row.ExpiresAt,
 		Output:         row.Output,
+		Webhook:        row.Webhook,
 	}
 	if row.Retention != nil {
 		m.Retention = *row.Retention

@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/store/outputs"
 	"github.com/millrace/millrace/store/retention"
+	"github.com/millrace/millrace/store/webhooks"
 )
 
 // Operand is one side of a submission: a matrix that is in the store, or one whose row is to be written with the
@@ -53,6 +54,7 @@ type Submission struct {
 	Retention time.Duration
 	// Output is where the result is written to, besides the block store; nil: nowhere.
 	Output *objects.Output
+	Webhook   string // the url of one that tells of it; empty: none is named
 	// Own says that the priority counts among the tenant's own multiplications only, not against those of others.
 	Own bool
 }
@@ -65,7 +67,7 @@ var ErrOlderProcesses = errors.New("the service is being updated: older processe
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Whether too much is
 // queued is for Admit. Errors: those of Limits.Check; blocks.ErrFull, and store.ErrNoSpace when there is no room for
 // the result; store.ErrNotFound for an operand that the tenant does not have any more; ErrOlderProcesses;
-// retention.ErrUnknown; outputs.ErrUnknown; quota.Error.
+// retention.ErrUnknown; outputs.ErrUnknown; quota.Error; those of webhooks.NameTx.
 func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission) (Multiplication, error) {
 	if err := c.limits.Check(s.A.Matrix.Shape(), s.B.Matrix.Shape(), s.MaxBytes); err != nil {
 		return Multiplication{}, err
@@ -116,6 +118,10 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	}
 	if err == nil && s.Retention > 0 {
 		err = setRetentionTx(ctx, tx, &accepted, s)
+	}
+	if err == nil && s.Webhook != "" {
+		accepted.Webhook = &s.Webhook
+		err = webhooks.NameTx(ctx, tx, accepted.ID, s.Webhook)
 	}
 	if err != nil {
 		return Multiplication{}, err

@@ -47,6 +47,7 @@ func (b *testBundle) sends(concurrency int) *jobs.Client {
 type message struct {
 	header http.Header
 	body   []byte
+	url    string // the path and the parameters
 }
 
 // receiver is a real HTTP server that responds as it is told, with 200 when it was told nothing more.
@@ -75,7 +76,11 @@ func receive(t *testing.T, responses ...http.HandlerFunc) *receiver {
 // ServeHTTP implements http.Handler.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	body, _ := io.ReadAll(request.Body)
-	r.got <- message{request.Header, body}
+	r.got <- message{
+		header: request.Header,
+		body:   body,
+		url:    request.RequestURI,
+	}
 	select {
 	case f := <-r.respond:
 		f(w, request)

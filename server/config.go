@@ -42,9 +42,14 @@ type Config struct {
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
 	Drain   time.Duration // how long the process still accepts requests after the order to stop
 
-	StopWithin time.Duration // how long after that order the process is killed; 0 if that is not known
+	Stopping
 
 	LastScrape time.Duration // how long /metrics is served after the last tile, unless it is scraped before
+}
+
+// Stopping says what the process knows of how it is stopped.
+type Stopping struct {
+	StopWithin time.Duration `default:"0s" help:"How long after SIGTERM the process is killed, in Kubernetes terminationGracePeriodSeconds: it warns if it may need longer. 0 is not known."`
 }
 
 // Storage says where the contents of matrices are kept, and for how long.

@@ -23,6 +23,7 @@ func TestIndexes(t *testing.T) {
 		"matrices_content_id":            db.ContentIsShared,
 		"matrices_digest":                db.FindContent,
 		"matrices_expires_at":            db.DeleteExpiredMatrices,
+		"matrices_tenant_newest":         db.PageMatrices,
 		"multiplications_a":              db.PageByMatrix,
 		"multiplications_active":         db.CountActiveMultiplications,
 		"multiplications_b":              db.PageByMatrix,

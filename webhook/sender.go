@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"github.com/millrace/millrace/internal/tracing"
 )
 
 const (
@@ -95,6 +97,7 @@ func (s *Sender) Send(ctx context.Context, address string, m Message, secrets []
 		return 0, errors.New("its url is invalid")
 	}
 	r.Header = m.header(time.Now(), text, secrets)
+	tracing.Inject(ctx, r.Header)
 	client := s.secure
 	if r.URL.Scheme != "https" {
 		client = s.plain

@@ -24,6 +24,7 @@ type Options struct {
 	DType  string `name:"dtype" default:"float64" help:"float64 or float32, or another name that NumPy has for them."`
 	Blocks string `default:"file" help:"Block store of the demonstration: file or postgres."`
 	BLAS   string `name:"blas" help:"Kernel: a file (a BLAS library), builtin, avx512, avx2, neon or gonum; empty for the fastest of this machine."`
+	Auth   bool   `help:"Ask for keys, as a server for others does: the demonstration makes one and uses it."`
 	Dir    string `help:"Directory for the temporary files; empty is the system's." type:"existingdir"`
 }
 
@@ -80,7 +81,8 @@ func (d *demo) step(title, format string, args ...any) {
 func (d *demo) run(ctx context.Context) (err error) {
 	fmt.Fprintf(d.out, "Millrace %s: A·B of two %d×%d %s matrices, %.1f MB each\n",
 		server.Version(), d.shape.Rows, d.shape.Cols, d.shape.DType, terminal.Megabytes(d.shape.Bytes()))
-	if d.dev, err = startDev(ctx, d.dir, "--blocks="+d.Blocks, "--blas="+d.BLAS); err != nil {
+	flags := []string{"--blocks=" + d.Blocks, "--blas=" + d.BLAS, fmt.Sprintf("--auth=%t", d.Auth)}
+	if d.dev, err = startDev(ctx, d.dir, flags...); err != nil {
 		return err
 	}
 	defer func() {
@@ -89,7 +91,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, d.dev.stop())
 	}()
-	if d.api, err = client.New(d.dev.info.API); err != nil {
+	if d.api, err = client.New(d.dev.info.API, d.token()...); err != nil {
 		return err
 	}
 	d.step("started", "a private Postgres, the API on %s and workers, with %s", d.dev.info.API, d.dev.info.Kernel)
@@ -111,6 +113,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	d.report()
 	return nil
+}
+
+// token returns how the client says for whom it acts, if the server asks.
+func (d *demo) token() []client.ClientOption {
+	if d.dev.info.Token == "" {
+		return nil
+	}
+	return []client.ClientOption{client.WithToken(func(context.Context) (string, error) { return d.dev.info.Token, nil })}
 }
 
 // generate writes a random matrix as a .npy file.

@@ -78,6 +78,10 @@ var componentDocs = map[string]struct {
 		"A stored matrix.",
 		exampleMatrix(),
 	},
+	"MatrixList": {
+		"One page of matrices.",
+		exampleMatrices(),
+	},
 	"MatrixRef": {
 		"A matrix of a multiplication.",
 		exampleRef(exampleMatrixA),
@@ -182,6 +186,10 @@ var componentDocs = map[string]struct {
 	"Values": {
 		"Rows of numbers, all of the same length.",
 		exampleValuesA,
+	},
+	"TileGrid": {
+		"The states of the tiles of a multiplication by their places in the result.",
+		exampleTileGrid(),
 	},
 	"Webhook": {
 		"Where messages about the multiplications of a tenant are sent.",

@@ -6,7 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/millrace/millrace/handlers/resource"
+	"github.com/millrace/millrace/handlers/format"
 )
 
 // version is the version of the API, not of a binary: clients of 1.x work with each later 1.x.
@@ -58,7 +58,7 @@ func Config() huma.Config {
 		{Name: overviewTag, Description: "The state of the system."},
 		{Name: webhooksTag, Description: "Receivers that are told when multiplications end."},
 	}
-	c.Formats = resource.Formats()
+	c.Formats = format.All()
 	c.Components.SecuritySchemes = securitySchemes()
 	c.RejectUnknownQueryParameters = true // a misspelt filter would list everything
 	c.DocsPath = ""                       // Huma's page loads scripts from a CDN

@@ -148,6 +148,23 @@ func exampleCancelled() resource.Multiplication {
 	return m
 }
 
+func exampleMatrices() resource.MatrixList {
+	return resource.MatrixList{
+		Items:      []resource.Matrix{exampleMatrix()},
+		NextCursor: exampleCursor,
+	}
+}
+
+func exampleTileGrid() resource.TileGrid {
+	return resource.TileGrid{
+		State:      "in_progress",
+		Rows:       2,
+		Cols:       4,
+		Cells:      []string{"ccrr", "cr.."},
+		ObservedAt: exampleTime,
+	}
+}
+
 func exampleList() resource.MultiplicationList {
 	return resource.MultiplicationList{
 		Items:      []resource.Multiplication{exampleCompleted()},

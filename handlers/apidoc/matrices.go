@@ -40,6 +40,26 @@ func CreateMatrix() huma.Operation {
 	}
 }
 
+// ListMatrices describes GET /v1/matrices.
+func ListMatrices() huma.Operation {
+	return huma.Operation{
+		OperationID: "list-matrices",
+		Security:    needsRead,
+		Tags:        []string{matricesTag},
+		Summary:     "List matrices",
+		Description: "Those that are ready, newest first, in pages. Follow `next_cursor` or the `Link` header until there " +
+			"is none. Operands and results of multiplications are among them, but not those of small ones whose operands came " +
+			"with the submission.",
+		Responses: responses(
+			success(http.StatusOK, "One page.", exampleMatrices(), "ETag", "Link"),
+			notModified(),
+			preconditionFailed(),
+			refusal(problem.Invalid, "A parameter is unknown or has an invalid value.",
+				`invalid request: cursor "1" is not the next_cursor of any page`),
+		),
+	}
+}
+
 func matrixJSON() *huma.MediaType {
 	return &huma.MediaType{
 		Schema: &huma.Schema{OneOf: []*huma.Schema{ref("NewMatrix"), ref("Values")}},

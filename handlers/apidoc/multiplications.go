@@ -47,6 +47,22 @@ func GetMultiplication() huma.Operation {
 	}
 }
 
+// GetTiles describes GET /v1/multiplications/{id}/tiles.
+func GetTiles() huma.Operation {
+	return huma.Operation{
+		OperationID: "get-tiles",
+		Security:    needsRead,
+		Tags:        []string{multiplicationsTag},
+		Summary:     "Get the states of tiles by their places",
+		Description: "A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second " +
+			"old at most; that of a multiplication with very many tiles may be older.",
+		Responses: responses(
+			success(http.StatusOK, "The grid.", exampleTileGrid()),
+			noSuchMultiplication(),
+		),
+	}
+}
+
 // CancelMultiplication describes POST /v1/multiplications/{id}/cancel.
 func CancelMultiplication() huma.Operation {
 	return huma.Operation{

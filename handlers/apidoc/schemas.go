@@ -31,7 +31,7 @@ func sharedSchemas() map[string]*huma.Schema {
 	}
 }
 
-// submissionSchema describes two operands, a priority and a retention.
+// submissionSchema describes two operands, a priority, a retention and a webhook.
 func submissionSchema(operand *huma.Schema) *huma.Schema {
 	return objectSchema(map[string]*huma.Schema{
 		"a":        operand,
@@ -41,7 +41,20 @@ func submissionSchema(operand *huma.Schema) *huma.Schema {
 			"kept after their last use. As long as the server keeps others if it is left out; the server bounds it. "+
 			"A multiplication with it "+
 			"is never an inline one", integerSchema("int64", 60, 315360000)),
+		"webhook": webhookSchema(),
 	}, "a", "b")
+}
+
+// webhookSchema describes the url that a submission names.
+func webhookSchema() *huma.Schema {
+	return describedAs("Where a message is sent when the multiplication ends: the url of a webhook that was made with "+
+		"`only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it "+
+		"is never an inline one", &huma.Schema{
+		Type:      huma.TypeString,
+		Format:    "uri",
+		MinLength: new(1),
+		MaxLength: new(2000),
+	})
 }
 
 // prioritySchema describes a priority. Its default, like those of other members of requests, is text: generators of

@@ -56,7 +56,7 @@ func SubmitMultiplication() huma.Operation {
 		Responses: responses(append(
 			bodyProblems("text/plain, send application/json or multipart/form-data", resultTooLarge, shapesDiffer),
 			submitted(), finished(),
-			refusal(problem.NotReady, "An operand is still being uploaded.",
+			refusal(problem.NotReady, "An operand is still being uploaded, or the webhook that it names is disabled.",
 				"matrix "+exampleMatrixA+": matrix is not ready; use it when its upload is complete"),
 		)...),
 	}

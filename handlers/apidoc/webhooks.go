@@ -77,7 +77,8 @@ func CreateWebhook() huma.Operation {
 		Description: "From now on the url gets a message when a multiplication of the tenant ends that was submitted " +
 			"after this, as [Standard Webhooks](https://www.standardwebhooks.com) says: a signed POST with the type, the " +
 			"time, and the id, state and paths of the multiplication. A message that the receiver does not take is tried " +
-			"again for three days. The response has the secret, which is shown once. A tenant has 20 webhooks at most.",
+			"again for three days. With `only_named` it tells of those multiplications only whose submissions name it. The " +
+			"response has the secret, which is shown once. A tenant has 20 webhooks at most.",
 		Security:      needsSubmit,
 		MaxBodyBytes:  16 << 10,
 		DefaultStatus: http.StatusCreated,

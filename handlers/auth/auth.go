@@ -101,24 +101,11 @@ func (a *Auth) isSecure(r *http.Request) bool {
 	return err == nil && a.Proxies.Contains(remote.Addr()) && r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
-// several is what is taken for the token of a request with several: none is valid.
-const several = "several"
-
 // credentials returns the token of a request, "" if it has none, and reports whether it is that of a session. A bearer
-// token comes before a cookie; other schemes are for proxies.
+// token comes before a cookie.
 func credentials(r *http.Request, secure bool) (token string, session bool) {
-	given := r.Header["Authorization"]
-	if len(given) > 1 {
-		return several, false
-	}
-	if len(given) == 1 {
-		scheme, rest, _ := strings.Cut(given[0], " ")
-		if strings.EqualFold(scheme, "Bearer") {
-			if rest = strings.Trim(rest, " "); rest == "" {
-				rest = several
-			}
-			return rest, false
-		}
+	if token := bearer(r); token != "" {
+		return token, false
 	}
 	if r.Header["Cookie"] == nil || !ofThisSite(r) {
 		return "", false

@@ -11,11 +11,12 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/store/retention"
+	"github.com/millrace/millrace/webhook"
 )
 
 // ReadOrder reads the two operands and the priority of a multiplication, and verifies the body. The body is one of
-//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}},
-//   - a form with the .npy files a and b, and the fields priority and retention_seconds.
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}, "webhook": URL},
+//   - a form with the .npy files a and b, and the fields priority, retention_seconds and webhook.
 //
 // All but the operands may be absent. The priority is jobs.DefaultPriority then.
 //
@@ -50,6 +51,7 @@ type order struct {
 	priority  int   // 0 if there is none
 	retention int64 // in seconds; 0 if there is none
 	output    *objects.Output
+	webhook   string
 }
 
 // submission checks that nothing is missing. a and b are the names of the operands in the body.
@@ -63,6 +65,7 @@ func (o *order) submission(a, b string) (jobs.Submission, error) {
 		Priority:  cmp.Or(o.priority, jobs.DefaultPriority),
 		Retention: time.Duration(o.retention) * time.Second,
 		Output:    o.output,
+		Webhook:   o.webhook,
 	}, nil
 }
 
@@ -85,8 +88,12 @@ func readOrder(ctx context.Context, j *jsonReader) (jobs.Submission, error) {
 			o.retention, err = j.integer(name, minRetention, maxRetention)
 		case "output":
 			o.output, err = j.output(ctx, name)
+		case "webhook":
+			if o.webhook, err = j.text(name); err == nil && o.webhook == "" {
+				err = errNoWebhook
+			}
 		default:
-			err = unknownMember("the body", name, `"a", "b", "priority", "retention_seconds" and "output"`)
+			err = unknownMember("the body", name, `"a", "b", "priority", "retention_seconds", "output" and "webhook"`)
 		}
 		if err != nil {
 			return jobs.Submission{}, err
@@ -140,10 +147,13 @@ func readForm(ctx context.Context, f *form, in *Intake) (jobs.Submission, error)
 			var n int
 			n, err = readField(part, minRetention, maxRetention)
 			o.retention = int64(n)
-		case name == "a", name == "b", name == "priority", name == "retention_seconds":
+		case name == "webhook" && o.webhook == "":
+			o.webhook, err = readText(part)
+		case name == "a", name == "b", name == "priority", name == "retention_seconds", name == "webhook":
 			err = fmt.Errorf("%w: there are two parts %q", ErrInvalid, name)
 		default:
-			err = fmt.Errorf("%w: there is no part %.60q, there are a, b, priority and retention_seconds", ErrInvalid, name)
+			err = fmt.Errorf("%w: there is no part %.60q, there are a, b, priority, retention_seconds and webhook",
+				ErrInvalid, name)
 		}
 		if err != nil {
 			return jobs.Submission{}, err
@@ -161,7 +171,19 @@ func (in *Intake) readFile(ctx context.Context, p *part) (*jobs.Operand, error) 
 	return o, nil
 }
 
-// maxFieldBytes is the size of a field of a form that is not a file.
+// errNoWebhook is the error for an empty url.
+var errNoWebhook = fmt.Errorf("%w: webhook must be the url of a webhook: leave it out for none", ErrInvalid)
+
+// readText reads the url of a webhook.
+func readText(p *part) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(p, webhook.MaxURL+1)) // one that is longer is refused for its length
+	if err == nil && len(text) == 0 {
+		err = errNoWebhook
+	}
+	return string(text), err
+}
+
+// maxFieldBytes is the size of a field of a form that is a number.
 const maxFieldBytes = 100
 
 // The bounds of any retention, in seconds. Settings narrow them.

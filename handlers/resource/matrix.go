@@ -6,6 +6,12 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
+// MatrixList is one page of matrices.
+type MatrixList struct {
+	Items      []Matrix `json:"items" doc:"Newest first" nullable:"false" maxItems:"200"`
+	NextCursor string   `json:"next_cursor,omitempty" pattern:"^[A-Za-z0-9_-]+$" maxLength:"32" doc:"The cursor of the next page; absent on the last one"`
+}
+
 // Matrix is a stored matrix.
 type Matrix struct {
 	ID    string       `json:"id" format:"uuid" maxLength:"36"`

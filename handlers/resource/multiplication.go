@@ -25,6 +25,7 @@ type Multiplication struct {
 	StartedAt  *time.Time          `json:"started_at,omitempty"`
 	FinishedAt *time.Time          `json:"finished_at,omitempty"`
 	Retention  int64               `json:"retention_seconds,omitempty" minimum:"60" doc:"How long it is kept after its last use, if its submission said so"`
+	Webhook    string              `json:"webhook,omitempty" format:"uri" maxLength:"2000" doc:"Where its end is told, if its submission said so"`
 	ExpiresAt  *time.Time          `json:"expires_at,omitempty" doc:"When the multiplication and its result will be deleted"`
 	Waiting    *Outlook            `json:"waiting,omitempty" doc:"What it waits for, of one that has not finished. The ETag is not about it."`
 	Result     *Result             `json:"result,omitempty" doc:"Present once the state is completed"`

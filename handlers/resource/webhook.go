@@ -9,6 +9,7 @@ type Webhook struct {
 	Name            string     `json:"name" doc:"What people call it; may be empty" pattern:"^[^\\x00-\\x1f]*$" maxLength:"100"`
 	States          []string   `json:"states" nullable:"false" minItems:"1" maxItems:"3" enum:"completed,failed,cancelled" example:"completed,failed,cancelled" doc:"It tells of multiplications that end in these states"`
 	Small           bool       `json:"small" doc:"Whether it tells of small multiplications, too"`
+	OnlyNamed       bool       `json:"only_named" doc:"Whether it tells of those multiplications only whose submissions name it by its url, be they small or not"`
 	State           string     `json:"state" enum:"enabled,failing,disabled" doc:"Failing: the last attempt to send a message has failed. Disabled: nothing is sent, see disabled_because"`
 	CreatedAt       time.Time  `json:"created_at"`
 	OldSecretUntil  *time.Time `json:"old_secret_until,omitempty" doc:"Until when messages have a signature by the secret before, too; absent if they do not"`
@@ -25,10 +26,11 @@ type NewWebhook struct {
 
 // WebhookOrder asks for a webhook.
 type WebhookOrder struct {
-	URL    string   `json:"url" format:"uri" minLength:"1" maxLength:"2000" doc:"Where messages are sent: https, or http in a network that the server allows. Its host must have a public address, or one that the server allows"`
-	Name   string   `json:"name,omitempty" doc:"What people call it" pattern:"^[^\\x00-\\x1f]*$" maxLength:"100"`
-	States []string `json:"states,omitempty" nullable:"false" maxItems:"3" enum:"completed,failed,cancelled" example:"completed,failed,cancelled" doc:"Only multiplications that end in these states; all if it is left out"`
-	Small  *bool    `json:"small,omitempty" doc:"Whether it tells of small multiplications, too: true if it is left out. While a tenant has such a webhook, its small multiplications are accepted as any other, about ten times as slowly"`
+	URL       string   `json:"url" format:"uri" minLength:"1" maxLength:"2000" doc:"Where messages are sent: https, or http in a network that the server allows. Its host must have a public address, or one that the server allows"`
+	Name      string   `json:"name,omitempty" doc:"What people call it" pattern:"^[^\\x00-\\x1f]*$" maxLength:"100"`
+	States    []string `json:"states,omitempty" nullable:"false" maxItems:"3" enum:"completed,failed,cancelled" example:"completed,failed,cancelled" doc:"Only multiplications that end in these states; all if it is left out"`
+	Small     *bool    `json:"small,omitempty" doc:"Whether it tells of small multiplications, too: true if it is left out. While a tenant has such a webhook, its small multiplications are accepted as any other, about ten times as slowly"`
+	OnlyNamed bool     `json:"only_named,omitempty" doc:"Whether it tells of those multiplications only whose submissions name it by its url, be they small or not. Others of the tenant are as fast as without it"`
 }
 
 // WebhookList is the webhooks of a tenant.
@@ -40,6 +42,7 @@ type WebhookList struct {
 type Delivery struct {
 	ID               string     `json:"id" format:"uuid" maxLength:"36" doc:"The message has it as webhook-id"`
 	MultiplicationID string     `json:"multiplication_id" format:"uuid" maxLength:"36"`
+	URL              string     `json:"url,omitempty" format:"uri" maxLength:"2000" doc:"Where it is sent to, if a submission has named it; absent if that is the url of the webhook"`
 	Type             string     `json:"type" enum:"multiplication.completed,multiplication.failed,multiplication.cancelled"`
 	State            string     `json:"state" enum:"pending,delivered,failed" doc:"Pending: it is to be sent, for the first time or again. Failed: it is not tried any more, unless it is replayed"`
 	Attempts         int        `json:"attempts" minimum:"0" maximum:"2147483647"`

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/handlers/apidoc"
+	"github.com/millrace/millrace/handlers/catalog"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/store"
@@ -94,7 +95,7 @@ func (u *Uploads) receive(ctx context.Context, in *appendInput, p part) (*append
 		out.Status = http.StatusCreated
 		out.Location = apidoc.MatricesPath + "/" + m.ID.String()
 		out.Complete = "?1"
-		body := MatrixBody(*m)
+		body := catalog.Body(*m)
 		out.Body = &body
 	}
 	return out, nil

@@ -4,7 +4,6 @@ package uploads
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,9 +14,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/auth"
-	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/handlers/problem"
-	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/store"
@@ -144,24 +141,4 @@ func told(err error) error {
 		return problem.After(problem.New(problem.UploadHeld, uploads.ErrLost.Error()), 0)
 	}
 	return err
-}
-
-// MatrixBody returns a matrix as clients see it.
-func MatrixBody(m store.Matrix) resource.Matrix {
-	body := resource.Matrix{
-		ID:        m.ID.String(),
-		Rows:      m.Rows,
-		Cols:      m.Cols,
-		DType:     m.DType,
-		State:     string(m.State),
-		Source:    string(m.Source),
-		S3:        payload.Object(m.Object),
-		Bytes:     m.Shape().Bytes(),
-		CreatedAt: m.CreatedAt.UTC(),
-		ExpiresAt: m.ExpiresAt.UTC(),
-	}
-	if m.Digest != nil {
-		body.Digest = "sha-256:" + hex.EncodeToString(m.Digest)
-	}
-	return body
 }

@@ -70,6 +70,7 @@ func deliveryBody(d webhooks.Delivery) resource.Delivery {
 		ID:               d.ID.String(),
 		MultiplicationID: d.Multiplication.String(),
 		Type:             message.Type(),
+		URL:              d.Named,
 		State:            d.State,
 		Attempts:         d.Attempts,
 		Status:           d.Status,

@@ -77,10 +77,14 @@ type createOutput struct {
 // create handles POST /v1/webhooks.
 func (w *Webhooks) create(ctx context.Context, in *createInput) (*createOutput, error) {
 	order := webhooks.Order{
-		URL:    in.Body.URL,
-		Name:   in.Body.Name,
-		States: in.Body.States,
-		Small:  in.Body.Small == nil || *in.Body.Small,
+		URL:       in.Body.URL,
+		Name:      in.Body.Name,
+		States:    in.Body.States,
+		Small:     !in.Body.OnlyNamed,
+		OnlyNamed: in.Body.OnlyNamed,
+	}
+	if in.Body.Small != nil {
+		order.Small = *in.Body.Small
 	}
 	if err := w.room.Check(order.URL); err != nil {
 		return nil, fmt.Errorf("%w: %w", webhooks.ErrInvalid, err)
@@ -154,6 +158,7 @@ func body(w webhooks.Webhook) resource.Webhook {
 		Name:            w.Name,
 		States:          w.States,
 		Small:           w.Small,
+		OnlyNamed:       w.OnlyNamed,
 		State:           "enabled",
 		CreatedAt:       w.CreatedAt.UTC(),
 		OldSecretUntil:  resource.UTC(w.OldSecretUntil),

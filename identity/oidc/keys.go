@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/millrace/millrace/internal/logs"
+	"github.com/millrace/millrace/internal/tracing"
 )
 
 const (
@@ -164,7 +165,9 @@ func (s *keySet) refresh(ctx context.Context, now time.Time) {
 }
 
 // fetch asks the issuer where its keys are, and for them.
-func (s *keySet) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
+func (s *keySet) fetch(ctx context.Context) (_ []jose.JSONWebKey, err error) {
+	ctx, span := tracing.Start(ctx, "fetch keys") // below the request for which they are fetched, which may end before
+	defer func() { span.End(err) }()
 	var about struct {
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
@@ -200,6 +203,7 @@ func (s *keySet) get(ctx context.Context, address string, into any) error {
 	if err != nil {
 		return err
 	}
+	tracing.Inject(ctx, r.Header)
 	response, err := s.client.Do(r)
 	if err != nil {
 		return err

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/internal/tracing"
 )
 
 // TestRemembered: a token is not taken for valid for longer than it is, and not after its tenant could be gone.
@@ -40,6 +43,27 @@ func TestRemembered(t *testing.T) {
 	if _, err := v.Verify(t.Context(), token); !errors.Is(err, identity.ErrInvalidToken) {
 		t.Errorf("a token of a tenant that is gone: %v, want %v", err, identity.ErrInvalidToken)
 	}
+}
+
+// TestTraced: the issuer is told of which trace a request for its keys is part, if that is recorded.
+func TestTraced(t *testing.T) {
+	t.Parallel()
+	i := startIssuer(t)
+	spans := tracetest.NewSpanRecorder()
+	provider := trace.NewTracerProvider(trace.WithSpanProcessor(spans))
+	traced, _ := tracing.NewTracer(provider, provider).Job(t.Context(), "request", "")
+	for _, ctx := range []context.Context{t.Context(), traced} {
+		if _, err := i.verifier(asItIs).Verify(ctx, i.token(nil)); err != nil { // each has keys of its own
+			t.Fatal(err)
+		}
+	}
+	ended := spans.Ended()
+	i.set(func() {
+		if len(ended) != 1 || ended[0].Name() != "fetch keys" || len(i.traces) != 2 || i.traces[0] != "" ||
+			!strings.Contains(i.traces[1], ended[0].SpanContext().SpanID().String()) {
+			t.Errorf("the issuer was told of %q, want of none, then of the span that has ended: %v", i.traces, ended)
+		}
+	})
 }
 
 // TestRotation: a new key of the issuer is found, and tokens that are made up do not become requests.

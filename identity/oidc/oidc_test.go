@@ -43,8 +43,9 @@ type issuer struct {
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey
 	fetches int
-	status  int    // instead of the keys
-	name    string // instead of its own
+	status  int      // instead of the keys
+	name    string   // instead of its own
+	traces  []string // that requests were part of
 }
 
 func startIssuer(t *testing.T) *issuer {
@@ -61,10 +62,11 @@ func startIssuer(t *testing.T) *issuer {
 		}
 		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": name, "jwks_uri": i.server.URL + "/keys"})
 	})
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.fetches++
+		i.traces = append(i.traces, r.Header.Get("Traceparent"))
 		if i.status != 0 {
 			w.WriteHeader(i.status)
 			return

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // findChromium returns the path of the browser. If there is none, the test is skipped; in CI, it fails.
@@ -169,6 +170,30 @@ func (b *tab) open(url string) {
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	b.run(chromedp.WaitVisible(selector), chromedp.ScrollIntoView(selector), chromedp.Click(selector))
+}
+
+// presses has a key pressed where the focus is.
+func (b *tab) presses(key string) {
+	b.t.Helper()
+	b.run(chromedp.KeyEvent(key))
+}
+
+// tabTo moves the focus to the first element that matches a CSS selector, as people without a mouse do. It must be
+// where Tab leads, and show that it has the focus.
+func (b *tab) tabTo(selector string) {
+	b.t.Helper()
+	const most = 100 // elements of a page
+	b.sees(`document.querySelector("` + selector + `")?.checkVisibility()`)
+	for range most {
+		b.presses(kb.Tab)
+		if evaluate[bool](b, `document.activeElement === document.querySelector("`+selector+`")`) {
+			if !evaluate[bool](b, `document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
+				b.t.Errorf("%s does not show that it has the focus", selector)
+			}
+			return
+		}
+	}
+	b.t.Fatalf("Tab does not lead to %s; on the page: %.2000s", selector, b.text("body"))
 }
 
 // sees waits until a JavaScript condition holds on the page. It polls from outside, because a script in the page is

@@ -1,12 +1,14 @@
 package browsertest_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestMultiplicationPage: the page of a multiplication shows what it waits for, its tiles, its result and its errors, and
@@ -21,14 +23,23 @@ func TestMultiplicationPage(t *testing.T) {
 	b.sees(`document.getElementById("state").innerText === "pending" && document.getElementById("id").innerText === "` + m.ID + `"`)
 	b.sees(`document.getElementById("reasons").innerText.includes("No worker is running")`)
 	b.sees(`document.getElementById("legend").innerText === "4 waiting"`)
-	b.click("#cancel")
+	b.sees(`document.getElementById("places").innerText.startsWith("2×2 tiles, each at its place")`)
+	d.exec(`UPDATE river_job SET state = 'retryable', scheduled_at = now() + interval '1 hour',
+			errors = ARRAY['{"at": "2026-01-05T09:30:00Z", "attempt": 1, "error": "too bad", "trace": ""}'::jsonb]
+		WHERE args->>'multiplication_id' = $1 AND args->>'tile' = '2'`, m.ID)
+	b.sees(isTile("retrying", 1, 0) + "&&" + isTile("waiting", 0, 1) + "&&" + isTile("waiting", 1, 1))
+	b.tabTo("#cancel")
+	b.presses(kb.Enter)
 	b.sees(`document.getElementById("said").textContent === "The multiplication is cancelled."`)
 	b.sees(`document.getElementById("cancel").hidden && !document.getElementById("waiting").checkVisibility()`)
 	d.work()
-	b.click("#retry")
+	b.tabTo("#retry")
+	b.presses(" ")
 	b.sees(`document.getElementById("state").innerText === "completed" && document.getElementById("legend").innerText === "4 completed"`)
+	b.sees(isTile("completed", 0, 0) + "&&" + isTile("completed", 1, 0))
 	b.sees(`document.querySelectorAll("#corner tr").length === 8 && document.querySelectorAll("#corner tr:first-child td").length === 9`)
-	b.click("#draw")
+	b.tabTo("#draw")
+	b.presses(kb.Enter)
 	b.sees(`/64 of 2,600 rows. From .* to /.test(document.getElementById("heat-text").innerText)`)
 	for _, language := range []string{"Python", "CLI", "cURL"} {
 		b.click(`//button[text()="` + language + `"]`)
@@ -41,8 +52,14 @@ func TestMultiplicationPage(t *testing.T) {
 		t.Errorf("the page is %d pixels wider than a window of 390, want 0", over)
 	}
 	b.run(chromedp.EmulateViewport(1280, 800))
-	b.click("#delete")
-	b.click("#confirm-delete")
+	b.tabTo("#delete")
+	b.presses(kb.Enter)
+	b.sees(`document.activeElement.innerText === "Keep"`) // what Enter must not do by mistake is not in focus
+	b.presses(kb.Escape)
+	b.sees(`!document.getElementById("confirm").open && document.activeElement.id === "delete"`)
+	b.presses(kb.Enter)
+	b.tabTo("#confirm-delete")
+	b.presses(kb.Enter)
 	b.sees(`location.pathname === "/" && !document.getElementById("none").hidden`)
 	b.open(d.url + "/multiplications/" + m.ID)
 	b.sees(`document.getElementById("trouble").innerText.startsWith("There is no such multiplication")`)
@@ -59,6 +76,16 @@ func TestMultiplicationPage(t *testing.T) {
 	evaluate[bool](b, `document.getElementById("filter").dispatchEvent(new Event("change"))`)
 	b.sees(`document.getElementById("none").innerText === "None is pending."`)
 	b.upload(t)
+}
+
+// isTile is the condition that a tile of two by two is drawn at its place in the colour of a state.
+func isTile(state string, row, col int) string {
+	return fmt.Sprintf(`(() => {
+		const grid = document.getElementById("grid"), at = (i, size) => (i + 0.4) * size / 2;
+		const { data } = grid.getContext("2d").getImageData(at(%d, grid.width), at(%d, grid.height), 1, 1);
+		const drawn = "#" + [...data].slice(0, 3).map((v) => v.toString(16).padStart(2, "0")).join("");
+		return getComputedStyle(grid).getPropertyValue("--tile-%s").trim() === drawn;
+	})()`, col, row, state)
 }
 
 // upload submits two files on the start page, and goes through its pages.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 )
@@ -107,12 +109,17 @@ func TestRiverUIRetries(t *testing.T) {
 	b.click(`//button[contains(., "Retry")]`)
 	d.reaches(m.ID, "completed")
 	b.sees(`document.getElementById("root").innerText.includes("Completed")`)
-	b.click("#millrace-multiplication")
+	b.tabTo("#millrace-multiplication")
+	b.presses(kb.Enter)
 	b.sees(`location.href === "` + d.url + "/multiplications/" + m.ID + `" && document.getElementById("state").innerText === "completed"`)
 	b.open(d.url + "/riverui/jobs/17")
 	if got := evaluate[string](b, `document.getElementById("millrace-start").href`); got != d.url+"/" {
 		t.Errorf("the bar leads to %s, want %s/", got, d.url)
 	}
+	b.tabTo("#millrace-start")
+	b.presses(kb.Enter)
+	b.sees(`location.href === "` + d.url + `/" && document.getElementById("size") !== null`)
+	b.open(d.url + "/riverui/jobs/17")
 	d.api.stop()
 	b.sees(`document.getElementById("millrace-lost").innerText.startsWith("The server cannot be reached.")`)
 }

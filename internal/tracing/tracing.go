@@ -5,6 +5,7 @@ package tracing
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -93,6 +94,13 @@ func Origin(ctx context.Context) string {
 }
 
 const traceparent = "traceparent"
+
+// Inject has a request to another server say of which span it is part, if that is recorded.
+func Inject(ctx context.Context, header http.Header) {
+	if Of(ctx).On() {
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
+	}
+}
 
 // separator is between several origins.
 const separator = ","

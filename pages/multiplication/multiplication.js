@@ -1,4 +1,4 @@
-import { grid } from "./tiles.js";
+import { draw, legend } from "./tiles.js";
 import { ResultView } from "./result.js";
 import { samples } from "./samples.js";
 import {
@@ -140,8 +140,7 @@ function showAll(m, workers) {
   unchanged = text;
   showHead(m);
   byId("tiles").textContent = tilesText(m.tiles);
-  const square = grid(byId("grid"), byId("legend"), m);
-  byId("per-square").textContent = square > 1 ? ` One square is ${number(square)} tiles.` : "";
+  legend(byId("legend"), m);
   showFacts(m);
   showErrors(m);
   shown = m;
@@ -149,6 +148,19 @@ function showAll(m, workers) {
   byId("result").hidden = !m.result;
   if (m.result) result.show(m.result);
   byId("all").hidden = false;
+}
+
+let grid; // of the tiles, as it was read last
+
+// showGrid reads the states of the tiles, unless the multiplication has finished and they are those of its end.
+async function showGrid(m) {
+  if (grid?.state === m.state && final(m.state)) return;
+  try {
+    grid = await call(`${path}/tiles`);
+    byId("places").textContent = draw(byId("grid"), grid);
+  } catch (error) {
+    if (error.status !== 404) throw error; // an API of the version before has none, and what was deleted is noticed by poll
+  }
 }
 
 let gone = false;
@@ -160,6 +172,7 @@ async function poll() {
     const m = await call(path);
     const workers = final(m.state) ? undefined : (await call("v1/overview")).workers;
     showAll(m, workers);
+    await showGrid(m);
     lost.say();
     return final(m.state) ? 10 : 1;
   } catch (error) {

@@ -1,40 +1,40 @@
 import { element, number } from "./site.js";
 
-const MAX_SQUARES = 2000;
 const STATES = ["completed", "running", "retrying", "waiting"];
+const LETTERS = { c: "completed", r: "running", e: "retrying", f: "failed" }; // others wait, or are completed in part
+const WIDEST = 640; // pixels of the longer side
 
-// grid draws a square for each tile, or for as many as fit, sorted by their states. It returns how many tiles a square is.
-export function grid(canvas, legend, m) {
+// legend counts the tiles by their states.
+export function legend(list, m) {
   const { total, completed, running, retrying } = m.tiles;
   const counts = { completed, running, retrying, waiting: Math.max(0, total - completed - running - retrying) };
-  const per = Math.ceil(total / MAX_SQUARES) || 1;
-  const squares = [];
-  let before = 0;
-  for (const state of STATES) {
-    before += counts[state];
-    const end = Math.round(before / per);
-    while (squares.length < end) squares.push(state);
-  }
-  draw(canvas, squares);
   const rest = { failed: "not computed", cancelled: "not computed" }[m.state] ?? "waiting";
-  legend.replaceChildren(...STATES.filter((state) => counts[state] > 0).map((state) =>
+  list.replaceChildren(...STATES.filter((state) => counts[state] > 0).map((state) =>
     element("li", `${number(counts[state])} ${state === "waiting" ? rest : state}`, `key ${state}`)));
-  return per;
 }
 
-function draw(canvas, squares) {
-  const across = Math.max(1, Math.min(50, Math.ceil(Math.sqrt(squares.length * 2))));
-  const side = squares.length > 200 ? 10 : 20;
+// draw draws each cell of a grid at its place, and returns what a cell is.
+export function draw(canvas, grid) {
+  const down = grid.cells.length;
+  const across = down && grid.cells[0].length;
+  const side = Math.max(4, Math.min(20, Math.floor(WIDEST / Math.max(1, down, across))));
   const scale = window.devicePixelRatio || 1;
-  const down = Math.max(1, Math.ceil(squares.length / across));
-  canvas.width = across * side * scale;
-  canvas.height = down * side * scale;
+  canvas.width = Math.max(1, across) * side * scale;
+  canvas.height = Math.max(1, down) * side * scale;
   const context = canvas.getContext("2d");
   const tone = getComputedStyle(canvas);
-  squares.forEach((state, i) => {
-    context.fillStyle = tone.getPropertyValue(`--tile-${state}`);
-    const x = (i % across) * side;
-    const y = Math.floor(i / across) * side;
-    context.fillRect((x + 1) * scale, (y + 1) * scale, (side - 2) * scale, (side - 2) * scale);
-  });
+  const gap = side > 8 ? 2 : 1;
+  grid.cells.forEach((line, i) => [...line].forEach((letter, j) => {
+    const fill = (state, alpha) => {
+      context.globalAlpha = alpha;
+      context.fillStyle = tone.getPropertyValue(`--tile-${state}`);
+      context.fillRect(j * side * scale, i * side * scale, (side - gap) * scale, (side - gap) * scale);
+    };
+    fill(LETTERS[letter] ?? "waiting", 1);
+    if (letter === "p") fill("completed", 0.45);
+  }));
+  if (down === 0) return "The result has no tiles.";
+  const what = `${number(grid.rows)}×${number(grid.cols)} tiles, each at its place in the result.`;
+  if (grid.rows === down && grid.cols === across) return what;
+  return `${what} A square is several neighbours: it shows the one that needs attention most.`;
 }

@@ -62,10 +62,18 @@ class AsyncClient:
         return result
 
     async def submit(
-        self, a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+        self,
+        a: Operand,
+        b: Operand,
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        webhook: Optional[str] = None,
     ) -> Future:
         """Queue a multiplication, as ``Client.submit``. The future can be awaited."""
-        return await self._run(self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds)
+        return await self._run(
+            self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds, webhook=webhook
+        )
 
     async def submit_many(
         self,
@@ -103,6 +111,15 @@ class AsyncClient:
     async def in_bucket(self, bucket: str, key: str, version: Optional[str] = None) -> Matrix:
         """Make a matrix of an object in a bucket, as ``Client.in_bucket``."""
         return await self._run(self.sync.in_bucket, bucket, key, version)
+
+    async def matrices(self, source: Optional[str] = None) -> AsyncIterator[Matrix]:
+        """List the stored matrices, as ``Client.matrices``: ``async for m in client.matrices()``."""
+        listed = self.sync.matrices(source)
+        while True:
+            matrix: Optional[Matrix] = await self._run(lambda: next(listed, None))
+            if matrix is None:
+                return
+            yield matrix
 
     async def future(self, id: str) -> Future:
         """Return the future of a multiplication that was submitted before."""

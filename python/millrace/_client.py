@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +147,13 @@ class Client(Caller):
         return result
 
     def submit(
-        self, a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+        self,
+        a: Operand,
+        b: Operand,
+        *,
+        priority: Optional[int] = None,
+        retention_seconds: Optional[int] = None,
+        webhook: Optional[str] = None,
     ) -> Future:
         """Queue a multiplication, and return at once.
 
@@ -155,6 +161,9 @@ class Client(Caller):
         ----------
         a, b, priority, retention_seconds
             As of ``matmul``.
+        webhook : str, optional
+            Where the server sends a message when the multiplication ends: the url of a webhook that was made with
+            ``only_named``, to which parameters may be added.
 
         Returns
         -------
@@ -168,7 +177,7 @@ class Client(Caller):
         QuotaError, TooBusyError, StorageFullError
             The server does not accept more for now.
         """
-        chosen = options(priority, retention_seconds)
+        chosen = options(priority, retention_seconds, webhook)
         return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), chosen, 0)
 
     def submit_many(
@@ -276,6 +285,29 @@ class Client(Caller):
         """
         named = {"bucket": bucket, "key": key, **({} if version is None else {"version": version})}
         return Matrix(self, self.call("POST", "/v1/matrices", {"s3": named}))
+
+    def matrices(self, source: Optional[str] = None) -> Iterator[Matrix]:
+        """List the stored matrices, the newest first.
+
+        Parameters
+        ----------
+        source : {"upload", "inline", "random", "product"}, optional
+            Only those that were made in this way; the results of multiplications are products.
+
+        Yields
+        ------
+        Matrix
+            Those that are ready. The operands and results of small multiplications that came in one request are not
+            among them.
+        """
+        query = {"limit": "200"} if source is None else {"limit": "200", "source": source}
+        while True:
+            page = self.call("GET", "/v1/matrices?" + urlencode(query))
+            for item in page["items"]:
+                yield Matrix(self, item)
+            if "next_cursor" not in page:
+                return
+            query["cursor"] = page["next_cursor"]
 
     def future(self, id: str) -> Future:
         """Return the future of a multiplication that was submitted before, by any client. Raises NotFoundError."""

@@ -71,10 +71,15 @@ def matmul(
 
 
 def submit(
-    a: Operand, b: Operand, *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+    a: Operand,
+    b: Operand,
+    *,
+    priority: Optional[int] = None,
+    retention_seconds: Optional[int] = None,
+    webhook: Optional[str] = None,
 ) -> Future:
     """Queue a multiplication, and return at once: see ``Client.submit``."""
-    return default_client().submit(a, b, priority=priority, retention_seconds=retention_seconds)
+    return default_client().submit(a, b, priority=priority, retention_seconds=retention_seconds, webhook=webhook)
 
 
 def submit_many(

@@ -6,7 +6,7 @@ import ast
 import hashlib
 import os
 import struct
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +158,7 @@ class ArrayBody(Body):
 class FormBody(Body):
     """Two arrays as files of a form, and what is chosen besides."""
 
-    def __init__(self, a: NDArray[Any], b: NDArray[Any], chosen: Dict[str, int]) -> None:
+    def __init__(self, a: NDArray[Any], b: NDArray[Any], chosen: Mapping[str, object]) -> None:
         boundary = os.urandom(16).hex()
         self.content_type = "multipart/form-data; boundary=" + boundary
         self._parts = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from numpy.typing import NDArray
 
@@ -14,7 +14,7 @@ from ._npy import ArrayBody, FormBody
 from ._operands import FORM_BYTES, INLINE_BYTES, JSON_BYTES, Random, Resolved, check_shapes, numbers, reference
 from ._connection import Body
 
-Options = Dict[str, int]
+Options = Dict[str, Union[int, str]]
 
 SMALL = 2e9  # multiplications of fewer operations are waited for by their submission
 
@@ -73,7 +73,7 @@ def operand_json(caller: Caller, operand: Resolved, name: str, uploads: List[Mat
     return reference(uploads[-1])
 
 
-def options(priority: Optional[int], retention_seconds: Optional[int]) -> Options:
+def options(priority: Optional[int], retention_seconds: Optional[int], webhook: Optional[str] = None) -> Options:
     """What is chosen for a multiplication, as its order has it."""
-    chosen = {"priority": priority, "retention_seconds": retention_seconds}
+    chosen = {"priority": priority, "retention_seconds": retention_seconds, "webhook": webhook}
     return {name: value for name, value in chosen.items() if value is not None}

@@ -50,7 +50,13 @@ class MatrixTest(unittest.TestCase):
         same = self.client.matrix(m.id)
         self.assertEqual((same.digest, same.shape), (m.digest, m.shape))
         self.assertIs(self.client.upload(m), m)
+        self.assertEqual(next(self.client.matrices("upload")).id, m.id)
+        self.assertIn(m.id, [listed.id for listed in self.client.matrices()])
         np.testing.assert_array_equal(self.client.matmul(m, np.eye(90, dtype=np.float32)), m.numpy())
+        for operand in (self.a, self.a[:2, :2]):  # in a form, and as numbers
+            with self.assertRaises(millrace.Error) as caught:
+                self.client.submit(operand, operand.T, webhook="https://example.com/hooks?run=17")
+            self.assertIn("only_named", str(caught.exception))
         with self.assertRaises(TypeError):
             self.a.T @ m
         m.delete()

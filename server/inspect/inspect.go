@@ -3,7 +3,6 @@
 package inspect
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"runtime/pprof"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/millrace/millrace/handlers/auth"
 	"github.com/millrace/millrace/identity"
 )
 
@@ -22,18 +22,15 @@ const Prefix = "/debug/pprof/"
 // minute at most.
 const MaxSeconds = 45
 
-// Verify returns for whom a token speaks. It is an identity.Verifier's.
-type Verify func(ctx context.Context, token string) (identity.Principal, error)
-
 // Handler serves the profiles to principals with the scope admin; if verify is nil, to all.
 //
 //   - goroutine, heap, allocs, threadcreate, block, mutex: the state; ?debug=2 is text
 //   - profile?seconds=10: where the CPU is used
 //   - trace?seconds=1: what the scheduler does
-func Handler(verify Verify, log *slog.Logger) http.Handler {
+func Handler(verify auth.Verify, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, Prefix)
-		if verify != nil && !admits(w, r, verify) {
+		if verify != nil && !auth.Admits(w, r, verify, identity.ScopeAdmin) {
 			return
 		}
 		log.InfoContext(r.Context(), "profile", "profile", name)
@@ -46,33 +43,6 @@ func Handler(verify Verify, log *slog.Logger) http.Handler {
 			state(w, r, name)
 		}
 	})
-}
-
-// admits reports whether a request comes from an administrator, and responds otherwise.
-func admits(w http.ResponseWriter, r *http.Request, verify Verify) bool {
-	w.Header().Set("Cache-Control", "no-store")
-	const realm = `Bearer realm="millrace"`
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		w.Header().Set("WWW-Authenticate", realm)
-		http.Error(w, "profiles need a key with the scope admin: Authorization: Bearer mr_…", http.StatusUnauthorized)
-		return false
-	}
-	principal, err := verify(r.Context(), strings.TrimSpace(token))
-	switch {
-	case identity.Refused(err):
-		w.Header().Set("WWW-Authenticate", realm+`, error="invalid_token"`)
-		http.Error(w, err.Error(), http.StatusUnauthorized)
-	case err != nil:
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "keys cannot be looked up now: the database is unavailable", http.StatusServiceUnavailable)
-	case !principal.May(identity.ScopeAdmin):
-		w.Header().Set("WWW-Authenticate", realm+`, error="insufficient_scope", scope="admin"`)
-		http.Error(w, "profiles need a key with the scope admin", http.StatusForbidden)
-	default:
-		return true
-	}
-	return false
 }
 
 // state writes a profile of what is now.

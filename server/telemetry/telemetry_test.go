@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestTraces(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.url, "OTEL_EXPORTER_OTLP_HEADERS=api-key=" + secretHeader,
 		"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test",
 	}
-	api := start(t, env, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0")
+	api := start(t, env, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--webhook-allow=127.0.0.0/8")
 	server := api.logged(`msg=serving api=(\S+)`)
 	worker := start(t, env, "worker", "--ops-addr=127.0.0.1:0")
 	submit := func(body, traceID, flags string) string {
@@ -57,10 +58,18 @@ func TestTraces(t *testing.T) {
 		}
 		return m.ID
 	}
-	large := submit(fourTiles, tilesTrace, "01")
+	message := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		message <- r.Header.Get("Traceparent")
+	}))
+	defer receiver.Close()
+	send(t, http.MethodPost, server+"/v1/webhooks", `{"url": "`+receiver.URL+`", "only_named": true}`)
+	named := strings.Replace(fourTiles, "{", `{"webhook": "`+receiver.URL+"?"+secretQuery+`", `, 1)
+	large := submit(named, tilesTrace, "01")
 	inline := submit(small, smallTrace, "01")
 	submit(small, unwanted, "00")
 	send(t, http.MethodGet, server+"/v1/overview?token="+secretQuery, "")
+	sent := <-message
 	worker.stop()
 	api.stop()
 
@@ -76,6 +85,7 @@ func TestTraces(t *testing.T) {
 		"millrace.m": "5000", "millrace.k": "30", "millrace.n": "4000",
 	})
 	c.wantTiles(t, large, submission)
+	c.wantMessage(t, large, submission, sent)
 
 	submission = c.one(t, "submit", smallTrace)
 	wantValues(t, "the submission of a small one", submission.GetAttributes(), map[string]string{
@@ -91,6 +101,23 @@ func TestTraces(t *testing.T) {
 		t.Errorf("%d bundles lead to the small submission, want 1", linked)
 	}
 	c.wantResources(t)
+}
+
+// wantMessage checks the trace of the message about a multiplication, which the receiver was told.
+func (c *otlp) wantMessage(t *testing.T, id string, submission *trace.Span, sent string) {
+	t.Helper()
+	deliveries := c.all("deliver_webhook")
+	if len(deliveries) != 1 {
+		t.Fatalf("%d spans of deliveries, want 1", len(deliveries))
+	}
+	d := deliveries[0]
+	wantValues(t, "the delivery", d.GetAttributes(), map[string]string{
+		"millrace.multiplication.id": id, "http.response.status_code": "200", "millrace.outcome": "completed",
+	})
+	want := "00-" + hex.EncodeToString(d.GetTraceId()) + "-" + hex.EncodeToString(d.GetSpanId()) + "-01"
+	if sent != want || !leadsTo(d, submission) {
+		t.Errorf("the receiver got %q, want %q; the links are %v, want one to the submission", sent, want, d.GetLinks())
+	}
 }
 
 func wantSpan(t *testing.T, s *trace.Span, kind trace.Span_SpanKind, parent string) {

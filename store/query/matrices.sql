@@ -125,3 +125,17 @@ WITH kept AS (
     UPDATE multiplications p SET retention = @retention::interval, expires_at = now() + @retention::interval WHERE p.id = @id
 )
 UPDATE matrices m SET retention = @retention::interval, expires_at = now() + @retention::interval WHERE m.id = ANY(@matrices::uuid[]);
+
+-- name: PageMatrices :many
+-- One page of those of a tenant that are ready, newest first: the newest of each source, and the newest of those. Each source is one
+-- walk along the index matrices_tenant_newest, whose first column is the expression.
+SELECT page.* FROM unnest(@sources::text[]) AS wanted(source)
+CROSS JOIN LATERAL (
+    SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.created_at, m.expires_at FROM matrices m
+    WHERE CASE WHEN m.state = 'ready' THEN m.tenant_id END = @tenant::integer AND m.source = wanted.source
+      AND (m.created_at, m.id) < (@before::timestamptz, @before_id::uuid) AND m.created_at >= @since::timestamptz
+    ORDER BY m.created_at DESC, m.id DESC
+    LIMIT @max_rows
+) AS page
+ORDER BY page.created_at DESC, page.id DESC
+LIMIT @max_rows;

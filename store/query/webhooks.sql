@@ -4,8 +4,8 @@ SELECT FROM tenants t WHERE t.id = @id FOR NO KEY UPDATE;
 
 -- name: InsertWebhook :one
 -- No row: the tenant has as many as it may have.
-INSERT INTO webhooks (id, tenant_id, url, name, states, small, secret)
-SELECT @id, @tenant_id, @url, @name, @states::text[], @small, @secret
+INSERT INTO webhooks (id, tenant_id, url, name, states, small, only_named, secret)
+SELECT @id, @tenant_id, @url, @name, @states::text[], @small, @only_named, @secret
 WHERE (SELECT count(*) FROM webhooks w WHERE w.tenant_id = @tenant_id) < @most::bigint
 RETURNING *;
 
@@ -32,6 +32,23 @@ RETURNING *;
 -- name: ListSmallWebhooks :many
 -- The tenants of which a webhook tells of small multiplications.
 SELECT DISTINCT tenant_id FROM webhooks WHERE small AND disabled_at IS NULL;
+
+-- name: FindNamedWebhook :one
+-- The webhook of a tenant that the url in a submission names. It is not locked: one that is deleted meanwhile tells of nothing.
+SELECT * FROM webhooks WHERE tenant_id = @tenant_id AND id = named_webhook(@tenant_id, @url::text);
+
+-- name: NameWebhook :exec
+-- No transition: a new multiplication gets the url that its submission names. One without elements has ended already.
+WITH named AS (
+    UPDATE multiplications p SET webhook = @url::text WHERE p.id = @id RETURNING p.id, p.state, p.finished_at
+), told AS (
+    INSERT INTO webhook_deliveries (webhook_id, multiplication_id, ended_as, ended_at, url)
+    SELECT w.id, n.id, n.state, n.finished_at, @url::text
+    FROM named n JOIN webhooks w ON w.id = @webhook_id AND n.state = ANY (w.states)
+    WHERE n.finished_at IS NOT NULL
+    RETURNING id
+)
+SELECT count(enqueue_delivery(told.id)::text) FROM told;
 
 -- name: PageDeliveries :many
 -- The newest deliveries of a webhook before one, in a state or in any.

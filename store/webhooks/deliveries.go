@@ -26,6 +26,7 @@ type Delivery struct {
 	Seq            int64     // their order
 	Webhook        uuid.UUID
 	Multiplication uuid.UUID
+	Named          string // where it is sent to; empty: to the url of the webhook
 	EndedAs        string // how the multiplication has ended
 	EndedAt        time.Time
 	State          string
@@ -54,6 +55,9 @@ func newDelivery(row db.WebhookDelivery) Delivery {
 		NextAt:         row.NextAt,
 		CreatedAt:      row.CreatedAt,
 		FinishedAt:     row.FinishedAt,
+	}
+	if row.Url != nil {
+		d.Named = *row.Url
 	}
 	if row.Status != nil {
 		d.Status = int(*row.Status)

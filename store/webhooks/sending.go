@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -30,7 +31,7 @@ func GetDue(ctx context.Context, s *store.Store, id uuid.UUID) (Due, error) {
 	w := row.Webhook
 	due := Due{
 		Delivery: newDelivery(row.WebhookDelivery),
-		URL:      w.Url,
+		URL:      *cmp.Or(row.WebhookDelivery.Url, &w.Url),
 		Secrets:  []webhook.Secret{w.Secret},
 		Disabled: w.DisabledAt != nil,
 	}

@@ -50,6 +50,7 @@ type Webhook struct {
 	Name            string   // what people call it; may be empty
 	States          []string // in which multiplications end that it tells of
 	Small           bool     // whether it tells of small ones, too, none of which is inline then
+	OnlyNamed       bool     // it tells of those only whose submissions name it, be they small or not
 	CreatedAt       time.Time
 	OldSecretUntil  *time.Time // until when the secret before signs, too; nil: it does not
 	FailingSince    *time.Time // since when no attempt has succeeded; nil: the last one has, or there was none
@@ -64,6 +65,7 @@ func newWebhook(row db.Webhook) Webhook {
 		Name:         row.Name,
 		States:       row.States,
 		Small:        row.Small,
+		OnlyNamed:    row.OnlyNamed,
 		CreatedAt:    row.CreatedAt,
 		FailingSince: row.FailingSince,
 		DisabledAt:   row.DisabledAt,
@@ -79,10 +81,11 @@ func newWebhook(row db.Webhook) Webhook {
 
 // Order asks for a webhook.
 type Order struct {
-	URL    string
-	Name   string
-	States []string // nil: all
-	Small  bool
+	URL       string
+	Name      string
+	States    []string // nil: all
+	Small     bool
+	OnlyNamed bool
 }
 
 func (o Order) check() error {
@@ -91,6 +94,9 @@ func (o Order) check() error {
 	}
 	if !utf8.ValidString(o.Name) || utf8.RuneCountInString(o.Name) > maxName {
 		return fmt.Errorf("%w: the name must have at most %d characters", ErrInvalid, maxName)
+	}
+	if o.OnlyNamed && o.Small {
+		return fmt.Errorf("%w: with only_named it tells of each multiplication that names it: leave small out", ErrInvalid)
 	}
 	for _, s := range o.States {
 		if !slices.Contains(States(), s) {
@@ -114,7 +120,11 @@ func Create(ctx context.Context, t store.Tenant, o Order) (Webhook, webhook.Secr
 	var row db.Webhook
 	err := t.InTx(ctx, func(tx *store.TenantTx) error {
 		q := db.New(tx.Tx().Pgx())
-		known, err := q.AllKnow(ctx, since)
+		knows := int16(since)
+		if o.OnlyNamed {
+			knows = sinceNamed
+		}
+		known, err := q.AllKnow(ctx, knows)
 		if err == nil && !known {
 			err = ErrOlder
 		}
@@ -123,14 +133,15 @@ func Create(ctx context.Context, t store.Tenant, o Order) (Webhook, webhook.Secr
 		}
 		if err == nil {
 			row, err = q.InsertWebhook(ctx, db.InsertWebhookParams{
-				ID:       store.NewID(),
-				TenantID: t.ID(),
-				Url:      o.URL,
-				Name:     o.Name,
-				States:   states,
-				Small:    o.Small,
-				Secret:   secret,
-				Most:     Most,
+				ID:        store.NewID(),
+				TenantID:  t.ID(),
+				Url:       o.URL,
+				Name:      o.Name,
+				States:    states,
+				Small:     o.Small,
+				OnlyNamed: o.OnlyNamed,
+				Secret:    secret,
+				Most:      Most,
 			})
 		}
 		if errors.Is(err, pgx.ErrNoRows) {

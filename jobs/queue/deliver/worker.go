@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/millrace/millrace/internal/tracing"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/webhooks"
 	"github.com/millrace/millrace/webhook"
@@ -105,6 +107,7 @@ func (r *Room) send(ctx context.Context, due webhooks.Due) (webhooks.Attempt, er
 	if ctx.Err() != nil && err != nil {
 		return webhooks.Attempt{}, ctx.Err()
 	}
+	trace(ctx, due, status, err)
 	r.metrics.seconds.Observe(time.Since(began).Seconds())
 	attempt := webhooks.Attempt{Status: status}
 	if err != nil {
@@ -116,6 +119,21 @@ func (r *Room) send(ctx context.Context, due webhooks.Due) (webhooks.Attempt, er
 	}
 	r.metrics.attempts.WithLabelValues(outcomeOf(status, err)).Inc()
 	return attempt, nil
+}
+
+// trace adds to the span of an attempt what it was about, and how the receiver has responded. The url may have secrets.
+func trace(ctx context.Context, due webhooks.Due, status int, err error) {
+	span := tracing.Of(ctx)
+	if !span.On() {
+		return
+	}
+	span.Set(
+		attribute.String("millrace.multiplication.id", due.Multiplication.String()),
+		attribute.String("millrace.webhook.id", due.Webhook.String()),
+		attribute.String("millrace.delivery.id", due.ID.String()),
+		attribute.Int("http.response.status_code", status),
+	)
+	span.Fail(err)
 }
 
 // record writes what has become of an attempt, also after an order to stop, and returns what River is told: a pause, or

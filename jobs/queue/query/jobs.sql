@@ -361,3 +361,19 @@ UPDATE river_job SET
     metadata = metadata || jsonb_build_object('crashes', greatest((metadata->>'crashes')::int - 1, 0),
                                               'lost_by', (metadata->'lost_by') - @me::text)
 WHERE id = ANY(@ids::bigint[]) AND finalized_at IS NULL AND metadata->'lost_by' ? @me::text;
+
+-- name: ListCells :many
+-- What the jobs of a group tell of the cells of its result, which has tiles_down × tiles_across tiles, each of so many pieces. A cell of
+-- which they tell nothing is not listed: its jobs wait, or it has none yet.
+SELECT ((j.args->>'tile')::bigint / (sqlc.arg(pieces)::bigint * sqlc.arg(tiles_across)::bigint) * sqlc.arg(cell_rows)::bigint / sqlc.arg(tiles_down)::bigint)::bigint AS cell_row,
+       ((j.args->>'tile')::bigint / sqlc.arg(pieces)::bigint % sqlc.arg(tiles_across)::bigint * sqlc.arg(cell_cols)::bigint / sqlc.arg(tiles_across)::bigint)::bigint AS cell_col,
+       count(*) FILTER (WHERE j.state = 'completed' OR j.metadata ? 'counted')::bigint AS completed,
+       bool_or(j.state = 'running')::boolean AS running,
+       bool_or(j.errors IS NOT NULL AND j.finalized_at IS NULL AND j.state <> 'running')::boolean AS retrying,
+       bool_or(j.state = 'discarded')::boolean AS discarded
+FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT * FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = @group_id AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND (j.state <> 'available' OR j.errors IS NOT NULL) IS TRUE
+GROUP BY 1, 2;

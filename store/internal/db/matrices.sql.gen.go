@@ -7,12 +7,12 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/objects"
-	"time"
 )
 
 const ContentIsShared = `-- name: ContentIsShared :one
@@ -559,6 +559,77 @@ UPDATE matrices SET state = 'removed', expires_at = now() WHERE id = $1
 func (q *Queries) MarkMatrixRemoved(ctx context.Context, id uuid.UUID) error {
 	_, err := q.db.Exec(ctx, MarkMatrixRemoved, id)
 	return err
+}
+
+const PageMatrices = `-- name: PageMatrices :many
+SELECT page.id, page.rows, page.cols, page.dtype, page.source, page.digest, page.created_at, page.expires_at FROM unnest($1::text[]) AS wanted(source)
+CROSS JOIN LATERAL (
+    SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.created_at, m.expires_at FROM matrices m
+    WHERE CASE WHEN m.state = 'ready' THEN m.tenant_id END = $2::integer AND m.source = wanted.source
+      AND (m.created_at, m.id) < ($3::timestamptz, $4::uuid) AND m.created_at >= $5::timestamptz
+    ORDER BY m.created_at DESC, m.id DESC
+    LIMIT $6
+) AS page
+ORDER BY page.created_at DESC, page.id DESC
+LIMIT $6
+`
+
+type PageMatricesParams struct {
+	Sources  []string
+	Tenant   int32
+	Before   time.Time
+	BeforeID uuid.UUID
+	Since    time.Time
+	MaxRows  int32
+}
+
+type PageMatricesRow struct {
+	ID        uuid.UUID
+	Rows      int64
+	Cols      int64
+	DType     matrix.DType
+	Source    string
+	Digest    []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// One page of those of a tenant that are ready, newest first: the newest of each source, and the newest of those. Each source is one
+// walk along the index matrices_tenant_newest, whose first column is the expression.
+func (q *Queries) PageMatrices(ctx context.Context, arg PageMatricesParams) ([]PageMatricesRow, error) {
+	rows, err := q.db.Query(ctx, PageMatrices,
+		arg.Sources,
+		arg.Tenant,
+		arg.Before,
+		arg.BeforeID,
+		arg.Since,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PageMatricesRow
+	for rows.Next() {
+		var i PageMatricesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Rows,
+			&i.Cols,
+			&i.DType,
+			&i.Source,
+			&i.Digest,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const RenewUpload = `-- name: RenewUpload :execrows

@@ -99,6 +99,8 @@ type Multiplication struct {
 	Retention *time.Duration
 	// The object that the result is written to, by a job of its own, which counts as a tile; NULL: none.
 	Output *objects.Output
+	// Where its submission wants the message sent: the url of a webhook, perhaps with more parameters; NULL: none.
+	Webhook *string
 }
 
 // The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.
@@ -164,6 +166,8 @@ type Webhook struct {
 	DisabledAt   *time.Time
 	// Why nothing is sent any more, since disabled_at.
 	DisabledBecause *string
+	// Whether it tells of those multiplications only whose submissions name it. None of these is inline.
+	OnlyNamed bool
 }
 
 type WebhookDelivery struct {
@@ -187,4 +191,6 @@ type WebhookDelivery struct {
 	// When it is tried again; NULL: as soon as possible, or not at all.
 	NextAt     *time.Time
 	FinishedAt *time.Time
+	// Where the message is sent to; NULL: to the url of the webhook.
+	Url *string
 }

@@ -24,7 +24,7 @@ UPDATE multiplications SET
     first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
     last_job       = greatest(last_job, $3)
 WHERE id = $4
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook
 `
 
 type AddJobBatchParams struct {
@@ -72,6 +72,7 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 		&i.TileDepth,
 		&i.Retention,
 		&i.Output,
+		&i.Webhook,
 	)
 	return i, err
 }
@@ -133,7 +134,7 @@ UPDATE multiplications SET
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
     expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + coalesce(retention, $2::interval) ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
@@ -171,6 +172,7 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.TileDepth,
 		&i.Retention,
 		&i.Output,
+		&i.Webhook,
 	)
 	return i, err
 }
@@ -235,7 +237,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, a.retention, a.object, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, b.retention, b.object, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id, c.retention, c.object
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, p.webhook, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, a.retention, a.object, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, b.retention, b.object, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id, c.retention, c.object
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -281,6 +283,7 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.TileDepth,
 		&i.Multiplication.Retention,
 		&i.Multiplication.Output,
+		&i.Multiplication.Webhook,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -345,7 +348,7 @@ INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, d
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         $16, $17, $18, $19, $20, $21, $22,
         now() + $23::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook
 `
 
 type InsertMultiplicationParams struct {
@@ -430,12 +433,13 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.TileDepth,
 		&i.Retention,
 		&i.Output,
+		&i.Webhook,
 	)
 	return i, err
 }
 
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, p.webhook, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -485,6 +489,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.TileDepth,
 			&i.Multiplication.Retention,
 			&i.Multiplication.Output,
+			&i.Multiplication.Webhook,
 			&i.ADType,
 			&i.BDType,
 		); err != nil {
@@ -499,7 +504,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -541,6 +546,7 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.TileDepth,
 			&i.Retention,
 			&i.Output,
+			&i.Webhook,
 		); err != nil {
 			return nil, err
 		}
@@ -639,7 +645,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -674,12 +680,13 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.TileDepth,
 		&i.Retention,
 		&i.Output,
+		&i.Webhook,
 	)
 	return i, err
 }
 
 const LockOwnMultiplication = `-- name: LockOwnMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
 `
 
 func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Multiplication, error) {
@@ -714,6 +721,7 @@ func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenan
 		&i.TileDepth,
 		&i.Retention,
 		&i.Output,
+		&i.Webhook,
 	)
 	return i, err
 }

@@ -85,7 +85,7 @@ func (q *Queries) DropForgottenDeliveries(ctx context.Context, late time.Duratio
 const EnableWebhook = `-- name: EnableWebhook :one
 UPDATE webhooks SET disabled_at = NULL, disabled_because = NULL, failing_since = NULL
 WHERE tenant_id = $1 AND id = $2
-RETURNING id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because
+RETURNING id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because, only_named
 `
 
 func (q *Queries) EnableWebhook(ctx context.Context, tenantID identity.TenantID, iD uuid.UUID) (Webhook, error) {
@@ -105,6 +105,7 @@ func (q *Queries) EnableWebhook(ctx context.Context, tenantID identity.TenantID,
 		&i.FailingSince,
 		&i.DisabledAt,
 		&i.DisabledBecause,
+		&i.OnlyNamed,
 	)
 	return i, err
 }
@@ -144,8 +145,35 @@ func (q *Queries) EndAttempt(ctx context.Context, arg EndAttemptParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
+const FindNamedWebhook = `-- name: FindNamedWebhook :one
+SELECT id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because, only_named FROM webhooks WHERE tenant_id = $1 AND id = named_webhook($1, $2::text)
+`
+
+// The webhook of a tenant that the url in a submission names. It is not locked: one that is deleted meanwhile tells of nothing.
+func (q *Queries) FindNamedWebhook(ctx context.Context, tenantID identity.TenantID, url string) (Webhook, error) {
+	row := q.db.QueryRow(ctx, FindNamedWebhook, tenantID, url)
+	var i Webhook
+	err := row.Scan(
+		&i.ID,
+		&i.TenantID,
+		&i.Url,
+		&i.Name,
+		&i.States,
+		&i.Small,
+		&i.Secret,
+		&i.OldSecret,
+		&i.OldSecretUntil,
+		&i.CreatedAt,
+		&i.FailingSince,
+		&i.DisabledAt,
+		&i.DisabledBecause,
+		&i.OnlyNamed,
+	)
+	return i, err
+}
+
 const GetDelivery = `-- name: GetDelivery :one
-SELECT d.id, d.seq, d.webhook_id, d.multiplication_id, d.ended_as, d.ended_at, d.state, d.attempts, d.attempts_before, d.status, d.error, d.created_at, d.attempted_at, d.next_at, d.finished_at FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+SELECT d.id, d.seq, d.webhook_id, d.multiplication_id, d.ended_as, d.ended_at, d.state, d.attempts, d.attempts_before, d.status, d.error, d.created_at, d.attempted_at, d.next_at, d.finished_at, d.url FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
 WHERE w.tenant_id = $1 AND d.webhook_id = $2 AND d.id = $3
 `
 
@@ -168,12 +196,13 @@ func (q *Queries) GetDelivery(ctx context.Context, tenantID identity.TenantID, w
 		&i.AttemptedAt,
 		&i.NextAt,
 		&i.FinishedAt,
+		&i.Url,
 	)
 	return i, err
 }
 
 const GetPendingDelivery = `-- name: GetPendingDelivery :one
-SELECT d.id, d.seq, d.webhook_id, d.multiplication_id, d.ended_as, d.ended_at, d.state, d.attempts, d.attempts_before, d.status, d.error, d.created_at, d.attempted_at, d.next_at, d.finished_at, w.id, w.tenant_id, w.url, w.name, w.states, w.small, w.secret, w.old_secret, w.old_secret_until, w.created_at, w.failing_since, w.disabled_at, w.disabled_because
+SELECT d.id, d.seq, d.webhook_id, d.multiplication_id, d.ended_as, d.ended_at, d.state, d.attempts, d.attempts_before, d.status, d.error, d.created_at, d.attempted_at, d.next_at, d.finished_at, d.url, w.id, w.tenant_id, w.url, w.name, w.states, w.small, w.secret, w.old_secret, w.old_secret_until, w.created_at, w.failing_since, w.disabled_at, w.disabled_because, w.only_named
 FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
 WHERE d.id = $1 AND d.state = 'pending'
 `
@@ -203,6 +232,7 @@ func (q *Queries) GetPendingDelivery(ctx context.Context, id uuid.UUID) (GetPend
 		&i.WebhookDelivery.AttemptedAt,
 		&i.WebhookDelivery.NextAt,
 		&i.WebhookDelivery.FinishedAt,
+		&i.WebhookDelivery.Url,
 		&i.Webhook.ID,
 		&i.Webhook.TenantID,
 		&i.Webhook.Url,
@@ -216,12 +246,13 @@ func (q *Queries) GetPendingDelivery(ctx context.Context, id uuid.UUID) (GetPend
 		&i.Webhook.FailingSince,
 		&i.Webhook.DisabledAt,
 		&i.Webhook.DisabledBecause,
+		&i.Webhook.OnlyNamed,
 	)
 	return i, err
 }
 
 const GetWebhook = `-- name: GetWebhook :one
-SELECT id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because FROM webhooks WHERE tenant_id = $1 AND id = $2
+SELECT id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because, only_named FROM webhooks WHERE tenant_id = $1 AND id = $2
 `
 
 func (q *Queries) GetWebhook(ctx context.Context, tenantID identity.TenantID, iD uuid.UUID) (Webhook, error) {
@@ -241,26 +272,28 @@ func (q *Queries) GetWebhook(ctx context.Context, tenantID identity.TenantID, iD
 		&i.FailingSince,
 		&i.DisabledAt,
 		&i.DisabledBecause,
+		&i.OnlyNamed,
 	)
 	return i, err
 }
 
 const InsertWebhook = `-- name: InsertWebhook :one
-INSERT INTO webhooks (id, tenant_id, url, name, states, small, secret)
-SELECT $1, $2, $3, $4, $5::text[], $6, $7
-WHERE (SELECT count(*) FROM webhooks w WHERE w.tenant_id = $2) < $8::bigint
-RETURNING id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because
+INSERT INTO webhooks (id, tenant_id, url, name, states, small, only_named, secret)
+SELECT $1, $2, $3, $4, $5::text[], $6, $7, $8
+WHERE (SELECT count(*) FROM webhooks w WHERE w.tenant_id = $2) < $9::bigint
+RETURNING id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because, only_named
 `
 
 type InsertWebhookParams struct {
-	ID       uuid.UUID
-	TenantID identity.TenantID
-	Url      string
-	Name     string
-	States   []string
-	Small    bool
-	Secret   []byte
-	Most     int64
+	ID        uuid.UUID
+	TenantID  identity.TenantID
+	Url       string
+	Name      string
+	States    []string
+	Small     bool
+	OnlyNamed bool
+	Secret    []byte
+	Most      int64
 }
 
 // No row: the tenant has as many as it may have.
@@ -272,6 +305,7 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (W
 		arg.Name,
 		arg.States,
 		arg.Small,
+		arg.OnlyNamed,
 		arg.Secret,
 		arg.Most,
 	)
@@ -290,6 +324,7 @@ func (q *Queries) InsertWebhook(ctx context.Context, arg InsertWebhookParams) (W
 		&i.FailingSince,
 		&i.DisabledAt,
 		&i.DisabledBecause,
+		&i.OnlyNamed,
 	)
 	return i, err
 }
@@ -320,7 +355,7 @@ func (q *Queries) ListSmallWebhooks(ctx context.Context) ([]identity.TenantID, e
 }
 
 const ListWebhooks = `-- name: ListWebhooks :many
-SELECT id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because FROM webhooks WHERE tenant_id = $1 ORDER BY created_at, id
+SELECT id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because, only_named FROM webhooks WHERE tenant_id = $1 ORDER BY created_at, id
 `
 
 func (q *Queries) ListWebhooks(ctx context.Context, tenantID identity.TenantID) ([]Webhook, error) {
@@ -346,6 +381,7 @@ func (q *Queries) ListWebhooks(ctx context.Context, tenantID identity.TenantID) 
 			&i.FailingSince,
 			&i.DisabledAt,
 			&i.DisabledBecause,
+			&i.OnlyNamed,
 		); err != nil {
 			return nil, err
 		}
@@ -364,6 +400,25 @@ SELECT FROM tenants t WHERE t.id = $1 FOR NO KEY UPDATE
 // Has those that add webhooks of a tenant wait for each other.
 func (q *Queries) LockWebhooksOf(ctx context.Context, id int32) error {
 	_, err := q.db.Exec(ctx, LockWebhooksOf, id)
+	return err
+}
+
+const NameWebhook = `-- name: NameWebhook :exec
+WITH named AS (
+    UPDATE multiplications p SET webhook = $1::text WHERE p.id = $2 RETURNING p.id, p.state, p.finished_at
+), told AS (
+    INSERT INTO webhook_deliveries (webhook_id, multiplication_id, ended_as, ended_at, url)
+    SELECT w.id, n.id, n.state, n.finished_at, $1::text
+    FROM named n JOIN webhooks w ON w.id = $3 AND n.state = ANY (w.states)
+    WHERE n.finished_at IS NOT NULL
+    RETURNING id
+)
+SELECT count(enqueue_delivery(told.id)::text) FROM told
+`
+
+// No transition: a new multiplication gets the url that its submission names. One without elements has ended already.
+func (q *Queries) NameWebhook(ctx context.Context, url string, iD uuid.UUID, webhookID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, NameWebhook, url, iD, webhookID)
 	return err
 }
 
@@ -410,7 +465,7 @@ func (q *Queries) NoteSuccess(ctx context.Context, id uuid.UUID) error {
 }
 
 const PageDeliveries = `-- name: PageDeliveries :many
-SELECT d.id, d.seq, d.webhook_id, d.multiplication_id, d.ended_as, d.ended_at, d.state, d.attempts, d.attempts_before, d.status, d.error, d.created_at, d.attempted_at, d.next_at, d.finished_at FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+SELECT d.id, d.seq, d.webhook_id, d.multiplication_id, d.ended_as, d.ended_at, d.state, d.attempts, d.attempts_before, d.status, d.error, d.created_at, d.attempted_at, d.next_at, d.finished_at, d.url FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
 WHERE w.tenant_id = $1 AND d.webhook_id = $2 AND d.seq < $3::bigint
   AND ($4::text IS NULL OR d.state = $4::text)
 ORDER BY d.seq DESC
@@ -457,6 +512,7 @@ func (q *Queries) PageDeliveries(ctx context.Context, arg PageDeliveriesParams) 
 			&i.AttemptedAt,
 			&i.NextAt,
 			&i.FinishedAt,
+			&i.Url,
 		); err != nil {
 			return nil, err
 		}
@@ -496,7 +552,7 @@ func (q *Queries) ReplayDelivery(ctx context.Context, tenantID identity.TenantID
 const RotateWebhook = `-- name: RotateWebhook :one
 UPDATE webhooks SET old_secret = secret, old_secret_until = now() + $1::interval, secret = $2
 WHERE tenant_id = $3 AND id = $4
-RETURNING id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because
+RETURNING id, tenant_id, url, name, states, small, secret, old_secret, old_secret_until, created_at, failing_since, disabled_at, disabled_because, only_named
 `
 
 type RotateWebhookParams struct {
@@ -529,6 +585,7 @@ func (q *Queries) RotateWebhook(ctx context.Context, arg RotateWebhookParams) (W
 		&i.FailingSince,
 		&i.DisabledAt,
 		&i.DisabledBecause,
+		&i.OnlyNamed,
 	)
 	return i, err
 }

@@ -327,6 +327,75 @@ func (q *Queries) IsStopped(ctx context.Context, id int64) (bool, error) {
 	return exists, err
 }
 
+const ListCells = `-- name: ListCells :many
+SELECT ((j.args->>'tile')::bigint / ($1::bigint * $2::bigint) * $3::bigint / $4::bigint)::bigint AS cell_row,
+       ((j.args->>'tile')::bigint / $1::bigint % $2::bigint * $5::bigint / $2::bigint)::bigint AS cell_col,
+       count(*) FILTER (WHERE j.state = 'completed' OR j.metadata ? 'counted')::bigint AS completed,
+       bool_or(j.state = 'running')::boolean AS running,
+       bool_or(j.errors IS NOT NULL AND j.finalized_at IS NULL AND j.state <> 'running')::boolean AS retrying,
+       bool_or(j.state = 'discarded')::boolean AS discarded
+FROM job_ranges r CROSS JOIN LATERAL (
+    SELECT id, args, attempt, attempted_at, attempted_by, errors, finalized_at, kind, max_attempts, metadata, priority, queue, state, scheduled_at, tags FROM river_job x WHERE x.id BETWEEN r.first_job AND r.last_job OFFSET 0
+) AS j
+WHERE r.multiplication_id = $6 AND j.args->>'multiplication_id' = r.multiplication_id::text
+  AND (j.state <> 'available' OR j.errors IS NOT NULL) IS TRUE
+GROUP BY 1, 2
+`
+
+type ListCellsParams struct {
+	Pieces      int64
+	TilesAcross int64
+	CellRows    int64
+	TilesDown   int64
+	CellCols    int64
+	GroupID     uuid.UUID
+}
+
+type ListCellsRow struct {
+	CellRow   int64
+	CellCol   int64
+	Completed int64
+	Running   bool
+	Retrying  bool
+	Discarded bool
+}
+
+// What the jobs of a group tell of the cells of its result, which has tiles_down × tiles_across tiles, each of so many pieces. A cell of
+// which they tell nothing is not listed: its jobs wait, or it has none yet.
+func (q *Queries) ListCells(ctx context.Context, arg ListCellsParams) ([]ListCellsRow, error) {
+	rows, err := q.db.Query(ctx, ListCells,
+		arg.Pieces,
+		arg.TilesAcross,
+		arg.CellRows,
+		arg.TilesDown,
+		arg.CellCols,
+		arg.GroupID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListCellsRow
+	for rows.Next() {
+		var i ListCellsRow
+		if err := rows.Scan(
+			&i.CellRow,
+			&i.CellCol,
+			&i.Completed,
+			&i.Running,
+			&i.Retrying,
+			&i.Discarded,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ListErrors = `-- name: ListErrors :many
 SELECT p.id AS group_id, e.tile, e.attempt, e.at, e.message
 FROM multiplications p

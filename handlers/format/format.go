@@ -1,4 +1,5 @@
-package resource
+// Package format writes bodies of responses.
+package format
 
 import (
 	"io"
@@ -11,8 +12,8 @@ type Rendered interface {
 	Rendered() ([]byte, error)
 }
 
-// Formats returns the one format of the API, by its media type and by the suffix of others.
-func Formats() map[string]huma.Format {
+// All returns the one format of the API, by its media type and by the suffix of others.
+func All() map[string]huma.Format {
 	f := huma.Format{
 		Marshal:   writeJSON,
 		Unmarshal: huma.DefaultJSONFormat.Unmarshal,
