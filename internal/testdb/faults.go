@@ -13,10 +13,14 @@ import (
 
 // Faults has statements of a pool fail, one at a time.
 type Faults struct {
-	mu     sync.Mutex
-	count  int    // statements since the last begin
-	fails  int    // the number of the one that fails; 0: none does
-	failed string // what it was, if it has
+	// UntilCommit leaves out what follows a commit, such as notifications, whose errors do not change the outcome.
+	UntilCommit bool
+
+	mu        sync.Mutex
+	count     int    // statements since the last begin
+	fails     int    // the number of the one that fails; 0: none does
+	failed    string // what it was, if it has
+	committed bool
 }
 
 // Faulty returns a pool on the database of another one, and what has its statements fail.
@@ -56,7 +60,7 @@ func (f *Faults) begin(fails int) (failed string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	failed = f.failed
-	f.count, f.fails, f.failed = 0, fails, ""
+	f.count, f.fails, f.failed, f.committed = 0, fails, "", false
 	return failed
 }
 
@@ -66,7 +70,11 @@ var errFault = errors.New("testdb: this statement is to fail")
 func (f *Faults) next(ctx context.Context, sql string) context.Context {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.UntilCommit && f.committed {
+		return ctx
+	}
 	if f.count++; f.count != f.fails || sql == "rollback" {
+		f.committed = f.committed || sql == "commit"
 		return ctx
 	}
 	f.failed = strings.Join(strings.Fields(sql), " ")
