@@ -65,7 +65,7 @@ func TestFailedStatements(t *testing.T) {
 			return c.DeleteTx(ctx, tx, id)
 		}),
 	} {
-		faults.Each(t, name, func(context.Context) func(context.Context) error {
+		faults.Each(t, name, func() func(context.Context) error {
 			id := b.submit(sound, 2000, 50, 2000)
 			return func(ctx context.Context) error { return operation(ctx, id) }
 		})

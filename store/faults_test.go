@@ -13,7 +13,6 @@ import (
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
-	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/inline"
 )
 
@@ -143,7 +142,7 @@ func TestFailedStatements(t *testing.T) {
 			return s.SendBatch(ctx, &batch)
 		},
 	} {
-		faults.Each(t, name, func(context.Context) func(context.Context) error {
+		faults.Each(t, name, func() func(context.Context) error {
 			r := insertRows(t, sound)
 			return func(ctx context.Context) error { return operation(ctx, r) }
 		})
@@ -246,59 +245,11 @@ func TestFailedTransactions(t *testing.T) {
 			return tx.Tx().Reserve(ctx, r.id, plan, matrix.Float64, 1<<40)
 		},
 	} {
-		faults.Each(t, name, func(context.Context) func(context.Context) error {
+		faults.Each(t, name, func() func(context.Context) error {
 			r := insertRows(t, sound)
 			return func(ctx context.Context) error {
 				return s.For(identity.DefaultTenant).InTx(ctx, func(tx *store.TenantTx) error { return operation(ctx, tx, r) })
 			}
 		})
-	}
-}
-
-// TestFailedUpload is TestFailedStatements for an upload, and its giving up.
-func TestFailedUpload(t *testing.T) {
-	t.Parallel()
-	sound := open(t)
-	pool, faults := testdb.Faulty(t, sound.Pool)
-	for kind, contents := range map[string]blocks.Store{"files": sound.Blocks, "Postgres": blocks.NewPostgres(pool)} {
-		s := store.Open(pool, contents, time.Hour)
-		shape := matrix.Shape{
-			Rows:  matrix.UnknownRows,
-			Cols:  store.MaxInline / 8,
-			DType: matrix.Float64,
-		}
-		upload := func(ctx context.Context, end func(u *store.Upload) error) (err error) {
-			u := s.For(identity.DefaultTenant).NewUpload(ctx, shape, false, store.FromUpload)
-			defer func() {
-				if err != nil {
-					_ = u.Abort() // what it writes must not be taken for the next one's
-				}
-			}()
-			for range 2 {
-				if _, err := u.Write(make([]byte, store.MaxInline)); err != nil {
-					return err
-				}
-			}
-			if _, err := u.Close(); err != nil {
-				return err
-			}
-			return end(u)
-		}
-		for name, end := range map[string]func(ctx context.Context, u *store.Upload) error{
-			"finish": func(ctx context.Context, u *store.Upload) error {
-				err := s.InTx(ctx, func(tx *store.Tx) error { _, err := u.FinishTx(ctx, tx); return err })
-				if err != nil {
-					return err
-				}
-				return u.DropCopy()
-			},
-			"abort": func(_ context.Context, u *store.Upload) error { return u.Abort() },
-		} {
-			faults.Each(t, kind+", "+name, func(context.Context) func(context.Context) error {
-				return func(ctx context.Context) error {
-					return upload(ctx, func(u *store.Upload) error { return end(ctx, u) })
-				}
-			})
-		}
 	}
 }

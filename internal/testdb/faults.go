@@ -30,13 +30,13 @@ func Faulty(t testing.TB, pool *pgxpool.Pool) (*pgxpool.Pool, *Faults) {
 	return Traced(t, pool, f), f
 }
 
-// Each runs an operation again and again, each time with another of its statements failing, the beginning and the end of
-// its transactions included, and fails the test if the operation returns no error then. prepare makes what the operation
-// needs; its statements do not fail. The operation must succeed when no statement fails.
-func (f *Faults) Each(t testing.TB, name string, prepare func(ctx context.Context) (operation func(context.Context) error)) {
+// Each runs an operation again and again, each time with another of its statements failing, the beginning and the end
+// of its transactions included, and fails the test if the operation returns no error then. prepare makes what the
+// operation needs; its statements do not fail. The operation must succeed when no statement fails.
+func (f *Faults) Each(t testing.TB, name string, prepare func() (operation func(context.Context) error)) {
 	t.Helper()
 	for n := 1; ; n++ {
-		operation := prepare(t.Context())
+		operation := prepare()
 		f.begin(n)
 		err := operation(t.Context())
 		failed := f.begin(0)

@@ -30,7 +30,7 @@ func TestFailedStatements(t *testing.T) {
 		"Usable": func(ctx context.Context, _ Key) error { _, err := s.Usable(ctx); return err },
 		"SignIn": func(ctx context.Context, key Key) error { _, _, err := s.SignIn(ctx, key.ID); return err },
 	} {
-		faults.Each(t, name, func(context.Context) func(context.Context) error {
+		faults.Each(t, name, func() func(context.Context) error {
 			key, _ := b.create(identity.ScopeRead)
 			return func(ctx context.Context) error { return operation(ctx, key) }
 		})

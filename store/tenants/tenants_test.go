@@ -87,6 +87,6 @@ func TestFailedStatements(t *testing.T) {
 			return err
 		},
 	} {
-		faults.Each(t, name, func(context.Context) func(context.Context) error { return operation })
+		faults.Each(t, name, func() func(context.Context) error { return operation })
 	}
 }

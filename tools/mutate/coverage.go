@@ -64,8 +64,8 @@ func (s *suite) covering(m *mutant) []*test {
 	return found
 }
 
-// prepare finds out what each test of a package executes. That is kept until the tests or the packages change, also when
-// it is stopped.
+// prepare finds out what each test of a package executes. That is kept until the tests or the packages change, also
+// when it is stopped.
 func (l *lab) prepare(ctx context.Context, folder string) (*suite, error) {
 	s := &suite{folder: folder}
 	binary := filepath.Join(l.dir, "covered.test")
