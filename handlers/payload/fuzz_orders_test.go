@@ -124,12 +124,13 @@ func checkBatch(t *testing.T, own store.Tenant, text string) {
 		refused := false // then what follows in its element is not looked at
 		for i := 0; ; i++ {
 			_, err := orders.Next(t.Context())
+			end := errors.Is(err, io.EOF)
 			var one OrderError
-			if err == io.EOF && media == resource.MediaJSON && (array || !refused) && i != len(elements) {
+			if end && media == resource.MediaJSON && (array || !refused) && i != len(elements) {
 				t.Errorf("%q is a batch of %d, want %d", text, i, len(elements))
 			}
 			if err != nil && !errors.As(err, &one) {
-				if err != io.EOF {
+				if !end {
 					checkRefusal(t, text, err)
 				}
 				break
