@@ -116,11 +116,15 @@ fuzz: setup-test ## Run each fuzz test for FUZZTIME=1000000x, so many inputs (FU
 	  done; done
 
 # What decides about the work, what computes it, and what lets requests in.
-MUTATE = matrix/tile identity identity/oidc handlers/auth store/keys jobs store
+MUTATE = matrix/tile identity identity/oidc handlers/auth server store/keys store/tenants jobs store
+
+# Whose tests get what those of its own package do not notice.
+FURTHER = jobs,handlers,cli
 
 .PHONY: mutate
 mutate: setup-test ## Change the code in N=200 places of each package, and look for changes that no test notices (PACKAGES=matrix/tile SEED=1 SKIP=0)
-	go -C tools run ./mutate -n $(or $(N),200) -seed $(or $(SEED),1) -skip $(or $(SKIP),0) .. $(or $(PACKAGES),$(MUTATE))
+	go -C tools run ./mutate -n $(or $(N),200) -seed $(or $(SEED),1) -skip $(or $(SKIP),0) -match '$(MATCH)' \
+	  -further '$(FURTHER)' .. $(or $(PACKAGES),$(MUTATE))
 
 .PHONY: screenshots
 screenshots: setup-test ## Take the pictures in docs/images again

@@ -79,7 +79,7 @@ func TestSessionEndsWithKey(t *testing.T) {
 	b.get(t, overview, "Authorization", "Bearer "+read).want(t, http.StatusUnauthorized)
 }
 
-// TestSessionExpires: a session ends by itself, also if its key lasts longer.
+// TestSessionExpires: a session ends by itself, also if its key lasts longer. A key that was revoked just now gets none.
 func TestSessionExpires(t *testing.T) {
 	t.Parallel()
 	b := setupWith(t, options{idle: true, auth: true})
@@ -94,6 +94,9 @@ func TestSessionExpires(t *testing.T) {
 		t.Errorf("after the end of a session got %s, want token_expired", a.body)
 	}
 	b.get(t, overview, "Authorization", "Bearer "+read).want(t, http.StatusOK)
+
+	b.exec(t, "UPDATE api_keys SET revoked_at = now()") // of which the server is not told
+	b.do(t, http.MethodPost, "/v1/session", nil, "Authorization", "Bearer "+read).want(t, http.StatusUnauthorized)
 }
 
 // TestSessionOfOtherSites: a page of another site that makes a browser send its cookie changes nothing, whatever it may

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
@@ -108,5 +109,21 @@ func TestCountingWritesNoIndex(t *testing.T) {
 	}
 	if hot < 19 {
 		t.Errorf("got %d updates in place of %d, want 19", hot, updates)
+	}
+}
+
+// TestConflictsEnd: a transaction that always conflicts is given up after five attempts; other errors end it at once.
+func TestConflictsEnd(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for code, want := range map[string]int{"40P01": 5, "40001": 5, "23505": 1} {
+		attempts := 0
+		err := s.InTx(t.Context(), func(*store.Tx) error {
+			attempts++
+			return &pgconn.PgError{Code: code}
+		})
+		if err == nil || attempts != want {
+			t.Errorf("%s: %d attempts, %v, want %d and an error", code, attempts, err, want)
+		}
 	}
 }

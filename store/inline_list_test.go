@@ -63,6 +63,44 @@ func TestPagesOfBothKinds(t *testing.T) {
 	}
 }
 
+// TestPageOfInlineMatrix: the list of a matrix of an inline multiplication has that multiplication, if the filter lets it
+// and the page begins before it.
+func TestPageOfInlineMatrix(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	id := store.NewID()
+	if _, err := s.Pool.Exec(t.Context(), `INSERT INTO inline_pending VALUES ($1, 1, 1, 1, 1, 1, false, false, 0, '\x00')`, id); err != nil {
+		t.Fatal(err)
+	}
+	matrix := inline.PartB.ID(id)
+	at := inline.Time(id)
+	pending := []string{"pending"}
+	other := store.NewID()
+	for name, c := range map[string]struct {
+		filter store.Filter
+		behind *store.Position
+		want   int
+	}{
+		"all":               {store.Filter{States: pending, Matrix: &matrix}, nil, 1},
+		"since then":        {store.Filter{States: pending, Matrix: &matrix, Since: at}, nil, 1},
+		"since later":       {store.Filter{States: pending, Matrix: &matrix, Since: at.Add(time.Millisecond)}, nil, 0},
+		"before":            {store.Filter{States: pending, Matrix: &matrix, Before: at}, nil, 0},
+		"behind it":         {store.Filter{States: pending, Matrix: &matrix}, &store.Position{ID: id, CreatedAt: at}, 0},
+		"behind a newer":    {store.Filter{States: pending, Matrix: &matrix}, &store.Position{ID: uuid.Max, CreatedAt: at.Add(time.Hour)}, 1},
+		"of another state":  {store.Filter{States: []string{"completed"}, Matrix: &matrix}, nil, 0},
+		"of another matrix": {store.Filter{States: pending, Matrix: &other}, nil, 0},
+	} {
+		ids, next, err := s.For(identity.DefaultTenant).Page(t.Context(), c.filter, c.behind, 5)
+		if err != nil || next != nil || len(ids) != c.want {
+			t.Errorf("%s: %v, %v, %v, want %d", name, ids, next, err, c.want)
+		}
+	}
+	if ids, _, err := s.For(identity.DefaultTenant+1).Page(t.Context(), store.Filter{States: pending, Matrix: &matrix}, nil, 5); err != nil ||
+		len(ids) > 0 {
+		t.Errorf("another tenant sees %v, %v", ids, err)
+	}
+}
+
 // mixed writes multiplications of all kinds, which were submitted within a few milliseconds. It returns them newest first.
 func mixed(t *testing.T, s *store.Store, random *rand.Rand, begin time.Time, n int) (all []listed) {
 	t.Helper()

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
 )
@@ -100,6 +102,82 @@ func TestTransferMemoryIsObserved(t *testing.T) {
 	expect(t, registry, head+"millrace_transfer_memory_bytes 1.6e+06\n", "millrace_transfer_memory_bytes")
 	release()
 	expect(t, registry, head+"millrace_transfer_memory_bytes 0\n", "millrace_transfer_memory_bytes")
+}
+
+// TestBodiesReserve: a body takes what its size says, up to a bound; of an unknown size the bound.
+func TestBodiesReserve(t *testing.T) {
+	t.Parallel()
+	s, registry := observed(t, "postgres")
+	for size, want := range map[int64]float64{0: 256 << 10, 1000: 256<<10 + 4000, 1 << 40: 768 << 10, -1: 768 << 10} {
+		release, err := s.ReserveBody(t.Context(), size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := gauge(t, registry, "millrace_transfer_memory_bytes"); got != want {
+			t.Errorf("a body of %d bytes takes %.0f, want %.0f", size, got, want)
+		}
+		release()
+	}
+}
+
+// TestLargeTransfersLeaveRoom: what is large, medium and small has memory of its own, of which there is not more.
+func TestLargeTransfersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	s, _ := observed(t, "postgres")
+	const medium = 2 * npy.MaxWindowBytes
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, pool := range []struct{ each, all int64 }{{medium, 48 << 20}, {512 << 10, 16 << 20}, {medium + 1, 96 << 20}} {
+		for range pool.all / pool.each {
+			if _, err := s.Reserve(t.Context(), pool.each); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Reserve(ended, pool.each); err == nil {
+			t.Errorf("there is more than %d bytes for transfers of %d", pool.all, pool.each)
+		}
+	}
+}
+
+// TestMetricsOfBoth: the free space of the block store is told by one that has a file system of its own, and the
+// connections by both.
+func TestMetricsOfBoth(t *testing.T) {
+	t.Parallel()
+	for address, space := range map[string]int{"postgres": 0, "file://" + t.TempDir(): 1} {
+		_, registry := observed(t, address)
+		for name, want := range map[string]int{
+			"millrace_block_store_free_bytes":              space,
+			"millrace_block_store_min_free_bytes":          space,
+			"millrace_database_connections":                3,
+			"millrace_database_connections_limit":          1,
+			"millrace_database_acquires_total":             1,
+			"millrace_database_acquire_waits_total":        1,
+			"millrace_database_acquire_wait_seconds_total": 1,
+			"millrace_transfer_memory_limit_bytes":         1,
+			"millrace_transfers_waiting":                   1,
+		} {
+			got, err := testutil.GatherAndCount(registry, name)
+			if err != nil || got != want {
+				t.Errorf("%s has %d series of %s, %v, want %d", address, got, name, err, want)
+			}
+		}
+	}
+}
+
+// gauge returns the value of a metric without labels.
+func gauge(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
 }
 
 // TestConnectionsAreObserved: a connection that is in use is shown.

@@ -140,6 +140,10 @@ func TestUploadIsRenewed(t *testing.T) {
 	dead, die := context.WithCancel(t.Context())
 	begin(dead)
 	living := begin(t.Context())
+	var born time.Time
+	if err := s.Pool.QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(&born); err != nil {
+		t.Fatal(err)
+	}
 	die()
 	var swept store.Swept
 	for swept.Matrices == 0 { // until the dead one expires, which was as young as the other
@@ -151,10 +155,33 @@ func TestUploadIsRenewed(t *testing.T) {
 	if swept.Matrices != 1 {
 		t.Errorf("%d matrices are swept, want 1", swept.Matrices)
 	}
+	const over = "SELECT pg_sleep(extract(epoch FROM $1 - clock_timestamp()))"
+	if _, err := s.Pool.Exec(t.Context(), over, born.Add(s.UploadLife)); err != nil {
+		t.Fatal(err)
+	}
+	if swept, err := s.SweepExpired(t.Context()); err != nil || swept.Matrices != 0 {
+		t.Errorf("%d matrices are swept, %v, after the life of the one that is renewed, want 0", swept.Matrices, err)
+	}
 	if _, err := living.Write(content(sharedShape)[100_000:]); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := finish(t, s, living); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSweepOfSeveralBatches: a sweep ends when nothing is left, also where a batch is full.
+func TestSweepOfSeveralBatches(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, n := range []int64{50, 51, 100} { // a batch has 50
+		const expired = `INSERT INTO matrices (id, rows, cols, dtype, source, state, seed, expires_at)
+			SELECT gen_random_uuid(), 1, 1, 'float64', 'random', 'ready', 1, now() FROM generate_series(1, $1)`
+		if _, err := s.Pool.Exec(t.Context(), expired, n); err != nil {
+			t.Fatal(err)
+		}
+		if swept, err := s.SweepExpired(t.Context()); err != nil || swept.Matrices != n {
+			t.Errorf("%d of %d matrices are swept, %v", swept.Matrices, n, err)
+		}
 	}
 }

@@ -18,12 +18,16 @@ import (
 
 // openBody opens a body of any type that this package reads.
 func openBody(contentType, text string, headers ...string) (*Body, error) {
+	return Open(requestOf(contentType, text, headers...), true, resource.MediaNPY, resource.MediaJSON, resource.MediaMultipart)
+}
+
+func requestOf(contentType, text string, headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(text))
 	r.Header.Set("Content-Type", contentType)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	return Open(r, true, resource.MediaNPY, resource.MediaJSON, resource.MediaMultipart)
+	return r
 }
 
 // bodyOf is openBody for what cannot fail.

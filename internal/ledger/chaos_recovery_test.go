@@ -16,13 +16,18 @@ type recoveries struct {
 	mutex     sync.Mutex
 	samples   map[string][]recovery // by the kind of fault
 	disturbed int                   // faults of the database so far
+	last      time.Time             // when the newest of them began
 	looking   sync.WaitGroup
 }
 
 type recovery struct {
 	took      time.Duration
-	disturbed bool // a fault of the database came in between
+	disturbed bool // a fault of the database came in between, or calm before
 }
+
+// calm is how long after a fault of the database workers are known by their sessions again: leaders judge when theirs
+// is as old as a lease.
+const calm = 12 * time.Second
 
 const (
 	runningJobs = "SELECT id, attempted_at, clock_timestamp() FROM river_job " +
@@ -72,6 +77,9 @@ func (r *recoveries) follow(ctx context.Context, c *cluster, kind string, pid in
 	}
 	r.mutex.Lock()
 	before := r.disturbed
+	if time.Since(r.last) < calm {
+		before = -1
+	}
 	r.mutex.Unlock()
 	r.looking.Go(func() {
 		for len(jobs) > 0 && ctx.Err() == nil {
@@ -120,6 +128,7 @@ func (r *recoveries) disturb() {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.disturbed++
+	r.last = time.Now()
 }
 
 // table returns the recoveries as Markdown.
@@ -142,7 +151,7 @@ func (r *recoveries) table() string {
 			slices.Sort(took)
 			name := kind
 			if disturbed {
-				name += ", and a fault of the database came in between"
+				name += ", and a fault of the database came in between or shortly before"
 			}
 			at := func(share float64) time.Duration {
 				return took[int(share*float64(len(took)-1)+0.5)].Round(10 * time.Millisecond)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,11 +20,17 @@ import (
 // templateName is the migrated database that New clones, which is much faster than a migration.
 const templateName = "template_migrated"
 
-// server is the Postgres of one test process.
+// Shared names the connection string of a server that TestServe of this package runs. Several test processes use it
+// instead of one of their own each, for what runs hundreds of them. It must be of the same migrations.
+const Shared = "MILLRACE_TEST_POSTGRES"
+
+// server is the Postgres of one test process, or a shared one.
 type server struct {
 	start    sync.Once
 	startErr error
-	db       *devdb.Server
+	db       *devdb.Server // nil if it is shared
+	url      string
+	prefix   string // of the names of databases
 	admin    *pgxpool.Pool
 
 	template    sync.Once
@@ -38,13 +45,24 @@ func (s *server) ensure() error {
 	s.start.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
-		s.db, s.startErr = devdb.Start(ctx, devdb.Config{NoFsync: true, NoDownload: true})
-		if s.startErr != nil {
-			return
+		if s.startErr = s.find(ctx); s.startErr == nil {
+			s.admin, s.startErr = pgxpool.New(ctx, s.url)
 		}
-		s.admin, s.startErr = pgxpool.New(ctx, s.db.URL())
 	})
 	return s.startErr
+}
+
+// find takes the shared server, or starts one.
+func (s *server) find(ctx context.Context) (err error) {
+	if s.url = os.Getenv(Shared); s.url != "" {
+		s.prefix = fmt.Sprintf("test_%d_", os.Getpid())
+		return nil
+	}
+	s.prefix = "test_"
+	if s.db, err = devdb.Start(ctx, devdb.Config{NoFsync: true, NoDownload: true}); err == nil {
+		s.url = s.db.URL()
+	}
+	return err
 }
 
 func (s *server) stop() error {
@@ -74,7 +92,7 @@ func (s *server) createFrom(ctx context.Context, template string) (string, error
 	if err := s.ensure(); err != nil {
 		return "", err
 	}
-	name := "test_" + strconv.FormatInt(s.databases.Add(1), 10)
+	name := s.prefix + strconv.FormatInt(s.databases.Add(1), 10)
 	return name, s.copy(ctx, name, template)
 }
 
@@ -97,8 +115,8 @@ func (s *server) ensureTemplate() error {
 }
 
 func (s *server) createTemplate(ctx context.Context) error {
-	if err := s.ensure(); err != nil {
-		return err
+	if err := s.ensure(); err != nil || s.db == nil {
+		return err // a shared one has it
 	}
 	if err := s.copy(ctx, templateName, "template0"); err != nil {
 		return err
@@ -124,7 +142,7 @@ func (s *server) drop(ctx context.Context, name string) error {
 }
 
 func (s *server) connect(ctx context.Context, name string) (*pgxpool.Pool, error) {
-	u, err := url.Parse(s.db.URL())
+	u, err := url.Parse(s.url)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}

@@ -1,7 +1,11 @@
 package testdb_test
 
 import (
+	"flag"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -9,6 +13,8 @@ import (
 
 	"github.com/millrace/millrace/internal/testdb"
 )
+
+var serve = flag.Bool("serve", false, "runs a server for other processes until the input ends, and prints its address")
 
 func TestMain(m *testing.M) { testdb.Main(m) }
 
@@ -25,6 +31,44 @@ func TestNewIsMigratedAndIsolated(t *testing.T) {
 				t.Error("New() has no table river_job, want the schema of all migrations")
 			}
 		})
+	}
+}
+
+// TestServe runs a server that other test processes share, as testdb.Shared says.
+func TestServe(t *testing.T) {
+	if !*serve {
+		t.Skip("a server runs only with -serve")
+	}
+	fmt.Println(testdb.URL(testdb.New(t)))
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestShared: a process that is told of a server uses it, with databases of its own.
+func TestShared(t *testing.T) {
+	if os.Getenv(testdb.Shared) != "" {
+		t.Skip("this process uses a shared server")
+	}
+	pool := testdb.New(t)
+	const tests = "-test.run=^(TestNewIsMigratedAndIsolated|TestNewEmpty)$"
+	cmd := exec.Command(os.Args[0], tests)
+	cmd.Env = append(os.Environ(), testdb.Shared+"="+testdb.URL(pool))
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	nothing := exec.Command(os.Args[0], tests)
+	nothing.Env = append(os.Environ(), testdb.Shared+"=postgres://127.0.0.1:1/nothing")
+	if nothing.Run() == nil {
+		t.Error("the tests pass with a server that is not there")
+	}
+	pids := fmt.Sprintf("test_%d_%%", cmd.Process.Pid)
+	var left int
+	if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_database WHERE datname LIKE $1", pids).Scan(&left); err != nil {
+		t.Fatal(err)
+	}
+	if left > 0 {
+		t.Errorf("%d databases of the other process are left", left)
 	}
 }
 

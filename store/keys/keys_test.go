@@ -149,6 +149,14 @@ func TestOrdersThatAreRefused(t *testing.T) {
 			t.Errorf("%s: Create() = %v, want %v", name, err, c.want)
 		}
 	}
+	longest := Order{
+		Tenant: "default",
+		Name:   strings.Repeat("é", maxName),
+		Scopes: read,
+	}
+	if _, _, err := b.Create(t.Context(), longest); err != nil {
+		t.Errorf("Create() with a name of %d characters = %v, want nil", maxName, err)
+	}
 	for _, name := range []string{"", "Acme", "-a", "a b", strings.Repeat("a", 64)} {
 		if err := b.CreateTenant(t.Context(), name); !errors.Is(err, ErrInvalid) {
 			t.Errorf("CreateTenant(%q) = %v, want %v", name, err, ErrInvalid)

@@ -3,6 +3,8 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,8 +199,12 @@ func TestUses(t *testing.T) {
 	if first == nil {
 		t.Fatal("after its use a key was used never, want a time")
 	}
+	b.verifies(session, nil)
 	b.verifier.ForgetAll()
 	b.verifies(session, nil)
+	if n := len(b.verifier.used); n > 0 {
+		t.Errorf("%d uses are to be written again within the hour, want 0", n)
+	}
 	b.verifier.writeUses(t.Context())
 	if got := used(); !got.Equal(*first) {
 		t.Errorf("a second use is written as %s, want the first one, %s", got, first)
@@ -209,6 +215,77 @@ func TestUses(t *testing.T) {
 	b.verifier.writeUses(t.Context())
 	if got := used(); !got.After(*first) {
 		t.Errorf("after an hour the last use is %s, want a later time than %s", got, first)
+	}
+}
+
+// TestUsesAreBounded: a use is noted an hour after the last one, and only while there is room for it.
+func TestUsesAreBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, c := range []struct {
+		since time.Duration
+		noted int
+		want  bool
+	}{
+		{useInterval, 0, true}, {useInterval - 1, 0, false}, {useInterval, maxCached - 1, true}, {useInterval, maxCached, false},
+	} {
+		v := NewVerifier(nil, slog.New(slog.DiscardHandler))
+		for i := range c.noted {
+			v.used[fmt.Sprint(i)] = struct{}{}
+		}
+		v.use(&entry{used: now.Add(-c.since)}, "id", now)
+		if _, got := v.used["id"]; got != c.want {
+			t.Errorf("%s after a use, with %d others: noted %t, want %t", c.since, c.noted, got, c.want)
+		}
+	}
+}
+
+// TestUnknownForAWhile: that an id has no row is remembered for some time only.
+func TestUnknownForAWhile(t *testing.T) {
+	t.Parallel()
+	v := NewVerifier(nil, slog.New(slog.DiscardHandler))
+	now := time.Now()
+	v.unknown["id"] = now.Add(time.Second)
+	for after, want := range map[time.Duration]bool{0: true, time.Second: false, time.Minute: false} {
+		if _, got := v.cached("id", now.Add(after)); got != want {
+			t.Errorf("after %s it is remembered: %t, want %t", after, got, want)
+		}
+	}
+	if _, got := v.cached("other", now); got {
+		t.Error("an id that was never looked for is remembered")
+	}
+}
+
+// TestUpkeepIsTold: when uses cannot be written, or old keys cannot be deleted, the log says so, and not when all is well
+// or the process ends.
+func TestUpkeepIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, token := b.create(identity.ScopeRead)
+	var log strings.Builder
+	v := NewVerifier(b.Store, slog.New(slog.NewTextHandler(&log, nil)))
+	upkeep := func(ctx context.Context) (told int) {
+		t.Helper()
+		if _, err := v.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		log.Reset()
+		v.used[token[3:13]] = struct{}{}
+		v.writeUses(ctx)
+		v.deleteOld(ctx)
+		return strings.Count(log.String(), "\n")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n := upkeep(t.Context()); n != 0 {
+		t.Errorf("%d lines are logged, want 0: %s", n, &log)
+	}
+	if n := upkeep(ended); n != 0 {
+		t.Errorf("%d lines are logged at the end, want 0: %s", n, &log)
+	}
+	b.exec("ALTER TABLE api_keys RENAME TO elsewhere")
+	if n := upkeep(t.Context()); n != 2 {
+		t.Errorf("%d lines are logged, want 2: %s", n, &log)
 	}
 }
 

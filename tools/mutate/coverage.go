@@ -3,19 +3,26 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
+
+// suite is the tests of one package.
+type suite struct {
+	folder string
+	Known  []block // of the packages with mutants
+	Tests  []*test
+}
 
 // test is one test, and what it executes.
 type test struct {
@@ -31,7 +38,6 @@ type block struct {
 	FirstCol  int
 	LastLine  int
 	LastCol   int
-	Executed  bool
 }
 
 // contains reports whether the place of a mutant is in the block.
@@ -41,79 +47,70 @@ func (b block) contains(m *mutant) bool {
 	return b.File == m.file && after && before
 }
 
-func (t *test) knows(m *mutant) bool {
-	for _, b := range t.Blocks {
-		if b.contains(m) {
-			return true
+// covering returns the tests that execute a mutant, the quickest first: its block, or its function if it is in none,
+// like a case.
+func (s *suite) covering(m *mutant) []*test {
+	executes := func(b block) bool { return b.contains(m) }
+	if !slices.ContainsFunc(s.Known, executes) {
+		executes = func(b block) bool { return b.File == m.file && b.FirstLine >= m.first && b.LastLine <= m.last }
+	}
+	var found []*test
+	for _, t := range s.Tests {
+		if slices.ContainsFunc(t.Blocks, executes) {
+			found = append(found, t)
 		}
 	}
-	return false
+	slices.SortStableFunc(found, func(a, b *test) int { return cmp.Compare(a.Took, b.Took) })
+	return found
 }
 
-func (t *test) covers(m *mutant) bool {
-	for _, b := range t.Blocks {
-		if b.Executed && b.contains(m) {
-			return true
-		}
-	}
-	return false
-}
-
-func (t *test) coversLines(file string, first, last int) bool {
-	for _, b := range t.Blocks {
-		if b.Executed && b.File == file && b.FirstLine >= first && b.LastLine <= last {
-			return true
-		}
-	}
-	return false
-}
-
-// prepare finds out what each test executes. That is kept until the tests or the package
-// change, also when it is stopped.
-func (l *lab) prepare(ctx context.Context) error {
+// prepare finds out what each test of a package executes. That is kept until the tests or the packages change, also
+// when it is stopped.
+func (l *lab) prepare(ctx context.Context, folder string) (*suite, error) {
+	s := &suite{folder: folder}
 	binary := filepath.Join(l.dir, "covered.test")
-	if err := l.build(ctx, binary, "-cover", "-coverpkg=./"+l.folder); err != nil {
-		return err
+	if err := l.build(ctx, folder, binary, "-cover", "-coverpkg=./"+strings.Join(l.covered, ",./")); err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(binary) //#nosec G304 -- just built
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cache = filepath.Join(cache, "millrace-mutate", fmt.Sprintf("%x.json", sha256.Sum256(text)))
 	known, err := os.ReadFile(cache) //#nosec G304 G703 -- written below
 	if err == nil {
-		err = json.Unmarshal(known, &l.tests)
+		err = json.Unmarshal(known, s)
 	}
 	if err != nil {
-		l.tests = nil
+		*s = suite{folder: folder}
 	}
-	output, err := l.exec(ctx, binary, "-test.list", "^(Test|Fuzz)")
+	output, err := l.exec(ctx, folder, binary, "-test.list", "^(Test|Fuzz)")
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, output)
+		return nil, fmt.Errorf("%w\n%s", err, output)
 	}
 	var names []string
 	for name := range strings.FieldsSeq(string(output)) {
-		done := slices.ContainsFunc(l.tests, func(t *test) bool { return t.Name == name })
+		done := slices.ContainsFunc(s.Tests, func(t *test) bool { return t.Name == name })
 		if !done && (strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz")) {
 			names = append(names, name)
 		}
 	}
-	stopped := l.profileAll(ctx, binary, names)
-	if text, err = json.Marshal(l.tests); err != nil {
-		return err
+	stopped := l.profileAll(ctx, s, binary, names)
+	if text, err = json.Marshal(s); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cache), 0o700); err != nil { //#nosec G703 -- as above
-		return err
+		return nil, err
 	}
-	return errors.Join(stopped, os.WriteFile(cache, text, 0o600)) //#nosec G703 -- as above
+	return s, errors.Join(stopped, os.WriteFile(cache, text, 0o600)) //#nosec G703 -- as above
 }
 
 // profileAll runs each test alone. Those that fail without a change are told, and not used.
-func (l *lab) profileAll(ctx context.Context, binary string, names []string) error {
+func (l *lab) profileAll(ctx context.Context, s *suite, binary string, names []string) error {
 	var wg sync.WaitGroup
 	queue := make(chan string, len(names))
 	for _, name := range names {
@@ -127,12 +124,13 @@ func (l *lab) profileAll(ctx context.Context, binary string, names []string) err
 				if ctx.Err() != nil {
 					return
 				}
-				t, err := l.profile(ctx, binary, profile, name)
+				t, known, err := l.profile(ctx, s.folder, binary, profile, name)
 				l.mu.Lock()
 				if err != nil && ctx.Err() == nil {
 					fmt.Fprintf(l.out, "%s fails without a change, and is not used: %v\n", name, err)
 				} else if err == nil {
-					l.tests = append(l.tests, t)
+					s.Tests = append(s.Tests, t)
+					s.Known = known
 				}
 				l.mu.Unlock()
 			}
@@ -142,19 +140,19 @@ func (l *lab) profileAll(ctx context.Context, binary string, names []string) err
 	return ctx.Err()
 }
 
-// profile runs one test and reads what it executed.
-func (l *lab) profile(ctx context.Context, binary, profile, name string) (*test, error) {
+// profile runs one test and reads what it executed, and what it could have.
+func (l *lab) profile(ctx context.Context, folder, binary, profile, name string) (t *test, known []block, err error) {
 	start := time.Now()
-	output, err := l.exec(ctx, binary, "-test.run", "^"+name+"$", "-test.timeout", "5m", "-test.coverprofile", profile)
+	output, err := l.exec(ctx, folder, binary, "-test.run", "^"+name+"$", "-test.timeout", "5m",
+		"-test.coverprofile", profile)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, output)
+		return nil, nil, fmt.Errorf("%w\n%s", err, output)
 	}
-	took := time.Since(start)
+	t = &test{Name: name, Took: time.Since(start)}
 	text, err := os.ReadFile(profile) //#nosec G304 -- just written
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	t := &test{Name: name, Took: took}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		file, place, found := strings.Cut(lines.Text(), ":")
 		var b block
@@ -164,9 +162,11 @@ func (l *lab) profile(ctx context.Context, binary, profile, name string) (*test,
 		if err != nil || !found {
 			continue // the first line is the mode
 		}
-		b.File = path.Join(l.folder, path.Base(file))
-		b.Executed = count > 0
-		t.Blocks = append(t.Blocks, b)
+		b.File = strings.TrimPrefix(file, l.module+"/")
+		known = append(known, b)
+		if count > 0 {
+			t.Blocks = append(t.Blocks, b)
+		}
 	}
-	return t, nil
+	return t, known, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,16 +26,21 @@ const (
 
 	// quickTests is how many tests run first. Most mutants are noticed by any.
 	quickTests = 8
+
+	// furtherTime is what the tests of a further package may take for one mutant, the quickest of those that execute it.
+	furtherTime = 30 * time.Second
 )
 
-// lab tries the mutants of one package.
+// lab tries mutants.
 type lab struct {
 	dir      string // for temporary files
 	root     string
-	folder   string
+	module   string
+	covered  []string // the folders with mutants
 	parallel int
 	accepted map[string]string
-	tests    []*test // the quickest first
+	env      []string
+	suites   map[string]*suite // what is prepared, by its folder
 	mu       sync.Mutex
 	out      io.Writer
 }
@@ -67,7 +71,7 @@ func (t tally) String() string {
 }
 
 // try tries mutants, several at once.
-func (l *lab) try(ctx context.Context, q *queue) (tally, error) {
+func (l *lab) try(ctx context.Context, q *queue, suites []*suite) (tally, error) {
 	var sum tally
 	var wg sync.WaitGroup
 	failures := make([]error, l.parallel)
@@ -75,7 +79,7 @@ func (l *lab) try(ctx context.Context, q *queue) (tally, error) {
 		wg.Go(func() {
 			dir := filepath.Join(l.dir, fmt.Sprint(i))
 			for m := q.next(); m != nil; m = q.next() {
-				o, err := l.tryOne(ctx, dir, m)
+				o, err := l.tryOne(ctx, dir, m, suites)
 				if failures[i] = err; err != nil {
 					return
 				}
@@ -109,18 +113,13 @@ func (l *lab) report(m *mutant, o outcome, sum *tally) {
 	sum[o]++
 }
 
-// tryOne builds a mutant and runs the tests that execute it.
-func (l *lab) tryOne(ctx context.Context, dir string, m *mutant) (outcome, error) {
-	tests := l.covering(m)
-	if len(tests) == 0 {
-		return uncovered, nil
-	}
+// tryOne changes the code and runs the tests that execute the place, one package after the other, until one fails.
+func (l *lab) tryOne(ctx context.Context, dir string, m *mutant, suites []*suite) (outcome, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
 	}
 	changed := filepath.Join(dir, "changed.go")
 	overlay := filepath.Join(dir, "overlay.json")
-	binary := filepath.Join(dir, "mutant.test")
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(l.root, m.file): changed}})
 	if err != nil {
 		return 0, err
@@ -128,14 +127,43 @@ func (l *lab) tryOne(ctx context.Context, dir string, m *mutant) (outcome, error
 	if err := errors.Join(os.WriteFile(changed, m.text, 0o600), os.WriteFile(overlay, replace, 0o600)); err != nil {
 		return 0, err
 	}
-	if err := l.build(ctx, binary, "-overlay", overlay); err != nil {
+	o := uncovered
+	for i, s := range suites {
+		tests := s.covering(m)
+		if i > 0 {
+			tests = within(tests, furtherTime)
+		}
+		if len(tests) == 0 {
+			continue
+		}
+		if o, err = l.trySuite(ctx, dir, s.folder, tests); o != lived || err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// within returns the tests that take so long together, at least one.
+func within(tests []*test, limit time.Duration) []*test {
+	for i, t := range tests {
+		if limit -= t.Took; limit < 0 {
+			return tests[:max(i, 1)]
+		}
+	}
+	return tests
+}
+
+// trySuite builds the tests of a package with a mutant and runs some of them.
+func (l *lab) trySuite(ctx context.Context, dir, folder string, tests []*test) (outcome, error) {
+	binary := filepath.Join(dir, "mutant.test")
+	if err := l.build(ctx, folder, binary, "-ldflags=-s -w", "-overlay", filepath.Join(dir, "overlay.json")); err != nil {
 		return invalid, ctx.Err()
 	}
 	for _, some := range [][]*test{tests[:min(quickTests, len(tests))], tests[min(quickTests, len(tests)):]} {
 		if len(some) == 0 {
 			break
 		}
-		if o, err := l.runTests(ctx, binary, some); o != lived || err != nil {
+		if o, err := l.runTests(ctx, folder, binary, some); o != lived || err != nil {
 			return o, err
 		}
 	}
@@ -143,7 +171,7 @@ func (l *lab) tryOne(ctx context.Context, dir string, m *mutant) (outcome, error
 }
 
 // runTests runs some tests of a binary until one fails.
-func (l *lab) runTests(ctx context.Context, binary string, tests []*test) (outcome, error) {
+func (l *lab) runTests(ctx context.Context, folder, binary string, tests []*test) (outcome, error) {
 	limit := spareTime
 	names := make([]string, len(tests))
 	for i, t := range tests {
@@ -152,7 +180,7 @@ func (l *lab) runTests(ctx context.Context, binary string, tests []*test) (outco
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit+spareTime)
 	defer cancel()
-	output, err := l.exec(ctx, binary, "-test.failfast", "-test.timeout", limit.String(),
+	output, err := l.exec(ctx, folder, binary, "-test.failfast", "-test.timeout", limit.String(),
 		"-test.run", "^("+strings.Join(names, "|")+")$")
 	switch {
 	case err == nil:
@@ -167,22 +195,23 @@ func (l *lab) runTests(ctx context.Context, binary string, tests []*test) (outco
 
 // exec runs a test binary as go test does, with bounded memory: a mutant may append without an end. Its children end
 // with it.
-func (l *lab) exec(ctx context.Context, binary string, args ...string) ([]byte, error) {
+func (l *lab) exec(ctx context.Context, folder, binary string, args ...string) ([]byte, error) {
 	args = append([]string{"-c", `ulimit -d 6000000; exec "$0" "$@"`, binary}, args...)
 	cmd := exec.CommandContext(ctx, "sh", args...)
-	cmd.Dir = filepath.Join(l.root, l.folder)
+	cmd.Dir = filepath.Join(l.root, folder)
+	cmd.Env = append(os.Environ(), l.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = spareTime
 	return cmd.CombinedOutput()
 }
 
-// build builds the tests of the package.
-func (l *lab) build(ctx context.Context, binary string, flags ...string) error {
+// build builds the tests of a package.
+func (l *lab) build(ctx context.Context, folder, binary string, flags ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, buildTime)
 	defer cancel()
 	args := slices.Concat([]string{"test", "-c", "-vet=off", "-trimpath", "-o", binary}, flags)
-	args = append(args, "./"+l.folder)
+	args = append(args, "./"+folder)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = l.root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "PWD="+l.root)
@@ -191,21 +220,4 @@ func (l *lab) build(ctx context.Context, binary string, flags ...string) error {
 		return fmt.Errorf("%w\n%s", err, output)
 	}
 	return nil
-}
-
-// covering returns the tests that execute a mutant: its block, or its function if it is in none, like a case.
-func (l *lab) covering(m *mutant) []*test {
-	byBlock := func(t *test) bool { return t.covers(m) }
-	known := slices.ContainsFunc(l.tests, func(t *test) bool { return t.knows(m) })
-	if !known {
-		byBlock = func(t *test) bool { return t.coversLines(m.file, m.first, m.last) }
-	}
-	var found []*test
-	for _, t := range l.tests {
-		if byBlock(t) {
-			found = append(found, t)
-		}
-	}
-	slices.SortStableFunc(found, func(a, b *test) int { return cmp.Compare(a.Took, b.Took) })
-	return found
 }

@@ -1,11 +1,13 @@
 // Command mutate measures tests: it changes the code of packages in one place, runs the tests that execute this
 // place, and tells the changes that no test notices.
 //
-//	mutate [-n 200] [-skip 0] [-seed 1] [-parallel 2] [-match REGEXP] ROOT FOLDER...
+//	mutate [-n 200] [-skip 0] [-seed 1] [-parallel 2] [-match REGEXP] [-further FOLDER,FOLDER] ROOT FOLDER...
 //
 // ROOT is that of the repository, and folders are named relative to it. Each package gets -n mutants of a sample that
 // the seed decides; -skip continues it. A mutant is built with an overlay, so that no file of the repository changes.
-// Which tests execute a line is found out by running each of them alone, once for each version of a package.
+// Which tests execute a line is found out by running each of them alone, once for each version of a package. What the
+// tests of its own package do not notice gets those of further packages that execute it, as many as take half a minute.
+// All of them share one Postgres.
 //
 // Survivors that are right to survive are in accepted.txt, with the reason. The command fails if there are others.
 package main
@@ -21,6 +23,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -32,6 +35,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "decides the sample")
 	flag.IntVar(&o.parallel, "parallel", 2, "the number of mutants that are tried at once")
 	flag.StringVar(&o.match, "match", "", "tries only mutants whose file, line, or new line matches")
+	further := flag.String("further", "", "packages whose tests get what those of the mutant's package do not notice")
 	flag.Parse()
 	if flag.NArg() < 2 || o.parallel < 1 {
 		flag.Usage()
@@ -39,6 +43,7 @@ func main() {
 	}
 	o.root = flag.Arg(0)
 	o.folders = flag.Args()[1:]
+	o.further = strings.FieldsFunc(*further, func(r rune) bool { return r == ',' || r == ' ' })
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Stdout, o); err != nil {
@@ -52,6 +57,7 @@ func main() {
 type options struct {
 	root     string
 	folders  []string // relative to root
+	further  []string // the same
 	count    int
 	skip     int
 	seed     uint64
@@ -79,24 +85,34 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	l := &lab{
+		dir:      dir,
+		root:     o.root,
+		covered:  o.folders,
+		parallel: o.parallel,
+		accepted: accepted,
+		suites:   map[string]*suite{},
+		out:      w,
+	}
+	if l.module, err = moduleOf(o.root); err != nil {
+		return err
+	}
+	stop, err := l.startPostgres(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	survived := false
 	for _, folder := range o.folders {
 		all, err := mutantsOf(o.root, folder)
 		if err != nil {
 			return err
 		}
-		l := lab{
-			dir:      dir,
-			root:     o.root,
-			folder:   folder,
-			parallel: o.parallel,
-			accepted: accepted,
-			out:      w,
+		q := sample(all, o, match)
+		if len(q.mutants) == 0 {
+			continue
 		}
-		if err := l.prepare(ctx); err != nil {
-			return fmt.Errorf("%s: %w", folder, err)
-		}
-		t, err := l.try(ctx, sample(all, o, match))
+		t, err := l.tryFolder(ctx, folder, q, o.further)
 		fmt.Fprintf(w, "%s: %d of %d mutants tried, %s\n\n", folder, t.tried(), len(all), t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", folder, err)
@@ -107,6 +123,25 @@ func run(ctx context.Context, w io.Writer, o options) error {
 		return errSurvivors
 	}
 	return nil
+}
+
+// tryFolder tries mutants of a package with its tests, and then those of further packages.
+func (l *lab) tryFolder(ctx context.Context, folder string, q *queue, further []string) (tally, error) {
+	var suites []*suite
+	for _, f := range append([]string{folder}, further...) {
+		if f == folder && len(suites) > 0 {
+			continue
+		}
+		if l.suites[f] == nil {
+			s, err := l.prepare(ctx, f)
+			if err != nil {
+				return tally{}, fmt.Errorf("prepare the tests of %s: %w", f, err)
+			}
+			l.suites[f] = s
+		}
+		suites = append(suites, l.suites[f])
+	}
+	return l.try(ctx, q, suites)
 }
 
 // sample returns the mutants to try, in the order that the seed decides. Those that do not compile are tried in vain,

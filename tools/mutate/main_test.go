@@ -93,3 +93,47 @@ func TestBlock(t *testing.T) {
 		}
 	}
 }
+
+// TestCovering: the tests that execute a mutant's block are found, the quickest first; those of a place in no block are
+// those of its function.
+func TestCovering(t *testing.T) {
+	t.Parallel()
+	inside := block{
+		File:      "p/f.go",
+		FirstLine: 2,
+		FirstCol:  1,
+		LastLine:  4,
+		LastCol:   3,
+	}
+	other := inside
+	other.File = "p/g.go"
+	s := suite{
+		Known: []block{inside, other},
+		Tests: []*test{
+			{Name: "slow", Took: 2, Blocks: []block{inside}},
+			{Name: "quick", Took: 1, Blocks: []block{other, inside}},
+			{Name: "other", Blocks: []block{other}},
+		},
+	}
+	for line, want := range map[int]string{3: "quick slow", 6: "quick slow"} {
+		m := &mutant{
+			file:  "p/f.go",
+			line:  line,
+			first: 1,
+			last:  7,
+		}
+		var names []string
+		for _, found := range s.covering(m) {
+			names = append(names, found.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("line %d is executed by %q, want %q", line, got, want)
+		}
+	}
+	if got := len(within(s.Tests, 3)); got != 3 {
+		t.Errorf("within 3 ns there are %d tests, want 3", got)
+	}
+	if got := len(within(s.Tests, 1)); got != 1 {
+		t.Errorf("within less than the first one takes there are %d tests, want 1", got)
+	}
+}

@@ -86,9 +86,8 @@ func newMultiplication[T float32 | float64](rnd *rand.Rand, m, n, k, gap int) *m
 	}
 }
 
-// check multiplies and compares C with the definition, and its gaps with what was there.
-func (x *multiplication[T]) check(t *testing.T, s strategy) {
-	t.Helper()
+// definition returns what C is to be. Its gaps are as they were.
+func (x *multiplication[T]) definition() []T {
 	want := append([]T(nil), x.c...)
 	for i := range x.m {
 		for j := range x.n {
@@ -102,6 +101,18 @@ func (x *multiplication[T]) check(t *testing.T, s strategy) {
 			want[i*x.ldc+j] = sum
 		}
 	}
+	return want
+}
+
+// check multiplies and compares C with the definition, and its gaps with what was there.
+func (x *multiplication[T]) check(t *testing.T, s strategy) {
+	t.Helper()
+	x.compare(t, s, x.definition())
+}
+
+// compare multiplies and compares C with what it is to be.
+func (x *multiplication[T]) compare(t *testing.T, s strategy, want []T) {
+	t.Helper()
 	for i, v := range x.multiply(s) {
 		if v != want[i] && (v == v || want[i] == want[i]) {
 			t.Fatalf("%d×%d×%d, accumulate %t: element (%d, %d) is %v, want %v",
@@ -202,16 +213,24 @@ func testMultiplySameBits[T float32 | float64](t *testing.T, p *Precision) {
 func FuzzMultiply(f *testing.F) {
 	f.Add(uint64(1), uint8(14), uint8(32), uint8(8), uint8(0))
 	f.Add(uint64(2), uint8(29), uint8(65), uint8(17), uint8(3))
+	var all64, all32 []strategy
+	for _, level := range Levels() {
+		all64 = append(all64, strategies(level.Float64)...)
+		all32 = append(all32, strategies(level.Float32)...)
+	}
 	f.Fuzz(func(t *testing.T, seed uint64, m, n, k, gap uint8) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		rows, cols, inner := 1+int(m)%48, 1+int(n)%96, 1+int(k)%32 // some of the largest tiles of registers
-		for _, level := range Levels() {
-			for _, s := range strategies(level.Float64) {
-				newMultiplication[float64](rnd, rows, cols, inner, int(gap)%8).check(t, s)
-			}
-			for _, s := range strategies(level.Float32) {
-				newMultiplication[float32](rnd, rows, cols, inner, int(gap)%8).check(t, s)
-			}
-		}
+		compareAll(t, newMultiplication[float64](rnd, rows, cols, inner, int(gap)%8), all64)
+		compareAll(t, newMultiplication[float32](rnd, rows, cols, inner, int(gap)%8), all32)
 	})
+}
+
+// compareAll compares ways to multiply with the definition, which takes longer than all of them.
+func compareAll[T float32 | float64](t *testing.T, x *multiplication[T], all []strategy) {
+	t.Helper()
+	want := x.definition()
+	for _, s := range all {
+		x.compare(t, s, want)
+	}
 }
