@@ -1298,7 +1298,7 @@ type Output struct {
 
 // Overview The state of the system, and links to its pages.
 //
-// Examples: {"kernel":{"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"},"kernels":null,"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
+// Examples: {"kernel":{"core":"AVX-512","gflops":55.1,"name":"built-in","version":"v0.2.0"},"kernels":[{"core":"AVX-512","fastest_gflops":55.1,"name":"built-in","slowest_gflops":51.8,"version":"v0.2.0","workers":2}],"links":{"docs":"/docs/","openapi":"/openapi.json","river_ui":"/riverui/"},"multiplications":{"in_progress":1,"pending":0},"observed_at":"2026-01-05T09:30:00.125Z","ops_port":9090,"queues":[{"name":"small","paused":false,"retrying":0,"running":0,"waiting":0},{"name":"tiles","paused":false,"retrying":0,"running":4,"waiting":12}],"started_at":"2026-01-05T09:30:00.125Z","version":"v0.2.0","workers":2}
 type Overview struct {
 	// Kernel What computes tiles in the process that responds; absent if it is an API without a worker
 	//

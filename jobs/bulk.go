@@ -9,6 +9,7 @@ import (
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/admission"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
 )
@@ -32,7 +33,7 @@ func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
 	for _, o := range []*Operand{&s.A, &s.B} {
 		if o.Matrix.ID == uuid.Nil {
 			o.Matrix.ID = store.NewID()
-			o.Matrix.Digest = store.Digest(o.Matrix.Shape(), o.Matrix.Content)
+			o.Matrix.Digest = npy.Digest(o.Matrix.Shape(), o.Matrix.Content)
 		}
 	}
 	return Order{tiles: &s}, nil

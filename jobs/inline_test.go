@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
 )
@@ -31,7 +32,7 @@ func inlineOperand(rows, cols int64, x float64) jobs.Operand {
 		Source:  store.FromInline,
 		State:   store.Ready,
 		Content: matrix.AsBytes(content),
-		Digest:  store.Digest(shape, matrix.AsBytes(content)),
+		Digest:  npy.Digest(shape, matrix.AsBytes(content)),
 	}}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/webhooks"
 	"github.com/millrace/millrace/webhook"
@@ -133,7 +134,7 @@ func values(rows, cols int64) jobs.Operand {
 		Source:  store.FromInline,
 		State:   store.Ready,
 		Content: content,
-		Digest:  store.Digest(shape, content),
+		Digest:  npy.Digest(shape, content),
 	}}
 }
 

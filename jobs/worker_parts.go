@@ -10,6 +10,7 @@ import (
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/outputs"
 )
@@ -49,7 +50,7 @@ func (w *tileWorker) output(
 	}
 	result := storedResult{output: &written}
 	if !m.C.InBlocks() { // it has no elements
-		result.digest = store.Digest(m.C.Shape(), nil)
+		result.digest = npy.Digest(m.C.Shape(), nil)
 	}
 	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()

@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/objects"
@@ -162,7 +163,7 @@ func (w *tileWorker) finish(
 		}
 	} else {
 		result.content = c
-		result.digest = store.Digest(m.C.Shape(), c)
+		result.digest = npy.Digest(m.C.Shape(), c)
 	}
 	return w.complete(ctx, job, m, piece, result)
 }

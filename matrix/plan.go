@@ -44,6 +44,15 @@ type Plan struct {
 	TileDepth          int64
 }
 
+// ResultShape returns the shape of the result, whose elements are of a type.
+func (p Plan) ResultShape(dtype DType) Shape {
+	return Shape{
+		Rows:  p.M,
+		Cols:  p.N,
+		DType: dtype,
+	}
+}
+
 // NewPlan plans the multiplication of an m×k by a k×n matrix. Shape.Validate must accept the shapes of both operands
 // and of the result.
 //

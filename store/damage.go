@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/blocks"
 )
 
@@ -72,7 +73,7 @@ func (m Matrix) verifyContent() error {
 	switch want := m.Shape().Bytes(); {
 	case int64(len(m.Content)) != want:
 		how = fmt.Sprintf("it has %d of %d bytes", len(m.Content), want)
-	case m.Digest != nil && !bytes.Equal(m.Digest, Digest(m.Shape(), m.Content)):
+	case m.Digest != nil && !bytes.Equal(m.Digest, npy.Digest(m.Shape(), m.Content)):
 		how = "it differs from its digest"
 	default:
 		return nil

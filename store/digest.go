@@ -6,17 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 )
-
-// Digest returns the SHA-256 of a content as a row-major, little-endian .npy file.
-func Digest(shape matrix.Shape, content []byte) []byte {
-	h := sha256.New()
-	h.Write(npy.AppendHeader(nil, shape))
-	h.Write(content)
-	return h.Sum(nil)
-}
 
 // ComputeDigest reads a matrix that has no digest yet, a result most often, and writes its digest into its row.
 // Concurrent calls for one matrix get the same digest.

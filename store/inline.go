@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/inline"
 )
 
@@ -39,7 +40,7 @@ func inlineMatrix(i inline.Multiplication, p inline.Part, retention time.Duratio
 	}
 	content, err := i.Content(p)
 	m.Content = content
-	m.Digest = Digest(shape, content)
+	m.Digest = npy.Digest(shape, content)
 	return m, err
 }
 
@@ -161,7 +162,7 @@ func (tx *Tx) SaveDigests(ctx context.Context, expanded []inline.Multiplication)
 	for _, i := range expanded {
 		for _, part := range []inline.Part{inline.PartA, inline.PartB, inline.PartC} {
 			content, err := i.Content(part)
-			digest := Digest(i.Shape(part), content)
+			digest := npy.Digest(i.Shape(part), content)
 			switch {
 			case err != nil:
 				digest = damagedDigest

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/internal/db"
 	"github.com/millrace/millrace/store/objects"
 )
@@ -106,7 +107,7 @@ func NewContent(shape matrix.Shape, content []byte) Matrix {
 		Source:  FromInline,
 		State:   Ready,
 		Content: content,
-		Digest:  Digest(shape, content),
+		Digest:  npy.Digest(shape, content),
 	}
 }
 

@@ -62,13 +62,7 @@ func (m Multiplication) Plan() matrix.Plan {
 }
 
 // ResultShape returns the shape of the result.
-func (m Multiplication) ResultShape() matrix.Shape {
-	return matrix.Shape{
-		Rows:  m.M,
-		Cols:  m.N,
-		DType: m.DType,
-	}
-}
+func (m Multiplication) ResultShape() matrix.Shape { return m.Plan().ResultShape(m.DType) }
 
 // Finished reports whether the multiplication has an outcome.
 func (m Multiplication) Finished() bool { return m.FinishedAt != nil }

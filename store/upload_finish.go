@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
@@ -119,7 +120,7 @@ func (u *Upload) FinishTx(ctx context.Context, tx *Tx) (Matrix, error) {
 	if !u.matrix.InBlocks() {
 		m := u.matrix
 		m.State = Ready
-		m.Digest = Digest(m.Shape(), m.Content)
+		m.Digest = npy.Digest(m.Shape(), m.Content)
 		return insertMatrix(ctx, tx.db, m, tx.store.Retention)
 	}
 	p := db.FinishUploadParams{

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -77,16 +78,16 @@ func outcomes() response {
 	r.Content[resource.MediaJSON].Schema = ref("Batch")
 	r.Content[resource.MediaNDJSON] = &huma.MediaType{
 		Schema:  arraySchema(ref("BatchItem"), resource.MaxOrders),
-		Example: plain(exampleBatch().Items),
+		Example: example.Plain(exampleBatch().Items),
 	}
 	return r
 }
 
 func exampleOrders() []any {
 	return []any{
-		exampleSubmission(),
+		example.Submission(),
 		map[string]any{
-			"a": map[string]any{"values": exampleValuesA},
+			"a": map[string]any{"values": example.ValuesA},
 			"b": map[string]any{"values": [][]int{{1, 2, 3}}},
 		},
 	}
@@ -103,9 +104,9 @@ func exampleBatch() resource.Batch {
 func exampleItem() resource.BatchItem {
 	return resource.BatchItem{
 		Status: http.StatusOK,
-		ID:     exampleID,
+		ID:     example.ID,
 		State:  "completed",
-		Result: exampleWaited().Result,
-		Links:  &resource.BatchItemLinks{Self: examplePath},
+		Result: example.Waited().Result,
+		Links:  &resource.BatchItemLinks{Self: example.Path},
 	}
 }

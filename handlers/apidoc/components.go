@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -12,7 +13,7 @@ var componentDocs = map[string]struct {
 }{
 	"ActiveMultiplications": {
 		"How many multiplications are not finished.",
-		exampleOverview().Multiplications,
+		example.Overview().Multiplications,
 	},
 	"Batch": {
 		"What has become of the orders of a batch.",
@@ -40,19 +41,19 @@ var componentDocs = map[string]struct {
 	},
 	"Dimensions": {
 		"The dimensions of a multiplication: A is m×k, B is k×n, the result is m×n.",
-		examplePending().Shape,
+		example.Pending().Shape,
 	},
 	"Elements": {
 		"A matrix as JSON, in the shortest decimals that read back as the same numbers.",
-		exampleElements,
+		example.Elements,
 	},
 	"EventTileCounts": {
 		"The tiles of a multiplication at the time of an event.",
-		exampleEvent().Tiles,
+		example.Event().Tiles,
 	},
 	"Fault": {
 		"An invalid parameter.",
-		exampleFault,
+		example.Fault,
 	},
 	"Key": {
 		"A key of the API.",
@@ -68,7 +69,7 @@ var componentDocs = map[string]struct {
 	},
 	"Kernel": {
 		"The code that multiplies matrices in memory, and its speed.",
-		exampleOverview().Kernel,
+		example.Overview().Kernel,
 	},
 	"Limits": {
 		"The quotas of a tenant, and what it has of them.",
@@ -76,31 +77,31 @@ var componentDocs = map[string]struct {
 	},
 	"Matrix": {
 		"A stored matrix.",
-		exampleMatrix(),
+		example.Matrix(),
 	},
 	"MatrixList": {
 		"One page of matrices.",
-		exampleMatrices(),
+		example.Matrices(),
 	},
 	"MatrixRef": {
 		"A matrix of a multiplication.",
-		exampleRef(exampleMatrixA),
+		example.Ref(example.MatrixA),
 	},
 	"Multiplication": {
 		"A request to multiply two matrices, and its progress. Members without a value are absent.",
-		exampleCompleted(),
+		example.Completed(),
 	},
 	"MultiplicationEvent": {
 		"A change of a multiplication: the data of a server-sent event.",
-		exampleEvent(),
+		example.Event(),
 	},
 	"MultiplicationLinks": {
 		"Paths that belong to a multiplication.",
-		examplePending().Links,
+		example.Pending().Links,
 	},
 	"MultiplicationList": {
 		"One page of multiplications.",
-		exampleList(),
+		example.List(),
 	},
 	"NewKey": {
 		"A key that was just made, with its token.",
@@ -112,23 +113,23 @@ var componentDocs = map[string]struct {
 	},
 	"NewMatrix": {
 		"A matrix to store: numbers, or the description of a random matrix.",
-		map[string]any{"values": exampleValuesA},
+		map[string]any{"values": example.ValuesA},
 	},
 	"Operand": {
 		"A factor of a multiplication: a stored matrix, numbers, or a random matrix.",
-		map[string]any{"matrix_id": exampleMatrixA},
+		map[string]any{"matrix_id": example.MatrixA},
 	},
 	"Overview": {
 		"The state of the system, and links to its pages.",
-		exampleOverview(),
+		example.Overview(),
 	},
 	"OverviewLinks": {
 		"Paths of pages.",
-		exampleOverview().Links,
+		example.Overview().Links,
 	},
 	"Outlook": {
 		"What an unfinished multiplication waits for. Its times are estimates.",
-		exampleOutlook(),
+		example.Outlook(),
 	},
 	"PartialUpload": {
 		"An upload that goes on in later requests.",
@@ -136,11 +137,11 @@ var componentDocs = map[string]struct {
 	},
 	"Problem": {
 		"An error in the format of RFC 9457.",
-		plain(problem.New(problem.NotFound, "multiplication "+exampleID+notFoundHint)),
+		example.Plain(problem.New(problem.NotFound, "multiplication "+example.ID+notFoundHint)),
 	},
 	"QueueState": {
 		"How many tiles of a queue are to be computed.",
-		exampleOverview().Queues[0],
+		example.Overview().Queues[0],
 	},
 	"Quota": {
 		"A limit, and how much of it is used.",
@@ -149,7 +150,7 @@ var componentDocs = map[string]struct {
 	"RandomMatrix": {
 		"A random matrix, uniform in [0,1). It is generated on the workers; nothing is uploaded. The same seed and " +
 			"shape give the same matrix.",
-		exampleRandom,
+		example.Random,
 	},
 	"RequestQuota": {
 		"A limit of requests.",
@@ -157,7 +158,7 @@ var componentDocs = map[string]struct {
 	},
 	"Result": {
 		"The result of a completed multiplication.",
-		exampleWaited().Result,
+		example.Waited().Result,
 	},
 	"Session": {
 		"For whom requests act.",
@@ -165,31 +166,31 @@ var componentDocs = map[string]struct {
 	},
 	"SimpleSubmission": {
 		"Two small matrices to multiply.",
-		exampleSimple,
+		example.Simple,
 	},
 	"StreamedEvent": {
 		"A server-sent event.",
-		exampleStreamedEvent(),
+		example.StreamedEvent(),
 	},
 	"Submission": {
 		"Two matrices to multiply.",
-		exampleSubmission(),
+		example.Submission(),
 	},
 	"TileCounts": {
 		"How many tiles of a multiplication are in which state.",
-		exampleCompleted().Tiles,
+		example.Completed().Tiles,
 	},
 	"TileError": {
 		"A failed attempt at a tile.",
-		exampleTileError(),
+		example.TileError(),
 	},
 	"Values": {
 		"Rows of numbers, all of the same length.",
-		exampleValuesA,
+		example.ValuesA,
 	},
 	"TileGrid": {
 		"The states of the tiles of a multiplication by their places in the result.",
-		exampleTileGrid(),
+		example.TileGrid(),
 	},
 	"Webhook": {
 		"Where messages about the multiplications of a tenant are sent.",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -20,14 +21,14 @@ func GetResult() huma.Operation {
 		Summary:     "Download the result",
 		Description: "Returns 409 if the multiplication is not completed." + aboutContent,
 		Parameters:  conditions(),
-		Responses:   contentResponses(examplePath+"/result", noSuchMultiplication(), notCompleted),
+		Responses:   contentResponses(example.Path+"/result", noSuchMultiplication(), notCompleted),
 	}
 }
 
 // GetContent describes GET /v1/matrices/{id}/content.
 func GetContent() huma.Operation {
 	notReady := refusal(problem.NotReady, "The matrix is still being uploaded.",
-		"matrix "+exampleMatrixA+": matrix is not ready; use it when its upload is complete")
+		"matrix "+example.MatrixA+": matrix is not ready; use it when its upload is complete")
 	return huma.Operation{
 		OperationID: "get-matrix-content",
 		Security:    needsRead,
@@ -35,7 +36,7 @@ func GetContent() huma.Operation {
 		Summary:     "Download the elements of a matrix",
 		Description: "Returns 409 if the matrix is still being uploaded." + aboutContent,
 		Parameters:  conditions(),
-		Responses:   contentResponses(MatricesPath+"/"+exampleMatrixA+"/content", noSuchMatrix(), notReady),
+		Responses:   contentResponses(MatricesPath+"/"+example.MatrixA+"/content", noSuchMatrix(), notReady),
 	}
 }
 
@@ -50,14 +51,14 @@ const aboutContent = "\n\nThe `Accept` header selects the form: `application/x-n
 
 // contentResponses returns the responses of an operation that returns the elements of a matrix; path is an example.
 func contentResponses(path string, notFound, conflict response) map[string]*huma.Response {
-	whole := success(http.StatusOK, "The elements.", exampleElements,
+	whole := success(http.StatusOK, "The elements.", example.Elements,
 		"ETag", "Accept-Ranges", "Vary", "Content-Disposition", "Content-Digest", "Repr-Digest")
 	whole.Content[resource.MediaJSON].Schema = ref("Elements")
-	whole.Content[resource.MediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: exampleFile()}
+	whole.Content[resource.MediaNPY] = &huma.MediaType{Schema: npySchema(), Examples: example.File()}
 	part := success(http.StatusPartialContent, "The requested range.", nil,
 		"ETag", "Accept-Ranges", "Content-Range", "Vary", "Content-Disposition", "Repr-Digest")
 	part.Content = map[string]*huma.MediaType{
-		resource.MediaNPY:      {Schema: binarySchema(), Examples: exampleFile()},
+		resource.MediaNPY:      {Schema: binarySchema(), Examples: example.File()},
 		"multipart/byteranges": {Schema: binarySchema(), Example: "--…\r\nContent-Range: bytes 0-9/160\r\n…"},
 	}
 	return responses(

@@ -1,7 +1,6 @@
 package apidoc
 
 import (
-	"encoding/json"
 	"math"
 	"net/http"
 	"path"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -57,7 +57,7 @@ func describeOperation(c *huma.Components, op *huma.Operation) {
 		for _, content := range op.RequestBody.Content {
 			if content.Example == nil && content.Examples == nil {
 				docs := componentDocs[path.Base(content.Schema.Ref)] // Huma reads the body
-				content.Example = plain(docs.example)
+				content.Example = example.Plain(docs.example)
 				op.RequestBody.Description = docs.description
 			}
 			describeSchema(content.Schema)
@@ -129,7 +129,7 @@ func describeSchemas(registry huma.Registry) {
 		if c, ok := componentDocs[name]; ok {
 			s.Description = c.description
 			if c.example != nil {
-				s.Examples = []any{plain(c.example)}
+				s.Examples = []any{example.Plain(c.example)}
 			}
 		}
 		describeSchema(s)
@@ -154,7 +154,7 @@ func describeSchema(s *huma.Schema) {
 		s.MaxLength = new(len("2006-01-02T15:04:05.999999999Z"))
 	}
 	if s.Type == huma.TypeArray && len(s.Examples) == 0 && s.Items.Ref != "" {
-		s.Examples = []any{[]any{plain(componentDocs[path.Base(s.Items.Ref)].example)}}
+		s.Examples = []any{[]any{example.Plain(componentDocs[path.Base(s.Items.Ref)].example)}}
 	}
 	for name, property := range s.Properties {
 		if name == "dtype" && property.Ref == "" {
@@ -172,16 +172,3 @@ func describeSchema(s *huma.Schema) {
 }
 
 func ref(name string) *huma.Schema { return &huma.Schema{Ref: "#/components/schemas/" + name} }
-
-// plain converts an example to the maps, slices and numbers that its JSON decodes to.
-func plain(v any) any {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // the examples are constants
-	}
-	var tree any
-	if err := json.Unmarshal(text, &tree); err != nil {
-		panic(err)
-	}
-	return tree
-}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -12,11 +13,11 @@ import (
 // GetEvents describes GET /v1/multiplications/{id}/events.
 func GetEvents() huma.Operation {
 	description := "The events, from the first or from the one after `Last-Event-ID`. Each item of the array is an " +
-		"event, and its members are the lines of the event. On the wire:\n\n```\n" + exampleStream + "\n```"
+		"event, and its members are the lines of the event. On the wire:\n\n```\n" + example.Stream + "\n```"
 	stream := success(http.StatusOK, description, nil, "X-Accel-Buffering")
 	stream.Content = map[string]*huma.MediaType{resource.MediaEvents: {
 		Schema:  arraySchema(ref("StreamedEvent"), 1<<20),
-		Example: []any{exampleStreamedEvent()},
+		Example: []any{example.StreamedEvent()},
 	}}
 	return huma.Operation{
 		OperationID: "get-multiplication-events",

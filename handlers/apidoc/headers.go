@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 )
 
@@ -37,12 +38,12 @@ func bodyHeaders() map[string]huma.Header {
 				"more than 64 MiB it is known if the request has `Want-Content-Digest`, or after the first complete " +
 				"download.",
 			Schema:  digestSchema(),
-			Example: exampleDigest,
+			Example: example.Digest,
 		},
 		"Content-Disposition": {
 			Description: "A name for the file.",
 			Schema:      textSchema(200),
-			Example:     "attachment; filename=" + exampleMatrixC + ".npy",
+			Example:     "attachment; filename=" + example.MatrixC + ".npy",
 		},
 		"Content-Range": {
 			Description: "The range of the body and the size of the whole content; in a 416 response the size alone. " +
@@ -61,7 +62,7 @@ func resourceHeaders() map[string]huma.Header {
 				"for `If-Match` and `If-Range`.",
 			Required: true,
 			Schema:   patternSchema(`^(W/)?"[^"]*"$`, 100),
-			Example:  exampleTag,
+			Example:  example.Tag,
 		},
 		"Idempotent-Replayed": {
 			Description: "`true` if a request with this `Idempotency-Key` was accepted before: this is its response.",
@@ -71,13 +72,13 @@ func resourceHeaders() map[string]huma.Header {
 		"Link": {
 			Description: "The address of the next page as rel=\"next\"; absent on the last page.",
 			Schema:      textSchema(2000),
-			Example:     "<" + MultiplicationsPath + "?cursor=" + exampleCursor + `>; rel="next"`,
+			Example:     "<" + MultiplicationsPath + "?cursor=" + example.Cursor + `>; rel="next"`,
 		},
 		"Location": {
 			Description: "The path of the new resource.",
 			Required:    true,
 			Schema:      formatSchema("uri-reference", 200),
-			Example:     examplePath,
+			Example:     example.Path,
 		},
 		"Preference-Applied": {
 			Description: "`wait=N`, if the response has waited for the multiplication to finish or for N seconds " +
@@ -88,7 +89,7 @@ func resourceHeaders() map[string]huma.Header {
 		"Repr-Digest": {
 			Description: "SHA-256 of the whole content, of which the body may be a range (RFC 9530).",
 			Schema:      digestSchema(),
-			Example:     exampleDigest,
+			Example:     example.Digest,
 		},
 		"Retry-After": {
 			Description: "Seconds to wait before the next attempt.",

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
@@ -50,9 +51,9 @@ func exampleKey() resource.Key {
 		Tenant:     "default",
 		Scopes:     []string{"read", "submit"},
 		State:      "valid",
-		CreatedAt:  exampleTime,
-		ExpiresAt:  new(exampleTime.Add(90 * 24 * time.Hour)),
-		LastUsedAt: new(exampleTime.Add(time.Hour)),
+		CreatedAt:  example.Time,
+		ExpiresAt:  new(example.Time.Add(90 * 24 * time.Hour)),
+		LastUsedAt: new(example.Time.Add(time.Hour)),
 	}
 }
 
@@ -77,7 +78,7 @@ func exampleSession() resource.Session {
 		Tenant:         "default",
 		Scopes:         []string{"read", "submit"},
 		SignedIn:       true,
-		ExpiresAt:      new(exampleTime.Add(8 * time.Hour)),
+		ExpiresAt:      new(example.Time.Add(8 * time.Hour)),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -26,7 +27,7 @@ func CreateMatrix() huma.Operation {
 			Description: "The matrix. `application/octet-stream` is read as `application/x-npy`.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				resource.MediaNPY:  {Schema: npySchema(), Examples: exampleFile()},
+				resource.MediaNPY:  {Schema: npySchema(), Examples: example.File()},
 				resource.MediaJSON: matrixJSON(),
 			},
 		},
@@ -34,7 +35,7 @@ func CreateMatrix() huma.Operation {
 			bodyProblems("text/plain, send application/x-npy or application/json",
 				"matrix too large: 3000×3000 float64 has more than the allowed 67108864 bytes",
 				"wrong shape: ragged rows, the body[1] has 1 numbers and the body[0] has 2"),
-			success(http.StatusCreated, "The matrix is stored.", exampleMatrix(), "Location", "Idempotent-Replayed"),
+			success(http.StatusCreated, "The matrix is stored.", example.Matrix(), "Location", "Idempotent-Replayed"),
 			uploadBegun(),
 		)...),
 	}
@@ -51,7 +52,7 @@ func ListMatrices() huma.Operation {
 			"is none. Operands and results of multiplications are among them, but not those of small ones whose operands came " +
 			"with the submission.",
 		Responses: responses(
-			success(http.StatusOK, "One page.", exampleMatrices(), "ETag", "Link"),
+			success(http.StatusOK, "One page.", example.Matrices(), "ETag", "Link"),
 			notModified(),
 			preconditionFailed(),
 			refusal(problem.Invalid, "A parameter is unknown or has an invalid value.",
@@ -66,15 +67,15 @@ func matrixJSON() *huma.MediaType {
 		Examples: map[string]*huma.Example{
 			"numbers": {
 				Summary: "Numbers",
-				Value:   map[string]any{"values": exampleValuesA},
+				Value:   map[string]any{"values": example.ValuesA},
 			},
 			"rows": {
 				Summary: "Numbers without an enclosing object",
-				Value:   exampleValuesA,
+				Value:   example.ValuesA,
 			},
 			"random": {
 				Summary: "A random matrix",
-				Value:   map[string]any{"random": exampleRandom},
+				Value:   map[string]any{"random": example.Random},
 			},
 		},
 	}
@@ -89,7 +90,7 @@ func GetMatrix() huma.Operation {
 		Summary:     "Get the shape and state of a matrix",
 		Description: "The elements are at `/v1/matrices/{id}/content`.",
 		Responses: responses(
-			success(http.StatusOK, "The matrix.", exampleMatrix(), "ETag"),
+			success(http.StatusOK, "The matrix.", example.Matrix(), "ETag"),
 			notModified(),
 			preconditionFailed(),
 			noSuchMatrix(),
@@ -111,12 +112,12 @@ func DeleteMatrix() huma.Operation {
 			preconditionFailed(),
 			noSuchMatrix(),
 			refusal(problem.InUse, "The matrix is part of the multiplications in the detail, or still being uploaded.",
-				"matrix "+exampleMatrixA+" is part of the multiplications ["+exampleID+"]: in use; delete those first"),
+				"matrix "+example.MatrixA+" is part of the multiplications ["+example.ID+"]: in use; delete those first"),
 		),
 	}
 }
 
 func noSuchMatrix() response {
 	return refusal(problem.NotFound, "There is no such matrix, or it has been deleted.",
-		"matrix "+exampleMatrixA+notFoundHint)
+		"matrix "+example.MatrixA+notFoundHint)
 }

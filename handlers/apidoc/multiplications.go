@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 )
 
@@ -18,7 +19,7 @@ func ListMultiplications() huma.Operation {
 		Description: "Newest first, in pages. Follow `next_cursor` or the `Link` header until there is none. New " +
 			"submissions do not shift the pages.",
 		Responses: responses(
-			success(http.StatusOK, "One page.", exampleList(), "ETag", "Link"),
+			success(http.StatusOK, "One page.", example.List(), "ETag", "Link"),
 			notModified(),
 			preconditionFailed(),
 			refusal(problem.Invalid, "A parameter is unknown or has an invalid value.",
@@ -38,7 +39,7 @@ func GetMultiplication() huma.Operation {
 			"if the multiplication has completed in the end. With `Prefer: wait=N` the response waits for the " +
 			"multiplication to finish, and contains the result if it is small.",
 		Responses: responses(
-			success(http.StatusOK, "The current state.", exampleCompleted(), "ETag", "Preference-Applied", "Vary"),
+			success(http.StatusOK, "The current state.", example.Completed(), "ETag", "Preference-Applied", "Vary"),
 			notModified(),
 			preconditionFailed(),
 			noSuchMultiplication(),
@@ -57,7 +58,7 @@ func GetTiles() huma.Operation {
 		Description: "A letter for each tile, as a picture of the result, of 64×64 letters at most. It is about a second " +
 			"old at most; that of a multiplication with very many tiles may be older.",
 		Responses: responses(
-			success(http.StatusOK, "The grid.", exampleTileGrid()),
+			success(http.StatusOK, "The grid.", example.TileGrid()),
 			noSuchMultiplication(),
 		),
 	}
@@ -72,12 +73,12 @@ func CancelMultiplication() huma.Operation {
 		Summary:     "Cancel a multiplication",
 		Description: "No further tile starts, and running tiles are told to stop. Cancelling twice is not an error.",
 		Responses: responses(
-			success(http.StatusOK, "The multiplication is cancelled.", exampleCancelled(), "Idempotent-Replayed"),
+			success(http.StatusOK, "The multiplication is cancelled.", example.Cancelled(), "Idempotent-Replayed"),
 			invalidKey(),
 			usedKey(),
 			noSuchMultiplication(),
 			refusal(problem.Finished, "The multiplication has completed or failed.",
-				"multiplication "+exampleID+" is completed: the multiplication has finished"),
+				"multiplication "+example.ID+" is completed: the multiplication has finished"),
 		),
 	}
 }
@@ -91,13 +92,13 @@ func RetryMultiplication() huma.Operation {
 		Summary:     "Retry a failed or cancelled multiplication",
 		Description: "Completed tiles are kept. The others run again, with a full set of attempts.",
 		Responses: responses(
-			success(http.StatusOK, "The multiplication is queued again.", examplePending(),
+			success(http.StatusOK, "The multiplication is queued again.", example.Pending(),
 				"Preference-Applied", "Idempotent-Replayed"),
 			invalidKey(),
 			usedKey(),
 			noSuchMultiplication(),
 			refusal(problem.Active, "The multiplication is neither failed nor cancelled.",
-				"retrying multiplication "+exampleID+": the multiplication is still being worked on"),
+				"retrying multiplication "+example.ID+": the multiplication is still being worked on"),
 			response{status: http.StatusInsufficientStorage},
 		),
 	}
@@ -118,14 +119,14 @@ func DeleteMultiplication() huma.Operation {
 			preconditionFailed(),
 			noSuchMultiplication(),
 			refusal(problem.Active, "The multiplication is not finished.",
-				"multiplication "+exampleID+" is pending, cancel it first: the multiplication is still being worked on"),
+				"multiplication "+example.ID+" is pending, cancel it first: the multiplication is still being worked on"),
 		),
 	}
 }
 
 func noSuchMultiplication() response {
 	return refusal(problem.NotFound, "There is no such multiplication, or it has been deleted.",
-		"multiplication "+exampleID+notFoundHint)
+		"multiplication "+example.ID+notFoundHint)
 }
 
 // tooManyHeld describes the response to a client that holds too much.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/millrace/millrace/handlers/apidoc/example"
 )
 
 // GetOverview describes GET /v1/overview.
@@ -17,6 +18,6 @@ func GetOverview() huma.Operation {
 			"their tenant, and no queues. They are read on request, at most once per second " +
 			"however many clients ask. `version`, `started_at`, `kernel` and `ops_port` are those of the API process " +
 			"that responds.",
-		Responses: responses(success(http.StatusOK, "The current state.", exampleOverview())),
+		Responses: responses(success(http.StatusOK, "The current state.", example.Overview())),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/millrace/millrace/handlers/apidoc/example"
 )
 
 // parameterDocs describes parameters by name, as far as struct tags cannot or many requests share them. A description
@@ -28,17 +29,17 @@ func conditionDocs() map[string]huma.Param {
 		},
 		"If-Range": {
 			Description: "Return the range if the content still has this ETag, otherwise the whole content.",
-			Example:     exampleTag,
+			Example:     example.Tag,
 			Schema:      patternSchema(`^"[^"]*"$`, 200),
 		},
 		"If-None-Match": {
 			Description: "Return 304 if the content still has this ETag.",
-			Example:     exampleTag,
+			Example:     example.Tag,
 			Schema:      patternSchema(tagsPattern, 1000),
 		},
 		"If-Match": {
 			Description: "Return 412 unless the content has this ETag.",
-			Example:     exampleTag,
+			Example:     example.Tag,
 			Schema:      patternSchema(tagsPattern, 1000),
 		},
 	}
@@ -57,12 +58,12 @@ func headerParameters() map[string]huma.Param {
 		"Content-Digest": {
 			Description: "Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is " +
 				"not that of its body; other algorithms are ignored.",
-			Example: exampleDigest,
+			Example: example.Digest,
 			Schema:  digestSchema(),
 		},
 		"Repr-Digest": {
 			Description: "Same as Content-Digest, since bodies have no content encoding here.",
-			Example:     exampleDigest,
+			Example:     example.Digest,
 			Schema:      digestSchema(),
 		},
 		"Want-Content-Digest": {
@@ -97,11 +98,11 @@ func queryParameters() map[string]huma.Param {
 		"rows": {Schema: sliceSchema()},
 		"cols": {Schema: sliceSchema()},
 		"matrix_id": {
-			Example: exampleMatrixA,
+			Example: example.MatrixA,
 			Schema:  idSchema(),
 		},
 		"cursor": {
-			Example: exampleCursor,
+			Example: example.Cursor,
 			Schema:  patternSchema(`^[A-Za-z0-9_-]*$`, 32),
 		},
 		"limit": {Example: 50},
@@ -125,18 +126,18 @@ const tagsPattern = `^(\*|(W/)?"[^"]*"(, *(W/)?"[^"]*")*)$`
 
 // idDocs describes the path parameter of the routes of one resource.
 func idDocs(route string) huma.Param {
-	what, example := "multiplication", exampleID
+	what, id := "multiplication", example.ID
 	switch {
 	case strings.HasPrefix(route, MatricesPath):
-		what, example = "matrix", exampleMatrixA
+		what, id = "matrix", example.MatrixA
 	case strings.HasPrefix(route, UploadsPath):
-		what, example = "upload", exampleMatrixA
+		what, id = "upload", example.MatrixA
 	case strings.HasPrefix(route, WebhooksPath):
-		what, example = "webhook", exampleWebhookID
+		what, id = "webhook", exampleWebhookID
 	}
 	return huma.Param{
 		Description: "The id of the " + what + ".",
-		Example:     example,
+		Example:     id,
 		Schema:      idSchema(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -26,10 +27,10 @@ func responses(list ...response) map[string]*huma.Response {
 }
 
 // success describes a response with headers out of headerDocs and an example of its body; nil means no body.
-func success(status int, description string, example any, headers ...string) response {
+func success(status int, description string, body any, headers ...string) response {
 	r := response{status, huma.Response{Description: description, Headers: headerRefs(headers)}}
-	if example != nil {
-		r.Content = map[string]*huma.MediaType{resource.MediaJSON: {Example: plain(example)}}
+	if body != nil {
+		r.Content = map[string]*huma.MediaType{resource.MediaJSON: {Example: example.Plain(body)}}
 	}
 	return r
 }
@@ -41,7 +42,7 @@ func refusal(code problem.Code, description, detail string, headers ...string) r
 		Headers:     headerRefs(headers),
 		Content: map[string]*huma.MediaType{resource.MediaProblem: {
 			Schema:  ref("Problem"),
-			Example: plain(problem.New(code, detail)),
+			Example: example.Plain(problem.New(code, detail)),
 		}},
 	}}
 }
@@ -76,7 +77,7 @@ type sharedResponse struct {
 func (s sharedResponse) response() *huma.Response {
 	r := refusal(s.code, s.description, s.detail, s.headers...)
 	if s.code == problem.InvalidParameter {
-		r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{exampleFault}
+		r.Content[resource.MediaProblem].Example.(map[string]any)["errors"] = []any{example.Fault}
 	}
 	return &r.Response
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -23,7 +24,7 @@ func SubmitSimple() huma.Operation {
 			Description: "The two matrices.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				resource.MediaJSON: {Schema: ref("SimpleSubmission"), Example: exampleSimple},
+				resource.MediaJSON: {Schema: ref("SimpleSubmission"), Example: example.Simple},
 			},
 		},
 		Responses: responses(append(
@@ -57,18 +58,18 @@ func SubmitMultiplication() huma.Operation {
 			bodyProblems("text/plain, send application/json or multipart/form-data", resultTooLarge, shapesDiffer),
 			submitted(), finished(),
 			refusal(problem.NotReady, "An operand is still being uploaded, or the webhook that it names is disabled.",
-				"matrix "+exampleMatrixA+": matrix is not ready; use it when its upload is complete"),
+				"matrix "+example.MatrixA+": matrix is not ready; use it when its upload is complete"),
 		)...),
 	}
 }
 
 func submitted() response {
-	return success(http.StatusAccepted, "The multiplication is queued.", examplePending(),
+	return success(http.StatusAccepted, "The multiplication is queued.", example.Pending(),
 		"Location", "Preference-Applied", "Idempotent-Replayed")
 }
 
 func finished() response {
-	r := success(http.StatusOK, "The multiplication finished while the response waited.", exampleWaited(),
+	r := success(http.StatusOK, "The multiplication finished while the response waited.", example.Waited(),
 		"Location", "Preference-Applied", "Idempotent-Replayed")
 	r.Content[resource.MediaJSON].Schema = ref("Multiplication")
 	return r
@@ -87,7 +88,7 @@ func submissionJSON() *huma.MediaType {
 		Examples: map[string]*huma.Example{
 			"numbers": {
 				Summary: "Numbers",
-				Value:   exampleSubmission(),
+				Value:   example.Submission(),
 			},
 			"random": {
 				Summary: "Random matrices",
@@ -95,7 +96,7 @@ func submissionJSON() *huma.MediaType {
 			},
 			"stored": {
 				Summary: "Stored matrices",
-				Value:   map[string]any{"a": stored(exampleMatrixA), "b": stored(exampleMatrixB)},
+				Value:   map[string]any{"a": stored(example.MatrixA), "b": stored(example.MatrixB)},
 			},
 			"objects": {
 				Summary:     "Objects in buckets",
@@ -116,7 +117,7 @@ func submissionFiles() *huma.MediaType {
 		Examples: map[string]*huma.Example{"files": {
 			Summary:     "Two .npy files",
 			Description: "`curl -F a=@A.npy -F b=@B.npy -F priority=1 …`",
-			Value:       map[string]any{"a": exampleFileValue, "b": exampleFileValue, "priority": 1},
+			Value:       map[string]any{"a": example.FileValue, "b": example.FileValue, "priority": 1},
 		}},
 		Encoding: map[string]*huma.Encoding{
 			"a": {ContentType: resource.MediaNPY},

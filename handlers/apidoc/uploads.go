@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -22,9 +23,9 @@ var uploadState = []string{"Upload-Offset", "Upload-Complete", "Upload-Length", 
 
 func exampleUpload() resource.PartialUpload {
 	return resource.PartialUpload{
-		ID:        exampleMatrixA,
+		ID:        example.MatrixA,
 		Length:    exampleLength,
-		ExpiresAt: exampleTime.Add(time.Hour),
+		ExpiresAt: example.Time.Add(time.Hour),
 	}
 }
 
@@ -62,11 +63,11 @@ func AppendUpload() huma.Operation {
 			Description: "The bytes of the file from `Upload-Offset` on.",
 			Required:    true,
 			Content: map[string]*huma.MediaType{
-				resource.MediaPart: {Schema: npySchema(), Examples: exampleFile()},
+				resource.MediaPart: {Schema: npySchema(), Examples: example.File()},
 			},
 		},
 		Responses: responses(
-			success(http.StatusCreated, "The upload is complete.", exampleMatrix(), append(uploadState, "Location")...),
+			success(http.StatusCreated, "The upload is complete.", example.Matrix(), append(uploadState, "Location")...),
 			success(http.StatusNoContent, "The upload goes on at `Upload-Offset`.", nil, uploadState...),
 			refusal(problem.BadRequest, "A header is missing, or the body does not fit to the length of the file or to its "+
 				"digest; or the file is no .npy file: then the upload is deleted.",
@@ -101,7 +102,7 @@ func CancelUpload() huma.Operation {
 
 func noSuchUpload() response {
 	return refusal(problem.NotFound, "There is no such upload: it was cancelled, or is over since an hour.",
-		"upload "+exampleMatrixA+notFoundHint)
+		"upload "+example.MatrixA+notFoundHint)
 }
 
 func uploadBegun() response {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/millrace/millrace/handlers/apidoc/example"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -29,7 +30,7 @@ func exampleWebhook() resource.Webhook {
 		States:    []string{"completed", "failed"},
 		Small:     true,
 		State:     "enabled",
-		CreatedAt: exampleTime,
+		CreatedAt: example.Time,
 	}
 }
 
@@ -51,15 +52,15 @@ func exampleWebhookOrder() resource.WebhookOrder {
 func exampleDelivery() resource.Delivery {
 	return resource.Delivery{
 		ID:               exampleDeliveryID,
-		MultiplicationID: exampleID,
+		MultiplicationID: example.ID,
 		Type:             "multiplication.completed",
 		State:            "pending",
 		Attempts:         2,
 		Status:           http.StatusInternalServerError,
 		Error:            "the receiver responded with 500",
-		CreatedAt:        exampleTime,
-		AttemptedAt:      new(exampleTime.Add(6 * time.Second)),
-		NextAt:           new(exampleTime.Add(5 * time.Minute)),
+		CreatedAt:        example.Time,
+		AttemptedAt:      new(example.Time.Add(6 * time.Second)),
+		NextAt:           new(example.Time.Add(5 * time.Minute)),
 	}
 }
 

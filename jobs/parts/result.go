@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
 )
 
@@ -20,7 +21,7 @@ func Result(id uuid.UUID, shape matrix.Shape, plan matrix.Plan, jobs int64) stor
 	}
 	if jobs == 0 {
 		c.State = store.Ready
-		c.Digest = store.Digest(c.Shape(), nil)
+		c.Digest = npy.Digest(c.Shape(), nil)
 	}
 	if jobs > 1 || c.Shape().Bytes() > store.MaxInline {
 		grid := plan.Grid()
