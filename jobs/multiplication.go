@@ -45,7 +45,7 @@ type Multiplication struct {
 	ExpiresAt  time.Time     // when a finished one is deleted
 	Retention  time.Duration // of its own; 0: it has none
 	Output     *objects.Output
-	Webhook    *string       // the url of the one that its submission names
+	Webhook    *string // the url of the one that its submission names
 
 	own    bool                   // of one that is being accepted: see Submission
 	inline *inline.Multiplication // if it is inline, with its contents

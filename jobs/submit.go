@@ -53,8 +53,8 @@ type Submission struct {
 	// use; 0: as long as other ones.
 	Retention time.Duration
 	// Output is where the result is written to, besides the block store; nil: nowhere.
-	Output *objects.Output
-	Webhook   string // the url of one that tells of it; empty: none is named
+	Output  *objects.Output
+	Webhook string // the url of one that tells of it; empty: none is named
 	// Own says that the priority counts among the tenant's own multiplications only, not against those of others.
 	Own bool
 }

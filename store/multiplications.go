@@ -46,7 +46,7 @@ type Multiplication struct {
 	TileDepth      int64          // columns of A and rows of B in a part of a tile; 0: tiles have no parts
 	Retention      *time.Duration // of its own
 	Output         *objects.Output
-	Webhook        *string        // the url that its submission names
+	Webhook        *string // the url that its submission names
 }
 
 // Plan returns how the result is cut into tiles.

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
+// What the examples are about.
 const (
 	ID      = "01a20a2b-e14e-7d86-921d-a6528b55629e"
 	MatrixA = "01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"
@@ -22,6 +23,7 @@ const (
 	Tag     = `"` + MatrixC + `-x-npy"`
 )
 
+// Parts of examples.
 var (
 	Time = time.Date(2026, time.January, 5, 9, 30, 0, 125_000_000, time.UTC)
 
@@ -39,6 +41,7 @@ var (
 	}
 )
 
+// Submission is the body of a submission.
 func Submission() map[string]any {
 	return map[string]any{
 		"a":        map[string]any{"values": ValuesA},
@@ -56,8 +59,10 @@ func File() map[string]*huma.Example {
 	}}
 }
 
+// FileValue is how a file is shown.
 const FileValue = "\u0093NUMPY\u0001\u0000v\u0000{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), } …"
 
+// Matrix is a matrix that was uploaded.
 func Matrix() resource.Matrix {
 	return resource.Matrix{
 		ID:        MatrixA,
@@ -73,6 +78,7 @@ func Matrix() resource.Matrix {
 	}
 }
 
+// Ref is a matrix of a multiplication.
 func Ref(id string) resource.MatrixRef {
 	return resource.MatrixRef{
 		MatrixID: id,
@@ -107,6 +113,7 @@ func Pending() resource.Multiplication {
 	}
 }
 
+// Outlook is what a multiplication waits for.
 func Outlook() resource.Outlook {
 	start := Time.Add(30 * time.Second)
 	end := Time.Add(45 * time.Second)
@@ -117,6 +124,7 @@ func Outlook() resource.Outlook {
 	}
 }
 
+// Completed is a multiplication that is completed.
 func Completed() resource.Multiplication {
 	m := Pending()
 	m.State = "completed"
@@ -142,6 +150,7 @@ func Waited() resource.Multiplication {
 	return m
 }
 
+// Cancelled is a multiplication that was cancelled.
 func Cancelled() resource.Multiplication {
 	m := Pending()
 	m.State = "cancelled"
@@ -150,6 +159,7 @@ func Cancelled() resource.Multiplication {
 	return m
 }
 
+// Matrices is a page of matrices.
 func Matrices() resource.MatrixList {
 	return resource.MatrixList{
 		Items:      []resource.Matrix{Matrix()},
@@ -157,6 +167,7 @@ func Matrices() resource.MatrixList {
 	}
 }
 
+// TileGrid are the states of the tiles of a multiplication.
 func TileGrid() resource.TileGrid {
 	return resource.TileGrid{
 		State:      "in_progress",
@@ -167,6 +178,7 @@ func TileGrid() resource.TileGrid {
 	}
 }
 
+// List is a page of multiplications.
 func List() resource.MultiplicationList {
 	return resource.MultiplicationList{
 		Items:      []resource.Multiplication{Completed()},
@@ -174,6 +186,7 @@ func List() resource.MultiplicationList {
 	}
 }
 
+// TileError is why an attempt at a tile has failed.
 func TileError() resource.TileError {
 	return resource.TileError{
 		At:      Time,
@@ -183,6 +196,7 @@ func TileError() resource.TileError {
 	}
 }
 
+// Event is an event in the life of a multiplication.
 func Event() resource.MultiplicationEvent {
 	return resource.MultiplicationEvent{
 		ID:       ID,
@@ -193,6 +207,7 @@ func Event() resource.MultiplicationEvent {
 	}
 }
 
+// StreamedEvent is Event in its stream.
 func StreamedEvent() map[string]any {
 	return map[string]any{
 		"id":    3,
@@ -207,6 +222,7 @@ event: progress
 data: {"id":"` + ID + `","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},` +
 	`"at":"2026-01-05T09:30:00.125Z"}`
 
+// Overview is the state of the system.
 func Overview() resource.Overview {
 	return resource.Overview{
 		Version:    "v0.2.0",
