@@ -59,6 +59,11 @@ func TestEndedSessions(t *testing.T) {
 		{"of the version before", "UPDATE workers SET session_key = NULL WHERE id = 'ended 0'", false},
 		{"the leader has none", "UPDATE workers SET session_key = NULL WHERE id <> 'ended 0'", false},
 		{"the leader's is new", "UPDATE workers SET session_since = now() WHERE id <> 'ended 0'", false},
+		{
+			"the leader's is new, and the other's is newer",
+			"UPDATE workers SET session_since = now() + CASE id WHEN 'ended 0' THEN interval '1 ms' ELSE interval '0' END",
+			true,
+		},
 		{"the leader's has ended", "UPDATE workers SET session_key = 1000 WHERE id <> 'ended 0'", false},
 		{"an API", "UPDATE workers SET id = 'api@x' WHERE id = 'ended 0'", false},
 		{"fetched since", "UPDATE river_job SET attempted_at = now() + interval '1 minute'", false},

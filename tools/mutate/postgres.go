@@ -20,6 +20,7 @@ func (l *lab) startPostgres(ctx context.Context) (stop func(), err error) {
 	if err := l.build(ctx, servers, binary); err != nil {
 		return nil, err
 	}
+	//nolint:noctx // it ends with its input, after the tests that an interrupt ends
 	cmd := exec.Command(binary, "-test.run=^TestServe$", "-test.timeout=0", "-serve") //#nosec G204 -- just built
 	cmd.Dir = filepath.Join(l.root, servers)
 	input, err := cmd.StdinPipe()

@@ -43,16 +43,16 @@ SELECT coalesce(sum(tile_slots), 0)::bigint AS tiles, coalesce(sum(small_slots),
 SELECT pg_try_advisory_lock(@class::integer, @key::integer)::boolean AS locked;
 
 -- name: ListEnded :many
--- Processes whose lease lasts, and whose session has ended: its lock is free. This process is to have had a session of its own for
--- a lease, which still lasts: when the database restarts, all sessions end. Each key is tried for the time of the statement only,
--- and so that several processes can do so at once.
+-- Processes whose lease lasts, and whose session has ended: its lock is free. When the database restarts, or another server takes
+-- over, all sessions end: so this process has a session of its own that lasts, and has had it for a lease, or since before the
+-- other had announced its own. Each key is tried for the time of the statement only, and so that several processes can do so at once.
 WITH me AS MATERIALIZED (
-    SELECT w.session_key AS key FROM workers w
-    WHERE w.id = @me AND w.expires_at > now() AND w.session_since + @lease::interval < w.renewed_at
+    SELECT w.session_key AS key, w.session_since AS since, w.session_since + @lease::interval < w.renewed_at AS lasting
+    FROM workers w WHERE w.id = @me AND w.expires_at > now()
 ), others AS MATERIALIZED (
     SELECT w.id, w.session_key FROM workers w CROSS JOIN me
     WHERE w.id <> @me AND w.session_key IS NOT NULL AND w.expires_at > now() AND NOT starts_with(w.id, @maintenance::text)
-      AND NOT pg_try_advisory_xact_lock_shared(@class::integer, me.key)
+      AND (me.lasting OR me.since < w.session_since) AND NOT pg_try_advisory_xact_lock_shared(@class::integer, me.key)
 )
 SELECT id, session_key::integer AS session_key, clock_timestamp()::timestamptz AS seen_at FROM others
 WHERE pg_try_advisory_xact_lock_shared(@class::integer, session_key);

@@ -56,12 +56,12 @@ func (q *Queries) DeleteOldLeases(ctx context.Context, olderThan time.Duration) 
 
 const ListEnded = `-- name: ListEnded :many
 WITH me AS MATERIALIZED (
-    SELECT w.session_key AS key FROM workers w
-    WHERE w.id = $2 AND w.expires_at > now() AND w.session_since + $3::interval < w.renewed_at
+    SELECT w.session_key AS key, w.session_since AS since, w.session_since + $2::interval < w.renewed_at AS lasting
+    FROM workers w WHERE w.id = $3 AND w.expires_at > now()
 ), others AS MATERIALIZED (
     SELECT w.id, w.session_key FROM workers w CROSS JOIN me
-    WHERE w.id <> $2 AND w.session_key IS NOT NULL AND w.expires_at > now() AND NOT starts_with(w.id, $4::text)
-      AND NOT pg_try_advisory_xact_lock_shared($1::integer, me.key)
+    WHERE w.id <> $3 AND w.session_key IS NOT NULL AND w.expires_at > now() AND NOT starts_with(w.id, $4::text)
+      AND (me.lasting OR me.since < w.session_since) AND NOT pg_try_advisory_xact_lock_shared($1::integer, me.key)
 )
 SELECT id, session_key::integer AS session_key, clock_timestamp()::timestamptz AS seen_at FROM others
 WHERE pg_try_advisory_xact_lock_shared($1::integer, session_key)
@@ -69,8 +69,8 @@ WHERE pg_try_advisory_xact_lock_shared($1::integer, session_key)
 
 type ListEndedParams struct {
 	Class       int32
-	Me          string
 	Lease       time.Duration
+	Me          string
 	Maintenance string
 }
 
@@ -80,14 +80,14 @@ type ListEndedRow struct {
 	SeenAt     time.Time
 }
 
-// Processes whose lease lasts, and whose session has ended: its lock is free. This process is to have had a session of its own for
-// a lease, which still lasts: when the database restarts, all sessions end. Each key is tried for the time of the statement only,
-// and so that several processes can do so at once.
+// Processes whose lease lasts, and whose session has ended: its lock is free. When the database restarts, or another server takes
+// over, all sessions end: so this process has a session of its own that lasts, and has had it for a lease, or since before the
+// other had announced its own. Each key is tried for the time of the statement only, and so that several processes can do so at once.
 func (q *Queries) ListEnded(ctx context.Context, arg ListEndedParams) ([]ListEndedRow, error) {
 	rows, err := q.db.Query(ctx, ListEnded,
 		arg.Class,
-		arg.Me,
 		arg.Lease,
+		arg.Me,
 		arg.Maintenance,
 	)
 	if err != nil {
