@@ -91,7 +91,8 @@ func checkSquare(t *testing.T, path string, n int) {
 // nothing to see; the next one writes the object, and aborts what the first has begun.
 func TestKilledOutput(t *testing.T) {
 	t.Parallel()
-	proxy, raw := s3server.NewProxy(t), s3server.Raw(t)
+	proxy := s3server.NewProxy(t)
+	raw := s3server.Raw(t)
 	prefix := uuid.NewString()
 	const n = 700
 	file, err := os.ReadFile(writeMatrix(t, n, n, matrix.Float64, false))

@@ -65,7 +65,8 @@ func (r *resumable) run(ctx context.Context) (m Matrix, err error) {
 
 // begin makes the upload.
 func (r *resumable) begin(ctx context.Context) error {
-	complete, length := "?0", strconv.FormatInt(r.size, 10)
+	complete := "?0"
+	length := strconv.FormatInt(r.size, 10)
 	params := &CreateMatrixParams{UploadComplete: (*CreateMatrixParamsUploadComplete)(&complete), UploadLength: &length}
 	key := idempotent()
 	upload, err := call[PartialUpload](ctx, r.client, func() (*http.Response, error) {
@@ -95,7 +96,8 @@ func (r *resumable) send(ctx context.Context, m *Matrix) (done bool, err error) 
 	defer body.stop()
 	bounded, content, cancel := bound(ctx, body)
 	defer cancel()
-	complete, offset := "?1", strconv.FormatInt(r.offset, 10)
+	complete := "?1"
+	offset := strconv.FormatInt(r.offset, 10)
 	params := &AppendUploadParams{UploadComplete: (*AppendUploadParamsUploadComplete)(&complete), UploadOffset: &offset}
 	response, err := r.client.AppendUploadWithBody(bounded, r.id.String(), params, mediaPart, content,
 		contentLength(r.size-r.offset))

@@ -52,6 +52,9 @@ func TestRequestExamples(t *testing.T) {
 		}
 		for kind, content := range route.Operation.RequestBody.Value.Content {
 			for name, value := range examplesOf(content) {
+				if name == "objects" { // they are in no bucket: TestObjects
+					continue
+				}
 				sent++
 				t.Run(route.Operation.OperationID+" "+name, func(t *testing.T) {
 					contentType, body := exampleBody(t, kind, value, stored.ID)

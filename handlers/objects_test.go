@@ -51,10 +51,14 @@ func objectIn(bucket, key string) string {
 	return fmt.Sprintf(`{"s3": {"bucket": %q, "key": %q}}`, bucket, key)
 }
 
-// file returns a random matrix as a .npy file.
+// randomFile returns a random matrix as a .npy file.
 func randomFile(t *testing.T, rows, cols int64, seed uint64) []byte {
 	t.Helper()
-	shape := matrix.Shape{Rows: rows, Cols: cols, DType: matrix.Float64}
+	shape := matrix.Shape{
+		Rows:  rows,
+		Cols:  cols,
+		DType: matrix.Float64,
+	}
 	text, err := io.ReadAll(npy.NewFile(t.Context(), matrix.NewRandom(shape, seed), 1))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +79,12 @@ func TestObjects(t *testing.T) {
 		objectJSON(prefix+"/read/a.npy"), objectJSON(prefix+"/both/b ü.npy"), objectJSON(key))
 	m := b.complete(t, b.submit(t, order).ID)
 	written, etag := s3server.Get(t, raw, key)
-	if m.Output == nil || m.Output.S3 != (resource.Object{Bucket: s3server.Bucket, Key: key, ETag: etag}) || m.Tiles.Total != 2 {
+	object := resource.Object{
+		Bucket: s3server.Bucket,
+		Key:    key,
+		ETag:   etag,
+	}
+	if m.Output == nil || m.Output.S3 != object || m.Tiles.Total != 2 {
 		t.Errorf("output %+v and %d tiles, want the object with ETag %q, and 2", m.Output, m.Tiles.Total, etag)
 	}
 	got := b.get(t, m.Result.Href, "Accept", npyType).want(t, http.StatusOK)

@@ -12,6 +12,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/store/outputs"
 )
 
@@ -55,4 +56,11 @@ func (w *tileWorker) output(
 	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
 	return w.complete(ctx, job, m, parts.Last(), result)
+}
+
+// storedResult is a result that lives in its row; empty for one in blocks.
+type storedResult struct {
+	content []byte
+	digest  []byte
+	output  *objects.Output // that was written, by the last job
 }

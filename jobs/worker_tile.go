@@ -22,7 +22,6 @@ import (
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
-	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/store/outputs"
 )
 
@@ -198,13 +197,6 @@ func (w *tileWorker) waitForRoom(ctx context.Context, job *river.Job[TileArgs], 
 	w.client.log.WarnContext(ctx, "a tile waits for room in the block store", "job", job.ID,
 		"multiplication", job.Args.MultiplicationID, "error", err)
 	return river.JobSnooze(fullPause + rand.N(fullPause)) //nolint:gosec // jitter is no secret
-}
-
-// storedResult is a result that lives in its row; empty for one in blocks.
-type storedResult struct {
-	content []byte
-	digest  []byte
-	output  *objects.Output // that was written, by the last job
 }
 
 // completeTx counts the tile and completes its job, and enqueues more tiles if few are left; the last tile completes

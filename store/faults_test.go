@@ -97,7 +97,8 @@ func TestFailedStatements(t *testing.T) {
 	pool, faults := testdb.Faulty(t, sound.Pool)
 	s := store.Open(pool, sound.Blocks, time.Hour)
 	blocked := large(t, sound)
-	own, all := s.For(identity.DefaultTenant), s.ForAll()
+	own := s.For(identity.DefaultTenant)
+	all := s.ForAll()
 	ids := func(r rows) []uuid.UUID { return []uuid.UUID{r.id, r.inline} }
 	for name, operation := range map[string]func(context.Context, rows) error{
 		"Matrix":         func(ctx context.Context, r rows) error { _, err := own.Matrix(ctx, r.a.ID); return err },

@@ -117,7 +117,8 @@ func rasterOf(p matrix.Plan) queue.Raster {
 	if tiles == 0 {
 		return queue.Raster{}
 	}
-	down, across := tiles/p.Across(), p.Across()
+	down := tiles / p.Across()
+	across := p.Across()
 	return queue.Raster{
 		Down:   down,
 		Across: across,

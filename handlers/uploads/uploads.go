@@ -69,7 +69,6 @@ type State struct {
 	Complete string `header:"Upload-Complete"`
 	Length   string `header:"Upload-Length"`
 	Limit    string `header:"Upload-Limit"`
-	Cache    string `header:"Cache-Control"`
 }
 
 // stateOf returns the headers of an upload.
@@ -79,7 +78,6 @@ func (u *Uploads) stateOf(up uploads.Upload) State {
 		Complete: "?0",
 		Length:   fmt.Sprint(up.Length),
 		Limit:    u.Limits(time.Until(up.ExpiresAt)),
-		Cache:    "no-store",
 	}
 	if up.Completed {
 		s.Complete = "?1"

@@ -52,6 +52,7 @@ func Get(t testing.TB, raw *minio.Core, key string) (content []byte, etag string
 // Uploads returns how many uploads in parts are under way of objects whose keys begin with a prefix.
 func Uploads(t testing.TB, raw *minio.Core, prefix string) int {
 	t.Helper()
+	//house:ignore bound the test has its own deadline
 	list, err := raw.ListMultipartUploads(context.WithoutCancel(t.Context()), Bucket, prefix, "", "", "", 100)
 	if err != nil {
 		t.Fatal(err)

@@ -60,7 +60,10 @@ func (f *Faults) begin(fails int) (failed string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	failed = f.failed
-	f.count, f.fails, f.failed, f.committed = 0, fails, "", false
+	f.count = 0
+	f.fails = fails
+	f.failed = ""
+	f.committed = false
 	return failed
 }
 

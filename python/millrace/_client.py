@@ -292,7 +292,7 @@ class Client(Caller):
         Parameters
         ----------
         source : {"upload", "inline", "random", "product"}, optional
-            Only those that were made in this way; the results of multiplications are products.
+            Only those that were made in this way; ``"product"`` are the results of multiplications.
 
         Yields
         ------

@@ -17,11 +17,11 @@ import (
 const (
 	// lease is how long an upload is held that is not renewed: after a crash it goes on this much later, at most. It is
 	// longer than what a block takes that begins to be written when the hold was renewed last.
-	lease = patience + store.PutTimeout + 5*time.Second
+	lease = renewalTimeout + store.PutTimeout + 5*time.Second
 	// renewal is how often a hold is renewed.
 	renewal = time.Second
-	// patience is how long the renewals may fail until the request gives up.
-	patience = 5 * time.Second
+	// renewalTimeout is how long the renewals may fail until the request gives up.
+	renewalTimeout = 5 * time.Second
 )
 
 // Hold is the sole right to append to an upload. It ends by CompleteTx in a transaction that is committed, or by
@@ -98,7 +98,7 @@ func (h *Hold) renew() {
 			if interrupted {
 				h.stop(ErrLost)
 			}
-		case time.Since(renewed) > patience:
+		case time.Since(renewed) > renewalTimeout:
 			h.end(fmt.Errorf("renewing the hold of an upload: %w", err))
 		}
 	})

@@ -145,8 +145,8 @@ func Cancel(ctx context.Context, t store.Tenant, id uuid.UUID) error {
 	return t.Store().Blocks.Delete(ctx, id) // blocks that a request still writes are orphans, and swept
 }
 
-// offsetPatience is how long Offset waits for another request to let go.
-const offsetPatience = 5 * time.Second
+// offsetTimeout is how long Offset waits for another request to let go.
+const offsetTimeout = 5 * time.Second
 
 // Offset returns an upload when no request appends to it, so that its offset is that of the next one. A request that
 // appends is interrupted: the client that asks has lost it. Errors: store.ErrNotFound, ErrHeld.
@@ -158,7 +158,7 @@ func Offset(ctx context.Context, t store.Tenant, id uuid.UUID) (Upload, error) {
 			return u, err
 		}
 		dead := u.HeldFor < lease-5*renewal // it is not renewed
-		if dead || time.Since(began) > offsetPatience {
+		if dead || time.Since(began) > offsetTimeout {
 			return u, &HeldError{For: u.HeldFor}
 		}
 		if err := db.New(t.Store().Pool).InterruptUpload(ctx, id, t.ID()); err != nil {

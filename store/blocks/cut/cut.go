@@ -68,7 +68,7 @@ func NewWriter(
 
 // Flush waits until all blocks are in the store that are complete.
 func (w *Writer) Flush() error {
-	w.pending.Wait() //house:ignore bound each write has PutTimeout
+	w.pending.Wait()
 	if w.ctx.Err() != nil {
 		return context.Cause(w.ctx)
 	}
@@ -88,5 +88,5 @@ func (w *Writer) Close() (int64, error) {
 // Abort gives up what is not written yet.
 func (w *Writer) Abort() {
 	w.cancel()
-	_ = w.group.Wait() //house:ignore bound each write has PutTimeout
+	_ = w.group.Wait() //house:ignore bound the context of the writes was cancelled
 }

@@ -96,7 +96,8 @@ func (b *Bucket) PutPart(ctx context.Context, key, upload string, number int, da
 		DisableContentSha256: true,
 	}
 	part := Part{Number: number}
-	bucket, whole := b.address.Bucket, b.key(key)
+	bucket := b.address.Bucket
+	whole := b.key(key)
 	err := retryLarge(ctx, body.size, func(ctx context.Context) error {
 		put, err := b.client.PutObjectPart(ctx, bucket, whole, upload, number, body.reader(), body.size, options)
 		part.ETag = put.ETag
@@ -115,7 +116,8 @@ func (b *Bucket) Complete(ctx context.Context, key, upload string, parts []Part)
 		all[i] = minio.CompletePart{PartNumber: p.Number, ETag: p.ETag}
 	}
 	var info Info
-	bucket, whole := b.address.Bucket, b.key(key)
+	bucket := b.address.Bucket
+	whole := b.key(key)
 	err := retryLarge(ctx, completeBytes, func(ctx context.Context) error {
 		made, err := b.client.CompleteMultipartUpload(ctx, bucket, whole, upload, all, minio.PutObjectOptions{})
 		info.ETag, info.Version = made.ETag, made.VersionID
