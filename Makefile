@@ -22,9 +22,12 @@ TEST_FLAGS ?= -p 2 -timeout 10m
 export GORACE ?= atexit_sleep_ms=0
 WITH_RACE = race=$$(scripts/setup.sh race); [ -z "$$race" ] || export CGO_ENABLED=1; set -x
 
-# Packages that test millrace as processes, without the race detector, which costs these twice the time: what runs in the processes
-# is tested with it by the packages below, and by internal/ledger, which starts processes, too.
-PROCESSES = /millrace/(cli|internal/browsertest)$$
+# Packages whose tests run without the race detector, which costs them two to ten times the time: those that test millrace as
+# processes (what runs in these is tested with it by the other packages, and by internal/ledger, which starts processes, too), and
+# arithmetic and a codec, in which goroutines share nothing. matrix/tile uses both with it.
+WITHOUT_RACE = /millrace/(cli|internal/(browsertest|bench|failover)|matrix/blas|matrix/blas/internal/gemm|matrix/jsonrows)$$
+# Tests of package handlers that send large matrices, one request at a time, and run without it, too.
+LARGE = ^(TestNumPy|TestStreamedJSON|TestMemoryOfJSON|TestBrokenJSON|TestLargestAsJSON|TestNotFiniteAsJSON|TestBadNPY|TestUploadNPY|TestDigestOfLargeResult|TestDigestOfContent)$$
 
 .PHONY: help
 help: ## Show this list
@@ -51,8 +54,9 @@ test: test-millrace test-tools test-python ## Run all tests
 
 .PHONY: test-millrace
 test-millrace: setup-test
-	@$(WITH_RACE); failed=; go test $$race $(TEST_FLAGS) $$(go list ./... | grep -vE '$(PROCESSES)') || failed=1; \
-	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(PROCESSES)') || failed=1; [ -z "$$failed" ]
+	@$(WITH_RACE); failed=; go test $$race $(TEST_FLAGS) -skip '$(LARGE)' $$(go list ./... | grep -vE '$(WITHOUT_RACE)') || failed=1; \
+	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(WITHOUT_RACE)') || failed=1; \
+	  go test $(TEST_FLAGS) -run '$(LARGE)' ./handlers || failed=1; [ -z "$$failed" ]
 
 # -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
 .PHONY: test-tools

@@ -142,7 +142,9 @@ func uploadAttempts() map[string][]attempt {
 // uploadProvocations returns requests that cause the described errors of uploads.
 func uploadProvocations(t *testing.T, b *testBundle) map[string]func() received {
 	const nothing = "/v1/uploads/01a20a2b-e14e-7d86-921d-a6528b55629e"
-	path, held := b.begin(t, 60<<20), b.begin(t, 60<<20)
+	path := b.begin(t, 60<<20)
+	large := b.begin(t, 60<<20) // it ends when it is found to be too large
+	held := b.begin(t, 60<<20)
 	b.exec(t, `UPDATE uploads SET held_until = now() + interval '5 seconds' WHERE id = $1`, held[len("/v1/uploads/"):])
 	send := func(method, path string) func() received {
 		return func() received { return b.do(t, method, path, nil) }
@@ -160,7 +162,7 @@ func uploadProvocations(t *testing.T, b *testBundle) map[string]func() received 
 		"append-upload 400": patch(path, partType, "first", "x"),
 		"append-upload 404": patch(nothing, partType, "0", "x"),
 		"append-upload 409": patch(path, partType, "33554560", "x"),
-		"append-upload 413": patch(path, partType, "0", string(npyFile("<f8", "False", "(3000, 3000)", nil))),
+		"append-upload 413": patch(large, partType, "0", string(npyFile("<f8", "False", "(3000, 3000)", nil))),
 		"append-upload 415": patch(path, "text/plain", "0", "x"),
 	}
 }
