@@ -6938,7 +6938,6 @@ func (r ListMatricesResponse) ContentType() string {
 
 // CreateMatrixResponse201Headers the declared response headers of an HTTP 201 response for CreateMatrix
 type CreateMatrixResponse201Headers struct {
-	CacheControl       *string
 	IdempotentReplayed *string
 	Location           string
 	RateLimit          *string
@@ -10725,7 +10724,6 @@ func (r CancelUploadResponse) ContentType() string {
 
 // GetUploadResponse204Headers the declared response headers of an HTTP 204 response for GetUpload
 type GetUploadResponse204Headers struct {
-	CacheControl    *string
 	RateLimit       *string
 	RateLimitPolicy *string
 	UploadComplete  *string
@@ -10906,7 +10904,6 @@ func (r GetUploadResponse) ContentType() string {
 
 // AppendUploadResponse201Headers the declared response headers of an HTTP 201 response for AppendUpload
 type AppendUploadResponse201Headers struct {
-	CacheControl    *string
 	Location        string
 	RateLimit       *string
 	RateLimitPolicy *string
@@ -15356,13 +15353,6 @@ func ParseCreateMatrixResponse(rsp *http.Response) (*CreateMatrixResponse, error
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateMatrixResponse201Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = &value
-		}
 		if values := rsp.Header.Values("Idempotent-Replayed"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotent-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -22762,13 +22752,6 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 	switch {
 	case rsp.StatusCode == 204:
 		var headers GetUploadResponse204Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = &value
-		}
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -23171,13 +23154,6 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 	switch {
 	case rsp.StatusCode == 201:
 		var headers AppendUploadResponse201Headers
-		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.CacheControl = &value
-		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
