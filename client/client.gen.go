@@ -803,7 +803,9 @@ type Kernel struct {
 	Version *string `json:"version,omitempty"`
 }
 
-// Kernels defines model for Kernels.
+// Kernels The kernels of the workers that have the same, and their speeds.
+//
+// Examples: {"core":"AVX-512","fastest_gflops":55.1,"name":"built-in","slowest_gflops":51.8,"version":"v0.2.0","workers":2}
 type Kernels struct {
 	// Core As that of kernel
 	Core *string `json:"core,omitempty"`
@@ -936,6 +938,8 @@ type Matrix struct {
 	Rows      int64     `json:"rows"`
 
 	// S3 The object that has the elements, if they are read where they are
+	//
+	// Examples: {"bucket":"data","key":"results/c.npy"}
 	S3 *Object `json:"s3,omitempty"`
 
 	// Source How the matrix was made
@@ -1014,6 +1018,8 @@ type Multiplication struct {
 	Links MultiplicationLinks `json:"links"`
 
 	// Output Where the result is written to as a .npy file, if its submission said so. It is there once the state is completed; to write it counts as a tile
+	//
+	// Examples: {"s3":{"bucket":"data","key":"results/c.npy"}}
 	Output *Output `json:"output,omitempty"`
 
 	// Priority 1 is the most urgent
@@ -1160,7 +1166,9 @@ type NewMatrix struct {
 	// Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 	Random *RandomMatrix `json:"random,omitempty"`
 
-	// S3 A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted
+	// S3 A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted.
+	//
+	// Examples: {"bucket":"data","key":"results/c.npy"}
 	S3 *ObjectToRead `json:"s3,omitempty"`
 
 	// Values Rows of numbers, all of the same length.
@@ -1169,8 +1177,13 @@ type NewMatrix struct {
 	Values *Values `json:"values,omitempty"`
 }
 
-// NewOutput Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written
+// NewOutput Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written.
+//
+// Examples: {"s3":{"bucket":"data","key":"results/c.npy"}}
 type NewOutput struct {
+	// S3 An object in a bucket that the settings of the server allow.
+	//
+	// Examples: {"bucket":"data","key":"results/c.npy"}
 	S3 ObjectToWrite `json:"s3"`
 }
 
@@ -1223,7 +1236,9 @@ type NewWebhookState string
 // NewWebhookStates defines model for NewWebhook.States.
 type NewWebhookStates string
 
-// Object defines model for Object.
+// Object An object in a bucket of an S3-compatible store.
+//
+// Examples: {"bucket":"data","key":"results/c.npy"}
 type Object struct {
 	Bucket string `json:"bucket"`
 
@@ -1235,7 +1250,9 @@ type Object struct {
 	Version *string `json:"version,omitempty"`
 }
 
-// ObjectToRead A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted
+// ObjectToRead A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted.
+//
+// Examples: {"bucket":"data","key":"results/c.npy"}
 type ObjectToRead struct {
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
@@ -1244,7 +1261,9 @@ type ObjectToRead struct {
 	Version *string `json:"version,omitempty"`
 }
 
-// ObjectToWrite defines model for ObjectToWrite.
+// ObjectToWrite An object in a bucket that the settings of the server allow.
+//
+// Examples: {"bucket":"data","key":"results/c.npy"}
 type ObjectToWrite struct {
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
@@ -1262,7 +1281,9 @@ type Operand struct {
 	// Examples: {"cols":5000,"dtype":"float64","rows":5000,"seed":1}
 	Random *RandomMatrix `json:"random,omitempty"`
 
-	// S3 A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted
+	// S3 A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it is needed, and the multiplication fails if it was replaced or deleted.
+	//
+	// Examples: {"bucket":"data","key":"results/c.npy"}
 	S3 *ObjectToRead `json:"s3,omitempty"`
 
 	// Values Rows of numbers, all of the same length.
@@ -1291,8 +1312,13 @@ type Outlook struct {
 	TilesAhead int64 `json:"tiles_ahead"`
 }
 
-// Output defines model for Output.
+// Output Where a result is written to.
+//
+// Examples: {"s3":{"bucket":"data","key":"results/c.npy"}}
 type Output struct {
+	// S3 An object in a bucket of an S3-compatible store.
+	//
+	// Examples: {"bucket":"data","key":"results/c.npy"}
 	S3 Object `json:"s3"`
 }
 
@@ -1307,7 +1333,7 @@ type Overview struct {
 
 	// Kernels What the workers compute tiles with, those of most processes first. Workers of a version before this member are not among them
 	//
-	// Examples: [null]
+	// Examples: [{"core":"AVX-512","fastest_gflops":55.1,"name":"built-in","slowest_gflops":51.8,"version":"v0.2.0","workers":2}]
 	Kernels []Kernels `json:"kernels"`
 
 	// Links Paths of pages.
@@ -1562,7 +1588,9 @@ type Submission struct {
 	// Examples: {"matrix_id":"01a20a2b-e14c-7b09-8bd1-3e2f5a8c1d47"}
 	B Operand `json:"b"`
 
-	// Output Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written
+	// Output Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is there. The multiplication is completed when it is written.
+	//
+	// Examples: {"s3":{"bucket":"data","key":"results/c.npy"}}
 	Output *NewOutput `json:"output,omitempty"`
 
 	// Priority 1 is the most urgent; 2 if it is left out

@@ -71,6 +71,10 @@ var componentDocs = map[string]struct {
 		"The code that multiplies matrices in memory, and its speed.",
 		example.Overview().Kernel,
 	},
+	"Kernels": {
+		"The kernels of the workers that have the same, and their speeds.",
+		example.Overview().Kernels[0],
+	},
 	"Limits": {
 		"The quotas of a tenant, and what it has of them.",
 		exampleLimits(),
@@ -111,9 +115,31 @@ var componentDocs = map[string]struct {
 		"A webhook, with a secret that is new.",
 		exampleNewWebhook(),
 	},
+	"NewOutput": {
+		"Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is " +
+			"there. The multiplication is completed when it is written.",
+		example.Output(),
+	},
 	"NewMatrix": {
 		"A matrix to store: numbers, or the description of a random matrix.",
 		map[string]any{"values": example.ValuesA},
+	},
+	"Object": {
+		"An object in a bucket of an S3-compatible store.",
+		example.Output().S3,
+	},
+	"ObjectToRead": {
+		"A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it " +
+			"is needed, and the multiplication fails if it was replaced or deleted.",
+		example.Output().S3,
+	},
+	"ObjectToWrite": {
+		"An object in a bucket that the settings of the server allow.",
+		example.Output().S3,
+	},
+	"Output": {
+		"Where a result is written to.",
+		example.Output(),
 	},
 	"Operand": {
 		"A factor of a multiplication: a stored matrix, numbers, or a random matrix.",

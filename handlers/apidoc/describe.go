@@ -125,6 +125,9 @@ func describeSchemas(registry huma.Registry) {
 	for name, s := range sharedSchemas() {
 		schemas[name] = s
 	}
+	cells := schemas["TileGrid"].Properties["cells"].Items
+	cells.Pattern = "^[cefpr.]*$"
+	cells.MaxLength = new(resource.MaxCells)
 	for name, s := range schemas {
 		if c, ok := componentDocs[name]; ok {
 			s.Description = c.description

@@ -87,9 +87,7 @@ func withOutput(s *huma.Schema) *huma.Schema {
 }
 
 func newOutputSchema() *huma.Schema {
-	return describedAs("Where the result is written to as a .npy file, in a bucket that the settings of "+
-		"the server allow. It replaces what is there. The multiplication is completed when it is written",
-		objectSchema(map[string]*huma.Schema{"s3": ref("ObjectToWrite")}, "s3"))
+	return objectSchema(map[string]*huma.Schema{"s3": ref("ObjectToWrite")}, "s3")
 }
 
 func bucketAndKey() map[string]*huma.Schema {
@@ -104,8 +102,7 @@ func objectToReadSchema() *huma.Schema {
 	s := objectSchema(bucketAndKey(), "bucket", "key")
 	s.Properties["version"] = describedAs("The id of a version, in a bucket that keeps versions; the newest if it is "+
 		"left out", textSchema(1024))
-	return describedAs("A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed "+
-		"of it is read when it is needed, and the multiplication fails if it was replaced or deleted", s)
+	return s
 }
 
 func randomSchema() *huma.Schema {

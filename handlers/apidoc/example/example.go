@@ -222,6 +222,11 @@ event: progress
 data: {"id":"` + ID + `","state":"in_progress","progress":0.5,"tiles":{"total":2,"completed":1},` +
 	`"at":"2026-01-05T09:30:00.125Z"}`
 
+// Output is where a result is written to.
+func Output() resource.Output {
+	return resource.Output{S3: resource.Object{Bucket: "data", Key: "results/c.npy"}}
+}
+
 // Overview is the state of the system.
 func Overview() resource.Overview {
 	return resource.Overview{
