@@ -116,8 +116,8 @@ var componentDocs = map[string]struct {
 		exampleNewWebhook(),
 	},
 	"NewOutput": {
-		"Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces what is " +
-			"there. The multiplication is completed when it is written.",
+		"Where the result is written to as a .npy file, in a bucket that the settings of the server allow. It replaces " +
+			"what is there. The multiplication is completed when it is written.",
 		example.Output(),
 	},
 	"NewMatrix": {
@@ -129,8 +129,8 @@ var componentDocs = map[string]struct {
 		example.Output().S3,
 	},
 	"ObjectToRead": {
-		"A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read when it " +
-			"is needed, and the multiplication fails if it was replaced or deleted.",
+		"A .npy file in a bucket that the settings of the server allow. It is not copied: what is needed of it is read " +
+			"when it is needed, and the multiplication fails if it was replaced or deleted.",
 		example.Output().S3,
 	},
 	"ObjectToWrite": {
