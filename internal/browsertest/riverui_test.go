@@ -119,7 +119,8 @@ func TestRiverUIRetries(t *testing.T) {
 	b.tabTo("#millrace-start")
 	b.presses(kb.Enter)
 	b.sees(`location.href === "` + d.url + `/" && document.getElementById("size") !== null`)
-	b.open(d.url + "/riverui/jobs/17")
+	b.open(d.url + "/riverui/queues")
+	b.sees(`document.getElementById("root").innerText.includes("tiles")`) // it is loaded, and asks again and again
 	d.api.stop()
 	b.sees(`document.getElementById("millrace-lost").innerText.startsWith("The server cannot be reached.")`)
 }
