@@ -524,6 +524,7 @@ const (
 	ListMatricesParamsSourceInline  ListMatricesParamsSource = "inline"
 	ListMatricesParamsSourceProduct ListMatricesParamsSource = "product"
 	ListMatricesParamsSourceRandom  ListMatricesParamsSource = "random"
+	ListMatricesParamsSourceS3      ListMatricesParamsSource = "s3"
 	ListMatricesParamsSourceUpload  ListMatricesParamsSource = "upload"
 )
 
@@ -535,6 +536,8 @@ func (e ListMatricesParamsSource) Valid() bool {
 	case ListMatricesParamsSourceProduct:
 		return true
 	case ListMatricesParamsSourceRandom:
+		return true
+	case ListMatricesParamsSourceS3:
 		return true
 	case ListMatricesParamsSourceUpload:
 		return true
@@ -1802,7 +1805,7 @@ type ListKeysParams struct {
 
 // ListMatricesParams defines parameters for ListMatrices.
 type ListMatricesParams struct {
-	// Source Only matrices that were made in this way: product is the result of a multiplication
+	// Source Only matrices that were made in this way: product is the result of a multiplication, s3 an object in a bucket
 	Source *ListMatricesParamsSource `form:"source,omitempty" json:"source,omitempty"`
 
 	// CreatedSince Only matrices created at this time or later

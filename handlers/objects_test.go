@@ -106,6 +106,11 @@ func TestObjects(t *testing.T) {
 	// As a matrix of its own, then in a batch.
 	made := decode[resource.Matrix](t, b.post(t, "/v1/matrices", jsonType,
 		[]byte(objectJSON(prefix+"/read/a.npy"))).want(t, http.StatusCreated))
+	list := decode[resource.MatrixList](t, b.get(t, "/v1/matrices?source=s3").want(t, http.StatusOK))
+	all := decode[resource.MatrixList](t, b.get(t, "/v1/matrices").want(t, http.StatusOK))
+	if newest := list.Items[0]; newest.ID != made.ID || newest.S3 == nil || *newest.S3 != *made.S3 || all.Items[0].ID != made.ID {
+		t.Errorf("the newest matrices are %+v, of them in buckets %+v, want %+v", all.Items[0], newest, made)
+	}
 	batch := b.batch(t, jsonType, fmt.Sprintf(`[{"a": {"matrix_id": %q}, "b": {"random": {"rows": 200, "cols": 1}}},
 		{"a": %s, "b": %[2]s}]`, made.ID, objectJSON(prefix+"/read/a.npy"))).want(t, http.StatusOK)
 	items := decode[resource.Batch](t, batch).Items

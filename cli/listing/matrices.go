@@ -18,7 +18,7 @@ import (
 type Matrices struct {
 	remote.ServerFlags
 	//house:ignore words "product" is a value of the API
-	Source string `enum:"upload,inline,random,product," default:"" help:"Only matrices that were made in this way: upload, inline (numbers of a submission), random, or product (results)."`
+	Source string `enum:"upload,inline,random,product,s3," default:"" help:"Only matrices that were made in this way: upload, inline (numbers of a submission), random, product (results), or s3 (objects in buckets)."`
 	Limit  int64  `short:"n" default:"20" help:"Largest number of matrices."`
 }
 

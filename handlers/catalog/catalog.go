@@ -32,7 +32,7 @@ func Register(api huma.API, routes *auth.Routes, s *store.Store, fail func(conte
 type input struct {
 	guard.Conditional
 	//house:ignore words "product" is a value of the API
-	Source string    `query:"source" enum:"upload,inline,random,product" doc:"Only matrices that were made in this way: product is the result of a multiplication" example:"upload"`
+	Source string    `query:"source" enum:"upload,inline,random,product,s3" doc:"Only matrices that were made in this way: product is the result of a multiplication, s3 an object in a bucket" example:"upload"`
 	Since  time.Time `query:"created_since" doc:"Only matrices created at this time or later" example:"2026-01-02T15:04:05Z"`
 	Before time.Time `query:"created_before" doc:"Only matrices created before this time" example:"2026-01-03T00:00:00Z"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Maximum number of matrices in the page"`

@@ -46,7 +46,7 @@ class Stored(Caller):
 
         Parameters
         ----------
-        source : {"upload", "inline", "random", "product"}, optional
+        source : {"upload", "inline", "random", "product", "s3"}, optional
             Only those that were made in this way; ``"product"`` are the results of multiplications.
 
         Yields

@@ -19,6 +19,11 @@ type Filter struct {
 	Before time.Time          // created before this time; zero: no bound
 }
 
+// origins are those of all matrices.
+var origins = []store.MatrixSource{
+	store.FromUpload, store.FromInline, store.FromRandom, store.FromMultiplication, store.FromObject,
+}
+
 // newest is the position before the first matrix of a list.
 var newest = store.Position{ID: uuid.Max, CreatedAt: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
 
@@ -35,10 +40,10 @@ func Page(
 	case !f.Before.IsZero():
 		from = store.Position{CreatedAt: f.Before} // with the smallest id: none of that very time
 	}
-	sources := []string{string(f.Source)}
-	if f.Source == "" {
-		sources = []string{
-			string(store.FromUpload), string(store.FromInline), string(store.FromRandom), string(store.FromMultiplication),
+	var sources []string
+	for _, s := range origins {
+		if f.Source == "" || f.Source == s {
+			sources = append(sources, string(s))
 		}
 	}
 	rows, err := db.New(t.Store().Pool).PageMatrices(ctx, db.PageMatricesParams{
@@ -67,6 +72,7 @@ func Page(
 			Source:    store.MatrixSource(row.Source),
 			State:     store.Ready,
 			Digest:    row.Digest,
+			Object:    row.Object,
 			CreatedAt: row.CreatedAt,
 			ExpiresAt: row.ExpiresAt,
 			TenantID:  t.ID(),

@@ -131,7 +131,7 @@ UPDATE matrices m SET retention = @retention::interval, expires_at = now() + @re
 -- walk along the index matrices_tenant_newest, whose first column is the expression.
 SELECT page.* FROM unnest(@sources::text[]) AS wanted(source)
 CROSS JOIN LATERAL (
-    SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.created_at, m.expires_at FROM matrices m
+    SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.object, m.created_at, m.expires_at FROM matrices m
     WHERE CASE WHEN m.state = 'ready' THEN m.tenant_id END = @tenant::integer AND m.source = wanted.source
       AND (m.created_at, m.id) < (@before::timestamptz, @before_id::uuid) AND m.created_at >= @since::timestamptz
     ORDER BY m.created_at DESC, m.id DESC

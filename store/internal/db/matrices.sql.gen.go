@@ -562,9 +562,9 @@ func (q *Queries) MarkMatrixRemoved(ctx context.Context, id uuid.UUID) error {
 }
 
 const PageMatrices = `-- name: PageMatrices :many
-SELECT page.id, page.rows, page.cols, page.dtype, page.source, page.digest, page.created_at, page.expires_at FROM unnest($1::text[]) AS wanted(source)
+SELECT page.id, page.rows, page.cols, page.dtype, page.source, page.digest, page.object, page.created_at, page.expires_at FROM unnest($1::text[]) AS wanted(source)
 CROSS JOIN LATERAL (
-    SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.created_at, m.expires_at FROM matrices m
+    SELECT m.id, m.rows, m.cols, m.dtype, m.source, m.digest, m.object, m.created_at, m.expires_at FROM matrices m
     WHERE CASE WHEN m.state = 'ready' THEN m.tenant_id END = $2::integer AND m.source = wanted.source
       AND (m.created_at, m.id) < ($3::timestamptz, $4::uuid) AND m.created_at >= $5::timestamptz
     ORDER BY m.created_at DESC, m.id DESC
@@ -590,6 +590,7 @@ type PageMatricesRow struct {
 	DType     matrix.DType
 	Source    string
 	Digest    []byte
+	Object    *objects.Operand
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -619,6 +620,7 @@ func (q *Queries) PageMatrices(ctx context.Context, arg PageMatricesParams) ([]P
 			&i.DType,
 			&i.Source,
 			&i.Digest,
+			&i.Object,
 			&i.CreatedAt,
 			&i.ExpiresAt,
 		); err != nil {
