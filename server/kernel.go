@@ -78,14 +78,5 @@ func told(choice *blas.Choice) *kernels.Own {
 
 // ofSite returns what the overview tells about the kernel of the process, nothing in an API.
 func ofSite(choice *blas.Choice) *resource.Kernel {
-	k := told(choice)
-	if k == nil {
-		return nil
-	}
-	return &resource.Kernel{
-		Name:    k.Name,
-		Version: k.Version,
-		Core:    k.Core,
-		GFLOPS:  k.GFLOPS,
-	}
+	return (*resource.Kernel)(told(choice))
 }

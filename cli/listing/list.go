@@ -101,20 +101,16 @@ func (c *Command) list(ctx context.Context, api *client.Client) (client.Multipli
 	for _, s := range c.State {
 		params.State = append(params.State, client.ListMultiplicationsParamsState(s))
 	}
-	list := client.MultiplicationList{Items: []client.Multiplication{}}
-	for {
-		params.Limit = new(min(c.Limit-int64(len(list.Items)), remote.MaxPage))
+	read := func(size int64, cursor *string) ([]client.Multiplication, *string, error) {
+		params.Limit = &size
+		params.Cursor = cursor
 		page, err := api.List(ctx, params)
-		if err != nil {
-			return list, err
-		}
-		list.Items = append(list.Items, page.Items...)
-		list.NextCursor = page.NextCursor
-		if page.NextCursor == nil || int64(len(list.Items)) >= c.Limit {
-			return list, nil
-		}
-		params.Cursor = page.NextCursor
+		return page.Items, page.NextCursor, err
 	}
+	var list client.MultiplicationList
+	var err error
+	list.Items, list.NextCursor, err = pages(c.Limit, read)
+	return list, err
 }
 
 // print writes the list as a table of at most 80 columns, or a wide one.
@@ -146,11 +142,7 @@ func (c *Command) print(w io.Writer, list client.MultiplicationList, now time.Ti
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if list.NextCursor != nil {
-		_, err := fmt.Fprintln(w, "… and older ones: a higher --limit shows more")
-		return err
-	}
-	return nil
+	return printMore(w, list.NextCursor)
 }
 
 // shortest returns a beginning of an id that no other one in the list has.

@@ -60,20 +60,16 @@ func (c *Matrices) list(ctx context.Context, api *client.Client) (client.MatrixL
 	if c.Source != "" {
 		params.Source = new(client.ListMatricesParamsSource(c.Source))
 	}
-	list := client.MatrixList{Items: []client.Matrix{}}
-	for {
-		params.Limit = new(min(c.Limit-int64(len(list.Items)), remote.MaxPage))
+	read := func(size int64, cursor *string) ([]client.Matrix, *string, error) {
+		params.Limit = &size
+		params.Cursor = cursor
 		page, err := api.Matrices(ctx, params)
-		if err != nil {
-			return list, err
-		}
-		list.Items = append(list.Items, page.Items...)
-		list.NextCursor = page.NextCursor
-		if page.NextCursor == nil || int64(len(list.Items)) >= c.Limit {
-			return list, nil
-		}
-		params.Cursor = page.NextCursor
+		return page.Items, page.NextCursor, err
 	}
+	var list client.MatrixList
+	var err error
+	list.Items, list.NextCursor, err = pages(c.Limit, read)
+	return list, err
 }
 
 // print writes the list as a table of at most 80 columns.
@@ -95,9 +91,5 @@ func (c *Matrices) print(w io.Writer, list client.MatrixList, now time.Time) err
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if list.NextCursor != nil {
-		_, err := fmt.Fprintln(w, "… and older ones: a higher --limit shows more")
-		return err
-	}
-	return nil
+	return printMore(w, list.NextCursor)
 }
