@@ -6,6 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/apidoc/example"
+	"github.com/millrace/millrace/handlers/apidoc/schema"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -70,14 +71,14 @@ const aboutBatch = "" +
 	"problems included."
 
 // ordersSchema describes the body of a batch.
-func ordersSchema() *huma.Schema { return arraySchema(ref("Submission"), resource.MaxOrders) }
+func ordersSchema() *huma.Schema { return schema.Array(ref("Submission"), resource.MaxOrders) }
 
 func outcomes() response {
 	r := success(http.StatusOK, "What has become of each order.", exampleBatch(),
 		"Preference-Applied", "Idempotent-Replayed")
 	r.Content[resource.MediaJSON].Schema = ref("Batch")
 	r.Content[resource.MediaNDJSON] = &huma.MediaType{
-		Schema:  arraySchema(ref("BatchItem"), resource.MaxOrders),
+		Schema:  schema.Array(ref("BatchItem"), resource.MaxOrders),
 		Example: example.Plain(exampleBatch().Items),
 	}
 	return r

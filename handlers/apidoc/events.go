@@ -6,6 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/apidoc/example"
+	"github.com/millrace/millrace/handlers/apidoc/schema"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -16,7 +17,7 @@ func GetEvents() huma.Operation {
 		"event, and its members are the lines of the event. On the wire:\n\n```\n" + example.Stream + "\n```"
 	stream := success(http.StatusOK, description, nil, "X-Accel-Buffering")
 	stream.Content = map[string]*huma.MediaType{resource.MediaEvents: {
-		Schema:  arraySchema(ref("StreamedEvent"), 1<<20),
+		Schema:  schema.Array(ref("StreamedEvent"), 1<<20),
 		Example: []any{example.StreamedEvent()},
 	}}
 	return huma.Operation{

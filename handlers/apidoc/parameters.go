@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/apidoc/example"
+	"github.com/millrace/millrace/handlers/apidoc/schema"
 )
 
 // parameterDocs describes parameters by name, as far as struct tags cannot or many requests share them. A description
@@ -26,22 +27,22 @@ func conditionDocs() map[string]huma.Param {
 			Description: "The requested bytes: at most 16 ranges in ascending order that do not overlap, or the response " +
 				"is the whole content.",
 			Example: "bytes=128-159",
-			Schema:  patternSchema(`^bytes=[0-9, -]+$`, 200),
+			Schema:  schema.Pattern(`^bytes=[0-9, -]+$`, 200),
 		},
 		"If-Range": {
 			Description: "Return the range if the content still has this ETag, otherwise the whole content.",
 			Example:     example.Tag,
-			Schema:      patternSchema(`^"[^"]*"$`, 200),
+			Schema:      schema.Pattern(`^"[^"]*"$`, 200),
 		},
 		"If-None-Match": {
 			Description: "Return 304 if the content still has this ETag.",
 			Example:     example.Tag,
-			Schema:      patternSchema(tagsPattern, 1000),
+			Schema:      schema.Pattern(tagsPattern, 1000),
 		},
 		"If-Match": {
 			Description: "Return 412 unless the content has this ETag.",
 			Example:     example.Tag,
-			Schema:      patternSchema(tagsPattern, 1000),
+			Schema:      schema.Pattern(tagsPattern, 1000),
 		},
 	}
 }
@@ -54,7 +55,7 @@ func headerParameters() map[string]huma.Param {
 				"request is accepted once, and its retries get the first response again, for as long as matrices are " +
 				"kept. A different request with the same key is rejected (422).",
 			Example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
-			Schema:  patternSchema(`^[ -~]+$`, 257), // quotes included
+			Schema:  schema.Pattern(`^[ -~]+$`, 257), // quotes included
 		},
 		"Content-Digest": {
 			Description: "Digest of the body (RFC 9530). A request is rejected (400) if its sha-256 or sha-512 is " +
@@ -79,7 +80,7 @@ func headerParameters() map[string]huma.Param {
 			Schema:  wantSchema(),
 		},
 		"Prefer": {
-			Schema: textSchema(200),
+			Schema: schema.Text(200),
 		},
 		"Last-Event-ID": {
 			Example: "3",
@@ -100,24 +101,24 @@ func queryParameters() map[string]huma.Param {
 		"cols": {Schema: sliceSchema()},
 		"matrix_id": {
 			Example: example.MatrixA,
-			Schema:  idSchema(),
+			Schema:  schema.ID(),
 		},
 		"cursor": {
 			Example: example.Cursor,
-			Schema:  patternSchema(`^[A-Za-z0-9_-]*$`, 32),
+			Schema:  schema.Pattern(`^[A-Za-z0-9_-]*$`, 32),
 		},
 		"limit": {Example: 50},
 		"before": {
 			Example: "1718",
-			Schema:  patternSchema(`^\d*$`, 19),
+			Schema:  schema.Pattern(`^\d*$`, 19),
 		},
 		"delivery_id": {
 			Description: "The id of the delivery.",
 			Example:     exampleDeliveryID,
-			Schema:      idSchema(),
+			Schema:      schema.ID(),
 		},
 		"state": {
-			Schema: arraySchema(enumSchema("pending", "in_progress", "completed", "failed", "cancelled"), 5),
+			Schema: schema.Array(schema.Enum("pending", "in_progress", "completed", "failed", "cancelled"), 5),
 		},
 	}
 }
@@ -139,21 +140,21 @@ func idDocs(route string) huma.Param {
 	return huma.Param{
 		Description: "The id of the " + what + ".",
 		Example:     id,
-		Schema:      idSchema(),
+		Schema:      schema.ID(),
 	}
 }
 
 // digestSchema describes a dictionary of digests by algorithm (RFC 9530).
-func digestSchema() *huma.Schema { return patternSchema(`^[a-z0-9-]+=:[A-Za-z0-9+/=]*:`, 1000) }
+func digestSchema() *huma.Schema { return schema.Pattern(`^[a-z0-9-]+=:[A-Za-z0-9+/=]*:`, 1000) }
 
 // wantSchema describes a dictionary of weights by algorithm (RFC 9530).
-func wantSchema() *huma.Schema { return patternSchema(`^[a-z0-9-]+=\d+`, 200) }
+func wantSchema() *huma.Schema { return schema.Pattern(`^[a-z0-9-]+=\d+`, 200) }
 
 // eventIDSchema describes the number of an event in its stream.
-func eventIDSchema() *huma.Schema { return patternSchema(`^\d+$`, 19) }
+func eventIDSchema() *huma.Schema { return schema.Pattern(`^\d+$`, 19) }
 
 // sliceSchema describes first:end as in Python.
-func sliceSchema() *huma.Schema { return patternSchema(`^\d*:\d*$`, 39) }
+func sliceSchema() *huma.Schema { return schema.Pattern(`^\d*:\d*$`, 39) }
 
 // conditions returns the request headers that http.ServeContent handles.
 func conditions() []*huma.Param {
@@ -173,13 +174,13 @@ func describeParameter(route string, p *huma.Param) *huma.Param {
 		docs = idDocs(route)
 	}
 	if p.Schema != nil { // Huma puts example and description of the struct tags into the schema
-		schema := *p.Schema
-		if described.Example == nil && len(schema.Examples) > 0 {
-			described.Example = schema.Examples[0]
+		own := *p.Schema
+		if described.Example == nil && len(own.Examples) > 0 {
+			described.Example = own.Examples[0]
 		}
-		schema.Examples = nil
-		schema.Description = ""
-		described.Schema = &schema
+		own.Examples = nil
+		own.Description = ""
+		described.Schema = &own
 	}
 	if described.Description == "" {
 		described.Description = docs.Description

@@ -14,16 +14,16 @@ const maxFileBytes = 1 << 40
 // from a type.
 func sharedSchemas() map[string]*huma.Schema {
 	return map[string]*huma.Schema{
-		"DType":            enumSchema("float64", "float32"),
+		"DType":            schema.Enum("float64", "float32"),
 		"Values":           resource.Rows{}.Schema(nil),
 		"RandomMatrix":     randomSchema(),
 		"Operand":          operandSchema("matrix_id", "values", "random", "s3"),
 		"NewMatrix":        operandSchema("values", "random", "s3"),
 		"ObjectToRead":     objectToReadSchema(),
 		"NewOutput":        newOutputSchema(),
-		"ObjectToWrite":    objectSchema(bucketAndKey(), "bucket", "key"),
+		"ObjectToWrite":    schema.Object(bucketAndKey(), "bucket", "key"),
 		"Submission":       withOutput(submissionSchema(ref("Operand"))),
-		"SimpleSubmission": objectSchema(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
+		"SimpleSubmission": schema.Object(map[string]*huma.Schema{"A": ref("Values"), "B": ref("Values")}, "A", "B"),
 		"Elements":         schema.Elements(ref),
 		"StreamedEvent":    schema.StreamedEvent(ref),
 		"Problem":          schema.Problem(ref),
@@ -33,22 +33,22 @@ func sharedSchemas() map[string]*huma.Schema {
 
 // submissionSchema describes two operands, a priority, a retention and a webhook.
 func submissionSchema(operand *huma.Schema) *huma.Schema {
-	return objectSchema(map[string]*huma.Schema{
+	return schema.Object(map[string]*huma.Schema{
 		"a":        operand,
 		"b":        operand,
 		"priority": prioritySchema(),
-		"retention_seconds": describedAs("How long the multiplication, its result and the operands that come with it are "+
-			"kept after their last use. As long as the server keeps others if it is left out; the server bounds it. "+
+		"retention_seconds": schema.Described("How long the multiplication, its result and the operands that come with it "+
+			"are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. "+
 			"A multiplication with it "+
-			"is never an inline one", integerSchema("int64", 60, 315360000)),
+			"is never an inline one", schema.Integer("int64", 60, 315360000)),
 		"webhook": webhookSchema(),
 	}, "a", "b")
 }
 
 // webhookSchema describes the url that a submission names.
 func webhookSchema() *huma.Schema {
-	return describedAs("Where a message is sent when the multiplication ends: the url of a webhook that was made with "+
-		"`only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it "+
+	return schema.Described("Where a message is sent when the multiplication ends: the url of a webhook that was made "+
+		"with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it "+
 		"is never an inline one", &huma.Schema{
 		Type:      huma.TypeString,
 		Format:    "uri",
@@ -60,18 +60,18 @@ func webhookSchema() *huma.Schema {
 // prioritySchema describes a priority. Its default, like those of other members of requests, is text: generators of
 // clients take a member with a default for one that must be sent.
 func prioritySchema() *huma.Schema {
-	return describedAs("1 is the most urgent; 2 if it is left out", integerSchema("int32", 1, 4))
+	return schema.Described("1 is the most urgent; 2 if it is left out", schema.Integer("int32", 1, 4))
 }
 
 // operandSchema describes an object with exactly one of the given members, which define a matrix.
 func operandSchema(members ...string) *huma.Schema {
 	all := map[string]*huma.Schema{
-		"matrix_id": describedAs("The id of a stored matrix", idSchema()),
+		"matrix_id": schema.Described("The id of a stored matrix", schema.ID()),
 		"values":    ref("Values"),
 		"random":    ref("RandomMatrix"),
 		"s3":        ref("ObjectToRead"),
 	}
-	s := objectSchema(map[string]*huma.Schema{})
+	s := schema.Object(map[string]*huma.Schema{})
 	for _, name := range members {
 		s.Properties[name] = all[name]
 	}
@@ -87,29 +87,29 @@ func withOutput(s *huma.Schema) *huma.Schema {
 }
 
 func newOutputSchema() *huma.Schema {
-	return objectSchema(map[string]*huma.Schema{"s3": ref("ObjectToWrite")}, "s3")
+	return schema.Object(map[string]*huma.Schema{"s3": ref("ObjectToWrite")}, "s3")
 }
 
 func bucketAndKey() map[string]*huma.Schema {
 	return map[string]*huma.Schema{
-		"bucket": textSchema(255),
-		"key":    textSchema(1024),
+		"bucket": schema.Text(255),
+		"key":    schema.Text(1024),
 	}
 }
 
 // objectToReadSchema describes a .npy file in a bucket.
 func objectToReadSchema() *huma.Schema {
-	s := objectSchema(bucketAndKey(), "bucket", "key")
-	s.Properties["version"] = describedAs("The id of a version, in a bucket that keeps versions; the newest if it is "+
-		"left out", textSchema(1024))
+	s := schema.Object(bucketAndKey(), "bucket", "key")
+	s.Properties["version"] = schema.Described("The id of a version, in a bucket that keeps versions; the newest if it "+
+		"is left out", schema.Text(1024))
 	return s
 }
 
 func randomSchema() *huma.Schema {
-	return objectSchema(map[string]*huma.Schema{
-		"rows": describedAs("Number of rows", countSchema()),
-		"cols": describedAs("Number of columns", countSchema()),
-		"seed": describedAs("Another seed gives another matrix; 0 if it is left out", countSchema()),
+	return schema.Object(map[string]*huma.Schema{
+		"rows": schema.Described("Number of rows", schema.Count()),
+		"cols": schema.Described("Number of columns", schema.Count()),
+		"seed": schema.Described("Another seed gives another matrix; 0 if it is left out", schema.Count()),
 		"dtype": {
 			Description: "float64 if it is left out; other names that NumPy has for the type, such as f8 and <f8, are read, too",
 		},
@@ -118,21 +118,7 @@ func randomSchema() *huma.Schema {
 
 // npySchema describes a body that is a .npy file.
 func npySchema() *huma.Schema {
-	return describedAs("A .npy file, as np.save writes it", binarySchema())
+	return schema.Described("A .npy file, as np.save writes it", binarySchema())
 }
 
-func binarySchema() *huma.Schema { return formatSchema("binary", maxFileBytes) }
-
-// The words of which schemas are made.
-var (
-	objectSchema  = schema.Object
-	describedAs   = schema.Described
-	idSchema      = schema.ID
-	countSchema   = schema.Count
-	integerSchema = schema.Integer
-	arraySchema   = schema.Array
-	formatSchema  = schema.Format
-	enumSchema    = schema.Enum
-	textSchema    = schema.Text
-	patternSchema = schema.Pattern
-)
+func binarySchema() *huma.Schema { return schema.Format("binary", maxFileBytes) }

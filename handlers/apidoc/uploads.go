@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/millrace/millrace/handlers/apidoc/example"
+	"github.com/millrace/millrace/handlers/apidoc/schema"
 	"github.com/millrace/millrace/handlers/problem"
 	"github.com/millrace/millrace/handlers/resource"
 )
@@ -133,23 +134,23 @@ func uploadHeaders() map[string]huma.Header {
 	return map[string]huma.Header{
 		"Upload-Offset": {
 			Description: "Where the upload goes on, in bytes of the file: what is before it will not be asked for again.",
-			Schema:      integerSchema("int64", 0, 1<<53),
+			Schema:      schema.Integer("int64", 0, 1<<53),
 			Example:     exampleOffset,
 		},
 		"Upload-Complete": {
 			Description: "`?1` if all of the file is there.",
-			Schema:      enumSchema("?0", "?1"),
+			Schema:      schema.Enum("?0", "?1"),
 			Example:     "?0",
 		},
 		"Upload-Length": {
 			Description: "Size of the file in bytes.",
-			Schema:      integerSchema("int64", 0, 1<<53),
+			Schema:      schema.Integer("int64", 0, 1<<53),
 			Example:     exampleLength,
 		},
 		"Upload-Limit": {
 			Description: "What an upload must keep to: sizes in bytes, and in how many seconds it is deleted if it does not " +
 				"go on.",
-			Schema:  patternSchema(`^[a-z-]+=\d+(, [a-z-]+=\d+)*$`, 200),
+			Schema:  schema.Pattern(`^[a-z-]+=\d+(, [a-z-]+=\d+)*$`, 200),
 			Example: exampleUploadLimit,
 		},
 	}
@@ -160,17 +161,17 @@ func uploadParameters() map[string]huma.Param {
 	return map[string]huma.Param{
 		"Upload-Offset": {
 			Description: "Where the body begins in the file: where the upload goes on.",
-			Schema:      patternSchema(`^\d+$`, 16),
+			Schema:      schema.Pattern(`^\d+$`, 16),
 			Example:     strconv.Itoa(exampleOffset),
 		},
 		"Upload-Complete": {
 			Description: "`?0` if more of the file follows in later requests, `?1` if the body has the rest of it.",
-			Schema:      enumSchema("?0", "?1"),
+			Schema:      schema.Enum("?0", "?1"),
 			Example:     "?0",
 		},
 		"Upload-Length": {
 			Description: "Size of the file in bytes, with `Upload-Complete: ?0`: at least 1 MiB.",
-			Schema:      patternSchema(`^\d+$`, 16),
+			Schema:      schema.Pattern(`^\d+$`, 16),
 			Example:     strconv.Itoa(exampleLength),
 		},
 	}
