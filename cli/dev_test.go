@@ -186,7 +186,7 @@ func TestDevRefuses(t *testing.T) {
 	}{
 		"the same data": {[]string{"--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data=" + data}, "in use"},
 		"the same port": {[]string{"--addr=" + addr, "--ops-addr=127.0.0.1:0", "--data=" + filepath.Join(t.TempDir(), "d")}, "choose another address with --addr"},
-		"a bad store":   {[]string{"--blocks=s3", "--data=" + filepath.Join(t.TempDir(), "d")}, "block store"},
+		"a bad store":   {[]string{"--blocks=s3", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data=" + filepath.Join(t.TempDir(), "d")}, "block store"},
 		"no BLAS there": {[]string{"--blas=/no/such.so", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--data=" + filepath.Join(t.TempDir(), "d")}, "/no/such.so"},
 	} {
 		t.Run(name, func(t *testing.T) {

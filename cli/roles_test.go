@@ -266,7 +266,9 @@ func TestRolesRefuse(t *testing.T) {
 		"negative tiles":   {[]string{empty}, []string{"worker", "--tiles=-1"}, 1, "--tiles"},
 		"short retention":  {[]string{empty}, []string{"api", "--retention=1s"}, 1, "--retention"},
 		"unknown flag":     {nil, []string{"api", "--nope"}, 2, "unknown flag"},
-		"unknown command":  {nil, []string{"nope"}, 2, "unexpected argument"},
+		"unknown command":  {nil, []string{"nope"}, 2, "there is no command nope"},
+		"flag before":      {nil, []string{"--server=x", "list"}, 2, "the flags of a command come after it"},
+		"not told":         {nil, []string{"api"}, 2, "or in the environment DATABASE_URL"},
 		"bad log level":    {nil, []string{"version", "--log-level=loud"}, 2, "log-level"},
 	} {
 		t.Run(name, func(t *testing.T) {

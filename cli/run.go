@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/cli/listing"
 	"github.com/millrace/millrace/cli/manage"
 	"github.com/millrace/millrace/cli/remote"
+	"github.com/millrace/millrace/cli/usage"
 	"github.com/millrace/millrace/internal/logs"
 	"github.com/millrace/millrace/internal/secret"
 	"github.com/millrace/millrace/server"
@@ -92,7 +93,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "millrace: %s\n"+
-			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", secret.Redact(err.Error()))
+			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", secret.Redact(usage.Explain(err)))
 		return exitUsage
 	}
 	log := c.Log.logger(stderr)

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrFinished means that a multiplication has an outcome, so that it cannot be cancelled.
-var ErrFinished = errors.New("the multiplication has finished")
+var ErrFinished = errors.New("only one that has not finished can be cancelled")
 
 // CancelTx ends an active multiplication: no tile of it will start, and the running ones are told to stop. Cancelling
 // twice is no error. Errors: store.ErrNotFound; ErrFinished when it is completed or has failed.

@@ -15,7 +15,7 @@ var (
 	// deleted.
 	ErrActive = errors.New("the multiplication is still being worked on")
 	// ErrCompleted means that a multiplication is completed, so that there is nothing to retry.
-	ErrCompleted = errors.New("the multiplication is completed")
+	ErrCompleted = errors.New("the multiplication is completed, only one that has failed or was cancelled can be retried")
 )
 
 // RetryTx makes a failed or cancelled multiplication active again: its tiles that are not completed are enqueued with

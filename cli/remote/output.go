@@ -33,7 +33,7 @@ const (
 // Check returns an error for an output that could not be written, before any work is done for it.
 func (f OutputFlags) Check(json bool, stdout io.Writer) error {
 	if f.Output == "" {
-		return usage.Errorf("missing flags: --output=C.npy")
+		return usage.Errorf("missing flags: --output=C.npy, the file for the result")
 	}
 	to, err := f.target(stdout)
 	if err == nil && to == toStdout && terminal.Is(stdout) {

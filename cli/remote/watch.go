@@ -29,11 +29,19 @@ func Watch(ctx context.Context, api *client.Client, id string, log io.Writer) (c
 	switch {
 	case bar == nil:
 	case err == nil && m.State == client.MultiplicationStateCompleted:
-		bar.Finish(fmt.Sprintf("%d tiles in %.2f s", m.Tiles.Total, time.Since(start).Seconds()))
+		bar.Finish(fmt.Sprintf("%s in %.2f s", tiles(m.Tiles.Total), time.Since(start).Seconds()))
 	default:
 		bar.Clear()
 	}
 	return m, err
+}
+
+// tiles says how many tiles there are.
+func tiles(n int64) string {
+	if n == 1 {
+		return "1 tile"
+	}
+	return fmt.Sprintf("%d tiles", n)
 }
 
 // startOf returns when a multiplication was started, or zero if it was not, or cannot be read now.

@@ -78,7 +78,7 @@ func CancelMultiplication() huma.Operation {
 			usedKey(),
 			noSuchMultiplication(),
 			refusal(problem.Finished, "The multiplication has completed or failed.",
-				"multiplication "+example.ID+" is completed: the multiplication has finished"),
+				"multiplication "+example.ID+" is completed: only one that has not finished can be cancelled"),
 		),
 	}
 }

@@ -20,6 +20,9 @@ func Problems(next http.Handler, patterns []string) http.Handler {
 	})
 }
 
+// pathsAre says where to find the paths that exist.
+const pathsAre = "The paths of the API are in /openapi.json, and described at /docs/."
+
 type problemWriter struct {
 	http.ResponseWriter
 	request  *http.Request
@@ -49,9 +52,9 @@ func (w *problemWriter) detail(status int) string {
 	case http.StatusNotFound:
 		detail := fmt.Sprintf("there is nothing at %.200s", path)
 		if similar := w.paths.similar(path); similar != "" {
-			detail += "; did you mean " + similar + "?"
+			return detail + "; did you mean " + similar + "? " + pathsAre
 		}
-		return detail + " The paths of the API are in /openapi.json, and described at /docs/."
+		return detail + ". " + pathsAre
 	case http.StatusMethodNotAllowed:
 		return fmt.Sprintf("%.20s is not possible at %.200s, which takes %s", method, path, w.Header().Get("Allow"))
 	case http.StatusRequestedRangeNotSatisfiable:

@@ -19,6 +19,9 @@ const operandForms = `"matrix_id", "values", "random" or "s3"`
 
 // operand reads an object with one of the four forms of an operand. at names its place in the body, for errors.
 func (j *jsonReader) operand(ctx context.Context, at string) (*jobs.Operand, error) {
+	if err := j.expect('{', at, `an object such as {"values": [[1, 2], [3, 4]]}`); err != nil {
+		return nil, err
+	}
 	var o *jobs.Operand
 	for name, err := range j.members(at) {
 		switch {

@@ -82,6 +82,10 @@ func TestDocsShowLargeResults(t *testing.T) {
 	began := time.Now()
 	b.sees(`document.querySelector("` + block + `.live-responses-table")?.innerText.includes("the first 64 KiB")`)
 	t.Logf("a result of 1,000×1,000 as JSON is shown after %v", time.Since(began))
+	introduction := evaluate[string](b, `document.querySelector(".info").innerText`)
+	if !strings.Contains(introduction, d.url+"/v1/multiplications -F") || strings.Contains(introduction, "ECMAScript") {
+		t.Errorf("the introduction is %q, want examples for %s, and its later sections folded up", introduction, d.url)
+	}
 	if first := b.text(".opblock-summary"); !strings.Contains(first, "/v1/multiplications") {
 		t.Errorf("the first operation is %q, want that which submits a multiplication", first)
 	}

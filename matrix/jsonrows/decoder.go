@@ -119,5 +119,9 @@ func (d *Decoder) fail(err error) error {
 		}
 		err = &inText
 	}
-	return SyntaxError{strings.TrimPrefix(err.Error(), "jsontext: ")}
+	text := strings.TrimPrefix(err.Error(), "jsontext: ")
+	if notFinite.MatchString(text) {
+		text += noNaN
+	}
+	return SyntaxError{text}
 }

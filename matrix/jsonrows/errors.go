@@ -3,6 +3,7 @@ package jsonrows
 import (
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/millrace/millrace/matrix"
 )
@@ -19,11 +20,17 @@ var (
 	ErrNotFinite = errors.New("JSON has no NaN and no infinity")
 )
 
+// notFinite matches the errors of jsontext for NaN, Infinity and -Infinity, as Python's json writes them.
+var notFinite = regexp.MustCompile(`^invalid character '[NI]' `)
+
+// noNaN is what is said about NaN and Infinity.
+const noNaN = "; JSON has no NaN and no infinity: send such a matrix as .npy"
+
 // SyntaxError is the error for a text that is not JSON. It wraps matrix.ErrMalformed.
 type SyntaxError struct{ text string }
 
 // newSyntaxError describes what is wrong, and how many bytes into the text.
-func newSyntaxError(what string, offset int64) error {
+func newSyntaxError(what string, offset int64) SyntaxError {
 	return SyntaxError{fmt.Sprintf("%s after offset %d", what, offset)}
 }
 

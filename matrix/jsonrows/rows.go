@@ -1,6 +1,7 @@
 package jsonrows
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -160,6 +161,8 @@ func (r *RowReader) number() (float64, error) {
 		case err != nil:
 			return 0, fmt.Errorf("%w: %s[%d][%d] is %.40s, which float64 cannot hold",
 				matrix.ErrUnsupported, r.at, r.rows, len(r.row), text[:n])
+		case n == 0 && bytes.HasPrefix(text, []byte("-I")):
+			return 0, SyntaxError{newSyntaxError("a malformed number", in.offset()).text + noNaN}
 		case n == 0:
 			return 0, newSyntaxError("a malformed number", in.offset())
 		case n < len(text):

@@ -11,12 +11,23 @@ const first = ["submit-multiplication", "get-multiplication", "get-result"];
 
 // tidy puts what newcomers need first, and what helps to try it out.
 function tidy(description) {
+  description.info.description = introduce(description.info.description);
   description.servers = [{ url: root.replace(/\/$/, ""), description: "Where this page comes from" }];
   description.tags?.sort((a, b) => (b.name === "multiplications") - (a.name === "multiplications"));
   for (const operation of Object.values(description.paths).flatMap(Object.values)) {
     for (const parameter of operation.parameters ?? []) leaveEmpty(parameter, operation);
     for (const response of Object.values(operation.responses ?? {})) npyFirst(response);
   }
+}
+
+// introduce folds up what the introduction says after its first section, and names this server in its examples.
+function introduce(text) {
+  const [begin, first, ...rest] = text.replaceAll("http://127.0.0.1:8080", root.replace(/\/$/, "")).split(/^(?=#+ )/m);
+  const folded = rest.map((section) => {
+    const [title, ...lines] = section.split("\n");
+    return `<details><summary>${title.replace(/^#+ /, "")}</summary>\n\n${lines.join("\n").trim()}\n\n</details>\n\n`;
+  });
+  return [begin, first, ...folded].join("");
 }
 
 // Swagger UI would fill in the example of each parameter: the digest of another body, a used key, a filter, an unknown id.
