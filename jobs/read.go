@@ -138,6 +138,7 @@ func tiled(
 		return nil
 	}
 	var batch pgx.Batch
+	inline.GenericPlans(&batch)
 	details := store.BatchDetails(&batch, owned)
 	progress := queue.BatchProgress(&batch, identity.IDs(owned))
 	if err := r.SendBatch(ctx, &batch); err != nil {

@@ -4,14 +4,18 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
 )
 
-// TestPlansOfInline: no statement about inline multiplications reads all of them: neither with statistics of empty tables,
-// with which a process may have planned it, nor with those of full ones.
+// TestPlansOfInline: no statement about inline multiplications reads all of them: neither with statistics of empty
+// tables, with which a process may have planned it, nor with those of full ones.
 func TestPlansOfInline(t *testing.T) {
 	t.Parallel()
 	pool := testdb.New(t)
@@ -53,6 +57,29 @@ func TestPlansOfInline(t *testing.T) {
 			if whole := testdb.WholeTables(t, pool, statements[name], "inline_pending", "inline_completed"); len(whole) > 0 {
 				t.Errorf("step %d: %s reads all of %v, want of none", i, name, whole)
 			}
+		}
+	}
+}
+
+// TestPagesWalkIndexes: a page of inline multiplications is the first rows along an index, also when statistics are
+// missing.
+func TestPagesWalkIndexes(t *testing.T) {
+	t.Parallel()
+	pool := testdb.New(t) // its tables were never analyzed, and look as if they had few rows
+	for name, sql := range map[string]string{"pending": db.PageInlinePending, "completed": db.PageInlineCompleted} {
+		var batch pgx.Batch
+		inline.WalkIndexes(&batch)
+		var plan []string
+		batch.Queue("EXPLAIN "+sql, 1, uuid.Max, uuid.Nil, 10).Query(func(rows pgx.Rows) (err error) {
+			plan, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+		if err := pool.SendBatch(t.Context(), &batch).Close(); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(plan, "\n")
+		if !strings.Contains(text, " Scan Backward using") || strings.Contains(text, "Sort") {
+			t.Errorf("%s: the plan is\n%s\nwant a walk along an index", name, text)
 		}
 	}
 }

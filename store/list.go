@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
+	"github.com/millrace/millrace/store/database"
 	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
 )
@@ -41,12 +43,11 @@ func (t Tenant) Page(ctx context.Context, f Filter, behind *Position, limit int)
 	case !f.Before.IsZero():
 		from = Position{CreatedAt: f.Before} // with the smallest id: none of that very time
 	}
-	page, err := t.inlinePage(ctx, f, from, limit+1) // first: one may be expanded in between
-	if err == nil {
-		var others []Position
-		others, err = t.page(ctx, f, from, limit+1)
-		page = merge(page, others)
+	read := t.page
+	if f.Matrix != nil {
+		read = t.pageOfMatrix
 	}
+	page, err := read(ctx, f, from, int32(limit+1)) //nolint:gosec // a page
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing multiplications: %w", err)
 	}
@@ -62,60 +63,58 @@ func (t Tenant) Page(ctx context.Context, f Filter, behind *Position, limit int)
 	return ids, next, nil
 }
 
-func (t Tenant) page(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
-	params := db.PageByStateParams{
+// page reads a page of all of a tenant in one round trip. The statements are in the order of a life: one may be
+// completed, or expanded, in between.
+func (t Tenant) page(ctx context.Context, f Filter, from Position, rows int32) ([]Position, error) {
+	var batch pgx.Batch
+	inline.WalkIndexes(&batch)
+	small := inline.Page{
+		TenantID: t.id,
+		Before:   inline.Bound(from.CreatedAt, from.ID),
+		Since:    inline.SinceID(f.Since),
+		MaxRows:  rows,
+	}
+	var lists []*[]uuid.UUID
+	if slices.Contains(f.States, "pending") {
+		lists = append(lists, inline.BatchPending(&batch, small))
+	}
+	if slices.Contains(f.States, "completed") {
+		lists = append(lists, inline.BatchCompleted(&batch, small))
+	}
+	var page []Position
+	batch.Queue(db.PageByState, f.States, t.id, from.CreatedAt, from.ID, f.Since, rows).Query(func(rows pgx.Rows) error {
+		//house:ignore bound the batch is sent already, with a context of its own
+		found, err := db.New(database.NewSent(rows)).PageByState(context.Background(), db.PageByStateParams{})
+		page, err = positions(found, err)
+		return err
+	})
+	if err := t.store.SendBatch(ctx, &batch); err != nil {
+		return nil, err
+	}
+	for _, list := range lists {
+		for _, id := range *list {
+			page = append(page, Position{ID: id, CreatedAt: inline.Time(id)})
+		}
+	}
+	return merge(page), nil
+}
+
+// pageOfMatrix reads a page of those that a matrix is part of.
+func (t Tenant) pageOfMatrix(ctx context.Context, f Filter, from Position, rows int32) ([]Position, error) {
+	small, err := t.inlineOwnerPage(ctx, f, from) // first: it may be expanded in between
+	if err != nil {
+		return nil, err
+	}
+	page, err := positions(t.store.db.PageByMatrix(ctx, db.PageByMatrixParams{
+		MatrixID: *f.Matrix,
 		TenantID: t.id,
 		States:   f.States,
 		Before:   from.CreatedAt,
 		BeforeID: from.ID,
 		Since:    f.Since,
-		MaxRows:  int32(rows), //nolint:gosec // a page
-	}
-	if f.Matrix == nil {
-		return positions(t.store.db.PageByState(ctx, params))
-	}
-	return positions(t.store.db.PageByMatrix(ctx, db.PageByMatrixParams{
-		MatrixID: *f.Matrix,
-		TenantID: params.TenantID,
-		States:   params.States,
-		Before:   params.Before,
-		BeforeID: params.BeforeID,
-		Since:    params.Since,
-		MaxRows:  params.MaxRows,
+		MaxRows:  rows,
 	}))
-}
-
-// inlinePage is the page of inline multiplications.
-func (t Tenant) inlinePage(ctx context.Context, f Filter, from Position, rows int) ([]Position, error) {
-	if f.Matrix != nil {
-		return t.inlineOwnerPage(ctx, f, from)
-	}
-	params := db.PageInlinePendingParams{
-		TenantID: t.id,
-		Before:   inline.Bound(from.CreatedAt, from.ID),
-		Since:    inline.SinceID(f.Since),
-		MaxRows:  int32(rows), //nolint:gosec // a page
-	}
-	lists := map[string]func() ([]uuid.UUID, error){
-		"pending": func() ([]uuid.UUID, error) { return t.store.db.PageInlinePending(ctx, params) },
-		"completed": func() ([]uuid.UUID, error) {
-			return t.store.db.PageInlineCompleted(ctx, db.PageInlineCompletedParams(params))
-		},
-	}
-	var page []Position
-	for _, state := range []string{"pending", "completed"} { // in the order of a life: one may be completed in between
-		if !slices.Contains(f.States, state) {
-			continue
-		}
-		ids, err := lists[state]()
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			page = append(page, Position{ID: id, CreatedAt: inline.Time(id)})
-		}
-	}
-	return page, nil
+	return merge(small, page), err
 }
 
 // inlineOwnerPage is the page of the inline multiplication that a matrix is part of, if there is one.
