@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // overloadFactor is by how much more is asked for than the workers compute.
@@ -23,6 +23,10 @@ func overloaded(kind func(size sizes) demand) func(*testing.T, *subject, sizes) 
 		o := kind(size)
 		strict := s.strictAPI(t)
 		capacity, cores, err := s.capacity(t, o)
+		if err != nil {
+			return sample{}, err
+		}
+		sustained, err := s.sustained(t, o)
 		if err != nil {
 			return sample{}, err
 		}
@@ -46,7 +50,9 @@ func overloaded(kind func(size sizes) demand) func(*testing.T, *subject, sizes) 
 		all := result.Cores["API"] + result.Cores["worker"] + result.Cores[partPostgres] + result.Cores[partGenerator]
 		result.Values = map[string]float64{
 			"capacity per second":        capacity,
+			"sustained per second":       sustained,
 			"goodput of the capacity":    goodput / capacity,
+			"goodput of the sustained":   goodput / sustained,
 			"without the generator":      goodput / capacity * all / max(0.01, all-result.Cores[partGenerator]),
 			"worker cores at capacity":   cores,
 			"requests per second":        float64(len(d.latencies)) / d.seconds,
@@ -153,6 +159,41 @@ func (s *subject) capacity(t *testing.T, o demand) (perSecond, cores float64, er
 	return max(minCapacity, result.PerSecond), result.Cores["worker"], err
 }
 
+// closedClients is how many clients of a closed loop there are: enough that the workers always have something to compute.
+const closedClients = 8
+
+// sustained returns how many multiplications are accepted and completed per second where each client waits for what it
+// has submitted before it submits more: what the machine can do with requests, none of which is refused.
+func (s *subject) sustained(t *testing.T, o demand) (float64, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), o.calm)
+	defer cancel()
+	if err := s.emptied(t.Context()); err != nil { // of what has filled the queue
+		return 0, err
+	}
+	before := s.own.finished(t)
+	begin := time.Now()
+	var group errgroup.Group
+	for range closedClients {
+		group.Go(func() error {
+			c, err := dial(s.Base)
+			if err != nil {
+				return err
+			}
+			defer c.close()
+			waits := request(s.Base, "POST", o.path, "wait=30", o.body)
+			for ctx.Err() == nil {
+				if status, body, err := c.do(waits); err != nil || status >= 300 {
+					return fmt.Errorf("status %d, %w, %.200q", status, err, body)
+				}
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	n := s.own.finished(t) - before
+	return max(minCapacity, float64(n)/time.Since(begin).Seconds()), err
+}
+
 // minCapacity is what is taken for the capacity if less is completed while it is measured.
 const minCapacity = 1.0
 
@@ -164,123 +205,4 @@ func (s *subject) emptied(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("not all are completed after %s", drainTimeout)
-}
-
-// deluge is what a flood measures.
-type deluge struct {
-	latencies []time.Duration // of submissions, from when they were due
-	probes    []time.Duration // of requests that read
-	statuses  map[int]int
-	late      time.Duration // the longest time by which a submission was sent too late
-	seconds   float64
-	err       error
-}
-
-// others returns how many responses are neither successes nor refusals.
-func (d deluge) others() (n int) {
-	for status, count := range d.statuses {
-		if status != 200 && status != 202 && status != 429 && status != 503 {
-			n += count
-		}
-	}
-	return n
-}
-
-// floodClients is how many connections send submissions.
-const floodClients = 64
-
-// probeInterval is how often a small request is sent beside them.
-const probeInterval = 20 * time.Millisecond
-
-// flood is a service that is asked for too much.
-type flood struct {
-	s      *subject
-	demand demand
-	rate   float64 // requests a second
-	within time.Duration
-	start  time.Time
-	next   atomic.Int64
-
-	mu sync.Mutex
-	deluge
-}
-
-// run submits so many requests a second, whether they are refused or not, and reads meanwhile.
-func (f *flood) run(ctx context.Context) deluge {
-	f.statuses = map[int]int{}
-	f.start = time.Now()
-	var group sync.WaitGroup
-	for range floodClients {
-		group.Go(func() { f.keep(f.submit(ctx), func() {}) })
-	}
-	group.Go(func() { f.keep(f.probe(ctx), func() {}) })
-	group.Wait()
-	f.seconds = time.Since(f.start).Seconds()
-	return f.deluge
-}
-
-// keep keeps the first error, and what a function does.
-func (f *flood) keep(err error, keep func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	keep()
-	if f.err == nil {
-		f.err = err
-	}
-}
-
-// submit is one client that submits.
-func (f *flood) submit(ctx context.Context) error {
-	c, err := dial(f.s.Base)
-	if err != nil {
-		return err
-	}
-	defer func() { c.close() }()
-	r := request(f.s.Base, "POST", f.demand.path, "", f.demand.body)
-	for ctx.Err() == nil {
-		due := time.Duration(float64(f.next.Add(1)-1) / f.rate * float64(time.Second))
-		if due >= f.within {
-			return nil
-		}
-		time.Sleep(due - time.Since(f.start)) // the rate is what is asked for
-		late := time.Since(f.start) - due
-		status, _, err := c.do(r)
-		if err != nil { // the server has closed the connection
-			c.close()
-			if c, err = dial(f.s.Base); err != nil {
-				return err
-			}
-			if status, _, err = c.do(r); err != nil {
-				return err
-			}
-		}
-		took := time.Since(f.start) - due
-		f.keep(nil, func() {
-			f.statuses[status]++
-			f.latencies = append(f.latencies, took)
-			f.late = max(f.late, late)
-		})
-	}
-	return ctx.Err()
-}
-
-// probe sends small requests meanwhile.
-func (f *flood) probe(ctx context.Context) error {
-	c, err := dial(f.s.Base)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	list := request(f.s.Base, "GET", "/v1/multiplications?limit=1", "", nil)
-	for i := 0; ctx.Err() == nil && time.Duration(i)*probeInterval < f.within; i++ {
-		time.Sleep(time.Duration(i)*probeInterval - time.Since(f.start)) // the rate is what is asked for
-		sent := time.Now()
-		status, _, err := c.do(list)
-		took := time.Since(sent)
-		if err != nil || status != 200 {
-			return fmt.Errorf("a list got %d, %w", status, err)
-		}
-		f.keep(nil, func() { f.probes = append(f.probes, took) })
-	}
-	return ctx.Err()
 }

@@ -176,7 +176,9 @@ var rows = []row{
 }
 
 // overloadValues are what the rows of an overload are about.
-var overloadValues = []string{"goodput of the capacity", "without the generator", "requests per second", "other responses"}
+var overloadValues = []string{
+	"goodput of the capacity", "goodput of the sustained", "without the generator", "requests per second", "other responses",
+}
 
 // accepted is the status of a submission.
 const accepted = 202
