@@ -76,6 +76,7 @@ type Limits struct {
 	MaxQueued        time.Duration `default:"24h" help:"How long the workers may take for what a tenant has queued; further submissions get a 429. 0 is any time."`
 	MaxQueuedSmall   time.Duration `default:"5m" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
 	MaxRetention     time.Duration `default:"168h" help:"Longest retention that a submission may ask for; --retention may be asked for in any case."`
+	Reuse            bool          `default:"true" negatable:"" help:"Let a multiplication have the result of an earlier one of the same matrices, instead of computing it again; a submission may refuse that."`
 	GlobalPriorities bool          `help:"Let the priorities of all clients count against those of other tenants. By default only those of keys with the scope admin do, and of others they count among the multiplications of their own tenant."`
 	TenantQuotas     Quotas        `embed:"" prefix:"tenant-"`
 	MaxJSONValues    int64         `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
@@ -278,6 +279,7 @@ func (l Limits) jobs() jobs.Limits {
 			Requests:      l.TenantQuotas.Requests,
 		},
 		Queued:       admission.Limits{Tiles: l.MaxQueued, Small: l.MaxQueuedSmall},
+		Reuse:        l.Reuse,
 		MaxRetention: l.MaxRetention,
 	}
 }
