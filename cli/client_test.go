@@ -28,6 +28,7 @@ func TestClient(t *testing.T) {
 	b := &clientBundle{env: []string{"MILLRACE_SERVER=" + dev.API}, api: connect(t, dev.API)}
 	t.Run("multiply", b.testMultiply)
 	t.Run("operands", b.testOperands)
+	t.Run("reuse", b.testReuse)
 	t.Run("batch", b.testBatch)
 	t.Run("output", b.testOutput)
 	t.Run("streams", b.testStreams)

@@ -18,6 +18,7 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/s3server"
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/objects"
@@ -41,7 +42,7 @@ func withObjects(t *testing.T) (b *testBundle, raw *minio.Core, prefix string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return setupWith(t, options{objects: room}), s3server.Raw(t), prefix
+	return setupWith(t, options{objects: room, accept: jobs.Limits{Reuse: true}}), s3server.Raw(t), prefix
 }
 
 // objectJSON is an object as operands and outputs name it.

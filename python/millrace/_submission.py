@@ -73,7 +73,14 @@ def operand_json(caller: Caller, operand: Resolved, name: str, uploads: List[Mat
     return reference(uploads[-1])
 
 
-def options(priority: Optional[int], retention_seconds: Optional[int], webhook: Optional[str] = None) -> Options:
-    """What is chosen for a multiplication, as its order has it."""
-    chosen = {"priority": priority, "retention_seconds": retention_seconds, "webhook": webhook}
+def options(
+    priority: Optional[int], retention_seconds: Optional[int], reuse: bool, webhook: Optional[str] = None
+) -> Options:
+    """What is chosen for a multiplication, as its order has it. What is not is left out: older servers do not know all."""
+    chosen = {
+        "priority": priority,
+        "retention_seconds": retention_seconds,
+        "webhook": webhook,
+        "reuse": None if reuse else False,
+    }
     return {name: value for name, value in chosen.items() if value is not None}
