@@ -16,7 +16,7 @@ import (
 type multiplyCommand struct {
 	remote.ServerFlags
 	remote.OutputFlags
-	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], id:MATRIX_ID for a matrix on the server, or s3://BUCKET/KEY for a .npy file in a bucket that the server may read."`
+	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], id:MATRIX_ID for a matrix on the server, or s3://BUCKET/KEY[?version=ID] for a .npy file in a bucket that the server may read."`
 	B           string        `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
 	Batch       string        `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
 	Detach      bool          `short:"d" help:"Print the id of the multiplication as soon as it is queued, and do not wait."`

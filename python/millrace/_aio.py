@@ -14,6 +14,7 @@ from ._download import Out
 from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand
+from ._submission import Object
 
 T = TypeVar("T")
 THREADS = 8
@@ -71,10 +72,11 @@ class AsyncClient:
         retention_seconds: Optional[int] = None,
         reuse: bool = True,
         webhook: Optional[str] = None,
+        output: Optional[Object] = None,
     ) -> Future:
         """Queue a multiplication, as ``Client.submit``. The future can be awaited."""
         chosen = {"priority": priority, "retention_seconds": retention_seconds, "reuse": reuse, "webhook": webhook}
-        return await self._run(self.sync.submit, a, b, **chosen)
+        return await self._run(self.sync.submit, a, b, output=output, **chosen)
 
     async def submit_many(
         self,

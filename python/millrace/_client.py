@@ -17,7 +17,7 @@ from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand, Random, check_shapes, reference, resolve, result_type
 from ._stored import Stored
-from ._submission import options
+from ._submission import Object, options
 from ._token import Path, Token, TokenSource
 from ._transport import Transport
 
@@ -158,6 +158,7 @@ class Client(Stored):
         retention_seconds: Optional[int] = None,
         reuse: bool = True,
         webhook: Optional[str] = None,
+        output: Optional[Object] = None,
     ) -> Future:
         """Queue a multiplication, and return at once.
 
@@ -168,6 +169,9 @@ class Client(Stored):
         webhook : str, optional
             Where the server sends a message when the multiplication ends: the url of a webhook that was made with
             ``only_named``, to which parameters may be added.
+        output : (str, str), optional
+            A bucket and the key of an object, to which the server writes the result as a .npy file as well, if its
+            settings allow that. The multiplication is completed when it is there.
 
         Returns
         -------
@@ -180,8 +184,10 @@ class Client(Stored):
             As ``matmul``.
         QuotaError, TooBusyError, StorageFullError
             The server does not accept more for now.
+        PermissionDeniedError
+            The settings of the server do not allow the output.
         """
-        chosen = options(priority, retention_seconds, reuse, webhook)
+        chosen = options(priority, retention_seconds, reuse, webhook, output)
         return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), chosen, 0)
 
     def submit_many(

@@ -13,6 +13,7 @@ from ._download import Out
 from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand
+from ._submission import Object
 
 _lock = threading.Lock()
 _client: Optional[Client] = None
@@ -86,10 +87,11 @@ def submit(
     retention_seconds: Optional[int] = None,
     reuse: bool = True,
     webhook: Optional[str] = None,
+    output: Optional[Object] = None,
 ) -> Future:
     """Queue a multiplication, and return at once: see ``Client.submit``."""
     return default_client().submit(
-        a, b, priority=priority, retention_seconds=retention_seconds, reuse=reuse, webhook=webhook
+        a, b, priority=priority, retention_seconds=retention_seconds, reuse=reuse, webhook=webhook, output=output
     )
 
 
