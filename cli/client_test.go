@@ -37,6 +37,7 @@ func TestClient(t *testing.T) {
 	t.Run("output in place", b.testOutputInPlace)
 	t.Run("interrupted pipe", b.testInterruptedPipe)
 	t.Run("broken upload", b.testBrokenUpload)
+	t.Run("upload to an older server", b.testUploadToOlderServer)
 	t.Run("broken download", b.testBrokenDownload)
 	t.Run("partial file", b.testPartialFile)
 	t.Run("damaged download", b.testDamagedDownload)
