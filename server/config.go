@@ -55,11 +55,16 @@ type Stopping struct {
 // Storage says where the contents of matrices are kept, and for how long.
 type Storage struct {
 	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, file:///directory, which all processes must share, or s3://bucket/prefix?endpoint=…&region=…."`
-	S3Allow   []string      `name:"s3-allow" env:"MILLRACE_S3_ALLOW" placeholder:"BUCKET/PREFIX=MODES" sep:" " help:"Part of a bucket whose objects may be operands (read) or outputs (write): [TENANT:]bucket/prefix=read,write, or with an address, s3://bucket/prefix?endpoint=…&region=…=read. None by default; several are separated by spaces, or given by several flags."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
 
 	RetentionMayDiffer bool `help:"Start although other processes have another retention: while all are being given a new one."`
+	Buckets
 	Keeping
+}
+
+// Buckets says which objects of users may be operands and outputs.
+type Buckets struct {
+	S3Allow []string `name:"s3-allow" env:"MILLRACE_S3_ALLOW" placeholder:"BUCKET/PREFIX=MODES" sep:" " help:"Part of a bucket whose objects may be operands (read) or outputs (write): [TENANT:]bucket/prefix=read,write, or with an address, s3://bucket/prefix?endpoint=…&region=…=read. None by default; several are separated by spaces, or given by several flags."`
 }
 
 // Keeping says what the process does when the block store is almost full, or looks like another installation's.
