@@ -82,7 +82,7 @@ def options(
     webhook: Optional[str] = None,
     output: Optional[Object] = None,
 ) -> Options:
-    """What is chosen for a multiplication, as its order has it. What is not is left out: older servers do not know all."""
+    """What is chosen for a multiplication, as its order has it. What is not is left out, as older servers need it."""
     chosen = {
         "priority": priority,
         "retention_seconds": retention_seconds,
