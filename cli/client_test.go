@@ -28,6 +28,7 @@ func TestClient(t *testing.T) {
 	b := &clientBundle{env: []string{"MILLRACE_SERVER=" + dev.API}, api: connect(t, dev.API)}
 	t.Run("multiply", b.testMultiply)
 	t.Run("operands", b.testOperands)
+	t.Run("reuse", b.testReuse)
 	t.Run("batch", b.testBatch)
 	t.Run("output", b.testOutput)
 	t.Run("streams", b.testStreams)
@@ -36,6 +37,7 @@ func TestClient(t *testing.T) {
 	t.Run("output in place", b.testOutputInPlace)
 	t.Run("interrupted pipe", b.testInterruptedPipe)
 	t.Run("broken upload", b.testBrokenUpload)
+	t.Run("upload to an older server", b.testUploadToOlderServer)
 	t.Run("broken download", b.testBrokenDownload)
 	t.Run("partial file", b.testPartialFile)
 	t.Run("damaged download", b.testDamagedDownload)

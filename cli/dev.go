@@ -28,6 +28,7 @@ type devCommand struct {
 	server.Hosts
 	server.Clients
 	server.Webhooks
+	server.Buckets
 	server.Keeping
 	TLS       certificate.Files `embed:""`
 	OIDC      oidc.Settings     `embed:""`
@@ -90,6 +91,7 @@ func (c *devCommand) config() (server.Config, error) {
 		Storage: server.Storage{
 			Blocks:    c.Blocks,
 			Retention: c.Retention,
+			Buckets:   c.Buckets,
 			Keeping:   c.Keeping,
 		},
 		Limits:   c.Limits,

@@ -16,7 +16,7 @@ import (
 type multiplyCommand struct {
 	remote.ServerFlags
 	remote.OutputFlags
-	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], id:MATRIX_ID for a matrix on the server, or s3://BUCKET/KEY for a .npy file in a bucket that the server may read."`
+	A           string        `arg:"" optional:"" name:"A.npy" help:"Left matrix: a .npy file, a pipe that delivers one, - for standard input, random:ROWSxCOLS[:SEED], id:MATRIX_ID for a matrix on the server, or s3://BUCKET/KEY[?version=ID] for a .npy file in a bucket that the server may read."`
 	B           string        `arg:"" optional:"" name:"B.npy" help:"Right matrix, likewise."`
 	Batch       string        `placeholder:"FILE" help:"Multiply many pairs: a file of NDJSON, one submission a line as for POST /v1/multiplications; - is standard input. Prints one line of JSON for each, in order."`
 	Detach      bool          `short:"d" help:"Print the id of the multiplication as soon as it is queued, and do not wait."`
@@ -24,6 +24,7 @@ type multiplyCommand struct {
 	Priority    int32         `default:"2" help:"1 (most urgent) to 4."`
 	Retention   time.Duration `placeholder:"DURATION" help:"How long the multiplication and its result are kept after their last use, like 1h. Without it, as long as the server keeps others."`
 	Webhook     string        `placeholder:"URL" help:"The url of a webhook that is told when the multiplication ends: one that was made with only_named, to which parameters may be added."`
+	NoReuse     bool          `help:"Compute the result, also if the server still has that of an earlier multiplication of the same matrices."`
 	OnInterrupt string        `default:"ask" enum:"ask,cancel,leave" help:"What happens to the multiplication when this command is interrupted: ${enum}. Without a terminal, ask means leave."`
 }
 
@@ -157,6 +158,9 @@ func (c *multiplyCommand) submit(
 	if c.Webhook != "" {
 		order.Webhook = &c.Webhook
 	}
+	if c.NoReuse {
+		order.Reuse = new(false)
+	}
 	m, err := api.Submit(ctx, order)
 	if err != nil {
 		return m, fmt.Errorf("submitting: %w", err)
@@ -186,6 +190,9 @@ func (c *multiplyCommand) compute(
 	}
 	id := m.ID
 	fmt.Fprintf(log, "%-10s %s\n", "submitted", id)
+	if m.Reused != nil && *m.Reused {
+		fmt.Fprintf(log, "%-10s %s\n", "reused", "the result of an earlier multiplication of the same matrices")
+	}
 	m, err = remote.Watch(ctx, api, id, log)
 	switch {
 	case err == nil:

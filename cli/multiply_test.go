@@ -54,6 +54,23 @@ func (b *clientBundle) testOperands(t *testing.T) {
 	}
 }
 
+// testReuse: the result of an earlier multiplication is used again, and is not if that is refused.
+func (b *clientBundle) testReuse(t *testing.T) {
+	const a, c = "random:1000x200:1", "random:200x1000:2"
+	for _, test := range []struct {
+		flag string
+		want bool
+	}{{"--priority=2", false}, {"--priority=3", true}, {"--no-reuse", false}} {
+		stdout, stderr := b.ok(t, "multiply", a, c, "-o", filepath.Join(t.TempDir(), "C.npy"), "--json", test.flag)
+		m := decodeJSON[summary](t, stdout).Multiplication
+		reused := m.Reused != nil && *m.Reused
+		shown, _ := b.ok(t, "show", m.ID)
+		if reused != test.want || strings.Contains(stderr, "reused ") != test.want || strings.Contains(shown, "reused ") != test.want {
+			t.Errorf("%s: reused %t, printed %q and %q, want reused %t", test.flag, reused, stderr, shown, test.want)
+		}
+	}
+}
+
 // testOutput: results on standard output, and files that exist already.
 func (b *clientBundle) testOutput(t *testing.T) {
 	a := writeMatrix(t, 30, 30, matrix.Float64, false)

@@ -3,8 +3,13 @@ package cli_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -70,5 +75,37 @@ func (b *clientBundle) testBrokenUpload(t *testing.T) {
 	}
 	if !p.sent("HEAD /v1/uploads/") || !strings.Contains(stderr, "again") {
 		t.Errorf("the upload did not break, or its client did not ask where it goes on: %s", stderr)
+	}
+}
+
+// testUploadToOlderServer: a server that does not know the fields of uploads that go on gets the file as a whole.
+func (b *clientBundle) testUploadToOlderServer(t *testing.T) {
+	target, err := url.Parse(b.server())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	var others atomic.Int64
+	older := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead || r.Method == http.MethodPatch {
+			others.Add(1)
+		}
+		r.Header.Del("Upload-Complete")
+		r.Header.Del("Upload-Length")
+		proxy.ServeHTTP(w, r)
+	}))
+	defer older.Close()
+	file := writeMatrix(t, 1024, 1024, matrix.Float64, false)
+	id, _ := b.ok(t, "upload", file, "--server="+older.URL)
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := b.api.Matrix(t.Context(), strings.TrimSpace(id))
+	if want := fmt.Sprintf("sha-256:%x", sha256.Sum256(content)); err != nil || m.Digest == nil || *m.Digest != want {
+		t.Errorf("got %+v, %v, want the digest %s", m, err, want)
+	}
+	if n := others.Load(); n != 0 {
+		t.Errorf("%d requests to an upload that goes on, want none", n)
 	}
 }

@@ -48,7 +48,7 @@ func (b *clientBundle) testNoEvents(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	defer gateway.Close()
-	id := b.api.submit(fewTiles)
+	id := b.api.submit(strings.Replace(fewTiles, "{", `{"reuse": false, `, 1))
 	stdout, _ := b.ok(t, "show", id, "--watch", "--server="+gateway.URL)
 	wantTexts(t, stdout, "4 of 4 completed")
 }

@@ -671,7 +671,10 @@ type BatchItem struct {
 	// Result Present once the state is completed, if the request has waited
 	//
 	// Examples: {"bytes":32,"cols":2,"dtype":"float64","href":"/v1/multiplications/01a20a2b-e14e-7d86-921d-a6528b55629e/result","matrix_id":"01a20a2b-e14e-7d87-8f60-52d94b1ce3aa","rows":2,"values":[[19,22],[43,50]],"verified":true}
-	Result *Result         `json:"result,omitempty"`
+	Result *Result `json:"result,omitempty"`
+
+	// Reused Whether it has the result of an earlier one of the same matrices, and nothing was computed
+	Reused *bool           `json:"reused,omitempty"`
 	State  *BatchItemState `json:"state,omitempty"`
 
 	// Status The status that a request for this order alone would have: 202 if it is accepted, 200 if it has also finished, else that of the problem
@@ -1038,6 +1041,9 @@ type Multiplication struct {
 
 	// RetentionSeconds How long it is kept after its last use, if its submission said so
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// Reused Whether it has the result of an earlier one of the same matrices, and nothing was computed
+	Reused *bool `json:"reused,omitempty"`
 
 	// Shape A is m×k, B is k×n, the result is m×n
 	//
@@ -1602,6 +1608,9 @@ type Submission struct {
 	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
 
+	// Reuse Whether it may have the result of an earlier multiplication of the same matrices, instead of being computed again: `true` if it is left out
+	Reuse *bool `json:"reuse,omitempty"`
+
 	// Webhook Where a message is sent when the multiplication ends: the url of a webhook that was made with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it is never an inline one
 	Webhook *string `json:"webhook,omitempty"`
 }
@@ -1944,6 +1953,9 @@ type SubmitMultiplicationMultipartBody struct {
 
 	// RetentionSeconds How long the multiplication, its result and the operands that come with it are kept after their last use. As long as the server keeps others if it is left out; the server bounds it. A multiplication with it is never an inline one
 	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
+	// Reuse Whether it may have the result of an earlier multiplication of the same matrices, instead of being computed again: `true` if it is left out
+	Reuse *bool `json:"reuse,omitempty"`
 
 	// Webhook Where a message is sent when the multiplication ends: the url of a webhook that was made with `only_named`, to which parameters may be added, as in `https://example.com/hooks?run=17`. A multiplication with it is never an inline one
 	Webhook *string `json:"webhook,omitempty"`
@@ -2361,6 +2373,8 @@ type ClientInterface interface {
 	//
 	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 	//
+	// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
@@ -2369,6 +2383,8 @@ type ClientInterface interface {
 	// SubmitMultiplication Multiply two matrices
 	//
 	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
+	//
+	// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2831,6 +2847,8 @@ func (c *Operations) ListMultiplications(ctx context.Context, params *ListMultip
 //
 // Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 //
+// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
@@ -2849,6 +2867,8 @@ func (c *Operations) SubmitMultiplicationWithBody(ctx context.Context, params *S
 // SubmitMultiplication Multiply two matrices
 //
 // Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
+//
+// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5626,6 +5646,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 	//
+	// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
@@ -5634,6 +5656,8 @@ type ClientWithResponsesInterface interface {
 	// SubmitMultiplicationWithResponse Multiply two matrices
 	//
 	// Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
+	//
+	// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -12806,6 +12830,8 @@ func (c *ClientWithResponses) ListMultiplicationsWithResponse(ctx context.Contex
 //
 // Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
 //
+// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/multiplications (the `SubmitMultiplication` operationId).
@@ -12820,6 +12846,8 @@ func (c *ClientWithResponses) SubmitMultiplicationWithBodyWithResponse(ctx conte
 // SubmitMultiplicationWithResponse Multiply two matrices
 //
 // Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits for the result, and contains it in `result.values` if it is small. Operands are stored matrices, numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are read where they are.
+//
+// If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new multiplication that is `completed` at once with that result, and says `"reused": true`: it has an id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. `"reuse": false` asks for a computation.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

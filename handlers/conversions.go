@@ -44,6 +44,7 @@ func (a *API) multiplicationBody(ctx context.Context, m jobs.Multiplication) res
 		CreatedAt:  m.CreatedAt.UTC(),
 		StartedAt:  resource.UTC(m.StartedAt),
 		FinishedAt: resource.UTC(m.FinishedAt),
+		Reused:     m.Reused,
 		Output:     payload.Output(m.Output),
 		Links:      a.multiplicationLinks(ctx, m),
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/s3server"
+	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store/objects"
@@ -41,7 +42,7 @@ func withObjects(t *testing.T) (b *testBundle, raw *minio.Core, prefix string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return setupWith(t, options{objects: room}), s3server.Raw(t), prefix
+	return setupWith(t, options{objects: room, accept: jobs.Limits{Reuse: true}}), s3server.Raw(t), prefix
 }
 
 // objectJSON is an object as operands and outputs name it.
@@ -112,10 +113,16 @@ func TestObjects(t *testing.T) {
 		t.Errorf("the newest matrices are %+v, of them in buckets %+v, want %+v", all.Items[0], newest, made)
 	}
 	batch := b.batch(t, jsonType, fmt.Sprintf(`[{"a": {"matrix_id": %q}, "b": {"random": {"rows": 200, "cols": 1}}},
-		{"a": %s, "b": %[2]s}]`, made.ID, objectJSON(prefix+"/read/a.npy"))).want(t, http.StatusOK)
+		{"a": %s, "b": %[2]s}, {"a": {"values": [[1]]}, "b": {"values": [[1]]}, "output": %[3]s}]`,
+		made.ID, objectJSON(prefix+"/read/a.npy"), objectJSON(key))).want(t, http.StatusOK)
 	items := decode[resource.Batch](t, batch).Items
-	if items[0].Status != http.StatusAccepted || items[1].Status != http.StatusUnprocessableEntity {
-		t.Errorf("in a batch: %s, want 202 for a matrix, and 422 for an object", batch.body)
+	if items[0].Status != http.StatusAccepted {
+		t.Errorf("in a batch: %s, want 202 for a matrix", batch.body)
+	}
+	for _, item := range items[1:] {
+		if p := item.Problem; p == nil || p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Detail, "POST /v1/matrices") {
+			t.Errorf("in a batch: %s, want 422 for objects, and what to do instead", batch.body)
+		}
 	}
 	s3server.Put(t, raw, prefix+"/read/a.npy", c)
 	b.get(t, "/v1/matrices/"+made.ID+"/content").wantCode(t, problem.Changed)

@@ -18,6 +18,7 @@ type response struct {
 	location string
 	body     []byte
 	replayed bool
+	final    bool // the multiplication has finished with its submission
 }
 
 // newResponse renders a response.

@@ -142,6 +142,7 @@ func (a *API) submitTiles(ctx context.Context, r request, order jobs.Submission)
 		if err != nil {
 			return err
 		}
+		resp.final = m.State.Final()
 		return saveTx(ctx, tx, r, resp)
 	})
 	return resp, err
@@ -160,7 +161,7 @@ func (a *API) accepted(ctx context.Context, w Waiting, resp *response, err error
 	}
 	if w.asked {
 		by := a.hub.WaitAccepted
-		if resp.replayed {
+		if resp.replayed || resp.final {
 			by = a.hub.Wait
 		}
 		a.waitAccepted(ctx, by, w, out)

@@ -52,10 +52,11 @@ func (o Order) Bytes() int {
 
 // Accepted is what has become of an order: a multiplication, or an error of that order alone.
 type Accepted struct {
-	ID    uuid.UUID
-	State State
-	Bytes int // that it takes to read it with its result, if that is small
-	Err   error
+	ID     uuid.UUID
+	State  State
+	Reused bool // it has the result of an earlier one
+	Bytes  int  // that it takes to read it with its result, if that is small
+	Err    error
 }
 
 // SubmitAllTx accepts those orders that can be accepted, as SubmitTx does. One that cannot be accepted leaves nothing.
@@ -112,7 +113,11 @@ func (c *Client) submitOneTx(ctx context.Context, tx *store.TenantTx, s Submissi
 	if err != nil && admission.OfOrder(err) {
 		return Accepted{Err: err}, nil
 	}
-	accepted := Accepted{ID: m.ID, State: m.State}
+	accepted := Accepted{
+		ID:     m.ID,
+		State:  m.State,
+		Reused: m.Reused,
+	}
 	if size := m.C.Shape.Bytes(); size <= store.MaxInline {
 		accepted.Bytes = int(size)
 	}

@@ -29,6 +29,8 @@ type Limits struct {
 	MaxReserved int64        // what unfinished results may still need in the block store; 0: most of what is free
 	Quotas      quota.Limits // of tenants that have none of their own
 	Queued      admission.Limits
+	// Reuse says that a multiplication may have the result of an earlier one.
+	Reuse bool
 	// MaxRetention is the longest retention that a submission may ask for; 0: that of others.
 	MaxRetention time.Duration
 }

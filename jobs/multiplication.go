@@ -37,7 +37,7 @@ type Multiplication struct {
 	Progress       queue.Progress
 
 	Failure string        // why it failed; empty unless the state is Failed
-	Errors  []queue.Error // of attempts at its tiles, newest first, at most maxErrorsShown
+	Errors  []queue.Error // of attempts at its tiles, newest first, at most 50
 
 	CreatedAt  time.Time
 	StartedAt  *time.Time    // when its first tile was started
@@ -46,9 +46,11 @@ type Multiplication struct {
 	Retention  time.Duration // of its own; 0: it has none
 	Output     *objects.Output
 	Webhook    *string // the url of the one that its submission names
+	Reused     bool    // it has the result of an earlier one, and nothing was computed
 
-	own    bool                   // of one that is being accepted: see Submission
-	inline *inline.Multiplication // if it is inline, with its contents
+	reuseKey []byte                 // see package reuse
+	own      bool                   // of one that is being accepted: see Submission
+	inline   *inline.Multiplication // if it is inline, with its contents
 }
 
 // Ref names a matrix that is part of a multiplication.
@@ -56,9 +58,6 @@ type Ref struct {
 	ID    uuid.UUID
 	Shape matrix.Shape
 }
-
-// maxErrorsShown is how many of the newest errors of a multiplication are read.
-const maxErrorsShown = 50
 
 // State is the state of a multiplication, as clients see it.
 type State string
@@ -144,6 +143,7 @@ func newMultiplication(row store.Multiplication) Multiplication {
 		ExpiresAt:      row.ExpiresAt,
 		Output:         row.Output,
 		Webhook:        row.Webhook,
+		Reused:         row.Reused,
 	}
 	if row.Retention != nil {
 		m.Retention = *row.Retention
@@ -178,5 +178,6 @@ func (m Multiplication) row() store.Multiplication {
 		StartedAt:     m.StartedAt,
 		FinishedAt:    m.FinishedAt,
 		Output:        m.Output,
+		ReuseKey:      m.reuseKey,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/jobs/history"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
@@ -144,7 +145,7 @@ func tiled(
 	if err := r.SendBatch(ctx, &batch); err != nil {
 		return fmt.Errorf("reading multiplications: %w", err)
 	}
-	errs, err := failures(ctx, r, progress)
+	errs, err := history.Errors(ctx, r.SendBatch, progress)
 	if err != nil {
 		return err
 	}
@@ -153,31 +154,11 @@ func tiled(
 		m.A.Shape.DType = d.ADType
 		m.B.Shape.DType = d.BDType
 		m.Progress = progress[m.ID]
-		// Their jobs may be gone, or have been those of bundles.
-		m.Progress.Attempts = max(m.Progress.Attempts, m.TilesCompleted)
+		if !m.Reused { // their jobs may be gone, or have been those of bundles
+			m.Progress.Attempts = max(m.Progress.Attempts, m.TilesCompleted)
+		}
 		m.Errors = errs[m.ID]
 		found[identity.Owned{Tenant: m.Tenant, ID: m.ID}] = m
 	}
 	return nil
-}
-
-// failures reads the errors of those multiplications that have some.
-func failures(
-	ctx context.Context, r reader, progress map[uuid.UUID]queue.Progress,
-) (map[uuid.UUID][]queue.Error, error) {
-	var failing []uuid.UUID
-	for id, p := range progress {
-		if p.Failures > 0 {
-			failing = append(failing, id)
-		}
-	}
-	if len(failing) == 0 {
-		return nil, nil
-	}
-	var batch pgx.Batch
-	errs := queue.BatchErrors(&batch, failing, maxErrorsShown)
-	if err := r.SendBatch(ctx, &batch); err != nil {
-		return nil, fmt.Errorf("reading the errors of multiplications: %w", err)
-	}
-	return errs, nil
 }

@@ -2,10 +2,9 @@ package jobs
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/millrace/millrace/store/objects"
 	"github.com/millrace/millrace/store/outputs"
 	"github.com/millrace/millrace/store/retention"
+	"github.com/millrace/millrace/store/reuse"
 	"github.com/millrace/millrace/store/webhooks"
 )
 
@@ -55,13 +55,13 @@ type Submission struct {
 	// Output is where the result is written to, besides the block store; nil: nowhere.
 	Output  *objects.Output
 	Webhook string // the url of one that tells of it; empty: none is named
+	Compute bool   // it is computed, also if an earlier one has its result
 	// Own says that the priority counts among the tenant's own multiplications only, not against those of others.
 	Own bool
 }
 
-// ErrOlderProcesses means that a multiplication with parts cannot be accepted while processes of a version before them
-// run.
-var ErrOlderProcesses = errors.New("the service is being updated: older processes cannot divide the inner dimension")
+// ErrOlderProcesses means that a multiplication with parts cannot be accepted yet.
+var ErrOlderProcesses = parts.ErrOlderProcesses
 
 // SubmitTx accepts a multiplication: it writes its row, the rows of operands that are not stored yet, and the jobs of
 // its first tiles; the others follow as these are completed. Workers are woken after the commit. Whether too much is
@@ -78,7 +78,7 @@ func (c *Client) SubmitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	if err != nil {
 		return Multiplication{}, fmt.Errorf("submitting: %w", err)
 	}
-	tx.Tx().AfterCommit(func() { c.countSubmission(m) })
+	tx.Tx().AfterCommit(func() { c.countSubmission(ctx, m) })
 	return m, nil
 }
 
@@ -90,38 +90,32 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 			return Multiplication{}, err
 		}
 	}
-	if m.Plan.Parts() > 1 {
-		if known, err := tx.Tx().KnowParts(ctx); err != nil || !known {
-			return Multiplication{}, cmp.Or(err, ErrOlderProcesses)
-		}
-	}
-	result := parts.Result(m.C.ID, m.C.Shape, m.Plan, m.TilesTotal)
-	if result.InBlocks() {
-		if err := c.store.CheckSpace(0); err != nil { // Reserve is about how much the result takes
-			return Multiplication{}, err
-		}
+	if err := c.shareResultTx(ctx, tx, s, &m); err != nil {
+		return Multiplication{}, err
 	}
 	if err := c.writeOperandsTx(ctx, tx, s); err != nil {
 		return Multiplication{}, err
 	}
-	if _, err := tx.InsertMatrix(ctx, result); err != nil {
-		return Multiplication{}, err
-	}
-	if m.TilesTotal > 0 {
-		if err := tx.Tx().Reserve(ctx, m.ID, m.Plan, m.C.Shape.DType, c.limits.MaxReserved); err != nil {
+	if !m.Reused {
+		if err := parts.WriteResultTx(ctx, c.store, tx, m.row(), c.limits.MaxReserved); err != nil {
 			return Multiplication{}, err
 		}
 	}
 	accepted, err := c.enqueueTx(ctx, tx, m)
-	if err == nil {
-		err = c.quotas.CheckTx(ctx, tx)
-	}
 	if err == nil && s.Retention > 0 {
 		err = setRetentionTx(ctx, tx, &accepted, s)
 	}
 	if err == nil && s.Webhook != "" {
 		accepted.Webhook = &s.Webhook
 		err = webhooks.NameTx(ctx, tx, accepted.ID, s.Webhook)
+	}
+	if err == nil && m.Reused { // told by the webhooks, too
+		var row store.Multiplication
+		row, err = reuse.CompleteTx(ctx, tx, m.ID, c.store.Retention)
+		accepted = newMultiplication(row)
+	}
+	if err == nil {
+		err = c.quotas.CheckTx(ctx, tx)
 	}
 	if err != nil {
 		return Multiplication{}, err
@@ -131,10 +125,29 @@ func (c *Client) submitTx(ctx context.Context, tx *store.TenantTx, s Submission)
 	return accepted, nil
 }
 
+// shareResultTx gives a new multiplication the result of an earlier one, if there is one and that is wanted. One in
+// queue small costs less than the look for it; one with an output has a job in any case.
+func (c *Client) shareResultTx(ctx context.Context, tx *store.TenantTx, s Submission, m *Multiplication) (err error) {
+	if !c.limits.Reuse || m.Plan.Small() {
+		return nil
+	}
+	m.reuseKey = reuse.Key(m.Tenant, s.A.Matrix, s.B.Matrix)
+	if m.reuseKey != nil && !s.Compute && s.Output == nil {
+		m.Reused, err = reuse.ShareTx(ctx, tx, m.C.ID, m.reuseKey, c.store.Retention)
+	}
+	return err
+}
+
 // enqueueTx writes the row of a new multiplication and enqueues its tiles: all of them if they are few, or if a process
-// runs that would not enqueue the others. The job that writes an output is enqueued when the others are counted.
+// runs that would not enqueue the others; none if its result is there. The job that writes an output is enqueued when
+// the others are counted.
 func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplication) (Multiplication, error) {
 	batched := m.Output != nil
+	if m.Reused {
+		m.Jobs.Last = -1
+		row, err := tx.InsertMultiplication(ctx, m.row())
+		return newMultiplication(row), err
+	}
 	if m.TilesTotal > batchTiles {
 		var err error
 		if batched, err = tx.Tx().KnowBatches(ctx); err != nil {
@@ -226,10 +239,15 @@ func (c *Client) writeOperandsTx(ctx context.Context, tx *store.TenantTx, s Subm
 	return tx.UseMatrices(ctx, stored)
 }
 
-// countSubmission counts a multiplication that was accepted. One without elements is completed with that.
-func (c *Client) countSubmission(accepted Multiplication) {
+// countSubmission counts a multiplication that was accepted. One without elements is completed with that, and so is one
+// whose result was there: it is no measure of how long multiplications take.
+func (c *Client) countSubmission(ctx context.Context, accepted Multiplication) {
 	c.metrics.Submitted(queueOf(accepted.Plan), 1)
-	if accepted.State == Completed {
+	switch {
+	case accepted.Reused:
+		c.metrics.Reused(string(Completed))
+		endOf(accepted).Log(ctx, c.log, slog.LevelInfo)
+	case accepted.State == Completed:
 		c.countCompletion(accepted)
 	}
 }

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,12 +12,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/reuse"
 )
 
 // move is a statement of the store that implements a transition, in one of the cases that it tells apart.
@@ -45,6 +48,19 @@ var moves = []move{
 		transition: complete,
 		before:     func(m *store.Multiplication) { m.TilesCompleted = m.TilesTotal - 1 },
 		call:       (*transitionBundle).countTile,
+	},
+	{
+		statement:  "CompleteReused",
+		transition: complete,
+		call: func(b *transitionBundle, id uuid.UUID) (bool, error) {
+			return b.inTx(func(tx *store.Tx) (bool, error) {
+				_, err := reuse.CompleteTx(b.t.Context(), tx.For(identity.DefaultTenant), id, time.Hour)
+				if errors.Is(err, pgx.ErrNoRows) {
+					return false, nil
+				}
+				return err == nil, err
+			})
+		},
 	},
 	{
 		statement:  "EndMultiplication",

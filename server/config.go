@@ -55,11 +55,16 @@ type Stopping struct {
 // Storage says where the contents of matrices are kept, and for how long.
 type Storage struct {
 	Blocks    string        `default:"postgres" help:"Block store of large matrices: postgres, file:///directory, which all processes must share, or s3://bucket/prefix?endpoint=…&region=…."`
-	S3Allow   []string      `name:"s3-allow" env:"MILLRACE_S3_ALLOW" placeholder:"BUCKET/PREFIX=MODES" sep:" " help:"Part of a bucket whose objects may be operands (read) or outputs (write): [TENANT:]bucket/prefix=read,write, or with an address, s3://bucket/prefix?endpoint=…&region=…=read. None by default; several are separated by spaces, or given by several flags."`
 	Retention time.Duration `default:"24h" help:"How long multiplications and matrices are kept after their last use."`
 
 	RetentionMayDiffer bool `help:"Start although other processes have another retention: while all are being given a new one."`
+	Buckets
 	Keeping
+}
+
+// Buckets says which objects of users may be operands and outputs.
+type Buckets struct {
+	S3Allow []string `name:"s3-allow" env:"MILLRACE_S3_ALLOW" placeholder:"BUCKET/PREFIX=MODES" sep:" " help:"Part of a bucket whose objects may be operands (read) or outputs (write): [TENANT:]bucket/prefix=read,write, or with an address, s3://bucket/prefix?endpoint=…&region=…=read. None by default; several are separated by spaces, or given by several flags."`
 }
 
 // Keeping says what the process does when the block store is almost full, or looks like another installation's.
@@ -76,6 +81,7 @@ type Limits struct {
 	MaxQueued        time.Duration `default:"24h" help:"How long the workers may take for what a tenant has queued; further submissions get a 429. 0 is any time."`
 	MaxQueuedSmall   time.Duration `default:"5m" help:"How long the workers may take for the small multiplications of all tenants that are queued; further ones get a 429. 0 is any time."`
 	MaxRetention     time.Duration `default:"168h" help:"Longest retention that a submission may ask for; --retention may be asked for in any case."`
+	Reuse            bool          `default:"true" negatable:"" help:"Let a multiplication have the result of an earlier one of the same matrices, instead of computing it again; a submission may refuse that."`
 	GlobalPriorities bool          `help:"Let the priorities of all clients count against those of other tenants. By default only those of keys with the scope admin do, and of others they count among the multiplications of their own tenant."`
 	TenantQuotas     Quotas        `embed:"" prefix:"tenant-"`
 	MaxJSONValues    int64         `default:"0" help:"Largest matrix that is served as JSON, in elements; 0 means no limit but that of matrices."`
@@ -278,6 +284,7 @@ func (l Limits) jobs() jobs.Limits {
 			Requests:      l.TenantQuotas.Requests,
 		},
 		Queued:       admission.Limits{Tiles: l.MaxQueued, Small: l.MaxQueuedSmall},
+		Reuse:        l.Reuse,
 		MaxRetention: l.MaxRetention,
 	}
 }

@@ -30,6 +30,7 @@ func TestIndexes(t *testing.T) {
 		"multiplications_c":              db.PageByMatrix,
 		"multiplications_expires_at":     db.DeleteExpiredMultiplications,
 		"multiplications_growing":        db.SumReserved,
+		"multiplications_reuse":          db.ShareResult,
 		"multiplications_tenant_newest":  db.PageByState,
 		"multiplications_unqueued":       db.ListStarved,
 		"uploads_expires_at":             db.DeleteExpiredUploads,

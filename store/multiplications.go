@@ -47,6 +47,8 @@ type Multiplication struct {
 	Retention      *time.Duration // of its own
 	Output         *objects.Output
 	Webhook        *string // the url that its submission names
+	ReuseKey       []byte  // see package reuse; nil: its result is not to be reused
+	Reused         bool    // it has the result of an earlier one
 }
 
 // Plan returns how the result is cut into tiles.
@@ -211,6 +213,7 @@ func (tx *Tx) insertMultiplication(ctx context.Context, m Multiplication) (Multi
 		StartedAt:     m.StartedAt,
 		FinishedAt:    m.FinishedAt,
 		Output:        m.Output,
+		ReuseKey:      m.ReuseKey,
 		Retention:     tx.store.Retention,
 	})
 	return Multiplication(row), err

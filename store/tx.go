@@ -80,9 +80,7 @@ func (s *Store) SendBatch(ctx context.Context, batch *pgx.Batch) error {
 
 // KnowBatches reports whether each process that runs understands that the jobs of a multiplication are enqueued in
 // batches.
-func (tx *Tx) KnowBatches(ctx context.Context) (bool, error) {
-	return tx.db.AllKnow(ctx, batchesSince)
-}
+func (tx *Tx) KnowBatches(ctx context.Context) (bool, error) { return tx.db.AllKnow(ctx, batchesSince) }
 
 // KnowParts reports whether each process that runs can compute parts of tiles.
 func (tx *Tx) KnowParts(ctx context.Context) (bool, error) { return tx.db.AllKnow(ctx, partsSince) }

@@ -87,9 +87,17 @@ func (c *Command) request(ctx context.Context, api *client.Client, seed uint64) 
 			return request{}, err
 		}
 	}
-	body := fmt.Sprintf(`{"a": %s, "b": %s, "priority": %d}`, operands[0], operands[1], c.Priority)
+	computed := ""
+	if !c.small() {
+		computed = `, "reuse": false`
+	}
+	body := fmt.Sprintf(`{"a": %s, "b": %s, "priority": %d%s}`, operands[0], operands[1], c.Priority, computed)
 	return request{contentType: "application/json", body: body}, nil
 }
+
+// small reports whether the server computes each of the multiplications in any case. Of others it would have the result
+// after the first ones, and there would be no load.
+func (c *Command) small() bool { return matrix.NewPlan(c.shape[0], c.shape[1], c.shape[2]).Small() }
 
 // jsonOperand returns a random matrix as an operand in JSON.
 func jsonOperand(ctx context.Context, shape matrix.Shape, seed uint64) (string, error) {
@@ -138,6 +146,11 @@ func (c *Command) form(ctx context.Context, shapes [2]matrix.Shape, seed uint64)
 	w := multipart.NewWriter(&text)
 	if err := w.WriteField("priority", fmt.Sprint(c.Priority)); err != nil {
 		return request{}, err
+	}
+	if !c.small() {
+		if err := w.WriteField("reuse", "false"); err != nil {
+			return request{}, err
+		}
 	}
 	for i, name := range []string{"a", "b"} {
 		file, err := npyFile(ctx, shapes[i], seed+uint64(i))

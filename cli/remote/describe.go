@@ -28,6 +28,9 @@ func (f ServerFlags) Print(w io.Writer, m client.Multiplication) error {
 	if m.Waiting != nil {
 		line("waiting", "%s", waiting(*m.Waiting))
 	}
+	if m.Reused != nil && *m.Reused {
+		line("reused", "it has the result of an earlier multiplication, and nothing was computed")
+	}
 	line("attempts", "%d", m.Attempts)
 	line("priority", "%d", m.Priority)
 	line("created", "%s", terminal.Time(&m.CreatedAt))

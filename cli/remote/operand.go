@@ -33,7 +33,7 @@ type Operand struct {
 }
 
 // ParseOperand parses an argument: the path of a .npy file or of a pipe that delivers one, - for the standard input,
-// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY. But for that of an object, it finds out the shape, so
+// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY[?version=ID]. But for that of an object, it finds out the shape, so
 // that CheckShapes can refuse the operands before anything is uploaded.
 func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
 	if text, ok := strings.CutPrefix(arg, "random:"); ok {
@@ -56,11 +56,8 @@ func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand,
 		}, nil
 	}
 	if strings.HasPrefix(arg, objectPrefix) {
-		bucket, key, err := ParseObject(arg)
-		return Operand{
-			Operand: client.Operand{S3: &client.ObjectToRead{Bucket: bucket, Key: key}},
-			name:    arg,
-		}, err
+		object, err := parseVersion(arg)
+		return Operand{Operand: client.Operand{S3: &object}, name: arg}, err
 	}
 	if arg == stdinName {
 		return streamOperand(ctx, arg, "standard input", os.Stdin)
@@ -81,6 +78,24 @@ func ParseObject(arg string) (bucket, key string, err error) {
 		err = usage.Errorf("%s: an object in a bucket is s3://BUCKET/KEY", arg)
 	}
 	return bucket, key, err
+}
+
+// versionMark is before the id of the version of an object.
+const versionMark = "?version="
+
+// parseVersion parses s3://BUCKET/KEY[?version=ID]. With several marks the last one counts, so that each key has a name:
+// one with a mark in it ends with another one, and no id.
+func parseVersion(arg string) (client.ObjectToRead, error) {
+	name, version := arg, ""
+	if at := strings.LastIndex(arg, versionMark); at >= 0 {
+		name, version = arg[:at], arg[at+len(versionMark):]
+	}
+	bucket, key, err := ParseObject(name)
+	object := client.ObjectToRead{Bucket: bucket, Key: key}
+	if version != "" {
+		object.Version = &version
+	}
+	return object, err
 }
 
 // streamOperand reads the header of a stream.

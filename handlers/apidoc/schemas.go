@@ -31,7 +31,7 @@ func sharedSchemas() map[string]*huma.Schema {
 	}
 }
 
-// submissionSchema describes two operands, a priority, a retention and a webhook.
+// submissionSchema describes two operands, a priority, a retention, a webhook, and whether it may be reused.
 func submissionSchema(operand *huma.Schema) *huma.Schema {
 	return schema.Object(map[string]*huma.Schema{
 		"a":        operand,
@@ -42,6 +42,8 @@ func submissionSchema(operand *huma.Schema) *huma.Schema {
 			"A multiplication with it "+
 			"is never an inline one", schema.Integer("int64", 60, 315360000)),
 		"webhook": webhookSchema(),
+		"reuse": schema.Described("Whether it may have the result of an earlier multiplication of the same matrices, instead "+
+			"of being computed again: `true` if it is left out", &huma.Schema{Type: huma.TypeBoolean}),
 	}, "a", "b")
 }
 

@@ -44,7 +44,7 @@ func SubmitMultiplication() huma.Operation {
 		Description: "Returns the multiplication as soon as it is queued. With `Prefer: wait=N` the response waits " +
 			"for the result, and contains it in `result.values` if it is small. Operands are stored matrices, " +
 			"numbers, random matrices, which are neither uploaded nor stored, .npy files, or objects in buckets, which are " +
-			"read where they are.",
+			"read where they are.\n\n" + aboutReuse,
 		DefaultStatus: http.StatusAccepted,
 		RequestBody: &huma.RequestBody{
 			Description: "The operands as JSON or as .npy files.",
@@ -63,9 +63,23 @@ func SubmitMultiplication() huma.Operation {
 	}
 }
 
+const aboutReuse = "" +
+	"If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new " +
+	"multiplication that is `completed` at once with that result, and says `\"reused\": true`: it has an id, a result and a " +
+	"lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by " +
+	"shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than " +
+	"10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. " +
+	"`\"reuse\": false` asks for a computation."
+
 func submitted() response {
-	return success(http.StatusAccepted, "The multiplication is queued.", example.Pending(),
+	r := success(http.StatusAccepted, "The multiplication is queued, or completed with an earlier result.", example.Pending(),
 		"Location", "Preference-Applied", "Idempotent-Replayed")
+	r.Content[resource.MediaJSON].Example = nil
+	r.Content[resource.MediaJSON].Examples = map[string]*huma.Example{
+		"queued": {Summary: "It is queued", Value: example.Plain(example.Pending())},
+		"reused": {Summary: "It has the result of an earlier one", Value: example.Plain(example.Reused())},
+	}
+	return r
 }
 
 func finished() response {
@@ -93,6 +107,10 @@ func submissionJSON() *huma.MediaType {
 			"random": {
 				Summary: "Random matrices",
 				Value:   map[string]any{"a": random(1), "b": random(2), "priority": 4},
+			},
+			"computed": {
+				Summary: "To be computed again",
+				Value:   map[string]any{"a": random(1), "b": random(2), "reuse": false},
 			},
 			"stored": {
 				Summary: "Stored matrices",

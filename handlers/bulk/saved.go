@@ -16,6 +16,7 @@ type group struct {
 	IDs       []uuid.UUID              `json:"ids"`   // of the multiplications; that of an order with a problem is zero
 	Bytes     []int                    `json:"bytes"` // see jobs.Accepted
 	Completed []int                    `json:"completed,omitempty"`
+	Reused    []int                    `json:"reused,omitempty"`
 	Problems  map[int]*problem.Problem `json:"problems,omitempty"`
 }
 
@@ -34,6 +35,9 @@ func newGroup(total int, outcomes []outcome) group {
 			continue
 		case o.State == jobs.Completed:
 			g.Completed = append(g.Completed, i)
+		}
+		if o.Reused {
+			g.Reused = append(g.Reused, i)
 		}
 		g.IDs[i] = o.ID
 		g.Bytes[i] = o.Bytes
@@ -67,6 +71,9 @@ func (g group) outcomes() []outcome {
 	}
 	for _, i := range g.Completed {
 		all[i].State = jobs.Completed
+	}
+	for _, i := range g.Reused {
+		all[i].Reused = true
 	}
 	return all
 }

@@ -113,6 +113,9 @@ func (w *writer) multiplication(o outcome, f finding) {
 	w.buf = append(w.buf, `","state":"`...)
 	w.buf = append(w.buf, state...)
 	w.buf = append(w.buf, '"')
+	if o.Reused {
+		w.buf = append(w.buf, `,"reused":true`...)
+	}
 	if f.State == jobs.Failed {
 		failure, _ := json.Marshal(resource.Bounded(f.Failure))
 		w.buf = append(append(w.buf, `,"failure":`...), failure...)

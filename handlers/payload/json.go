@@ -111,6 +111,19 @@ func (j *jsonReader) text(at string) (string, error) {
 	return token.String(), nil
 }
 
+// boolean reads true or false.
+func (j *jsonReader) boolean(at string) (*bool, error) {
+	token, err := j.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	yes := token.Kind() == 't'
+	if !yes && token.Kind() != 'f' {
+		return nil, fmt.Errorf("%w: %s must be true or false", ErrInvalid, at)
+	}
+	return &yes, nil
+}
+
 // dtype reads the name of an element type.
 func (j *jsonReader) dtype(at string) (matrix.DType, error) {
 	name, err := j.text(at)

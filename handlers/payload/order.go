@@ -15,8 +15,8 @@ import (
 )
 
 // ReadOrder reads the two operands and the priority of a multiplication, and verifies the body. The body is one of
-//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}, "webhook": URL},
-//   - a form with the .npy files a and b, and the fields priority, retention_seconds and webhook.
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}, "webhook": URL, "reuse": BOOLEAN},
+//   - a form with the .npy files a and b, and the fields priority, retention_seconds, webhook and reuse.
 //
 // All but the operands may be absent. The priority is jobs.DefaultPriority then.
 //
@@ -52,6 +52,7 @@ type order struct {
 	retention int64 // in seconds; 0 if there is none
 	output    *objects.Output
 	webhook   string
+	reuse     *bool // nil: it may have an earlier result
 }
 
 // submission checks that nothing is missing. a and b are the names of the operands in the body.
@@ -66,6 +67,7 @@ func (o *order) submission(a, b string) (jobs.Submission, error) {
 		Retention: time.Duration(o.retention) * time.Second,
 		Output:    o.output,
 		Webhook:   o.webhook,
+		Compute:   o.reuse != nil && !*o.reuse,
 	}, nil
 }
 
@@ -88,12 +90,15 @@ func readOrder(ctx context.Context, j *jsonReader) (jobs.Submission, error) {
 			o.retention, err = j.integer(name, minRetention, maxRetention)
 		case "output":
 			o.output, err = j.output(ctx, name)
+		case "reuse":
+			o.reuse, err = j.boolean(name)
 		case "webhook":
 			if o.webhook, err = j.text(name); err == nil && o.webhook == "" {
 				err = errNoWebhook
 			}
 		default:
-			err = unknownMember("the body", name, `"a", "b", "priority", "retention_seconds", "output" and "webhook"`)
+			err = unknownMember("the body", name,
+				`"a", "b", "priority", "retention_seconds", "output", "webhook" and "reuse"`)
 		}
 		if err != nil {
 			return jobs.Submission{}, err
@@ -149,10 +154,12 @@ func readForm(ctx context.Context, f *form, in *Intake) (jobs.Submission, error)
 			o.retention = int64(n)
 		case name == "webhook" && o.webhook == "":
 			o.webhook, err = readText(part)
-		case name == "a", name == "b", name == "priority", name == "retention_seconds", name == "webhook":
+		case name == "reuse" && o.reuse == nil:
+			o.reuse, err = readBoolean(part)
+		case name == "a", name == "b", name == "priority", name == "retention_seconds", name == "webhook", name == "reuse":
 			err = fmt.Errorf("%w: there are two parts %q", ErrInvalid, name)
 		default:
-			err = fmt.Errorf("%w: there is no part %.60q, there are a, b, priority, retention_seconds and webhook",
+			err = fmt.Errorf("%w: there is no part %.60q, there are a, b, priority, retention_seconds, webhook and reuse",
 				ErrInvalid, name)
 		}
 		if err != nil {
@@ -169,6 +176,19 @@ func (in *Intake) readFile(ctx context.Context, p *part) (*jobs.Operand, error) 
 		return nil, fmt.Errorf("part %s: %w", p.name, err)
 	}
 	return o, nil
+}
+
+// readBoolean reads a field that is true or false.
+func readBoolean(p *part) (*bool, error) {
+	text, err := io.ReadAll(io.LimitReader(p, maxFieldBytes))
+	if err != nil {
+		return nil, err
+	}
+	yes := string(text) == "true"
+	if !yes && string(text) != "false" {
+		return nil, fmt.Errorf("%w: %s must be true or false, it is %.40q", ErrInvalid, p.name, text)
+	}
+	return &yes, nil
 }
 
 // errNoWebhook is the error for an empty url.

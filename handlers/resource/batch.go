@@ -15,6 +15,7 @@ type BatchItem struct {
 	Status  int              `json:"status" minimum:"200" maximum:"599" doc:"The status that a request for this order alone would have: 202 if it is accepted, 200 if it has also finished, else that of the problem"`
 	ID      string           `json:"id,omitempty" format:"uuid" maxLength:"36" doc:"Of the multiplication"`
 	State   string           `json:"state,omitempty" enum:"pending,in_progress,completed,failed,cancelled"`
+	Reused  bool             `json:"reused,omitempty" doc:"Whether it has the result of an earlier one of the same matrices, and nothing was computed"`
 	Failure string           `json:"failure,omitempty" doc:"Why it failed" pattern:"\\S" maxLength:"4096"`
 	Result  *Result          `json:"result,omitempty" doc:"Present once the state is completed, if the request has waited"`
 	Links   *BatchItemLinks  `json:"links,omitempty"`

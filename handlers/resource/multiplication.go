@@ -27,6 +27,7 @@ type Multiplication struct {
 	Retention  int64               `json:"retention_seconds,omitempty" minimum:"60" doc:"How long it is kept after its last use, if its submission said so"`
 	Webhook    string              `json:"webhook,omitempty" format:"uri" maxLength:"2000" doc:"Where its end is told, if its submission said so"`
 	ExpiresAt  *time.Time          `json:"expires_at,omitempty" doc:"When the multiplication and its result will be deleted"`
+	Reused     bool                `json:"reused,omitempty" doc:"Whether it has the result of an earlier one of the same matrices, and nothing was computed"`
 	Waiting    *Outlook            `json:"waiting,omitempty" doc:"What it waits for, of one that has not finished. The ETag is not about it."`
 	Result     *Result             `json:"result,omitempty" doc:"Present once the state is completed"`
 	Output     *Output             `json:"output,omitempty" doc:"Where the result is written to as a .npy file, if its submission said so. It is there once the state is completed; to write it counts as a tile"`

@@ -62,7 +62,8 @@ func prepare(t *testing.T) *deployment {
 		pool:   testdb.New(t),
 		blocks: t.TempDir(),
 	}
-	d.env = []string{"DATABASE_URL=" + testdb.URL(d.pool), "MILLRACE_BLOCKS=file://" + d.blocks}
+	// What is submitted again is to be computed.
+	d.env = []string{"DATABASE_URL=" + testdb.URL(d.pool), "MILLRACE_BLOCKS=file://" + d.blocks, "MILLRACE_REUSE=false"}
 	return d
 }
 

@@ -151,7 +151,9 @@ type process struct {
 func run(t testing.TB, databaseURL string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &reexec.Log{}}
-	p.cmd = reexec.Command(t, append([]string{"DATABASE_URL=" + databaseURL, "MILLRACE_LEASE=1s"}, env...), args...)
+	// What is submitted again is to be computed.
+	settings := []string{"DATABASE_URL=" + databaseURL, "MILLRACE_LEASE=1s", "MILLRACE_REUSE=false"}
+	p.cmd = reexec.Command(t, append(settings, env...), args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

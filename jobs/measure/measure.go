@@ -25,6 +25,7 @@ type Metrics struct {
 	submitted *prometheus.CounterVec   // multiplications, by queue
 	ended     *prometheus.CounterVec   // multiplications, by outcome
 	lasted    *prometheus.HistogramVec // multiplications, by queue
+	reused    prometheus.Counter
 
 	attempts  *prometheus.CounterVec   // at tiles, by queue and outcome
 	waited    *prometheus.HistogramVec // tiles, by queue
@@ -70,6 +71,10 @@ func (m *Metrics) addMultiplications(factory promauto.Factory, outcomes []string
 		Help:    "From the submission of a multiplication to its completion.",
 		Buckets: durationBuckets,
 	}, []string{"queue"})
+	m.reused = factory.NewCounter(prometheus.CounterOpts{
+		Name: "millrace_multiplications_reused_total",
+		Help: "Multiplications that this process has completed at once, with the result of an earlier one.",
+	})
 	for _, name := range queue.Names() {
 		m.submitted.WithLabelValues(name)
 		m.lasted.WithLabelValues(name)
@@ -140,6 +145,12 @@ func (m *Metrics) Ended(outcome string) { m.ended.WithLabelValues(outcome).Inc()
 func (m *Metrics) Completed(queue, outcome string, submitted time.Time) {
 	m.ended.WithLabelValues(outcome).Inc()
 	m.lasted.WithLabelValues(queue).Observe(max(0, time.Since(submitted).Seconds()))
+}
+
+// Reused counts a multiplication that has ended when it was submitted: with the result of an earlier one.
+func (m *Metrics) Reused(outcome string) {
+	m.reused.Inc()
+	m.ended.WithLabelValues(outcome).Inc()
 }
 
 // Rescued counts a job that was taken back from a lost worker.

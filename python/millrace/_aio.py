@@ -14,6 +14,7 @@ from ._download import Out
 from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand
+from ._submission import Object
 
 T = TypeVar("T")
 THREADS = 8
@@ -44,11 +45,12 @@ class AsyncClient:
         out: Out = None,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
         keep: bool = False,
     ) -> NDArray[Any]:
         """Multiply two matrices, as ``Client.matmul``. If the task is cancelled, so is the multiplication."""
         submitted = self._threads.submit(
-            self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds
+            self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds, reuse=reuse
         )
         try:
             future = await asyncio.wrap_future(submitted)
@@ -68,12 +70,13 @@ class AsyncClient:
         *,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
         webhook: Optional[str] = None,
+        output: Optional[Object] = None,
     ) -> Future:
         """Queue a multiplication, as ``Client.submit``. The future can be awaited."""
-        return await self._run(
-            self.sync.submit, a, b, priority=priority, retention_seconds=retention_seconds, webhook=webhook
-        )
+        chosen = {"priority": priority, "retention_seconds": retention_seconds, "reuse": reuse, "webhook": webhook}
+        return await self._run(self.sync.submit, a, b, output=output, **chosen)
 
     async def submit_many(
         self,
@@ -81,10 +84,11 @@ class AsyncClient:
         *,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
     ) -> List[Future]:
         """Queue many multiplications, as ``Client.submit_many``. The futures can be awaited."""
         return await self._run(
-            self.sync.submit_many, pairs, priority=priority, retention_seconds=retention_seconds
+            self.sync.submit_many, pairs, priority=priority, retention_seconds=retention_seconds, reuse=reuse
         )
 
     async def map(
@@ -94,10 +98,11 @@ class AsyncClient:
         *,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
         chunk: int = 500,
     ) -> AsyncIterator[NDArray[Any]]:
         """Multiply pairs of matrices, as ``Client.map``: ``async for c in client.map(a, b)``."""
-        results = self.sync.map(a, b, priority=priority, retention_seconds=retention_seconds, chunk=chunk)
+        results = self.sync.map(a, b, priority=priority, retention_seconds=retention_seconds, reuse=reuse, chunk=chunk)
         while True:
             result: Optional[NDArray[Any]] = await self._run(lambda: next(results, None))
             if result is None:

@@ -17,7 +17,7 @@ from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand, Random, check_shapes, reference, resolve, result_type
 from ._stored import Stored
-from ._submission import options
+from ._submission import Object, options
 from ._token import Path, Token, TokenSource
 from ._transport import Transport
 
@@ -80,6 +80,7 @@ class Client(Stored):
         out: Out = None,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
         timeout: Optional[float] = None,
         keep: bool = False,
     ) -> NDArray[Any]:
@@ -98,6 +99,8 @@ class Client(Stored):
         retention_seconds : int, optional
             How long the multiplication, its result and the operands that are sent with it are kept on the server after
             their last use; as long as the server keeps others by default. Operands that are uploaded first are.
+        reuse : bool
+            Whether it may have the result of an earlier multiplication of the same matrices that the server still has.
         timeout : float, optional
             Seconds to wait for the multiplication; it is cancelled then.
         keep : bool
@@ -128,7 +131,7 @@ class Client(Stored):
         if isinstance(out, np.ndarray):
             check_out(out, (m, n), result_type(*operands))
         wait = FIRST_WAIT if timeout is None else max(0, min(FIRST_WAIT, math.ceil(timeout)))
-        future = _submission.submit(self, *operands, options(priority, retention_seconds), wait)
+        future = _submission.submit(self, *operands, options(priority, retention_seconds, reuse), wait)
         try:
             result = future.result(timeout, out=out)
         except (FailedError, CancelledError):
@@ -153,17 +156,22 @@ class Client(Stored):
         *,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
         webhook: Optional[str] = None,
+        output: Optional[Object] = None,
     ) -> Future:
         """Queue a multiplication, and return at once.
 
         Parameters
         ----------
-        a, b, priority, retention_seconds
+        a, b, priority, retention_seconds, reuse
             As of ``matmul``.
         webhook : str, optional
             Where the server sends a message when the multiplication ends: the url of a webhook that was made with
             ``only_named``, to which parameters may be added.
+        output : (str, str), optional
+            A bucket and the key of an object, to which the server writes the result as a .npy file as well, if its
+            settings allow that. The multiplication is completed when it is there.
 
         Returns
         -------
@@ -176,8 +184,10 @@ class Client(Stored):
             As ``matmul``.
         QuotaError, TooBusyError, StorageFullError
             The server does not accept more for now.
+        PermissionDeniedError
+            The settings of the server do not allow the output.
         """
-        chosen = options(priority, retention_seconds, webhook)
+        chosen = options(priority, retention_seconds, reuse, webhook, output)
         return _submission.submit(self, resolve(a, "a"), resolve(b, "b"), chosen, 0)
 
     def submit_many(
@@ -186,6 +196,7 @@ class Client(Stored):
         *,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
     ) -> List[Future]:
         """Queue many multiplications, up to 10,000 in a request.
 
@@ -199,7 +210,7 @@ class Client(Stored):
         list of Future
             One for each pair, in their order. That of a pair that the server refuses has the reason as its exception.
         """
-        return _batch.submit_many(self, pairs, options(priority, retention_seconds))
+        return _batch.submit_many(self, pairs, options(priority, retention_seconds, reuse))
 
     def map(
         self,
@@ -208,6 +219,7 @@ class Client(Stored):
         *,
         priority: Optional[int] = None,
         retention_seconds: Optional[int] = None,
+        reuse: bool = True,
         chunk: int = 500,
     ) -> Iterator[NDArray[Any]]:
         """Multiply pairs of matrices, like ``map(matmul, a, b)``, many in a request.
@@ -225,7 +237,7 @@ class Client(Stored):
         Error
             In the place of its result, if one fails.
         """
-        return _batch.map_pairs(self, zip(a, b), options(priority, retention_seconds), chunk)
+        return _batch.map_pairs(self, zip(a, b), options(priority, retention_seconds, reuse), chunk)
 
     def upload(self, value: Operand) -> Matrix:
         """Store a matrix on the server, to use it in several multiplications.

@@ -33,6 +33,7 @@ class _Joined(http.client.HTTPConnection):
     """A connection that sends the head and the body of a small request at once."""
 
     _held: Optional[bytearray] = None
+    in_body = False  # a part of a large body was sent
 
     def send(self, data: Any) -> None:
         if self._held is None:

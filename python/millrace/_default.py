@@ -13,6 +13,7 @@ from ._download import Out
 from ._future import Future
 from ._matrix import Matrix
 from ._operands import Operand
+from ._submission import Object
 
 _lock = threading.Lock()
 _client: Optional[Client] = None
@@ -51,6 +52,7 @@ def matmul(
     out: Out = None,
     priority: Optional[int] = None,
     retention_seconds: Optional[int] = None,
+    reuse: bool = True,
     timeout: Optional[float] = None,
     keep: bool = False,
 ) -> NDArray[Any]:
@@ -66,7 +68,14 @@ def matmul(
         Of float32 if both operands are, else of float64.
     """
     return default_client().matmul(
-        a, b, out=out, priority=priority, retention_seconds=retention_seconds, timeout=timeout, keep=keep
+        a,
+        b,
+        out=out,
+        priority=priority,
+        retention_seconds=retention_seconds,
+        reuse=reuse,
+        timeout=timeout,
+        keep=keep,
     )
 
 
@@ -76,17 +85,25 @@ def submit(
     *,
     priority: Optional[int] = None,
     retention_seconds: Optional[int] = None,
+    reuse: bool = True,
     webhook: Optional[str] = None,
+    output: Optional[Object] = None,
 ) -> Future:
     """Queue a multiplication, and return at once: see ``Client.submit``."""
-    return default_client().submit(a, b, priority=priority, retention_seconds=retention_seconds, webhook=webhook)
+    return default_client().submit(
+        a, b, priority=priority, retention_seconds=retention_seconds, reuse=reuse, webhook=webhook, output=output
+    )
 
 
 def submit_many(
-    pairs: Iterable[Sequence[Operand]], *, priority: Optional[int] = None, retention_seconds: Optional[int] = None
+    pairs: Iterable[Sequence[Operand]],
+    *,
+    priority: Optional[int] = None,
+    retention_seconds: Optional[int] = None,
+    reuse: bool = True,
 ) -> List[Future]:
     """Queue many multiplications: see ``Client.submit_many``."""
-    return default_client().submit_many(pairs, priority=priority, retention_seconds=retention_seconds)
+    return default_client().submit_many(pairs, priority=priority, retention_seconds=retention_seconds, reuse=reuse)
 
 
 def map(
@@ -95,10 +112,11 @@ def map(
     *,
     priority: Optional[int] = None,
     retention_seconds: Optional[int] = None,
+    reuse: bool = True,
     chunk: int = 500,
 ) -> Iterator[NDArray[Any]]:
     """Multiply pairs of matrices, many in a request: see ``Client.map``."""
-    return default_client().map(a, b, priority=priority, retention_seconds=retention_seconds, chunk=chunk)
+    return default_client().map(a, b, priority=priority, retention_seconds=retention_seconds, reuse=reuse, chunk=chunk)
 
 
 def upload(value: Operand) -> Matrix:

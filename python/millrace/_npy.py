@@ -169,6 +169,7 @@ class FormBody(Body):
             self._parts.append((head.encode() + b"Content-Type: application/x-npy\r\n\r\n", body))
         tail = ""
         for name, value in chosen.items():
+            value = str(value).lower() if isinstance(value, bool) else value
             tail += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         self._tail = f"{tail}--{boundary}--\r\n".encode()
         self.length = len(self._tail) + sum(len(head) + body.length + 2 for head, body in self._parts)

@@ -36,13 +36,13 @@ class Attempts:
         self._failed = 0
         self._deadline = time.monotonic() + self._retry_for
 
-    def pause(self, error: Error) -> None:
-        """Wait before the next attempt, or raise the error if there is none."""
+    def pause(self, error: Error, passes: bool = False) -> None:
+        """Wait before the next attempt, or raise the error if there is none: unless it ``passes``, or is transient."""
         pause = min(LAST_PAUSE, FIRST_PAUSE * 2 ** min(self._failed, 10))
         pause *= random.uniform(0.5, 1)
         if error.retry_after is not None:
             pause = max(pause, error.retry_after * random.uniform(1, 1.1))
-        if not is_transient(error) or time.monotonic() + pause > self._deadline:
+        if not (passes or is_transient(error)) or time.monotonic() + pause > self._deadline:
             raise error
         self._failed += 1
         time.sleep(pause)

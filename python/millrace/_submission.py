@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
 from numpy.typing import NDArray
 
@@ -13,8 +13,10 @@ from ._matrix import Matrix
 from ._npy import ArrayBody, FormBody
 from ._operands import FORM_BYTES, INLINE_BYTES, JSON_BYTES, Random, Resolved, check_shapes, numbers, reference
 from ._connection import Body
+from ._resume import upload
 
-Options = Dict[str, Union[int, str]]
+Options = Dict[str, Any]
+Object = Tuple[str, str]  # a bucket and a key
 
 SMALL = 2e9  # multiplications of fewer operations are waited for by their submission
 
@@ -23,7 +25,7 @@ def upload_array(caller: Caller, array: NDArray[Any], label: str) -> Matrix:
     """Send an array, and compare the digest of what has arrived."""
     with caller.bar(label) as bar:
         body = ArrayBody(array, bar.bytes)
-        matrix = Matrix(caller, caller.call("POST", "/v1/matrices", body=body))
+        matrix = Matrix(caller, upload(caller, body))
     if matrix.digest is not None and body.digest is not None and matrix.digest != body.digest:
         caller.quietly(matrix.delete)
         raise DigestError("the elements that the server has received are not those that were sent")
@@ -54,7 +56,7 @@ def _order(
     if not isinstance(a, (Matrix, Random)) and not isinstance(b, (Matrix, Random)):
         left, right = numbers(a, JSON_BYTES), numbers(b, JSON_BYTES)
         if left is None or right is None:
-            if a.nbytes + b.nbytes <= FORM_BYTES:
+            if a.nbytes + b.nbytes <= FORM_BYTES and "output" not in chosen:  # a form has no objects
                 return None, FormBody(a, b, chosen)
         else:
             return {"a": left, "b": right, **chosen}, None
@@ -73,7 +75,19 @@ def operand_json(caller: Caller, operand: Resolved, name: str, uploads: List[Mat
     return reference(uploads[-1])
 
 
-def options(priority: Optional[int], retention_seconds: Optional[int], webhook: Optional[str] = None) -> Options:
-    """What is chosen for a multiplication, as its order has it."""
-    chosen = {"priority": priority, "retention_seconds": retention_seconds, "webhook": webhook}
+def options(
+    priority: Optional[int],
+    retention_seconds: Optional[int],
+    reuse: bool,
+    webhook: Optional[str] = None,
+    output: Optional[Object] = None,
+) -> Options:
+    """What is chosen for a multiplication, as its order has it. What is not is left out, as older servers need it."""
+    chosen = {
+        "priority": priority,
+        "retention_seconds": retention_seconds,
+        "webhook": webhook,
+        "reuse": None if reuse else False,
+        "output": None if output is None else {"s3": {"bucket": output[0], "key": output[1]}},
+    }
     return {name: value for name, value in chosen.items() if value is not None}

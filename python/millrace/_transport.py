@@ -119,7 +119,8 @@ class Transport:
                 break
             except (OSError, http.client.HTTPException) as error:
                 self.put(conn, False)
-                if not (kept and _was_closed(error)):  # else the server had closed the idle connection, most likely
+                # One that was idle had been closed by the server, most likely, unless it has taken a part of a body.
+                if conn.in_body or not (kept and _was_closed(error)):
                     raise self.broken(error) from error
                 resent = True
             except BaseException:
@@ -248,6 +249,7 @@ class Transport:
         sock = conn.sock
         assert sock is not None
         sock.settimeout(timeout)
+        conn.in_body = False
         conn.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         for name, value in fields.items():
             conn.putheader(name, value)
@@ -259,6 +261,7 @@ class Transport:
         if refusal is not None:
             refusal.will_close = True  # the server waits for no body, and this connection is in the middle of a request
             return refusal
+        conn.in_body = True
         try:
             for chunk in body.chunks():
                 conn.send(chunk)

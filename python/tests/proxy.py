@@ -26,6 +26,10 @@ class Proxy:
         The next response to a request that begins so is not forwarded: the connection is reset.
     hold : bytes or None
         Nothing more is forwarded of a response that contains this.
+    hide : bytes or None
+        A part of the name of a field, which the server gets with another name, as if it did not know the field.
+    bytes_up : int
+        Of requests, that have come.
     """
 
     def __init__(self, address, context=None):
@@ -36,7 +40,8 @@ class Proxy:
         scheme = "http" if context is None else "https"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         self.cut_down, self.cut_up = [], []
-        self.lose = self.hold = None
+        self.lose = self.hold = self.hide = None
+        self.bytes_up = 0
         self.requests = []
         self.connections = 0
         self._open = set()
@@ -102,6 +107,10 @@ class Proxy:
             if not content:
                 break
             total += len(content)
+            if not down:
+                self.bytes_up += len(content)
+                if self.hide and b" HTTP/1.1\r\n" in content:
+                    content = content.replace(self.hide, b"X" * len(self.hide))
             if not down and b" HTTP/1.1\r\n" in content:
                 state["last"] = content.split(b"\r\n", 1)[0]
                 self.requests.append(state["last"].decode())

@@ -77,6 +77,45 @@ class ConnectionTest(unittest.TestCase):
         self.assertEqual(self.proxy.cut_up, [])
         np.testing.assert_array_equal(m.numpy(), self.a)
 
+    def test_upload_goes_on(self):
+        """A large upload that breaks goes on where it broke, and its digest is that of all."""
+        a = np.random.default_rng(2).random((2048, 2048))
+        cut = 28_000_000  # places to go on are 16 MiB apart at most
+        for name, array in (("C", a), ("Fortran", np.asfortranarray(a))):
+            with self.subTest(name):
+                self.proxy.cut_up[:] = [cut]
+                self.proxy.requests.clear()
+                self.proxy.bytes_up = 0
+                m = self.client.upload(array)
+                self.assertEqual(self.proxy.cut_up, [])
+                np.testing.assert_array_equal(m.numpy(), a)
+                self.assertEqual([r.split()[0] for r in self.proxy.requests], ["POST", "PATCH", "HEAD", "PATCH", "GET"])
+                self.assertLess(self.proxy.bytes_up, a.nbytes + cut - 8_000_000)
+
+    def test_upload_lost_response(self):
+        """The response to the last part is lost: the upload tells that it is complete."""
+        self.proxy.lose = b"PATCH "
+        m = self.client.upload(self.a)
+        self.assertIsNone(self.proxy.lose)
+        self.assertEqual([r.split()[0] for r in self.proxy.requests], ["POST", "PATCH", "HEAD", "GET"])
+        np.testing.assert_array_equal(m.numpy(), self.a)
+
+    def test_upload_to_older_server(self):
+        """A server that does not know the fields of such uploads gets the file as a whole."""
+        self.proxy.hide = b"Upload-"
+        self.proxy.cut_up[:] = [3_000_000]
+        m = self.client.upload(self.a)
+        self.assertEqual([r.split()[0] for r in self.proxy.requests], ["POST"] * 3)
+        np.testing.assert_array_equal(m.numpy(), self.a)
+
+    def test_upload_given_up(self):
+        """Nothing is left of an upload that is given up."""
+        self.client.retry_for = 0
+        self.proxy.cut_up[:] = [3_000_000]
+        with self.assertRaises(millrace.UnreachableError):
+            self.client.upload(self.a)
+        self.assertEqual([r.split()[0] for r in self.proxy.requests], ["POST", "PATCH", "DELETE"])
+
     def test_lost_response(self):
         """A submission whose response is lost is repeated, and accepted once."""
         count = Count(self.client)

@@ -36,6 +36,27 @@ class MatmulTest(unittest.TestCase):
                 self.check(a, a.T, np.float32 if code[1:] == "f4" else np.float64)
                 self.check(a[:2, :2], a[:2, :2], np.float32 if code[1:] == "f4" else np.float64)
 
+    def test_reuse(self):
+        """The same multiplication has the result of before, unless that is refused."""
+        a, b = self.rng.random((300, 1200)), self.rng.random((1200, 300))
+        first = self.client.submit(a, b)  # a form
+        want = first.result()
+        stored = self.client.upload(a)
+        for name, submit, reused in (
+            ("again", lambda: self.client.submit(a, b), True),
+            ("stored", lambda: self.client.submit(stored, b), True),
+            ("many", lambda: self.client.submit_many([(stored, b)])[0], True),
+            ("refused", lambda: self.client.submit(a, b, reuse=False), False),
+            ("refused with an upload", lambda: self.client.submit(stored, b, reuse=False), False),
+            ("many refused", lambda: self.client.submit_many([(stored, b)], reuse=False)[0], False),
+        ):
+            with self.subTest(name):
+                future = submit()
+                np.testing.assert_array_equal(future.result(), want)
+                self.assertEqual(future.refresh().get("reused", False), reused)
+        np.testing.assert_array_equal(self.client.matmul(a, b), want)  # which deletes what it has made
+        np.testing.assert_array_equal(first.result(), want)
+
     def test_layouts(self):
         a = self.rng.random((300, 401))
         b = self.rng.random((401, 50))

@@ -142,6 +142,10 @@ class BatchTest(unittest.TestCase):
         with self.assertRaisesRegex(millrace.PermissionDeniedError, "s3-allow") as caught:
             self.client.in_bucket("data", "inputs/a.npy")
         self.assertEqual(caught.exception.code, "object_not_allowed")
+        for side in (np.eye(3), np.eye(200)):  # numbers, and what would be a form
+            with self.assertRaisesRegex(millrace.PermissionDeniedError, "s3-allow") as caught:
+                self.client.submit(side, side, output=("data", "results/c.npy"))
+            self.assertEqual(caught.exception.code, "object_not_allowed")
 
     def test_map(self):
         a = np.random.default_rng(2).random((70, 5, 4))

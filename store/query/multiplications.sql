@@ -1,9 +1,9 @@
 -- name: InsertMultiplication :one
 INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
-                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, output, expires_at)
+                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, output, reuse_key, expires_at)
 VALUES (@id, @tenant_id, @a, @b, @c, @priority, @state, @m, @k, @n, @dtype, @tile_rows, @tile_cols, @tile_depth, @tiles_total,
         @tiles_unqueued, @batched, @first_job, @last_job, @started_at, @finished_at, @output,
-        now() + @retention::interval)
+        @reuse_key, now() + @retention::interval)
 RETURNING *;
 
 -- name: ListMultiplications :many

@@ -101,6 +101,10 @@ type Multiplication struct {
 	Output *objects.Output
 	// Where its submission wants the message sent: the url of a webhook, perhaps with more parameters; NULL: none.
 	Webhook *string
+	// SHA-256 of its tenant, what its operands are, and what is done with them: others with it have the same result; NULL: not known.
+	ReuseKey []byte
+	// It was completed with the result of an earlier one, and nothing was computed.
+	Reused bool
 }
 
 // The events in the life of a product, numbered without gaps, but for two that its own row tells: the submission, which is number 1, and the completion, which is the last. So a small product costs no row.

@@ -24,7 +24,7 @@ UPDATE multiplications SET
     first_job      = CASE WHEN last_job < first_job THEN $2 ELSE least(first_job, $2) END,
     last_job       = greatest(last_job, $3)
 WHERE id = $4
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook, reuse_key, reused
 `
 
 type AddJobBatchParams struct {
@@ -73,6 +73,8 @@ func (q *Queries) AddJobBatch(ctx context.Context, arg AddJobBatchParams) (Multi
 		&i.Retention,
 		&i.Output,
 		&i.Webhook,
+		&i.ReuseKey,
+		&i.Reused,
 	)
 	return i, err
 }
@@ -134,7 +136,7 @@ UPDATE multiplications SET
     finished_at     = CASE WHEN tiles_completed + 1 = tiles_total THEN clock_timestamp() END,
     expires_at      = CASE WHEN tiles_completed + 1 = tiles_total THEN now() + coalesce(retention, $2::interval) ELSE expires_at END
 WHERE id = $3 AND state IN ('pending', 'in_progress')
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook, reuse_key, reused
 `
 
 // Transitions advance and complete: one more tile is done; the last one completes the multiplication. No row: it has finished.
@@ -173,6 +175,8 @@ func (q *Queries) CountTile(ctx context.Context, startedAt *time.Time, retention
 		&i.Retention,
 		&i.Output,
 		&i.Webhook,
+		&i.ReuseKey,
+		&i.Reused,
 	)
 	return i, err
 }
@@ -237,7 +241,7 @@ func (q *Queries) EndMultiplication(ctx context.Context, arg EndMultiplicationPa
 }
 
 const GetMultiplicationWithMatrices = `-- name: GetMultiplicationWithMatrices :one
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, p.webhook, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, a.retention, a.object, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, b.retention, b.object, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id, c.retention, c.object
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, p.webhook, p.reuse_key, p.reused, a.id, a.rows, a.cols, a.dtype, a.source, a.state, a.block_rows, a.block_cols, a.seed, a.content, a.digest, a.created_at, a.expires_at, a.content_id, a.damaged_at, a.tenant_id, a.retention, a.object, b.id, b.rows, b.cols, b.dtype, b.source, b.state, b.block_rows, b.block_cols, b.seed, b.content, b.digest, b.created_at, b.expires_at, b.content_id, b.damaged_at, b.tenant_id, b.retention, b.object, c.id, c.rows, c.cols, c.dtype, c.source, c.state, c.block_rows, c.block_cols, c.seed, c.content, c.digest, c.created_at, c.expires_at, c.content_id, c.damaged_at, c.tenant_id, c.retention, c.object
 FROM multiplications p
 JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b JOIN matrices c ON c.id = p.c
 WHERE p.id = $1
@@ -284,6 +288,8 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 		&i.Multiplication.Retention,
 		&i.Multiplication.Output,
 		&i.Multiplication.Webhook,
+		&i.Multiplication.ReuseKey,
+		&i.Multiplication.Reused,
 		&i.Matrix.ID,
 		&i.Matrix.Rows,
 		&i.Matrix.Cols,
@@ -344,11 +350,11 @@ func (q *Queries) GetMultiplicationWithMatrices(ctx context.Context, id uuid.UUI
 
 const InsertMultiplication = `-- name: InsertMultiplication :one
 INSERT INTO multiplications (id, tenant_id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tile_depth, tiles_total,
-                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, output, expires_at)
+                             tiles_unqueued, batched, first_job, last_job, started_at, finished_at, output, reuse_key, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
         $16, $17, $18, $19, $20, $21, $22,
-        now() + $23::interval)
-RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook
+        $23, now() + $24::interval)
+RETURNING id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook, reuse_key, reused
 `
 
 type InsertMultiplicationParams struct {
@@ -374,6 +380,7 @@ type InsertMultiplicationParams struct {
 	StartedAt     *time.Time
 	FinishedAt    *time.Time
 	Output        *objects.Output
+	ReuseKey      []byte
 	Retention     time.Duration
 }
 
@@ -401,6 +408,7 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		arg.StartedAt,
 		arg.FinishedAt,
 		arg.Output,
+		arg.ReuseKey,
 		arg.Retention,
 	)
 	var i Multiplication
@@ -434,12 +442,14 @@ func (q *Queries) InsertMultiplication(ctx context.Context, arg InsertMultiplica
 		&i.Retention,
 		&i.Output,
 		&i.Webhook,
+		&i.ReuseKey,
+		&i.Reused,
 	)
 	return i, err
 }
 
 const ListMultiplicationDetails = `-- name: ListMultiplicationDetails :many
-SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, p.webhook, a.dtype AS a_dtype, b.dtype AS b_dtype
+SELECT p.id, p.a, p.b, p.c, p.priority, p.state, p.m, p.k, p.n, p.dtype, p.tile_rows, p.tile_cols, p.tiles_total, p.tiles_completed, p.first_job, p.last_job, p.failure, p.created_at, p.started_at, p.finished_at, p.expires_at, p.events, p.tiles_unqueued, p.batched, p.tenant_id, p.tile_depth, p.retention, p.output, p.webhook, p.reuse_key, p.reused, a.dtype AS a_dtype, b.dtype AS b_dtype
 FROM multiplications p JOIN matrices a ON a.id = p.a JOIN matrices b ON b.id = p.b
 WHERE p.id = ANY($1::uuid[])
 `
@@ -490,6 +500,8 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 			&i.Multiplication.Retention,
 			&i.Multiplication.Output,
 			&i.Multiplication.Webhook,
+			&i.Multiplication.ReuseKey,
+			&i.Multiplication.Reused,
 			&i.ADType,
 			&i.BDType,
 		); err != nil {
@@ -504,7 +516,7 @@ func (q *Queries) ListMultiplicationDetails(ctx context.Context, ids []uuid.UUID
 }
 
 const ListMultiplications = `-- name: ListMultiplications :many
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook FROM multiplications WHERE id = ANY($1::uuid[])
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook, reuse_key, reused FROM multiplications WHERE id = ANY($1::uuid[])
 `
 
 // The rows of those of the given multiplications that exist.
@@ -547,6 +559,8 @@ func (q *Queries) ListMultiplications(ctx context.Context, ids []uuid.UUID) ([]M
 			&i.Retention,
 			&i.Output,
 			&i.Webhook,
+			&i.ReuseKey,
+			&i.Reused,
 		); err != nil {
 			return nil, err
 		}
@@ -645,7 +659,7 @@ func (q *Queries) ListUsersOfMatrix(ctx context.Context, iD uuid.UUID, maxRows i
 }
 
 const LockMultiplication = `-- name: LockMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook FROM multiplications WHERE id = $1 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook, reuse_key, reused FROM multiplications WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multiplication, error) {
@@ -681,12 +695,14 @@ func (q *Queries) LockMultiplication(ctx context.Context, id uuid.UUID) (Multipl
 		&i.Retention,
 		&i.Output,
 		&i.Webhook,
+		&i.ReuseKey,
+		&i.Reused,
 	)
 	return i, err
 }
 
 const LockOwnMultiplication = `-- name: LockOwnMultiplication :one
-SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
+SELECT id, a, b, c, priority, state, m, k, n, dtype, tile_rows, tile_cols, tiles_total, tiles_completed, first_job, last_job, failure, created_at, started_at, finished_at, expires_at, events, tiles_unqueued, batched, tenant_id, tile_depth, retention, output, webhook, reuse_key, reused FROM multiplications WHERE id = $1 AND tenant_id = $2 FOR UPDATE
 `
 
 func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenantID identity.TenantID) (Multiplication, error) {
@@ -722,6 +738,8 @@ func (q *Queries) LockOwnMultiplication(ctx context.Context, iD uuid.UUID, tenan
 		&i.Retention,
 		&i.Output,
 		&i.Webhook,
+		&i.ReuseKey,
+		&i.Reused,
 	)
 	return i, err
 }
