@@ -50,13 +50,27 @@ build: need-go ## Build bin/millrace
 	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
 
 .PHONY: test
-test: test-millrace test-tools test-python ## Run all tests
+test: test-millrace test-newer-postgres test-tools test-python ## Run all tests
 
 .PHONY: test-millrace
 test-millrace: setup-test
 	@$(WITH_RACE); failed=; go test $$race $(TEST_FLAGS) -skip '$(LARGE)' $$(go list ./... | grep -vE '$(WITHOUT_RACE)') || failed=1; \
 	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(WITHOUT_RACE)') || failed=1; \
 	  go test $(TEST_FLAGS) -run '$(LARGE)' ./handlers || failed=1; [ -z "$$failed" ]
+
+# What depends on the version of Postgres, and is quick: plans, locks, indexes, migrations, notifications, the life of a job.
+NEWER = ^Test(ConcurrentIndex|Plans.*|Indexes|StatementsFollow.*|OpenBundles.*|Expansion.*|PlaceInLine|EndedSessions|LostFetch|KilledWorker|WorkersAreWoken|Inline)$$
+ON_POSTGRES = bin=$$(scripts/setup.sh postgres $(1)) || exit 1; [ -n "$$bin" ] || exit 0; \
+  export PATH=$$bin:$$PATH MILLRACE_TEST_POSTGRES_MAJOR=$(1); set -x; go test $(TEST_FLAGS)
+
+# A part of test-postgres that takes seconds, so that a newer Postgres is tried whenever the tests run.
+.PHONY: test-newer-postgres
+test-newer-postgres: setup-test
+	@$(call ON_POSTGRES,18) -run '$(NEWER)' ./migrations ./store ./jobs ./jobs/queue
+
+.PHONY: test-postgres
+test-postgres: setup-test ## Run the tests of the schema, the store and the queue on another Postgres, which npm installs (VERSION=18, 17 or 16)
+	@$(call ON_POSTGRES,$(or $(VERSION),18)) ./migrations/... ./store/... ./jobs/...
 
 # -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
 .PHONY: test-tools

@@ -4,11 +4,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// FuzzSubmission sends arbitrary text to the routes that read JSON. The response must be a success or a problem with
-// status 4xx.
+// FuzzSubmission sends arbitrary text to the routes that read JSON, to all of them at once: a request is computed for some
+// sixty microseconds, and waits for the database for far longer. The response must be a success or a problem with status
+// 4xx.
 func FuzzSubmission(f *testing.F) {
 	b := setupWith(f, options{idle: true})
 	for _, text := range []string{
@@ -25,12 +27,20 @@ func FuzzSubmission(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, path := range []string{"/matrix_multiplication/", "/v1/multiplications", "/v1/matrices", "/v1/multiplications:batch"} {
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(text))
-			r.Header.Set("Content-Type", jsonType)
-			w := httptest.NewRecorder()
-			b.handler.ServeHTTP(w, r)
-			a := received{Response: w.Result(), body: w.Body.Bytes()}
+		paths := []string{"/matrix_multiplication/", "/v1/multiplications", "/v1/matrices", "/v1/multiplications:batch"}
+		responses := make([]*httptest.ResponseRecorder, len(paths))
+		var requests sync.WaitGroup
+		for i, path := range paths {
+			requests.Go(func() {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(text))
+				r.Header.Set("Content-Type", jsonType)
+				responses[i] = httptest.NewRecorder()
+				b.handler.ServeHTTP(responses[i], r)
+			})
+		}
+		requests.Wait()
+		for i, path := range paths {
+			a := received{Response: responses[i].Result(), body: responses[i].Body.Bytes()}
 			switch {
 			case a.StatusCode >= 500 || a.StatusCode < 200:
 				t.Errorf("%s: status %s, want 2xx to 4xx: %s", path, a.Status, a.body)

@@ -50,9 +50,9 @@ func TestTileThatKillsItsWorkers(t *testing.T) {
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const want = "tile 1 crashed its worker 3 times"
-	if m := b.ends(id, jobs.Failed); !strings.Contains(m.Failure, want) {
-		t.Errorf("the failure is %q, want one with %q", m.Failure, want)
+	const want, reconciled = "tile 1 crashed its worker 3 times", "(crash 3 of at most 3)" // a pass may see it first
+	if m := b.ends(id, jobs.Failed); !strings.Contains(m.Failure, want) && !strings.Contains(m.Failure, reconciled) {
+		t.Errorf("the failure is %q, want one with %q, or %q", m.Failure, want, reconciled)
 	}
 	b.untilJobsEnd(id)
 }

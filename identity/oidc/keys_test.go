@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"strings"
@@ -34,9 +35,23 @@ func TestRemembered(t *testing.T) {
 	if _, err := v.Verify(t.Context(), token); !errors.Is(err, identity.ErrExpired) {
 		t.Errorf("a token that has expired since: %v, want %v", err, identity.ErrExpired)
 	}
+	token = i.token(map[string]any{"exp": now.Add(10*time.Second - leeway).Unix()})
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(11 * time.Second)
+	if _, err := v.Verify(t.Context(), token); !errors.Is(err, identity.ErrExpired) {
+		t.Errorf("a token that is remembered, and has expired: %v, want %v", err, identity.ErrExpired)
+	}
+	for len(v.known) < maxKnown {
+		v.remember([32]byte(binary.BigEndian.AppendUint64(make([]byte, 24), uint64(len(v.known)))), identity.Principal{}, now)
+	}
 	token = i.token(nil)
 	if _, err := v.Verify(t.Context(), token); err != nil {
 		t.Fatal(err)
+	}
+	if len(v.known) != 1 {
+		t.Errorf("%d tokens are remembered after the one that is too many, want 1", len(v.known))
 	}
 	v.tenants = func(context.Context, string) (identity.TenantID, error) { return 0, nil }
 	now = now.Add(knownFor)
@@ -147,6 +162,26 @@ func TestIssuerUnreachable(t *testing.T) {
 	}
 }
 
+// TestUnusableKeys: what an issuer publishes that is not a public key for signatures verifies nothing.
+func TestUnusableKeys(t *testing.T) {
+	t.Parallel()
+	i := startIssuer(t)
+	i.set(func() {
+		i.keys[0].Key = i.signers[0].key // the private one
+		i.keys[2].Use = "enc"
+	})
+	v := i.verifier(asItIs)
+	for _, unusable := range []int{0, 2} {
+		token := i.sign(i.signers[unusable], "at+jwt", i.claims(nil))
+		if _, err := v.Verify(t.Context(), token); !errors.Is(err, identity.ErrInvalidToken) {
+			t.Errorf("%s: %v, want %v", i.signers[unusable].id, err, identity.ErrInvalidToken)
+		}
+	}
+	if _, err := v.Verify(t.Context(), i.token(nil)); err != nil {
+		t.Errorf("the key beside them: %v, want nil", err)
+	}
+}
+
 // TestIssuerOfAnotherName: keys are taken only from the issuer that the settings name, by a certificate that is
 // trusted.
 func TestIssuerOfAnotherName(t *testing.T) {
@@ -157,6 +192,19 @@ func TestIssuerOfAnotherName(t *testing.T) {
 		t.Errorf("an issuer with another name: %v, want %v", err, ErrUnavailable)
 	}
 	i.set(func() { i.name = "" })
+	for address, want := range map[string]string{
+		"http" + strings.TrimPrefix(i.server.URL, "https") + "/keys": "not https",
+		"https://%zz":               "not https",
+		i.server.URL + "/elsewhere": "redirects",
+		i.server.URL + "/nowhere":   "404",
+	} {
+		i.set(func() { i.keysAt = address })
+		_, err := i.verifier(asItIs).Verify(t.Context(), i.token(nil))
+		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("keys at %s: %v, want %v and %s", address, err, ErrUnavailable, want)
+		}
+	}
+	i.set(func() { i.keysAt = "" })
 	v := i.verifier(asItIs)
 	v.keys.client.Transport = nil // trusts the authorities of the system
 	if _, err := v.Verify(t.Context(), i.token(nil)); !errors.Is(err, ErrUnavailable) {
@@ -180,11 +228,20 @@ func TestValidate(t *testing.T) {
 		"--oidc-issuer":       func(s *Settings) { s.OIDCIssuer = "http://login.example.org" },
 		"--oidc-audience":     func(s *Settings) { s.OIDCAudience = "" },
 		"--oidc-tenant-claim": func(s *Settings) { s.OIDCTenantClaim = "" },
+		"--oidc-scopes-claim": func(s *Settings) { s.OIDCScopesClaim = "" },
+		"--oidc-type":         func(s *Settings) { s.OIDCType = "" },
 	} {
 		s := valid
 		change(&s)
 		if err := s.Validate(); (err == nil) != (flag == "") || err != nil && !strings.Contains(err.Error(), flag) {
 			t.Errorf("Validate() = %v, want an error about %q", err, flag)
+		}
+	}
+	for _, address := range []string{":", "https:///realm", "https://example.org?a=b", "https://example.org#a"} {
+		s := valid
+		s.OIDCIssuer = address
+		if err := s.Validate(); err == nil {
+			t.Errorf("Validate() of %s = nil, want an error", address)
 		}
 	}
 	if err := (Settings{}).Validate(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ type issuer struct {
 	fetches int
 	status  int      // instead of the keys
 	name    string   // instead of its own
+	keysAt  string   // instead of where they are
 	traces  []string // that requests were part of
 }
 
@@ -60,8 +62,13 @@ func startIssuer(t *testing.T) *issuer {
 		if name == "" {
 			name = i.url()
 		}
-		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": name, "jwks_uri": i.server.URL + "/keys"})
+		keysAt := i.keysAt
+		if keysAt == "" {
+			keysAt = i.server.URL + "/keys"
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": name, "jwks_uri": keysAt})
 	})
+	mux.Handle("GET /elsewhere", http.RedirectHandler("/keys", http.StatusFound))
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -243,6 +250,25 @@ func TestClaims(t *testing.T) {
 		got, err := i.verifier(test.change).Verify(t.Context(), i.token(test.claims))
 		if err != nil || got.Tenant != 7 || !slices.Equal(got.Scopes, test.want) {
 			t.Errorf("%s: Verify() = %+v, %v, want scopes %v", name, got, err, test.want)
+		}
+	}
+}
+
+// TestSubject: a principal is called by its subject or, without one, its client, as much of it as fits into a line.
+func TestSubject(t *testing.T) {
+	t.Parallel()
+	i := startIssuer(t)
+	v := i.verifier(asItIs)
+	long := strings.Repeat("ä", maxName)
+	for want, claims := range map[string]map[string]any{
+		"robot":                {"client_id": "client"},
+		"client":               {"sub": nil, "client_id": "client"},
+		"token":                {"sub": nil},
+		long[:maxName]:         {"sub": long},
+		"a" + long[:maxName-2]: {"sub": "a" + long},
+	} {
+		if got, err := v.Verify(t.Context(), i.token(claims)); err != nil || got.Name != want {
+			t.Errorf("Verify() = %q, %v, want %q", got.Name, err, want)
 		}
 	}
 }

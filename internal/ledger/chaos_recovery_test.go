@@ -22,6 +22,9 @@ type recoveries struct {
 
 type recovery struct {
 	took      time.Duration
+	freed     time.Duration // after which the job was seen taken from the worker; 0: it ran elsewhere by then
+	due       time.Duration // after which it might be fetched again
+	since     time.Time
 	disturbed bool // a fault of the database came in between, or calm before
 }
 
@@ -32,7 +35,7 @@ const calm = 12 * time.Second
 const (
 	runningJobs = "SELECT id, attempted_at, clock_timestamp() FROM river_job " +
 		"WHERE state = 'running' AND attempted_by[array_upper(attempted_by, 1)] LIKE '%-' || $1 || '-%'"
-	presentJobs = "SELECT id, state::text, attempted_at FROM river_job WHERE id = ANY($1)"
+	presentJobs = "SELECT id, state::text, attempted_at, scheduled_at, clock_timestamp() FROM river_job WHERE id = ANY($1)"
 )
 
 // lost is a job that runs in a worker which does not respond.
@@ -40,6 +43,8 @@ type lost struct {
 	ID        int64
 	Attempted time.Time
 	Since     time.Time // when it was looked at
+
+	freed, due time.Duration
 }
 
 // runs reports whether a worker has a running job.
@@ -50,7 +55,20 @@ func (c *cluster) runs(pid int) bool {
 
 // jobsOf returns the running jobs of a worker.
 func (c *cluster) jobsOf(ctx context.Context, pid int) ([]lost, error) {
-	return ask[lost](ctx, c, runningJobs, fmt.Sprint(pid))
+	type running struct {
+		ID               int64
+		Attempted, Since time.Time
+	}
+	rows, err := ask[running](ctx, c, runningJobs, fmt.Sprint(pid))
+	var jobs []lost
+	for _, row := range rows {
+		jobs = append(jobs, lost{
+			ID:        row.ID,
+			Attempted: row.Attempted,
+			Since:     row.Since,
+		})
+	}
+	return jobs, err
 }
 
 // ask is list for a database that may be unavailable.
@@ -96,9 +114,9 @@ func (r *recoveries) look(ctx context.Context, c *cluster, kind string, jobs []l
 		ids = append(ids, job.ID)
 	}
 	type present struct {
-		ID        int64
-		State     string
-		Attempted time.Time
+		ID                   int64
+		State                string
+		Attempted, Due, Seen time.Time
 	}
 	rows, err := ask[present](ctx, c, presentJobs, ids)
 	if err != nil {
@@ -113,10 +131,19 @@ func (r *recoveries) look(ctx context.Context, c *cluster, kind string, jobs []l
 		case !rows[i].Attempted.Equal(job.Attempted):
 			r.samples[kind] = append(r.samples[kind], recovery{
 				took:      rows[i].Attempted.Sub(job.Since),
+				freed:     job.freed,
+				due:       job.due,
+				since:     job.Since,
 				disturbed: r.disturbed != before,
 			})
 		case rows[i].State == "completed" || rows[i].State == "cancelled": // the process was faster
 		default:
+			if rows[i].State != "running" {
+				if job.freed == 0 {
+					job.freed = rows[i].Seen.Sub(job.Since)
+				}
+				job.due = max(0, rows[i].Due.Sub(job.Since)) // places in line may be long ago
+			}
 			rest = append(rest, job)
 		}
 	}
@@ -159,5 +186,22 @@ func (r *recoveries) table() string {
 			fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", name, len(took), at(0.5), at(0.99), at(1))
 		}
 	}
+	r.tell(&b)
 	return b.String()
+}
+
+// slow is how long a recovery takes that is told by itself.
+const slow = 2 * time.Second
+
+// tell writes what the slow recoveries waited for.
+func (r *recoveries) tell(b *strings.Builder) {
+	for kind, samples := range r.samples {
+		for _, s := range samples {
+			if s.took < slow {
+				continue
+			}
+			fmt.Fprintf(b, "at %s %s, its job ran elsewhere after %.1f s: taken from it after %.1f s, due after %.1f s, disturbed %t\n",
+				s.since.Format("15:04:05.0"), kind, s.took.Seconds(), s.freed.Seconds(), s.due.Seconds(), s.disturbed)
+		}
+	}
 }

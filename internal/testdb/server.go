@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +24,10 @@ const templateName = "template_migrated"
 // Shared names the connection string of a server that TestServe of this package runs. Several test processes use it
 // instead of one of their own each, for what runs hundreds of them. It must be of the same migrations.
 const Shared = "MILLRACE_TEST_POSTGRES"
+
+// Major names the major version that Postgres must have. Tests on one that was chosen fail with it if another one runs,
+// because that cannot.
+const Major = "MILLRACE_TEST_POSTGRES_MAJOR"
 
 // server is the Postgres of one test process, or a shared one.
 type server struct {
@@ -48,8 +53,23 @@ func (s *server) ensure() error {
 		if s.startErr = s.find(ctx); s.startErr == nil {
 			s.admin, s.startErr = pgxpool.New(ctx, s.url)
 		}
+		if want := os.Getenv(Major); s.startErr == nil && want != "" {
+			s.startErr = s.checkMajor(ctx, want)
+		}
 	})
 	return s.startErr
+}
+
+// checkMajor returns an error if Postgres has another major version.
+func (s *server) checkMajor(ctx context.Context, want string) error {
+	var got string
+	if err := s.admin.QueryRow(ctx, "SHOW server_version").Scan(&got); err != nil {
+		return err
+	}
+	if major, _, _ := strings.Cut(got, "."); major != want {
+		return fmt.Errorf("PostgreSQL %s runs, want %s by %s", got, want, Major)
+	}
+	return nil
 }
 
 // find takes the shared server, or starts one.

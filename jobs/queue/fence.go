@@ -20,6 +20,10 @@ import (
 //
 // So each attempt says in its report which one it is, and reports of attempts that are not the present one are
 // dropped in the transaction that would write them.
+//
+// The order to stop does not say for which attempt it is, either. It may come so late that its job was cancelled, was
+// retried, and runs again: then it stops the new attempt. Its report finds no mark in the job, and is one of an attempt
+// that was interrupted.
 
 // report is what an attempt adds to its report, under the key of River's recorded output. It is not stored.
 type report struct {
@@ -50,13 +54,13 @@ func (e executor) writeOutcomes(
 	}
 	//house:ignore bound a rollback has the timeout of any statement, see store/database
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // without effect after the commit
-	attempts, err := db.New(e.driver.UnwrapTx(tx)).LockAttempts(ctx, params.ID)
+	attempts, err := db.New(e.driver.UnwrapTx(tx)).LockAttempts(ctx, cancelMark, params.ID)
 	if err != nil {
 		return nil, err
 	}
-	present := make(map[int64]time.Time, len(attempts))
+	present := make(map[int64]db.LockAttemptsRow, len(attempts))
 	for _, a := range attempts {
-		present[a.ID] = a.AttemptedAt
+		present[a.ID] = a
 	}
 	outcomes := fenced(params, present)
 	if len(outcomes.ID) == 0 {
@@ -72,14 +76,17 @@ func (e executor) writeOutcomes(
 // fenced returns the outcomes without those of attempts that are not the present ones of their jobs, and without the
 // reports. An outcome without a report, which is one of a job that could not be started, is kept.
 func fenced(
-	p *riverdriver.JobSetStateIfRunningManyParams, present map[int64]time.Time,
+	p *riverdriver.JobSetStateIfRunningManyParams, present map[int64]db.LockAttemptsRow,
 ) *riverdriver.JobSetStateIfRunningManyParams {
 	kept := &riverdriver.JobSetStateIfRunningManyParams{Now: p.Now, Schema: p.Schema}
 	for i, id := range p.ID {
 		updates, r := split(p.MetadataUpdates[i])
-		at, found := present[id]
-		if found && r.AttemptedAt != nil && !at.Equal(*r.AttemptedAt) {
+		job, found := present[id]
+		if found && r.AttemptedAt != nil && !job.AttemptedAt.Equal(*r.AttemptedAt) {
 			continue
+		}
+		if found && !job.ToldToStop {
+			stoppedLate(p, i)
 		}
 		kept.ID = append(kept.ID, id)
 		kept.Attempt = append(kept.Attempt, p.Attempt[i])
@@ -91,6 +98,20 @@ func fenced(
 		kept.State = append(kept.State, p.State[i])
 	}
 	return kept
+}
+
+// stoppedLate makes the outcome of an attempt that was told to stop, when its job is not, one that was interrupted.
+func stoppedLate(p *riverdriver.JobSetStateIfRunningManyParams, i int) {
+	var failure rivertype.AttemptError
+	if p.State[i] != rivertype.JobStateCancelled || json.Unmarshal(p.ErrData[i], &failure) != nil ||
+		failure.Error != rivertype.ErrJobCancelledRemotely.Error() {
+		return
+	}
+	p.State[i] = rivertype.JobStateAvailable
+	p.ScheduledAt[i] = new(time.Now())
+	p.Attempt[i] = new(failure.Attempt - 1)
+	p.ErrData[i] = nil
+	p.FinalizedAt[i] = nil
 }
 
 // split returns the changes of a job's metadata without the report, nil when there are no others, and the report.

@@ -72,3 +72,36 @@ func TestLateReports(t *testing.T) {
 		}
 	}
 }
+
+// TestLateOrderToStop: an order to stop that comes when its job was retried, and runs again, interrupts the new attempt:
+// the job runs once more, and has lost no attempt. One that is meant ends the job.
+func TestLateOrderToStop(t *testing.T) {
+	b := setup(t)
+	began := make(chan int64, 10)
+	c := b.start(Config{Work: true}, func(ctx context.Context, job *river.Job[tileArgs]) error {
+		began <- int64(job.Attempt)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	id := b.insert(c.river, Tiles)
+	for range 3 {
+		if attempt := receive(t, "attempt", began); attempt != 1 {
+			t.Errorf("attempt %d, want 1 again", attempt)
+		}
+		b.exec(`SELECT pg_notify(current_schema() || '.river_control',
+			json_build_object('action', 'cancel', 'job_id', $1::bigint, 'queue', $2::text)::text)`, id, Tiles)
+	}
+	receive(t, "attempt", began)
+	if _, err := c.river.JobCancel(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	timeout := time.After(waitTimeout)
+	const ended = "SELECT concat(state, ' ', cardinality(errors)) FROM river_job WHERE id = $1"
+	for query[string](b, ended, id) != "cancelled 1" {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-timeout:
+			t.Fatalf("the job is %s, want it cancelled with one error", query[string](b, ended, id))
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -47,6 +48,29 @@ func TestEngineCancelledWhileComputing(t *testing.T) {
 			t.Errorf("%+v: MultiplyTo() = %v after %d calls, want %v after 1", tt, err, calls, errEnough)
 		}
 		checkUnused(t, engine)
+	}
+}
+
+// TestCallsAreShort: a call of the kernel has no more rows than take about the time in which a tile can be cancelled,
+// by the speed of the call before.
+func TestCallsAreShort(t *testing.T) {
+	const slow = callTime / 3
+	var calls []int
+	kernel := hookedKernel{Kernel: noKernel{}, hook: func(m, _ int, _ []float64, _ int) {
+		if calls = append(calls, m); len(calls) == 1 {
+			time.Sleep(slow)
+		}
+	}}
+	random := matrix.NewRandom(matrix.Shape{
+		Rows:  2000,
+		Cols:  2000,
+		DType: matrix.Float64,
+	}, 1)
+	rect := matrix.Rect{Rows: 700, Cols: 2000}
+	_, err := NewEngine(kernel).MultiplyPart(context.Background(), random, random, rect, 0, 1000, matrix.Float64)
+	first := int(firstFLOPs / (2 * 1000 * 2000))
+	if err != nil && !errors.Is(err, ErrCheck) || len(calls) < 3 || calls[0] > first || calls[1] > 3*calls[0] {
+		t.Errorf("calls of %d rows, %v, want at most %d in the first and three times as many in the next", calls, err, first)
 	}
 }
 

@@ -15,7 +15,7 @@ type nonFinite struct {
 	rowKind    []kind          // by row of C; empty while all rows are finite
 	columnKind []kind          // by column of C; empty while all columns are finite
 	columns    []int           // the columns that are not finite
-	fresh      []leftOutColumn // those of them that were found in the present panel
+	fresh      []leftOutColumn // those of them that are not subtracted yet
 }
 
 // leftOutColumn is a column that is left out, with the element that r had for it.
@@ -54,7 +54,6 @@ func (f *nonFinite) reset() {
 	f.rowKind = f.rowKind[:0]
 	f.columnKind = f.columnKind[:0]
 	f.columns = f.columns[:0]
-	f.fresh = f.fresh[:0]
 }
 
 // foundInRow records that row i of A, one of rows, has an element of kind k. It does nothing if k is finite.

@@ -180,6 +180,36 @@ func TestCheckFindsWrongElementAmongNonFinite(t *testing.T) {
 	}
 }
 
+// TestCheckOfDeepPanels: elements of B that are not finite are left out wherever they are in a panel that the kernel
+// multiplies in several parts, and hide no error.
+func TestCheckOfDeepPanels(t *testing.T) {
+	t.Parallel()
+	forKernels(t, testCheckOfDeepPanels[float64], testCheckOfDeepPanels[float32])
+}
+
+func testCheckOfDeepPanels[T matrix.Float](t *testing.T, kernel blas.Kernel) {
+	rnd := rand.New(rand.NewPCG(15, 16))
+	for range 30 {
+		p := wholeProduct[T](rnd, 20+rnd.IntN(20), 3+rnd.IntN(9), 1000+rnd.IntN(1000), [2]float64{1, 1})
+		p.depth = []int{p.k, p.k/2 + 1}[rnd.IntN(2)]
+		p.calls = rnd.IntN(3)
+		left := rnd.IntN(p.n) // a column that stays finite
+		for range 1 + rnd.IntN(4) {
+			if j := rnd.IntN(p.n); j != left {
+				p.b[rnd.IntN(p.k)*p.n+j] = T(math.Inf(1 - 2*rnd.IntN(2)))
+			}
+		}
+		p.multiply(kernel)
+		if err := p.finish(); err != nil {
+			t.Fatalf("%d×%d×%d in panels of %d: %v, want no error", p.m, p.k, p.n, p.depth, err)
+		}
+		p.c[rnd.IntN(p.m)*p.n+left] += T(p.k)
+		if err := p.finish(); !errors.Is(err, ErrCheck) {
+			t.Fatalf("%d×%d×%d in panels of %d: %v, want %v", p.m, p.k, p.n, p.depth, err, ErrCheck)
+		}
+	}
+}
+
 // mustBeNaN reports whether an operand has a NaN in the row or column of element i of C.
 func (p *checkedProduct[T]) mustBeNaN(i int) bool {
 	for l := range p.k {

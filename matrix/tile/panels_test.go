@@ -21,6 +21,8 @@ func TestPanelPlan(t *testing.T) {
 		{10, 10_000, 500_000, matrix.Rect{Rows: 10, Cols: 500_000}, 10, 4096, 512},   // Blocks of B are 4,096 wide.
 		{10, 10_000, 9_000_000, matrix.Rect{Rows: 10, Cols: 400_000}, 10, 32768, 64}, // Blocks of B are 32,768 wide.
 		{512, 1_000_000, 263, matrix.Rect{Rows: 512, Cols: 263}, 512, 263, 4096},     // Blocks of A are 8,192 wide.
+		{512, 1_000_000, 1280, matrix.Rect{Rows: 512, Cols: 1280}, 512, 1280, 2048},  // As many elements as a panel may have.
+		{10, 10_000, 500_000, matrix.Rect{Rows: 10, Cols: 2560}, 10, 2560, 1024},     // As many elements as a panel may have.
 		{5_000_000, 1, 1, matrix.Rect{Rows: 5_000_000, Cols: 1}, 262144, 1, 1},
 	} {
 		p := testPanelPlan(tt.m, tt.k, tt.n, tt.tile)

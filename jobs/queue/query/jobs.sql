@@ -131,8 +131,9 @@ LIMIT @max_rows;
 SELECT EXISTS (SELECT FROM river_job WHERE id = @id AND state IN ('cancelled', 'discarded'));
 
 -- name: LockAttempts :many
--- The present attempts at several jobs, which are locked in the order of their ids.
-SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
+-- The present attempts at several jobs, which are locked in the order of their ids, and whether they were told to stop.
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at, (metadata ? @cancel_mark::text)::boolean AS told_to_stop
+FROM river_job
 WHERE id = ANY(@ids::bigint[]) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: LockAttempt :many

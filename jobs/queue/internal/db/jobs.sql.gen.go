@@ -712,18 +712,20 @@ func (q *Queries) LockAttempt(ctx context.Context, iD int64, attemptedAt time.Ti
 }
 
 const LockAttempts = `-- name: LockAttempts :many
-SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at FROM river_job
-WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+SELECT id, coalesce(attempted_at, 'epoch')::timestamptz AS attempted_at, (metadata ? $1::text)::boolean AS told_to_stop
+FROM river_job
+WHERE id = ANY($2::bigint[]) ORDER BY id FOR NO KEY UPDATE
 `
 
 type LockAttemptsRow struct {
 	ID          int64
 	AttemptedAt time.Time
+	ToldToStop  bool
 }
 
-// The present attempts at several jobs, which are locked in the order of their ids.
-func (q *Queries) LockAttempts(ctx context.Context, ids []int64) ([]LockAttemptsRow, error) {
-	rows, err := q.db.Query(ctx, LockAttempts, ids)
+// The present attempts at several jobs, which are locked in the order of their ids, and whether they were told to stop.
+func (q *Queries) LockAttempts(ctx context.Context, cancelMark string, ids []int64) ([]LockAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, LockAttempts, cancelMark, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -731,7 +733,7 @@ func (q *Queries) LockAttempts(ctx context.Context, ids []int64) ([]LockAttempts
 	var items []LockAttemptsRow
 	for rows.Next() {
 		var i LockAttemptsRow
-		if err := rows.Scan(&i.ID, &i.AttemptedAt); err != nil {
+		if err := rows.Scan(&i.ID, &i.AttemptedAt, &i.ToldToStop); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/millrace/millrace/internal/testdb"
+)
+
+// TestLinesOfHeads: a head may have so many lines and no more; what is no head, any number.
+func TestLinesOfHeads(t *testing.T) {
+	t.Parallel()
+	var h head
+	read := func(lines int) error {
+		n, err := h.read(strings.NewReader(strings.Repeat("\n", lines)), make([]byte, lines))
+		if err == nil && n != lines {
+			t.Fatalf("%d bytes were read, want %d", n, lines)
+		}
+		return err
+	}
+	for range 2 { // a connection has many requests
+		h.begin(true)
+		for _, lines := range []int{maxLines - 1, 1, 1} {
+			if err := read(lines); err != nil {
+				t.Errorf("%d lines of a head: %v, want nil", lines, err)
+			}
+		}
+		if err := read(1); !errors.Is(err, errLines) {
+			t.Errorf("more lines than a head may have: %v, want %v", err, errLines)
+		}
+	}
+	h.begin(false)
+	for range 3 {
+		if err := read(maxLines); err != nil {
+			t.Errorf("lines of a body: %v, want nil", err)
+		}
+	}
+}
+
+// TestOwnIdleConnectionGivesWay: a client that has as many connections as it may loses its own that is idle, not that of
+// another client, whatever has been idle for longer.
+func TestOwnIdleConnectionGivesWay(t *testing.T) {
+	t.Parallel()
+	handler, begun, proceed := holding()
+	defer close(proceed)
+	mux := http.NewServeMux()
+	mux.Handle("/held", handler)
+	mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
+	l, _ := startWith(t, listening{maxConnections: 4}, mux)
+	idle := func(from string) net.Conn {
+		conn := dialFrom(t, from, l)
+		if response := exchange(t, conn, ""); response == nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("a connection from %s: %v, want 200", from, response)
+		}
+		return conn
+	}
+	other := idle("127.0.0.2")
+	held := dialFrom(t, "127.0.0.1", l)
+	_, _ = io.WriteString(held, "GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	<-begun
+	own := idle("127.0.0.1")
+	idle("127.0.0.1")
+	if _, err := own.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the client's own idle connection: %v, want it closed", err)
+	}
+	if response := exchange(t, other, ""); response == nil || response.StatusCode != http.StatusOK {
+		t.Errorf("the idle connection of another client: %v, want it open", response)
+	}
+}
+
+// TestFailedHandshakes: a handshake that fails is told, but not that of a client that left, nor what the end of the
+// listener ends.
+func TestFailedHandshakes(t *testing.T) {
+	t.Parallel()
+	_, pair := certified(t)
+	tcp, err := listening{addr: "127.0.0.1:0"}.bind(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 10)
+	s := newSecure(tcp, pair, func(_ net.Addr, err error) { told <- err })
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", tcp.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	_ = dial().Close() // it leaves
+	asks := dial()
+	_, _ = io.WriteString(asks, "GET / HTTP/1.1\r\n\r\n")
+	if text, err := io.ReadAll(asks); err != nil || string(text) != plaintext {
+		t.Errorf("HTTP without TLS got %q, %v, want %q", text, err, plaintext)
+	}
+	wrong := dial()
+	_, _ = wrong.Write([]byte{0xff, 0, 0, 0, 0, 0, 0, 0})
+	_, _ = io.Copy(io.Discard, wrong)
+	if err := <-told; !errors.As(err, new(tls.RecordHeaderError)) {
+		t.Errorf("the handshake that failed: %v, want no TLS", err)
+	}
+	stops := dial()
+	defer func() { _ = stops.Close() }()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept() of a closed listener: %v, want %v", err, net.ErrClosed)
+	}
+	_, _ = io.Copy(io.Discard, stops)
+	if len(told) != 0 {
+		t.Errorf("told of %v as well, want of one handshake", <-told)
+	}
+}
+
+// TestBoundsOfHTTP2: what connections may send before it is read is bounded in all, as far as the protocol lets it be.
+func TestBoundsOfHTTP2(t *testing.T) {
+	t.Parallel()
+	for connections, want := range map[int]int{
+		0:      http2Window,
+		1:      maxWindow,
+		1024:   http2Unread / 1024,
+		100000: http2Window,
+	} {
+		c := http2Config(connections)
+		if c.MaxReceiveBufferPerConnection != want || c.MaxReceiveBufferPerStream != want || c.MaxDecoderHeaderTableSize == 0 {
+			t.Errorf("%d connections: %+v, want windows of %d", connections, c, want)
+		}
+	}
+}
+
+// TestListenerBounds: heads, pauses between requests and responses are bounded, and what stops waits for a while.
+func TestListenerBounds(t *testing.T) {
+	t.Parallel()
+	l, _ := startWith(t, listening{writeTimeout: time.Minute}, http.NotFoundHandler())
+	if s := l.http; s.ReadHeaderTimeout < time.Second || s.IdleTimeout < time.Second || s.WriteTimeout != time.Minute {
+		t.Errorf("timeouts %v, %v, %v, want each", s.ReadHeaderTimeout, s.IdleTimeout, s.WriteTimeout)
+	}
+	p, _ := withPool(t, testdb.New(t))
+	for name, c := range map[string]listening{"the API": p.apiListening(), "operators": p.opsListening()} {
+		if (c.writeTimeout > 0) != (name == "operators") || c.refusals != p.refusals || c.log != p.log {
+			t.Errorf("the listener of %s is %+v", name, c)
+		}
+	}
+}
