@@ -28,8 +28,8 @@ func statusFor(t *testing.T, url, token string) int {
 	return response.StatusCode
 }
 
-// TestKeys: an API that other machines reach serves nothing without a key, and waits for the first one. The command line
-// makes it, and revokes it in all processes.
+// TestKeys: an API that other machines reach serves nothing without a key, and waits for the first one. The command
+// line makes it, and revokes it in all processes.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

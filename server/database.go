@@ -140,7 +140,8 @@ func attempt(ctx context.Context, f func(context.Context) error) error {
 
 // passes reports whether an error of the start goes away when the database comes back, or has a key.
 func passes(err error) bool {
-	return !database.Permanent(err) && (store.Unavailable(err) || errors.Is(err, database.ErrReadOnly)) || errors.Is(err, errNoKey)
+	away := store.Unavailable(err) || errors.Is(err, database.ErrReadOnly)
+	return away && !database.Permanent(err) || errors.Is(err, errNoKey)
 }
 
 // missing returns what a process waits for that starts.

@@ -58,7 +58,8 @@ func TestBucketIsNamed(t *testing.T) {
 	built(t, "millrace-s3*", func(t *testing.T, objects []object) {
 		const want = "MILLRACE_BLOCKS: s3://your-bucket/millrace?region=eu-central-1"
 		for _, o := range objects {
-			if o.Kind == "ConfigMap" && strings.HasPrefix(o.Metadata.Name, "millrace-settings-") && !strings.Contains(string(o.text), want) {
+			isShared := o.Kind == "ConfigMap" && strings.HasPrefix(o.Metadata.Name, "millrace-settings-")
+			if isShared && !strings.Contains(string(o.text), want) {
 				t.Errorf("settings of an overlay with a bucket = %s, want %s", o.text, want)
 			}
 		}
