@@ -28,22 +28,24 @@ func statusFor(t *testing.T, url, token string) int {
 	return response.StatusCode
 }
 
-// TestKeys: an API that other machines reach does not start without a key. The command line makes the first one, and
-// revokes it in all processes.
+// TestKeys: an API that other machines reach serves nothing without a key, and waits for the first one. The command
+// line makes it, and revokes it in all processes.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	open := []string{"api", "--addr=:0", "--ops-addr=127.0.0.1:0"}
-	wantFailure(t, d.env, 1, "millrace keys create --name=admin --scopes=admin", open...)
+	wantFailure(t, d.env, 1, "millrace keys create --name=admin --scopes=admin", append(open, "--wait=0s")...)
 	wantFailure(t, d.env, 1, "contradict", append(open, "--auth", "--insecure-no-auth")...)
 
+	first := start(t, d.env, open...)
+	first.untilLogs(`msg="waiting for a key"`)
+	first.untilLogs("millrace keys create --name=admin --scopes=admin")
 	token, stderr, code := run(t, d.env, "keys", "create", "--name=ci", "--scopes=read")
 	id := aToken.FindStringSubmatch(token)
 	if code != 0 || id == nil || !strings.Contains(stderr, id[1]) || strings.Contains(stderr, token[14:40]) {
 		t.Fatalf("keys create: code %d, %q, %q, want the token alone, and the id beside it", code, token, stderr)
 	}
 	token = strings.TrimSpace(token)
-	first := start(t, d.env, open...)
 	second := start(t, d.env, "api", "--addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--auth")
 	var servers []string
 	for _, p := range []*process{first, second} {

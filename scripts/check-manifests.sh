@@ -26,6 +26,9 @@ go build -modfile=tools/kubectl-validate/go.mod -o "$work/bin/kubectl-validate" 
 # build NAME FOLDER
 build() { "$work/bin/kustomize" build "$2" >"$work/built/$1.yaml"; }
 
+# example COMPONENT: prints the first example of YAML in the README of a component.
+example() { sed -n '/^```yaml$/,/^```$/p;/^```$/q' "kustomize/components/$1/README.md" | grep -v '^```'; }
+
 # combine NAMESPACE COMPONENT...: builds an API and workers with these components. What the README of a component says an overlay must
 # have is in each of them.
 combine() {
@@ -39,7 +42,8 @@ combine() {
       echo "  - ../../../kustomize/components/$component"
     done
     case "$*" in
-      *keda*) sed -n '/^```yaml$/,/^```$/{/^```/!p;}' kustomize/components/keda/README.md ;;
+      *keda*) example keda ;;
+      *s3*) example s3 ;;
     esac
   } >"$work/combination/kustomization.yaml"
   build "$namespace-$(echo "$*" | tr ' ' '+')" "$work/combination"

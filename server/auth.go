@@ -34,7 +34,8 @@ type keyring struct {
 	upkeep sync.WaitGroup
 }
 
-// startAuth returns what identifies the requests to a listener. Errors: errNoKey, with what to do.
+// startAuth returns what identifies the requests to a listener. It waits for the first key. Errors: errNoKey, with
+// what to do.
 func (p *Process) startAuth(ctx context.Context, addr net.Addr) (*auth.Auth, error) {
 	config := auth.Config{
 		Keys:     keys.Open(p.pool),

@@ -101,7 +101,7 @@ func whileUnavailable(ctx context.Context, wait Wait, log *slog.Logger, f func(c
 			return err
 		}
 		if text := strings.Join(strings.Fields(err.Error()), " "); text != reason || time.Since(said) >= sayInterval {
-			log.WarnContext(ctx, "waiting for the database", "for", time.Since(begin).Round(time.Second), "error", text)
+			log.WarnContext(ctx, "waiting for "+missing(err), "for", time.Since(begin).Round(time.Second), "error", text)
 			said = time.Now()
 			reason = text
 		}
@@ -138,9 +138,21 @@ func attempt(ctx context.Context, f func(context.Context) error) error {
 	return f(ctx)
 }
 
-// passes reports whether an error of the start goes away when the database comes back.
+// passes reports whether an error of the start goes away when the database comes back, or has a key.
 func passes(err error) bool {
-	return !database.Permanent(err) && (store.Unavailable(err) || errors.Is(err, database.ErrReadOnly))
+	away := store.Unavailable(err) || errors.Is(err, database.ErrReadOnly)
+	return away && !database.Permanent(err) || errors.Is(err, errNoKey)
+}
+
+// missing returns what a process waits for that starts.
+func missing(err error) string {
+	switch {
+	case errors.Is(err, errNoKey):
+		return "a key"
+	case errors.Is(err, blocks.ErrUnavailable):
+		return "the block store"
+	}
+	return "the database"
 }
 
 // open returns a pool of at most conns connections, or more if the connection string says so. It does not connect.

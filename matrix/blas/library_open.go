@@ -93,6 +93,9 @@ func isMissing(name string, err error) bool {
 // as MKL, must be global: these must find its symbols. If several are loaded, the others must not be, or each would
 // find the symbols of the first.
 func openLibrary(path string, global bool) (*library, error) {
+	// The loader keeps the text of its last error for each thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	prepareEnvironment()
 	handle, err := load(path, global)
 	if err != nil {

@@ -4,12 +4,14 @@ package blas
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -168,6 +170,25 @@ func TestBrokenLibraries(t *testing.T) {
 	if runtime.GOOS == "linux" && len(f.kernels) != len(libraries) {
 		t.Errorf("found %d libraries, want %d, each once", len(f.kernels), len(libraries))
 	}
+}
+
+// TestMissingOnAllThreads: a library that is missing is not reported, whatever threads look for others meanwhile. The
+// loader has one text of an error for each thread.
+func TestMissingOnAllThreads(t *testing.T) {
+	t.Parallel()
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for j := range 200 {
+				f := findLibraries([]string{fmt.Sprintf("libnonexistent-blas.so.%d", i*1000+j)})
+				if len(f.unusable) > 0 {
+					t.Errorf("unusable: %v, want none", f.unusable)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestIsMissing(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,6 +44,7 @@ var errURLFile = errors.New("DATABASE_URL")
 
 // ParseURL reads a connection string.
 func ParseURL(url string) (*pgxpool.Config, error) {
+	url = strings.TrimSpace(url) // a secret from a file ends with a newline
 	if url == "" {
 		return nil, errNoURL
 	}

@@ -55,6 +55,22 @@ func withParameter(t *testing.T, databaseURL, name, value string) string {
 	return u.String()
 }
 
+// TestSurroundingSpace: a connection string is the same with the newline that secrets made from a file end with.
+func TestSurroundingSpace(t *testing.T) {
+	t.Parallel()
+	const plain = "postgres://millrace:x@db.internal/millrace?sslmode=require"
+	for _, text := range []string{plain, plain + "\n", " " + plain + "\r\n"} {
+		config, err := database.ParseURL(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if c := config.ConnConfig; c.Host != "db.internal" || c.Database != "millrace" || c.TLSConfig == nil {
+			t.Errorf("%q is host %q and database %q, want db.internal and millrace, by TLS", text, c.Host, c.Database)
+		}
+	}
+}
+
 // TestSettings: the sessions of a pool, and those beside it, end what a frozen or lost process would hold. What the
 // connection string or the database says counts.
 func TestSettings(t *testing.T) {

@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"cmp"
 	"net/url"
+	"strings"
 	"testing"
 
 	core "k8s.io/api/core/v1"
@@ -48,6 +49,19 @@ func TestBlocksAreShared(t *testing.T) {
 		}
 		if len(stores) > 1 {
 			t.Errorf("block stores of the pods = %v, want one", stores)
+		}
+	})
+}
+
+// TestBucketIsNamed: the bucket is the one that an overlay names.
+func TestBucketIsNamed(t *testing.T) {
+	built(t, "millrace-s3*", func(t *testing.T, objects []object) {
+		const want = "MILLRACE_BLOCKS: s3://your-bucket/millrace?region=eu-central-1"
+		for _, o := range objects {
+			isShared := o.Kind == "ConfigMap" && strings.HasPrefix(o.Metadata.Name, "millrace-settings-")
+			if isShared && !strings.Contains(string(o.text), want) {
+				t.Errorf("settings of an overlay with a bucket = %s, want %s", o.text, want)
+			}
 		}
 	})
 }
