@@ -16,7 +16,9 @@ import (
 )
 
 // withMember returns an order with one more member.
-func withMember(order, member string) string { return strings.TrimSuffix(order, "}") + ", " + member + "}" }
+func withMember(order, member string) string {
+	return strings.TrimSuffix(order, "}") + ", " + member + "}"
+}
 
 // TestReused: what multiplies the same matrices again responds with the result, says so, and is a multiplication as any
 // other: with events, a retention, webhooks that are told, a response that is repeated with its key, and a life that

@@ -77,7 +77,7 @@ func TestReuse(t *testing.T) {
 		return jobs.Operand{Matrix: store.NewContent(float64s(rows, cols), bytes.Clone(matrix.AsBytes(ones)))}
 	}
 	for name, operands := range map[string]func() (jobs.Operand, jobs.Operand){
-		"random": func() (jobs.Operand, jobs.Operand) { return random(fourM, fourK, 1), random(fourK, fourN, 2) },
+		"random":  func() (jobs.Operand, jobs.Operand) { return random(fourM, fourK, 1), random(fourK, fourN, 2) },
 		"content": func() (jobs.Operand, jobs.Operand) { return brought(fourM, fourK), brought(fourK, fourN) },
 		"uploaded each time": func() (jobs.Operand, jobs.Operand) {
 			return jobs.Operand{Matrix: b.upload(fourM, 10), Stored: true}, random(10, fourN, 2)

@@ -25,8 +25,8 @@ func WalkIndexes(batch *pgx.Batch) {
 func BatchPending(batch *pgx.Batch, p Page) *[]uuid.UUID {
 	found := new([]uuid.UUID)
 	batch.Queue(db.PageInlinePending, p.TenantID, p.Before, p.Since, p.MaxRows).Query(func(rows pgx.Rows) (err error) {
-		//house:ignore bound the batch is sent already, with a context of its own
 		sent := db.New(database.NewSent(rows))
+		//house:ignore bound the batch is sent already, with a context of its own
 		*found, err = sent.PageInlinePending(context.Background(), db.PageInlinePendingParams(p))
 		return err
 	})
@@ -37,8 +37,8 @@ func BatchPending(batch *pgx.Batch, p Page) *[]uuid.UUID {
 func BatchCompleted(batch *pgx.Batch, p Page) *[]uuid.UUID {
 	found := new([]uuid.UUID)
 	batch.Queue(db.PageInlineCompleted, p.TenantID, p.Before, p.Since, p.MaxRows).Query(func(rows pgx.Rows) (err error) {
-		//house:ignore bound the batch is sent already, with a context of its own
 		sent := db.New(database.NewSent(rows))
+		//house:ignore bound the batch is sent already, with a context of its own
 		*found, err = sent.PageInlineCompleted(context.Background(), db.PageInlineCompletedParams(p))
 		return err
 	})
