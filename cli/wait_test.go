@@ -14,7 +14,9 @@ func TestStopWhileClientsWait(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	main := d.startAPI()
-	id := d.api.submit(twoByTwo) // stays pending: there is no worker
+	// It stays pending, since there is no worker; and it is a row, not an inline multiplication, of which the hub reads
+	// otherwise.
+	id := d.api.submit(`{"a": {"random": {"rows": 9, "cols": 9}}, "b": {"random": {"rows": 9, "cols": 9}}}`)
 	status := make(chan int, 1)
 	go func() {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.server+"/v1/multiplications/"+id, nil)
