@@ -231,3 +231,41 @@ func TestOpsHandler(t *testing.T) {
 	want("when it stops", "/readyz?exclude=database", http.StatusServiceUnavailable, errStopping.Error())
 	want("when it stops", "/livez", http.StatusOK, "ok\n")
 }
+
+// TestProfilesNeedKey: profiles that others reach need the key of an administrator, which is looked at anew each time.
+func TestProfilesNeedKey(t *testing.T) {
+	t.Parallel()
+	p, _ := withPool(t, testdb.New(t))
+	all := keys.Open(p.pool)
+	want := func(addr net.Addr, token string, status int) {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/pprof/heap", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		p.profiles(addr).ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("profiles at %s for %.6q: %d, want %d", addr, token, w.Code, status)
+		}
+	}
+	far := &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}
+	want(&net.TCPAddr{IP: net.IPv6loopback}, "", http.StatusOK)
+	want(far, "", http.StatusUnauthorized)
+	for scope, status := range map[identity.Scope]int{
+		identity.ScopeAdmin: http.StatusOK,
+		identity.ScopeRead:  http.StatusForbidden,
+	} {
+		key, token, err := all.Create(t.Context(), KeyOrder{
+			Tenant: "default",
+			Name:   "operator",
+			Scopes: []identity.Scope{scope},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(far, token, status)
+		if err := all.Revoke(t.Context(), key.ID); err != nil {
+			t.Fatal(err)
+		}
+		want(far, token, http.StatusUnauthorized)
+	}
+}

@@ -43,6 +43,22 @@ func TestLinesOfHeads(t *testing.T) {
 	}
 }
 
+// TestHeadsOfOneConnection: the lines of each head of a connection are counted, not only those of the first.
+func TestHeadsOfOneConnection(t *testing.T) {
+	t.Parallel()
+	l, _ := startWith(t, listening{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	conn := dialFrom(t, "127.0.0.1", l)
+	for n, want := range []int{http.StatusOK, http.StatusOK, http.StatusBadRequest} {
+		head := ""
+		if want != http.StatusOK {
+			head = strings.Repeat("a:\r\n", 5000)
+		}
+		if response := exchange(t, conn, head); response == nil || response.StatusCode != want {
+			t.Errorf("request %d: %v, want %d", n, response, want)
+		}
+	}
+}
+
 // TestOwnIdleConnectionGivesWay: a client that has as many connections as it may loses its own that is idle, not that of
 // another client, whatever has been idle for longer.
 func TestOwnIdleConnectionGivesWay(t *testing.T) {

@@ -40,7 +40,9 @@ func newCheckedProduct[T matrix.Float](rnd *rand.Rand, element func(*rand.Rand) 
 }
 
 func (p *checkedProduct[T]) multiply(kernel blas.Kernel) {
-	p.check = newCheck[T](int64(p.k))
+	if p.check == nil {
+		p.check = newCheck[T](int64(p.k))
+	}
 	p.check.begin(p.m, p.n)
 	for from := 0; from < p.k; from += p.depth {
 		depth := min(p.depth, p.k-from)
@@ -166,16 +168,41 @@ func TestCheckFindsWrongElementAmongNonFinite(t *testing.T) {
 		p := newCheckedProduct[float64](rnd, elements["not finite"])
 		p.multiply(kernel)
 		i := rnd.IntN(len(p.c))
+		want := ErrCheck
 		switch right := p.c[i]; {
 		case isFinite(right):
 			p.c[i] += 1e-3
 		case math.IsNaN(right) && rnd.IntN(2) == 0 && p.mustBeNaN(i):
 			p.c[i] = math.Inf(1)
+			want = errNotNaN
 		default:
 			p.c[i] = 1
+			want = errNotFinite
 		}
-		if err := p.finish(); !errors.Is(err, ErrCheck) {
-			t.Fatalf("%v at %d: %v, want %v; %s", p.c[i], i, err, ErrCheck, p)
+		if err := p.finish(); !errors.Is(err, ErrCheck) || !errors.Is(err, want) {
+			t.Fatalf("%v at %d: %v, want %v; %s", p.c[i], i, err, want, p)
+		}
+	}
+}
+
+// TestCheckOfManyBands: what a check has found in one band is forgotten in the next.
+func TestCheckOfManyBands(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(17, 18))
+	used := newCheck[float64](0)
+	for n := range 500 {
+		p := newCheckedProduct[float64](rnd, elements[[]string{"not finite", "normal"}[n%2]])
+		used.k = int64(p.k)
+		p.check = used
+		p.multiply(blas.Builtin())
+		if err := p.finish(); err != nil {
+			t.Fatalf("%s: %v, want no error", p, err)
+		}
+		if n%2 == 1 {
+			p.c[rnd.IntN(len(p.c))] += 1e-3
+			if err := p.finish(); !errors.Is(err, ErrCheck) {
+				t.Fatalf("%s: %v, want %v", p, err, ErrCheck)
+			}
 		}
 	}
 }
