@@ -33,8 +33,8 @@ type Operand struct {
 }
 
 // ParseOperand parses an argument: the path of a .npy file or of a pipe that delivers one, - for the standard input,
-// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY[?version=ID]. But for that of an object, it finds out the shape, so
-// that CheckShapes can refuse the operands before anything is uploaded.
+// random:ROWSxCOLS[:SEED], id:MATRIX_ID, or s3://BUCKET/KEY[?version=ID]. But for that of an object, it finds
+// out the shape, so that CheckShapes can refuse the operands before anything is uploaded.
 func ParseOperand(ctx context.Context, api *client.Client, arg string) (Operand, error) {
 	if text, ok := strings.CutPrefix(arg, "random:"); ok {
 		return randomOperand(arg, text)
@@ -83,8 +83,8 @@ func ParseObject(arg string) (bucket, key string, err error) {
 // versionMark is before the id of the version of an object.
 const versionMark = "?version="
 
-// parseVersion parses s3://BUCKET/KEY[?version=ID]. With several marks the last one counts, so that each key has a name:
-// one with a mark in it ends with another one, and no id.
+// parseVersion parses s3://BUCKET/KEY[?version=ID]. With several marks the last one counts, so that each key has a
+// name: one with a mark in it ends with another one, and no id.
 func parseVersion(arg string) (client.ObjectToRead, error) {
 	name, version := arg, ""
 	if at := strings.LastIndex(arg, versionMark); at >= 0 {

@@ -62,11 +62,11 @@ const aboutBatch = "" +
 	"order alone would be refused. A line of NDJSON that is not JSON is the problem of one order, a malformed " +
 	"array that of the whole request. Lines without an order are ignored.\n\n" +
 	"The numbers of an operand take up to 64 KiB, those of all orders up to 16 MiB; send larger operands as " +
-	"`matrix_id`. An order with an object in a bucket, as an operand or as its `output`, is refused with 422: a matrix that is an " +
-	"object, of `POST /v1/matrices`, has a `matrix_id`, too. With `Prefer: wait=N` the response waits up to N seconds for all multiplications together, and " +
-	"an item has the result of one that is completed, with its values if it is small. The response is NDJSON, one " +
-	"item a line, if `Accept` prefers that; with `Prefer: wait=N` the first items are sent while others are still " +
-	"computed.\n\n" +
+	"`matrix_id`. An order with an object in a bucket, as an operand or as its `output`, is refused with 422: a " +
+	"matrix that is an object, of `POST /v1/matrices`, has a `matrix_id`, too. With `Prefer: wait=N` the response " +
+	"waits up to N seconds for all multiplications together, and an item has the result of one that is completed, " +
+	"with its values if it is small. The response is NDJSON, one item a line, if `Accept` prefers that; with " +
+	"`Prefer: wait=N` the first items are sent while others are still computed.\n\n" +
 	"With an `Idempotency-Key` each order is accepted once, however often the request is repeated, and also if a " +
 	"server stops in the middle: a repetition goes on where the first request ended. It gets the same response, " +
 	"problems included."

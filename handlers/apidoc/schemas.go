@@ -42,8 +42,8 @@ func submissionSchema(operand *huma.Schema) *huma.Schema {
 			"A multiplication with it "+
 			"is never an inline one", schema.Integer("int64", 60, 315360000)),
 		"webhook": webhookSchema(),
-		"reuse": schema.Described("Whether it may have the result of an earlier multiplication of the same matrices, instead "+
-			"of being computed again: `true` if it is left out", &huma.Schema{Type: huma.TypeBoolean}),
+		"reuse": schema.Described("Whether it may have the result of an earlier multiplication of the same matrices, "+
+			"instead of being computed again: `true` if it is left out", &huma.Schema{Type: huma.TypeBoolean}),
 	}, "a", "b")
 }
 

@@ -64,16 +64,16 @@ func SubmitMultiplication() huma.Operation {
 }
 
 const aboutReuse = "" +
-	"If the tenant has a completed multiplication of the same matrices whose result is still kept, the response has a new " +
-	"multiplication that is `completed` at once with that result, and says `\"reused\": true`: it has an id, a result and a " +
-	"lifetime of its own, and deleting one does not harm the other. Matrices are the same by their content, random ones by " +
-	"shape, type and seed, objects by bucket, key, version and ETag. Multiplications of queue `small`, which take less than " +
-	"10 ms as a whole, are computed, and so are those with an `output`, and those that are submitted before the first one has completed. " +
-	"`\"reuse\": false` asks for a computation."
+	"If the tenant has a completed multiplication of the same matrices whose result is still kept, the response " +
+	"has a new multiplication that is `completed` at once with that result, and says `\"reused\": true`: it has an " +
+	"id, a result and a lifetime of its own, and deleting one does not harm the other. Matrices are the same by " +
+	"their content, random ones by shape, type and seed, objects by bucket, key, version and ETag. Multiplications " +
+	"of queue `small`, which take less than 10 ms as a whole, are computed, and so are those with an `output`, and " +
+	"those that are submitted before the first one has completed. `\"reuse\": false` asks for a computation."
 
 func submitted() response {
-	r := success(http.StatusAccepted, "The multiplication is queued, or completed with an earlier result.", example.Pending(),
-		"Location", "Preference-Applied", "Idempotent-Replayed")
+	r := success(http.StatusAccepted, "The multiplication is queued, or completed with an earlier result.",
+		example.Pending(), "Location", "Preference-Applied", "Idempotent-Replayed")
 	r.Content[resource.MediaJSON].Example = nil
 	r.Content[resource.MediaJSON].Examples = map[string]*huma.Example{
 		"queued": {Summary: "It is queued", Value: example.Plain(example.Pending())},

@@ -15,7 +15,8 @@ import (
 )
 
 // ReadOrder reads the two operands and the priority of a multiplication, and verifies the body. The body is one of
-//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}, "webhook": URL, "reuse": BOOLEAN},
+//   - JSON: {"a": OPERAND, "b": OPERAND, "priority": N, "retention_seconds": N, "output": {"s3": …}, "webhook": URL,
+//     "reuse": BOOLEAN},
 //   - a form with the .npy files a and b, and the fields priority, retention_seconds, webhook and reuse.
 //
 // All but the operands may be absent. The priority is jobs.DefaultPriority then.

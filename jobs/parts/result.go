@@ -39,8 +39,8 @@ func Result(id uuid.UUID, shape matrix.Shape, plan matrix.Plan, jobs int64) stor
 // run.
 var ErrOlderProcesses = errors.New("the service is being updated: older processes cannot divide the inner dimension")
 
-// WriteResultTx writes the row of the result of a new multiplication that is to be computed, and reserves its room: with
-// those of others that are not finished at most maxReserved bytes. Errors: ErrOlderProcesses; blocks.ErrFull;
+// WriteResultTx writes the row of the result of a new multiplication that is to be computed, and reserves its room:
+// with those of others that are not finished at most maxReserved bytes. Errors: ErrOlderProcesses; blocks.ErrFull;
 // store.ErrNoSpace.
 func WriteResultTx(
 	ctx context.Context, s *store.Store, tx *store.TenantTx, m store.Multiplication, maxReserved int64,

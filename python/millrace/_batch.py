@@ -85,6 +85,8 @@ class _Batch:
             if "problem" in item:
                 futures.append(_refused(client, from_problem(item["problem"], {})))
             else:
+                if item["state"] == "completed" and "result" not in item:  # with its submission: it is asked for
+                    item["state"] = "pending"
                 futures.append(Future(client, item, watch=False))
             futures[-1].uploads = order
         next(items, None)  # the end of the response

@@ -114,7 +114,8 @@ class Proxy:
             if not down and b" HTTP/1.1\r\n" in content:
                 state["last"] = content.split(b"\r\n", 1)[0]
                 self.requests.append(state["last"].decode())
-            if down and self.lose and state["last"].startswith(self.lose):
+            asked = content.startswith(b"HTTP/1.1 100 ")  # for the body
+            if down and self.lose and state["last"].startswith(self.lose) and not asked:
                 self.lose = None
                 break
             if cuts and total >= cuts[0]:
