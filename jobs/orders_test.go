@@ -45,7 +45,8 @@ func (b *testBundle) orders(c *jobs.Client) []jobs.Order {
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		wantInline, wantBytes := n == 0 || n == 4, []int{96, 0, 8 * 90 * (100 + 110), 32, 64}[n]
+		wantInline := n == 0 || n == 4
+		wantBytes := []int{96, 0, 8 * 90 * (100 + 110), 32, 64}[n]
 		if o.Inline() != wantInline || o.Bytes() != wantBytes {
 			b.t.Errorf("order %d: inline %t with %d bytes, want %t and %d", n, o.Inline(), o.Bytes(), wantInline, wantBytes)
 		}

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,14 +11,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
-	"github.com/millrace/millrace/store/reuse"
 )
 
 // move is a statement of the store that implements a transition, in one of the cases that it tells apart.
@@ -52,15 +49,7 @@ var moves = []move{
 	{
 		statement:  "CompleteReused",
 		transition: complete,
-		call: func(b *transitionBundle, id uuid.UUID) (bool, error) {
-			return b.inTx(func(tx *store.Tx) (bool, error) {
-				_, err := reuse.CompleteTx(b.t.Context(), tx.For(identity.DefaultTenant), id, time.Hour)
-				if errors.Is(err, pgx.ErrNoRows) {
-					return false, nil
-				}
-				return err == nil, err
-			})
-		},
+		call:       (*transitionBundle).completeReused,
 	},
 	{
 		statement:  "EndMultiplication",
@@ -132,17 +121,6 @@ func (b *transitionBundle) inTx(f func(*store.Tx) (bool, error)) (changed bool, 
 		return err
 	})
 	return changed, err
-}
-
-func (b *transitionBundle) countTile(id uuid.UUID) (bool, error) {
-	return b.inTx(func(tx *store.Tx) (bool, error) {
-		_, counted, err := tx.CountTile(b.t.Context(), id, new(time.Now()))
-		return counted, err
-	})
-}
-
-func (b *transitionBundle) reopen(id uuid.UUID) (bool, error) {
-	return b.inTx(func(tx *store.Tx) (bool, error) { return tx.ReopenMultiplication(b.t.Context(), id) })
 }
 
 // insert writes a multiplication of three tiles in a state, and returns its row.

@@ -224,7 +224,8 @@ func TestOpsHandler(t *testing.T) {
 	want("at the start", "/readyz?exclude=database", http.StatusServiceUnavailable, errStarting.Error())
 	ready.start(nil, API)
 	want("when it has started", "/readyz", http.StatusOK, "ok\n")
-	ready.at, ready.err = time.Now(), errUnavailable
+	ready.at = time.Now()
+	ready.err = errUnavailable
 	want("without its database", "/readyz", http.StatusServiceUnavailable, errUnavailable.Error())
 	want("without its database", "/readyz?exclude=database", http.StatusOK, "ok\n")
 	d.begun.Store(true)
