@@ -93,7 +93,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "millrace: %s\n"+
-			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n", secret.Redact(usage.Explain(err)))
+			"Run \"millrace --help\" for the commands, \"millrace COMMAND --help\" for the flags.\n",
+			secret.Redact(usage.Explain(err)))
 		return exitUsage
 	}
 	log := c.Log.logger(stderr)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
 	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/internal/db"
