@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/server"
 	"github.com/millrace/millrace/server/certificate"
+	"github.com/millrace/millrace/server/externalmetrics"
 )
 
 // apiCommand serves the HTTP API and runs the queue's maintenance.
@@ -22,13 +23,14 @@ type apiCommand struct {
 	server.Clients
 	server.Webhooks
 	server.Stopping
-	TLS      certificate.Files `embed:""`
-	OIDC     oidc.Settings     `embed:""`
-	Addr     string            `default:":8080" help:"Address of the API."`
-	OpsAddr  string            `default:":9090" help:"Address of /metrics, /livez and /readyz."`
-	Lease    time.Duration     `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
-	Drain    time.Duration     `default:"0s" help:"How long to accept new requests after SIGTERM, reporting not ready, until load balancers have stopped sending them."`
-	SoftStop time.Duration     `default:"25s" help:"Grace period: how long requests may take to finish after that."`
+	TLS      certificate.Files        `embed:""`
+	OIDC     oidc.Settings            `embed:""`
+	External externalmetrics.Settings `embed:""`
+	Addr     string                   `default:":8080" help:"Address of the API."`
+	OpsAddr  string                   `default:":9090" help:"Address of /metrics, /livez and /readyz."`
+	Lease    time.Duration            `default:"10s" help:"How long a worker may be silent before its tiles are given to other workers; the same as for the workers."`
+	Drain    time.Duration            `default:"0s" help:"How long to accept new requests after SIGTERM, reporting not ready, until load balancers have stopped sending them."`
+	SoftStop time.Duration            `default:"25s" help:"Grace period: how long requests may take to finish after that."`
 }
 
 // Run implements the command.
@@ -46,6 +48,7 @@ func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
 		Webhooks: c.Webhooks,
 		TLS:      c.TLS,
 		OIDC:     c.OIDC,
+		External: c.External,
 		Work:     server.Work{SoftStop: c.SoftStop, Lease: c.Lease},
 		Addr:     c.Addr,
 		OpsAddr:  c.OpsAddr,

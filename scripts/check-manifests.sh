@@ -41,9 +41,10 @@ combine() {
     for component in "$@"; do
       echo "  - ../../../kustomize/components/$component"
     done
-    case "$*" in
+    case "$namespace $*" in
       *keda*) example keda ;;
       *s3*) example s3 ;;
+      staging*external-metrics*) example external-metrics ;; # with a certificate that is verified
     esac
   } >"$work/combination/kustomization.yaml"
   build "$namespace-$(echo "$*" | tr ' ' '+')" "$work/combination"
@@ -77,6 +78,10 @@ done
 # What only some clusters need, on top of the rest.
 combine staging namespace network-policies openshift spot gateway gitops
 combine millrace prometheus-operator cloud-load-balancer ingress gitops
+
+# The metric without Prometheus.
+combine millrace namespace postgres network-policies external-metrics
+combine staging namespace network-policies external-metrics shared-blocks openshift gitops
 
 # The kustomize in kubectl is another one: it must understand the same, where it is installed.
 if command -v kubectl >/dev/null; then

@@ -8,7 +8,10 @@ import (
 	"sync"
 
 	"github.com/millrace/millrace/handlers/auth"
+	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/store/keys"
+	"github.com/millrace/millrace/store/tenants"
 	"github.com/millrace/millrace/watch/notify"
 )
 
@@ -71,6 +74,20 @@ func (p *Process) startAuth(ctx context.Context, addr net.Addr) (*auth.Auth, err
 		config.Verifier.Forget(n.Payload)
 	})
 	return auth.New(config), nil
+}
+
+// tokens returns what verifies the tokens of the issuer that the configuration names, or nil. It does not connect: a
+// process starts although the issuer is unreachable.
+func (p *Process) tokens() identity.Verifier {
+	if !p.config.OIDC.Given() {
+		return nil
+	}
+	return oidc.New(p.config.OIDC, p.tenantNamed, nil, p.log)
+}
+
+// tenantNamed returns the number of the tenant with a name, 0 if there is none.
+func (p *Process) tenantNamed(ctx context.Context, name string) (identity.TenantID, error) {
+	return tenants.ByName(ctx, p.pool, name)
 }
 
 // startKeyring has the verifier write when keys were used, until stop.

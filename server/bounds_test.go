@@ -100,7 +100,7 @@ func TestFailedHandshakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(chan error, 10)
-	s := newSecure(tcp, pair, func(_ net.Addr, err error) { told <- err })
+	s := newSecure(tcp, pair.Config("h2", "http/1.1"), func(_ net.Addr, err error) { told <- err })
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", tcp.Addr().String())
 		if err != nil {

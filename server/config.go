@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/jobs/queue/deliver"
 	"github.com/millrace/millrace/server/certificate"
+	"github.com/millrace/millrace/server/externalmetrics"
 	"github.com/millrace/millrace/store/blocks"
 	"github.com/millrace/millrace/store/quota"
 	"github.com/millrace/millrace/store/retention"
@@ -32,11 +33,12 @@ type Config struct {
 	Pages    Pages  // of the API
 	Access   Access // to the API
 	Hosts    Hosts
-	Clients  Clients           // of the API
-	Webhooks Webhooks          // that the API sends
-	TLS      certificate.Files // of the API
-	OIDC     oidc.Settings     // of the API
-	Work     Work              // an API uses SoftStop, its grace period, and Lease only
+	Clients  Clients                  // of the API
+	Webhooks Webhooks                 // that the API sends
+	TLS      certificate.Files        // of the API
+	External externalmetrics.Settings // of the API
+	OIDC     oidc.Settings            // of the API
+	Work     Work                     // an API uses SoftStop, its grace period, and Lease only
 
 	Addr    string        // of the API; port 0 is a free one; unused by a worker
 	OpsAddr string        // of /metrics, /livez and /readyz; port 0 is a free one
@@ -199,7 +201,7 @@ func (c Config) Validate() error {
 	case c.Limits.MaxRetention < 0 || c.Limits.MaxRetention > retention.Most:
 		return fmt.Errorf("--max-retention must be from 0 to %s, it is %s", retention.Most, c.Limits.MaxRetention)
 	}
-	return errors.Join(c.TLS.Validate(), c.OIDC.Validate())
+	return errors.Join(c.TLS.Validate(), c.OIDC.Validate(), c.External.Validate())
 }
 
 // LogValue returns what a process of the role uses of the configuration, without secrets.
@@ -219,6 +221,7 @@ func (c Config) LogValue() slog.Value {
 		attrs = append(attrs,
 			slog.String("addr", c.Addr),
 			slog.Bool("tls", c.TLS.Given()),
+			slog.String("external_metrics", c.External.Address),
 			slog.String("oidc_issuer", c.OIDC.OIDCIssuer),
 			slog.Bool("river_ui", c.riverUI()),
 			slog.Duration("drain", c.Drain),

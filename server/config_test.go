@@ -34,6 +34,8 @@ func TestConfigValidate(t *testing.T) {
 		"--retention":    func(c *Config) { c.Storage.Retention = time.Second },
 		"--oidc-issuer":  func(c *Config) { c.OIDC.OIDCIssuer = "http://login.example.org" },
 		"--tls-key":      func(c *Config) { c.TLS.TLSCert = "cert.pem" },
+
+		"--external-metrics-tls-key": func(c *Config) { c.External.Cert = "cert.pem" },
 	} {
 		c := valid()
 		change(&c)
@@ -48,9 +50,9 @@ func TestConfigValidate(t *testing.T) {
 func TestConfigLogValue(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[Role]string{
-		API:    "database blocks retention ops_addr soft_stop lease addr tls oidc_issuer river_ui drain",
+		API:    "database blocks retention ops_addr soft_stop lease addr tls external_metrics oidc_issuer river_ui drain",
 		Worker: "database blocks retention ops_addr soft_stop lease tiles small",
-		Dev:    "database blocks retention ops_addr soft_stop lease tiles small addr tls oidc_issuer river_ui drain",
+		Dev:    "database blocks retention ops_addr soft_stop lease tiles small addr tls external_metrics oidc_issuer river_ui drain",
 	} {
 		c := valid()
 		c.Role = role

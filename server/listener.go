@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	stdlog "log"
@@ -41,6 +42,7 @@ type listening struct {
 	proxies        guard.Proxies
 	writeTimeout   time.Duration     // for a response; 0 is none
 	pair           *certificate.Pair // nil for HTTP without TLS
+	clients        tls.ClientAuthType
 	refusals       *guard.Refusals
 	log            *slog.Logger
 }
@@ -88,7 +90,9 @@ func serve(ctx context.Context, tcp net.Listener, c listening, handler http.Hand
 	serving := guard.Linger(conns)
 	if c.pair != nil {
 		conns.refusing = c.pair.Config("http/1.1")
-		serving = newSecure(serving, c.pair, func(client net.Addr, err error) {
+		secured := c.pair.Config("h2", "http/1.1")
+		secured.ClientAuth = c.clients
+		serving = newSecure(serving, secured, func(client net.Addr, err error) {
 			limited.Log(ctx, slog.LevelWarn, "tls", "a handshake failed", "client", client, "error", err)
 		})
 	}
@@ -129,6 +133,25 @@ func (l *listener) stop() error {
 	<-l.done //house:ignore bound a server that is shut down, or closed, serves no more
 	l.waitForHandlers()
 	return errors.Join(err, l.err)
+}
+
+// stopAside stops the listener, which may be nil, while others stop, too, and returns what stop does.
+func (l *listener) stopAside() <-chan error {
+	stopped := make(chan error, 1)
+	if l == nil {
+		stopped <- nil
+		return stopped
+	}
+	go func() { stopped <- l.stop() }()
+	return stopped
+}
+
+// ended returns a channel that is closed when the listener has ended; nil for none.
+func (l *listener) ended() <-chan struct{} {
+	if l == nil {
+		return nil
+	}
+	return l.done
 }
 
 // cleanupTime is how long handlers whose connections were closed may take to clean up.

@@ -45,6 +45,7 @@ type Process struct {
 	traces   *telemetry.Traces // nil where none are sent
 	pair     *certificate.Pair // nil without TLS
 	api      *listener         // nil in a worker
+	external *listener         // nil without external metrics
 	ops      *listener
 }
 
@@ -114,6 +115,9 @@ func (p *Process) start(ctx context.Context) (err error) {
 	registerInfo(p.registry, p.config.Role, p.kernel)
 	if p.config.Role.serves() {
 		if err := p.startAPI(ctx); err != nil {
+			return err
+		}
+		if err := p.startExternal(ctx); err != nil {
 			return err
 		}
 	}
@@ -219,10 +223,6 @@ var errStuck = errors.New("a tile hangs and cannot be interrupted")
 
 // wait returns nil when ctx is done, errListener, or errStuck.
 func (p *Process) wait(ctx context.Context) error {
-	var api chan struct{} // stays nil in a worker
-	if p.api != nil {
-		api = p.api.done
-	}
 	var stuck <-chan struct{} // stays nil without a queue
 	if p.jobs != nil {
 		stuck = p.jobs.Queue().Stuck()
@@ -230,7 +230,8 @@ func (p *Process) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-api:
+	case <-p.api.ended():
+	case <-p.external.ended():
 	case <-p.ops.done:
 	case <-stuck:
 		return errStuck
@@ -245,12 +246,14 @@ func (p *Process) stop() error {
 	if p.jobs != nil {
 		go p.jobs.Queue().Stop() // for which p.jobs.Stop waits, after the requests: their notifications are still sent
 	}
+	external := p.external.stopAside()
 	if p.hub != nil { // before the API, which would wait for its waiters and subscribers
 		p.hub.Stop()
 	}
 	if p.api != nil {
 		errs = append(errs, p.api.stop())
 	}
+	errs = append(errs, <-external) //house:ignore bound it has a grace period
 	if p.keyring != nil {
 		p.keyring.stop()
 	}
@@ -278,6 +281,9 @@ func (p *Process) stop() error {
 
 // APIURL returns the address of the API; the process must not be a worker.
 func (p *Process) APIURL() string { return p.api.url() }
+
+// ExternalURL returns the address of the external metrics; the process must serve them.
+func (p *Process) ExternalURL() string { return p.external.url() }
 
 // OpsURL returns the address below which /metrics, /livez and /readyz are.
 func (p *Process) OpsURL() string { return p.ops.url() }

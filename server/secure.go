@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/handlers/guard"
-	"github.com/millrace/millrace/server/certificate"
 )
 
 // The bounds of HTTP/2, in which a connection has many requests. What a client may send before a handler reads it is in
@@ -59,10 +58,10 @@ type secure struct {
 }
 
 // newSecure returns a listener of TLS on another one. It calls refused when a handshake fails.
-func newSecure(l net.Listener, pair *certificate.Pair, refused func(net.Addr, error)) *secure {
+func newSecure(l net.Listener, config *tls.Config, refused func(net.Addr, error)) *secure {
 	s := &secure{
 		Listener: l,
-		config:   pair.Config("h2", "http/1.1"),
+		config:   config,
 		ready:    make(chan net.Conn),
 		ended:    make(chan struct{}),
 		refused:  refused,

@@ -68,6 +68,17 @@ func (a *Authority) Issue(dir string, expires time.Time) (certFile, keyFile stri
 	return certFile, keyFile
 }
 
+// Client returns a certificate by which a client shows that it has a name.
+func (a *Authority) Client(name string) tls.Certificate {
+	a.t.Helper()
+	template := a.template(time.Now().Add(time.Hour))
+	template.Subject = pkix.Name{CommonName: name}
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	key := a.newKey()
+	return tls.Certificate{Certificate: [][]byte{a.sign(template, key)}, PrivateKey: key}
+}
+
 // Config returns the configuration of a client that trusts the authority.
 func (a *Authority) Config(protocols ...string) *tls.Config {
 	return &tls.Config{

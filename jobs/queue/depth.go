@@ -73,12 +73,18 @@ func (c *Client) Depths() (Depths, bool) {
 func (c *Client) refreshDepths(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, refreshInterval)
 	defer cancel()
+	if _, err := c.ReadDepths(ctx); err != nil && ctx.Err() != context.Canceled {
+		c.log.WarnContext(ctx, "reading the depths of the queues", "error", err)
+	}
+}
+
+// ReadDepths reads the depths of the queues now, which Depths then returns, too.
+func (c *Client) ReadDepths(ctx context.Context) (Depths, error) {
 	depths, err := c.readDepths(ctx)
 	if err == nil {
 		c.depths.Store(&depths)
-	} else if ctx.Err() != context.Canceled {
-		c.log.WarnContext(ctx, "reading the depths of the queues", "error", err)
 	}
+	return depths, err
 }
 
 // readDepths reads from the database, a bounded number of rows however deep the queues are.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -22,6 +21,8 @@ import (
 type Files struct {
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Serve the API by HTTPS, with this certificate and its chain, in PEM. The file and that of the key are read again when they change."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"Key of --tls-cert, in PEM."`
+
+	Prefix string `kong:"-"` // of the names of the flags in errors, where they are others
 }
 
 // Given reports whether there are files: else the server has no TLS.
@@ -30,7 +31,7 @@ func (f Files) Given() bool { return f.TLSCert != "" || f.TLSKey != "" }
 // Validate returns an error if one of the files is missing.
 func (f Files) Validate() error {
 	if f.Given() && (f.TLSCert == "" || f.TLSKey == "") {
-		return errors.New("--tls-cert and --tls-key must be given together")
+		return fmt.Errorf("--%[1]stls-cert and --%[1]stls-key must be given together", f.Prefix)
 	}
 	return nil
 }
@@ -40,10 +41,10 @@ type content struct{ cert, key []byte }
 
 func (f Files) read() (c content, err error) {
 	if c.cert, err = os.ReadFile(f.TLSCert); err != nil {
-		return c, fmt.Errorf("--tls-cert: %w", err)
+		return c, fmt.Errorf("--%stls-cert: %w", f.Prefix, err)
 	}
 	if c.key, err = os.ReadFile(f.TLSKey); err != nil {
-		return c, fmt.Errorf("--tls-key: %w", err)
+		return c, fmt.Errorf("--%stls-key: %w", f.Prefix, err)
 	}
 	return c, nil
 }
@@ -79,7 +80,8 @@ func (p *Pair) load() error {
 	}
 	pair, err := tls.X509KeyPair(now.cert, now.key)
 	if err != nil {
-		return fmt.Errorf("--tls-cert %s, --tls-key %s: %w", p.files.TLSCert, p.files.TLSKey, err)
+		return fmt.Errorf("--%[1]stls-cert %[2]s, --%[1]stls-key %[3]s: %[4]w",
+			p.files.Prefix, p.files.TLSCert, p.files.TLSKey, err)
 	}
 	p.last = now
 	p.present.Store(&pair)
@@ -93,8 +95,11 @@ func (p *Pair) load() error {
 // interval is the pause between two looks at the files.
 const interval = time.Second
 
-// Follow reads the files again when they change, until ctx is done.
+// Follow reads the files again when they change, until ctx is done. It returns at once if there are none.
 func (p *Pair) Follow(ctx context.Context) {
+	if !p.files.Given() {
+		return
+	}
 	loop.Every(ctx, interval, func(context.Context) { p.Look() })
 }
 

@@ -3,6 +3,7 @@ package certificate_test
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -129,5 +130,31 @@ func TestObserve(t *testing.T) {
 	}
 	if got := value(nil); got != 0 {
 		t.Errorf("without TLS the metric is %f, want 0", got)
+	}
+}
+
+// TestSelfSigned: a certificate that signs itself is one of a server, with a key of its own, and has no files.
+func TestSelfSigned(t *testing.T) {
+	t.Parallel()
+	var serials []string
+	for range 2 {
+		p, err := certificate.SelfSigned("millrace", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Follow(t.Context()) // which returns
+		pair, err := p.Config("h2").GetCertificate(&tls.ClientHelloInfo{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AddCert(pair.Leaf)
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: "millrace", Roots: roots}); err != nil {
+			t.Errorf("Verify() = %v, want nil", err)
+		}
+		serials = append(serials, pair.Leaf.SerialNumber.String())
+	}
+	if serials[0] == serials[1] {
+		t.Errorf("both have the number %s, want two", serials[0])
 	}
 }

@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,10 +82,15 @@ func checkStore(
 			t.Errorf("%s has no Secret for the bucket that need not be there: %v", of, c.EnvFrom)
 		}
 	case u.Scheme == "file":
-		if len(c.VolumeMounts) != 1 || c.VolumeMounts[0].MountPath != u.Path || len(pod.Volumes) != 1 {
+		m := slices.IndexFunc(c.VolumeMounts, func(m core.VolumeMount) bool { return m.MountPath == u.Path })
+		if m < 0 {
 			t.Fatalf("%s mounts %v, want a volume at %s", of, c.VolumeMounts, u.Path)
 		}
-		claim := claims[pod.Volumes[0].PersistentVolumeClaim.ClaimName]
+		v := slices.IndexFunc(pod.Volumes, func(v core.Volume) bool { return v.Name == c.VolumeMounts[m].Name })
+		if v < 0 || pod.Volumes[v].PersistentVolumeClaim == nil {
+			t.Fatalf("volumes of %s = %v, want a claim for %s", of, pod.Volumes, u.Path)
+		}
+		claim := claims[pod.Volumes[v].PersistentVolumeClaim.ClaimName]
 		if modes := claim.Spec.AccessModes; len(modes) != 1 || modes[0] != core.ReadWriteMany {
 			t.Errorf("access modes of the blocks of %s = %v, want ReadWriteMany", of, modes)
 		}
