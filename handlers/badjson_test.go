@@ -97,11 +97,11 @@ var badValues = []badCase{
 // badOperands returns texts that are wrong in the place of an operand.
 func badOperands() []badCase {
 	cases := []badCase{
-		{`null`, invalid, "must be an object, it is null"},
-		{`1`, invalid, "must be an object"},
-		{`"x"`, invalid, "must be an object"},
-		{`[]`, invalid, "must be an object, it is an array"},
-		{`[[1]]`, invalid, "must be an object, it is an array"},
+		{`null`, invalid, "must be an object such as {\\\"values\\\": [[1, 2], [3, 4]]}, it is null"},
+		{`1`, invalid, "must be an object such as"},
+		{`"x"`, invalid, "must be an object such as"},
+		{`[]`, invalid, "[3, 4]]}, it is an array"},
+		{`[[1]]`, invalid, "[3, 4]]}, it is an array"},
 		{`{}`, invalid, "must have one of"},
 		{`{"foo": 1}`, invalid, `no member \"foo\"`},
 		{`{"Values": [[1]]}`, invalid, `no member \"Values\"`},

@@ -198,24 +198,24 @@ func TestUnfinishedIsNotReused(t *testing.T) {
 	works := b.reusing()
 	first = b.must(works, four())
 	b.ends(first.ID, jobs.Completed)
-	for why, sql := range map[string]string{
-		"damaged":     "UPDATE matrices SET damaged_at = now() WHERE id = $1",
-		"expired":     "UPDATE multiplications SET expires_at = now() - interval '1 second' WHERE c = $1",
-		"not damaged": "UPDATE matrices SET damaged_at = NULL WHERE id = $1",
+	for _, test := range []struct{ why, sql string }{
+		{"damaged", "UPDATE matrices SET damaged_at = now() WHERE id = $1"},
+		{"expired", "UPDATE multiplications SET expires_at = now() - interval '1 second' WHERE c = $1"},
+		{"not damaged", "UPDATE matrices SET damaged_at = NULL WHERE id = $1"},
 	} {
 		tx, err := b.watch.Pool.Begin(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tx.Exec(t.Context(), sql, first.C.ID); err != nil {
+		if _, err := tx.Exec(t.Context(), test.sql, first.C.ID); err != nil {
 			t.Fatal(err)
 		}
 		if err := tx.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		m := b.must(c, four())
-		if want := why == "not damaged"; m.Reused != want {
-			t.Errorf("%s: reused %t, want %t", why, m.Reused, want)
+		if want := test.why == "not damaged"; m.Reused != want {
+			t.Errorf("%s: reused %t, want %t", test.why, m.Reused, want)
 		}
 		b.exec("UPDATE matrices SET damaged_at = NULL WHERE id = $1", first.C.ID)
 		b.exec("UPDATE multiplications SET expires_at = now() + interval '1 hour' WHERE c = $1", first.C.ID)

@@ -55,10 +55,11 @@ func (l *eventLog) complete(row store.Multiplication) bool {
 	return false
 }
 
-// add appends what the database has of the events that are missing; whole means that there are no more.
+// add appends what the database has of the events that are missing; whole means that there are no more. What has
+// happened since the row was read comes with the next row: the last event goes out with the outcome, which is there.
 func (l *eventLog) add(events []store.MultiplicationEvent, row store.Multiplication, whole bool) {
 	for _, e := range events {
-		if e.Seq >= l.next() {
+		if l.next() <= e.Seq && e.Seq <= row.Events {
 			l.append(Event{
 				Number:         e.Seq,
 				At:             e.At,

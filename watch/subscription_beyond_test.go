@@ -3,6 +3,8 @@ package watch
 import (
 	"io"
 	"testing"
+
+	"github.com/millrace/millrace/store"
 )
 
 // TestSubscribeBeyond: a subscriber that claims to have seen more than there is gets the newest event and those that
@@ -24,4 +26,14 @@ func TestSubscribeBeyond(t *testing.T) {
 	beyond.expect(t, io.EOF, "4 cancelled 1 *")
 	latest.expect(t, io.EOF, "4 cancelled 1 *")
 	first.expect(t, io.EOF, "1 pending 0 *", "2 in_progress 0 *", "3 in_progress 1", "4 cancelled 1 *")
+}
+
+// TestEndAfterTheRow: an end that comes after the row was read, and before the events were, waits for the next row.
+func TestEndAfterTheRow(t *testing.T) {
+	row := store.Multiplication{State: "in_progress", Events: 3}
+	l := eventLog{from: 3}
+	l.add([]store.MultiplicationEvent{{Seq: 3, State: "in_progress"}, {Seq: 4, State: "cancelled"}}, row, true)
+	if got := l.next(); got != 4 {
+		t.Errorf("the next event is %d, want 4, which the row does not know", got)
+	}
 }
