@@ -108,7 +108,7 @@ func submissionJSON() *huma.MediaType {
 				Summary: "Random matrices",
 				Value:   map[string]any{"a": random(1), "b": random(2), "priority": 4},
 			},
-			"computed": {
+			"without_reuse": {
 				Summary: "To be computed again",
 				Value:   map[string]any{"a": random(1), "b": random(2), "reuse": false},
 			},
