@@ -81,7 +81,13 @@ func TestOwnIdleConnectionGivesWay(t *testing.T) {
 	_, _ = io.WriteString(held, "GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	<-begun
 	own := idle("127.0.0.1")
-	idle("127.0.0.1")
+	newcomer := func() bool {
+		response := exchange(t, dialFrom(t, "127.0.0.1", l), "")
+		return response != nil && response.StatusCode == http.StatusOK
+	}
+	for deadline := time.Now().Add(10 * time.Second); !newcomer() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond) // the server has sent a response before it knows that the connection is idle
+	}
 	if _, err := own.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the client's own idle connection: %v, want it closed", err)
 	}
