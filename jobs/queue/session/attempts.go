@@ -47,9 +47,7 @@ func (a *Attempts) Work(ctx context.Context, job *rivertype.JobRow, work func(co
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	a.mutex.Lock()
-	a.jobs[job.ID] = attempt{at: *job.AttemptedAt, stop: stop}
-	a.mutex.Unlock()
+	a.begin(job.ID, attempt{at: *job.AttemptedAt, stop: stop})
 	defer func() {
 		a.mutex.Lock()
 		defer a.mutex.Unlock()
@@ -58,6 +56,17 @@ func (a *Attempts) Work(ctx context.Context, job *rivertype.JobRow, work func(co
 		}
 	}()
 	return work(ctx)
+}
+
+// begin keeps an attempt. One that is under way at the same job was taken, and the job has come back before that was
+// noticed.
+func (a *Attempts) begin(job int64, next attempt) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if former, ok := a.jobs[job]; ok {
+		former.stop(ErrTaken)
+	}
+	a.jobs[job] = next
 }
 
 // StopTaken interrupts the attempts that are not wanted any more, and returns their jobs.
