@@ -24,7 +24,7 @@ var (
 var notFinite = regexp.MustCompile(`^invalid character '[NI]' `)
 
 // noNaN is what is said about NaN and Infinity.
-const noNaN = "; JSON has no NaN and no infinity: send such a matrix as .npy"
+var noNaN = "; " + ErrNotFinite.Error() + ": send such a matrix as .npy"
 
 // SyntaxError is the error for a text that is not JSON. It wraps matrix.ErrMalformed.
 type SyntaxError struct{ text string }
