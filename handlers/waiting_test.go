@@ -1,8 +1,11 @@
 package handlers_test
 
 import (
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,4 +90,34 @@ func TestOverload(t *testing.T) {
 		t.Error("what does not exist has an outlook")
 	}
 	b.submit(t, tiled)
+}
+
+// TestBatchesAtOnce: what a batch asks for counts as queued as soon as it is admitted, for the batches of its tenant that
+// come before it is accepted, and no longer than it is under way.
+func TestBatchesAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{
+		idle:   true,
+		accept: jobs.Limits{Queued: admission.Limits{Small: 40 * time.Second}},
+	})
+	q := b.jobs.Queue()
+	if _, err := q.ReadDepths(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := q.Line().Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const order = `{"a":{"values":[[1]]},"b":{"values":[[1]]}}`
+	slow, send := io.Pipe()
+	var first sync.WaitGroup
+	first.Go(func() {
+		b.do(t, http.MethodPost, batchPath, slow, "Content-Type", jsonType).want(t, http.StatusBadRequest)
+	})
+	if _, err := io.WriteString(send, "["+strings.Repeat(order+",", 1000)); err != nil {
+		t.Error(err)
+	}
+	eventually(t, func() bool { return b.batch(t, jsonType, "["+order+"]").StatusCode == http.StatusTooManyRequests })
+	_ = send.Close()
+	first.Wait() // the array does not end, so nothing of it is accepted
+	b.batch(t, jsonType, "["+order+"]").want(t, http.StatusOK)
 }

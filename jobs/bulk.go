@@ -20,14 +20,28 @@ type Order struct {
 	tiles  *Submission
 }
 
-// NewOrder returns the order for a submission of a tenant. Operands that are not stored may lack id and digest. Errors
-// are those of Limits.Check.
-func (c *Client) NewOrder(t identity.TenantID, s Submission) (Order, error) {
-	i, _, ok, err := c.Inline(t, s)
+// Batch is a request with many orders of a tenant. End must be called when they are accepted or refused.
+type Batch struct {
+	*admission.Batch
+	client *Client
+}
+
+// NewBatch returns a batch of about so many orders.
+func (c *Client) NewBatch(t identity.TenantID, expected int) Batch {
+	return Batch{client: c, Batch: c.gate.NewBatch(t, expected)}
+}
+
+// NewOrder returns the order for a submission. Operands that are not stored may lack id and digest. Errors are those of
+// Limits.Check, and admission.ErrOverloaded, which is for the whole batch.
+func (b Batch) NewOrder(s Submission) (Order, error) {
+	i, ok, err := b.client.inlineOf(b.Tenant, s)
+	if ok {
+		err = b.CheckSmall()
+	}
 	if err != nil || ok {
 		return Order{inline: i}, err
 	}
-	if err := c.Admit(t, s); err != nil {
+	if err := b.client.Admit(b.Tenant, s); err != nil {
 		return Order{}, err
 	}
 	for _, o := range []*Operand{&s.A, &s.B} {

@@ -29,22 +29,31 @@ const maxInlineBytes = 3 * store.MaxInline
 // reports false if the submission is none for which there can be one. Errors are those of Limits.Check, and
 // admission.ErrOverloaded.
 func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplication, Multiplication, bool, error) {
+	i, ok, err := c.inlineOf(t, s)
+	if ok {
+		err = c.gate.Check(t, queue.Small)
+	}
+	if !ok || err != nil {
+		return inline.Multiplication{}, Multiplication{}, false, err
+	}
+	return i, c.newInline(i), true, nil
+}
+
+// inlineOf is Inline without admission.
+func (c *Client) inlineOf(t identity.TenantID, s Submission) (inline.Multiplication, bool, error) {
 	a, b := s.A.Matrix, s.B.Matrix
 	if s.Retention > 0 || s.Output != nil || s.Webhook != "" || c.webhooks.TellsSmall(t) ||
 		!bringsContent(s.A) || !bringsContent(s.B) {
-		return inline.Multiplication{}, Multiplication{}, false, nil
+		return inline.Multiplication{}, false, nil
 	}
 	if err := c.limits.Check(a.Shape(), b.Shape(), s.MaxBytes); err != nil {
-		return inline.Multiplication{}, Multiplication{}, false, err
+		return inline.Multiplication{}, false, err
 	}
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
 	result := a.Shape().Times(b.Shape())
 	size := a.Shape().Bytes() + b.Shape().Bytes() + result.Bytes()
 	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
-		return inline.Multiplication{}, Multiplication{}, false, nil
-	}
-	if err := c.gate.Check(t, queue.Small); err != nil {
-		return inline.Multiplication{}, Multiplication{}, false, err
+		return inline.Multiplication{}, false, nil
 	}
 	i := inline.Multiplication{
 		ID:       store.NewID(),
@@ -61,7 +70,7 @@ func (c *Client) Inline(t identity.TenantID, s Submission) (inline.Multiplicatio
 		i.Urgency = DefaultPriority
 	}
 	i.Checksum = inline.Checksum(i.Operands)
-	return i, c.newInline(i), true, nil
+	return i, true, nil
 }
 
 // ErrNotInline means that inline multiplications are not accepted, because a process of a version runs that does not
@@ -94,46 +103,36 @@ func (m Multiplication) InlineResult() []byte {
 	if m.inline == nil {
 		return nil
 	}
-	content, err := m.inline.Content(inline.PartC)
-	if err != nil {
-		return nil
-	}
+	content, _ := m.inline.Content(inline.PartC) // nil if it is damaged
 	return content
 }
 
 // lockTx returns a multiplication, whose row stays locked until the end of the transaction. An inline one is expanded.
 func (c *Client) lockTx(ctx context.Context, tx *store.Tx, id uuid.UUID) (Multiplication, error) {
-	row, err := tx.LockMultiplication(ctx, id)
-	if !errors.Is(err, store.ErrNotFound) || !inline.Maybe(id) {
-		return newMultiplication(row), err
-	}
-	if err := c.expandTx(ctx, tx, []uuid.UUID{id}); err != nil {
-		return Multiplication{}, err
-	}
-	row, err = tx.LockMultiplication(ctx, id) // also after another transaction has expanded it
-	return newMultiplication(row), err
+	return lock(ctx, id, tx.LockMultiplication, func() error { return c.expandTx(ctx, tx, []uuid.UUID{id}) })
 }
 
 // lockOwnTx is lockTx for a multiplication of the tenant. Errors: store.ErrNotFound.
 func (c *Client) lockOwnTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID) (Multiplication, error) {
-	row, err := tx.LockMultiplication(ctx, id)
-	if !errors.Is(err, store.ErrNotFound) || !inline.Maybe(id) {
-		return newMultiplication(row), err
+	return lock(ctx, id, tx.LockMultiplication, func() error { return c.expandOwnTx(ctx, tx, []uuid.UUID{id}) })
+}
+
+func lock(
+	ctx context.Context, id uuid.UUID, find func(context.Context, uuid.UUID) (store.Multiplication, error), expand func() error,
+) (Multiplication, error) {
+	row, err := find(ctx, id)
+	if errors.Is(err, store.ErrNotFound) && inline.Maybe(id) {
+		if err = expand(); err == nil {
+			row, err = find(ctx, id) // also after another transaction has expanded it
+		}
 	}
-	if err := c.expandOwnTx(ctx, tx, []uuid.UUID{id}); err != nil {
-		return Multiplication{}, err
-	}
-	row, err = tx.LockMultiplication(ctx, id)
 	return newMultiplication(row), err
 }
 
 // expandOwnTx expands those of the given multiplications that are inline and of the tenant.
 func (c *Client) expandOwnTx(ctx context.Context, tx *store.TenantTx, ids []uuid.UUID) error {
 	found, err := tx.LockInline(ctx, ids)
-	if err != nil {
-		return err
-	}
-	return c.expandFoundTx(ctx, tx.Tx(), found)
+	return c.expandFoundTx(ctx, tx.Tx(), found, err)
 }
 
 // expandOwnersTx expands the inline multiplications of the tenant that matrices are part of, so that the matrices have
@@ -154,15 +153,12 @@ func (c *Client) expandOwnersTx(ctx context.Context, tx *store.TenantTx, matrice
 // expandTx gives those of the given multiplications that are inline rows of their own, and a job if they wait.
 func (c *Client) expandTx(ctx context.Context, tx *store.Tx, ids []uuid.UUID) error {
 	found, err := tx.LockInline(ctx, ids)
-	if err != nil {
-		return err
-	}
-	return c.expandFoundTx(ctx, tx, found)
+	return c.expandFoundTx(ctx, tx, found, err)
 }
 
-func (c *Client) expandFoundTx(ctx context.Context, tx *store.Tx, found []inline.Multiplication) error {
-	if len(found) == 0 {
-		return nil
+func (c *Client) expandFoundTx(ctx context.Context, tx *store.Tx, found []inline.Multiplication, err error) error {
+	if err != nil || len(found) == 0 {
+		return err
 	}
 	if _, err := c.queue.ExpandTx(ctx, tx, inlineIDs(found)); err != nil {
 		return err

@@ -50,9 +50,6 @@ func (c *Client) Admit(t identity.TenantID, s Submission) error {
 
 // CheckRetention returns retention.ErrBounds for one that a request may not ask for; 0 is none.
 func (c *Client) CheckRetention(d time.Duration) error {
-	if d == 0 {
-		return nil
-	}
 	return retention.Check(d, max(c.limits.MaxRetention, c.store.Retention))
 }
 

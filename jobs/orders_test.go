@@ -37,7 +37,7 @@ func (b *testBundle) orders(c *jobs.Client) []jobs.Order {
 		{gone, inlineOperand(2, 2, 1)},
 		{inlineOperand(2, 2, 1), inlineOperand(2, 2, 1)},
 	} {
-		o, err := c.NewOrder(identity.DefaultTenant, jobs.Submission{
+		o, err := c.NewBatch(identity.DefaultTenant, 5).NewOrder(jobs.Submission{
 			A:        operands[0],
 			B:        operands[1],
 			Priority: jobs.DefaultPriority,
@@ -92,7 +92,7 @@ func TestSubmitAll(t *testing.T) {
 		`millrace_multiplications_submitted_total{queue="small"}`: 3,
 		`millrace_multiplications_submitted_total{queue="tiles"}`: 1,
 	})
-	if _, err := c.NewOrder(identity.DefaultTenant, jobs.Submission{A: random(2, 3, 1), B: random(2, 3, 1)}); !errors.Is(err, matrix.ErrShape) {
+	if _, err := c.NewBatch(identity.DefaultTenant, 5).NewOrder(jobs.Submission{A: random(2, 3, 1), B: random(2, 3, 1)}); !errors.Is(err, matrix.ErrShape) {
 		t.Errorf("NewOrder() of shapes that do not fit: %v, want %v", err, matrix.ErrShape)
 	}
 }

@@ -142,35 +142,31 @@ func (c *Client) shareResultTx(ctx context.Context, tx *store.TenantTx, s Submis
 // runs that would not enqueue the others; none if its result is there. The job that writes an output is enqueued when
 // the others are counted.
 func (c *Client) enqueueTx(ctx context.Context, tx *store.TenantTx, m Multiplication) (Multiplication, error) {
+	var err error
 	batched := m.Output != nil
-	if m.Reused {
-		m.Jobs.Last = -1
-		row, err := tx.InsertMultiplication(ctx, m.row())
-		return newMultiplication(row), err
+	if m.TilesTotal > batchTiles && !m.Reused {
+		batched, err = tx.Tx().KnowBatches(ctx)
 	}
-	if m.TilesTotal > batchTiles {
-		var err error
-		if batched, err = tx.Tx().KnowBatches(ctx); err != nil {
-			return m, err
-		}
-	}
-	if batched {
+	switch {
+	case err != nil:
+		return m, err
+	case batched:
 		m.TilesUnqueued = m.TilesTotal
 		m.Jobs.Last = -1
-		row, err := tx.InsertMultiplication(ctx, m.row())
-		if err != nil {
+	case m.Reused:
+		m.Jobs.Last = -1
+	default:
+		if m.Jobs, err = c.queue.EnqueueTx(ctx, tx.Tx(), m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
 			return m, err
 		}
-		accepted := newMultiplication(row)
-		accepted.own = m.own
-		return c.enqueueBatchTx(ctx, tx.Tx(), accepted, batchDue(accepted))
-	}
-	var err error
-	if m.Jobs, err = c.queue.EnqueueTx(ctx, tx.Tx(), m.ID, orderOf(m), 0, m.TilesTotal-1); err != nil {
-		return m, err
 	}
 	row, err := tx.InsertMultiplication(ctx, m.row())
-	return newMultiplication(row), err
+	accepted := newMultiplication(row)
+	if err != nil || !batched {
+		return accepted, err
+	}
+	accepted.own = m.own
+	return c.enqueueBatchTx(ctx, tx.Tx(), accepted, batchDue(accepted))
 }
 
 // setRetentionTx gives a new multiplication the retention that its submission asks for.

@@ -110,7 +110,7 @@ func TestNamedWebhookRefused(t *testing.T) {
 	orders := []jobs.Order{}
 	want := []error{}
 	add := func(url string, err error) {
-		order, e := c.NewOrder(identity.DefaultTenant, naming(url))
+		order, e := c.NewBatch(identity.DefaultTenant, 1).NewOrder(naming(url))
 		if e != nil || order.Inline() != (url == "") {
 			t.Fatalf("%q: %v, inline: %t", url, e, order.Inline())
 		}

@@ -141,7 +141,7 @@ func values(rows, cols int64) jobs.Operand {
 // submitAll submits a multiplication as part of a batch.
 func (b *testBundle) submitAll(c *jobs.Client, x, y jobs.Operand) (id uuid.UUID) {
 	b.t.Helper()
-	order, err := c.NewOrder(identity.DefaultTenant, jobs.Submission{
+	order, err := c.NewBatch(identity.DefaultTenant, 1).NewOrder(jobs.Submission{
 		A:        x,
 		B:        y,
 		Priority: jobs.DefaultPriority,

@@ -66,15 +66,17 @@ func (s *Service) Submit(ctx context.Context, r Request) (*Response, error) {
 			return nil, err
 		}
 	}
-	release, err := r.Body.ReserveOrders(ctx, s.Store.Store())
+	expected, release, err := r.Body.ReserveOrders(ctx, s.Store.Store())
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	b := &batch{
-		service: s,
-		request: r,
+		service:   s,
+		request:   r,
+		admission: s.Jobs.NewBatch(s.Store.ID(), expected),
 	}
+	defer b.admission.End()
 	if err := b.takeOver(ctx); err != nil {
 		return nil, err
 	}
@@ -102,11 +104,12 @@ func (s *Service) Submit(ctx context.Context, r Request) (*Response, error) {
 
 // batch is a request that is under way.
 type batch struct {
-	service  *Service
-	request  Request
-	orders   []order
-	outcomes []outcome // of the first orders
-	accepted bool      // this process has accepted some
+	service   *Service
+	request   Request
+	admission jobs.Batch
+	orders    []order
+	outcomes  []outcome // of the first orders
+	accepted  bool      // this process has accepted some
 
 	first *store.IdempotencyKey // what was saved of the first group, by this request or by an earlier one
 	total int                   // orders, as it says
@@ -125,7 +128,7 @@ func (b *batch) read(ctx context.Context) error {
 		if err == nil {
 			s.MaxBytes = b.service.MaxBytes
 			s.Own = b.service.Own
-			o.Order, err = b.service.Jobs.NewOrder(b.service.Store.ID(), s)
+			o.Order, err = b.admission.NewOrder(s)
 			if errors.Is(err, admission.ErrOverloaded) { // of the whole request: an outcome of one order would be kept
 				return err
 			}

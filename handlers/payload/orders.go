@@ -44,9 +44,10 @@ const (
 	perOrderByte = 4
 )
 
-// ReserveOrders waits for the memory that it takes to read the body as orders and to keep them, and returns the
-// function that gives it back. It must be called before the body is read, and takes the place of Reserve.
-func (b *Body) ReserveOrders(ctx context.Context, s *store.Store) (release func(), err error) {
+// ReserveOrders waits for the memory that it takes to read the body as orders and to keep them, and returns how many
+// there may be, and the function that gives the memory back. It must be called before the body is read, and takes the
+// place of Reserve.
+func (b *Body) ReserveOrders(ctx context.Context, s *store.Store) (most int, release func(), err error) {
 	if 0 <= b.size && b.size <= tinyBody {
 		b.source.readAhead()
 	}
@@ -54,8 +55,9 @@ func (b *Body) ReserveOrders(ctx context.Context, s *store.Store) (release func(
 	if size < 0 {
 		size = math.MaxInt32
 	}
-	orders := min(resource.MaxOrders, size/minOrderText) * orderBytes
-	return s.Reserve(ctx, orderBuffers+orders+min(MaxOperands, perOrderByte*size))
+	orders := min(resource.MaxOrders, size/minOrderText)
+	release, err = s.Reserve(ctx, orderBuffers+orders*orderBytes+min(MaxOperands, perOrderByte*size))
+	return int(orders), release, err
 }
 
 // NewOrders begins to read a body, whose matrices may have maxBytes each; 0 or less means no limit.

@@ -53,6 +53,7 @@ type Gate struct {
 	queue    *queue.Client
 	acceptor *accept.Acceptor
 	quotas   *quota.Keeper
+	expected expected
 }
 
 // New returns a Gate.
@@ -78,7 +79,7 @@ func (g *Gate) Check(t identity.TenantID, name string) error {
 	line := g.queue.Line()
 	queued := line.Backlog(t)
 	if name == queue.Small {
-		queued = line.SmallBacklog()
+		queued = line.SmallBacklog(g.expected.of(t))
 		if queued > limit/smallPart && g.acceptor.Exceeds(t, line.Weight) {
 			limit /= smallPart // the others do not wait for what it queues
 		}

@@ -58,7 +58,7 @@ func TestSmallBacklog(t *testing.T) {
 			var promised, told, now float64
 			for ; now <= 0.9*waiting*bundleTime/bundleSlots; now += 0.5 {
 				c.refreshDepths(t.Context())
-				backlog := c.Line().SmallBacklog().Seconds()
+				backlog := c.Line().SmallBacklog(0).Seconds()
 				if promised == 0 && now >= before.first {
 					promised, told = backlog-limit, now
 				}

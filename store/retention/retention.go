@@ -50,9 +50,10 @@ var (
 	ErrUnknown = errors.New("the service is being updated: older processes cannot keep to retention_seconds")
 )
 
-// Check returns ErrBounds for a retention that a submission may not ask for; most is the longest one that it may.
+// Check returns ErrBounds for a retention that a submission may not ask for; most is the longest one that it may. 0 is
+// none.
 func Check(retention, most time.Duration) error {
-	if retention < Least || retention > most {
+	if retention != 0 && (retention < Least || retention > most) {
 		return fmt.Errorf("%w: retention_seconds must be from %.0f to %.0f here, it is %.0f", ErrBounds, Least.Seconds(),
 			most.Seconds(), retention.Seconds())
 	}

@@ -50,15 +50,15 @@ func (k *Keeper) Small(priority int16) (Small, bool) {
 	}, ok
 }
 
-// SmallBacklog returns how long the workers take until they have done what is in queue small, of whatever tenant. It
-// does not wait.
-func (k *Keeper) SmallBacklog() time.Duration {
+// SmallBacklog returns how long the workers take until they have done what is in queue small, of whatever tenant, and so
+// many multiplications more. It does not wait.
+func (k *Keeper) SmallBacklog(more int) time.Duration {
 	r, ok := k.told()
 	l := k.last.Load()
 	if !ok || l == nil {
 		return 0
 	}
-	r.Depth += k.addedSmall.Load()
+	r.Depth += k.addedSmall.Load() + int64(more)
 	return r.wait(l.SmallSlots) - time.Since(r.At)
 }
 
