@@ -38,7 +38,7 @@ func (f *Faults) Each(t testing.TB, name string, prepare func() (operation func(
 	for n := 1; ; n++ {
 		operation := prepare()
 		f.begin(n)
-		err := operation(t.Context())
+		err := operation(context.WithValue(t.Context(), ofOperation{}, true))
 		failed := f.begin(0)
 		switch {
 		case failed == "" && err != nil:
@@ -67,13 +67,17 @@ func (f *Faults) begin(fails int) (failed string) {
 	return failed
 }
 
+// ofOperation is in the contexts of an operation whose statements fail. What an earlier one has left to be done, such as
+// notifications, may come meanwhile.
+type ofOperation struct{}
+
 var errFault = errors.New("testdb: this statement is to fail")
 
 // next counts a statement and returns its context, which has ended if the statement is to fail.
 func (f *Faults) next(ctx context.Context, sql string) context.Context {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.UntilCommit && f.committed {
+	if f.UntilCommit && f.committed || ctx.Value(ofOperation{}) == nil {
 		return ctx
 	}
 	if f.count++; f.count != f.fails || sql == "rollback" {

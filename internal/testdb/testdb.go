@@ -40,11 +40,19 @@ var current *server
 func Main(m *testing.M) {
 	// net/http waits for half a second before it closes a connection whose client sends more than is read: goleak is less
 	// patient.
-	goleak.VerifyTestMain(withServer{m}, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+	ignored := goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")
+	goleak.VerifyTestMain(withServer{m: m, ignored: ignored}, ignored)
 }
 
+// endTimeout is how long goroutines may take to end after the tests: a client of River that was stopped in the middle of
+// something that fails tries it once more, after a pause.
+const endTimeout = 20 * time.Second
+
 // withServer stops the server before goleak looks for goroutines.
-type withServer struct{ m *testing.M }
+type withServer struct {
+	m       *testing.M
+	ignored goleak.Option
+}
 
 func (w withServer) Run() int {
 	current = &server{}
@@ -52,6 +60,8 @@ func (w withServer) Run() int {
 	if err := current.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "testdb:", err)
 		code = max(code, 1)
+	}
+	for end := time.Now().Add(endTimeout); goleak.Find(w.ignored) != nil && time.Now().Before(end); {
 	}
 	return code
 }
