@@ -17,6 +17,7 @@ import (
 
 	"github.com/millrace/millrace/handlers/apidoc"
 	"github.com/millrace/millrace/handlers/auth"
+	"github.com/millrace/millrace/handlers/bulk"
 	"github.com/millrace/millrace/handlers/catalog"
 	"github.com/millrace/millrace/handlers/grids"
 	"github.com/millrace/millrace/handlers/guard"
@@ -57,6 +58,7 @@ type API struct {
 	heartbeat time.Duration // of event streams
 	lifetime  time.Duration // of event streams
 	held      *guard.Held
+	lanes     bulk.Lanes
 	refusals  *guard.Refusals
 	auth      *auth.Auth
 }
@@ -80,6 +82,7 @@ func New(s *store.Store, c *jobs.Client, hub *watch.Hub, limits Limits, site Sit
 		heartbeat: heartbeat,
 		lifetime:  lifetime,
 		held:      guard.NewHeld(site.Clients.MaxWaiting, refusals),
+		lanes:     bulk.NewLanes(),
 		refusals:  refusals,
 		auth:      site.Auth,
 	}

@@ -53,6 +53,7 @@ func (a *API) submitBatch(ctx context.Context, in *batchInput) (*huma.StreamResp
 		Jobs:     a.jobs,
 		Hub:      a.hub,
 		Held:     a.held,
+		Lanes:    a.lanes,
 		MaxBytes: a.limits.MaxMatrixBytes,
 		Own:      a.ownPriorities(ctx),
 		Problem:  a.fail,

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/millrace/millrace/handlers/guard"
@@ -29,6 +30,7 @@ type Service struct {
 	Jobs     *jobs.Client
 	Hub      *watch.Hub
 	Held     *guard.Held
+	Lanes    Lanes
 	MaxBytes int64                              // of each operand and of the result
 	Own      bool                               // priorities count among the tenant's own multiplications only
 	Problem  func(context.Context, error) error // returns the error of Huma for one
@@ -148,7 +150,9 @@ func (b *batch) read(ctx context.Context) error {
 		if operands > payload.MaxOperands {
 			return payload.TooManyBytes()
 		}
-		b.orders = append(b.orders, o)
+		if b.orders = append(b.orders, o); len(b.orders)%breath == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 

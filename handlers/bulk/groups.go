@@ -108,8 +108,13 @@ func (b *batch) nextGroup() []order {
 
 // acceptGroup accepts a group in one transaction, which saves the outcomes if the request has a key.
 func (b *batch) acceptGroup(ctx context.Context, group []order) ([]outcome, error) {
+	leave, err := b.service.Lanes.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	var outcomes []outcome
-	err := b.service.Store.InTx(ctx, func(tx *store.TenantTx) (err error) {
+	err = b.service.Store.InTx(ctx, func(tx *store.TenantTx) (err error) {
 		if outcomes, err = b.submitTx(ctx, tx, group); err != nil || b.request.Key == "" {
 			return err
 		}

@@ -165,11 +165,11 @@ const closedClients = 8
 // sustained returns how many multiplications are accepted and completed per second where each client waits for what it
 // has submitted before it submits more: what the machine can do with requests, none of which is refused.
 func (s *subject) sustained(t *testing.T, o demand) (float64, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), o.calm)
-	defer cancel()
 	if err := s.emptied(t.Context()); err != nil { // of what has filled the queue
 		return 0, err
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), o.calm)
+	defer cancel()
 	before := s.own.finished(t)
 	begin := time.Now()
 	var group errgroup.Group
