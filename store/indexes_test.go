@@ -19,7 +19,7 @@ func TestIndexes(t *testing.T) {
 	pool := testdb.New(t)
 	statements := map[string]string{
 		"idempotency_keys_expires_at":    db.DeleteExpiredIdempotencyKeys,
-		"inline_completed_tenant":        db.PageInlineCompleted,
+		"inline_completed_of_tenant":     db.PageInlineCompleted,
 		"matrices_content_id":            db.ContentIsShared,
 		"matrices_digest":                db.FindContent,
 		"matrices_expires_at":            db.DeleteExpiredMatrices,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -16,6 +17,7 @@ import (
 type node struct {
 	Type      string `json:"Node Type"`
 	Table     string `json:"Relation Name"`
+	Index     string `json:"Index Name"`
 	Condition string `json:"Index Cond"`
 	Plans     []node
 }
@@ -72,22 +74,42 @@ func rootOf(t testing.TB, pool *pgxpool.Pool, sql string) node {
 	return plan[0].Plan
 }
 
-// WholeTables returns which of some tables a statement reads from one end to the other by its Plan.
+// WholeTables returns which of some tables, or of their indexes, a statement reads from one end to the other by its Plan.
 func WholeTables(t testing.TB, pool *pgxpool.Pool, sql string, tables ...string) []string {
 	t.Helper()
-	whole := rootOf(t, pool, sql).whole(tables)
+	whole := rootOf(t, pool, sql).whole(tables, leading(t, pool))
 	slices.Sort(whole)
 	return slices.Compact(whole)
 }
 
+// leading returns the first column of each index. A condition that says nothing of it has the whole index read.
+func leading(t testing.TB, pool *pgxpool.Pool) map[string]string {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid, 1, true) FROM pg_index")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := map[string]string{}
+	var name, column string
+	_, err = pgx.ForEachRow(rows, []any{&name, &column}, func() error {
+		first[name] = column
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return first
+}
+
 // whole returns which of some tables a node, or one below it, reads from one end to the other.
-func (n node) whole(tables []string) (found []string) {
-	read := n.Type == "Seq Scan" || strings.HasPrefix(n.Type, "Index") && n.Condition == ""
+func (n node) whole(tables []string, leading map[string]string) (found []string) {
+	read := n.Type == "Seq Scan" ||
+		strings.Contains(n.Type, "Index") && !strings.Contains(n.Condition, "("+leading[n.Index]+" ")
 	if read && slices.Contains(tables, n.Table) {
-		found = append(found, fmt.Sprintf("%s (%s)", n.Table, n.Type))
+		found = append(found, fmt.Sprintf("%s (%s %s)", n.Table, n.Type, n.Index))
 	}
 	for _, below := range n.Plans {
-		found = append(found, below.whole(tables)...)
+		found = append(found, below.whole(tables, leading)...)
 	}
 	return found
 }

@@ -35,8 +35,9 @@ SELECT id FROM inline_pending WHERE tenant_id = @tenant_id AND id < @before::uui
 ORDER BY id DESC LIMIT @max_rows;
 
 -- name: PageInlineCompleted :many
--- One page of the inline multiplications of a tenant that are completed, newest first.
-SELECT id FROM inline_completed WHERE tenant_id = @tenant_id AND id < @before::uuid AND id >= @since::uuid
+-- One page of the inline multiplications of a tenant that are completed, newest first. All tenants have a positive number: the index
+-- says so, for no other statement to use it.
+SELECT id FROM inline_completed WHERE tenant_id = @tenant_id AND tenant_id > 0 AND id < @before::uuid AND id >= @since::uuid
 ORDER BY id DESC LIMIT @max_rows;
 
 -- name: DeleteExpiredInline :execrows

@@ -178,7 +178,7 @@ func (q *Queries) LockOwnInline(ctx context.Context, ids []uuid.UUID, tenantID i
 }
 
 const PageInlineCompleted = `-- name: PageInlineCompleted :many
-SELECT id FROM inline_completed WHERE tenant_id = $1 AND id < $2::uuid AND id >= $3::uuid
+SELECT id FROM inline_completed WHERE tenant_id = $1 AND tenant_id > 0 AND id < $2::uuid AND id >= $3::uuid
 ORDER BY id DESC LIMIT $4
 `
 
@@ -189,7 +189,8 @@ type PageInlineCompletedParams struct {
 	MaxRows  int32
 }
 
-// One page of the inline multiplications of a tenant that are completed, newest first.
+// One page of the inline multiplications of a tenant that are completed, newest first. All tenants have a positive number: the index
+// says so, for no other statement to use it.
 func (q *Queries) PageInlineCompleted(ctx context.Context, arg PageInlineCompletedParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, PageInlineCompleted,
 		arg.TenantID,
