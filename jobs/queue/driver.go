@@ -7,8 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/millrace/millrace/jobs/queue/listen"
 )
 
 const (
@@ -18,13 +19,13 @@ const (
 	aloneTimeout = time.Minute
 )
 
-// driver is River's driver with a look at the two statements that begin and end an attempt.
+// driver is River's driver with listeners of its own, and a look at the two statements that begin and end an attempt.
 type driver struct {
-	*riverpgxv5.Driver
+	listen.Driver
 	client *Client
 }
 
-func newDriver(c *Client) driver { return driver{Driver: riverpgxv5.New(c.store.Pool), client: c} }
+func newDriver(c *Client) driver { return driver{listen.NewDriver(c.store.Pool, c.log), c} }
 
 var _ riverdriver.Driver[pgx.Tx] = driver{}
 

@@ -26,7 +26,8 @@ const (
 )
 
 // insertChannel is where River's producers listen for new jobs; wakePayload is what they expect there. Each queue
-// needs a notification of its own.
+// needs a notification of its own. All channels on which River listens, and when it does so again after a fault, are in
+// package listen.
 var insertChannel = notify.Channel{
 	Name:      "river_insert",
 	Pause:     smallCooldown,
@@ -51,8 +52,7 @@ func wakePayload(queue string) string { return fmt.Sprintf(`{"queue":%q}`, queue
 const silentCooldown = 24 * time.Hour
 
 // River's fetch appends the client's id to attempted_by, sets attempted_at and adds one to attempt: the last element
-// of attempted_by is the worker that runs a job. Statements Rescue and Reclaim
-// rely on it.
+// of attempted_by is the worker that runs a job. Statements Rescue and Reclaim rely on it.
 
 // River fetches with JobGetAvailable of its driver's executor, and nothing runs of what that does not return; it writes
 // the outcome of each attempt with JobSetStateIfRunningMany, and tries again until that returns no error. The driver of

@@ -2,11 +2,13 @@ package notify
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/internal/loop"
@@ -15,9 +17,13 @@ import (
 
 const (
 	firstReconnect = 100 * time.Millisecond
-	lastReconnect  = 5 * time.Second
+	lastReconnect  = time.Second
 	connectTimeout = 10 * time.Second
 	closeTimeout   = time.Second
+	// pingInterval is how long a connection is silent before the listener asks whether it is still there, for which it has
+	// pingTimeout: what is between it and Postgres may have lost one end of it.
+	pingInterval = 5 * time.Second
+	pingTimeout  = 5 * time.Second
 	// pollInterval is how often there may be something new where nothing can be received.
 	pollInterval = 500 * time.Millisecond
 )
@@ -107,12 +113,31 @@ func (l *listener) listenOnce(ctx context.Context) (connected bool, err error) {
 		case <-ctx.Done():
 			return true, ctx.Err()
 		}
-		n, err := conn.WaitForNotification(ctx)
+		n, err := await(ctx, conn)
 		if err != nil {
 			return true, err
 		}
 		_, name, _ := strings.Cut(n.Channel, ".")
 		next = Notification{Channel: name, Payload: n.Payload}
+	}
+}
+
+// await returns the next notification, and an error when the connection has ended or is silent.
+func await(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	for {
+		wait, cancel := context.WithTimeout(ctx, pingInterval)
+		n, err := conn.WaitForNotification(wait)
+		quiet := wait.Err() != nil
+		cancel()
+		if err == nil || !quiet || ctx.Err() != nil {
+			return n, err
+		}
+		ping, cancel := context.WithTimeout(ctx, pingTimeout)
+		err = conn.Ping(ping)
+		cancel()
+		if err != nil {
+			return nil, fmt.Errorf("the connection is silent: %w", err)
+		}
 	}
 }
 
