@@ -133,3 +133,32 @@ func TestManyEnded(t *testing.T) {
 		})
 	}
 }
+
+// TestSessionOfAnother: a leader whose own session is new judges a worker when that of another process, which lasts, is
+// older than the worker's: the database has not restarted since.
+func TestSessionOfAnother(t *testing.T) {
+	b := setup(t)
+	c := b.judge()
+	group := b.enqueue(c, Tiles, 5, 5, 5)
+	b.ended(group, 1)
+	b.exec("UPDATE workers SET session_since = now() + interval '1 second' WHERE id = $1", c.id)
+	b.exec(`INSERT INTO workers (id, renewed_at, expires_at, session_key, session_since)
+		VALUES ('api@other', now(), now() + interval '1 hour', 1000, now() - interval '1 minute')`)
+	if got := b.rescueEnded(c); len(got) > 0 {
+		t.Errorf("while the other's has ended: %v are rescued, want none", got)
+	}
+	other, err := b.store.Pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Release()
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_lock($1, 1000)", session.Class); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.rescueEnded(c); len(got) != 1 {
+		t.Errorf("while the other's lasts: %v are rescued, want one job", got)
+	}
+	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock($1, 1000)", session.Class); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -44,15 +44,18 @@ SELECT pg_try_advisory_lock(@class::integer, @key::integer)::boolean AS locked;
 
 -- name: ListEnded :many
 -- Processes whose lease lasts, and whose session has ended: its lock is free. When the database restarts, or another server takes
--- over, all sessions end: so this process has a session of its own that lasts, and has had it for a lease, or since before the
--- other had announced its own. Each key is tried for the time of the statement only, and so that several processes can do so at once.
+-- over, all sessions end: so this process has a session of its own that lasts, and has had it for a lease, or some session lasts since
+-- before the other was announced. Each key is tried for the time of the statement only, and so that several processes can do so at once.
 WITH me AS MATERIALIZED (
-    SELECT w.session_key AS key, w.session_since AS since, w.session_since + @lease::interval < w.renewed_at AS lasting
+    SELECT w.session_key AS key, w.session_since + @lease::interval < w.renewed_at AS lasting
     FROM workers w WHERE w.id = @me AND w.expires_at > now()
+), oldest AS MATERIALIZED (
+    SELECT min(w.session_since) AS since FROM workers w
+    WHERE w.expires_at > now() AND NOT pg_try_advisory_xact_lock_shared(@class::integer, w.session_key)
 ), others AS MATERIALIZED (
-    SELECT w.id, w.session_key FROM workers w CROSS JOIN me
+    SELECT w.id, w.session_key FROM workers w CROSS JOIN me CROSS JOIN oldest
     WHERE w.id <> @me AND w.session_key IS NOT NULL AND w.expires_at > now() AND NOT starts_with(w.id, @maintenance::text)
-      AND (me.lasting OR me.since < w.session_since) AND NOT pg_try_advisory_xact_lock_shared(@class::integer, me.key)
+      AND (me.lasting OR oldest.since < w.session_since) AND NOT pg_try_advisory_xact_lock_shared(@class::integer, me.key)
 )
 SELECT id, session_key::integer AS session_key, clock_timestamp()::timestamptz AS seen_at FROM others
 WHERE pg_try_advisory_xact_lock_shared(@class::integer, session_key);
