@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -227,3 +228,41 @@ func TestBatchLosesDatabase(t *testing.T) {
 }
 
 const smallOrderLine = `{"a":{"values":[[1]]},"b":{"values":[[1]]}}` + "\n"
+
+// errorLines receives the lines of a log.
+type errorLines chan string
+
+// Write implements io.Writer.
+func (l errorLines) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
+}
+
+// TestUnreadableBatch: what was accepted and cannot be read after the wait is sent as it was accepted, and the log says
+// why.
+func TestUnreadableBatch(t *testing.T) {
+	t.Parallel()
+	logged := make(errorLines, 1)
+	b := setupWith(t, options{
+		idle: true,
+		log:  slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	if _, err := b.store.Pool.Exec(t.Context(), "ALTER TABLE inline_completed RENAME TO elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	items := b.batch(t, ndjsonType, smallOrderLine, "Prefer", "wait=1").items(t)
+	if len(items) != 1 || items[0].Status != http.StatusAccepted || items[0].ID == "" {
+		t.Errorf("got the items %+v, want one that was accepted", items)
+	}
+	select {
+	case line := <-logged:
+		if !strings.Contains(line, `msg="request failed"`) {
+			t.Errorf("got the line %q, want that the request has failed", line)
+		}
+	default:
+		t.Error("nothing is logged, want why the batch could not be read")
+	}
+}

@@ -83,7 +83,7 @@ func window(outcomes []outcome) (n, size int) {
 }
 
 // waitAndSend waits for multiplications and sends what there is of them then. What cannot be read is sent as it was
-// accepted.
+// accepted, and the service says why.
 func (r *Response) waitAndSend(ctx context.Context, out *writer, outcomes []outcome, size int, limit time.Duration) {
 	ids := make([]uuid.UUID, 0, len(outcomes))
 	for _, o := range outcomes {
@@ -91,22 +91,33 @@ func (r *Response) waitAndSend(ctx context.Context, out *writer, outcomes []outc
 			ids = append(ids, o.ID)
 		}
 	}
+	memory := int64(len(ids)*findingMemory + size*perFindingByte)
 	var found map[uuid.UUID]finding
-	if err := r.service.wait(ctx, ids, limit); err == nil {
-		var release func()
-		memory := int64(len(ids)*findingMemory + size*perFindingByte)
-		if release, err = r.service.Store.Store().Reserve(ctx, memory); err == nil {
-			defer release()
-			found, _ = r.service.find(ctx, ids)
-		}
+	release, err := r.service.waitAndReserve(ctx, ids, limit, memory)
+	if err == nil {
+		defer release()
+		found, err = r.service.find(ctx, ids)
 	}
-	if found != nil {
+	if err != nil {
+		_ = r.service.Problem(ctx, err) // it is logged or counted there
+	} else {
 		r.forget(ctx, outcomes, found)
 	}
 	out.all(outcomes, found)
 	if r.request.Lines {
 		out.flush()
 	}
+}
+
+// waitAndReserve waits until multiplications have finished, or a time is over, and for the memory that it takes to send
+// them.
+func (s *Service) waitAndReserve(
+	ctx context.Context, ids []uuid.UUID, limit time.Duration, memory int64,
+) (release func(), err error) {
+	if err := s.wait(ctx, ids, limit); err != nil {
+		return nil, err
+	}
+	return s.Store.Store().Reserve(ctx, memory)
 }
 
 // forget gives multiplications that do not exist any more a problem.
