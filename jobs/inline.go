@@ -117,9 +117,9 @@ func (c *Client) lockOwnTx(ctx context.Context, tx *store.TenantTx, id uuid.UUID
 	return lock(ctx, id, tx.LockMultiplication, func() error { return c.expandOwnTx(ctx, tx, []uuid.UUID{id}) })
 }
 
-func lock(
-	ctx context.Context, id uuid.UUID, find func(context.Context, uuid.UUID) (store.Multiplication, error), expand func() error,
-) (Multiplication, error) {
+type locker func(context.Context, uuid.UUID) (store.Multiplication, error)
+
+func lock(ctx context.Context, id uuid.UUID, find locker, expand func() error) (Multiplication, error) {
 	row, err := find(ctx, id)
 	if errors.Is(err, store.ErrNotFound) && inline.Maybe(id) {
 		if err = expand(); err == nil {

@@ -67,8 +67,8 @@ func (f *Faults) begin(fails int) (failed string) {
 	return failed
 }
 
-// ofOperation is in the contexts of an operation whose statements fail. What an earlier one has left to be done, such as
-// notifications, may come meanwhile.
+// ofOperation is in the contexts of an operation whose statements fail. What an earlier one has left to be done, such
+// as notifications, may come meanwhile.
 type ofOperation struct{}
 
 var errFault = errors.New("testdb: this statement is to fail")

@@ -74,7 +74,8 @@ func rootOf(t testing.TB, pool *pgxpool.Pool, sql string) node {
 	return plan[0].Plan
 }
 
-// WholeTables returns which of some tables, or of their indexes, a statement reads from one end to the other by its Plan.
+// WholeTables returns which of some tables, or of their indexes, a statement reads from one end to the other by its
+// Plan.
 func WholeTables(t testing.TB, pool *pgxpool.Pool, sql string, tables ...string) []string {
 	t.Helper()
 	whole := rootOf(t, pool, sql).whole(tables, leading(t, pool))
@@ -85,7 +86,8 @@ func WholeTables(t testing.TB, pool *pgxpool.Pool, sql string, tables ...string)
 // leading returns the first column of each index. A condition that says nothing of it has the whole index read.
 func leading(t testing.TB, pool *pgxpool.Pool) map[string]string {
 	t.Helper()
-	rows, err := pool.Query(t.Context(), "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid, 1, true) FROM pg_index")
+	rows, err := pool.Query(t.Context(),
+		"SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid, 1, true) FROM pg_index")
 	if err != nil {
 		t.Fatal(err)
 	}

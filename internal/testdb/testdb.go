@@ -44,8 +44,8 @@ func Main(m *testing.M) {
 	goleak.VerifyTestMain(withServer{m: m, ignored: ignored}, ignored)
 }
 
-// endTimeout is how long goroutines may take to end after the tests: a client of River that was stopped in the middle of
-// something that fails tries it once more, after a pause.
+// endTimeout is how long goroutines may take to end after the tests: a client of River that was stopped in the middle
+// of something that fails tries it once more, after a pause.
 const endTimeout = 20 * time.Second
 
 // withServer stops the server before goleak looks for goroutines.

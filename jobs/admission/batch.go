@@ -6,8 +6,8 @@ import (
 )
 
 // Batch is the admission of a request with many orders. Those for queue Small are admitted together, with the first of
-// them. From then on, until the batch ends, as many as are expected count as queued for its tenant: accepting them takes
-// a while, and all batches that come meanwhile would find room in the queue, each for the same.
+// them. From then on, until the batch ends, as many as are expected count as queued for its tenant: accepting them
+// takes a while, and all batches that come meanwhile would find room in the queue, each for the same.
 type Batch struct {
 	Tenant identity.TenantID
 

@@ -50,8 +50,8 @@ func (k *Keeper) Small(priority int16) (Small, bool) {
 	}, ok
 }
 
-// SmallBacklog returns how long the workers take until they have done what is in queue small, of whatever tenant, and so
-// many multiplications more. It does not wait.
+// SmallBacklog returns how long the workers take until they have done what is in queue small, of whatever tenant, and
+// so many multiplications more. It does not wait.
 func (k *Keeper) SmallBacklog(more int) time.Duration {
 	r, ok := k.told()
 	l := k.last.Load()
