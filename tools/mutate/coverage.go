@@ -9,6 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,6 +30,7 @@ type suite struct {
 // test is one test, and what it executes.
 type test struct {
 	Name   string
+	Text   string // what it was when that was found out
 	Took   time.Duration
 	Blocks []block
 }
@@ -64,30 +68,30 @@ func (s *suite) covering(m *mutant) []*test {
 	return found
 }
 
-// prepare finds out what each test of a package executes. That is kept until the tests or the packages change, also
-// when it is stopped.
+// prepare finds out what each test of a package executes. That is kept until the code of the packages changes, of each
+// test until the test itself does, and also when it is stopped.
 func (l *lab) prepare(ctx context.Context, folder string) (*suite, error) {
-	s := &suite{folder: folder}
 	binary := filepath.Join(l.dir, "covered.test")
 	if err := l.build(ctx, folder, binary, "-cover", "-coverpkg=./"+strings.Join(l.covered, ",./")); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(binary) //#nosec G304 -- just built
+	texts, err := testTexts(filepath.Join(l.root, folder))
 	if err != nil {
 		return nil, err
 	}
-	cache, err := os.UserCacheDir()
+	cache, err := l.cacheOf(folder)
 	if err != nil {
 		return nil, err
 	}
-	cache = filepath.Join(cache, "millrace-mutate", fmt.Sprintf("%x.json", sha256.Sum256(text)))
-	known, err := os.ReadFile(cache) //#nosec G304 G703 -- written below
+	s := &suite{folder: folder}
+	known, err := os.ReadFile(cache) //#nosec G304 -- written below
 	if err == nil {
 		err = json.Unmarshal(known, s)
 	}
 	if err != nil {
 		*s = suite{folder: folder}
 	}
+	s.Tests = slices.DeleteFunc(s.Tests, func(t *test) bool { return t.Text != texts[t.Name] })
 	output, err := l.exec(ctx, folder, binary, "-test.list", "^(Test|Fuzz)")
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, output)
@@ -100,13 +104,66 @@ func (l *lab) prepare(ctx context.Context, folder string) (*suite, error) {
 		}
 	}
 	stopped := l.profileAll(ctx, s, binary, names)
-	if text, err = json.Marshal(s); err != nil {
+	for _, t := range s.Tests {
+		t.Text = texts[t.Name]
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(cache), 0o700); err != nil { //#nosec G703 -- as above
+	return s, errors.Join(stopped, os.WriteFile(cache, text, 0o600))
+}
+
+// cacheOf returns the file of what is known of the tests of a package. It is another one for each version of the packages
+// with mutants, whose lines it names.
+func (l *lab) cacheOf(folder string) (string, error) {
+	digest := sha256.New()
+	fmt.Fprintln(digest, folder)
+	for _, covered := range l.covered {
+		files, err := filesOf(l.root, covered)
+		if err != nil {
+			return "", err
+		}
+		for _, f := range files {
+			fmt.Fprintln(digest, f.name, len(f.text))
+			digest.Write(f.text)
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	cache = filepath.Join(cache, "millrace-mutate")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, fmt.Sprintf("%x.json", digest.Sum(nil))), nil
+}
+
+// testTexts returns the functions of a package's tests, by their names.
+func testTexts(dir string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
 		return nil, err
 	}
-	return s, errors.Join(stopped, os.WriteFile(cache, text, 0o600)) //#nosec G703 -- as above
+	texts := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file) //#nosec G304 -- of the repository
+		if err != nil {
+			return nil, err
+		}
+		fset := token.NewFileSet()
+		tree, err := parser.ParseFile(fset, file, text, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range tree.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil {
+				texts[fn.Name.Name] = string(text[fset.Position(fn.Pos()).Offset:fset.Position(fn.End()).Offset])
+			}
+		}
+	}
+	return texts, nil
 }
 
 // profileAll runs each test alone. Those that fail without a change are told, and not used.

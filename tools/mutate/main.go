@@ -5,9 +5,9 @@
 //
 // ROOT is that of the repository, and folders are named relative to it. Each package gets -n mutants of a sample that
 // the seed decides; -skip continues it. A mutant is built with an overlay, so that no file of the repository changes.
-// Which tests execute a line is found out by running each of them alone, once for each version of a package. What the
-// tests of its own package do not notice gets those of further packages that execute it, as many as take half a minute.
-// All of them share one Postgres.
+// Which tests execute a line is found out by running each of them alone, once for each version of the code, and of the
+// test; when that takes too long and is stopped, the next run goes on. What the tests of its own package do not notice
+// gets those of further packages that execute it, as many as take half a minute. All of them share one Postgres.
 //
 // Survivors that are right to survive are in accepted.txt, with the reason. The command fails if there are others.
 package main
@@ -113,7 +113,8 @@ func run(ctx context.Context, w io.Writer, o options) error {
 			continue
 		}
 		t, err := l.tryFolder(ctx, folder, q, o.further)
-		fmt.Fprintf(w, "%s: %d of %d mutants tried, %s\n\n", folder, t.tried(), len(all), t)
+		fmt.Fprintf(w, "%s: %d of %d mutants tried, %s; the sample goes on at %d\n\n",
+			folder, t.tried(), len(all), t, q.reached)
 		if err != nil {
 			return fmt.Errorf("%s: %w", folder, err)
 		}
@@ -150,9 +151,10 @@ func sample(all []*mutant, o options, match *regexp.Regexp) *queue {
 	all = append([]*mutant(nil), all...)
 	rnd := rand.New(rand.NewPCG(o.seed, 0)) //#nosec G404 -- a sample that can be repeated
 	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	q := &queue{left: o.count}
-	for _, m := range all[min(o.skip, len(all)):] {
-		if match.MatchString(m.file) || match.MatchString(m.before) || match.MatchString(m.after) {
+	q := &queue{left: o.count, reached: o.skip}
+	for i, m := range all {
+		m.place = i
+		if i >= o.skip && (match.MatchString(m.file) || match.MatchString(m.before) || match.MatchString(m.after)) {
 			q.mutants = append(q.mutants, m)
 		}
 	}
@@ -164,6 +166,7 @@ type queue struct {
 	mu      sync.Mutex
 	mutants []*mutant
 	left    int
+	reached int // the place in the sample behind those that were handed out
 }
 
 // next returns the next mutant, nil at the end.
@@ -176,6 +179,7 @@ func (q *queue) next() *mutant {
 	m := q.mutants[0]
 	q.mutants = q.mutants[1:]
 	q.left--
+	q.reached = m.place + 1
 	return m
 }
 

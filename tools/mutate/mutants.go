@@ -24,6 +24,7 @@ type mutant struct {
 	text     []byte // of the changed file
 	first    int    // the lines of the function
 	last     int
+	place    int // in the sample
 }
 
 // key names a mutant independently of where in its file it is.
@@ -33,24 +34,42 @@ var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
 // mutantsOf returns the mutants of a package, in the order of its files.
 func mutantsOf(root, folder string) ([]*mutant, error) {
-	pkg, err := build.ImportDir(filepath.Join(root, folder), 0)
+	files, err := filesOf(root, folder)
 	if err != nil {
 		return nil, err
 	}
 	var all []*mutant
+	for _, f := range files {
+		mutants, err := mutantsOfFile(f.name, f.text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, mutants...)
+	}
+	return all, nil
+}
+
+// file is one of a package, but no test.
+type file struct {
+	name string // relative to the root, with slashes
+	text []byte
+}
+
+// filesOf returns the files of a package that were not generated.
+func filesOf(root, folder string) ([]file, error) {
+	pkg, err := build.ImportDir(filepath.Join(root, folder), 0)
+	if err != nil {
+		return nil, err
+	}
+	var all []file
 	for _, name := range pkg.GoFiles {
 		text, err := os.ReadFile(filepath.Join(root, folder, name)) //#nosec G304 -- of the repository
 		if err != nil {
 			return nil, err
 		}
-		if generated.Match(text) {
-			continue
+		if !generated.Match(text) {
+			all = append(all, file{path.Join(folder, name), text})
 		}
-		mutants, err := mutantsOfFile(path.Join(folder, name), text)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, mutants...)
 	}
 	return all, nil
 }
