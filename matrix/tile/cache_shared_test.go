@@ -2,6 +2,7 @@ package tile
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -57,4 +58,100 @@ func TestLimitOfPanels(t *testing.T) {
 	if most.Load() > limit || most.Load() <= limit/2 {
 		t.Errorf("up to %d bytes are held, want most of %d", most.Load(), limit)
 	}
+}
+
+// TestReadForAnother: a tile that is cancelled does not end the reading of a panel that another one waits for, and what
+// it could not read is tried again.
+func TestReadForAnother(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		testReadForAnother(t, fails, 0, 1, func(c *cacheTest) *countedSource { return &c.a })
+		testReadForAnother(t, fails, 1, 0, func(c *cacheTest) *countedSource { return &c.b })
+	}
+}
+
+// testReadForAnother has the tile at (row, col) share an operand with the one at (0, 0).
+func testReadForAnother(t *testing.T, fails bool, row, col int64, shared func(*cacheTest) *countedSource) {
+	t.Helper()
+	c := newCacheTest(t, 2, 2, 0)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	shared(c).hook = func(ctx context.Context) error {
+		first := false
+		once.Do(func() { first = true; close(begun) })
+		if !first {
+			return ctx.Err()
+		}
+		<-goOn
+		if fails {
+			return errEnough
+		}
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- c.multiply(ctx, 0, 0) }()
+	<-begun
+	other := make(chan error, 1)
+	go func() { other <- c.multiply(t.Context(), row, col) }()
+	c.awaitHits(1)
+	if !fails {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the cancelled tile ends with %v, want %v", err, context.Canceled)
+		}
+	}
+	close(goOn)
+	if fails {
+		if err := <-ended; !errors.Is(err, errEnough) {
+			t.Errorf("the tile that could not read ends with %v, want %v", err, errEnough)
+		}
+	}
+	if err := <-other; err != nil {
+		t.Errorf("fails %t: the other tile ends with %v, want no error", fails, err)
+	}
+	checkUnused(t, c.engine)
+}
+
+// TestCancelledReadIsNotShared: what a cancelled tile is still reading is of no use to others. One that wants the same
+// panel reads it for itself.
+func TestCancelledReadIsNotShared(t *testing.T) {
+	t.Parallel()
+	c := newCacheTest(t, 1, 2, 100*cachePanel)
+	begun, cancelled, goOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var reads atomic.Int64
+	c.a.hook = func(ctx context.Context) error {
+		if reads.Add(1) > 1 {
+			return ctx.Err()
+		}
+		close(begun)
+		<-ctx.Done()
+		close(cancelled)
+		<-goOn
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- c.multiply(ctx, 0, 0) }()
+	<-begun
+	cancel()
+	<-cancelled
+	other := make(chan error, 1)
+	go func() { other <- c.multiply(t.Context(), 0, 1) }()
+	for s := c.engine.Cache(); s.Hits+s.Misses < 4; s = c.engine.Cache() {
+		time.Sleep(time.Millisecond) // the engine tells nothing when it counts
+	}
+	if s := c.engine.Cache(); s.Hits != 0 {
+		t.Errorf("%d panels of the cancelled tile are shared, want none", s.Hits)
+	}
+	close(goOn)
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the cancelled tile ends with %v, want %v", err, context.Canceled)
+	}
+	if err := <-other; err != nil {
+		t.Errorf("the other tile ends with %v, want no error", err)
+	}
+	checkUnused(t, c.engine)
 }

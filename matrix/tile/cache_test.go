@@ -2,7 +2,6 @@ package tile
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -215,53 +214,6 @@ func TestLateTileFindsColumn(t *testing.T) {
 	}
 	if n := len(c.engine.cache.wanted); n != 0 {
 		t.Errorf("%d panels are still wanted when no tile is in work", n)
-	}
-}
-
-// TestReadForAnother: a tile that is cancelled does not end the reading of a panel that another one waits for, and what
-// it could not read is tried again.
-func TestReadForAnother(t *testing.T) {
-	t.Parallel()
-	for _, fails := range []bool{false, true} {
-		c := newCacheTest(t, 1, 2, 0)
-		begun, goOn := make(chan struct{}), make(chan struct{})
-		var once sync.Once
-		c.a.hook = func(ctx context.Context) error {
-			first := false
-			once.Do(func() { first = true; close(begun) })
-			if !first {
-				return ctx.Err()
-			}
-			<-goOn
-			if fails {
-				return errEnough
-			}
-			return ctx.Err()
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- c.multiply(ctx, 0, 0) }()
-		<-begun
-		other := make(chan error, 1)
-		go func() { other <- c.multiply(t.Context(), 0, 1) }()
-		c.awaitHits(1)
-		if !fails {
-			cancel()
-			if err := <-ended; !errors.Is(err, context.Canceled) {
-				t.Errorf("the cancelled tile ends with %v, want %v", err, context.Canceled)
-			}
-		}
-		close(goOn)
-		if fails {
-			if err := <-ended; !errors.Is(err, errEnough) {
-				t.Errorf("the tile that could not read ends with %v, want %v", err, errEnough)
-			}
-		}
-		if err := <-other; err != nil {
-			t.Errorf("fails %t: the other tile ends with %v, want no error", fails, err)
-		}
-		checkUnused(t, c.engine)
-		cancel()
 	}
 }
 

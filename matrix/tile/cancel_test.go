@@ -74,13 +74,18 @@ func TestCallsAreShort(t *testing.T) {
 	}
 }
 
-// checkUnused fails the test if panels are in use, although no tile is in work.
+// checkUnused fails the test if panels are in use, or held without being kept, although no tile is in work.
 func checkUnused(t *testing.T, e *Engine) {
 	t.Helper()
 	e.cache.mu.Lock()
 	defer e.cache.mu.Unlock()
-	if e.cache.inUse != 0 {
-		t.Errorf("%d panels are in use when no tile is in work", e.cache.inUse)
+	kept, uses := int64(0), e.cache.inUse
+	for _, p := range e.cache.entries {
+		kept += int64(len(p.data))
+		uses = max(uses, p.uses)
+	}
+	if uses != 0 || e.cache.held != kept {
+		t.Errorf("%d panels are in use when no tile is in work, %d bytes are held, want none and %d", uses, e.cache.held, kept)
 	}
 }
 
@@ -144,5 +149,29 @@ func TestEngineStopsReading(t *testing.T) {
 	_, err := NewEngine(blas.Builtin()).MultiplyTile(context.Background(), blocks, fails, whole, matrix.Float64)
 	if !errors.Is(err, errEnough) || ended.Load() != 1 {
 		t.Errorf("MultiplyTile() = %v, %d reads ended, want %v and 1", err, ended.Load(), errEnough)
+	}
+}
+
+// TestReadsEnd: what a source has begun for a read ends with it, without an end of the tile's context.
+func TestReadsEnd(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	rnd := rand.New(rand.NewPCG(5, 6))
+	a, b := randomMatrix[float64](rnd, 5, 2000), randomMatrix[float64](rnd, 2000, 6)
+	var reads []context.Context
+	watched := hookedSource{a, func(ctx context.Context) error {
+		reads = append(reads, ctx)
+		return ctx.Err()
+	}}
+	whole := matrix.Rect{Rows: 5, Cols: 6}
+	if _, err := NewEngine(blas.Builtin()).MultiplyTile(context.Background(), watched, b, whole, matrix.Float64); err != nil {
+		t.Fatal(err)
+	}
+	for i, ctx := range reads {
+		if ctx.Err() == nil {
+			t.Errorf("the context of read %d of %d has not ended", i, len(reads))
+		}
+	}
+	if len(reads) != 2 {
+		t.Errorf("%d reads, want 2", len(reads))
 	}
 }

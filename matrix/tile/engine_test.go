@@ -226,10 +226,12 @@ func TestEngineReadError(t *testing.T) {
 				operandB = hookedSource{b, hook}
 			}
 			whole := matrix.Rect{Rows: 5, Cols: 6}
-			_, err := NewEngine(blas.Builtin()).MultiplyTile(t.Context(), operandA, operandB, whole, matrix.Float64)
+			engine := NewEngine(blas.Builtin())
+			_, err := engine.MultiplyTile(t.Context(), operandA, operandB, whole, matrix.Float64)
 			if !errors.Is(err, broken) {
 				t.Errorf("read %d of %s: %v, want %v", failing, name, err, broken)
 			}
+			checkUnused(t, engine)
 		}
 	}
 }
