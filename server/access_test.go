@@ -19,6 +19,7 @@ import (
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/identity/oidc"
 	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/keys"
 	"github.com/millrace/millrace/store/tenants"
 	"github.com/millrace/millrace/watch"
@@ -60,7 +61,7 @@ func withPool(t *testing.T, pool *pgxpool.Pool) (*Process, *bytes.Buffer) {
 	return &Process{
 		log:      log,
 		pool:     pool,
-		hub:      watch.NewHub(nil, log),
+		hub:      watch.NewHub(&store.Store{Pool: pool}, log),
 		refusals: guard.NewRefusals(prometheus.NewRegistry(), log),
 	}, &lines
 }
@@ -180,19 +181,28 @@ func TestKeysByCommand(t *testing.T) {
 	}
 }
 
-// TestCommandsNeedDatabase: what is done in the database by a command fails when it is not there, or not migrated.
+// TestCommandsNeedDatabase: what is done in the database by a command fails when it is not there, not migrated, or
+// broken.
 func TestCommandsNeedDatabase(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	empty := testdb.URL(testdb.NewEmpty(t))
+	broken := testdb.New(t)
+	if _, err := broken.Exec(ctx, "DROP TABLE api_keys, tenants CASCADE"); err != nil {
+		t.Fatal(err)
+	}
 	for name, command := range map[string]func(Database) error{
-		"CreateKey": func(d Database) error { _, _, err := CreateKey(ctx, d, KeyOrder{}, true); return err },
+		"CreateKey": func(d Database) error { _, _, err := CreateKey(ctx, d, KeyOrder{Tenant: "a"}, true); return err },
 		"ListKeys":  func(d Database) error { _, err := ListKeys(ctx, d, ""); return err },
 		"RevokeKey": func(d Database) error { return RevokeKey(ctx, d, "none") },
 		"SetTenant": func(d Database) error { _, err := SetTenant(ctx, d, "a", TenantChange{}); return err },
 		"Tenants":   func(d Database) error { _, err := Tenants(ctx, d); return err },
 	} {
-		for url, want := range map[string]string{empty: "millrace migrate", "postgres://a:b:c": "connection"} {
+		for url, want := range map[string]string{
+			empty:              "millrace migrate",
+			testdb.URL(broken): "does not exist",
+			"postgres://a:b:c": "connection",
+		} {
 			if err := command(Database{DatabaseURL: url}); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s at %s: %v, want an error about %s", name, url, err, want)
 			}
@@ -238,18 +248,18 @@ func TestProfilesNeedKey(t *testing.T) {
 	t.Parallel()
 	p, _ := withPool(t, testdb.New(t))
 	all := keys.Open(p.pool)
-	want := func(addr net.Addr, token string, status int) {
+	far := p.profiles(&net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)})
+	want := func(profiles http.Handler, token string, status int) {
 		t.Helper()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/debug/pprof/heap", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()
-		p.profiles(addr).ServeHTTP(w, r)
+		profiles.ServeHTTP(w, r)
 		if w.Code != status {
-			t.Errorf("profiles at %s for %.6q: %d, want %d", addr, token, w.Code, status)
+			t.Errorf("profiles for %.6q: %d, want %d", token, w.Code, status)
 		}
 	}
-	far := &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3)}
-	want(&net.TCPAddr{IP: net.IPv6loopback}, "", http.StatusOK)
+	want(p.profiles(&net.TCPAddr{IP: net.IPv6loopback}), "", http.StatusOK)
 	want(far, "", http.StatusUnauthorized)
 	for scope, status := range map[identity.Scope]int{
 		identity.ScopeAdmin: http.StatusOK,

@@ -6,10 +6,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/millrace/millrace/handlers/guard"
 	"github.com/millrace/millrace/internal/testdb"
 )
 
@@ -96,6 +102,82 @@ func TestOwnIdleConnectionGivesWay(t *testing.T) {
 	}
 }
 
+// TestBusyConnectionStays: a connection that was idle and has a request gives its place to no other, and one that gives
+// it does so once.
+func TestBusyConnectionStays(t *testing.T) {
+	t.Parallel()
+	l := newConnections(nil, 8, guard.Proxies{}, nil)
+	conns := make([]*connection, 4)
+	for i := range conns {
+		conns[i] = &connection{}
+		l.changed(conns[i], http.StateIdle)
+	}
+	l.changed(conns[0], http.StateActive)
+	l.changed(conns[2], http.StateActive)
+	l.changed(conns[2], http.StateIdle)
+	for _, want := range []*connection{conns[1], conns[3], conns[2], nil} {
+		if got := l.takeIdle(netip.Addr{}, guard.Connections); got != want {
+			t.Errorf("%p gives its place, want %p of %p", got, want, conns)
+		}
+	}
+}
+
+// TestRequestsThatCount: requests by HTTP/2 are bounded, as many as connections may be; those by HTTP/1.1 are not, each
+// has a connection that is.
+func TestRequestsThatCount(t *testing.T) {
+	t.Parallel()
+	refusals, _ := refusalsOf(t)
+	handler, begun, proceed := holding()
+	mux := http.NewServeMux()
+	mux.Handle("/held", handler)
+	mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
+	requests := requestsOf(mux, 2, refusals) // one of each client
+	conn := &connection{client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	send := func(path string, conn net.Conn, major int) int {
+		r := httptest.NewRequestWithContext(withConnection(t.Context(), conn), http.MethodGet, path, nil)
+		r.ProtoMajor = major
+		w := httptest.NewRecorder()
+		requests.ServeHTTP(w, r)
+		return w.Code
+	}
+	held := make(chan int, 1)
+	go func() { held <- send("/held", conn, 2) }()
+	<-begun
+	if got := send("/", conn, 2); got != http.StatusTooManyRequests {
+		t.Errorf("a second request by HTTP/2: %d, want 429", got)
+	}
+	if got := send("/", conn, 1); got != http.StatusOK {
+		t.Errorf("a request by HTTP/1.1: %d, want 200", got)
+	}
+	if got := send("/", &net.TCPConn{}, 2); got != http.StatusOK {
+		t.Errorf("a request of a connection without a place: %d, want 200", got)
+	}
+	close(proceed)
+	if got := <-held; got != http.StatusOK {
+		t.Errorf("the first request by HTTP/2: %d, want 200", got)
+	}
+}
+
+// TestClientCertificates: a listener asks for the certificates of clients if its owner wants to see them.
+func TestClientCertificates(t *testing.T) {
+	t.Parallel()
+	authority, pair := certified(t)
+	for clients, want := range map[tls.ClientAuthType]int{tls.NoClientCert: 0, tls.RequestClientCert: 1} {
+		got := make(chan int, 1)
+		_, url := startWith(t, listening{pair: pair, clients: clients}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got <- len(r.TLS.PeerCertificates)
+		}))
+		client := clientFrom(t, "127.0.0.1", authority)
+		client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{authority.Client("front proxy")}
+		if code, err := status(t.Context(), client, url); code != http.StatusOK || err != nil {
+			t.Fatalf("a request: %d, %v, want 200", code, err)
+		}
+		if n := <-got; n != want {
+			t.Errorf("%v: %d certificates of the client, want %d", clients, n, want)
+		}
+	}
+}
+
 // TestFailedHandshakes: a handshake that fails is told, but not that of a client that left, nor what the end of the
 // listener ends.
 func TestFailedHandshakes(t *testing.T) {
@@ -115,16 +197,25 @@ func TestFailedHandshakes(t *testing.T) {
 		return conn
 	}
 	_ = dial().Close() // it leaves
-	asks := dial()
-	_, _ = io.WriteString(asks, "GET / HTTP/1.1\r\n\r\n")
-	if text, err := io.ReadAll(asks); err != nil || string(text) != plaintext {
-		t.Errorf("HTTP without TLS got %q, %v, want %q", text, err, plaintext)
+	response := func(request string) string {
+		conn := dial()
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, request)
+		text, _ := io.ReadAll(conn)
+		return string(text)
 	}
-	wrong := dial()
-	_, _ = wrong.Write([]byte{0xff, 0, 0, 0, 0, 0, 0, 0})
-	_, _ = io.Copy(io.Discard, wrong)
-	if err := <-told; !errors.As(err, new(tls.RecordHeaderError)) {
-		t.Errorf("the handshake that failed: %v, want no TLS", err)
+	for _, method := range []string{"ACL", "GET", "ZAP"} { // HTTP begins with a capital letter
+		if text := response(method + " / HTTP/1.1\r\n\r\n"); text != plaintext {
+			t.Errorf("HTTP without TLS got %q, want %q", text, plaintext)
+		}
+	}
+	for _, wrong := range []string{"\xff", "@", "["} {
+		if text := response(wrong + "\x00\x00\x00\x00\x00\x00\x00"); text == plaintext {
+			t.Errorf("%q got %q, want no response of HTTP", wrong, text)
+		}
+		if err := <-told; !errors.As(err, new(tls.RecordHeaderError)) {
+			t.Errorf("the handshake that failed: %v, want no TLS", err)
+		}
 	}
 	stops := dial()
 	defer func() { _ = stops.Close() }()
@@ -168,5 +259,38 @@ func TestListenerBounds(t *testing.T) {
 		if (c.writeTimeout > 0) != (name == "operators") || c.refusals != p.refusals || c.log != p.log {
 			t.Errorf("the listener of %s is %+v", name, c)
 		}
+	}
+}
+
+// TestStartOps: what operators ask is served at its address, which is taken by one process only, and its requests do not
+// hold up the end of the process.
+func TestStartOps(t *testing.T) {
+	t.Parallel()
+	start := func(addr string) (*Process, error) {
+		p, _ := withPool(t, testdb.New(t))
+		p.config.OpsAddr = addr
+		p.registry = prometheus.NewRegistry()
+		p.draining = newDraining()
+		p.ready = newReadiness(p.pool, p.draining)
+		err := p.startOps(t.Context())
+		if err == nil {
+			t.Cleanup(func() { _ = p.ops.stop() })
+		}
+		return p, err
+	}
+	p, err := start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Get(p.OpsURL() + "/livez")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK || p.ops.gracePeriod != opsStop {
+		t.Errorf("/livez: %s, with a grace period of %s, want 200 and %s", response.Status, p.ops.gracePeriod, opsStop)
+	}
+	if _, err := start(p.ops.tcp.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("another process at the same address: %v, want %v", err, syscall.EADDRINUSE)
 	}
 }

@@ -164,13 +164,15 @@ type connectionKey struct{}
 
 // withConnection puts a connection into the context of its requests; it is the ConnContext of the server.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
-	c, _ := placed(conn)
-	return context.WithValue(ctx, connectionKey{}, c)
+	if c, ok := placed(conn); ok {
+		return context.WithValue(ctx, connectionKey{}, c)
+	}
+	return ctx
 }
 
 // headIsRead says that the head of a request was read.
 func headIsRead(r *http.Request) {
-	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok && c != nil {
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
 		c.head.begin(false)
 	}
 }

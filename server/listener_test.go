@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +81,66 @@ func TestListenerStop(t *testing.T) {
 		t.Error("a request beyond the grace period: nil, want an error")
 	}
 }
+
+// TestStopWaitsForHandlers: what handlers do after their connection was closed is done when the listener has stopped.
+func TestStopWaitsForHandlers(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	var cleaned atomic.Bool
+	l, url := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+		time.Sleep(cleanupTime / 50) // the work is what takes time
+		cleaned.Store(true)
+	}))
+	l.gracePeriod = time.Millisecond
+	request := get(url)
+	<-begun
+	if err := l.stop(); err != nil || !cleaned.Load() {
+		t.Errorf("stop() = %v, the handler has cleaned up: %t, want nil and true", err, cleaned.Load())
+	}
+	if err := <-request; err == nil {
+		t.Error("the request: nil, want an error")
+	}
+}
+
+// TestListenerEndsByItself: why a listener has ended before it was stopped is what its stop returns.
+func TestListenerEndsByItself(t *testing.T) {
+	t.Parallel()
+	l, _ := start(t, http.NotFoundHandler())
+	if err := l.tcp.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-l.ended()
+	if err := <-l.stopAside(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("stopAside() = %v, want %v", err, net.ErrClosed)
+	}
+	var none *listener
+	if err := <-none.stopAside(); none.ended() != nil || err != nil {
+		t.Errorf("stopAside() of no listener = %v, want nil", err)
+	}
+}
+
+// TestURL: the address of a listener is one that works on this machine.
+func TestURL(t *testing.T) {
+	t.Parallel()
+	for want, l := range map[string]*listener{
+		"http://127.0.0.1:80":   {tcp: address{IP: net.IPv4(127, 0, 0, 1), Port: 80}},
+		"https://[::1]:443":     {tcp: address{IP: net.IPv6loopback, Port: 443}, secured: true},
+		"http://localhost:8080": {tcp: address{IP: net.IPv6zero, Port: 8080}},
+	} {
+		if got := l.url(); got != want {
+			t.Errorf("url() = %s, want %s", got, want)
+		}
+	}
+}
+
+// address is a listener that has one, also one that other machines could reach.
+type address net.TCPAddr
+
+func (address) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (address) Close() error              { return nil }
+func (a address) Addr() net.Addr          { return (*net.TCPAddr)(&a) }
 
 // TestClosing: responses close their connections while the process drains.
 func TestClosing(t *testing.T) {

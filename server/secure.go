@@ -163,7 +163,7 @@ func requestsOf(next http.Handler, limit int, refusals *guard.Refusals) http.Han
 	inFlight := guard.NewCap(limit, guard.Connections, guard.ClientConnections)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, ok := r.Context().Value(connectionKey{}).(*connection)
-		if r.ProtoMajor < 2 || !ok || c == nil {
+		if r.ProtoMajor < 2 || !ok {
 			next.ServeHTTP(w, r)
 			return
 		}
