@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -128,6 +129,9 @@ func TestInlineExpands(t *testing.T) {
 	cancelled := b.ends(ids[0], jobs.Cancelled)
 	if cancelled.A != before.A || cancelled.B != before.B || cancelled.C != before.C || !cancelled.CreatedAt.Equal(before.CreatedAt) {
 		t.Errorf("got %+v after the cancellation, want the matrices and the time of %+v", cancelled, before)
+	}
+	if got, want := b.matrix(before.A.ID).Digest, inlineOperand(2, 3, 1).Matrix.Digest; !bytes.Equal(got, want) {
+		t.Errorf("an operand has the digest %x, want %x", got, want)
 	}
 	b.wantCounts(pendingRows, 2, ordinaryRows, 1)
 	if err := c.Start(t.Context()); err != nil {
