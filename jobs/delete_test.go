@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -81,30 +82,44 @@ func TestDeleteActive(t *testing.T) {
 	}
 }
 
-// TestFullStore: a tile whose rows have no room waits before it is computed, and loses no attempt.
+// TestFullStore: a tile whose rows have no room waits before it is computed, or when it cannot be written, and loses no
+// attempt.
 func TestFullStore(t *testing.T) {
-	b := setup(t)
-	m := b.submit(b.client(queue.Config{}), 300, 2, 300)
-	full := store.Open(b.store.Pool, fullBlocks{b.store.Blocks}, time.Hour)
-	c := b.clientOn(full, queue.Config{Work: true, Lead: true})
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.untilCount(1, "SELECT count(*) FROM river_job WHERE state = 'scheduled' AND scheduled_at > now() + interval '5 s'")
-	if calls := b.kernel.calls.Load(); calls != 0 {
-		t.Errorf("the kernel was called %d times for a tile that has no room, want 0", calls)
-	}
-	got, err := b.observer.Get(t.Context(), identity.DefaultTenant, m)
-	if err != nil || got.State.Final() || len(got.Errors) > 0 {
-		t.Errorf("Get() = %+v, %v, want it active and without errors", got, err)
+	for name, full := range map[string]fullBlocks{
+		"before":     {free: 8*300*300 - 1},
+		"afterwards": {free: 8 * 300 * 300},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			m := b.submit(b.client(queue.Config{}), 300, 2, 300)
+			full.Store = b.store.Blocks
+			c := b.clientOn(store.Open(b.store.Pool, full, time.Hour), queue.Config{Work: true, Lead: true})
+			if err := c.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.untilCount(1, "SELECT count(*) FROM river_job WHERE state = 'scheduled' AND scheduled_at > now() + interval '12 s'")
+			if called := b.kernel.calls.Load() > 0; called != (name == "afterwards") {
+				t.Errorf("the kernel was called: %t, want only if the tile seemed to have room", called)
+			}
+			got, err := b.observer.Get(t.Context(), identity.DefaultTenant, m)
+			if err != nil || got.State.Final() || len(got.Errors) > 0 {
+				t.Errorf("Get() = %+v, %v, want it active and without errors", got, err)
+			}
+		})
 	}
 }
 
-// fullBlocks is a block store without room.
-type fullBlocks struct{ blocks.Store }
+// fullBlocks is a block store in which nothing can be written, whatever it says.
+type fullBlocks struct {
+	blocks.Store
+	free int64
+}
 
 // Space implements blocks.Store.
-func (fullBlocks) Space() blocks.Space { return blocks.Space{Free: 8*300*300 - 1, Total: 1 << 40} }
+func (f fullBlocks) Space() blocks.Space { return blocks.Space{Free: f.free, Total: 1 << 40} }
+
+// Put implements blocks.Store.
+func (fullBlocks) Put(context.Context, uuid.UUID, int64, []byte) error { return blocks.ErrFull }
 
 // TestJobsPage: River UI shows the jobs in the state that tells most.
 func TestJobsPage(t *testing.T) {

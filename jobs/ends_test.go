@@ -102,3 +102,36 @@ func TestEndsAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// TestBundleIsLogged: several that end together have one line.
+func TestBundleIsLogged(t *testing.T) {
+	b := setup(t)
+	log := &lines{}
+	c, err := jobs.NewClient(b.store, tile.NewEngine(b.kernel), queue.Config{
+		Work:     true,
+		Lead:     true,
+		Tiles:    1,
+		Small:    1,
+		SoftStop: 10 * time.Second,
+	}, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	ids := b.accept(c, b.offer(c, 2, 3, 4, 1), b.offer(c, 2, 3, 4, 2), b.offer(c, 2, 3, 4, 3))
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		b.ends(id, jobs.Completed)
+	}
+	c.Stop()
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if n := strings.Count(log.text.String(), "bundle ended"); n != 1 || !strings.Contains(log.text.String(), "completed=3") {
+		t.Errorf("%d lines about a bundle, want one about three: %s", n, log.text.String())
+	}
+	if strings.Contains(log.text.String(), "multiplication ended") {
+		t.Errorf("a multiplication of a bundle has a line of its own: %s", log.text.String())
+	}
+}

@@ -46,16 +46,16 @@ func TestPermanentError(t *testing.T) {
 		Tiles: 1,
 	})
 	id := b.submit(c, fourM, fourK, fourN)
-	b.exec("UPDATE river_job SET args = jsonb_set(args, '{tile}', '99') WHERE args->>'tile' = '0'")
+	b.exec("UPDATE river_job SET args = jsonb_set(args, '{tile}', '4') WHERE args->>'tile' = '0'")
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const want = "tile 99 of 4"
+	const want = "tile 4 of 4"
 	if m := b.ends(id, jobs.Failed); !strings.Contains(m.Failure, want) {
 		t.Errorf("the failure is %q, want one with %q", m.Failure, want)
 	}
 	b.untilJobsEnd(id)
-	if n := b.count("SELECT attempt FROM river_job WHERE args->>'tile' = '99'"); n != 1 {
+	if n := b.count("SELECT attempt FROM river_job WHERE args->>'tile' = '4'"); n != 1 {
 		t.Errorf("got %d attempts, want 1", n)
 	}
 }

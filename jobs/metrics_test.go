@@ -95,6 +95,7 @@ func TestTilesAreCounted(t *testing.T) {
 		`millrace_worker_slots{queue="tiles"}`:                              1,
 		`millrace_worker_slots_busy{queue="small"}`:                         0,
 		`millrace_jobs_rescued_total`:                                       0,
+		`millrace_panel_limit_bytes`:                                        0,
 	})
 }
 

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/webhooks"
 )
 
@@ -72,7 +74,17 @@ func (b *transitionBundle) exec(sql string, args ...any) {
 // begun returns the first job of a multiplication, as a worker gets it.
 func (b *transitionBundle) begun(id uuid.UUID) *river.Job[TileArgs] {
 	b.t.Helper()
-	row := &rivertype.JobRow{Queue: queue.Tiles}
+	args, err := json.Marshal(TileArgs{MultiplicationID: id})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	row := &rivertype.JobRow{
+		Kind:        TileArgs{}.Kind(),
+		Queue:       queue.Tiles,
+		EncodedArgs: args,
+		Attempt:     1,
+		MaxAttempts: queue.MaxAttempts,
+	}
 	const begin = `UPDATE river_job SET state = 'running', attempted_at = now(), attempt = 1, finalized_at = NULL,
 		metadata = '{}'
 		WHERE args->>'multiplication_id' = $1 AND args->>'tile' = '0' RETURNING id, attempted_at`
@@ -139,11 +151,76 @@ func TestFailedStatementsOfWork(t *testing.T) {
 			m := b.submit(sound, fresh(many))
 			return in(func(ctx context.Context, tx *store.Tx) error { return c.feedTx(ctx, tx, m.ID) })
 		},
+		"delete a matrix": func() func(context.Context) error {
+			m := b.submit(sound, ofShape(0, 5, 5))
+			b.exec("DELETE FROM multiplications WHERE id = $1", m.ID)
+			return in(func(ctx context.Context, tx *store.Tx) error {
+				return c.DeleteMatrixTx(ctx, tx.For(identity.DefaultTenant), m.B.ID)
+			})
+		},
+		"cancel an inline one": func() func(context.Context) error {
+			i := b.acceptInline(sound)
+			return in(func(ctx context.Context, tx *store.Tx) error {
+				return c.CancelTx(ctx, tx.For(identity.DefaultTenant), i.ID)
+			})
+		},
+		"fail an inline one": func() func(context.Context) error {
+			i := b.acceptInline(sound)
+			return in(func(ctx context.Context, tx *store.Tx) error {
+				m, err := c.lockTx(ctx, tx, i.ID)
+				if err != nil {
+					return err
+				}
+				return c.endTx(ctx, tx, m, ending{id: i.ID, transition: fail})
+			})
+		},
+		"use an inline one": func() func(context.Context) error {
+			part, err := own.Matrix(t.Context(), inline.PartA.ID(b.acceptInline(sound).ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := ofShape(3, 2, 2)
+			s.B = Operand{Matrix: part, Stored: true}
+			return in(func(ctx context.Context, tx *store.Tx) error {
+				_, err := c.SubmitTx(ctx, tx.For(identity.DefaultTenant), s)
+				return err
+			})
+		},
 		"reconcile": func() func(context.Context) error {
 			return func(ctx context.Context) error { return c.reconcile(ctx, ever) }
 		},
 	} {
 		faults.Each(t, name, prepare)
+	}
+}
+
+// acceptInline accepts an inline multiplication.
+func (b *transitionBundle) acceptInline(c *Client) inline.Multiplication {
+	b.t.Helper()
+	i, _, ok, err := c.Inline(identity.DefaultTenant, small())
+	if err != nil || !ok {
+		b.t.Fatalf("Inline() = %t, %v, want true", ok, err)
+	}
+	if err := c.Accept(b.t.Context(), queue.Offer{Multiplication: i})[0]; err != nil {
+		b.t.Fatal(err)
+	}
+	return i
+}
+
+// small returns a submission whose operands come with it.
+func small() Submission {
+	operand := func() Operand {
+		shape := matrix.Shape{
+			Rows:  2,
+			Cols:  2,
+			DType: matrix.Float64,
+		}
+		return Operand{Matrix: store.NewContent(shape, make([]byte, shape.Bytes()))}
+	}
+	return Submission{
+		A:        operand(),
+		B:        operand(),
+		Priority: DefaultPriority,
 	}
 }
 
