@@ -52,7 +52,7 @@ func (c *Client) inlineOf(t identity.TenantID, s Submission) (inline.Multiplicat
 	plan := matrix.NewPlan(a.Rows, a.Cols, b.Cols)
 	result := a.Shape().Times(b.Shape())
 	size := a.Shape().Bytes() + b.Shape().Bytes() + result.Bytes()
-	if !plan.Small() || plan.Tiles() != 1 || size > maxInlineBytes || result.Bytes() > store.MaxInline {
+	if !plan.Small() || size > maxInlineBytes || result.Bytes() > store.MaxInline {
 		return inline.Multiplication{}, false, nil
 	}
 	i := inline.Multiplication{

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
@@ -91,10 +93,16 @@ func TestInlineResult(t *testing.T) {
 	}
 }
 
-// TestInlineProgress: an inline multiplication has the attempts of its bundle while it waits, and one when it is completed.
+// TestInlineProgress: an inline multiplication has the attempts of its bundle while it waits, and one when it is
+// completed, whose operations are counted.
 func TestInlineProgress(t *testing.T) {
 	b := setup(t)
-	c := b.client(queue.Config{Work: true, Lead: true})
+	registry := prometheus.NewRegistry()
+	c := b.client(queue.Config{
+		Work:    true,
+		Lead:    true,
+		Metrics: registry,
+	})
 	id := b.accept(c, b.offer(c, 2, 2, 2, 1))[0]
 	b.exec("UPDATE river_job SET state = 'running', attempt = 3, attempted_at = now()")
 	got, err := c.Get(t.Context(), identity.DefaultTenant, id)
@@ -108,4 +116,5 @@ func TestInlineProgress(t *testing.T) {
 	if m, want := b.ends(id, jobs.Completed), (queue.Progress{Attempts: 1}); m.Progress != want {
 		t.Errorf("when it is completed: %+v, want %+v", m.Progress, want)
 	}
+	expect(t, series(t, registry), map[string]float64{`millrace_gemm_flops_total`: 2 * 2 * 2 * 2})
 }

@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -235,4 +236,23 @@ func TestSweptUploads(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wantNoUploads()
+}
+
+// TestObjectsBesideOlder: while a process runs that knows of no objects, what reads or writes one is refused, whichever
+// of its matrices it is.
+func TestObjectsBesideOlder(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{})
+	b.exec("INSERT INTO workers (id, schema_version) VALUES ('older', 1)")
+	for name, change := range map[string]func(*jobs.Submission){
+		"a":          func(s *jobs.Submission) { s.A.Matrix.Object = &objects.Operand{} },
+		"b":          func(s *jobs.Submission) { s.B.Matrix.Object = &objects.Operand{} },
+		"the output": func(s *jobs.Submission) { s.Output = &objects.Output{} },
+	} {
+		s := four()
+		change(&s)
+		if _, err := b.trySubmit(c, s); !errors.Is(err, outputs.ErrUnknown) {
+			t.Errorf("%s: SubmitTx() = %v, want %v", name, err, outputs.ErrUnknown)
+		}
+	}
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/jobs/queue/backoff"
 	"github.com/millrace/millrace/matrix"
+	"github.com/millrace/millrace/matrix/blas"
+	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/objects"
 )
@@ -241,5 +243,37 @@ func TestSumNeedsParts(t *testing.T) {
 	b.store.Pool.Close()
 	if err := w.sum(t.Context(), job, store.MultiplicationWithMatrices{}, matrix.Piece{Part: 2}); err == nil {
 		t.Error("sum() without a database = nil, want an error")
+	}
+}
+
+// wrongKernel computes wrong results.
+type wrongKernel struct{ blas.Kernel }
+
+// Dgemm implements blas.Kernel.
+func (wrongKernel) Dgemm(_, _, _ int, _ []float64, _ int, _ []float64, _ int, c []float64, _ int, _ bool) {
+	c[0] = 1e9
+}
+
+// TestBundleNeedsDatabase: a bundle with a multiplication that cannot be computed fails when what is to become of that
+// cannot be written.
+func TestBundleNeedsDatabase(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]string{
+		"damaged": "UPDATE inline_pending SET operands = set_byte(operands, 20, 255)",
+		"wrong":   "",
+	} {
+		b := newTransitionBundle(t)
+		c := b.client(b.store)
+		i := b.acceptInline(c)
+		b.exec(damage)
+		b.exec("ALTER TABLE multiplications RENAME TO elsewhere")
+		w := &inlineWorker{client: c, engine: tile.NewEngine(wrongKernel{blas.Builtin()})}
+		job := &river.Job[InlineArgs]{JobRow: &rivertype.JobRow{AttemptedAt: new(time.Now())}, Args: InlineArgs{First: i.ID, Last: i.ID}}
+		if err := b.store.Pool.QueryRow(t.Context(), "SELECT id FROM river_job").Scan(&job.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.work(t.Context(), job); err == nil || !strings.Contains(err.Error(), "multiplications") {
+			t.Errorf("%s: work() = %v, want an error about a table that is not there", name, err)
+		}
 	}
 }
