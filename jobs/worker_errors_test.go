@@ -231,6 +231,10 @@ func TestSweepTells(t *testing.T) {
 	if got := sweep(true); !strings.Contains(got, "orphans=1") {
 		t.Errorf("a sweep of an orphan tells %s", got)
 	}
+	b.store.Pool.Close()
+	if err := w.Work(t.Context(), &river.Job[SweepArgs]{}); err == nil {
+		t.Error("a sweep without a database = nil, want an error")
+	}
 }
 
 // TestSumNeedsParts: a sum fails when it cannot look for its parts.
@@ -274,6 +278,10 @@ func TestBundleNeedsDatabase(t *testing.T) {
 		}
 		if err := w.work(t.Context(), job); err == nil || !strings.Contains(err.Error(), "multiplications") {
 			t.Errorf("%s: work() = %v, want an error about a table that is not there", name, err)
+		}
+		b.store.Pool.Close()
+		if err := w.work(t.Context(), job); err == nil {
+			t.Errorf("%s: work() without a database = nil, want an error", name)
 		}
 	}
 }

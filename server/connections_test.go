@@ -260,8 +260,10 @@ func testHeads(t *testing.T, pair *certificate.Pair, dial dialer) {
 // TestLinesOfBodies: the bound of the lines of a head is none for bodies, nor for the requests of one connection.
 func TestLinesOfBodies(t *testing.T) {
 	t.Parallel()
-	_, url := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
+	_, url := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n, err := io.Copy(io.Discard, r.Body); n != 100_000 || err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+		}
 	}))
 	for range 10 {
 		response, err := http.Post(url, "text/plain", strings.NewReader(strings.Repeat("\n", 100_000)))
