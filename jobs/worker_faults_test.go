@@ -186,6 +186,24 @@ func TestFailedStatementsOfWork(t *testing.T) {
 				return err
 			})
 		},
+		"list": func() func(context.Context) error {
+			return func(ctx context.Context) error {
+				_, _, err := c.List(ctx, identity.DefaultTenant, Filter{}, nil, 10)
+				return err
+			}
+		},
+		"accept orders": func() func(context.Context) error {
+			batch := c.NewBatch(identity.DefaultTenant, 1)
+			defer batch.End()
+			order, err := batch.NewOrder(small())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return in(func(ctx context.Context, tx *store.Tx) error {
+				_, err := c.SubmitAllTx(ctx, tx.For(identity.DefaultTenant), []Order{order})
+				return err
+			})
+		},
 		"reconcile": func() func(context.Context) error {
 			return func(ctx context.Context) error { return c.reconcile(ctx, ever) }
 		},
