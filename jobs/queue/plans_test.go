@@ -52,7 +52,8 @@ func TestPlansOfInline(t *testing.T) {
 			t.Errorf("%s is not in the table of this test", name[1])
 		}
 	}
-	readAll := []string{"ListUnsettledInline", "CountInline"} // once in ten minutes, and up to max_rows
+	// Once in ten minutes, up to max_rows, and an index of the jobs until their statistics are of the present.
+	readAll := []string{"ListUnsettledInline", "CountInline", "InsertBundles"}
 	b.exec("ANALYZE")
 	for _, rows := range []int{0, 20_000} {
 		if rows > 0 {
@@ -83,7 +84,7 @@ func TestOpenBundlesAreFoundByID(t *testing.T) {
 	b.exec("ANALYZE")
 	b.exec(fill, 20_000)
 	found := testdb.Conditions(t, b.store.Pool, db.InsertBundles, "river_job")
-	if len(found) != 1 || !strings.HasPrefix(found[0], "((id >= ") {
+	if len(found) != 1 || !strings.HasPrefix(found[0], "(id = ") {
 		t.Errorf("jobs are looked up by %q, want by id", found)
 	}
 }
