@@ -6,9 +6,11 @@ ifeq ($(HOME),)
   export HOME := $(shell home=$$(eval echo "~$$(id -un 2>/dev/null)"); [ -w "$$home" ] && echo "$$home" || echo "$(CURDIR)/.cache")
 endif
 
-# git refuses to show the commit in a checkout of another user, and go build would then fail.
-GOFLAGS += -buildvcs=false
+# git refuses to show the commit in a checkout of another user, and go build would then fail. All is built without paths and without
+# cgo, as the program is, apart from what the race detector watches: what the program, its tests and the tools share is compiled once.
+GOFLAGS += -buildvcs=false -trimpath
 export GOFLAGS
+export CGO_ENABLED ?= 0
 VCS = $(shell git rev-parse HEAD >/dev/null 2>&1 && echo true || echo false)
 
 comma := ,
@@ -24,7 +26,8 @@ WITH_RACE = race=$$(scripts/setup.sh race); [ -z "$$race" ] || export CGO_ENABLE
 
 # Packages whose tests run without the race detector, which costs them two to ten times the time: those that test millrace as
 # processes (what runs in these is tested with it by the other packages, and by internal/ledger, which starts processes, too), and
-# arithmetic and a codec, in which goroutines share nothing. matrix/tile uses both with it.
+# arithmetic and a codec, in which goroutines share nothing. matrix/tile uses both with it. So do the tools: compiling the types of
+# Kubernetes for it would take longer than their tests.
 WITHOUT_RACE = /millrace/(cli|internal/(browsertest|bench|failover)|matrix/blas|matrix/blas/internal/gemm|matrix/jsonrows)$$
 # Tests of package handlers that send large matrices, one request at a time, and run without it, too.
 LARGE = ^(TestNumPy|TestStreamedJSON|TestMemoryOfJSON|TestBrokenJSON|TestLargestAsJSON|TestNotFiniteAsJSON|TestBadNPY|TestUploadNPY|TestDigestOfLargeResult|TestDigestOfContent)$$
@@ -55,7 +58,7 @@ test: test-millrace test-newer-postgres test-tools test-python ## Run all tests
 .PHONY: test-millrace
 test-millrace: setup-test
 	@$(WITH_RACE); failed=; go test $$race $(TEST_FLAGS) -skip '$(LARGE)' $$(go list ./... | grep -vE '$(WITHOUT_RACE)') || failed=1; \
-	  go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(WITHOUT_RACE)') || failed=1; \
+	  export CGO_ENABLED=0; go test $(TEST_FLAGS) $$(go list ./... | grep -E '$(WITHOUT_RACE)') || failed=1; \
 	  go test $(TEST_FLAGS) -run '$(LARGE)' ./handlers || failed=1; [ -z "$$failed" ]
 
 # What depends on the version of Postgres, and is quick: plans, locks, indexes, migrations, notifications, the life of a job.
@@ -75,7 +78,7 @@ test-postgres: setup-test ## Run the tests of the schema, the store and the queu
 # -count=1: go test does not notice changes of files outside of the module, such as manifests, and would show old results.
 .PHONY: test-tools
 test-tools: setup-test
-	@$(WITH_RACE); go -C tools test $$race -count=1 $(TEST_FLAGS) ./...
+	go -C tools test -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: test-python
 test-python: setup-test build ## Run the tests of the Python package (TESTS=tests.test_matrix)
