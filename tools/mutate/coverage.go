@@ -114,8 +114,8 @@ func (l *lab) prepare(ctx context.Context, folder string) (*suite, error) {
 	return s, errors.Join(stopped, os.WriteFile(cache, text, 0o600))
 }
 
-// cacheOf returns the file of what is known of the tests of a package. It is another one for each version of the packages
-// with mutants, whose lines it names.
+// cacheOf returns the file of what is known of the tests of a package. It is another one for each version of the
+// packages with mutants, whose lines it names.
 func (l *lab) cacheOf(folder string) (string, error) {
 	digest := sha256.New()
 	fmt.Fprintln(digest, folder)
