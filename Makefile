@@ -50,7 +50,7 @@ burst: build ## Submit 1,000 multiplications in a minute to a running system (SE
 
 .PHONY: build
 build: need-go ## Build bin/millrace
-	@CGO_ENABLED=0 go build -trimpath -buildvcs=$(VCS) -o bin/millrace .
+	@CGO_ENABLED=0 go build -buildvcs=$(VCS) -o bin/millrace .
 
 .PHONY: test
 test: test-millrace test-newer-postgres test-tools test-python ## Run all tests

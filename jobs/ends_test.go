@@ -61,24 +61,31 @@ func (l *lines) wait(t *testing.T, id uuid.UUID) string {
 	return l.of(id)[0]
 }
 
+// logging returns a client with so many slots for each kind of work, whose log is written to lines.
+func (b *testBundle) logging(log *lines, slots int) *jobs.Client {
+	b.t.Helper()
+	c, err := jobs.NewClient(b.store, tile.NewEngine(b.kernel), queue.Config{
+		Work:     true,
+		Lead:     true,
+		Tiles:    slots,
+		Small:    slots,
+		SoftStop: 10 * time.Second,
+	}, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(c.Stop)
+	return c
+}
+
 // TestEndsAreLogged: a multiplication that ends has one line, with its state, shape and attempts; that of one that a
 // client has cancelled is no warning.
 func TestEndsAreLogged(t *testing.T) {
 	b := setup(t)
 	log := &lines{}
-	c, err := jobs.NewClient(b.store, tile.NewEngine(b.kernel), queue.Config{
-		Work:     true,
-		Lead:     true,
-		Tiles:    2,
-		Small:    2,
-		SoftStop: 10 * time.Second,
-	}, slog.New(slog.NewTextHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Stop)
+	c := b.logging(log, 2)
 	cancelled := b.submit(c, 3, 4, 5)
-	err = b.store.For(identity.DefaultTenant).InTx(t.Context(), func(tx *store.TenantTx) error {
+	err := b.store.For(identity.DefaultTenant).InTx(t.Context(), func(tx *store.TenantTx) error {
 		return c.CancelTx(t.Context(), tx, cancelled)
 	})
 	if err != nil {
@@ -107,17 +114,7 @@ func TestEndsAreLogged(t *testing.T) {
 func TestBundleIsLogged(t *testing.T) {
 	b := setup(t)
 	log := &lines{}
-	c, err := jobs.NewClient(b.store, tile.NewEngine(b.kernel), queue.Config{
-		Work:     true,
-		Lead:     true,
-		Tiles:    1,
-		Small:    1,
-		SoftStop: 10 * time.Second,
-	}, slog.New(slog.NewTextHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Stop)
+	c := b.logging(log, 1)
 	ids := b.accept(c, b.offer(c, 2, 3, 4, 1), b.offer(c, 2, 3, 4, 2), b.offer(c, 2, 3, 4, 3))
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -60,6 +60,13 @@ func TestLimitOfPanels(t *testing.T) {
 	}
 }
 
+// start begins to compute a tile, and returns what the error will come from.
+func (c *cacheTest) start(ctx context.Context, row, col int64) <-chan error {
+	ended := make(chan error, 1)
+	go func() { ended <- c.multiply(ctx, row, col) }()
+	return ended
+}
+
 // TestReadForAnother: a tile that is cancelled does not end the reading of a panel that another one waits for, and what
 // it could not read is tried again.
 func TestReadForAnother(t *testing.T) {
@@ -90,11 +97,9 @@ func testReadForAnother(t *testing.T, fails bool, row, col int64, shared func(*c
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- c.multiply(ctx, 0, 0) }()
+	ended := c.start(ctx, 0, 0)
 	<-begun
-	other := make(chan error, 1)
-	go func() { other <- c.multiply(t.Context(), row, col) }()
+	other := c.start(t.Context(), row, col)
 	c.awaitHits(1)
 	if !fails {
 		cancel()
@@ -133,13 +138,11 @@ func TestCancelledReadIsNotShared(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- c.multiply(ctx, 0, 0) }()
+	ended := c.start(ctx, 0, 0)
 	<-begun
 	cancel()
 	<-cancelled
-	other := make(chan error, 1)
-	go func() { other <- c.multiply(t.Context(), 0, 1) }()
+	other := c.start(t.Context(), 0, 1)
 	for s := c.engine.Cache(); s.Hits+s.Misses < 4; s = c.engine.Cache() {
 		time.Sleep(time.Millisecond) // the engine tells nothing when it counts
 	}
