@@ -95,6 +95,15 @@ func (b *objectsBundle) wantNoUploads() {
 	}
 }
 
+// sweepOutputs sweeps, which leaves no uploads of what has ended.
+func (b *objectsBundle) sweepOutputs() {
+	b.t.Helper()
+	if err := outputs.Sweep(b.t.Context(), b.store); err != nil {
+		b.t.Fatal(err)
+	}
+	b.wantNoUploads()
+}
+
 // TestOutput: results of many tiles, of one, and without elements are written by one job more, and the
 // multiplication is completed with it.
 func TestOutput(t *testing.T) {
@@ -136,7 +145,7 @@ func TestCancelledOutput(t *testing.T) {
 	}
 	b.ends(id, jobs.Cancelled)
 	b.untilJobsEnd(id)
-	b.wantNoUploads()
+	b.sweepOutputs()
 	if got, _ := s3server.Get(t, b.raw, b.ref.Key); got != nil {
 		t.Error("there is an object after the cancellation")
 	}
@@ -167,7 +176,10 @@ func TestFailedOutput(t *testing.T) {
 		t.Errorf("failure %q, want that of the first attempt with AccessDenied", m.Failure)
 	}
 	b.untilJobsEnd(m.ID)
-	b.wantNoUploads()
+	if n := s3server.Uploads(t, b.raw, b.ref.Key); n != 0 {
+		t.Errorf("%d uploads are left in the bucket before the sweep, want none", n)
+	}
+	b.sweepOutputs()
 }
 
 // TestChangedOperand: an operand that was replaced after it was accepted fails the multiplication at once.
@@ -232,10 +244,7 @@ func TestSweptUploads(t *testing.T) {
 	if err := b.cancel(c, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := outputs.Sweep(t.Context(), b.store); err != nil {
-		t.Fatal(err)
-	}
-	b.wantNoUploads()
+	b.sweepOutputs()
 }
 
 // TestObjectsBesideOlder: while a process runs that knows of no objects, what reads or writes one is refused, whichever

@@ -47,14 +47,16 @@ func (r *Room) Check(ctx context.Context, t identity.TenantID, ref Ref) error {
 	return named(ctx, ref, err)
 }
 
-// Journal keeps the uploads that are under way, so that those are aborted later whose process has died.
+// Journal keeps the uploads that are under way, so that those are aborted later that were given up, or whose process
+// has died.
 type Journal interface {
 	Begun(ctx context.Context, upload string) error
 	Ended(ctx context.Context, upload string) error
 }
 
 // Write writes a matrix to an object for a tenant, as a .npy file that is visible when it is complete. The rows of
-// blocks of the matrix are align high. Errors: ErrNotAllowed, ErrMissing for a bucket, ErrRefused, ErrUnavailable, and
+// blocks of the matrix are align high. What cannot be written is aborted, and stays in the journal: stores may accept
+// parts that were on their way, and keep them, until the upload is aborted once more. Errors: ErrNotAllowed, ErrMissing for a bucket, ErrRefused, ErrUnavailable, and
 // those of the source and of the journal.
 func (r *Room) Write(
 	ctx context.Context, t identity.TenantID, o Output, src matrix.Source, align int64, journal Journal,
@@ -79,7 +81,7 @@ func (r *Room) Write(
 		if e := bucket.Abort(ctx, key, upload); e != nil {
 			return o, fmt.Errorf("%w (and what was uploaded of it could not be deleted yet)", err)
 		}
-		return o, errors.Join(err, journal.Ended(ctx, upload))
+		return o, err
 	}
 	o.ETag, o.Version = info.ETag, info.Version
 	return o, journal.Ended(ctx, upload)
