@@ -65,7 +65,7 @@ func (c *devCommand) Run(ctx context.Context, out streams, log *slog.Logger, for
 		return fmt.Errorf("starting Postgres: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Stop()) }()
-	config.Database.DatabaseURL = db.URL()
+	config.Database.DatabaseURL = db.LocalURL()
 	return c.serve(ctx, config, db, out, log)
 }
 

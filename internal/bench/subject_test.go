@@ -80,7 +80,7 @@ func deploy(t *testing.T, name, file string, config devdb.Config, env ...string)
 	d := &deployment{
 		t:        t,
 		database: db,
-		env:      append([]string{"DATABASE_URL=" + db.URL(), "MILLRACE_BLOCKS=file://" + t.TempDir(), "MILLRACE_REUSE=false"}, env...),
+		env:      append([]string{"DATABASE_URL=" + db.LocalURL(), "MILLRACE_BLOCKS=file://" + t.TempDir(), "MILLRACE_REUSE=false"}, env...),
 	}
 	d.program = func(args ...string) *exec.Cmd {
 		if file == "" {

@@ -49,6 +49,7 @@ type Server struct {
 	process   *process
 	logOffset int64
 	url       string
+	socketURL string
 	publicURL string
 
 	stopOnce sync.Once
@@ -84,6 +85,9 @@ func startIn(ctx context.Context, dir *directory, cfg Config) (*Server, error) {
 	if err := stopLeftover(ctx, dir.data()); err != nil {
 		return nil, err
 	}
+	if err := dir.removeSockets(); err != nil {
+		return nil, err
+	}
 	run, err := c.launch(ctx)
 	if err != nil {
 		return nil, err
@@ -93,6 +97,7 @@ func startIn(ctx context.Context, dir *directory, cfg Config) (*Server, error) {
 		process:   run.process,
 		logOffset: run.logOffset,
 		url:       c.url(run.port, databaseName),
+		socketURL: c.socketURL(run.port, databaseName),
 		publicURL: c.publicURL(run.port, databaseName),
 		stopping:  make(chan struct{}),
 	}, nil

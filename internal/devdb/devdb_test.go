@@ -76,7 +76,7 @@ func TestSettings(t *testing.T) {
 		"max_connections":         "200",
 		"fsync":                   "off",
 		"password_encryption":     "scram-sha-256",
-		"unix_socket_directories": "",
+		"unix_socket_directories": socketDirectory,
 		"listen_addresses":        loopback,
 	} {
 		if got := querySQL(t, s.URL(), "SHOW "+name); got != want {
@@ -89,6 +89,31 @@ func TestSettings(t *testing.T) {
 	}
 	if args := strings.Join(settings(1, true), " "); strings.Contains(args, "fsync") {
 		t.Errorf("settings() of a durable server = %s, want nothing about fsync", args)
+	}
+}
+
+// TestLocalURL: connections go through a socket, of which a killed server leaves nothing behind, and by TCP where its
+// path is too long.
+func TestLocalURL(t *testing.T) {
+	t.Parallel()
+	short := t.TempDir()
+	for dir, want := range map[string]string{
+		short: "true",
+		filepath.Join(t.TempDir(), strings.Repeat("long", 25)): "false",
+	} {
+		s := start(t, Config{Dir: dir})
+		if got := querySQL(t, s.LocalURL(), "SELECT (inet_client_addr() IS NULL)::text"); got != want {
+			t.Errorf("in %s a connection is one by a socket: %s, want %s", dir, got, want)
+		}
+		stop(t, s)
+	}
+	stale := filepath.Join(short, dataName, socketPrefix+"1")
+	if err := os.WriteFile(stale, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, start(t, Config{Dir: short}))
+	if exists(t, stale) {
+		t.Errorf("%s is still there", stale)
 	}
 }
 

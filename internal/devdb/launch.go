@@ -77,6 +77,7 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	cmd := c.account.command(context.WithoutCancel(ctx), c.bin.path("postgres"))
 	cmd.Args = append(cmd.Args, "-D", shareDirectory(cmd, c.account, data))
 	cmd.Args = append(cmd.Args, settings(port, c.fsync)...)
+	cmd.Env = append(cmd.Env, memory...)
 	cmd.Stdout = log
 	cmd.Stderr = log
 	p, err := startProcess(cmd)
