@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -27,7 +28,7 @@ const (
 // Config describes a server. The zero value is a durable server in a temporary directory.
 type Config struct {
 	// Dir is the directory of the database, which Start creates if needed. Empty means a temporary directory that Stop
-	// removes.
+	// removes; with NoFsync it is in memory, where there is room.
 	Dir string
 
 	// NoFsync turns off all syncing to disk: faster, but a crash of the machine destroys the database. For tests only.
@@ -63,7 +64,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	dir, err := openDirectory(ctx, cfg.Dir)
+	parent := os.TempDir()
+	if cfg.NoFsync {
+		parent = volatileParent()
+	}
+	dir, err := openDirectory(ctx, cfg.Dir, parent)
 	if err != nil {
 		return nil, err
 	}

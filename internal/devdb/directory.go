@@ -41,13 +41,13 @@ type directory struct {
 	lock      *os.File
 }
 
-// openDirectory makes and locks the directory at path; an empty path is a new temporary one.
-func openDirectory(ctx context.Context, path string) (*directory, error) {
+// openDirectory makes and locks the directory at path; an empty path is a new temporary one in parent.
+func openDirectory(ctx context.Context, path, parent string) (*directory, error) {
 	d := &directory{path: path}
 	if path == "" {
-		sweep(ctx, os.TempDir())
+		sweep(ctx, parent)
 		var err error
-		if d.path, err = os.MkdirTemp("", temporaryPrefix); err != nil {
+		if d.path, err = os.MkdirTemp(parent, temporaryPrefix); err != nil {
 			return nil, fmt.Errorf("make a temporary directory for the database: %w", err)
 		}
 		d.temporary = true

@@ -119,3 +119,16 @@ func writeFile(t *testing.T, path, content string) {
 		t.Fatal(err)
 	}
 }
+
+// TestVolatileParent: what need not survive is made where TMPDIR says, and in memory otherwise, if there is some.
+func TestVolatileParent(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	if got := volatileParent(); got != dir {
+		t.Errorf("volatileParent() = %s, want %s of TMPDIR", got, dir)
+	}
+	t.Setenv("TMPDIR", "")
+	if got := volatileParent(); got != "/dev/shm" && got != os.TempDir() {
+		t.Errorf("volatileParent() = %s, want memory or %s", got, os.TempDir())
+	}
+}

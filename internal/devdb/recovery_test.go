@@ -58,7 +58,7 @@ func TestLeftoverIsStopped(t *testing.T) {
 	stop(t, start(t, Config{Dir: dir}))
 
 	// Where there is no parent-death signal, a killed process leaves a Postgres without a lock.
-	d, err := openDirectory(t.Context(), dir)
+	d, err := openDirectory(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

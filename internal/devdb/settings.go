@@ -36,7 +36,7 @@ func settings(port uint32, fsync bool) []string {
 		"max_parallel_workers_per_gather=0",
 	}
 	if !fsync {
-		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB")
 	}
 	args := make([]string, 0, 2*len(values))
 	for _, value := range values {
