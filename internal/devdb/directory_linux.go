@@ -21,7 +21,7 @@ func volatileParent() string {
 	var volume syscall.Statfs_t
 	if os.Getenv("TMPDIR") != "" || syscall.Access(memoryVolume, writable) != nil ||
 		syscall.Statfs(memoryVolume, &volume) != nil || volume.Type != memoryMagic ||
-		int64(volume.Bavail)*volume.Bsize < minFreeMemory {
+		volume.Bavail < minFreeMemory/uint64(max(volume.Bsize, 1)) {
 		return os.TempDir()
 	}
 	return memoryVolume

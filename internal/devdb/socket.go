@@ -54,6 +54,6 @@ func (d *directory) removeSockets() error {
 	return nil
 }
 
-// LocalURL is the connection string of the database, with its password, for processes of the user of this one: through a
-// Unix socket, which takes less CPU time than TCP, unless its path is too long for one.
+// LocalURL is the connection string of the database, with its password, for processes of the user of this one: through
+// a Unix socket, which takes less CPU time than TCP, unless its path is too long for one.
 func (s *Server) LocalURL() string { return cmp.Or(s.socketURL, s.url) }

@@ -56,8 +56,8 @@ type Journal interface {
 
 // Write writes a matrix to an object for a tenant, as a .npy file that is visible when it is complete. The rows of
 // blocks of the matrix are align high. What cannot be written is aborted, and stays in the journal: stores may accept
-// parts that were on their way, and keep them, until the upload is aborted once more. Errors: ErrNotAllowed, ErrMissing for a bucket, ErrRefused, ErrUnavailable, and
-// those of the source and of the journal.
+// parts that were on their way, and keep them, until the upload is aborted once more. Errors: ErrNotAllowed,
+// ErrMissing for a bucket, ErrRefused, ErrUnavailable, and those of the source and of the journal.
 func (r *Room) Write(
 	ctx context.Context, t identity.TenantID, o Output, src matrix.Source, align int64, journal Journal,
 ) (Output, error) {
