@@ -17,8 +17,9 @@ comma := ,
 
 TOOL = go tool -modfile=tools/go.mod
 
-# Every package that uses Postgres starts its own: more than two at once starve each other on a small machine. make lint vets the code.
-TEST_FLAGS ?= -p 2 -timeout 10m -vet=off
+# Every package that uses Postgres starts its own: more than two at once starve each other on a small machine. make lint vets the code,
+# and what debuggers read takes half of the time of linking.
+TEST_FLAGS ?= -p 2 -timeout 10m -vet=off -ldflags=-s
 
 # The race detector, where it can be built; it needs cgo. It would sleep for a second at the end of each test binary.
 export GORACE ?= atexit_sleep_ms=0
