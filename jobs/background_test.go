@@ -1,0 +1,147 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/millrace/millrace/identity"
+	"github.com/millrace/millrace/internal/testdb"
+	"github.com/millrace/millrace/jobs/queue"
+	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/database"
+	"github.com/millrace/millrace/store/quota"
+)
+
+// TestBackgroundTells: what runs in the background tells what has failed, with a line each, and nothing when nothing
+// has, or when it was told to stop.
+func TestBackgroundTells(t *testing.T) {
+	t.Parallel()
+	b := newTransitionBundle(t)
+	c := b.client(b.store)
+	starved := b.submit(c, ofShape(100, 1e9, 100)).ID // 764 parts, of which 500 have jobs at first
+	broken := errors.New("broken")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	rescued := func(job queue.Rescued, err error) func(context.Context) {
+		return func(ctx context.Context) { c.rescued(ctx, []queue.Rescued{job}, err) }
+	}
+	tile := queue.Rescued{Kind: TileArgs{}.Kind(), GroupID: starved.String()}
+	for name, test := range map[string]struct {
+		do     func(context.Context)
+		broken string // the table without which it fails
+		want   string
+	}{
+		"feeding":             {c.feed, "job_batches", "enqueueing the next tiles"},
+		"looking for starved": {c.feed, "multiplications", "enqueueing the next tiles"},
+		"reconciling":         {c.reconcileJustNow, "river_job", "reconciling multiplications"},
+		"rescuing":            {c.rescue, "workers", "rescuing the jobs"},
+		"a bundle": {
+			rescued(queue.Rescued{Kind: queue.InlineKind}, nil), "inline_pending", "rescuing the jobs",
+		},
+		"an error of rescuing":   {rescued(tile, broken), "", "rescuing the jobs"},
+		"a tile that is unknown": {rescued(queue.Rescued{Quarantined: true, GroupID: "unknown"}, nil), "", "rescuing the jobs"},
+		"one that was deleted":   {rescued(queue.Rescued{Quarantined: true, GroupID: store.NewID().String()}, nil), "", "rescuing the jobs"},
+	} {
+		tell := func(ctx context.Context) string {
+			var lines bytes.Buffer
+			c.log = slog.New(slog.NewTextHandler(&lines, nil))
+			test.do(ctx)
+			c.log = slog.New(slog.DiscardHandler)
+			return lines.String()
+		}
+		if test.broken != "" {
+			if got := tell(t.Context()); got != "" {
+				t.Errorf("%s that succeeds tells %s", name, got)
+			}
+			b.exec("UPDATE multiplications SET tiles_completed = 0, tiles_unqueued = 264")
+			b.exec("ALTER TABLE " + test.broken + " RENAME TO elsewhere")
+		}
+		if got := tell(ended); got != "" {
+			t.Errorf("%s that was told to stop tells %s", name, got)
+		}
+		if got := tell(t.Context()); strings.Count(got, "\n") != 1 || !strings.Contains(got, test.want) || !strings.Contains(got, "WARN") {
+			t.Errorf("%s that fails tells %q, want one warning: %s", name, got, test.want)
+		}
+		if test.broken != "" {
+			b.exec("ALTER TABLE elsewhere RENAME TO " + test.broken)
+		}
+	}
+}
+
+// TestSweepGoesOn: a part of a sweep that fails is an error, and the others are done; each statement may take its time.
+func TestSweepGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newTransitionBundle(t)
+	pool, err := database.Open(t.Context(), database.Config{URL: testdb.URL(b.store.Pool), Conns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	contents, err := blocks.Open("postgres", pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.client(store.Open(pool, contents, time.Hour))
+	c.SetLimits(Limits{Quotas: quota.Limits{Requests: 1}})
+	c.quotas.Keep(t.Context())
+	ctx := database.WithBounds(t.Context(), database.Bounds{Acquire: time.Minute, Statement: time.Nanosecond})
+	sweep := func(orphans bool) error {
+		return (&sweepWorker{client: c}).Work(ctx, &river.Job[SweepArgs]{Args: SweepArgs{Orphans: orphans}})
+	}
+	const expired = "SELECT count(*) FROM idempotency_keys"
+	for _, test := range []struct {
+		broken, want string
+		orphans      bool
+	}{
+		{"river_job", "reconciling multiplications", false},
+		{"uploads", "deleting expired uploads", false},
+		{"object_uploads", "object_uploads", false},
+		{"webhook_deliveries", "deleting expired deliveries", false},
+		{"tenants", "counting what tenants have stored", false},
+		{"blocks", "looking for orphaned blocks", true},
+	} {
+		b.exec("INSERT INTO idempotency_keys (key, fingerprint, status, location, body, expires_at) VALUES ('old', decode(repeat('00', 32), 'hex'), 202, '', '', now())")
+		b.exec("ALTER TABLE " + test.broken + " RENAME TO elsewhere")
+		if err := sweep(test.orphans); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("without %s: Work() = %v, want %q", test.broken, err, test.want)
+		}
+		b.exec("ALTER TABLE elsewhere RENAME TO " + test.broken)
+		var n int
+		if err := pool.QueryRow(t.Context(), expired).Scan(&n); err != nil || n != 0 {
+			t.Errorf("without %s: %d expired keys are left, %v, want none", test.broken, n, err)
+		}
+		if err := sweep(test.orphans); err != nil {
+			t.Errorf("with %s: Work() = %v, want nil", test.broken, err)
+		}
+	}
+}
+
+// TestSweepLooksBack: each sweep reconciles what was stopped lately, and one that looks for orphans, too, whatever was.
+func TestSweepLooksBack(t *testing.T) {
+	t.Parallel()
+	b := newTransitionBundle(t)
+	c := b.client(b.store)
+	for age, want := range map[string]map[bool]State{
+		"30 minutes": {false: Failed, true: Failed},
+		"2 hours":    {false: Pending, true: Failed},
+	} {
+		for orphans, state := range want {
+			m := b.submit(c, ofShape(2600, 2, 2100))
+			b.exec("UPDATE river_job SET state = 'discarded', finalized_at = now() - $1::text::interval WHERE args->>'multiplication_id' = $2 AND args->>'tile' = '1'", age, m.ID.String())
+			if err := (&sweepWorker{client: c}).Work(t.Context(), &river.Job[SweepArgs]{Args: SweepArgs{Orphans: orphans}}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := c.Get(t.Context(), identity.DefaultTenant, m.ID); err != nil || got.State != state {
+				t.Errorf("stopped for %s, swept with orphans %t: it is %s, %v, want %s", age, orphans, got.State, err, state)
+			}
+		}
+	}
+}
