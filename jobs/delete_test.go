@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,50 @@ func TestDeleteActive(t *testing.T) {
 		t.Errorf("DeleteTx() of a cancelled one = %v, want nil", err)
 	}
 }
+
+// TestDeleteUnready: a matrix that is being written is not deleted.
+func TestDeleteUnready(t *testing.T) {
+	b := setup(t)
+	m := b.upload(200, 200)
+	b.exec("UPDATE matrices SET state = 'uploading'")
+	if err := b.deleteMatrix(b.client(queue.Config{}), m.ID); !errors.Is(err, store.ErrNotReady) {
+		t.Errorf("DeleteMatrixTx() = %v, want %v", err, store.ErrNotReady)
+	}
+}
+
+// TestDeletedBlocksAreTold: that the blocks of a matrix cannot be deleted is logged, and the sweep deletes them; that
+// they were is not.
+func TestDeletedBlocksAreTold(t *testing.T) {
+	b := setup(t)
+	for name, test := range map[string]struct {
+		blocks blocks.Store
+		want   bool
+	}{
+		"deleted":     {b.store.Blocks, false},
+		"not deleted": {keptBlocks{b.store.Blocks}, true},
+	} {
+		m := b.upload(200, 200)
+		log := &lines{}
+		s := store.Open(b.store.Pool, test.blocks, time.Hour)
+		c, err := jobs.NewClient(s, nil, queue.Config{}, slog.New(slog.NewTextHandler(log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Stop)
+		if err := b.deleteMatrix(c, m.ID); err != nil {
+			t.Errorf("%s: DeleteMatrixTx() = %v, want nil", name, err)
+		}
+		if told := len(log.of(m.ID)) > 0; told != test.want {
+			t.Errorf("%s: told %t, want %t", name, told, test.want)
+		}
+	}
+}
+
+// keptBlocks is a block store in which nothing can be deleted.
+type keptBlocks struct{ blocks.Store }
+
+// Delete implements blocks.Store.
+func (keptBlocks) Delete(context.Context, uuid.UUID) error { return blocks.ErrUnavailable }
 
 // TestFullStore: a tile whose rows have no room waits before it is computed, or when it cannot be written, and loses no
 // attempt.

@@ -156,3 +156,26 @@ func TestRescuesAreCounted(t *testing.T) {
 		`millrace_multiplications_total{outcome="failed"}`: 1,
 	})
 }
+
+// TestBundlesAreCounted: of a bundle each multiplication counts.
+func TestBundlesAreCounted(t *testing.T) {
+	b := setup(t)
+	registry := prometheus.NewRegistry()
+	c := b.client(queue.Config{Work: true, Metrics: registry})
+	ids := b.accept(c, b.offer(c, 2, 2, 2, 1), b.offer(c, 2, 2, 2, 2), b.offer(c, 2, 2, 2, 3))
+	b.wantCounts(bundles, 1)
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		b.ends(id, jobs.Completed)
+	}
+	c.Stop()
+	expect(t, series(t, registry), map[string]float64{
+		`millrace_multiplications_submitted_total{queue="small"}`:         3,
+		`millrace_multiplications_total{outcome="completed"}`:             3,
+		`millrace_multiplication_duration_seconds{queue="small"}`:         3,
+		`millrace_tile_attempts_total{outcome="completed",queue="small"}`: 3,
+		`millrace_gemm_flops_total`:                                       3 * 2 * 2 * 2 * 2,
+	})
+}

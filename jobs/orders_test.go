@@ -144,7 +144,28 @@ func TestOwnPriority(t *testing.T) {
 			t.Errorf("%d jobs have another priority than the default, want none", n)
 		}
 	}
-	b.wantCounts("SELECT count(*) FROM river_job WHERE kind = 'multiply_tile'", 4*4)
+	b.wantCounts("SELECT count(*) FROM river_job WHERE kind = 'multiply_tile'", 4*4, "SELECT count(*) FROM job_batches", 0)
+}
+
+// TestOwnPriorityOfMany: nor is it that of the jobs of many tiles, of which the multiplication knows the first and the
+// last.
+func TestOwnPriorityOfMany(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{})
+	c.SetLimits(limits)
+	m, err := b.trySubmit(c, jobs.Submission{
+		A:        random(1, 1, 1),
+		B:        random(1, many*5_242_880, 2),
+		Priority: jobs.MaxPriority,
+		Own:      true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const expected = "SELECT count(*) FROM river_job WHERE priority = $1 AND id BETWEEN $2 AND $3"
+	if n := b.count(expected, jobs.DefaultPriority, m.Jobs.First, m.Jobs.Last); n != batch || m.Jobs.Last-m.Jobs.First != batch-1 {
+		t.Errorf("%d jobs of %+v have the default priority, want %d", n, m.Jobs, batch)
+	}
 }
 
 // TestOwnRetention: a submission with a retention of its own gives it to all that is new with it, and within bounds only.

@@ -117,3 +117,24 @@ func TestRetryRestoresDeletedJobs(t *testing.T) {
 	}
 	b.expectResult(id)
 }
+
+// TestRetryRestoresOneJob: a tile that was counted, and whose job was deleted, is not counted any more when a retry has
+// given it another job, in the multiplication's place in line.
+func TestRetryRestoresOneJob(t *testing.T) {
+	b := setup(t)
+	c := b.client(queue.Config{})
+	id := b.submit(c, fourM, fourK, fourN)
+	b.exec(`UPDATE river_job SET state = 'completed', finalized_at = now(), metadata = metadata || '{"counted": true}'
+		WHERE args->>'tile' IN ('1', '2')`)
+	b.exec("UPDATE multiplications SET state = 'in_progress', started_at = now(), tiles_completed = 2")
+	b.exec("DELETE FROM river_job WHERE args->>'tile' = '1'")
+	if err := b.cancel(c, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.retry(c, id); err != nil {
+		t.Fatal(err)
+	}
+	b.wantCounts("SELECT tiles_completed FROM multiplications", 1,
+		"SELECT count(*) FROM river_job WHERE state = 'available' AND args->>'tile' IN ('0', '1', '3')", 3,
+		"SELECT count(*) FROM river_job j, multiplications m WHERE (j.metadata->>'due_at')::timestamptz = m.created_at AND args->>'tile' = '1'", 1)
+}

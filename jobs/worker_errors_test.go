@@ -58,6 +58,11 @@ func TestErrorHandler(t *testing.T) {
 			err:    broken,
 			log:    "level=WARN",
 		},
+		"cannot be written": {
+			change: func(job *rivertype.JobRow) { last(job); b.exec(noneFails + " NOT VALID") },
+			err:    broken,
+			log:    "failing a multiplication",
+		},
 		"damaged": {
 			change: func(job *rivertype.JobRow) { last(job); job.EncodedArgs = []byte("[") },
 			err:    broken,
@@ -82,6 +87,7 @@ func TestErrorHandler(t *testing.T) {
 		} else {
 			final = h.HandleError(ctx, job, test.err).SetCancelled
 		}
+		b.exec("ALTER TABLE multiplications DROP CONSTRAINT IF EXISTS none_fails")
 		got, err := c.Get(t.Context(), identity.DefaultTenant, m.ID)
 		if err != nil || (got.State == Failed) != (test.failure != "") || !strings.Contains(got.Failure, test.failure) {
 			t.Errorf("%s: it is %s: %q, %v, want the failure %q", name, got.State, got.Failure, err, test.failure)

@@ -133,6 +133,11 @@ func TestStarting(t *testing.T) {
 			t.Errorf("in queue %s: it is %s, %v, want %s", name, got.State, err, want)
 		}
 	}
+	job := b.begun(b.submit(c, ofShape(2600, 2, 2100)).ID)
+	b.exec("ALTER TABLE multiplications ADD CONSTRAINT none_starts CHECK (state <> 'in_progress') NOT VALID")
+	if got := outcome(w.work(t.Context(), job)); !strings.Contains(got, "starting multiplication") {
+		t.Errorf("of one that cannot be started: %s, want an error", got)
+	}
 }
 
 // brokenBlocks is a block store that cannot be written.

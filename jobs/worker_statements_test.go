@@ -66,6 +66,9 @@ func TestFailedStatementsOfTiles(t *testing.T) {
 				if err == nil && len(got.Errors) == 0 {
 					t.Error("no errors of attempts were read")
 				}
+				if errors.Is(err, store.ErrNotFound) { // nor does it say that there is none
+					return nil
+				}
 				return err
 			}
 		},
