@@ -39,7 +39,7 @@ func TestBackgroundTells(t *testing.T) {
 		broken string // the table without which it fails
 		want   string
 	}{
-		"feeding":             {c.feed, "job_batches", "enqueueing the next tiles"},
+		"feeding":             {c.feed, "job_batches", "enqueueing tiles 500 to 763"},
 		"looking for starved": {c.feed, "multiplications", "enqueueing the next tiles"},
 		"reconciling":         {c.reconcileJustNow, "river_job", "reconciling multiplications"},
 		"rescuing":            {c.rescue, "workers", "rescuing the jobs"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/admission"
+	"github.com/millrace/millrace/jobs/queue/line"
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store/retention"
 )
@@ -83,4 +84,31 @@ func TestAdmit(t *testing.T) {
 	if err := c.AdmitAny(identity.DefaultTenant); err != nil {
 		t.Errorf("AdmitAny() = %v, want nil: small ones are admitted", err)
 	}
+	c.SetLimits(Limits{Queued: admission.Limits{Tiles: time.Second, Small: time.Second}})
+	batch := c.NewBatch(identity.DefaultTenant, 1)
+	refused := func(when string, want error) {
+		t.Helper()
+		_, _, ok, err := c.Inline(identity.DefaultTenant, small())
+		if !errors.Is(err, want) || ok != (want == nil) {
+			t.Errorf("%s: Inline() = %t, %v, want %v", when, ok, err, want)
+		}
+		if _, err := batch.NewOrder(small()); !errors.Is(err, want) {
+			t.Errorf("%s: NewOrder() of a small one = %v, want %v", when, err, want)
+		}
+		if err := c.AdmitAny(identity.DefaultTenant); !errors.Is(err, want) {
+			t.Errorf("%s: AdmitAny() = %v, want %v", when, err, want)
+		}
+		if _, err := batch.NewOrder(ofShape(2600, 2, 2100)); !errors.Is(err, admission.ErrOverloaded) {
+			t.Errorf("%s: NewOrder() of one with tiles = %v, want %v", when, err, admission.ErrOverloaded)
+		}
+		batch.End()
+	}
+	refused("few small ones", nil)
+	c.Queue().Line().Tell(line.Rates{
+		At:    time.Now(),
+		Pace:  1,
+		Depth: 1_000_000,
+		Small: line.SmallRate{OfAll: 1},
+	})
+	refused("many small ones", admission.ErrOverloaded)
 }

@@ -56,6 +56,9 @@ func TestNamedWebhook(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if m.Webhook == nil || *m.Webhook != url {
+			t.Errorf("the multiplication names the webhook %v, want %s", m.Webhook, url)
+		}
 		got := r.next(t)
 		if !strings.Contains(string(got.body), m.ID.String()) || r.URL+got.url != url {
 			t.Errorf("%s got %s, want a message about %s at %s", got.url, got.body, m.ID, url)

@@ -184,6 +184,9 @@ func TestOrderOf(t *testing.T) {
 	if got := orderOf(planned(small())); got.Queue != queue.Small || got.Cost != 0 {
 		t.Errorf("orderOf() of a small one = %+v, want no cost", got)
 	}
+	if got := orderOf(planned(ofShape(0, 2_000_000, 5))); got.Queue != queue.Tiles || got.Cost != 0 {
+		t.Errorf("orderOf() of one without tiles = %+v, want no cost", got)
+	}
 }
 
 // TestReplicas: quotas are divided among the processes that serve clients.
