@@ -18,7 +18,8 @@ import (
 	"github.com/millrace/millrace/store/quota"
 )
 
-// TestTypesAreTold: operands have types of their own, whoever asks, and attempts are told although the jobs are gone.
+// TestTypesAreTold: operands have types of their own, at once and later, and attempts are told although the jobs are
+// gone.
 func TestTypesAreTold(t *testing.T) {
 	b := setup(t)
 	c := b.start()
@@ -57,7 +58,11 @@ func TestTypesAreTold(t *testing.T) {
 func TestReuseIsCounted(t *testing.T) {
 	b := setup(t)
 	registry := prometheus.NewRegistry()
-	c := b.client(queue.Config{Work: true, Lead: true, Metrics: registry})
+	c := b.client(queue.Config{
+		Work:    true,
+		Lead:    true,
+		Metrics: registry,
+	})
 	c.SetLimits(jobs.Limits{Reuse: true})
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -254,7 +254,15 @@ func TestEndsThatAreNotLogged(t *testing.T) {
 	c := b.client(b.store)
 	var lines bytes.Buffer
 	pending := b.submit(c, ofShape(2, 2, 2))
-	i := inline.Multiplication{ID: store.NewID(), TenantID: identity.DefaultTenant, M: 1, K: 1, N: 1, A: matrix.Float64, B: matrix.Float64}
+	i := inline.Multiplication{
+		ID:       store.NewID(),
+		TenantID: identity.DefaultTenant,
+		M:        1,
+		K:        1,
+		N:        1,
+		A:        matrix.Float64,
+		B:        matrix.Float64,
+	}
 	job := &rivertype.JobRow{Kind: queue.InlineKind}
 	w := &inlineWorker{client: c}
 	bundle := func(computed, completed int) func() {
