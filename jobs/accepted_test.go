@@ -37,6 +37,7 @@ func TestTypesAreTold(t *testing.T) {
 		})
 		read := b.ends(accepted.ID, jobs.Completed)
 		b.untilJobsEnd(accepted.ID)
+		b.wantCounts(tileJobs+" AND metadata ? 'counted'", 0) // it has ended with its only tile
 		b.exec("DELETE FROM river_job WHERE kind = 'multiply_tile'")
 		later := b.ends(accepted.ID, jobs.Completed)
 		for _, m := range []jobs.Multiplication{accepted, read, later} {
@@ -78,10 +79,15 @@ func TestReuseIsCounted(t *testing.T) {
 	})
 }
 
-// TestOrdersBeyondQuota: an inline order for which its tenant has no room is refused alone, and leaves nothing.
+// TestOrdersBeyondQuota: an inline order for which its tenant has no room is refused alone, and leaves nothing; nor is
+// anything else submitted, or retried.
 func TestOrdersBeyondQuota(t *testing.T) {
 	b := setup(t)
 	c := b.client(queue.Config{})
+	cancelled := b.submit(c, fourM, fourK, fourN)
+	if err := b.cancel(c, cancelled); err != nil {
+		t.Fatal(err)
+	}
 	c.SetLimits(jobs.Limits{Quotas: quota.Limits{QueuedSeconds: 1e-12}})
 	c.Quotas().Keep(t.Context())
 	var orders []jobs.Order
@@ -101,7 +107,13 @@ func TestOrdersBeyondQuota(t *testing.T) {
 			t.Errorf("order %d: %+v, want a quota error", n, got)
 		}
 	}
-	b.wantCounts(pendingRows, 0, ordinaryRows, 0, bundles, 0)
+	if _, err := b.trySubmit(c, four()); !errors.As(err, new(*quota.Error)) {
+		t.Errorf("SubmitTx() = %v, want a quota error", err)
+	}
+	if err := b.retry(c, cancelled); !errors.As(err, new(*quota.Error)) {
+		t.Errorf("RetryTx() = %v, want a quota error", err)
+	}
+	b.wantCounts(pendingRows, 0, ordinaryRows, 1, bundles, 0)
 }
 
 // TestOrdersAreComplete: what an order with tiles lacks is added to it; a result that is served with it counts.

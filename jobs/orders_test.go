@@ -205,6 +205,9 @@ func TestOwnRetention(t *testing.T) {
 	if err != nil || m.Retention != 3*time.Hour || !m.ExpiresAt.Equal(m.CreatedAt.Add(3*time.Hour)) {
 		t.Fatalf("SubmitTx() = %+v, %v, want a retention of three hours", m, err)
 	}
+	if read, err := c.Get(t.Context(), identity.DefaultTenant, m.ID); err != nil || read.Retention != m.Retention || !read.ExpiresAt.Equal(m.ExpiresAt) {
+		t.Errorf("Get() = %+v, %v, want the same retention", read, err)
+	}
 	const kept = "SELECT count(*) FROM matrices WHERE id = $1 AND expires_at > now() + interval '2 hours 55 minutes'"
 	for id, want := range map[uuid.UUID]int64{stored.ID: 0, m.B.ID: 1, m.C.ID: 1} {
 		if n := b.count(kept, id); n != want {

@@ -117,6 +117,9 @@ func TestOutput(t *testing.T) {
 				m.TilesUnqueued, plan.Pieces()+1)
 		}
 		b.wantWritten(m.ID)
+		if c := b.matrix(m.C.ID); plan.Pieces() == 0 && !bytes.Equal(c.Digest, npy.Digest(c.Shape(), nil)) {
+			t.Errorf("%v: the digest of no elements is %x, want %x", shape, c.Digest, npy.Digest(c.Shape(), nil))
+		}
 	}
 }
 
@@ -263,5 +266,14 @@ func TestObjectsBesideOlder(t *testing.T) {
 		if _, err := b.trySubmit(c, s); !errors.Is(err, outputs.ErrUnknown) {
 			t.Errorf("%s: SubmitTx() = %v, want %v", name, err, outputs.ErrUnknown)
 		}
+	}
+	alone := random(2, 2, 1)
+	alone.Matrix.Object = &objects.Operand{}
+	err := b.own().InTx(t.Context(), func(tx *store.TenantTx) error {
+		_, err := alone.WriteTx(t.Context(), tx)
+		return err
+	})
+	if !errors.Is(err, outputs.ErrUnknown) {
+		t.Errorf("WriteTx() = %v, want %v", err, outputs.ErrUnknown)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/millrace/millrace/jobs"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/webhooks"
 )
 
 // TestStartFails: a client that cannot reach the database says so.
@@ -29,8 +30,8 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// TestStartKeeps: a client that leads knows quotas before the first request, notices new ones, and rescues the jobs of
-// workers whose sessions have ended long before their leases run out.
+// TestStartKeeps: a client that leads knows quotas before the first request, notices new ones, and new webhooks, and
+// rescues the bundles of workers whose sessions have ended long before their leases run out.
 func TestStartKeeps(t *testing.T) {
 	b := setup(t)
 	c := b.client(queue.Config{
@@ -39,28 +40,31 @@ func TestStartKeeps(t *testing.T) {
 		Grace: time.Nanosecond,
 	})
 	b.exec("UPDATE tenants SET max_requests = 5 WHERE id = $1", identity.DefaultTenant)
-	b.submit(c, fourM, fourK, fourN)
+	b.accept(c, b.offer(c, 2, 2, 2, 1), b.offer(c, 2, 2, 2, 2))
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.Quotas().Limits(identity.DefaultTenant).Requests; got != 5 {
 		t.Errorf("at the start a tenant may send %v requests, want 5", got)
 	}
+	if _, _, err := webhooks.Create(t.Context(), b.own(), webhooks.Order{URL: "https://hooks.example.org/", Small: true}); err != nil {
+		t.Fatal(err)
+	}
 	b.exec("UPDATE workers SET session_since = now() - interval '1 day'")
 	b.exec(`INSERT INTO workers (id, renewed_at, expires_at, held_since, session_key, session_since)
 		VALUES ('ended', now(), now() + interval '1 hour', now(), 1, now())`)
 	b.exec(`UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute',
-		attempted_by = '{ended}' WHERE args->>'tile' = '1'`)
+		attempted_by = '{ended}' WHERE kind = 'multiply_inline'`)
 	b.exec("UPDATE tenants SET max_requests = 7 WHERE id = $1", identity.DefaultTenant)
-	b.untilCount(4, "SELECT count(*) FROM river_job WHERE kind = 'multiply_tile' AND state = 'available'")
+	b.untilCount(2, "SELECT count(*) FROM river_job WHERE kind = 'multiply_tile' AND state = 'available'")
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(waitTimeout)
-	for c.Quotas().Limits(identity.DefaultTenant).Requests != 7 {
+	for c.Quotas().Limits(identity.DefaultTenant).Requests != 7 || !c.Webhooks().TellsSmall(identity.DefaultTenant) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatal("the new quota of the tenant is never known")
+			t.Fatal("the new quota of the tenant, or its webhook, is never known")
 		}
 	}
 }
@@ -172,4 +176,50 @@ func TestWhatIsNotSent(t *testing.T) {
 	if n := sent.count("ExpandInline"); n != 0 {
 		t.Errorf("%d expansions of nothing, want none", n)
 	}
+}
+
+// heldEnds holds up what follows a statement that has failed.
+type heldEnds struct {
+	failed, release chan struct{}
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (*heldEnds) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (h *heldEnds) TraceQueryEnd(_ context.Context, _ *pgx.Conn, d pgx.TraceQueryEndData) {
+	if d.Err != nil {
+		h.failed <- struct{}{}
+		<-h.release
+	}
+}
+
+// TestStopWaits: what runs in the background has ended when Stop returns.
+func TestStopWaits(t *testing.T) {
+	b := setup(t)
+	held := &heldEnds{failed: make(chan struct{}, 10), release: make(chan struct{})}
+	c := b.clientOn(store.Open(testdb.Traced(t, b.store.Pool, held), b.store.Blocks, time.Hour), queue.Config{Lead: true})
+	tx, err := b.watch.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE webhooks IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	b.untilCount(1, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'webhooks'::regclass")
+	stopped := stop(c)
+	<-held.failed
+	select {
+	case <-stopped:
+		t.Error("Stop() returns while a statement ends")
+	case <-time.After(200 * time.Millisecond): // there is no signal that it does not return
+	}
+	close(held.release)
+	<-stopped
 }

@@ -292,5 +292,8 @@ func TestBundleNeedsDatabase(t *testing.T) {
 		if err := w.work(t.Context(), job); err == nil {
 			t.Errorf("%s: work() without a database = nil, want an error", name)
 		}
+		if err := w.Work(t.Context(), job); err == nil {
+			t.Errorf("%s: Work() without a database = nil, want an error", name)
+		}
 	}
 }
