@@ -41,7 +41,8 @@ func TestTypesAreTold(t *testing.T) {
 		b.exec("DELETE FROM river_job WHERE kind = 'multiply_tile'")
 		later := b.ends(accepted.ID, jobs.Completed)
 		for _, m := range []jobs.Multiplication{accepted, read, later} {
-			if m.A.Shape != operands[0].Matrix.Shape() || m.B.Shape != operands[1].Matrix.Shape() || m.C.Shape.DType != matrix.Float64 {
+			if m.A.Shape != operands[0].Matrix.Shape() || m.B.Shape != operands[1].Matrix.Shape() ||
+				m.C.Shape.DType != matrix.Float64 {
 				t.Errorf("%s is float32: %+v times %+v is %+v", name, m.A, m.B, m.C)
 			}
 		}

@@ -56,7 +56,8 @@ func TestInlineOrNot(t *testing.T) {
 		"wrong shapes":     {with(func(s *jobs.Submission) { s.B = inlineOperand(3, 2, 1) }), false, matrix.ErrShape},
 	} {
 		_, m, got, err := c.Inline(identity.DefaultTenant, test.submission)
-		if got != test.want || !errors.Is(err, test.err) || got && (m.State != jobs.Pending || m.TilesTotal != 1 || m.JobsPage() != "") {
+		if got != test.want || !errors.Is(err, test.err) ||
+			got && (m.State != jobs.Pending || m.TilesTotal != 1 || m.JobsPage() != "") {
 			t.Errorf("%s: Inline() = %+v, %t, %v, want %t, %v", name, m, got, err, test.want, test.err)
 		}
 	}

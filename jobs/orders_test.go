@@ -144,7 +144,7 @@ func TestOwnPriority(t *testing.T) {
 			t.Errorf("%d jobs have another priority than the default, want none", n)
 		}
 	}
-	b.wantCounts("SELECT count(*) FROM river_job WHERE kind = 'multiply_tile'", 4*4, "SELECT count(*) FROM job_batches", 0)
+	b.wantCounts(tileJobs, 4*4, "SELECT count(*) FROM job_batches", 0)
 }
 
 // TestOwnPriorityOfMany: nor is it that of the jobs of many tiles, of which the multiplication knows the first and the
@@ -163,7 +163,8 @@ func TestOwnPriorityOfMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	const expected = "SELECT count(*) FROM river_job WHERE priority = $1 AND id BETWEEN $2 AND $3"
-	if n := b.count(expected, jobs.DefaultPriority, m.Jobs.First, m.Jobs.Last); n != batch || m.Jobs.Last-m.Jobs.First != batch-1 {
+	n := b.count(expected, jobs.DefaultPriority, m.Jobs.First, m.Jobs.Last)
+	if n != batch || m.Jobs.Last-m.Jobs.First != batch-1 {
 		t.Errorf("%d jobs of %+v have the default priority, want %d", n, m.Jobs, batch)
 	}
 }
@@ -205,7 +206,8 @@ func TestOwnRetention(t *testing.T) {
 	if err != nil || m.Retention != 3*time.Hour || !m.ExpiresAt.Equal(m.CreatedAt.Add(3*time.Hour)) {
 		t.Fatalf("SubmitTx() = %+v, %v, want a retention of three hours", m, err)
 	}
-	if read, err := c.Get(t.Context(), identity.DefaultTenant, m.ID); err != nil || read.Retention != m.Retention || !read.ExpiresAt.Equal(m.ExpiresAt) {
+	read, err := c.Get(t.Context(), identity.DefaultTenant, m.ID)
+	if err != nil || read.Retention != m.Retention || !read.ExpiresAt.Equal(m.ExpiresAt) {
 		t.Errorf("Get() = %+v, %v, want the same retention", read, err)
 	}
 	const kept = "SELECT count(*) FROM matrices WHERE id = $1 AND expires_at > now() + interval '2 hours 55 minutes'"

@@ -31,7 +31,9 @@ func TestReconciling(t *testing.T) {
 		stop string
 		want string
 	}{
-		"tiles cancelled":      {tiled, "UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE args->>'tile' <> '1'", " was cancelled"},
+		"tiles cancelled": {
+			tiled, "UPDATE river_job SET state = 'cancelled', finalized_at = now() WHERE args->>'tile' <> '1'", " was cancelled",
+		},
 		"a tile discarded":     {tiled, "UPDATE river_job SET state = 'discarded', finalized_at = now() WHERE args->>'tile' = '1'", "tile 1 was discarded"},
 		"its jobs deleted":     {tiled, "DELETE FROM river_job", "its jobs ended without a result"},
 		"its bundle cancelled": {inline, "UPDATE river_job SET state = 'cancelled', finalized_at = now()", "the job of its bundle was cancelled"},
@@ -40,7 +42,8 @@ func TestReconciling(t *testing.T) {
 		id := test.make()
 		b.exec(test.stop)
 		b.exec(noneFails)
-		if err := c.reconcile(t.Context(), ever); err == nil || name == "tiles cancelled" && strings.Count(err.Error(), "none_fails") != 1 {
+		err := c.reconcile(t.Context(), ever)
+		if err == nil || name == "tiles cancelled" && strings.Count(err.Error(), "none_fails") != 1 {
 			t.Errorf("%s: reconcile() that cannot write = %v, want an error, one of a multiplication", name, err)
 		}
 		b.exec("ALTER TABLE multiplications DROP CONSTRAINT none_fails")

@@ -136,5 +136,6 @@ func TestRetryRestoresOneJob(t *testing.T) {
 	}
 	b.wantCounts("SELECT tiles_completed FROM multiplications", 1,
 		"SELECT count(*) FROM river_job WHERE state = 'available' AND args->>'tile' IN ('0', '1', '3')", 3,
-		"SELECT count(*) FROM river_job j, multiplications m WHERE (j.metadata->>'due_at')::timestamptz = m.created_at AND args->>'tile' = '1'", 1)
+		`SELECT count(*) FROM river_job j, multiplications m
+			WHERE (j.metadata->>'due_at')::timestamptz = m.created_at AND args->>'tile' = '1'`, 1)
 }

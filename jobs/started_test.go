@@ -47,7 +47,8 @@ func TestStartKeeps(t *testing.T) {
 	if got := c.Quotas().Limits(identity.DefaultTenant).Requests; got != 5 {
 		t.Errorf("at the start a tenant may send %v requests, want 5", got)
 	}
-	if _, _, err := webhooks.Create(t.Context(), b.own(), webhooks.Order{URL: "https://hooks.example.org/", Small: true}); err != nil {
+	order := webhooks.Order{URL: "https://hooks.example.org/", Small: true}
+	if _, _, err := webhooks.Create(t.Context(), b.own(), order); err != nil {
 		t.Fatal(err)
 	}
 	b.exec("UPDATE workers SET session_since = now() - interval '1 day'")
@@ -169,7 +170,9 @@ func TestWhatIsNotSent(t *testing.T) {
 	if all, with := sent.count("a batch: "), sent.count(generic); all != 2 || with != all {
 		t.Errorf("%d of %d batches have generic plans, want two of two", with, all)
 	}
-	err := s.For(identity.DefaultTenant).InTx(t.Context(), func(tx *store.TenantTx) error { return c.CancelTx(t.Context(), tx, unknown) })
+	err := s.For(identity.DefaultTenant).InTx(t.Context(), func(tx *store.TenantTx) error {
+		return c.CancelTx(t.Context(), tx, unknown)
+	})
 	if !errors.Is(err, store.ErrNotFound) || sent.count("name: LockOwnInline") == 0 {
 		t.Errorf("CancelTx() of an unknown one = %v, want %v after a look for it", err, store.ErrNotFound)
 	}

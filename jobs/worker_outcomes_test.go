@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/jobs/queue"
-	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/blas"
 	"github.com/millrace/millrace/matrix/tile"
 	"github.com/millrace/millrace/store"
@@ -61,11 +59,26 @@ func TestResuming(t *testing.T) {
 		lines int
 		state State
 	}{
-		"wanted":         {"SELECT $1::uuid", "completed", 1, InProgress},
-		"active":         {"UPDATE multiplications SET state = 'pending', failure = NULL, finished_at = NULL WHERE id = $1", "completed", 0, Pending},
-		"completed":      {"UPDATE multiplications SET state = 'completed', failure = NULL, tiles_completed = tiles_total WHERE id = $1", "cancelled", 0, Completed},
-		"told to stop":   {`UPDATE river_job SET metadata = metadata || '{"cancel_attempted_at": "2000-01-01T00:00:00Z"}' WHERE args->>'multiplication_id' = $1::uuid::text`, "cancelled", 0, Failed},
-		"others stop":    {`UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now(), metadata = metadata || '{"cancel_attempted_at": "2000-01-01T00:00:00Z"}' WHERE args->>'multiplication_id' = $1::uuid::text AND args->>'tile' = '1'`, "put off", 0, Failed},
+		"wanted": {"SELECT $1::uuid", "completed", 1, InProgress},
+		"active": {
+			"UPDATE multiplications SET state = 'pending', failure = NULL, finished_at = NULL WHERE id = $1",
+			"completed", 0, Pending,
+		},
+		"completed": {
+			"UPDATE multiplications SET state = 'completed', failure = NULL, tiles_completed = tiles_total WHERE id = $1",
+			"cancelled", 0, Completed,
+		},
+		"told to stop": {
+			`UPDATE river_job SET metadata = metadata || '{"cancel_attempted_at": "2000-01-01T00:00:00Z"}'
+				WHERE args->>'multiplication_id' = $1::uuid::text`,
+			"cancelled", 0, Failed,
+		},
+		"others stop": {
+			`UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_at = now(),
+				metadata = metadata || '{"cancel_attempted_at": "2000-01-01T00:00:00Z"}'
+				WHERE args->>'multiplication_id' = $1::uuid::text AND args->>'tile' = '1'`,
+			"put off", 0, Failed,
+		},
 		"cannot be read": {"ALTER TABLE river_job RENAME TO elsewhere", "resuming multiplication", 0, Failed},
 	} {
 		var lines bytes.Buffer
@@ -158,8 +171,10 @@ func TestFinishing(t *testing.T) {
 		t.Helper()
 		id := b.submit(sound, ofShape(m, 2, n)).ID
 		job := b.begun(id)
-		b.exec("CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused' USING ERRCODE = '" + code + "'; END $$")
-		b.exec("CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE OF tiles_completed ON multiplications FOR EACH ROW EXECUTE FUNCTION refuse()")
+		b.exec(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+			$$ BEGIN RAISE 'refused' USING ERRCODE = '` + code + `'; END $$`)
+		b.exec(`CREATE OR REPLACE TRIGGER refuse BEFORE UPDATE OF tiles_completed ON multiplications
+			FOR EACH ROW EXECUTE FUNCTION refuse()`)
 		got := outcome(w.work(t.Context(), job))
 		b.exec("DROP TRIGGER refuse ON multiplications")
 		return got
@@ -196,7 +211,10 @@ func (k interruptedKernel) Dgemm(
 // bundleJob returns the only bundle there is, as a worker gets it.
 func (b *transitionBundle) bundleJob(i inline.Multiplication) *river.Job[InlineArgs] {
 	b.t.Helper()
-	job := &river.Job[InlineArgs]{JobRow: &rivertype.JobRow{Kind: queue.InlineKind}, Args: InlineArgs{First: i.ID, Last: i.ID}}
+	job := &river.Job[InlineArgs]{
+		JobRow: &rivertype.JobRow{Kind: queue.InlineKind},
+		Args:   InlineArgs{First: i.ID, Last: i.ID},
+	}
 	const begin = "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() RETURNING id, attempted_at"
 	if err := b.store.Pool.QueryRow(b.t.Context(), begin).Scan(&job.ID, &job.AttemptedAt); err != nil {
 		b.t.Fatal(err)
@@ -214,7 +232,8 @@ func TestBundleInterrupted(t *testing.T) {
 	job := b.bundleJob(i)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
-	w := &inlineWorker{client: c, engine: tile.NewEngine(interruptedKernel{wrongKernel{blas.Builtin()}, func() { cancel(stopped) }})}
+	kernel := interruptedKernel{wrongKernel{blas.Builtin()}, func() { cancel(stopped) }}
+	w := &inlineWorker{client: c, engine: tile.NewEngine(kernel)}
 	if err := w.work(ctx, job); !errors.Is(err, stopped) {
 		t.Errorf("work() = %v, want %v", err, stopped)
 	}
@@ -242,50 +261,6 @@ func TestDisturbed(t *testing.T) {
 			if got := disturbed(job); got != want {
 				t.Errorf("%+v: disturbed() = %t, want %t", job, got, want)
 			}
-		}
-	}
-}
-
-// TestEndsThatAreNotLogged: a multiplication that is active again has not ended; of a bundle only those have lines
-// that were completed with it, at level debug if they are several.
-func TestEndsThatAreNotLogged(t *testing.T) {
-	t.Parallel()
-	b := newTransitionBundle(t)
-	c := b.client(b.store)
-	var lines bytes.Buffer
-	pending := b.submit(c, ofShape(2, 2, 2))
-	i := inline.Multiplication{
-		ID:       store.NewID(),
-		TenantID: identity.DefaultTenant,
-		M:        1,
-		K:        1,
-		N:        1,
-		A:        matrix.Float64,
-		B:        matrix.Float64,
-	}
-	job := &rivertype.JobRow{Kind: queue.InlineKind}
-	w := &inlineWorker{client: c}
-	bundle := func(computed, completed int) func() {
-		return func() { w.logBundle(t.Context(), job, slices.Repeat([]inline.Multiplication{i}, computed), completed) }
-	}
-	for name, test := range map[string]struct {
-		level          slog.Level
-		log            func()
-		bundles, lines int
-	}{
-		"active":               {slog.LevelDebug, func() { c.logEnd(t.Context(), pending) }, 0, 0},
-		"one":                  {slog.LevelInfo, bundle(1, 1), 0, 1},
-		"one that was not":     {slog.LevelDebug, bundle(1, 0), 0, 0},
-		"two":                  {slog.LevelInfo, bundle(2, 2), 1, 0},
-		"two at level debug":   {slog.LevelDebug, bundle(2, 2), 1, 2},
-		"two but one that was": {slog.LevelDebug, bundle(2, 1), 1, 0},
-	} {
-		lines.Reset()
-		c.log = slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: test.level}))
-		test.log()
-		ends, bundles := strings.Count(lines.String(), "multiplication ended"), strings.Count(lines.String(), "bundle ended")
-		if ends != test.lines || bundles != test.bundles {
-			t.Errorf("%s: %d lines and %d of bundles, want %d and %d", name, ends, bundles, test.lines, test.bundles)
 		}
 	}
 }
