@@ -108,7 +108,9 @@ func TestTransferMemoryIsObserved(t *testing.T) {
 func TestBodiesReserve(t *testing.T) {
 	t.Parallel()
 	s, registry := observed(t, "postgres")
-	for size, want := range map[int64]float64{0: 256 << 10, 1000: 256<<10 + 4000, 1 << 40: 768 << 10, -1: 768 << 10} {
+	for size, want := range map[int64]float64{
+		0: 32 << 10, 1000: 32<<10 + 6000, 120_000: 256<<10 + 480_000, 1 << 62: 768 << 10, -1: 768 << 10,
+	} {
 		release, err := s.ReserveBody(t.Context(), size)
 		if err != nil {
 			t.Fatal(err)

@@ -27,8 +27,10 @@ const (
 
 	smallTransfer  = 512 << 10
 	mediumTransfer = 2 * npy.MaxWindowBytes
-	// bodyBuffers is what a body takes, besides what depends on its size: the buffers of readers and of decoders.
-	bodyBuffers = 256 << 10
+	// bodyBuffers is the most that the buffers of readers and decoders of a body take. Those of a small one have little
+	// more than twice its size: hundreds of them fit into smallMemory, as they hold it until they are committed.
+	bodyBuffers      = 256 << 10
+	leastBodyBuffers = 32 << 10
 	// maxBodyBuffers is the same with what depends on its size: the beginning of a matrix, and a row.
 	maxBodyBuffers = bodyBuffers + 512<<10
 	// perBodyByte is how many bytes a byte of JSON becomes: a digit and a comma are a float64.
@@ -59,7 +61,7 @@ func (t transferMemory) sum(figure func(*memory.Pool) int64) float64 {
 func (s *Store) ReserveBody(ctx context.Context, size int64) (release func(), err error) {
 	n := int64(maxBodyBuffers)
 	if size >= 0 {
-		n = min(n, bodyBuffers+perBodyByte*size)
+		n = min(n, min(bodyBuffers, leastBodyBuffers+2*min(size, bodyBuffers))+perBodyByte*min(size, maxBodyBuffers))
 	}
 	if n <= smallTransfer {
 		return s.memory.small.Lend(ctx, n)

@@ -141,6 +141,8 @@ func (p *Pool) serve(now time.Time) {
 		w := p.queue[i]
 		fits := p.used+w.bytes <= p.size
 		switch {
+		case !fits && now.Sub(w.since) < sample: // those after it may pass
+			i++
 		case p.tooMuch(w):
 			i++
 		case fits:
@@ -151,10 +153,8 @@ func (p *Pool) serve(now time.Time) {
 			p.shareOf(l.holder).held += l.bytes
 			l.holder.borrow()
 			w.granted <- l
-		case now.Sub(w.since) >= sample:
-			return // it has been passed long enough
 		default:
-			i++
+			return // it has been passed long enough
 		}
 	}
 }
