@@ -96,3 +96,22 @@ func together(n int, f func(i int)) time.Duration {
 	wg.Wait()
 	return time.Since(start)
 }
+
+// BenchmarkSmall multiplies 2×2 in memory, as the small multiplications of a service are: what a tile costs besides its
+// arithmetic.
+func BenchmarkSmall(b *testing.B) {
+	engine := NewEngine(blas.Builtin())
+	shape := matrix.Shape{
+		Rows:  2,
+		Cols:  2,
+		DType: matrix.Float64,
+	}
+	m := matrix.NewMemory(shape, make([]byte, shape.Bytes()))
+	for b.Loop() {
+		t, err := engine.MultiplyTile(b.Context(), m, m, matrix.Rect{Rows: 2, Cols: 2}, shape.DType)
+		if err != nil {
+			b.Fatal(err)
+		}
+		t.Release()
+	}
+}

@@ -41,7 +41,8 @@ type CacheStats struct {
 type panelKey struct {
 	content any // see matrix.Content; nil for a panel that is not shared
 	rect    matrix.Rect
-	size    int // of an element as it is multiplied
+	size    int  // of an element as it is multiplied
+	present bool // its source is in memory
 }
 
 // panelGroup is what the panels of A of one row of tiles have in common: they are read in turn for each tile of the
@@ -77,40 +78,65 @@ type panelUse struct {
 func (c *panelCache) get(
 	ctx context.Context, key panelKey, bytes int, again bool, read func(ctx context.Context, dst []byte) error,
 ) panelUse {
+	atOnce := key.present && bytes <= maxPresent
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	p, first := c.take(key, bytes, again)
+	if first && !atOnce {
+		ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	}
+	c.mu.Unlock()
+	switch {
+	case !first:
+	case atOnce:
+		p.read(ctx, read)
+	default:
+		go p.read(ctx, read)
+	}
+	return panelUse{cachedPanel: p, first: first}
+}
+
+const (
+	// minShared is the number of elements of the least panel that is shared.
+	minShared = 1 << 16
+	// maxPresent is the size of the panels in memory whose reading is not worth a goroutine, in bytes.
+	maxPresent = 64 << 10
+)
+
+// read reads a panel.
+func (p *cachedPanel) read(ctx context.Context, read func(ctx context.Context, dst []byte) error) {
+	start := time.Now()
+	p.err = read(ctx, p.data)
+	p.took = time.Since(start)
+	p.cancel()
+	close(p.ready)
+}
+
+// take returns a panel, and whether it is to be read. The caller holds the lock.
+func (c *panelCache) take(key panelKey, bytes int, again bool) (p *cachedPanel, first bool) {
 	c.clock++
 	c.inUse++
 	if p := c.entries[key]; p != nil && key.content != nil {
 		p.uses++
 		p.last = c.clock
 		c.stats.Hits++
-		return panelUse{cachedPanel: p}
+		return p, false
 	}
 	c.stats.Misses++
 	c.makeRoom(int64(bytes), key.group())
-	p := &cachedPanel{
-		key:   key,
-		again: again,
-		data:  c.buffers.take(bytes),
-		uses:  1,
-		last:  c.clock,
-		ready: make(chan struct{}),
+	p = &cachedPanel{
+		key:    key,
+		again:  again,
+		data:   c.buffers.take(bytes),
+		uses:   1,
+		last:   c.clock,
+		ready:  make(chan struct{}),
+		cancel: func() {},
 	}
 	c.held += int64(bytes)
 	if key.content != nil {
 		c.entries[key] = p
 	}
-	ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go func() {
-		start := time.Now()
-		err := read(ctx, p.data)
-		p.err = err
-		p.took = time.Since(start)
-		p.cancel()
-		close(p.ready)
-	}()
-	return panelUse{cachedPanel: p, first: true}
+	return p, true
 }
 
 // want notes that so many tiles in work more, or less, will come to panels.

@@ -21,8 +21,6 @@ const (
 	// rowUnit is what the rows of a call are a multiple of: with it the built-in kernel gives the same bits however long
 	// the calls are, which depends on the speed of the machine.
 	rowUnit = blas.RowUnit
-	// minShared is the number of elements of the least panel that is shared.
-	minShared = 1 << 16
 )
 
 // run is the computation of one tile.
@@ -134,6 +132,7 @@ func (r *run[T]) ahead() (keys []panelKey) {
 // key returns the key of a panel.
 func (r *run[T]) key(source matrix.Source, rect matrix.Rect) panelKey {
 	key := panelKey{rect: rect, size: r.tile.DType.Size()}
+	_, key.present = source.(matrix.Memory)
 	if c, ok := source.(matrix.Content); ok && rect.Elements() >= minShared {
 		key.content = c.ContentKey()
 	}
