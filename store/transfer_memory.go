@@ -27,8 +27,8 @@ const (
 
 	smallTransfer  = 512 << 10
 	mediumTransfer = 2 * npy.MaxWindowBytes
-	// bodyBuffers is the most that the buffers of readers and decoders of a body take. Those of a small one have little
-	// more than twice its size: hundreds of them fit into smallMemory, as they hold it until they are committed.
+	// bodyBuffers is the most that the buffers of readers and decoders of a body take. Hundreds of small bodies, which
+	// hold theirs until they are committed, fit into smallMemory.
 	bodyBuffers      = 256 << 10
 	leastBodyBuffers = 32 << 10
 	// maxBodyBuffers is the same with what depends on its size: the beginning of a matrix, and a row.
@@ -60,8 +60,8 @@ func (t transferMemory) sum(figure func(*memory.Pool) int64) float64 {
 // returns the function that gives it back. A negative size is unknown. ErrBusy when it takes too long.
 func (s *Store) ReserveBody(ctx context.Context, size int64) (release func(), err error) {
 	n := int64(maxBodyBuffers)
-	if size >= 0 {
-		n = min(n, min(bodyBuffers, leastBodyBuffers+2*min(size, bodyBuffers))+perBodyByte*min(size, maxBodyBuffers))
+	if size := min(size, maxBodyBuffers); size >= 0 {
+		n = min(n, min(bodyBuffers, leastBodyBuffers+2*size)+perBodyByte*size)
 	}
 	if n <= smallTransfer {
 		return s.memory.small.Lend(ctx, n)
