@@ -36,8 +36,7 @@ func (b Block) String() string { return fmt.Sprintf("block %d of matrix %s", b.I
 // Store keeps the blocks of large matrices. A block is written once and does not change: of two writers of one block
 // the first wins, and both succeed. Implementations are safe for concurrent use.
 type Store interface {
-	// Put stores a block of at most 2 MiB. When it has returned, what is committed in the database afterwards survives no
-	// crash without the block.
+	// Put stores a block of at most 2 MiB; when it returns, the block survives a crash.
 	Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error
 	// Read fills dst with the block's bytes from offset on, and verifies their checksums. Errors: ErrMissing when there is
 	// no such block; ErrDamaged when it is not what was written. dst has no meaning after an error.

@@ -17,8 +17,8 @@ import (
 	"github.com/millrace/millrace/store/blocks"
 )
 
-// TestCrash: a block, whose transaction does not wait for the disk, is there after a crash of Postgres when something
-// that was committed after it is.
+// TestCrash: a block that was written is there after a crash of Postgres, also when nothing was committed after it: a
+// worker that lives on commits what names it.
 func TestCrash(t *testing.T) {
 	server, err := devdb.Start(t.Context(), devdb.Config{NoDownload: true})
 	if errors.Is(err, devdb.ErrNoPostgres) && os.Getenv("CI") != "true" {
@@ -46,17 +46,12 @@ func TestCrash(t *testing.T) {
 	if err := store.Put(t.Context(), b.Matrix, b.Index, want); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Exec(t.Context(), "CREATE TABLE named ()"); err != nil {
-		t.Fatal(err)
-	}
 	crash(t, pool)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	got := make([]byte, b.Size)
 	for {
-		if _, err = pool.Exec(ctx, "SELECT FROM named"); err == nil {
-			err = store.Read(ctx, b, 0, got)
-		}
+		err = store.Read(ctx, b, 0, got)
 		if err == nil || ctx.Err() != nil || errors.Is(err, blocks.ErrMissing) {
 			break
 		}

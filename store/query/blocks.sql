@@ -1,10 +1,7 @@
 -- name: InsertBlock :exec
--- The first writer wins: blocks never change once they are written. It does not wait for the disk: what names a block is
--- committed later, and waits until all of the log before it is on the disk.
-INSERT INTO blocks (matrix_id, index, data, checksums)
-SELECT @matrix_id::uuid, @index::bigint, @data::bytea, @checksums::bytea
-FROM set_config('synchronous_commit', 'off', true)
-ON CONFLICT DO NOTHING;
+-- The first writer wins: blocks never change once they are written. It waits for the disk: after a crash of Postgres a
+-- worker that lives on commits what names the block, and does not write it again.
+INSERT INTO blocks (matrix_id, index, data, checksums) VALUES (@matrix_id, @index, @data, @checksums) ON CONFLICT DO NOTHING;
 
 -- name: DeleteSomeBlocks :execrows
 -- Deletes a few of a range of the blocks of a matrix, so that no statement takes long.

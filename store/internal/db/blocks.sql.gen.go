@@ -49,10 +49,7 @@ func (q *Queries) DeleteSomeBlocks(ctx context.Context, arg DeleteSomeBlocksPara
 }
 
 const InsertBlock = `-- name: InsertBlock :exec
-INSERT INTO blocks (matrix_id, index, data, checksums)
-SELECT $1::uuid, $2::bigint, $3::bytea, $4::bytea
-FROM set_config('synchronous_commit', 'off', true)
-ON CONFLICT DO NOTHING
+INSERT INTO blocks (matrix_id, index, data, checksums) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 `
 
 type InsertBlockParams struct {
@@ -62,8 +59,8 @@ type InsertBlockParams struct {
 	Checksums []byte
 }
 
-// The first writer wins: blocks never change once they are written. It does not wait for the disk: what names a block is
-// committed later, and waits until all of the log before it is on the disk.
+// The first writer wins: blocks never change once they are written. It waits for the disk: after a crash of Postgres a
+// worker that lives on commits what names the block, and does not write it again.
 func (q *Queries) InsertBlock(ctx context.Context, arg InsertBlockParams) error {
 	_, err := q.db.Exec(ctx, InsertBlock,
 		arg.MatrixID,
