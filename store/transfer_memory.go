@@ -27,8 +27,8 @@ const (
 
 	smallTransfer  = 512 << 10
 	mediumTransfer = 2 * npy.MaxWindowBytes
-	// bodyBuffers is the most that the buffers of readers and decoders of a body take, leastBodyBuffers the least. Hundreds
-	// of small bodies, which hold theirs until they are committed, fit into smallMemory.
+	// bodyBuffers is the most that the buffers of readers and decoders of a body take, leastBodyBuffers the least.
+	// Hundreds of small bodies, which hold theirs until they are committed, fit into smallMemory.
 	bodyBuffers, leastBodyBuffers = 256 << 10, 32 << 10
 	// maxBodyBuffers is the same with what depends on its size: the beginning of a matrix, and a row.
 	maxBodyBuffers = bodyBuffers + 512<<10
