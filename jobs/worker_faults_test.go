@@ -33,6 +33,14 @@ func (b *transitionBundle) client(s *store.Store) *Client {
 	return c
 }
 
+// faulty returns a store on the same database, and what has its statements fail, those up to the commit.
+func (b *transitionBundle) faulty() (*store.Store, *testdb.Faults) {
+	b.t.Helper()
+	pool, faults := testdb.Faulty(b.t, b.store.Pool)
+	faults.UntilCommit = true
+	return store.Open(pool, b.store.Blocks, time.Hour), faults
+}
+
 // ofShape is a submission of random operands.
 func ofShape(m, k, n int64) Submission {
 	random := func(rows, cols int64) Operand {
@@ -98,9 +106,7 @@ func (b *transitionBundle) begun(id uuid.UUID) *river.Job[TileArgs] {
 func TestFailedStatementsOfWork(t *testing.T) {
 	t.Parallel()
 	b := newTransitionBundle(t)
-	pool, faults := testdb.Faulty(t, b.store.Pool)
-	faults.UntilCommit = true
-	s := store.Open(pool, b.store.Blocks, time.Hour)
+	s, faults := b.faulty()
 	sound, c := b.client(b.store), b.client(s)
 	w := &tileWorker{client: c}
 	in := func(operation func(ctx context.Context, tx *store.Tx) error) func(context.Context) error {

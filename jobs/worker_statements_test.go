@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/millrace/millrace/identity"
-	"github.com/millrace/millrace/internal/testdb"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/inline"
 	"github.com/millrace/millrace/store/objects"
@@ -18,9 +16,7 @@ import (
 func TestFailedStatementsOfTiles(t *testing.T) {
 	t.Parallel()
 	b := newTransitionBundle(t)
-	pool, faults := testdb.Faulty(t, b.store.Pool)
-	faults.UntilCommit = true
-	s := store.Open(pool, b.store.Blocks, time.Hour)
+	s, faults := b.faulty()
 	sound, c := b.client(b.store), b.client(s)
 	w := &tileWorker{client: c}
 	four := func() Submission { return fresh(ofShape(2600, 2, 2100)) }
@@ -99,9 +95,7 @@ func TestFailedStatementsOfTiles(t *testing.T) {
 func TestFailedStatementsOfOrders(t *testing.T) {
 	t.Parallel()
 	b := newTransitionBundle(t)
-	pool, faults := testdb.Faulty(t, b.store.Pool)
-	faults.UntilCommit = true
-	s := store.Open(pool, b.store.Blocks, time.Hour)
+	s, faults := b.faulty()
 	c := b.client(s)
 	b.exec("INSERT INTO workers (id, schema_version) VALUES ('older', $1)", inline.Since-1)
 	for name, submission := range map[string]func() Submission{
