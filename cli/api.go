@@ -35,6 +35,7 @@ type apiCommand struct {
 
 // Run implements the command.
 func (c *apiCommand) Run(ctx context.Context, log *slog.Logger) error {
+	spareThreads()
 	return server.Run(ctx, server.Config{
 		Role:     server.API,
 		Database: c.Database,

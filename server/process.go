@@ -55,7 +55,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	log.LogAttrs(ctx, slog.LevelInfo, "starting",
 		slog.String("role", string(c.Role)),
 		slog.String("version", Version()),
-		slog.Int("cpus", runtime.GOMAXPROCS(0)),
+		slog.Int("cpus", min(runtime.GOMAXPROCS(0), runtime.NumCPU())),
 		slog.Any("", c), // without a name: the attributes of the group become attributes of the message
 	)
 	if err := c.Validate(); err != nil {

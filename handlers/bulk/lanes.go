@@ -10,7 +10,7 @@ import (
 type Lanes chan struct{}
 
 // NewLanes returns as many lanes as there are processors, at least two.
-func NewLanes() Lanes { return make(Lanes, max(2, runtime.GOMAXPROCS(0))) }
+func NewLanes() Lanes { return make(Lanes, max(2, min(runtime.GOMAXPROCS(0), runtime.NumCPU()))) }
 
 // enter waits for a lane, and returns the function that leaves it.
 func (l Lanes) enter(ctx context.Context) (leave func(), err error) {

@@ -87,8 +87,14 @@ func TestSettings(t *testing.T) {
 	if collate != locale() {
 		t.Errorf("the collation is %q, want %q", collate, locale())
 	}
-	if args := strings.Join(settings(1, true), " "); strings.Contains(args, "fsync") {
+	if args := strings.Join(settings(1, true, true), " "); strings.Contains(args, "fsync") {
 		t.Errorf("settings() of a durable server = %s, want nothing about fsync", args)
+	}
+	for _, direct := range []bool{false, true} {
+		args := strings.Join(settings(1, true, direct), " ")
+		if strings.Contains(args, "wal_sync_method=open_datasync") != direct {
+			t.Errorf("settings() where the log is written directly: %t = %s", direct, args)
+		}
 	}
 }
 

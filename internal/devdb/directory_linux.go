@@ -2,6 +2,7 @@ package devdb
 
 import (
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -25,4 +26,19 @@ func volatileParent() string {
 		return os.TempDir()
 	}
 	return memoryVolume
+}
+
+// directName is a file by which it is found out whether files can be written directly.
+const directName = ".direct"
+
+// direct reports whether files in a directory can be written past the memory that the system keeps of files. Postgres
+// does so with wal_sync_method=open_datasync, and does not start where it cannot.
+func direct(dir string) bool {
+	name := filepath.Join(dir, directName)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|syscall.O_DIRECT, 0o600)
+	if err == nil {
+		_ = file.Close()
+	}
+	_ = os.Remove(name)
+	return err == nil
 }

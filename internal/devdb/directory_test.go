@@ -132,3 +132,16 @@ func TestVolatileParent(t *testing.T) {
 		t.Errorf("volatileParent() = %s, want memory or %s", got, os.TempDir())
 	}
 }
+
+// TestDirect: where nothing can be written, nothing can be written directly, and trying leaves no file.
+func TestDirect(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if direct(filepath.Join(dir, "missing")) {
+		t.Error("direct() of a directory that does not exist, want false")
+	}
+	t.Logf("files in %s can be written directly: %t", dir, direct(dir))
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("direct() left %v, %v, want nothing", left, err)
+	}
+}

@@ -76,7 +76,7 @@ func (c *cluster) launchOn(ctx context.Context, port uint32) (run, error) {
 	//house:ignore bound the server outlives the start; stop ends it
 	cmd := c.account.command(context.WithoutCancel(ctx), c.bin.path("postgres"))
 	cmd.Args = append(cmd.Args, "-D", shareDirectory(cmd, c.account, data))
-	cmd.Args = append(cmd.Args, settings(port, c.fsync)...)
+	cmd.Args = append(cmd.Args, settings(port, c.fsync, c.fsync && direct(c.dir.data()))...)
 	cmd.Env = append(cmd.Env, memory...)
 	cmd.Stdout = log
 	cmd.Stderr = log

@@ -9,7 +9,7 @@ var memory = []string{"MALLOC_TRIM_THRESHOLD_=16777216", "MALLOC_MMAP_THRESHOLD_
 
 // settings returns the command line of Postgres. Settings on the command line, unlike those in postgresql.conf, also
 // apply to a database that an older version of Millrace made.
-func settings(port uint32, fsync bool) []string {
+func settings(port uint32, fsync, direct bool) []string {
 	values := []string{
 		"listen_addresses=" + loopback,
 		"port=" + strconv.FormatUint(uint64(port), 10),
@@ -34,6 +34,10 @@ func settings(port uint32, fsync bool) []string {
 		// needs more of /dev/shm than a container has.
 		"jit=off",
 		"max_parallel_workers_per_gather=0",
+	}
+	if direct {
+		// The log bypasses the memory that the system keeps of files: blocks are long, and it is not read.
+		values = append(values, "wal_sync_method=open_datasync")
 	}
 	if !fsync {
 		values = append(values, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=256MB")

@@ -113,8 +113,11 @@ func Readers(s Store) int {
 	if o, ok := s.(*observed); ok {
 		s = o.Store
 	}
-	if _, ok := s.(*S3); ok {
+	switch s.(type) {
+	case *S3:
 		return readers
+	case *Postgres:
+		return postgresReaders
 	}
 	return 1
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/internal/db"
@@ -23,9 +24,14 @@ type Postgres struct {
 	writing chan struct{} // of those that write
 }
 
-// writers is how many blocks a process writes to Postgres at a time. Sessions that add pages to a table wait for each
-// other: eight take a fifth more CPU time of Postgres than two, and are no faster.
-const writers = 2
+const (
+	// writers is how many blocks a process writes to Postgres at a time. With two the CPUs wait for the disk more often;
+	// sessions that add pages to a table wait for each other, and eight take a fifth more CPU time of Postgres.
+	writers = 4
+	// postgresReaders is how many blocks of a part of a matrix are read from Postgres at once: it sends one while the
+	// other is verified.
+	postgresReaders = 2
+)
 
 // NewPostgres returns the block store in the database of pool.
 func NewPostgres(pool *pgxpool.Pool) *Postgres {
@@ -44,12 +50,7 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 	case <-ctx.Done():
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, context.Cause(ctx))
 	}
-	err := p.db.InsertBlock(ctx, db.InsertBlockParams{
-		MatrixID:  matrix,
-		Index:     index,
-		Data:      data,
-		Checksums: checksums(data),
-	})
+	err := p.insert(ctx, matrix, index, data)
 	var server *pgconn.PgError
 	if errors.As(err, &server) && server.Code == "53100" { // disk full
 		err = fmt.Errorf("%w: %w", ErrFull, err)
@@ -58,6 +59,25 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
 	}
 	return nil
+}
+
+// insert is db.InsertBlock without the copy of the data that pgx makes for arguments, which is garbage afterwards.
+func (p *Postgres) insert(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	args := [][]byte{
+		matrix[:],
+		binary.BigEndian.AppendUint64(nil, uint64(index)), //nolint:gosec // the same bits
+		data,
+		checksums(data),
+	}
+	types := []uint32{pgtype.UUIDOID, pgtype.Int8OID, pgtype.ByteaOID, pgtype.ByteaOID}
+	binaries := []int16{pgx.BinaryFormatCode}
+	_, err = conn.Conn().PgConn().ExecParams(ctx, db.InsertBlock, args, types, binaries, nil).Close()
+	return err
 }
 
 // readBlock is not one of sqlc's queries: its result is copied from the connection's buffer to where it is wanted,
