@@ -46,7 +46,7 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 		// The server reads what the handler leaves of a body before it responds. The length tells whether there is a body;
 		// r.Body does not, since middleware that measures bodies wraps an empty one as well.
 		if r.ContentLength != 0 {
-			_ = control.SetReadDeadline(time.Now().Add(timeout))
+			body.pace.renew(time.Now())
 		}
 		// The server looks at the body of its own request to see whether the client waits for a 100 (Continue), and how much
 		// of the body is left: a copy gets the other one.
@@ -54,7 +54,7 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 		inner.Body = body
 		defer func() { r.Pattern = inner.Pattern }() // also after a panic
 		next.ServeHTTP(response, inner)
-		_ = control.SetWriteDeadline(time.Now().Add(timeout)) // for what is in the server's buffers
+		response.pace.anew() // for what is in the server's buffers
 	})
 }
 
@@ -74,12 +74,27 @@ type pace struct {
 // begin sets the deadline for a transfer that begins now, and returns the time. The error says why it must not begin.
 func (p *pace) begin() (time.Time, error) {
 	now := time.Now()
-	// A deadline that is nearly right stays: most transfers are small.
-	if deadline := now.Add(p.timeout - p.spent); !p.manual && deadline.Sub(p.deadline).Abs() > p.timeout/30 {
+	if !p.manual {
+		p.renew(now)
+	}
+	return now, p.holder.Begin(now, p.stop)
+}
+
+// renew sets the deadline for the present quantum. One that is nearly right stays: most transfers are small.
+func (p *pace) renew(now time.Time) {
+	if deadline := now.Add(p.timeout - p.spent); deadline.Sub(p.deadline).Abs() > p.timeout/30 {
 		p.deadline = deadline
 		_ = p.set(deadline)
 	}
-	return now, p.holder.Begin(p.stop)
+}
+
+// anew sets the deadline for another quantum, also where the handler has set the present one.
+func (p *pace) anew() {
+	p.spent = 0
+	if p.manual {
+		p.deadline = time.Time{}
+	}
+	p.renew(time.Now())
 }
 
 // stop ends the transfer that has begun.
@@ -87,13 +102,14 @@ func (p *pace) stop() { _ = p.set(time.Unix(1, 0)) }
 
 // end counts a transfer of n bytes that ended with err. It returns err, or the reason why the transfer had to end.
 func (p *pace) end(begin time.Time, n int, err error) error {
-	p.spent += time.Since(begin)
+	now := time.Now()
+	p.spent += now.Sub(begin)
 	p.passed += n
 	if p.passed >= stallQuantum {
 		p.spent = 0
 		p.passed = 0
 	}
-	if reason := p.holder.End(n); reason != nil && err != nil && err != io.EOF { //nolint:errorlint // never wrapped
+	if reason := p.holder.End(now, n); reason != nil && err != nil && err != io.EOF { //nolint:errorlint // never wrapped
 		return reason
 	}
 	return err

@@ -36,21 +36,21 @@ func NewHolder(addr string) *Holder {
 	return h
 }
 
-// Begin notes that the server begins to wait for the client. stop ends that wait: the holder calls it when the transfer
+// Begin notes that the server begins to wait for the client now. stop ends that wait: the holder calls it when the transfer
 // has to end. The error is the reason if it has to end already.
-func (h *Holder) Begin(stop func()) error {
+func (h *Holder) Begin(now time.Time, stop func()) error {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	h.since = time.Now()
+	h.since = now
 	h.stop = stop
 	return h.err
 }
 
-// End notes that n bytes have moved. The error is the reason if the transfer has to end.
-func (h *Holder) End(n int) error {
+// End notes that n bytes have moved by now. The error is the reason if the transfer has to end.
+func (h *Holder) End(now time.Time, n int) error {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	h.waited += time.Since(h.since)
+	h.waited += now.Sub(h.since)
 	h.since = time.Time{}
 	h.stop = nil
 	h.moved += int64(n)

@@ -74,22 +74,47 @@ func (p *Pool) Waiting() int64 {
 // are lent to the Holder in ctx. ErrBusy when it takes too long. A caller must not wait for more of a pool while it
 // holds some of it.
 func (p *Pool) Lend(ctx context.Context, n int64) (release func(), err error) {
-	w := &waiter{
-		holder:  holderOf(ctx),
-		bytes:   min(n, p.size),
-		since:   time.Now(),
-		granted: make(chan *loan, 1),
-	}
-	p.mutex.Lock()
-	p.shareOf(w.holder).entries++
-	p.queue = append(p.queue, w)
-	p.serve(w.since)
-	p.mutex.Unlock()
-	l, err := p.await(ctx, w)
-	if err != nil {
-		return nil, fmt.Errorf("waiting for %d bytes of memory: %w", w.bytes, err)
+	w := waiter{holder: holderOf(ctx), bytes: min(n, p.size)}
+	l := p.lendAtOnce(w)
+	if l == nil {
+		if l, err = p.await(ctx, p.enqueue(w)); err != nil {
+			return nil, fmt.Errorf("waiting for %d bytes of memory: %w", w.bytes, err)
+		}
 	}
 	return sync.OnceFunc(func() { p.giveBack(l) }), nil
+}
+
+// lendAtOnce lends to a request that need not wait: no other does, and it fits. Otherwise it returns nil.
+func (p *Pool) lendAtOnce(w waiter) *loan {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if len(p.queue) > 0 || p.used+w.bytes > p.size || p.tooMuch(&w) {
+		return nil
+	}
+	p.shareOf(w.holder).entries++
+	return p.lend(&w)
+}
+
+// enqueue has a request wait.
+func (p *Pool) enqueue(w waiter) *waiter {
+	w.since = time.Now()
+	w.granted = make(chan *loan, 1)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.shareOf(w.holder).entries++
+	p.queue = append(p.queue, &w)
+	p.serve(w.since)
+	return &w
+}
+
+// lend lends what there is to a request.
+func (p *Pool) lend(w *waiter) *loan {
+	l := &loan{holder: w.holder, bytes: w.bytes}
+	p.loans = append(p.loans, l)
+	p.used += l.bytes
+	p.shareOf(l.holder).held += l.bytes
+	l.holder.borrow()
+	return l
 }
 
 // await waits until a request is served.
@@ -147,12 +172,7 @@ func (p *Pool) serve(now time.Time) {
 			i++
 		case fits:
 			p.queue = slices.Delete(p.queue, i, i+1)
-			l := &loan{holder: w.holder, bytes: w.bytes}
-			p.loans = append(p.loans, l)
-			p.used += l.bytes
-			p.shareOf(l.holder).held += l.bytes
-			l.holder.borrow()
-			w.granted <- l
+			w.granted <- p.lend(w)
 		default:
 			return // it has been passed long enough
 		}
@@ -162,8 +182,8 @@ func (p *Pool) serve(now time.Time) {
 // tooMuch reports whether a request would give a client more than its share while there are others. A client that holds
 // nothing gets what it asks for.
 func (p *Pool) tooMuch(w *waiter) bool {
-	s := p.shareOf(w.holder)
-	return len(p.clients) > 1 && s.held > 0 && s.held+w.bytes > p.size/2
+	s := p.clients[w.holder.client]
+	return s != nil && len(p.clients) > 1 && s.held > 0 && s.held+w.bytes > p.size/2
 }
 
 func (p *Pool) giveBack(l *loan) {
@@ -174,7 +194,9 @@ func (p *Pool) giveBack(l *loan) {
 	p.shareOf(l.holder).held -= l.bytes
 	l.holder.giveBack()
 	p.forget(l.holder)
-	p.serve(time.Now())
+	if len(p.queue) > 0 {
+		p.serve(time.Now())
+	}
 }
 
 // shareOf returns the share of a holder's client.

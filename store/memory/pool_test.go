@@ -40,7 +40,7 @@ func (c *client) transfer(p *Pool, n, perSecond int64, stop <-chan struct{}) {
 	defer release()
 	for {
 		now := make(chan struct{})
-		if err := c.holder.Begin(func() { close(now) }); err != nil {
+		if err := c.holder.Begin(time.Now(), func() { close(now) }); err != nil {
 			c.ended <- err
 			return
 		}
@@ -49,7 +49,7 @@ func (c *client) transfer(p *Pool, n, perSecond int64, stop <-chan struct{}) {
 		case <-now:
 		case <-stop:
 		}
-		err := c.holder.End(int(perSecond))
+		err := c.holder.End(time.Now(), int(perSecond))
 		select {
 		case <-stop:
 			c.ended <- nil
@@ -118,7 +118,7 @@ func TestWaitingForServer(t *testing.T) {
 		if _, err := newClient(t, "10.0.0.2:1").lend(p, 1); !errors.Is(err, ErrBusy) {
 			t.Errorf("Lend() = %v, want ErrBusy", err)
 		}
-		if err := holder.holder.End(0); err != nil {
+		if err := holder.holder.End(time.Now(), 0); err != nil {
 			t.Errorf("the holder has to end: %v", err)
 		}
 	})
@@ -215,11 +215,11 @@ func TestResponseAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.holder.end(ErrSlow)
-	if err := c.holder.Begin(func() {}); !errors.Is(err, ErrSlow) {
+	if err := c.holder.Begin(time.Now(), func() {}); !errors.Is(err, ErrSlow) {
 		t.Errorf("Begin() = %v, want ErrSlow", err)
 	}
 	release()
-	if err := c.holder.End(0); err != nil {
+	if err := c.holder.End(time.Now(), 0); err != nil {
 		t.Errorf("End() = %v, want success", err)
 	}
 }
