@@ -36,8 +36,8 @@ func NewHolder(addr string) *Holder {
 	return h
 }
 
-// Begin notes that the server begins to wait for the client now. stop ends that wait: the holder calls it when the transfer
-// has to end. The error is the reason if it has to end already.
+// Begin notes that the server begins to wait for the client now. stop ends that wait: the holder calls it when the
+// transfer has to end. The error is the reason if it has to end already.
 func (h *Holder) Begin(now time.Time, stop func()) error {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
