@@ -31,8 +31,8 @@ var (
 	metricName = regexp.MustCompile(`\b(?:millrace|river_queue|go|process)_[a-z0-9_]+[a-z0-9]\b`)
 )
 
-// scrape returns the metrics of a process, which must be well-formed.
-func scrape(t *testing.T, ops string) map[string]exported {
+// metricsText returns what a process responds with to GET /metrics.
+func metricsText(t *testing.T, ops string) []byte {
 	t.Helper()
 	response, err := http.Get(ops + "/metrics")
 	if err != nil {
@@ -43,6 +43,13 @@ func scrape(t *testing.T, ops string) map[string]exported {
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("GET /metrics = %s, %v, want 200", response.Status, err)
 	}
+	return text
+}
+
+// scrape returns the metrics of a process, which must be well-formed.
+func scrape(t *testing.T, ops string) map[string]exported {
+	t.Helper()
+	text := metricsText(t, ops)
 	problems, err := promlint.New(bytes.NewReader(text)).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %+v, %v, want no problems", problems, err)

@@ -1,8 +1,6 @@
 package cli_test
 
 import (
-	"io"
-	"net/http"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -14,15 +12,10 @@ var threadsLine = regexp.MustCompile(`(?m)^go_sched_gomaxprocs_threads (\d+)$`)
 // threads returns how many threads run the code of a process.
 func threads(t *testing.T, p *process) int {
 	t.Helper()
-	response, err := http.Get(opsOf.FindStringSubmatch(p.stderr.String())[1] + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
+	text := metricsText(t, opsOf.FindStringSubmatch(p.stderr.String())[1])
 	found := threadsLine.FindSubmatch(text)
-	if err != nil || found == nil {
-		t.Fatalf("GET /metrics: %v, and no number of threads", err)
+	if found == nil {
+		t.Fatalf("no number of threads in %s", text)
 	}
 	n, err := strconv.Atoi(string(found[1]))
 	if err != nil {
