@@ -22,3 +22,13 @@ func (r Rect) Intersect(s Rect) Rect {
 		Cols: max(0, min(r.Col+r.Cols, s.Col+s.Cols)-col),
 	}
 }
+
+// CopyRect copies the elements of part from src, which holds the rectangle from, to dst, which holds the rectangle to.
+// Both are row-major; elements are size bytes.
+func CopyRect(dst []byte, to Rect, src []byte, from, part Rect, size int64) {
+	for row := part.Row; row < part.Row+part.Rows; row++ {
+		d := ((row-to.Row)*to.Cols + part.Col - to.Col) * size
+		s := ((row-from.Row)*from.Cols + part.Col - from.Col) * size
+		copy(dst[d:d+part.Cols*size], src[s:s+part.Cols*size])
+	}
+}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"sync"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
@@ -55,19 +54,6 @@ type blockContent struct{ owner uuid.UUID }
 // ContentKey implements matrix.Content.
 func (s *blockSource) ContentKey() any { return blockContent{s.id} }
 
-// scratch holds buffers of the size of a block.
-var scratch = sync.Pool{New: func() any { return new([]byte) }}
-
-// takeScratch returns a buffer of n bytes, which the caller puts back.
-func takeScratch(n int64) *[]byte {
-	buf := scratch.Get().(*[]byte)
-	if int64(cap(*buf)) < n {
-		*buf = make([]byte, n)
-	}
-	*buf = (*buf)[:n]
-	return buf
-}
-
 // ReadRect implements matrix.Source. Of each block it reads the rows that are wanted, whole: they are contiguous. Where
 // each read waits for another machine, several blocks are on their way at a time.
 func (s *blockSource) ReadRect(ctx context.Context, r matrix.Rect, dst []byte) error {
@@ -110,40 +96,11 @@ func (s *blockSource) read(ctx context.Context, index, offset int64, dst []byte)
 // readPart reads rows of a block and copies part of them to where it belongs in dst, which holds r.
 func (s *blockSource) readPart(ctx context.Context, index, offset int64, dst []byte, r, rows, part matrix.Rect) error {
 	size := int64(s.dtype.Size())
-	buf := takeScratch(rows.Elements() * size)
-	defer scratch.Put(buf)
+	buf := cut.TakeScratch(rows.Elements() * size)
+	defer cut.Recycle(buf)
 	if err := s.read(ctx, index, offset, *buf); err != nil {
 		return err
 	}
-	copyRows(dst, r, *buf, rows, part, size)
+	matrix.CopyRect(dst, r, *buf, rows, part, size)
 	return nil
-}
-
-// copyRows copies the elements of part from src, which holds the rectangle from, to dst, which holds the rectangle to;
-// both are row-major, elements are size bytes.
-func copyRows(dst []byte, to matrix.Rect, src []byte, from, part matrix.Rect, size int64) {
-	for row := part.Row; row < part.Row+part.Rows; row++ {
-		d := ((row-to.Row)*to.Cols + part.Col - to.Col) * size
-		s := ((row-from.Row)*from.Cols + part.Col - from.Col) * size
-		copy(dst[d:d+part.Cols*size], src[s:s+part.Cols*size])
-	}
-}
-
-// WriteRect stores a rectangle of a matrix whose borders are borders of blocks; content is row-major. Several blocks
-// are on their way at a time, since each waits for the disk.
-func (s *Store) WriteRect(ctx context.Context, m Matrix, r matrix.Rect, content []byte) error {
-	size := int64(m.DType.Size())
-	grid := m.Grid()
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cut.Writers)
-	for index := range grid.Overlapping(r) {
-		group.Go(func() error {
-			block := grid.Block(index)
-			buf := takeScratch(block.Elements() * size)
-			defer scratch.Put(buf)
-			copyRows(*buf, block, content, r, block, size)
-			return s.Blocks.Put(ctx, m.ID, index, *buf)
-		})
-	}
-	return group.Wait()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/blocks/cut"
 	"github.com/millrace/millrace/store/blocks/s3"
 )
 
@@ -85,7 +86,14 @@ func TestPanelsFromS3AreReadAtOnce(t *testing.T) {
 	for i := range content {
 		content[i] = byte(random.Uint32())
 	}
-	if err := s.WriteRect(t.Context(), m, shape.Rect(), content); err != nil {
+	rect := cut.Rect{
+		Rect:  shape.Rect(),
+		Store: s.Blocks,
+		Owner: m.ID,
+		Grid:  grid,
+		DType: m.DType,
+	}
+	if err := rect.Write(t.Context(), content); err != nil {
 		t.Fatal(err)
 	}
 	part := matrix.Rect{

@@ -94,7 +94,8 @@ func (f OutputFlags) downloadFile(
 	}
 	defer func() { _ = part.Close() }()
 	for {
-		download := api.Result(id, part, progress)
+		out := &writeback{File: part}
+		download := api.Result(id, out, progress)
 		if err := download.Resume(part); err != nil {
 			return false, err
 		}
@@ -102,6 +103,7 @@ func (f OutputFlags) downloadFile(
 		if err != nil {
 			return false, err
 		}
+		out.end, out.begun = resumed, resumed
 		err = download.Run(ctx)
 		if err == nil {
 			if err := f.install(part); err != nil {

@@ -51,7 +51,7 @@ func (e *Early) write(rows matrix.Rect, elements []byte) {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, persist.Timeout)
 	defer cancel()
-	if e.store.WriteRect(ctx, e.m.C, rows, elements) != nil {
+	if place(e.store, e.m, rows).Put(ctx, elements) != nil {
 		e.failed = true // Write finds out why
 		return
 	}
@@ -63,15 +63,24 @@ func (e *Early) Wait() {
 	<-e.last // each write has persist.Timeout
 }
 
-// Write stores what is left of a tile.
+// Write stores what is left of a tile, all of which survives a crash then. After an error the next Write begins again,
+// since what was stored before may be gone.
 func (e *Early) Write(ctx context.Context, tile matrix.Rect, elements []byte) error {
 	e.Wait()
-	if e.stored == tile.Rows {
-		return nil
+	stored := e.stored
+	e.stored = 0
+	if stored < tile.Rows {
+		rest := tile
+		rest.Row += stored
+		rest.Rows -= stored
+		elements = elements[stored*tile.Cols*int64(e.m.C.DType.Size()):]
+		if err := place(e.store, e.m, rest).Put(ctx, elements); err != nil {
+			return err
+		}
 	}
-	row := tile.Cols * int64(e.m.C.DType.Size())
-	elements = elements[e.stored*row:]
-	tile.Row += e.stored
-	tile.Rows -= e.stored
-	return e.store.WriteRect(ctx, e.m.C, tile, elements)
+	if err := place(e.store, e.m, tile).Sync(ctx); err != nil {
+		return err
+	}
+	e.stored = tile.Rows
+	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
 	"github.com/millrace/millrace/store/blocks"
+	"github.com/millrace/millrace/store/blocks/cut"
 )
 
 const (
@@ -62,9 +63,20 @@ func Write(
 	ctx context.Context, s *store.Store, m store.MultiplicationWithMatrices, piece matrix.Piece, c []byte,
 ) error {
 	if m.Multiplication.TileDepth == 0 || piece.IsSum() {
-		return s.WriteRect(ctx, m.C, piece.Tile, c)
+		return place(s, m, piece.Tile).Write(ctx, c)
 	}
 	return Of(s.Blocks, m, piece).Write(ctx, piece.Part, c)
+}
+
+// place returns where a rectangle of the result is stored.
+func place(s *store.Store, m store.MultiplicationWithMatrices, r matrix.Rect) cut.Rect {
+	return cut.Rect{
+		Rect:  r,
+		Store: s.Blocks,
+		Owner: m.C.ID,
+		Grid:  m.C.Grid(),
+		DType: m.C.DType,
+	}
 }
 
 // Sum returns the tile of a sum: from its parts, which must be computed, or if those are gone because they were added
@@ -125,17 +137,23 @@ func CleanAfter(
 // Last returns what stands for the last piece of a multiplication, after which no part is of use.
 func Last() matrix.Piece { return matrix.Piece{Part: 1} }
 
-// Write stores a part. To do so twice is harmless.
+// Write stores a part, which survives a crash then. To do so twice is harmless.
 func (t Tile) Write(ctx context.Context, part int64, content []byte) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, putting := errgroup.WithContext(ctx)
 	group.SetLimit(transfers)
+	var indexes []int64
 	for i := int64(0); i*maxBlock < t.size; i++ {
+		index := t.first + part*t.stride + i
+		indexes = append(indexes, index)
 		group.Go(func() error {
 			end := min(t.size, (i+1)*maxBlock)
-			return t.store.Put(ctx, t.matrix, t.first+part*t.stride+i, content[i*maxBlock:end])
+			return t.store.Put(putting, t.matrix, index, content[i*maxBlock:end])
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return t.store.Sync(ctx, t.matrix, indexes)
 }
 
 // Sum returns the tile, the sum of all parts. They must be there.

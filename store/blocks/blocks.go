@@ -36,8 +36,11 @@ func (b Block) String() string { return fmt.Sprintf("block %d of matrix %s", b.I
 // Store keeps the blocks of large matrices. A block is written once and does not change: of two writers of one block
 // the first wins, and both succeed. Implementations are safe for concurrent use.
 type Store interface {
-	// Put stores a block of at most 2 MiB; when it returns, the block survives a crash.
+	// Put stores a block of at most 2 MiB. A crash may take it back until Sync has returned nil.
 	Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error
+	// Sync returns when blocks of a matrix that Put has stored survive a crash. Errors: ErrUnavailable if a crash took
+	// some of them back; all of them are to be written again then.
+	Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) error
 	// Read fills dst with the block's bytes from offset on, and verifies their checksums. Errors: ErrMissing when there is
 	// no such block; ErrDamaged when it is not what was written. dst has no meaning after an error.
 	Read(ctx context.Context, b Block, offset int64, dst []byte) error

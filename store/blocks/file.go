@@ -56,6 +56,9 @@ func (f *File) Put(ctx context.Context, matrix uuid.UUID, index int64, data []by
 	return nil
 }
 
+// Sync implements Store: Put waits for the disk.
+func (*File) Sync(context.Context, uuid.UUID, []int64) error { return nil }
+
 // maxDirs bounds how many directories a File remembers.
 const maxDirs = 4096
 

@@ -27,7 +27,7 @@ type Postgres struct {
 const (
 	// writers is how many blocks a process writes to Postgres at a time. With two the CPUs wait for the disk more often;
 	// sessions that add pages to a table wait for each other, and eight take a fifth more CPU time of Postgres.
-	writers = 4
+	writers = 2
 	// postgresReaders is how many blocks of a part of a matrix are read from Postgres at once: it sends one while the
 	// other is verified.
 	postgresReaders = 2
@@ -57,6 +57,19 @@ func (p *Postgres) Put(ctx context.Context, matrix uuid.UUID, index int64, data 
 	}
 	if err != nil {
 		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
+	}
+	return nil
+}
+
+// Sync implements Store: Put does not wait for the disk.
+func (p *Postgres) Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) error {
+	found, err := p.db.SyncBlocks(ctx, matrix, indexes)
+	if err == nil && found.Count < int64(len(indexes)) {
+		err = fmt.Errorf("%w: a crash of the database took %d of %d blocks back", ErrUnavailable,
+			int64(len(indexes))-found.Count, len(indexes))
+	}
+	if err != nil {
+		return fmt.Errorf("syncing blocks of matrix %s: %w", matrix, err)
 	}
 	return nil
 }

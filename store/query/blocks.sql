@@ -1,7 +1,16 @@
 -- name: InsertBlock :exec
--- The first writer wins: blocks never change once they are written. It waits for the disk: after a crash of Postgres a
--- worker that lives on commits what names the block, and does not write it again.
-INSERT INTO blocks (matrix_id, index, data, checksums) VALUES (@matrix_id, @index, @data, @checksums) ON CONFLICT DO NOTHING;
+-- The first writer wins: blocks never change once they are written. It does not wait for the disk: SyncBlocks does, once for
+-- many blocks. The setting holds until the end of this statement.
+INSERT INTO blocks (matrix_id, index, data, checksums)
+SELECT @matrix_id::uuid, @index::bigint, @data::bytea, @checksums::bytea
+WHERE set_config('synchronous_commit', 'off', true) IS NOT NULL
+ON CONFLICT DO NOTHING;
+
+-- name: SyncBlocks :one
+-- Returns how many of some blocks are there, and waits for the disk: as the log is written in order, these survive a crash then.
+-- It writes an empty message to the log, since a transaction that writes nothing does not wait.
+SELECT count(*), pg_logical_emit_message(true, 'millrace', '')::text AS position
+FROM blocks WHERE matrix_id = @matrix_id AND index = ANY(@indexes::bigint[]);
 
 -- name: DeleteSomeBlocks :execrows
 -- Deletes a few of a range of the blocks of a matrix, so that no statement takes long.

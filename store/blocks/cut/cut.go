@@ -22,9 +22,13 @@ const PutTimeout = 30 * time.Second
 // Writer cuts elements into blocks and stores them, several at a time.
 type Writer struct {
 	*matrix.Striper
+	store   blocks.Store
+	owner   uuid.UUID
 	group   *errgroup.Group
 	pending sync.WaitGroup  // blocks that are not in the store yet
-	ctx     context.Context //nolint:containedctx // a Writer lives as long as the request that makes it, as an io.Writer
+	begun   []int64         // the indexes of those that a crash may take back
+	whole   context.Context //nolint:containedctx // a Writer lives as long as the request that makes it, as an io.Writer
+	ctx     context.Context //nolint:containedctx // ends with whole, with the first error, and when all are written
 	cancel  context.CancelFunc
 
 	// PutTimeout is how long one block may take to be written.
@@ -35,11 +39,14 @@ type Writer struct {
 func NewWriter(
 	ctx context.Context, store blocks.Store, owner uuid.UUID, grid matrix.Grid, dtype matrix.DType, fortran bool,
 ) *Writer {
-	ctx, cancel := context.WithCancel(ctx)
-	group, ctx := errgroup.WithContext(ctx)
+	whole, cancel := context.WithCancel(ctx)
+	group, ctx := errgroup.WithContext(whole)
 	group.SetLimit(Writers)
 	w := &Writer{
+		store:      store,
+		owner:      owner,
 		group:      group,
+		whole:      whole,
 		ctx:        ctx,
 		cancel:     cancel,
 		PutTimeout: PutTimeout,
@@ -49,6 +56,7 @@ func NewWriter(
 			return context.Cause(ctx)
 		}
 		w.pending.Add(1)
+		w.begun = append(w.begun, index)
 		group.Go(func() error {
 			defer w.pending.Done()
 			defer w.Recycle(block)
@@ -66,13 +74,27 @@ func NewWriter(
 	return w
 }
 
-// Flush waits until all blocks are in the store that are complete.
+// Flush waits until all blocks that are complete are in the store, and survive a crash.
 func (w *Writer) Flush() error {
 	w.pending.Wait()
 	if w.ctx.Err() != nil {
 		return context.Cause(w.ctx)
 	}
-	return nil
+	return w.sync()
+}
+
+// sync makes the blocks that were written survive a crash.
+func (w *Writer) sync() error {
+	if len(w.begun) == 0 {
+		return nil
+	}
+	ctx, done := context.WithTimeout(w.whole, w.PutTimeout)
+	defer done()
+	err := w.store.Sync(ctx, w.owner, w.begun)
+	if err == nil {
+		w.begun = w.begun[:0]
+	}
+	return err
 }
 
 // Close writes what is left and returns how many rows there were.
@@ -81,6 +103,9 @@ func (w *Writer) Close() (int64, error) {
 	err := w.Striper.Close()
 	if e := w.group.Wait(); e != nil { //house:ignore bound each write has PutTimeout
 		err = e // the cause; what the striper said follows from it
+	}
+	if err == nil {
+		err = w.sync()
 	}
 	return w.Rows(), err
 }

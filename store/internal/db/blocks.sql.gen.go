@@ -49,7 +49,10 @@ func (q *Queries) DeleteSomeBlocks(ctx context.Context, arg DeleteSomeBlocksPara
 }
 
 const InsertBlock = `-- name: InsertBlock :exec
-INSERT INTO blocks (matrix_id, index, data, checksums) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+INSERT INTO blocks (matrix_id, index, data, checksums)
+SELECT $1::uuid, $2::bigint, $3::bytea, $4::bytea
+WHERE set_config('synchronous_commit', 'off', true) IS NOT NULL
+ON CONFLICT DO NOTHING
 `
 
 type InsertBlockParams struct {
@@ -59,8 +62,8 @@ type InsertBlockParams struct {
 	Checksums []byte
 }
 
-// The first writer wins: blocks never change once they are written. It waits for the disk: after a crash of Postgres a
-// worker that lives on commits what names the block, and does not write it again.
+// The first writer wins: blocks never change once they are written. It does not wait for the disk: SyncBlocks does, once for
+// many blocks. The setting holds until the end of this statement.
 func (q *Queries) InsertBlock(ctx context.Context, arg InsertBlockParams) error {
 	_, err := q.db.Exec(ctx, InsertBlock,
 		arg.MatrixID,
@@ -100,4 +103,23 @@ func (q *Queries) ListBlockOwners(ctx context.Context, maxRows int32, after uuid
 		return nil, err
 	}
 	return items, nil
+}
+
+const SyncBlocks = `-- name: SyncBlocks :one
+SELECT count(*), pg_logical_emit_message(true, 'millrace', '')::text AS position
+FROM blocks WHERE matrix_id = $1 AND index = ANY($2::bigint[])
+`
+
+type SyncBlocksRow struct {
+	Count    int64
+	Position string
+}
+
+// Returns how many of some blocks are there, and waits for the disk: as the log is written in order, these survive a crash then.
+// It writes an empty message to the log, since a transaction that writes nothing does not wait.
+func (q *Queries) SyncBlocks(ctx context.Context, matrixID uuid.UUID, indexes []int64) (SyncBlocksRow, error) {
+	row := q.db.QueryRow(ctx, SyncBlocks, matrixID, indexes)
+	var i SyncBlocksRow
+	err := row.Scan(&i.Count, &i.Position)
+	return i, err
 }
