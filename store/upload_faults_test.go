@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/identity"
 	"github.com/millrace/millrace/internal/testdb"
@@ -56,6 +59,49 @@ func TestFailedUpload(t *testing.T) {
 					return upload(ctx, func(u *store.Upload) error { return end(ctx, u) })
 				}
 			})
+		}
+	}
+}
+
+// forgetful is a block store in Postgres that has lost a block in a crash.
+type forgetful struct{ blocks.Store }
+
+func (f forgetful) Put(ctx context.Context, id uuid.UUID, index int64, data []byte) error {
+	if index == 11 {
+		return nil
+	}
+	return f.Store.Put(ctx, id, index, data)
+}
+
+// TestUploadAfterCrash: an upload does not end whose blocks a crash of the database took back, and one that goes on later
+// gets no mark behind them.
+func TestUploadAfterCrash(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	shape := matrix.Shape{
+		Rows:  2000,
+		Cols:  2000,
+		DType: matrix.Float64,
+	}
+	for name, end := range map[string]func(u *store.Upload) error{
+		"Flush": func(u *store.Upload) error { return u.Flush() },
+		"Close": func(u *store.Upload) error { _, err := u.Close(); return err },
+	} {
+		for lost, contents := range map[bool]blocks.Store{
+			false: blocks.NewPostgres(s.Pool),
+			true:  forgetful{blocks.NewPostgres(s.Pool)},
+		} {
+			s.Blocks = contents
+			u := s.For(identity.DefaultTenant).NewUpload(t.Context(), shape, false, store.FromUpload)
+			if _, err := u.Write(make([]byte, shape.Bytes())); err != nil {
+				t.Fatal(err)
+			}
+			if err := end(u); lost != errors.Is(err, blocks.ErrUnavailable) || !lost && err != nil {
+				t.Errorf("%s() = %v; a block is lost: %t", name, err, lost)
+			}
+			if err := u.Abort(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

@@ -23,7 +23,7 @@ func settings(port uint32, fsync, direct bool) []string {
 		"shared_buffers=256MB",
 		"max_wal_size=4GB",
 		"checkpoint_timeout=15min",
-		"wal_buffers=16MB",
+		"wal_buffers=64MB",
 		"wal_compression=on",
 
 		// There is no replication.

@@ -1,10 +1,14 @@
 package parts
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/store"
@@ -73,5 +77,51 @@ func TestEarly(t *testing.T) {
 		if !slices.Equal(got, content) {
 			t.Errorf("failing from stage %d on: other elements are stored than were taken", failing)
 		}
+	}
+}
+
+// crashed is a block store that loses what was not synced when Sync is called for the first time.
+type crashed struct {
+	blocks.Store
+	over bool
+}
+
+func (c *crashed) Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) error {
+	if c.over {
+		return c.Store.Sync(ctx, matrix, indexes)
+	}
+	c.over = true
+	return errors.Join(blocks.ErrUnavailable, c.Delete(ctx, matrix))
+}
+
+// TestEarlyAfterCrash: rows that were stored early, and taken back by a crash, are stored again.
+func TestEarlyAfterCrash(t *testing.T) {
+	t.Parallel()
+	files, err := blocks.NewFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := multiplication([2]int64{350, 130}, 1, matrix.Float64)
+	m.C.BlockRows = 200
+	m.C.BlockCols = 100
+	whole := &store.Store{Blocks: &crashed{Store: files}}
+	tile := m.C.Shape().Rect()
+	content := random[float64](1, tile.Elements())
+	early := NewEarly(t.Context(), whole, m)
+	rows := tile
+	rows.Rows = 200
+	early.Take(rows, matrix.AsBytes(content[:rows.Elements()]))
+	if err := early.Write(t.Context(), tile, matrix.AsBytes(content)); !errors.Is(err, blocks.ErrUnavailable) {
+		t.Errorf("Write() while blocks are lost = %v, want %v", err, blocks.ErrUnavailable)
+	}
+	if err := early.Write(t.Context(), tile, matrix.AsBytes(content)); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]float64, tile.Elements())
+	if err := whole.Source(m.C).ReadRect(t.Context(), tile, matrix.AsBytes(got)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, content) {
+		t.Error("other elements are stored than were written")
 	}
 }

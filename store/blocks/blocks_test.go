@@ -82,6 +82,9 @@ func testRoundTrip(t *testing.T, s blocks.Store) {
 			}
 		}
 	}
+	if err := s.Sync(ctx, id, []int64{0, 1, 2, 3}); err != nil {
+		t.Errorf("Sync() = %v", err)
+	}
 }
 
 func testMissing(t *testing.T, s blocks.Store) {

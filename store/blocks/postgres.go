@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/millrace/millrace/store/internal/db"
@@ -25,8 +24,8 @@ type Postgres struct {
 }
 
 const (
-	// writers is how many blocks a process writes to Postgres at a time. With two the CPUs wait for the disk more often;
-	// sessions that add pages to a table wait for each other, and eight take a fifth more CPU time of Postgres.
+	// writers is how many blocks a process writes to Postgres at a time: it takes one while the other is verified and sent.
+	// More sessions that add pages to a table wait for each other, and eight take a fifth more CPU time of Postgres.
 	writers = 2
 	// postgresReaders is how many blocks of a part of a matrix are read from Postgres at once: it sends one while the
 	// other is verified.
@@ -74,22 +73,33 @@ func (p *Postgres) Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) 
 	return nil
 }
 
-// insert is db.InsertBlock without the copy of the data that pgx makes for arguments, which is garbage afterwards.
+// insertName is the name of the statement that connections prepare.
+const insertName = "millrace_insert_block"
+
+// insert is db.InsertBlock without the copy of the data that pgx makes for arguments, which is garbage afterwards. It is
+// prepared, unless a pooler is in between: Postgres copies the data once more to plan a statement.
 func (p *Postgres) insert(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
-	conn, err := p.pool.Acquire(ctx)
+	pooled, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
+	defer pooled.Release()
+	conn := pooled.Conn()
 	args := [][]byte{
 		matrix[:],
 		binary.BigEndian.AppendUint64(nil, uint64(index)), //nolint:gosec // the same bits
 		data,
 		checksums(data),
 	}
-	types := []uint32{pgtype.UUIDOID, pgtype.Int8OID, pgtype.ByteaOID, pgtype.ByteaOID}
 	binaries := []int16{pgx.BinaryFormatCode}
-	_, err = conn.Conn().PgConn().ExecParams(ctx, db.InsertBlock, args, types, binaries, nil).Close()
+	if conn.Config().DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
+		_, err = conn.PgConn().ExecParams(ctx, db.InsertBlock, args, nil, binaries, nil).Close()
+		return err
+	}
+	if _, err := conn.Prepare(ctx, insertName, db.InsertBlock); err != nil { // does nothing the second time
+		return err
+	}
+	_, err = conn.PgConn().ExecPrepared(ctx, insertName, args, binaries, nil).Close()
 	return err
 }
 
