@@ -19,7 +19,7 @@ func settings(port uint32, fsync, direct bool) []string {
 		"log_timezone=UTC",
 
 		// Blocks are 2 MiB rows that are written once: a checkpoint every 1 GB, the default, would come every few
-		// seconds during an upload.
+		// seconds during an upload. With a large buffer of the log sessions seldom wait for one that writes it.
 		"shared_buffers=256MB",
 		"max_wal_size=4GB",
 		"checkpoint_timeout=15min",
