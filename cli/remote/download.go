@@ -94,7 +94,7 @@ func (f OutputFlags) downloadFile(
 	}
 	defer func() { _ = part.Close() }()
 	for {
-		out := &writeback{File: part}
+		out := &eagerFile{File: part}
 		download := api.Result(id, out, progress)
 		if err := download.Resume(part); err != nil {
 			return false, err

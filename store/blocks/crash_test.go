@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -61,18 +62,55 @@ func TestCrash(t *testing.T) {
 // TestSyncOfLostBlocks: Sync looks for each block.
 func TestSyncOfLostBlocks(t *testing.T) {
 	t.Parallel()
-	store := blocks.NewPostgres(testdb.New(t))
-	id := uuid.New()
-	for _, index := range []int64{0, 1, 3} {
-		if err := store.Put(t.Context(), id, index, []byte("block")); err != nil {
-			t.Fatal(err)
+	files, err := blocks.NewFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, store := range map[string]blocks.Store{"postgres": blocks.NewPostgres(testdb.New(t)), "file": files} {
+		id := uuid.New()
+		for _, index := range []int64{0, 1, 3} {
+			if err := store.Put(t.Context(), id, index, []byte("block")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := store.Sync(t.Context(), id, []int64{0, 1, 2, 3}); !errors.Is(err, blocks.ErrUnavailable) {
+			t.Errorf("%s: Sync() of four blocks, three of which are there = %v, want %v", name, err, blocks.ErrUnavailable)
+		}
+		if err := store.Sync(t.Context(), id, []int64{0, 1, 3}); err != nil {
+			t.Errorf("%s: Sync() of those that are there = %v", name, err)
 		}
 	}
-	if err := store.Sync(t.Context(), id, []int64{0, 1, 2, 3}); !errors.Is(err, blocks.ErrUnavailable) {
-		t.Errorf("Sync() of four blocks, three of which are there = %v, want %v", err, blocks.ErrUnavailable)
+}
+
+// TestLeftover: a block whose file a crash of the machine has left short, long or changed is written again.
+func TestLeftover(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := blocks.NewFile(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := store.Sync(t.Context(), id, []int64{0, 1, 3}); err != nil {
-		t.Errorf("Sync() of those that are there = %v", err)
+	b := blocks.Block{Matrix: uuid.New(), Size: 300_000}
+	want := bytes.Repeat([]byte("block "), 50_000)
+	for name, left := range map[string][]byte{
+		"nothing": {},
+		"a part":  want[:100_000],
+		"zeros":   make([]byte, 300_100),
+	} {
+		if err := store.Put(t.Context(), b.Matrix, b.Index, want); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, b.Matrix.String(), "0")
+		if err := os.WriteFile(path, left, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Put(t.Context(), b.Matrix, b.Index, want); err != nil {
+			t.Errorf("%s is left: %v", name, err)
+		}
+		got := make([]byte, b.Size)
+		if err := store.Read(t.Context(), b, 0, got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is left: Read() = %v, or not what was written", name, err)
+		}
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 	"syscall"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace/millrace/internal/writeback"
 )
 
 // File keeps blocks as files, <directory>/<matrix>/<index>: the data, then a trailer with their checksums. The
@@ -34,18 +37,27 @@ func (f *File) path(matrix uuid.UUID, index int64) string {
 	return filepath.Join(f.dir, matrix.String(), strconv.FormatInt(index, 10))
 }
 
-// Put implements Store: the block gets its name only when it is whole and on the disk.
+// Put implements Store: the block gets its name when it is whole, and begins to go to the disk. A block that has its
+// name already may not have come there, if the machine has crashed since.
 func (f *File) Put(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	path := f.path(matrix, index)
-	if _, err := os.Lstat(path); err == nil {
+	err := f.look(ctx, Block{
+		Matrix: matrix,
+		Index:  index,
+		Size:   int64(len(data)),
+	})
+	switch {
+	case err == nil:
 		return nil
-	}
-	err := f.makeDir(matrix)
-	if err == nil {
-		err = writeOnce(path, data)
+	case errors.Is(err, ErrDamaged):
+		err = write(path, data, true)
+	case errors.Is(err, ErrMissing):
+		if err = f.makeDir(matrix); err == nil {
+			err = write(path, data, false)
+		}
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		err = fmt.Errorf("%w: %w", ErrFull, err)
@@ -56,8 +68,42 @@ func (f *File) Put(ctx context.Context, matrix uuid.UUID, index int64, data []by
 	return nil
 }
 
-// Sync implements Store: Put waits for the disk.
-func (*File) Sync(context.Context, uuid.UUID, []int64) error { return nil }
+// look reads all of a block, if it is there.
+func (f *File) look(ctx context.Context, b Block) error {
+	if _, err := os.Lstat(f.path(b.Matrix, b.Index)); err != nil {
+		return ErrMissing // writing it tells what is wrong, if anything is
+	}
+	return f.Read(ctx, b, 0, make([]byte, b.Size))
+}
+
+// syncs is how many files are synced at a time: those that come while the file system writes its journal share the next
+// write.
+const syncs = 4
+
+// Sync implements Store.
+func (f *File) Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(syncs)
+	for _, index := range indexes {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			return syncFile(f.path(matrix, index))
+		})
+	}
+	err := group.Wait()
+	if err == nil {
+		err = syncFile(filepath.Join(f.dir, matrix.String())) // the names
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err != nil {
+		return fmt.Errorf("syncing blocks of matrix %s: %w", matrix, err)
+	}
+	return nil
+}
 
 // maxDirs bounds how many directories a File remembers.
 const maxDirs = 4096
@@ -80,7 +126,7 @@ func (f *File) makeDir(matrix uuid.UUID) error {
 	case err != nil:
 		return err
 	}
-	if err := syncDir(f.dir); err != nil {
+	if err := syncFile(f.dir); err != nil {
 		return err
 	}
 	f.mutex.Lock()
@@ -92,8 +138,9 @@ func (f *File) makeDir(matrix uuid.UUID) error {
 	return nil
 }
 
-// writeOnce makes path with data in it, durably, unless it is there already.
-func writeOnce(path string, data []byte) (err error) {
+// write makes path with data in it. If it is there already, it stays; over is set to replace it, durably, since others
+// may have the name of what they take for their own block.
+func write(path string, data []byte, over bool) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
 	if err != nil {
 		return err
@@ -104,32 +151,45 @@ func writeOnce(path string, data []byte) (err error) {
 			err = e
 		}
 	}()
-	if _, err := tmp.Write(data); err != nil {
+	if err := fill(tmp, data, over); err != nil {
 		return err
 	}
-	if _, err := tmp.Write(trailer(data)); err != nil {
-		return err
-	}
-	if err := tmp.Sync(); err != nil {
-		return err
-	}
-	switch err := os.Link(tmp.Name(), path); {
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case err != nil: // a file system without hard links: the content of two writers differs in rounding at most
-		if err := os.Rename(tmp.Name(), path); err != nil {
-			return err
+	if !over {
+		err := os.Link(tmp.Name(), path)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			return nil
 		}
+		// A file system without hard links: the content of two writers differs in rounding at most.
+		return os.Rename(tmp.Name(), path)
 	}
-	return syncDir(filepath.Dir(path))
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(path))
 }
 
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// fill writes a block and its checksums to a file, and closes it, so that other machines see all of it.
+func fill(file *os.File, data []byte, durably bool) error {
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	if _, err := file.Write(trailer(data)); err != nil {
+		return err
+	}
+	if !durably {
+		writeback.Begin(file, 0, int64(len(data)))
+	} else if err := file.Sync(); err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// syncFile makes a file durable, or the names in a directory.
+func syncFile(path string) error {
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
+	defer func() { _ = file.Close() }()
+	return file.Sync()
 }

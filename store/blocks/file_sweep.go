@@ -212,5 +212,5 @@ func (f *File) writeIdentity(id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(f.dir)
+	return syncFile(f.dir)
 }

@@ -24,8 +24,8 @@ type Postgres struct {
 }
 
 const (
-	// writers is how many blocks a process writes to Postgres at a time: it takes one while the other is verified and sent.
-	// More sessions that add pages to a table wait for each other, and eight take a fifth more CPU time of Postgres.
+	// writers is how many blocks a process writes to Postgres at a time: it takes one while the other is verified and
+	// sent. More sessions that add pages to a table wait for each other; eight take a fifth more CPU time of Postgres.
 	writers = 2
 	// postgresReaders is how many blocks of a part of a matrix are read from Postgres at once: it sends one while the
 	// other is verified.
@@ -76,8 +76,8 @@ func (p *Postgres) Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) 
 // insertName is the name of the statement that connections prepare.
 const insertName = "millrace_insert_block"
 
-// insert is db.InsertBlock without the copy of the data that pgx makes for arguments, which is garbage afterwards. It is
-// prepared, unless a pooler is in between: Postgres copies the data once more to plan a statement.
+// insert is db.InsertBlock without the copy of the data that pgx makes for arguments, which is garbage afterwards. The
+// statement is prepared, unless a pooler is in between: Postgres copies the data once more to plan one.
 func (p *Postgres) insert(ctx context.Context, matrix uuid.UUID, index int64, data []byte) error {
 	pooled, err := p.pool.Acquire(ctx)
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 // Writers is how many blocks of one matrix are written at a time, while the next ones are filled.
 const Writers = 4
 
+// maxBegun is how many blocks a crash may take back: syncing them takes less than PutTimeout.
+const maxBegun = 256
+
 // PutTimeout is how long one block may take to be written, unless a Writer has another limit.
 const PutTimeout = 30 * time.Second
 
@@ -54,6 +57,11 @@ func NewWriter(
 	w.Striper = matrix.NewStriper(grid, dtype, fortran, func(index int64, block []byte) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
+		}
+		if len(w.begun) == maxBegun {
+			if err := w.Flush(); err != nil {
+				return err
+			}
 		}
 		w.pending.Add(1)
 		w.begun = append(w.begun, index)
