@@ -59,13 +59,18 @@ func (f *File) Put(ctx context.Context, matrix uuid.UUID, index int64, data []by
 			err = write(path, data, false)
 		}
 	}
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		err = fmt.Errorf("%w: %w", ErrFull, err)
-	}
 	if err != nil {
-		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, err)
+		return fmt.Errorf("writing block %d of matrix %s: %w", index, matrix, orFull(err))
 	}
 	return nil
+}
+
+// orFull adds ErrFull to the error of a file system that is full.
+func orFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // look reads all of a block, if it is there.
@@ -100,7 +105,7 @@ func (f *File) Sync(ctx context.Context, matrix uuid.UUID, indexes []int64) erro
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if err != nil {
-		return fmt.Errorf("syncing blocks of matrix %s: %w", matrix, err)
+		return fmt.Errorf("syncing blocks of matrix %s: %w", matrix, orFull(err)) // NFS tells it late
 	}
 	return nil
 }
