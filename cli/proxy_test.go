@@ -98,8 +98,10 @@ func (p *proxy) respond(conn *net.TCPConn, server net.Conn) {
 	p.mutex.Unlock()
 	if damage > 0 {
 		if n, _ := io.CopyN(conn, server, damage); n == damage {
-			_, _ = io.CopyN(io.Discard, server, 1)
-			_, _ = conn.Write([]byte{'#'})
+			var changed [1]byte
+			_, _ = io.ReadFull(server, changed[:])
+			changed[0] ^= 0xff
+			_, _ = conn.Write(changed[:])
 		}
 	}
 	if limit < 0 {
