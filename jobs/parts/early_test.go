@@ -70,14 +70,21 @@ func TestEarly(t *testing.T) {
 		if err := early.Write(t.Context(), tile, matrix.AsBytes(content)); err != nil {
 			t.Fatal(err)
 		}
-		got := make([]float64, tile.Elements())
-		if err := whole.Source(m.C).ReadRect(t.Context(), tile, matrix.AsBytes(got)); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(got, content) {
+		if !slices.Equal(readTile(t, whole, m), content) {
 			t.Errorf("failing from stage %d on: other elements are stored than were taken", failing)
 		}
 	}
+}
+
+// readTile returns the result of a multiplication of one tile.
+func readTile(t *testing.T, s *store.Store, m store.MultiplicationWithMatrices) []float64 {
+	t.Helper()
+	tile := m.C.Shape().Rect()
+	got := make([]float64, tile.Elements())
+	if err := s.Source(m.C).ReadRect(t.Context(), tile, matrix.AsBytes(got)); err != nil {
+		t.Fatal(err)
+	}
+	return got
 }
 
 // crashed is a block store that loses what was not synced when Sync is called for the first time.
@@ -117,11 +124,7 @@ func TestEarlyAfterCrash(t *testing.T) {
 	if err := early.Write(t.Context(), tile, matrix.AsBytes(content)); err != nil {
 		t.Fatal(err)
 	}
-	got := make([]float64, tile.Elements())
-	if err := whole.Source(m.C).ReadRect(t.Context(), tile, matrix.AsBytes(got)); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(got, content) {
+	if !slices.Equal(readTile(t, whole, m), content) {
 		t.Error("other elements are stored than were written")
 	}
 }
