@@ -28,7 +28,7 @@ var (
 )
 
 // SchemaVersion is the newest migration that this version understands. Processes tell it with their lease.
-const SchemaVersion = 33
+const SchemaVersion = 34
 
 // Store is the database and the block store. Its methods run one statement each, or say what they do; InTx runs
 // several in one transaction.
