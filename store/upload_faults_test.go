@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,7 +85,13 @@ func TestUploadAfterCrash(t *testing.T) {
 		DType: matrix.Float64,
 	}
 	for name, end := range map[string]func(u *store.Upload) error{
-		"Flush": func(u *store.Upload) error { return u.Flush() },
+		"Flush": func(u *store.Upload) error {
+			mark, err := u.Mark(shape.Bytes())
+			if err != nil {
+				return err
+			}
+			return u.Flush(mark)
+		},
 		"Close": func(u *store.Upload) error { _, err := u.Close(); return err },
 	} {
 		for lost, contents := range map[bool]blocks.Store{
@@ -103,5 +110,72 @@ func TestUploadAfterCrash(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// gated is a block store in Postgres that does not take blocks from some index on until its gate is open.
+type gated struct {
+	blocks.Store
+	from   int64
+	gate   chan struct{}
+	synced [][]int64
+}
+
+func (g *gated) Put(ctx context.Context, id uuid.UUID, index int64, data []byte) error {
+	if index >= g.from {
+		select {
+		case <-g.gate:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return g.Store.Put(ctx, id, index, data)
+}
+
+func (g *gated) Sync(ctx context.Context, id uuid.UUID, indexes []int64) error {
+	g.synced = append(g.synced, indexes)
+	return g.Store.Sync(ctx, id, indexes)
+}
+
+// TestFlushOfMark: a place of an upload is good while what follows it is still on its way to the block store.
+func TestFlushOfMark(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	shape := matrix.Shape{
+		Rows:  512,
+		Cols:  2000,
+		DType: matrix.Float64,
+	}
+	contents := &gated{
+		Store: blocks.NewPostgres(s.Pool),
+		from:  2,
+		gate:  make(chan struct{}),
+	}
+	s.Blocks = contents
+	u, err := s.For(identity.DefaultTenant).ContinueUpload(t.Context(), store.NewID(), shape, false, store.Mark{}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Suspend()
+	var marks [2]store.Mark
+	for i, written := 0, int64(0); i < len(marks); i++ {
+		n, err := u.Write(make([]byte, u.Next()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written += int64(n)
+		if marks[i], err = u.Mark(written); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := u.Flush(marks[0]); err != nil {
+		t.Errorf("Flush() of the first place = %v while the blocks behind it wait", err)
+	}
+	close(contents.gate)
+	if err := u.Flush(marks[1]); err != nil {
+		t.Errorf("Flush() of the second place = %v", err)
+	}
+	if want := [][]int64{{0, 1}, {2, 3}}; !slices.EqualFunc(contents.synced, want, slices.Equal) {
+		t.Errorf("synced %v, want %v", contents.synced, want)
 	}
 }

@@ -16,6 +16,8 @@ import (
 type Mark struct {
 	Bytes  int64  // of the content before it, all of it in blocks
 	Digest []byte // the state of the digest; nil in Fortran order
+
+	blocks int // how many of the blocks before it were written by this Upload
 }
 
 // PutTimeout is how long a block of an upload may take to be written that can go on: the next request waits for it.
@@ -76,9 +78,12 @@ func (u *Upload) restore(from Mark, life time.Duration) error {
 // Next returns how many bytes are missing to the next place for a mark; 0 at the end.
 func (u *Upload) Next() int64 { return u.blocks.Next() }
 
-// Mark returns the present place, one that Next has told. It is good when Flush has succeeded.
+// Mark returns the present place, one that Next has told. It is good once Flush has succeeded with it.
 func (u *Upload) Mark(bytes int64) (Mark, error) {
-	m := Mark{Bytes: bytes}
+	m := Mark{
+		Bytes:  bytes,
+		blocks: u.blocks.Blocks(),
+	}
 	if u.digest == nil {
 		return m, nil
 	}
@@ -87,8 +92,9 @@ func (u *Upload) Mark(bytes int64) (Mark, error) {
 	return m, err
 }
 
-// Flush waits until the blocks before the present place are in the block store.
-func (u *Upload) Flush() error { return u.blocks.Flush() }
+// Flush waits until the blocks before a mark of this Upload are in the block store. Those behind it are written
+// meanwhile.
+func (u *Upload) Flush(m Mark) error { return u.blocks.Flush(m.blocks) }
 
 // Suspend ends the upload in this process, and leaves what is written to another one that goes on.
 func (u *Upload) Suspend() {

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// saveStep is how much is received, at least, until the next place is saved from which the upload can go on: what is
-	// on its way to the block store is waited for.
+	// saveStep is how much is received, at least, from one place to the next that is saved, and until that is saved: what
+	// comes before it must be in the block store, and what follows comes and is stored meanwhile.
 	saveStep = 16 << 20
 	// buffer is the size of the pieces in which a file is stored, in bytes.
 	buffer = 256 << 10
@@ -41,7 +41,13 @@ type transfer struct {
 	upload  *store.Upload
 	written int64 // bytes of the content
 
-	offset   int64 // the last place from which the upload can go on
+	reached place // the last one
+	due     place // the one that is saved next, if it is behind the one that is saved
+}
+
+// place is one from which the upload can go on.
+type place struct {
+	offset   int64
 	progress uploads.Progress
 }
 
@@ -101,19 +107,18 @@ func hopeless(err error) bool {
 
 // open reads the head of the file, if that has not come before, and goes on with the upload.
 func (t *transfer) open(ctx context.Context) (file *npy.Reader, err error) {
-	t.offset = t.hold.Offset
-	t.progress = t.hold.Progress
+	t.reached = place{t.hold.Offset, t.hold.Progress}
 	if t.whole, err = payload.ParseWhole(t.hold.Digests); err != nil {
 		return nil, err
 	}
 	var src io.Reader = t
-	if fresh := t.offset == 0; fresh {
+	if fresh := t.hold.Offset == 0; fresh {
 		t.head = &bytes.Buffer{}
 	} else {
-		if err := t.whole.Restore(t.progress.Hashes); err != nil {
+		if err := t.whole.Restore(t.hold.Progress.Hashes); err != nil {
 			return nil, err
 		}
-		src = io.MultiReader(bytes.NewReader(t.progress.Head), t)
+		src = io.MultiReader(bytes.NewReader(t.hold.Progress.Head), t)
 	}
 	if file, err = npy.NewReader(src, t.uploads.maxBytes); err != nil {
 		return nil, err
@@ -121,7 +126,7 @@ func (t *transfer) open(ctx context.Context) (file *npy.Reader, err error) {
 	t.header = file.Header()
 	shape := t.header.Shape
 	if t.head != nil {
-		t.progress = uploads.Progress{Head: t.head.Bytes()}
+		t.reached.progress = uploads.Progress{Head: t.head.Bytes()}
 		t.head = nil
 		if want := t.header.FileBytes(); want != t.hold.Length {
 			return nil, fmt.Errorf("%w: a .npy file of %s has %d bytes, the upload has %d", matrix.ErrMalformed, shape, want,
@@ -132,10 +137,11 @@ func (t *transfer) open(ctx context.Context) (file *npy.Reader, err error) {
 			return nil, err
 		}
 	}
-	t.written = t.progress.Mark.Bytes
+	mark := t.reached.progress.Mark
+	t.written = mark.Bytes
 	file.Skip(t.elements())
 	t.upload, err = t.uploads.own(ctx).ContinueUpload(
-		t.hold.Context(), t.hold.ID, shape, t.header.Fortran, t.progress.Mark, uploads.Life)
+		t.hold.Context(), t.hold.ID, shape, t.header.Fortran, mark, uploads.Life)
 	return file, err
 }
 
@@ -154,12 +160,16 @@ func (t *transfer) receive(file *npy.Reader) error {
 		if err := t.reach(); err != nil {
 			return err
 		}
-		if t.offset-t.hold.Offset < saveStep && t.offset < t.hold.Length {
+		if t.reached.offset-max(t.due.offset, t.hold.Offset) < saveStep {
 			continue
 		}
-		if err := t.save(t.hold.Context()); err != nil {
+		if err := t.save(t.hold.Context(), t.due); err != nil {
 			return err
 		}
+		t.due = t.reached
+	}
+	if err := t.save(t.hold.Context(), t.reached); err != nil {
+		return err
 	}
 	if n, err := file.Read(pieces[:1]); n > 0 || !errors.Is(err, io.EOF) {
 		return err
@@ -174,21 +184,21 @@ func (t *transfer) reach() error {
 		return err
 	}
 	states, err := t.whole.States()
-	t.progress.Mark = mark
-	t.progress.Hashes = states
-	t.offset = t.header.Offset(t.elements())
+	t.reached.progress.Mark = mark
+	t.reached.progress.Hashes = states
+	t.reached.offset = t.header.Offset(t.elements())
 	return err
 }
 
-// save saves the place that was noted last, when all blocks before it are in the block store.
-func (t *transfer) save(ctx context.Context) error {
-	if t.offset == t.hold.Offset {
+// save saves a place, when all blocks before it are in the block store, unless it is not behind the one that is saved.
+func (t *transfer) save(ctx context.Context, p place) error {
+	if p.offset <= t.hold.Offset {
 		return nil
 	}
-	if err := t.upload.Flush(); err != nil {
+	if err := t.upload.Flush(p.progress.Mark); err != nil {
 		return err
 	}
-	return t.hold.Save(ctx, t.offset, t.progress)
+	return t.hold.Save(ctx, p.offset, p.progress)
 }
 
 // suspend keeps what has come for the next part.
@@ -196,7 +206,7 @@ func (t *transfer) suspend(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	defer t.upload.Suspend()
-	return t.save(ctx)
+	return t.save(ctx, t.reached)
 }
 
 // back makes the upload go on where it did before a part that is not what its digest says.

@@ -3,7 +3,7 @@ package cut
 
 import (
 	"context"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,17 +25,23 @@ const PutTimeout = 30 * time.Second
 // Writer cuts elements into blocks and stores them, several at a time.
 type Writer struct {
 	*matrix.Striper
-	store   blocks.Store
-	owner   uuid.UUID
-	group   *errgroup.Group
-	pending sync.WaitGroup  // blocks that are not in the store yet
-	begun   []int64         // the indexes of those that a crash may take back
-	whole   context.Context //nolint:containedctx // a Writer lives as long as the request that makes it, as an io.Writer
-	ctx     context.Context //nolint:containedctx // ends with whole, with the first error, and when all are written
-	cancel  context.CancelFunc
+	store  blocks.Store
+	owner  uuid.UUID
+	group  *errgroup.Group
+	begun  []begun         // the blocks that a crash may take back, in the order in which they came
+	synced int             // how many came before them
+	whole  context.Context //nolint:containedctx // a Writer lives as long as the request that makes it, as an io.Writer
+	ctx    context.Context //nolint:containedctx // ends with whole, with the first error, and when all are written
+	cancel context.CancelFunc
 
 	// PutTimeout is how long one block may take to be written.
 	PutTimeout time.Duration
+}
+
+// begun is a block that is written.
+type begun struct {
+	index int64
+	done  chan struct{} // is closed when it is in the store, or will not be
 }
 
 // NewWriter returns a Writer of the blocks of a matrix, whose elements come in Fortran order if fortran is set.
@@ -44,7 +50,7 @@ func NewWriter(
 ) *Writer {
 	whole, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(whole)
-	group.SetLimit(Writers)
+	group.SetLimit(12)
 	w := &Writer{
 		store:      store,
 		owner:      owner,
@@ -59,22 +65,22 @@ func NewWriter(
 			return context.Cause(ctx)
 		}
 		if len(w.begun) == maxBegun {
-			if err := w.Flush(); err != nil {
+			if err := w.Flush(w.synced + maxBegun/2); err != nil {
 				return err
 			}
 		}
-		w.pending.Add(1)
-		w.begun = append(w.begun, index)
+		done := make(chan struct{})
+		w.begun = append(w.begun, begun{index, done})
 		group.Go(func() error {
-			defer w.pending.Done()
+			defer close(done)
 			defer w.Recycle(block)
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
 			// A write that has begun is brought to its end. The database may still commit a statement that was cancelled,
 			// perhaps after Abort has deleted the other blocks.
-			putting, done := context.WithTimeout(context.WithoutCancel(ctx), w.PutTimeout)
-			defer done()
+			putting, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.PutTimeout)
+			defer cancel()
 			return store.Put(putting, owner, index, block)
 		})
 		return nil
@@ -82,25 +88,36 @@ func NewWriter(
 	return w
 }
 
-// Flush waits until all blocks that are complete are in the store, and survive a crash.
-func (w *Writer) Flush() error {
-	w.pending.Wait()
+// Blocks returns how many blocks are complete.
+func (w *Writer) Blocks() int { return w.synced + len(w.begun) }
+
+// Flush waits until the first n blocks are in the store, and survive a crash. Those that follow are written meanwhile.
+func (w *Writer) Flush(n int) error {
+	first := w.begun[:max(0, n-w.synced)]
+	for _, b := range first {
+		<-b.done // each write has PutTimeout
+	}
 	if w.ctx.Err() != nil {
 		return context.Cause(w.ctx)
 	}
-	return w.sync()
+	return w.sync(first)
 }
 
-// sync makes the blocks that were written survive a crash.
-func (w *Writer) sync() error {
-	if len(w.begun) == 0 {
+// sync makes the first blocks of w.begun survive a crash, which are in the store.
+func (w *Writer) sync(first []begun) error {
+	if len(first) == 0 {
 		return nil
+	}
+	indexes := make([]int64, len(first))
+	for i, b := range first {
+		indexes[i] = b.index
 	}
 	ctx, done := context.WithTimeout(w.whole, w.PutTimeout)
 	defer done()
-	err := w.store.Sync(ctx, w.owner, w.begun)
+	err := w.store.Sync(ctx, w.owner, indexes)
 	if err == nil {
-		w.begun = w.begun[:0]
+		w.begun = slices.Delete(w.begun, 0, len(first))
+		w.synced += len(first)
 	}
 	return err
 }
@@ -113,7 +130,7 @@ func (w *Writer) Close() (int64, error) {
 		err = e // the cause; what the striper said follows from it
 	}
 	if err == nil {
-		err = w.sync()
+		err = w.sync(w.begun)
 	}
 	return w.Rows(), err
 }
