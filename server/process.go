@@ -61,9 +61,7 @@ func Start(ctx context.Context, c Config, log *slog.Logger) (*Process, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Role.serves() {
-		collectLess()
-	}
+	collectLess()
 	c.warnOfStop(ctx, log)
 	p := &Process{
 		config:   c,
