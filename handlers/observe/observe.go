@@ -2,10 +2,10 @@
 package observe
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +32,17 @@ type httpMetrics struct {
 	received *prometheus.HistogramVec
 	sent     *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	known    sync.Map // of a route and a method: *series
 }
+
+// series are the metrics of one route and method, but for the duration, which not all requests have.
+type series struct {
+	classes        [len(classes)]prometheus.Counter
+	received, sent prometheus.Observer
+}
+
+// classes are those of the status of a response.
+var classes = [...]string{"2xx", "3xx", "4xx", "5xx"}
 
 // Requests returns a handler that counts the requests to next in metrics of registry.
 func Requests(next http.Handler, registry prometheus.Registerer) http.Handler {
@@ -59,7 +69,7 @@ func Requests(next http.Handler, registry prometheus.Registerer) http.Handler {
 			Help: "Requests in flight.",
 		}),
 	}
-	m.add(unmatched, http.MethodGet)
+	m.count(unmatched, http.MethodGet)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
 }
 
@@ -75,10 +85,10 @@ func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Re
 		r.Pattern = inner.Pattern
 		route := routeOf(r)
 		method := methodOf(r)
-		m.add(route, method)
-		m.requests.WithLabelValues(route, method, resp.class()).Inc()
-		m.received.WithLabelValues(route, method).Observe(float64(body.bytes))
-		m.sent.WithLabelValues(route, method).Observe(float64(resp.bytes))
+		of := m.of(route, method)
+		of.classes[resp.class()].Inc()
+		of.received.Observe(float64(body.bytes))
+		of.sent.Observe(float64(resp.bytes))
 		trace(inner.Context(), r, route, resp, body.bytes)
 		if !waits(r, resp.Header()) {
 			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
@@ -87,11 +97,28 @@ func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Re
 	next.ServeHTTP(resp, inner)
 }
 
-// add makes the series of a route with its first request: a rate of errors misses an error that begins a series.
-func (m *httpMetrics) add(route, method string) {
-	for _, class := range []string{"2xx", "3xx", "4xx", "5xx"} {
-		m.requests.WithLabelValues(route, method, class)
+// of returns the metrics of a route and a method.
+func (m *httpMetrics) of(route, method string) *series {
+	key := [2]string{route, method}
+	if found, ok := m.known.Load(key); ok {
+		return found.(*series) //nolint:forcetypeassert // nothing else is stored
 	}
+	made := &series{
+		classes:  m.count(route, method),
+		received: m.received.WithLabelValues(route, method),
+		sent:     m.sent.WithLabelValues(route, method),
+	}
+	m.known.Store(key, made)
+	return made
+}
+
+// count makes the counters of all classes with the first request: a rate of errors misses an error that begins a
+// series.
+func (m *httpMetrics) count(route, method string) (counters [len(classes)]prometheus.Counter) {
+	for i, class := range classes {
+		counters[i] = m.requests.WithLabelValues(route, method, class)
+	}
+	return counters
 }
 
 // routeOf returns the pattern that a request matches, without its method.
@@ -157,12 +184,13 @@ func (w *countedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// class returns the class of the status. A response that no handler has begun is a 200, which the server sends.
-func (w *countedWriter) class() string {
+// class returns the index of the class of the status. A response that no handler has begun is a 200, which the server
+// sends.
+func (w *countedWriter) class() int {
 	if w.status == 0 {
-		return "2xx"
+		return 0
 	}
-	return fmt.Sprintf("%dxx", w.status/100)
+	return min(w.status/100-2, len(classes)-1)
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.
