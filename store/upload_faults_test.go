@@ -179,3 +179,38 @@ func TestFlushOfMark(t *testing.T) {
 		t.Errorf("synced %v, want %v", contents.synced, want)
 	}
 }
+
+// refusing is a block store that takes no blocks, and has nothing to sync, as one of objects.
+type refusing struct{ blocks.Store }
+
+func (refusing) Put(context.Context, uuid.UUID, int64, []byte) error { return blocks.ErrUnavailable }
+
+func (refusing) Sync(context.Context, uuid.UUID, []int64) error { return nil }
+
+// TestFlushOfFailedBlock: no place is good behind a block that could not be stored.
+func TestFlushOfFailedBlock(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.Blocks = refusing{s.Blocks}
+	shape := matrix.Shape{
+		Rows:  1,
+		Cols:  1000,
+		DType: matrix.Float64,
+	}
+	u, err := s.For(identity.DefaultTenant).ContinueUpload(
+		t.Context(), store.NewID(), shape, false, store.Mark{}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Suspend()
+	if _, err := u.Write(make([]byte, shape.Bytes())); err != nil {
+		t.Fatal(err)
+	}
+	mark, err := u.Mark(shape.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Flush(mark); !errors.Is(err, blocks.ErrUnavailable) {
+		t.Errorf("Flush() = %v behind a block that was refused", err)
+	}
+}

@@ -28,7 +28,7 @@ type Writer struct {
 	store  blocks.Store
 	owner  uuid.UUID
 	group  *errgroup.Group
-	begun  []begun         // the blocks that a crash may take back, in the order in which they came
+	begun  []*begun        // the blocks that a crash may take back, in the order in which they came
 	synced int             // how many came before them
 	whole  context.Context //nolint:containedctx // a Writer lives as long as the request that makes it, as an io.Writer
 	ctx    context.Context //nolint:containedctx // ends with whole, with the first error, and when all are written
@@ -42,6 +42,7 @@ type Writer struct {
 type begun struct {
 	index int64
 	done  chan struct{} // is closed when it is in the store, or will not be
+	err   error         // why it will not be
 }
 
 // NewWriter returns a Writer of the blocks of a matrix, whose elements come in Fortran order if fortran is set.
@@ -50,7 +51,7 @@ func NewWriter(
 ) *Writer {
 	whole, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(whole)
-	group.SetLimit(12)
+	group.SetLimit(Writers)
 	w := &Writer{
 		store:      store,
 		owner:      owner,
@@ -69,23 +70,28 @@ func NewWriter(
 				return err
 			}
 		}
-		done := make(chan struct{})
-		w.begun = append(w.begun, begun{index, done})
+		b := &begun{index: index, done: make(chan struct{})}
+		w.begun = append(w.begun, b)
 		group.Go(func() error {
-			defer close(done)
+			defer close(b.done)
 			defer w.Recycle(block)
-			if err := ctx.Err(); err != nil {
-				return context.Cause(ctx)
-			}
-			// A write that has begun is brought to its end. The database may still commit a statement that was cancelled,
-			// perhaps after Abort has deleted the other blocks.
-			putting, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.PutTimeout)
-			defer cancel()
-			return store.Put(putting, owner, index, block)
+			b.err = w.put(index, block)
+			return b.err
 		})
 		return nil
 	})
 	return w
+}
+
+// put stores a block. A write that has begun is brought to its end: the database may still commit a statement that was
+// cancelled, perhaps after Abort has deleted the other blocks.
+func (w *Writer) put(index int64, block []byte) error {
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), w.PutTimeout)
+	defer cancel()
+	return w.store.Put(ctx, w.owner, index, block)
 }
 
 // Blocks returns how many blocks are complete.
@@ -95,16 +101,15 @@ func (w *Writer) Blocks() int { return w.synced + len(w.begun) }
 func (w *Writer) Flush(n int) error {
 	first := w.begun[:max(0, n-w.synced)]
 	for _, b := range first {
-		<-b.done // each write has PutTimeout
-	}
-	if w.ctx.Err() != nil {
-		return context.Cause(w.ctx)
+		if <-b.done; b.err != nil { // each write has PutTimeout
+			return b.err
+		}
 	}
 	return w.sync(first)
 }
 
 // sync makes the first blocks of w.begun survive a crash, which are in the store.
-func (w *Writer) sync(first []begun) error {
+func (w *Writer) sync(first []*begun) error {
 	if len(first) == 0 {
 		return nil
 	}
