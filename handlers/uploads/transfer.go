@@ -160,7 +160,8 @@ func (t *transfer) receive(file *npy.Reader) error {
 		if err := t.reach(); err != nil {
 			return err
 		}
-		if t.reached.offset-max(t.due.offset, t.hold.Offset) < saveStep {
+		last := t.reached.offset == t.hold.Length // is saved below
+		if last || t.reached.offset-max(t.due.offset, t.hold.Offset) < saveStep {
 			continue
 		}
 		if err := t.save(t.hold.Context(), t.due); err != nil {
