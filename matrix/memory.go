@@ -15,6 +15,15 @@ func NewMemory(shape Shape, content []byte) Memory { return Memory{shape: shape,
 // Shape implements Source.
 func (m Memory) Shape() Shape { return m.shape }
 
+// ElementsOf returns the elements of a Memory, row-major, without a copy. It returns false if they are not of type T, or
+// their memory is not aligned for it.
+func ElementsOf[T Float](m Memory) ([]T, bool) {
+	if m.shape.DType != dtypeOf[T]() || !isAligned[T](m.content) {
+		return nil, false
+	}
+	return AsFloats[T](m.content), true
+}
+
 // ReadRect implements Source.
 func (m Memory) ReadRect(_ context.Context, r Rect, dst []byte) error {
 	size := int64(m.shape.DType.Size())

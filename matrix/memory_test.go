@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -24,5 +25,25 @@ func TestMemory(t *testing.T) {
 				t.Errorf("%s, ReadRect(%+v) = %v, want %v", dtype, r, got, want)
 			}
 		}
+	}
+}
+
+// TestElementsOf: elements are given without a copy where they are of the type and their memory is aligned for it.
+func TestElementsOf(t *testing.T) {
+	t.Parallel()
+	want := []float64{1, 2, 3, 4, 5, 6}
+	memory := make([]float64, len(want)+1)
+	aligned := AsBytes(memory[:len(want)])
+	copy(aligned, AsBytes(want))
+	shape := Shape{2, 3, Float64}
+	if got, ok := ElementsOf[float64](NewMemory(shape, aligned)); !ok || !slices.Equal(got, want) || &got[0] != &memory[0] {
+		t.Errorf("ElementsOf() = %v, %t, want %v in place", got, ok, want)
+	}
+	if got, ok := ElementsOf[float32](NewMemory(shape, aligned)); ok {
+		t.Errorf("ElementsOf() of another type = %v, want none", got)
+	}
+	misaligned := AsBytes(memory)[4 : 4+len(aligned)]
+	if got, ok := ElementsOf[float64](NewMemory(shape, misaligned)); ok {
+		t.Errorf("ElementsOf() of misaligned memory = %v, want none", got)
 	}
 }

@@ -31,14 +31,6 @@ func testTranspose[T Float](t *testing.T, rows, cols int) {
 	}
 }
 
-// dtypeOf returns the DType whose elements are T.
-func dtypeOf[T Float]() DType {
-	if UnitRoundoff[T]() == UnitRoundoff[float32]() {
-		return Float32
-	}
-	return Float64
-}
-
 func BenchmarkTranspose(b *testing.B) {
 	for _, dtype := range []DType{Float64, Float32} {
 		for _, n := range []int64{32, 1024} {

@@ -69,8 +69,17 @@ type cachedPanel struct {
 
 // panelUse is the use of a panel by one tile.
 type panelUse struct {
-	*cachedPanel
-	first bool // it is read for this use
+	*cachedPanel // nil for a panel that is the memory of its source
+	data         []byte
+	first        bool // it is read for this use
+}
+
+// read returns what is closed when the panel has been read, or nil if there is nothing to wait for.
+func (u panelUse) read() <-chan struct{} {
+	if u.cachedPanel == nil {
+		return nil
+	}
+	return u.ready
 }
 
 // get returns the use of a panel of bytes bytes, which read reads unless it is there or on its way. The reading ends
@@ -92,7 +101,7 @@ func (c *panelCache) get(
 	default:
 		go p.read(ctx, read)
 	}
-	return panelUse{cachedPanel: p, first: first}
+	return panelUse{cachedPanel: p, data: p.data, first: first}
 }
 
 const (
@@ -156,9 +165,12 @@ func (c *panelCache) want(keys []panelKey, tiles int) {
 // release ends a use. The panel may not be touched any more. If it is still being read, and for nothing else, release
 // waits for the end of that.
 func (c *panelCache) release(u panelUse) {
+	p := u.cachedPanel
+	if p == nil {
+		return
+	}
 	c.mu.Lock()
 	c.inUse--
-	p := u.cachedPanel
 	p.uses--
 	if p.uses > 0 {
 		c.mu.Unlock()

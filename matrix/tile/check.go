@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/millrace/millrace/matrix"
@@ -69,6 +70,22 @@ func newCheck[T matrix.Float](k int64) *check[T] {
 	c := &check[T]{k: k}
 	c.sums.Inner = c.inner
 	return c
+}
+
+// takeCheck returns a check of products with the inner length k, with memory from the pool if there is some.
+func takeCheck[T matrix.Float](pool *sync.Pool, k int64) *check[T] {
+	c, ok := pool.Get().(*check[T])
+	if !ok {
+		return newCheck[T](k)
+	}
+	c.k = k
+	return c
+}
+
+// putInto gives the memory of a check to a pool. The check may not be used any more.
+func (c *check[T]) putInto(pool *sync.Pool) {
+	c.panel = panel[T]{}
+	pool.Put(c)
 }
 
 // begin starts the check of a C of rows×cols elements, with a new random vector.

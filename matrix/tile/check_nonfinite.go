@@ -54,6 +54,7 @@ func (f *nonFinite) reset() {
 	f.rowKind = f.rowKind[:0]
 	f.columnKind = f.columnKind[:0]
 	f.columns = f.columns[:0]
+	f.fresh = f.fresh[:0]
 }
 
 // foundInRow records that row i of A, one of rows, has an element of kind k. It does nothing if k is finite.

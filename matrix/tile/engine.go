@@ -3,6 +3,7 @@ package tile
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/millrace/millrace/matrix"
@@ -16,6 +17,7 @@ type Engine struct {
 	kernel  blas.Kernel
 	buffers bufferPool
 	cache   panelCache
+	checks  sync.Pool // of *check of any element type
 }
 
 // NewEngine returns an Engine that multiplies with kernel. It keeps no panels for later; see KeepPanels.

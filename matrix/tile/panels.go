@@ -1,6 +1,9 @@
 package tile
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/millrace/millrace/matrix"
 	"github.com/millrace/millrace/matrix/internal/round"
 )
@@ -110,5 +113,32 @@ func (p panelPlan) step(i int64) panelStep {
 		c:     band,
 		first: from == 0,
 		last:  from+depth == p.k,
+	}
+}
+
+// readPanel reads a rectangle as elements of T, without gaps. checkOperands has rejected float64 where T is float32.
+func readPanel[T matrix.Float](ctx context.Context, name string, source matrix.Source, r matrix.Rect, dst []T) error {
+	dst = dst[:r.Elements()]
+	raw := matrix.AsBytes(dst)
+	wide, mixed := any(dst).([]float64)
+	mixed = mixed && source.Shape().DType == matrix.Float32
+	if mixed {
+		raw = raw[len(raw)/2:]
+	}
+	if err := source.ReadRect(ctx, r, raw); err != nil {
+		return fmt.Errorf("read %d×%d of %s at (%d, %d): %w", r.Rows, r.Cols, name, r.Row, r.Col, err)
+	}
+	if mixed {
+		widenUpperHalf(wide)
+	}
+	return nil
+}
+
+// widenUpperHalf turns the len(x) elements of float32 in the upper half of x's memory into the elements of x. In
+// ascending order no element is overwritten before it has been read: x[i] covers the elements up to 2i+1-len(x) ≤ i.
+func widenUpperHalf(x []float64) {
+	narrow := matrix.AsFloats[float32](matrix.AsBytes(x)[4*len(x):])
+	for i := range x {
+		x[i] = float64(narrow[i])
 	}
 }

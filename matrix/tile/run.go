@@ -2,7 +2,6 @@ package tile
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/millrace/millrace/matrix"
@@ -58,9 +57,10 @@ func multiplyTile[T matrix.Float](ctx context.Context, e *Engine, a, b matrix.So
 		tile:      t,
 		plan:      plan,
 		c:         c,
-		check:     newCheck[T](plan.k),
+		check:     takeCheck[T](&e.checks, plan.k),
 		callFLOPs: firstFLOPs,
 	}
+	defer r.check.putInto(&e.checks)
 	if err := r.run(ctx); err != nil {
 		return err
 	}
@@ -143,6 +143,11 @@ func (r *run[T]) key(source matrix.Source, rect matrix.Rect) panelKey {
 func (r *run[T]) getPanel(
 	ctx context.Context, name string, source matrix.Source, rect matrix.Rect, again bool,
 ) panelUse {
+	if m, ok := source.(matrix.Memory); ok && rect == m.Shape().Rect() {
+		if elements, ok := matrix.ElementsOf[T](m); ok {
+			return panelUse{data: matrix.AsBytes(elements)}
+		}
+	}
 	key := r.key(source, rect)
 	return r.cache.get(ctx, key, int(rect.Elements())*key.size, again, func(ctx context.Context, dst []byte) error {
 		return readPanel(ctx, name, source, rect, matrix.AsFloats[T](dst))
@@ -152,9 +157,12 @@ func (r *run[T]) getPanel(
 // await returns when the panels have been read, or one of them could not. What another tile could not read is tried
 // again: it may have had a reason of its own.
 func (r *run[T]) await(ctx context.Context, p *panels) error {
+	a, b := p.a.read(), p.b.read()
+	if a == nil && b == nil {
+		return nil
+	}
 	start := time.Now()
 	defer func() { r.tile.Stats.Waiting += time.Since(start) }()
-	a, b := p.a.ready, p.b.ready
 	for a != nil || b != nil {
 		var done *panelUse
 		select {
@@ -198,33 +206,6 @@ func (r *run[T]) tryAgain(ctx context.Context, p *panels, failed *panelUse) erro
 func (r *run[T]) release(p panels) {
 	r.cache.release(p.a)
 	r.cache.release(p.b)
-}
-
-// readPanel reads a rectangle as elements of T, without gaps. checkOperands has rejected float64 where T is float32.
-func readPanel[T matrix.Float](ctx context.Context, name string, source matrix.Source, r matrix.Rect, dst []T) error {
-	dst = dst[:r.Elements()]
-	raw := matrix.AsBytes(dst)
-	wide, mixed := any(dst).([]float64)
-	mixed = mixed && source.Shape().DType == matrix.Float32
-	if mixed {
-		raw = raw[len(raw)/2:]
-	}
-	if err := source.ReadRect(ctx, r, raw); err != nil {
-		return fmt.Errorf("read %d×%d of %s at (%d, %d): %w", r.Rows, r.Cols, name, r.Row, r.Col, err)
-	}
-	if mixed {
-		widenUpperHalf(wide)
-	}
-	return nil
-}
-
-// widenUpperHalf turns the len(x) elements of float32 in the upper half of x's memory into the elements of x. In
-// ascending order no element is overwritten before it has been read: x[i] covers the elements up to 2i+1-len(x) ≤ i.
-func widenUpperHalf(x []float64) {
-	narrow := matrix.AsFloats[float32](matrix.AsBytes(x)[4*len(x):])
-	for i := range x {
-		x[i] = float64(narrow[i])
-	}
 }
 
 // operandPanels are the panels of one step: a of rows×depth and b of depth×cols, added to C of leading dimension ldc.
