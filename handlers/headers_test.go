@@ -23,12 +23,16 @@ func (a received) wantRestricted(t *testing.T, policy, referrer, cache string) {
 	}
 }
 
-// wantRestrictedAPI is wantRestricted for a response of the API: what has an ETag may be kept by its client.
+// wantRestrictedAPI is wantRestricted for a response of the API: what has an ETag may be kept by its client, for the
+// principals that may see it.
 func (a received) wantRestrictedAPI(t *testing.T) {
 	t.Helper()
 	cache := "no-store"
 	if a.StatusCode < http.StatusBadRequest && a.Header.Get("ETag") != "" {
 		cache = "private, no-cache"
+		if vary := a.Header.Values("Vary"); !slices.Contains(vary, "Authorization, Cookie") {
+			t.Errorf("%s %s: Vary is %q, want Authorization and Cookie in it", a.Request.Method, a.Request.URL, vary)
+		}
 	}
 	a.wantRestricted(t, "default-src 'none'; frame-ancestors 'none'", "no-referrer", cache)
 }

@@ -15,8 +15,8 @@ func NewMemory(shape Shape, content []byte) Memory { return Memory{shape: shape,
 // Shape implements Source.
 func (m Memory) Shape() Shape { return m.shape }
 
-// ElementsOf returns the elements of a Memory, row-major, without a copy. It returns false if they are not of type T, or
-// their memory is not aligned for it.
+// ElementsOf returns the elements of a Memory, row-major, without a copy. It returns false if they are not of type T,
+// or their memory is not aligned for it.
 func ElementsOf[T Float](m Memory) ([]T, bool) {
 	if m.shape.DType != dtypeOf[T]() || !isAligned[T](m.content) {
 		return nil, false

@@ -34,7 +34,12 @@ type Upload struct {
 	copied   bool        // others hold the same content, so that the blocks are of no use
 	missing  []uuid.UUID // matrices that should hold the same content, but whose blocks are not there
 	dead     func()      // ends the renewals
+
+	tiny [tinyContent]byte // memory for head
 }
+
+// tinyContent is the size of a content for which no memory is allocated, in bytes.
+const tinyContent = 64
 
 // NewUpload begins a matrix whose elements will be written in C order, or in Fortran order when fortran is set. Of a
 // shape with Rows < 0, which only C order may have, the rows are counted as they come.
@@ -81,6 +86,9 @@ func (u *Upload) Write(p []byte) (int, error) {
 	case u.blocks != nil:
 		return u.blocks.Write(p)
 	case size <= MaxInline:
+		if len(p) > 0 && len(u.head) == 0 {
+			u.head = u.tiny[:0]
+		}
 		u.head = append(u.head, p...)
 		return len(p), nil
 	case u.digest == nil && !u.fortran && size <= maxHeld:

@@ -58,11 +58,12 @@ func (w *cacheWriter) begin(status int) {
 	if cache := h.Get("Cache-Control"); cache != "" && cache != noStore {
 		return
 	}
-	h.Set("Cache-Control", noStore) // net/http has deleted it from an error
-	h.Add("Vary", "Authorization, Cookie")
 	if h.Get("ETag") != "" && status < http.StatusBadRequest {
 		h.Set("Cache-Control", revalidate)
+		h.Add("Vary", "Authorization, Cookie")
+		return
 	}
+	h.Set("Cache-Control", noStore) // net/http has deleted it from an error
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.

@@ -35,10 +35,11 @@ type httpMetrics struct {
 	known    sync.Map // of a route and a method: *series
 }
 
-// series are the metrics of one route and method, but for the duration, which not all requests have.
+// series are the metrics of one route and method.
 type series struct {
 	classes        [len(classes)]prometheus.Counter
 	received, sent prometheus.Observer
+	duration       func() prometheus.Observer // makes it with the first request that has a duration
 }
 
 // classes are those of the status of a response.
@@ -91,7 +92,7 @@ func (m *httpMetrics) serve(next http.Handler, w http.ResponseWriter, r *http.Re
 		of.sent.Observe(float64(resp.bytes))
 		trace(inner.Context(), r, route, resp, body.bytes)
 		if !waits(r, resp.Header()) {
-			m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+			of.duration().Observe(time.Since(start).Seconds())
 		}
 	}()
 	next.ServeHTTP(resp, inner)
@@ -107,6 +108,7 @@ func (m *httpMetrics) of(route, method string) *series {
 		classes:  m.count(route, method),
 		received: m.received.WithLabelValues(route, method),
 		sent:     m.sent.WithLabelValues(route, method),
+		duration: sync.OnceValue(func() prometheus.Observer { return m.duration.WithLabelValues(route, method) }),
 	}
 	m.known.Store(key, made)
 	return made

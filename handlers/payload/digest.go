@@ -33,10 +33,14 @@ type digest struct {
 func parseDigests(headers http.Header) ([]digest, error) {
 	var all []digest
 	for _, header := range []string{"Content-Digest", "Repr-Digest"} {
+		values := headers.Values(header)
+		if len(values) == 0 {
+			continue
+		}
 		if header == "Repr-Digest" && headers.Get("Content-Encoding") != "" {
 			continue // it is the digest of the body without that encoding
 		}
-		dictionary, err := httpsfv.UnmarshalDictionary(headers.Values(header))
+		dictionary, err := httpsfv.UnmarshalDictionary(values)
 		if err != nil {
 			return nil, malformedDigest(header)
 		}

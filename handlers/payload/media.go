@@ -36,7 +36,12 @@ func parseMediaType(header string, accepted []string) (mediaType string, params 
 var bareBoundary = regexp.MustCompile(`(?i)(;\s*boundary=)([0-9a-z'()+_,./:=?-]{1,70})(\s*(?:;|$))`)
 
 // quoteBoundary puts the boundary in a Content-Type into quotes.
-func quoteBoundary(header string) string { return bareBoundary.ReplaceAllString(header, `$1"$2"$3`) }
+func quoteBoundary(header string) string {
+	if !strings.Contains(header, ";") {
+		return header
+	}
+	return bareBoundary.ReplaceAllString(header, `$1"$2"$3`)
+}
 
 // malformedMediaType returns the error for a Content-Type that cannot be parsed.
 func malformedMediaType(header string, accepted []string) error {

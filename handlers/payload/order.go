@@ -28,13 +28,17 @@ func ReadOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, er
 		s, err := readForm(ctx, body.form, in)
 		return verified(body, s, err)
 	}
-	s, err := readOrder(ctx, newJSONReader(body.reader, in))
+	j := newJSONReader(body.reader, in)
+	defer j.Release()
+	s, err := readOrder(ctx, j)
 	return verified(body, s, jsonError(err))
 }
 
 // ReadSimpleOrder reads two operands from JSON of the form {"A": [[…]], "B": [[…]]}. Errors are those of ReadOrder.
 func ReadSimpleOrder(ctx context.Context, body *Body, in *Intake) (jobs.Submission, error) {
-	s, err := readSimpleOrder(ctx, newJSONReader(body.reader, in))
+	j := newJSONReader(body.reader, in)
+	defer j.Release()
+	s, err := readSimpleOrder(ctx, j)
 	return verified(body, s, jsonError(err))
 }
 

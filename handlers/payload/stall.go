@@ -77,7 +77,7 @@ func (p *pace) begin() (time.Time, error) {
 	if !p.manual {
 		p.renew(now)
 	}
-	return now, p.holder.Begin(now, p.stop)
+	return now, p.holder.Begin(now, p.set)
 }
 
 // renew sets the deadline for the present quantum. One that is nearly right stays: most transfers are small.
@@ -96,9 +96,6 @@ func (p *pace) anew() {
 	}
 	p.renew(time.Now())
 }
-
-// stop ends the transfer that has begun.
-func (p *pace) stop() { _ = p.set(time.Unix(1, 0)) }
 
 // end counts a transfer of n bytes that ended with err. It returns err, or the reason why the transfer had to end.
 func (p *pace) end(begin time.Time, n int, err error) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -16,10 +17,18 @@ import (
 type Decoder struct {
 	input  *input
 	tokens *jsontext.Decoder
+	row    [shortRow]float64 // memory for the rows of one array at a time
 }
 
-// NewDecoder returns a decoder of the text that r yields.
+// shortRow is the length of a row for which no memory is allocated, in numbers.
+const shortRow = 64
+
+// NewDecoder returns a decoder of the text that r yields. Release ends its use.
 func NewDecoder(r io.Reader) *Decoder {
+	if d, ok := released.Get().(*Decoder); ok {
+		d.Reset(r)
+		return d
+	}
 	in := &input{src: r}
 	in.tokens = jsontext.NewDecoder(in)
 	return &Decoder{
@@ -27,6 +36,25 @@ func NewDecoder(r io.Reader) *Decoder {
 		tokens: in.tokens,
 	}
 }
+
+// released has decoders of short texts, whose buffers are small.
+var released sync.Pool
+
+// Release gives the memory of the decoder to others. Calling it is optional. Neither the decoder nor what it has read
+// by reference may be used afterwards.
+func (d *Decoder) Release() {
+	if d.input.read > minBuffer {
+		return
+	}
+	d.Reset(noText{})
+	released.Put(d)
+}
+
+// noText is an empty text.
+type noText struct{}
+
+// Read implements io.Reader.
+func (noText) Read([]byte) (int, error) { return 0, io.EOF }
 
 // Reset makes the decoder read another text. It keeps its buffers.
 func (d *Decoder) Reset(r io.Reader) {

@@ -43,6 +43,7 @@ func (d *Decoder) Rows(at string, maxBytes int64) (*RowReader, error) {
 		decoder:  d,
 		at:       at,
 		maxBytes: maxBytes,
+		row:      d.row[:0],
 	}
 	if d.PeekKind() != '[' {
 		return nil, r.unexpected(at, "an array of rows")

@@ -101,7 +101,11 @@ func (c *panelCache) get(
 	default:
 		go p.read(ctx, read)
 	}
-	return panelUse{cachedPanel: p, data: p.data, first: first}
+	return panelUse{
+		cachedPanel: p,
+		data:        p.data,
+		first:       first,
+	}
 }
 
 const (

@@ -15,10 +15,10 @@ type Holder struct {
 	mutex  sync.Mutex
 	moved  int64
 	waited time.Duration
-	since  time.Time // beginning of the present wait for the client; zero without one
-	stop   func()    // ends that wait
-	loans  int       // that have not been given back
-	err    error     // why the transfer has to end for as long as it has loans, or nil
+	since  time.Time             // beginning of the present wait for the client; zero without one
+	set    func(time.Time) error // sets the deadline of that wait
+	loans  int                   // that have not been given back
+	err    error                 // why the transfer has to end for as long as it has loans, or nil
 }
 
 // NewHolder returns the holder for a request from an address with a port, as net/http tells it. All addresses of a
@@ -36,13 +36,13 @@ func NewHolder(addr string) *Holder {
 	return h
 }
 
-// Begin notes that the server begins to wait for the client now. stop ends that wait: the holder calls it when the
-// transfer has to end. The error is the reason if it has to end already.
-func (h *Holder) Begin(now time.Time, stop func()) error {
+// Begin notes that the server begins to wait for the client now. setDeadline sets when that wait ends: the holder calls
+// it with a time that is over when the transfer has to end. The error is the reason if it has to end already.
+func (h *Holder) Begin(now time.Time, setDeadline func(time.Time) error) error {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	h.since = now
-	h.stop = stop
+	h.set = setDeadline
 	return h.err
 }
 
@@ -52,7 +52,7 @@ func (h *Holder) End(now time.Time, n int) error {
 	defer h.mutex.Unlock()
 	h.waited += now.Sub(h.since)
 	h.since = time.Time{}
-	h.stop = nil
+	h.set = nil
 	h.moved += int64(n)
 	return h.err
 }
@@ -92,8 +92,8 @@ func (h *Holder) end(reason error) {
 		return
 	}
 	h.err = reason
-	if h.stop != nil {
-		h.stop()
+	if h.set != nil {
+		_ = h.set(time.Unix(1, 0)) // a connection that is gone has no deadline
 	}
 }
 

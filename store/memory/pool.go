@@ -32,6 +32,7 @@ type loan struct {
 	holder *Holder
 	bytes  int64
 	ending bool // its holder has been told to end
+	ended  bool // it has been given back
 	mark   mark
 }
 
@@ -81,7 +82,7 @@ func (p *Pool) Lend(ctx context.Context, n int64) (release func(), err error) {
 			return nil, fmt.Errorf("waiting for %d bytes of memory: %w", w.bytes, err)
 		}
 	}
-	return sync.OnceFunc(func() { p.giveBack(l) }), nil
+	return func() { p.giveBack(l) }, nil
 }
 
 // lendAtOnce lends to a request that need not wait: no other does, and it fits. Otherwise it returns nil.
@@ -186,9 +187,14 @@ func (p *Pool) tooMuch(w *waiter) bool {
 	return s != nil && len(p.clients) > 1 && s.held > 0 && s.held+w.bytes > p.size/2
 }
 
+// giveBack ends a loan, once.
 func (p *Pool) giveBack(l *loan) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if l.ended {
+		return
+	}
+	l.ended = true
 	p.loans = slices.DeleteFunc(p.loans, func(other *loan) bool { return other == l })
 	p.used -= l.bytes
 	p.shareOf(l.holder).held -= l.bytes

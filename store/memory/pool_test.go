@@ -40,7 +40,7 @@ func (c *client) transfer(p *Pool, n, perSecond int64, stop <-chan struct{}) {
 	defer release()
 	for {
 		now := make(chan struct{})
-		if err := c.holder.Begin(time.Now(), func() { close(now) }); err != nil {
+		if err := c.holder.Begin(time.Now(), func(time.Time) error { close(now); return nil }); err != nil {
 			c.ended <- err
 			return
 		}
@@ -215,7 +215,7 @@ func TestResponseAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.holder.end(ErrSlow)
-	if err := c.holder.Begin(time.Now(), func() {}); !errors.Is(err, ErrSlow) {
+	if err := c.holder.Begin(time.Now(), nil); !errors.Is(err, ErrSlow) {
 		t.Errorf("Begin() = %v, want ErrSlow", err)
 	}
 	release()
