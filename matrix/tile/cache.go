@@ -229,8 +229,7 @@ func (c *panelCache) empty() {
 	}
 }
 
-// makeRoom drops panels until there is room for bytes more, or only panels are left that are in use. The next panel
-// belongs to a group.
+// makeRoom drops panels until there is room for bytes more, or all that are left are in use; next is whose panel comes.
 func (c *panelCache) makeRoom(bytes int64, next panelGroup) {
 	for c.held+bytes > c.limit {
 		p := c.leastUseful(next)
