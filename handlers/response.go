@@ -43,8 +43,16 @@ func (r *response) header() Replayed {
 	return Replayed{}
 }
 
+// acceptedBytes is room for a multiplication that was accepted, as JSON.
+const acceptedBytes = 768
+
 // encode returns JSON as Huma writes it.
 func encode(v any) ([]byte, error) {
+	if m, ok := v.(*resource.Multiplication); ok {
+		if text, ok := m.AppendAccepted(make([]byte, 0, acceptedBytes)); ok {
+			return append(text, '\n'), nil
+		}
+	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

@@ -118,7 +118,8 @@ func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission)
 func (a *API) submitInline(
 	ctx context.Context, r request, i inline.Multiplication, m jobs.Multiplication,
 ) (*response, error) {
-	resp, err := newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(ctx, m))
+	body := a.multiplicationBody(ctx, m)
+	resp, err := newResponse(http.StatusAccepted, body.Links.Self, &body)
 	if err != nil {
 		return nil, err
 	}

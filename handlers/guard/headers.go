@@ -1,6 +1,9 @@
 package guard
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+)
 
 // Policy is the content security policy of what is no page: nothing in it may be loaded or run, nor embedded.
 const Policy = "default-src 'none'; frame-ancestors 'none'"
@@ -14,11 +17,16 @@ const (
 
 // setHeaders sets the headers that restrict what browsers and caches do with a response, as OWASP advises for REST.
 func setHeaders(h http.Header) {
-	h.Set("Cache-Control", noStore)
-	h.Set("Content-Security-Policy", Policy)
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
+	maps.Copy(h, restricting)
+}
+
+// restricting are those headers. Their values are not changed: Add makes other slices, as these are full.
+var restricting = http.Header{
+	"Cache-Control":                {noStore},
+	"Content-Security-Policy":      {Policy},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Referrer-Policy":              {"no-referrer"},
+	"X-Content-Type-Options":       {"nosniff"},
 }
 
 // WithHeaders gives responses the headers that restrict browsers and caches. Pages replace some.
@@ -55,15 +63,14 @@ func (w *cacheWriter) begin(status int) {
 	}
 	w.begun = true
 	h := w.Header()
-	if cache := h.Get("Cache-Control"); cache != "" && cache != noStore {
-		return
-	}
-	if h.Get("ETag") != "" && status < http.StatusBadRequest {
+	switch cache := h.Get("Cache-Control"); {
+	case cache != "" && cache != noStore:
+	case h.Get("ETag") != "" && status < http.StatusBadRequest:
 		h.Set("Cache-Control", revalidate)
 		h.Add("Vary", "Authorization, Cookie")
-		return
+	case cache == "": // net/http has deleted it from an error
+		h.Set("Cache-Control", noStore)
 	}
-	h.Set("Cache-Control", noStore) // net/http has deleted it from an error
 }
 
 // Unwrap lets http.ResponseController reach the server's own writer.
