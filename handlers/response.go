@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 
@@ -23,7 +22,7 @@ type response struct {
 
 // newResponse renders a response.
 func newResponse(status int, location string, body any) (*response, error) {
-	text, err := encode(body)
+	text, err := resource.Encode(body)
 	return &response{
 		status:   status,
 		location: location,
@@ -43,23 +42,6 @@ func (r *response) header() Replayed {
 	return Replayed{}
 }
 
-// acceptedBytes is room for a multiplication that was accepted, as JSON.
-const acceptedBytes = 768
-
-// encode returns JSON as Huma writes it.
-func encode(v any) ([]byte, error) {
-	if m, ok := v.(*resource.Multiplication); ok {
-		if text, ok := m.AppendAccepted(make([]byte, 0, acceptedBytes)); ok {
-			return append(text, '\n'), nil
-		}
-	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(v)
-	return text.Bytes(), err
-}
-
 // belowPrefix is a huma.Transformer that adds the prefix of a request to the references in the body of its response.
 func belowPrefix(ctx huma.Context, _ string, body any) (any, error) {
 	r, _ := humago.Unwrap(ctx)
@@ -67,7 +49,7 @@ func belowPrefix(ctx huma.Context, _ string, body any) (any, error) {
 	if prefix == "" {
 		return body, nil
 	}
-	text, err := encode(body)
+	text, err := resource.Encode(body)
 	return json.RawMessage(resource.Below(prefix, text)), err
 }
 
@@ -78,7 +60,7 @@ type rendered[T any] struct {
 }
 
 func render[T any](v T) rendered[T] {
-	text, err := encode(v)
+	text, err := resource.Encode(v)
 	return rendered[T]{text, err}
 }
 

@@ -1,4 +1,4 @@
-package resource_test
+package resource
 
 import (
 	"bytes"
@@ -6,38 +6,36 @@ import (
 	"reflect"
 	"testing"
 	"time"
-
-	"github.com/millrace/millrace/handlers/resource"
 )
 
 // accepted is a multiplication that waits.
-func accepted() resource.Multiplication {
-	return resource.Multiplication{
+func accepted() Multiplication {
+	return Multiplication{
 		ID:       "01a221dc-7fd0-7873-9378-2b7ee0a351b4",
 		State:    "pending",
 		Priority: 2,
-		Shape: resource.Dimensions{
+		Shape: Dimensions{
 			M: 2,
 			K: 3,
 			N: 4,
 		},
 		DType: "float64",
-		A: resource.MatrixRef{
+		A: MatrixRef{
 			MatrixID: "a",
 			Rows:     2,
 			Cols:     3,
 			DType:    "float32",
 		},
-		B: resource.MatrixRef{
+		B: MatrixRef{
 			MatrixID: "b",
 			Rows:     3,
 			Cols:     4,
 			DType:    "float64",
 		},
-		Tiles:     resource.TileCounts{Total: 1},
-		Errors:    []resource.TileError{},
+		Tiles:     TileCounts{Total: 1},
+		Errors:    []TileError{},
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC),
-		Links:     resource.MultiplicationLinks{Self: "/v1/multiplications/x", Events: "/v1/multiplications/x/events"},
+		Links:     MultiplicationLinks{Self: "/v1/multiplications/x", Events: "/v1/multiplications/x/events"},
 	}
 }
 
@@ -51,7 +49,7 @@ func TestAppendAccepted(t *testing.T) {
 	m.Links.Jobs = "/riverui/jobs?kinds=x&state=<available>"
 	m.CreatedAt = m.CreatedAt.Truncate(time.Second)
 	wantSame(t, "one with all that it may have", m, true)
-	changeEach(t, reflect.TypeFor[resource.Multiplication](), nil)
+	changeEach(t, reflect.TypeFor[Multiplication](), nil)
 }
 
 // changeEach changes each member of a struct of a multiplication, one at a time.
@@ -97,9 +95,9 @@ func values(of reflect.Type) (all []reflect.Value) {
 	return all
 }
 
-func wantSame(t *testing.T, what string, m resource.Multiplication, must bool) {
+func wantSame(t *testing.T, what string, m Multiplication, must bool) {
 	t.Helper()
-	got, ok := m.AppendAccepted([]byte("before"))
+	got, ok := m.appendAccepted([]byte("before"))
 	if !ok {
 		if must {
 			t.Errorf("%s is left to encoding/json", what)
@@ -118,6 +116,6 @@ func BenchmarkAppendAccepted(b *testing.B) {
 	m := accepted()
 	dst := make([]byte, 0, 1<<10)
 	for b.Loop() {
-		dst, _ = m.AppendAccepted(dst[:0])
+		dst, _ = m.appendAccepted(dst[:0])
 	}
 }

@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -8,9 +10,26 @@ import (
 	"github.com/millrace/millrace/matrix"
 )
 
-// AppendAccepted appends a multiplication that waits as JSON, the same text as encoding/json makes of it, in a quarter
+// Encode returns JSON as Huma writes it.
+func Encode[T any](v T) ([]byte, error) {
+	if m, ok := any(v).(*Multiplication); ok {
+		if text, ok := m.appendAccepted(make([]byte, 0, acceptedBytes)); ok {
+			return append(text, '\n'), nil
+		}
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return text.Bytes(), err
+}
+
+// acceptedBytes is room for a multiplication that was accepted, as JSON.
+const acceptedBytes = 768
+
+// appendAccepted appends a multiplication that waits as JSON, the same text as encoding/json makes of it, in an eighth
 // of the time. It returns false for one of which more is to tell.
-func (m *Multiplication) AppendAccepted(dst []byte) ([]byte, bool) {
+func (m *Multiplication) appendAccepted(dst []byte) ([]byte, bool) {
 	if !m.waits() {
 		return dst, false
 	}
