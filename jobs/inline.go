@@ -160,7 +160,7 @@ func (c *Client) expandFoundTx(ctx context.Context, tx *store.Tx, found []inline
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	if _, err := c.queue.ExpandTx(ctx, tx, inlineIDs(found)); err != nil {
+	if _, err := c.queue.ExpandTx(ctx, tx, inline.IDs(found)); err != nil {
 		return err
 	}
 	return tx.SaveDigests(ctx, found)

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/jobs/persist"
 	"github.com/millrace/millrace/jobs/queue"
 	"github.com/millrace/millrace/store"
+	"github.com/millrace/millrace/store/inline"
 )
 
 const (
@@ -165,5 +166,5 @@ func (c *Client) expandBundle(ctx context.Context, job queue.Rescued) error {
 	if err != nil {
 		return err
 	}
-	return c.expand(ctx, inlineIDs(waiting))
+	return c.expand(ctx, inline.IDs(waiting))
 }

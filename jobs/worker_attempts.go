@@ -25,7 +25,11 @@ import (
 func (c *Client) parts(engine *tile.Engine) queue.Parts {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &tileWorker{client: c, engine: engine})
-	river.AddWorker(workers, &inlineWorker{client: c, engine: engine})
+	river.AddWorker(workers, &inlineWorker{
+		client: c,
+		engine: engine,
+		turns:  persist.NewTurns(),
+	})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	c.webhooks.AddTo(workers)
 	return queue.Parts{

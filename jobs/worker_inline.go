@@ -36,6 +36,7 @@ type inlineWorker struct {
 	river.WorkerDefaults[InlineArgs]
 	client *Client
 	engine *tile.Engine
+	turns  persist.Turns // to complete bundles
 }
 
 // Timeout implements river.Worker.
@@ -64,7 +65,7 @@ func (w *inlineWorker) work(ctx context.Context, job *river.Job[InlineArgs]) err
 	}
 	measure.Computes(ctx, len(waiting))
 	if disturbed(job.JobRow) {
-		return w.client.expand(ctx, inlineIDs(waiting))
+		return w.client.expand(ctx, inline.IDs(waiting))
 	}
 	computed := make([]inline.Multiplication, 0, len(waiting))
 	var failed []uuid.UUID
@@ -95,14 +96,6 @@ func (w *inlineWorker) work(ctx context.Context, job *river.Job[InlineArgs]) err
 // disturbed reports whether a job has failed, or has crashed its worker, before.
 func disturbed(job *rivertype.JobRow) bool { return len(job.Errors) > 0 || queue.Crashes(job) > 0 }
 
-func inlineIDs(all []inline.Multiplication) []uuid.UUID {
-	ids := make([]uuid.UUID, len(all))
-	for n, i := range all {
-		ids[n] = i.ID
-	}
-	return ids
-}
-
 // compute returns the result of one multiplication.
 func (w *inlineWorker) compute(ctx context.Context, i inline.Multiplication) ([]byte, error) {
 	a, err := i.Content(inline.PartA)
@@ -131,7 +124,7 @@ func (w *inlineWorker) complete(
 	ctx, cancel := persist.Outlast(ctx, persist.Timeout)
 	defer cancel()
 	var completed []uuid.UUID
-	err := persist.Do(ctx, func(ctx context.Context) (err error) {
+	err := w.turns.Do(ctx, len(computed), func(ctx context.Context) (err error) {
 		completed, err = w.client.queue.Complete(ctx, bundle, *job.AttemptedAt, computed)
 		return err
 	})

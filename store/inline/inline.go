@@ -76,6 +76,15 @@ func NewOtherID() uuid.UUID {
 // Maybe reports whether a multiplication with an id may be inline.
 func Maybe(id uuid.UUID) bool { return id[len(id)-1]&partBits == 0 }
 
+// IDs returns the ids of multiplications.
+func IDs(all []Multiplication) []uuid.UUID {
+	ids := make([]uuid.UUID, len(all))
+	for n, m := range all {
+		ids[n] = m.ID
+	}
+	return ids
+}
+
 // Candidates returns those of the given multiplications that may be inline.
 func Candidates(ids []uuid.UUID) []uuid.UUID {
 	return slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return !Maybe(id) })
