@@ -114,12 +114,17 @@ func (a *API) submitOrder(ctx context.Context, r request, order jobs.Submission)
 	return a.submitTiles(ctx, r, order)
 }
 
+// acceptance renders the response to the submission of a multiplication.
+func (a *API) acceptance(ctx context.Context, m jobs.Multiplication) (*response, error) {
+	body := a.multiplicationBody(ctx, m)
+	return newResponse(http.StatusAccepted, body.Links.Self, &body)
+}
+
 // submitInline submits an inline multiplication.
 func (a *API) submitInline(
 	ctx context.Context, r request, i inline.Multiplication, m jobs.Multiplication,
 ) (*response, error) {
-	body := a.multiplicationBody(ctx, m)
-	resp, err := newResponse(http.StatusAccepted, body.Links.Self, &body)
+	resp, err := a.acceptance(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +144,7 @@ func (a *API) submitTiles(ctx context.Context, r request, order jobs.Submission)
 		if err != nil {
 			return err
 		}
-		resp, err = newResponse(http.StatusAccepted, multiplicationPath(m.ID), a.multiplicationBody(ctx, m))
+		resp, err = a.acceptance(ctx, m)
 		if err != nil {
 			return err
 		}
