@@ -56,7 +56,10 @@ func (c *Client) reconcileStopped(ctx context.Context, within time.Duration) err
 		}
 		ended[tile.GroupID] = true
 		reason := fmt.Sprintf("tile %d was %s", tile.Tile, tile.State)
-		if tile.Message != "" {
+		switch {
+		case tile.State == queue.Quarantined: // the process that has rescued it has not told of it yet
+			reason = fmt.Sprintf(quarantined, tile.Tile, queue.MaxCrashes)
+		case tile.Message != "":
 			reason = fmt.Sprintf("tile %d, attempt %d: %s", tile.Tile, tile.Attempt, tile.Message)
 		}
 		err = errors.Join(err, c.fail(ctx, ending{
@@ -146,13 +149,15 @@ func (c *Client) quarantine(ctx context.Context, job queue.Rescued) error {
 	if err != nil {
 		return err
 	}
-	reason := fmt.Sprintf("tile %d crashed its worker %d times and is quarantined", job.Tile, queue.MaxCrashes)
 	return c.fail(ctx, ending{
 		id:     id,
-		reason: reason,
+		reason: fmt.Sprintf(quarantined, job.Tile, queue.MaxCrashes),
 		byJob:  job.ID,
 	})
 }
+
+// quarantined says of which tile a multiplication has failed that has crashed its worker how often.
+const quarantined = "tile %d crashed its worker %d times and is quarantined"
 
 // expandBundle expands the multiplications of a bundle that has crashed its worker: none is to be lost with another.
 func (c *Client) expandBundle(ctx context.Context, job queue.Rescued) error {

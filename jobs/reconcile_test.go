@@ -17,6 +17,10 @@ func TestStoppedTileEndsItsMultiplication(t *testing.T) {
 				errors = ARRAY[jsonb_build_object('at', now(), 'attempt', 3, 'error', 'lost', 'trace', '')]`, "tile 2, attempt 3: lost",
 		},
 		"cancelled": {"UPDATE river_job SET state = 'cancelled', finalized_at = now()", "tile 2 was cancelled"},
+		"quarantined": {
+			`UPDATE river_job SET state = 'discarded', finalized_at = now(), metadata = metadata || '{"crashes": 3}'`,
+			"tile 2 crashed its worker 3 times and is quarantined",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := setup(t)

@@ -211,8 +211,7 @@ type Progress struct {
 	Next time.Time
 }
 
-// BatchProgress adds to a batch the reading of the progress of groups. It is in the returned map after the batch was
-// sent.
+// BatchProgress adds to a batch the reading of the progress of groups. The map has it after the batch was sent.
 func BatchProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progress {
 	progress := make(map[uuid.UUID]Progress, len(ids))
 	batch.Queue(db.ListProgress, ids).Query(func(rows pgx.Rows) error {

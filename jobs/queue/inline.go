@@ -119,8 +119,7 @@ func (c *Client) bundleParams(a Acceptance) db.InsertBundlesParams {
 	return params
 }
 
-// addKeys adds the responses to requests, in one order everywhere: transactions with the same keys must not wait for
-// each other.
+// addKeys adds the responses to requests, in one order: transactions with the same keys must not wait for each other.
 func addKeys(p *db.InsertBundlesParams, keys []*store.IdempotencyKey) {
 	slices.SortFunc(keys, func(x, y *store.IdempotencyKey) int { return strings.Compare(x.Stored(), y.Stored()) })
 	for _, key := range keys {
@@ -268,8 +267,11 @@ func BatchInlineProgress(batch *pgx.Batch, ids []uuid.UUID) map[uuid.UUID]Progre
 	return progress
 }
 
-// Discarded is how a job was stopped that has no attempts left.
-const Discarded = string(db.RiverJobStateDiscarded)
+// How a job was stopped that has no attempts left, and one that has crashed its worker MaxCrashes times.
+const (
+	Discarded   = string(db.RiverJobStateDiscarded)
+	Quarantined = "quarantined"
+)
 
 // StoppedInline returns up to limit inline multiplications that wait although the job of their bundle was stopped
 // within a time, with how it was.

@@ -26,8 +26,7 @@ type lease struct {
 	since   time.Time // since when it has been renewed in time
 }
 
-// keepLease keeps this process's lease from running out, and its session from ending. Without its lock it takes no
-// jobs.
+// keepLease keeps this process's lease and its session from ending. Without the lock of that it takes no jobs.
 func (c *Client) keepLease(ctx context.Context) {
 	next := time.Now().Add(c.config.Lease / renewals)
 	for {

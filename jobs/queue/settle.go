@@ -10,14 +10,13 @@ import (
 	"github.com/millrace/millrace/store"
 )
 
-// Stopped is a tile that will not be worked any more although its multiplication is active: River, or a person in
-// River UI, has discarded or cancelled its job.
+// Stopped is the tile of an active multiplication whose job will not be worked any more.
 type Stopped struct {
 	Job     int64
 	GroupID uuid.UUID
 	Tile    int64
 	Attempt int
-	State   string // cancelled or discarded
+	State   string // Discarded or Quarantined, or cancelled
 	Message string // the last error, that of the attempt; empty when there was none
 }
 
@@ -27,6 +26,7 @@ func (c *Client) Stopped(ctx context.Context, within time.Duration, limit int) (
 		AttemptKey: errorAttempt,
 		MessageKey: errorMessage,
 		Since:      within,
+		MaxCrashes: MaxCrashes,
 		MaxRows:    int32(limit), //nolint:gosec // a batch
 	})
 	stopped := make([]Stopped, len(rows))
@@ -36,7 +36,7 @@ func (c *Client) Stopped(ctx context.Context, within time.Duration, limit int) (
 			GroupID: row.GroupID,
 			Tile:    row.Tile,
 			Attempt: int(row.Attempt),
-			State:   string(row.State),
+			State:   row.State,
 			Message: row.Message,
 		}
 	}

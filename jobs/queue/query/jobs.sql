@@ -96,8 +96,10 @@ ORDER BY e.at DESC;
 
 -- name: ListStopped :many
 -- The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
--- entries of River's index on state and finalized_at.
-SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.state,
+-- entries of River's index on state and finalized_at. Those that were discarded for their crashes are quarantined.
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile,
+       (CASE WHEN j.state = 'discarded' AND (j.metadata->>'crashes')::int >= @max_crashes::int THEN 'quarantined'
+             ELSE j.state::text END)::text AS state,
        coalesce((j.errors[array_upper(j.errors, 1)]->>sqlc.arg(attempt_key)::text)::int, j.attempt)::int AS attempt,
        coalesce(j.errors[array_upper(j.errors, 1)]->>sqlc.arg(message_key)::text, '')::text AS message
 FROM river_job j

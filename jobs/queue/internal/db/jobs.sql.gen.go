@@ -522,17 +522,20 @@ func (q *Queries) ListProgress(ctx context.Context, ids []uuid.UUID) ([]ListProg
 }
 
 const ListStopped = `-- name: ListStopped :many
-SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile, j.state,
-       coalesce((j.errors[array_upper(j.errors, 1)]->>$1::text)::int, j.attempt)::int AS attempt,
-       coalesce(j.errors[array_upper(j.errors, 1)]->>$2::text, '')::text AS message
+SELECT j.id, p.id AS group_id, coalesce((j.args->>'tile')::bigint, 0)::bigint AS tile,
+       (CASE WHEN j.state = 'discarded' AND (j.metadata->>'crashes')::int >= $1::int THEN 'quarantined'
+             ELSE j.state::text END)::text AS state,
+       coalesce((j.errors[array_upper(j.errors, 1)]->>$2::text)::int, j.attempt)::int AS attempt,
+       coalesce(j.errors[array_upper(j.errors, 1)]->>$3::text, '')::text AS message
 FROM river_job j
 JOIN multiplications p ON p.id = (j.args->>'multiplication_id')::uuid AND j.id BETWEEN p.first_job AND p.last_job
-WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $3::interval AND NOT j.metadata ? 'counted'
+WHERE j.state IN ('cancelled', 'discarded') AND j.finalized_at > now() - $4::interval AND NOT j.metadata ? 'counted'
   AND p.state IN ('pending', 'in_progress')
-LIMIT $4
+LIMIT $5
 `
 
 type ListStoppedParams struct {
+	MaxCrashes int32
 	AttemptKey string
 	MessageKey string
 	Since      time.Duration
@@ -543,15 +546,16 @@ type ListStoppedRow struct {
 	ID      int64
 	GroupID uuid.UUID
 	Tile    int64
-	State   RiverJobState
+	State   string
 	Attempt int32
 	Message string
 }
 
 // The tiles of active multiplications that were stopped lately: discarded, or cancelled, without being counted. It walks the newest
-// entries of River's index on state and finalized_at.
+// entries of River's index on state and finalized_at. Those that were discarded for their crashes are quarantined.
 func (q *Queries) ListStopped(ctx context.Context, arg ListStoppedParams) ([]ListStoppedRow, error) {
 	rows, err := q.db.Query(ctx, ListStopped,
+		arg.MaxCrashes,
 		arg.AttemptKey,
 		arg.MessageKey,
 		arg.Since,
