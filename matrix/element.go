@@ -74,8 +74,8 @@ func Promote(a, b DType) DType {
 // Float is the constraint of the element types.
 type Float interface{ float32 | float64 }
 
-// dtypeOf returns the name of an element type.
-func dtypeOf[T Float]() DType {
+// DTypeOf returns the DType whose elements are T.
+func DTypeOf[T Float]() DType {
 	var zero T
 	if _, ok := any(zero).(float32); ok {
 		return Float32
@@ -85,7 +85,7 @@ func dtypeOf[T Float]() DType {
 
 // UnitRoundoff returns the relative error of one rounding: half the distance from 1 to the next element of T.
 func UnitRoundoff[T Float]() float64 {
-	if dtypeOf[T]() == Float32 {
+	if DTypeOf[T]() == Float32 {
 		return 0x1p-24
 	}
 	return 0x1p-53

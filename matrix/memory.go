@@ -18,7 +18,7 @@ func (m Memory) Shape() Shape { return m.shape }
 // ElementsOf returns the elements of a Memory, row-major, without a copy. It returns false if they are not of type T,
 // or their memory is not aligned for it.
 func ElementsOf[T Float](m Memory) ([]T, bool) {
-	if m.shape.DType != dtypeOf[T]() || !isAligned[T](m.content) {
+	if m.shape.DType != DTypeOf[T]() || !isAligned[T](m.content) {
 		return nil, false
 	}
 	return AsFloats[T](m.content), true

@@ -22,11 +22,11 @@ func testTranspose[T Float](t *testing.T, rows, cols int) {
 		src[i] = T(i)
 	}
 	got := make([]T, rows*cols)
-	Transpose(AsBytes(got), AsBytes(src), int64(cols), dtypeOf[T]())
+	Transpose(AsBytes(got), AsBytes(src), int64(cols), DTypeOf[T]())
 	for i, want := range src {
 		if r, c := i/cols, i%cols; got[c*rows+r] != want {
 			t.Fatalf("%d×%d %s: element (%d, %d) of the transpose is %v, want %v",
-				rows, cols, dtypeOf[T](), c, r, got[c*rows+r], want)
+				rows, cols, DTypeOf[T](), c, r, got[c*rows+r], want)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func GemmWithSums[T matrix.Float](
 
 // precisionOf returns what multiplies elements of T.
 func precisionOf[T matrix.Float](l *gemm.Level) *gemm.Precision {
-	if matrix.UnitRoundoff[T]() == 0x1p-24 {
+	if matrix.DTypeOf[T]() == matrix.Float32 {
 		return l.Float32
 	}
 	return l.Float64

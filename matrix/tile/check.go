@@ -255,7 +255,7 @@ func isFinite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }
 
 // smallest returns the least positive T, which is the most that an underflow may lose.
 func smallest[T matrix.Float]() float64 {
-	if matrix.UnitRoundoff[T]() == 0x1p-24 {
+	if matrix.DTypeOf[T]() == matrix.Float32 {
 		return math.SmallestNonzeroFloat32
 	}
 	return math.SmallestNonzeroFloat64
@@ -263,7 +263,7 @@ func smallest[T matrix.Float]() float64 {
 
 // largest returns the largest finite T.
 func largest[T matrix.Float]() float64 {
-	if matrix.UnitRoundoff[T]() == 0x1p-24 {
+	if matrix.DTypeOf[T]() == matrix.Float32 {
 		return math.MaxFloat32
 	}
 	return math.MaxFloat64

@@ -42,7 +42,7 @@ func checkTile[T, TA, TB matrix.Float](
 ) {
 	t.Helper()
 	name := fmt.Sprintf("tile %v of %s by %s", rect, a.Shape(), b.Shape())
-	tile, err := engine.MultiplyTile(t.Context(), a, b, rect, dtypeOf[T]())
+	tile, err := engine.MultiplyTile(t.Context(), a, b, rect, matrix.DTypeOf[T]())
 	if err != nil {
 		t.Errorf("%s: %v, want no error", name, err)
 		return
@@ -51,7 +51,7 @@ func checkTile[T, TA, TB matrix.Float](
 	if want := matrix.FLOPs(rect.Rows, a.Shape().Cols, rect.Cols); tile.Stats.FLOPs != want {
 		t.Errorf("%s: %v FLOPs, want %v", name, tile.Stats.FLOPs, want)
 	}
-	if want := rect.Elements() * int64(dtypeOf[T]().Size()); int64(len(tile.Bytes())) != want {
+	if want := rect.Elements() * int64(matrix.DTypeOf[T]().Size()); int64(len(tile.Bytes())) != want {
 		t.Errorf("%s: %d bytes, want %d", name, len(tile.Bytes()), want)
 		return
 	}

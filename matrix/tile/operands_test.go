@@ -18,7 +18,7 @@ func newTestMatrix[T matrix.Float](rows, cols int64, elements []T) testMatrix[T]
 	shape := matrix.Shape{
 		Rows:  rows,
 		Cols:  cols,
-		DType: dtypeOf[T](),
+		DType: matrix.DTypeOf[T](),
 	}
 	return testMatrix[T]{Source: matrix.NewMemory(shape, matrix.AsBytes(elements)), elements: elements}
 }
@@ -30,14 +30,6 @@ func randomMatrix[T matrix.Float](rnd *rand.Rand, rows, cols int64) testMatrix[T
 		elements[i] = T(rnd.NormFloat64())
 	}
 	return newTestMatrix(rows, cols, elements)
-}
-
-// dtypeOf returns the DType whose elements are T.
-func dtypeOf[T matrix.Float]() matrix.DType {
-	if matrix.UnitRoundoff[T]() == matrix.UnitRoundoff[float32]() {
-		return matrix.Float32
-	}
-	return matrix.Float64
 }
 
 // hookedSource is a Source that calls hook before each read; an error of hook is that of the read.
