@@ -52,9 +52,12 @@ func (b *clientBundle) testManage(t *testing.T) {
 
 func first(stdout, _ string) string { return stdout }
 
+// minutesOfWork is a multiplication of tiles that each take seconds, with a result that takes little space.
+const minutesOfWork = `{"a": {"random": {"rows": 2000, "cols": 4000000}}, "b": {"random": {"rows": 4000000, "cols": 2000}}}`
+
 // testCancelledWait: wait fails when the multiplication does, and at the end of its time.
 func (b *clientBundle) testCancelledWait(t *testing.T) {
-	id := b.api.submit(`{"a": {"random": {"rows": 2000, "cols": 4000000}}, "b": {"random": {"rows": 4000000, "cols": 2000}}}`)
+	id := b.api.submit(minutesOfWork)
 	wantFailure(t, b.env, 1, "not finished within", "wait", id, "--timeout=10ms")
 	p := start(t, b.env, "wait", id)
 	b.ok(t, "cancel", id)

@@ -203,7 +203,7 @@ func TestLastScrape(t *testing.T) {
 	worker := start(t, d.env, "worker", "--ops-addr=127.0.0.1:0", "--tiles=1", "--soft-stop=1ms", "--last-scrape=1h")
 	worker.untilLogs("msg=ready")
 	ops := opsAddress.FindStringSubmatch(worker.stderr.String())[1]
-	d.api.submit(manyTiles)
+	d.api.submit(minutesOfWork)
 	until(t, "the worker computes", func() bool { return strings.Contains(fetchText(t, ops+"/metrics"), busyTile) })
 	worker.signal(syscall.SIGTERM)
 	worker.untilLogs("waiting for the last scrape")
