@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/handlers/resource"
 	"github.com/millrace/millrace/matrix"
@@ -87,6 +89,38 @@ func TestUploadIsBegunOnce(t *testing.T) {
 	}
 	headers["Upload-Length"] = "2000000"
 	begin().want(t, http.StatusUnprocessableEntity)
+}
+
+// TestUploadCompletesLate: an upload completes however long that takes, also when its content is there already and the
+// copy is deleted, and its connection serves the requests that follow.
+func TestUploadCompletesLate(t *testing.T) {
+	t.Parallel()
+	b := setupWith(t, options{idle: true})
+	e := someElements(700, 1024)
+	file := e.npy()
+	b.do(t, http.MethodPost, "/v1/matrices", bytes.NewReader(file), "Content-Type", npyType).want(t, http.StatusCreated)
+	for _, locked := range []string{
+		"SELECT FROM matrices WHERE id = $1 FOR UPDATE",
+		"SELECT FROM blocks WHERE matrix_id = $1 FOR UPDATE",
+	} {
+		path := b.begin(t, len(file))
+		const first = 128 + 512*1024*8
+		b.appendTo(t, path, 0, file[:first], false).want(t, http.StatusNoContent)
+		tx, err := b.store.Pool.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(t.Context(), locked, path[len("/v1/uploads/"):]); err != nil {
+			t.Fatal(err)
+		}
+		const several = 2500 * time.Millisecond // renewals of the right to append
+		time.AfterFunc(several, func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+		a := b.appendTo(t, path, first, file[first:], true).want(t, http.StatusCreated)
+		if a.Close {
+			t.Errorf("%s: the connection is closed, want it to go on", locked)
+		}
+		b.checkMatrix(t, a, e, "upload")
+	}
 }
 
 // zeros returns a .npy file of several stripes.

@@ -36,6 +36,7 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 		}
 		response := &stallWriter{
 			ResponseWriter: w,
+			request:        r,
 			control:        control,
 			pace: pace{
 				set:     control.SetWriteDeadline,
@@ -137,8 +138,18 @@ func (s *stallReader) Read(p []byte) (int, error) {
 // stallWriter writes a response.
 type stallWriter struct {
 	http.ResponseWriter
+	request *http.Request
 	control *http.ResponseController
 	pace    pace
+}
+
+// WriteHeader begins the response. One to a request that was cancelled is the last of its connection: a deadline that
+// passed while the server read beyond the body, to notice a client that hangs up, cancels all requests that follow.
+func (s *stallWriter) WriteHeader(status int) {
+	if s.request.ProtoMajor == 1 && s.request.Context().Err() != nil {
+		s.Header().Set("Connection", "close")
+	}
+	s.ResponseWriter.WriteHeader(status)
 }
 
 // Write writes a quantum at a time.

@@ -234,3 +234,37 @@ func TestSlowEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionAfterDeadline: a connection whose requests would all be cancelled, since a deadline has passed while the
+// server waited for its client to hang up, ends with the response.
+func TestConnectionAfterDeadline(t *testing.T) {
+	t.Parallel()
+	server := serveStalling(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Error(err)
+		}
+		if r.Method == http.MethodPost {
+			if err := http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)); err != nil {
+				t.Error(err)
+			}
+			<-r.Context().Done()
+		}
+		if err := r.Context().Err(); err != nil && r.Method == http.MethodGet {
+			t.Errorf("the context of the next request: %v, want nil", err)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	first, err := server.Client().Post(server.URL, "text/plain", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Body.Close()
+	next, err := server.Client().Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = next.Body.Close()
+	if !first.Close || next.Close {
+		t.Errorf("the connections are closed: %t, %t, want true, false", first.Close, next.Close)
+	}
+}

@@ -74,11 +74,12 @@ func (u *Uploads) receive(ctx context.Context, in *appendInput, p part) (*append
 	if err := u.fits(in, p, hold.Length); err != nil {
 		return nil, err
 	}
-	defer unblock(hold.Wanted(), in.w)()
 	t := &transfer{
-		uploads: u,
-		hold:    hold,
-		part:    p,
+		uploads:  u,
+		request:  in.http,
+		response: in.w,
+		hold:     hold,
+		part:     p,
 	}
 	m, err := t.run(ctx)
 	if cause := context.Cause(hold.Wanted()); err != nil && cause != nil {
@@ -115,11 +116,15 @@ func (u *Uploads) fits(in *appendInput, p part, length int64) error {
 	}
 }
 
-// unblock ends the reads of a request when a context ends. The function that it returns ends that.
-func unblock(ctx context.Context, w http.ResponseWriter) func() {
+// unblock ends the reads of a request when a context ends, until the function that it returns is called. The server
+// may have been reading beyond the body then, to notice a client that hangs up, and takes all requests that follow on
+// the connection for cancelled: it is closed after the response.
+func unblock(ctx context.Context, r *http.Request, w http.ResponseWriter) func() {
 	over := make(chan struct{})
+	ended := make(chan struct{})
 	control := http.NewResponseController(w)
 	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		const again = 50 * time.Millisecond // a read that begins sets a deadline of its own
 		for {
 			_ = control.SetReadDeadline(time.Unix(1, 0))
@@ -131,8 +136,14 @@ func unblock(ctx context.Context, w http.ResponseWriter) func() {
 		}
 	})
 	return func() {
-		stop()
+		if stop() {
+			return
+		}
 		close(over)
+		<-ended
+		if r.ProtoMajor == 1 { // a request of HTTP/2 has a deadline of its own
+			w.Header().Set("Connection", "close")
+		}
 	}
 }
 
@@ -145,6 +156,7 @@ func (u *Uploads) clean(ctx context.Context, id uuid.UUID) {
 
 // complete makes the matrix of an upload ready.
 func (u *Uploads) complete(ctx context.Context, hold *uploads.Hold, upload *store.Upload) (m store.Matrix, err error) {
+	hold.Settle()
 	err = u.own(ctx).InTx(ctx, func(tx *store.TenantTx) error {
 		m, err = upload.FinishTx(ctx, tx.Tx())
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/millrace/millrace/handlers/payload"
@@ -31,9 +32,11 @@ var errPaused = errors.New("the part of the file has ended")
 
 // transfer is the reception of one part of a file.
 type transfer struct {
-	uploads *Uploads
-	hold    *uploads.Hold
-	part    part
+	uploads  *Uploads
+	request  *http.Request
+	response http.ResponseWriter
+	hold     *uploads.Hold
+	part     part
 
 	whole   *payload.Whole
 	head    *bytes.Buffer // that the head of the file is copied to; nil behind it
@@ -71,10 +74,7 @@ func (t *transfer) Read(p []byte) (int, error) {
 // become of the file.
 func (t *transfer) run(ctx context.Context) (*store.Matrix, error) {
 	began, first := t.hold.Offset, t.hold.Progress
-	file, err := t.open(ctx)
-	if err == nil {
-		err = t.receive(file)
-	}
+	err := t.receive(ctx)
 	switch {
 	case err == nil:
 	case hopeless(err):
@@ -103,6 +103,16 @@ func (t *transfer) run(ctx context.Context) (*store.Matrix, error) {
 func hopeless(err error) bool {
 	return errors.Is(err, matrix.ErrMalformed) || errors.Is(err, matrix.ErrUnsupported) ||
 		errors.Is(err, matrix.ErrShape) || errors.Is(err, matrix.ErrTooLarge)
+}
+
+// receive reads and stores the part, until nothing more is wanted.
+func (t *transfer) receive(ctx context.Context) error {
+	defer unblock(t.hold.Wanted(), t.request, t.response)()
+	file, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	return t.write(file)
 }
 
 // open reads the head of the file, if that has not come before, and goes on with the upload.
@@ -148,8 +158,8 @@ func (t *transfer) open(ctx context.Context) (file *npy.Reader, err error) {
 // elements returns how many elements were written.
 func (t *transfer) elements() int64 { return t.written / int64(t.header.Shape.DType.Size()) }
 
-// receive writes the elements into blocks, and saves how far it has come from time to time.
-func (t *transfer) receive(file *npy.Reader) error {
+// write writes the elements into blocks, and saves how far it has come from time to time.
+func (t *transfer) write(file *npy.Reader) error {
 	pieces := make([]byte, buffer)
 	for n := t.upload.Next(); n > 0; n = t.upload.Next() {
 		written, err := io.CopyBuffer(struct{ io.Writer }{t.upload}, io.LimitReader(file, n), pieces)

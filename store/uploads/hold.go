@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +25,8 @@ const (
 	renewalTimeout = 5 * time.Second
 )
 
-// Hold is the sole right to append to an upload. It ends by CompleteTx in a transaction that is committed, or by
-// Release.
+// Hold is the sole right to append to an upload. It ends by Settle and CompleteTx in a transaction that is committed,
+// or by Release.
 type Hold struct {
 	Upload
 	Progress Progress
@@ -35,6 +36,8 @@ type Hold struct {
 	end      context.CancelCauseFunc
 	wanted   context.Context //nolint:containedctx // see Wanted
 	stop     context.CancelCauseFunc
+	settle   context.CancelFunc // ends the renewals
+	renewals sync.WaitGroup
 }
 
 // Begin begins to append to an upload, at its offset. Errors: store.ErrNotFound, ErrHeld, ErrCompleted, an OffsetError.
@@ -66,7 +69,9 @@ func Begin(ctx context.Context, t store.Tenant, id uuid.UUID, offset int64) (*Ho
 	}
 	h.ctx, h.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	h.wanted, h.stop = context.WithCancelCause(h.ctx)
-	go h.renew()
+	renewing, settle := context.WithCancel(h.ctx)
+	h.settle = settle
+	h.renewals.Go(func() { h.renew(renewing) })
 	return h, nil
 }
 
@@ -77,11 +82,18 @@ func (h *Hold) Context() context.Context { return h.ctx }
 // can be saved as long as Context lasts.
 func (h *Hold) Wanted() context.Context { return h.wanted }
 
-// renew renews the hold until it ends.
-func (h *Hold) renew() {
+// Settle ends the renewals: what is left fits into the lease. It comes before the transaction that completes the
+// upload, after which a renewal would take the upload for lost.
+func (h *Hold) Settle() {
+	h.settle()
+	h.renewals.Wait()
+}
+
+// renew renews the hold until ctx is done.
+func (h *Hold) renew(ctx context.Context) {
 	renewed := time.Now()
-	loop.Every(h.ctx, renewal, func(ctx context.Context) {
-		ctx, done := context.WithTimeout(ctx, renewal)
+	loop.Every(ctx, renewal, func(context.Context) {
+		ctx, done := context.WithTimeout(h.ctx, renewal)
 		defer done()
 		began := time.Now()
 		interrupted, err := db.New(h.tenant.Store().Pool).RenewHold(ctx, db.RenewHoldParams{
