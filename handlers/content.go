@@ -150,15 +150,13 @@ func (a *API) sendNPY(w *download.DigestWriter, m store.Matrix, p part) error {
 	ctx := w.Request.Context()
 	rows := npy.NewFile(ctx, p, p.align)
 	defer func() { _ = rows.Close() }()
-	var file io.ReadSeeker = rows
 	if w.Sum == nil && m.InBlocks() && p.whole {
-		hashed := download.NewHashedReader(rows)
-		defer func() { a.saveDigest(ctx, m, hashed, rows.Size()) }()
-		file = hashed
+		rows.Hash()
+		defer func() { a.saveDigest(ctx, m, rows.Digest()) }()
 	}
 	name := map[string]string{"filename": p.name + ".npy"}
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", name))
-	watched := &download.WatchedReader{ReadSeeker: file}
+	watched := &download.WatchedReader{ReadSeeker: rows}
 	p.send(w, resource.MediaNPY, watched)
 	if watched.Err == nil || ctx.Err() != nil { // the client is gone
 		return nil

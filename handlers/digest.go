@@ -8,7 +8,6 @@ import (
 
 	"github.com/dunglas/httpsfv"
 
-	"github.com/millrace/millrace/handlers/download"
 	"github.com/millrace/millrace/handlers/payload"
 	"github.com/millrace/millrace/matrix/npy"
 	"github.com/millrace/millrace/store"
@@ -68,14 +67,14 @@ func (a *API) digest(ctx context.Context, m store.Matrix, p part, wanted bool) (
 // saveTimeout bounds how long a download takes to save the digest.
 const saveTimeout = 10 * time.Second
 
-// saveDigest saves the digest of a matrix whose file of size bytes has been hashed to its end.
-func (a *API) saveDigest(ctx context.Context, m store.Matrix, file *download.HashedReader, size int64) {
-	if file.Hashed() != size {
+// saveDigest saves the digest of a matrix whose file was read to its end.
+func (a *API) saveDigest(ctx context.Context, m store.Matrix, digest []byte) {
+	if digest == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout) // the client may be gone
 	defer cancel()
-	if err := a.store.SaveDigest(ctx, m, file.Sum()); err != nil {
+	if err := a.store.SaveDigest(ctx, m, digest); err != nil {
 		a.log.WarnContext(ctx, "saving the digest of a matrix", "error", err)
 	}
 }

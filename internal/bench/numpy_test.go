@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"flag"
@@ -12,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,16 +25,19 @@ var (
 	sideFlag  = flag.Int("side", 10_000, "`n` of the n×n matrices that are compared with NumPy")
 )
 
-// numpyScript multiplies random matrices, and then files: two loads, `@`, and one that is saved. It prints how
-// long both took. The two files are on the disk before they are loaded: nothing else is written while time is taken.
+// numpyScript multiplies random matrices, and then files: two loads, `@`, and one that is saved. It prints an empty line
+// before each, waits for one, and prints how long it took.
 const numpyScript = `
-import numpy as np, os, sys, time
+import numpy as np, sys, time
 n, folder = int(sys.argv[1]), sys.argv[2]
+def begin():
+    print(flush=True); sys.stdin.readline()
+    return time.time()
 a, b = np.random.rand(n, n), np.random.rand(n, n)
-start = time.time(); c = a @ b; print(time.time() - start)
+start = begin(); c = a @ b; print(time.time() - start)
 np.save(folder + "/a.npy", a); np.save(folder + "/b.npy", b)
-os.sync()
-start = time.time()
+del a, b, c
+start = begin()
 a, b = np.load(folder + "/a.npy"), np.load(folder + "/b.npy")
 np.save(folder + "/c.npy", a @ b); print(time.time() - start)
 `
@@ -52,13 +55,32 @@ func runNumPy(t *testing.T, folder string) numpyTimes {
 	cmd := exec.Command(*numpyFlag, "-c", numpyScript, strconv.Itoa(*sideFlag), folder)
 	cmd.Env = append(os.Environ(), "OPENBLAS_CORETYPE="+core)
 	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	in, err := cmd.StdinPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
 		t.Fatalf("NumPy: %v", err)
 	}
 	var times numpyTimes
-	if _, err := fmt.Sscan(string(out), &times.multiply, &times.files); err != nil {
-		t.Fatalf("NumPy says %q: %v", out, err)
+	lines := bufio.NewScanner(out)
+	for _, seconds := range []*float64{&times.multiply, &times.files} {
+		lines.Scan()
+		level(t)
+		if _, err := in.Write([]byte{'\n'}); err != nil {
+			t.Fatalf("NumPy: %v", err)
+		}
+		lines.Scan()
+		if *seconds, err = strconv.ParseFloat(lines.Text(), 64); err != nil {
+			t.Fatalf("NumPy says %q: %v", lines.Text(), err)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("NumPy: %v", err)
 	}
 	return times
 }
@@ -79,7 +101,6 @@ func TestNumPy(t *testing.T) {
 		baseline[0] = append(baseline[0], times.multiply)
 		baseline[1] = append(baseline[1], times.files)
 		for _, row := range rows {
-			syscall.Sync() // what others wrote is not part of the measurement
 			one := row.subject.multiply(t, folder, row.stored)
 			t.Logf("%s: %+v; NumPy %+v", row.name, one, times)
 			row.all = append(row.all, one)
@@ -103,7 +124,6 @@ func (s *subject) multiply(t *testing.T, folder string, stored bool) multiplied 
 	s.stopWorker()
 	s.startWorker(t)
 	before := s.own.workerMetrics(t)
-	start := time.Now()
 	a, b := fmt.Sprintf("random:%dx%d:1", *sideFlag, *sideFlag), fmt.Sprintf("random:%dx%d:2", *sideFlag, *sideFlag)
 	args := []string{"multiply", "--server=" + s.Base, "--json"}
 	if stored {
@@ -112,7 +132,9 @@ func (s *subject) multiply(t *testing.T, folder string, stored bool) multiplied 
 	cmd := s.own.program(append(args, a, b, "--force", "--output="+filepath.Join(folder, "out.npy"))...)
 	var text, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &problem
+	level(t)
 	used := s.cpuTimes()
+	start := time.Now()
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("multiply: %v, %s", err, problem.Bytes())
 	}

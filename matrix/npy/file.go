@@ -2,8 +2,10 @@ package npy
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/millrace/millrace/matrix"
@@ -32,6 +34,10 @@ type File struct {
 	spare      []byte  // buffer of a window that is no longer used
 	sequential bool    // current was reached by reading on, not by Seek
 	closed     bool
+
+	hash    hash.Hash     // of what was read from the beginning on; nil if it is not wanted
+	hashed  int64         // bytes of the file that are in it, or on their way
+	hashing chan struct{} // closed when they are in it; nil if none were on their way
 }
 
 // errFileClosed is what the methods of a closed File return.
@@ -62,6 +68,23 @@ func newFile(ctx context.Context, src matrix.Source, align, windowBytes int64) *
 	}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f
+}
+
+// Hash makes the file be hashed while it is read: each window by a goroutine, while the caller consumes it. It comes
+// before the first Read.
+func (f *File) Hash() {
+	f.hash = sha256.New()
+	f.hash.Write(f.header)
+	f.hashed = int64(len(f.header))
+}
+
+// Digest returns the SHA-256 of the file, or nil if it was not hashed, or not read from its first window to its last.
+func (f *File) Digest() []byte {
+	f.awaitHash()
+	if f.hash == nil || f.hashed != f.Size() {
+		return nil
+	}
+	return f.hash.Sum(nil)
 }
 
 // Size returns the size of the file in bytes.
@@ -122,6 +145,7 @@ func (f *File) Close() error {
 	f.closed = true
 	f.cancel()
 	f.stopAhead()
+	f.awaitHash()
 	f.current = nil
 	f.spare = nil
 	return nil
@@ -140,7 +164,7 @@ func (f *File) moveTo(offset int64) error {
 			f.spare = w.data
 			return w.err
 		}
-		f.current = w
+		f.enter(w)
 		f.sequential = false
 		return nil
 	}
@@ -154,7 +178,7 @@ func (f *File) moveTo(offset int64) error {
 		return err
 	}
 	f.retire()
-	f.current = f.ahead
+	f.enter(f.ahead)
 	f.ahead = nil
 	f.sequential = true
 	return nil
@@ -180,6 +204,29 @@ func (f *File) readAhead(offset int64) {
 	}()
 }
 
+// enter makes a window the current one, and begins to hash it if it follows what is hashed.
+func (f *File) enter(w *window) {
+	f.current = w
+	if f.hash == nil || w.start+int64(len(f.header)) != f.hashed {
+		return
+	}
+	f.hashed += int64(len(w.data))
+	done := make(chan struct{})
+	f.hashing = done
+	go func() {
+		defer close(done)
+		f.hash.Write(w.data)
+	}()
+}
+
+// awaitHash returns when the buffer of the current window is not hashed any more.
+func (f *File) awaitHash() {
+	if f.hashing != nil {
+		<-f.hashing
+		f.hashing = nil
+	}
+}
+
 // stopAhead ends the reading ahead and waits for its end, so that the buffer is free.
 func (f *File) stopAhead() {
 	if f.ahead == nil {
@@ -193,6 +240,7 @@ func (f *File) stopAhead() {
 
 // retire frees the buffer of the current window.
 func (f *File) retire() {
+	f.awaitHash()
 	if f.current != nil {
 		f.spare = f.current.data
 		f.current = nil

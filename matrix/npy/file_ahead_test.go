@@ -3,6 +3,7 @@ package npy
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -195,5 +196,49 @@ func TestFileStopsReadingAhead(t *testing.T) {
 	}
 	if _, err := r.Seek(0, io.SeekStart); !errors.Is(err, errFileClosed) {
 		t.Errorf("Seek() after Close() = %v, want %v", err, errFileClosed)
+	}
+}
+
+// TestFileDigest: a file that is read in order is hashed, also where a reader goes back and reads something again, and
+// one of which a window was left out has no digest.
+func TestFileDigest(t *testing.T) {
+	verifyNoLeaks(t)
+	src := &recordedSource{shape: matrix.Shape{
+		Rows:  50,
+		Cols:  4,
+		DType: matrix.Float64,
+	}}
+	want := sha256.Sum256(testFile(src.shape))
+	const size = 128 + 50*4*8
+	for name, c := range map[string]struct {
+		hash     bool
+		read, to int64 // what is read before a seek to where the rest is read
+		want     []byte
+	}{
+		"whole":        {true, 0, 0, want[:]},
+		"not asked":    {false, 0, 0, nil},
+		"a window out": {true, 0, 128 + 16*4*8, nil},
+		"again":        {true, 1000, 0, want[:]},
+		"nothing read": {true, 0, size, nil},
+	} {
+		r := newFile(t.Context(), src, 8, 17*4*8)
+		if c.hash {
+			r.Hash()
+		}
+		if _, err := io.CopyN(io.Discard, r, c.read); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Seek(c.to, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Digest(); !bytes.Equal(got, c.want) {
+			t.Errorf("%s: digest %x, want %x", name, got, c.want)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
