@@ -16,7 +16,7 @@ type Early struct {
 	m     store.MultiplicationWithMatrices
 
 	last   chan struct{} // closed when what was taken last is stored, or is not: then the rest may be looked at
-	stored int64         // rows, from the first on
+	stored int64         // rows that survive a crash, from the first on
 	failed bool
 }
 
@@ -51,7 +51,7 @@ func (e *Early) write(rows matrix.Rect, elements []byte) {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, persist.Timeout)
 	defer cancel()
-	if place(e.store, e.m, rows).Put(ctx, elements) != nil {
+	if place(e.store, e.m, rows).Write(ctx, elements) != nil {
 		e.failed = true // Write finds out why
 		return
 	}
@@ -74,12 +74,9 @@ func (e *Early) Write(ctx context.Context, tile matrix.Rect, elements []byte) er
 		rest.Row += stored
 		rest.Rows -= stored
 		elements = elements[stored*tile.Cols*int64(e.m.C.DType.Size()):]
-		if err := place(e.store, e.m, rest).Put(ctx, elements); err != nil {
+		if err := place(e.store, e.m, rest).Write(ctx, elements); err != nil {
 			return err
 		}
-	}
-	if err := place(e.store, e.m, tile).Sync(ctx); err != nil {
-		return err
 	}
 	e.stored = tile.Rows
 	return nil
