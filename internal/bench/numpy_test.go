@@ -46,7 +46,7 @@ np.save(folder + "/c.npy", a @ b); print(time.time() - start)
 type numpyTimes struct{ multiply, files float64 }
 
 // runNumPy runs numpyScript, with the core type of OpenBLAS that is best for the CPU.
-func runNumPy(t *testing.T, folder string) numpyTimes {
+func runNumPy(t *testing.T, folder string, memory *usedMemory) numpyTimes {
 	t.Helper()
 	core := "HASWELL"
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.AVX512BW) {
@@ -70,7 +70,7 @@ func runNumPy(t *testing.T, folder string) numpyTimes {
 	lines := bufio.NewScanner(out)
 	for _, seconds := range []*float64{&times.multiply, &times.files} {
 		lines.Scan()
-		level(t)
+		memory.level(t)
 		if _, err := in.Write([]byte{'\n'}); err != nil {
 			t.Fatalf("NumPy: %v", err)
 		}
@@ -94,14 +94,15 @@ func TestNumPy(t *testing.T) {
 		t.Skip("nothing to compare without -numpy and -program")
 	}
 	folder := t.TempDir()
+	memory := newUsedMemory(t)
 	rows := newMultiplicationRows(t)
 	var baseline [2][]float64
 	for range *roundsFlag {
-		times := runNumPy(t, folder)
+		times := runNumPy(t, folder, memory)
 		baseline[0] = append(baseline[0], times.multiply)
 		baseline[1] = append(baseline[1], times.files)
 		for _, row := range rows {
-			one := row.subject.multiply(t, folder, row.stored)
+			one := row.subject.multiply(t, folder, row.stored, memory)
 			t.Logf("%s: %+v; NumPy %+v", row.name, one, times)
 			row.all = append(row.all, one)
 		}
@@ -119,7 +120,7 @@ func TestNumPy(t *testing.T) {
 }
 
 // multiply multiplies on a worker that has just started: random matrices, or a.npy and b.npy of a folder.
-func (s *subject) multiply(t *testing.T, folder string, stored bool) multiplied {
+func (s *subject) multiply(t *testing.T, folder string, stored bool, memory *usedMemory) multiplied {
 	t.Helper()
 	s.stopWorker()
 	s.startWorker(t)
@@ -132,7 +133,7 @@ func (s *subject) multiply(t *testing.T, folder string, stored bool) multiplied 
 	cmd := s.own.program(append(args, a, b, "--force", "--output="+filepath.Join(folder, "out.npy"))...)
 	var text, problem bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &problem
-	level(t)
+	memory.level(t)
 	used := s.cpuTimes()
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
