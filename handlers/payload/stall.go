@@ -3,6 +3,7 @@ package payload
 import (
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/store/memory"
@@ -26,20 +27,20 @@ func WithStallLimits(next http.Handler, timeout time.Duration) http.Handler {
 		holder := memory.NewHolder(r.RemoteAddr)
 		// Errors of setting deadlines are ignored: a server without deadlines has none to set.
 		control := http.NewResponseController(w)
-		body := &stallReader{
-			ReadCloser: r.Body,
+		response := &stallWriter{
+			ResponseWriter: w,
+			control:        control,
+			sharesReads:    r.ProtoMajor == 1,
 			pace: pace{
-				set:     control.SetReadDeadline,
+				set:     control.SetWriteDeadline,
 				timeout: timeout,
 				holder:  holder,
 			},
 		}
-		response := &stallWriter{
-			ResponseWriter: w,
-			request:        r,
-			control:        control,
+		body := &stallReader{
+			ReadCloser: r.Body,
 			pace: pace{
-				set:     control.SetWriteDeadline,
+				set:     response.SetReadDeadline,
 				timeout: timeout,
 				holder:  holder,
 			},
@@ -138,18 +139,28 @@ func (s *stallReader) Read(p []byte) (int, error) {
 // stallWriter writes a response.
 type stallWriter struct {
 	http.ResponseWriter
-	request *http.Request
 	control *http.ResponseController
 	pace    pace
+
+	sharesReads bool // with all requests of the connection: by HTTP/2 each has a deadline of its own
+	readsEnded  atomic.Bool
 }
 
-// WriteHeader begins the response. One to a request that was cancelled is the last of its connection: a deadline that
-// passed while the server read beyond the body, to notice a client that hangs up, cancels all requests that follow.
+// WriteHeader begins the response. It is the last one of the connection if reads were ended: the server may have been
+// reading beyond the body, to notice a client that hangs up, and takes all requests that follow for cancelled then.
 func (s *stallWriter) WriteHeader(status int) {
-	if s.request.ProtoMajor == 1 && s.request.Context().Err() != nil {
+	if s.sharesReads && s.readsEnded.Load() {
 		s.Header().Set("Connection", "close")
 	}
 	s.ResponseWriter.WriteHeader(status)
+}
+
+// SetReadDeadline sets the deadline for reading the body. One that has passed ends reads.
+func (s *stallWriter) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() && t.Before(time.Now()) {
+		s.readsEnded.Store(true)
+	}
+	return s.control.SetReadDeadline(t)
 }
 
 // Write writes a quantum at a time.

@@ -76,7 +76,6 @@ func (u *Uploads) receive(ctx context.Context, in *appendInput, p part) (*append
 	}
 	t := &transfer{
 		uploads:  u,
-		request:  in.http,
 		response: in.w,
 		hold:     hold,
 		part:     p,
@@ -116,10 +115,8 @@ func (u *Uploads) fits(in *appendInput, p part, length int64) error {
 	}
 }
 
-// unblock ends the reads of a request when a context ends, until the function that it returns is called. The server
-// may have been reading beyond the body then, to notice a client that hangs up, and takes all requests that follow on
-// the connection for cancelled: it is closed after the response.
-func unblock(ctx context.Context, r *http.Request, w http.ResponseWriter) func() {
+// unblock ends the reads of a request when a context ends, until the function that it returns is called.
+func unblock(ctx context.Context, w http.ResponseWriter) func() {
 	over := make(chan struct{})
 	ended := make(chan struct{})
 	control := http.NewResponseController(w)
@@ -141,9 +138,6 @@ func unblock(ctx context.Context, r *http.Request, w http.ResponseWriter) func()
 		}
 		close(over)
 		<-ended
-		if r.ProtoMajor == 1 { // a request of HTTP/2 has a deadline of its own
-			w.Header().Set("Connection", "close")
-		}
 	}
 }
 

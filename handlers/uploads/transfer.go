@@ -33,7 +33,6 @@ var errPaused = errors.New("the part of the file has ended")
 // transfer is the reception of one part of a file.
 type transfer struct {
 	uploads  *Uploads
-	request  *http.Request
 	response http.ResponseWriter
 	hold     *uploads.Hold
 	part     part
@@ -107,7 +106,7 @@ func hopeless(err error) bool {
 
 // receive reads and stores the part, until nothing more is wanted.
 func (t *transfer) receive(ctx context.Context) error {
-	defer unblock(t.hold.Wanted(), t.request, t.response)()
+	defer unblock(t.hold.Wanted(), t.response)()
 	file, err := t.open(ctx)
 	if err != nil {
 		return err
