@@ -23,15 +23,15 @@ type Rect struct {
 
 // Write stores the content of a rectangle, which is row-major; it survives a crash then.
 func (r Rect) Write(ctx context.Context, content []byte) error {
-	if err := r.Put(ctx, content); err != nil {
+	if err := r.put(ctx, content); err != nil {
 		return err
 	}
-	return r.Sync(ctx)
+	return r.Store.Sync(ctx, r.Owner, slices.Collect(r.Grid.Overlapping(r.Rect)))
 }
 
-// Put stores the content of a rectangle, which a crash may take back until Sync has returned nil. Several blocks are on
-// their way at a time, since each waits for the store.
-func (r Rect) Put(ctx context.Context, content []byte) error {
+// put stores the content, which a crash may take back until it is synced. Several blocks are on their way at a time,
+// since each waits for the store.
+func (r Rect) put(ctx context.Context, content []byte) error {
 	size := int64(r.DType.Size())
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(Writers)
@@ -45,11 +45,6 @@ func (r Rect) Put(ctx context.Context, content []byte) error {
 		})
 	}
 	return group.Wait()
-}
-
-// Sync returns when what Put has stored survives a crash. See blocks.Store.
-func (r Rect) Sync(ctx context.Context) error {
-	return r.Store.Sync(ctx, r.Owner, slices.Collect(r.Grid.Overlapping(r.Rect)))
 }
 
 // scratch holds buffers of the size of a block.
