@@ -16,11 +16,7 @@ import (
 // TestFileReadsOnce: reading from front to back reads each row once, in windows that are whole blocks.
 func TestFileReadsOnce(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{
-		Rows:  50,
-		Cols:  4,
-		DType: matrix.Float64,
-	}}
+	src := fourColumns(50)
 	r := newFile(t.Context(), src, 8, 17*4*8)
 	if err := iotest.TestReader(struct{ io.Reader }{r}, testFile(src.shape)); err != nil {
 		t.Error(err)
@@ -32,6 +28,15 @@ func TestFileReadsOnce(t *testing.T) {
 	if got := src.reads(); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("read %v, want %v", got, want)
 	}
+}
+
+// fourColumns returns a source of so many rows of four elements.
+func fourColumns(rows int64) *recordedSource {
+	return &recordedSource{shape: matrix.Shape{
+		Rows:  rows,
+		Cols:  4,
+		DType: matrix.Float64,
+	}}
 }
 
 // rows returns the rectangle of n whole rows of a matrix of four columns.
@@ -47,11 +52,7 @@ func rows(from, n int64) matrix.Rect {
 // reading ahead.
 func TestFileReadsAheadLate(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{
-		Rows:  64,
-		Cols:  4,
-		DType: matrix.Float64,
-	}}
+	src := fourColumns(64)
 	r := newFile(t.Context(), src, 16, 16*32)
 	head := int64(len(r.header))
 	read := func(pos, n int64, want ...matrix.Rect) {
@@ -87,11 +88,7 @@ func TestFileSourceFails(t *testing.T) {
 	verifyNoLeaks(t)
 	failure := errors.New("block is missing")
 	broken := true
-	src := &recordedSource{shape: matrix.Shape{
-		Rows:  40,
-		Cols:  4,
-		DType: matrix.Float64,
-	}}
+	src := fourColumns(40)
 	src.hook = func(_ context.Context, r matrix.Rect) error {
 		if broken && r.Row >= 24 {
 			return failure
@@ -123,11 +120,7 @@ func TestFileCancel(t *testing.T) {
 		t.Run(fmt.Sprintf("row %d", stuck), func(t *testing.T) {
 			verifyNoLeaks(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			src := &recordedSource{shape: matrix.Shape{
-				Rows:  40,
-				Cols:  4,
-				DType: matrix.Float64,
-			}}
+			src := fourColumns(40)
 			src.hook = func(ctx context.Context, r matrix.Rect) error {
 				if r.Row < stuck {
 					return nil
@@ -153,11 +146,7 @@ func TestFileCancel(t *testing.T) {
 // TestFileStopsReadingAhead: Close, and a Seek elsewhere, stop reading ahead.
 func TestFileStopsReadingAhead(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{
-		Rows:  40,
-		Cols:  4,
-		DType: matrix.Float64,
-	}}
+	src := fourColumns(40)
 	src.hook = func(ctx context.Context, r matrix.Rect) error {
 		if r.Row != 8 {
 			return nil
@@ -203,11 +192,7 @@ func TestFileStopsReadingAhead(t *testing.T) {
 // one of which a window was left out has no digest.
 func TestFileDigest(t *testing.T) {
 	verifyNoLeaks(t)
-	src := &recordedSource{shape: matrix.Shape{
-		Rows:  50,
-		Cols:  4,
-		DType: matrix.Float64,
-	}}
+	src := fourColumns(50)
 	want := sha256.Sum256(testFile(src.shape))
 	const size = 128 + 50*4*8
 	for name, c := range map[string]struct {
